@@ -1,0 +1,1 @@
+"""Privacy-enhanced multimodal representations for emotion recognition, in JAX and Flax."""
