@@ -1,0 +1,78 @@
+"""EmoDB: ten German actors say ten sentences in seven emotions (Burkhardt et al., 2005).
+
+Read from the file names of `wav/`: 03a01Fa.wav is speaker 03, sentence a01, emotion F, take a.
+"""
+
+import re
+from pathlib import Path
+
+from privrep.datasets.categories import SCALE, ratings_of
+from privrep.datasets.reading import misread, not_found, sorted_by_id
+from privrep.utterances import Utterance
+
+OBTAIN = "EmoDB is free to download: http://emodb.bilderbar.info/"
+GENDERS = {name: "male" for name in ("03", "10", "11", "12", "15")} | {
+    name: "female" for name in ("08", "09", "13", "14", "16")
+}
+EMOTIONS = {
+    "W": "angry",
+    "L": "bored",
+    "E": "disgusted",
+    "A": "fearful",
+    "F": "happy",
+    "T": "sad",
+    "N": "neutral",
+}
+SENTENCES = {
+    "a01": "Der Lappen liegt auf dem Eisschrank.",
+    "a02": "Das will sie am Mittwoch abgeben.",
+    "a04": "Heute abend könnte ich es ihm sagen.",
+    "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
+    "a07": "In sieben Stunden wird es soweit sein.",
+    "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
+    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
+    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+}
+NAME = re.compile(rf"({'|'.join(GENDERS)})({'|'.join(SENTENCES)})([{''.join(EMOTIONS)}])[a-z]")
+
+
+def read(root: Path) -> list[Utterance]:
+    """Reads the WAV files of `root`/wav, or of `root` itself.
+
+    Categories emotion and sentence; the levels of activation and valence follow from the emotion
+    by the table in `categories`. The words say nothing of the emotion: every actor says the same.
+
+    Raises:
+      FileNotFoundError: no WAV file there.
+      ValueError: a file name does not parse, or the files of an actor are missing.
+    """
+    root = Path(root)
+    folder = root / "wav" if (root / "wav").is_dir() else root
+    wavs = [path for path in sorted(folder.glob("*.wav")) if not path.name.startswith(".")]
+    if not wavs:
+        raise not_found("EmoDB", root, ["wav/03a01Fa.wav", "03a01Fa.wav (of 535 files)"], OBTAIN)
+    utterances = sorted_by_id(((str(wav), _utterance(wav)) for wav in wavs), root)
+    missing = sorted(set(GENDERS) - {utterance.speaker for utterance in utterances})
+    if missing:
+        raise ValueError(f"{folder} is half of EmoDB: no file of the actors {', '.join(missing)}")
+    return utterances
+
+
+def _utterance(wav: Path) -> Utterance:
+    match = NAME.fullmatch(wav.stem)
+    if not match:
+        raise misread(str(wav), wav.name, "speaker, sentence, emotion, take, such as 03a01Fa.wav")
+    speaker, sentence, letter = match.groups()
+    emotion = EMOTIONS[letter]
+    return Utterance(
+        id=wav.stem,
+        speaker=speaker,
+        wav=wav,
+        transcript=SENTENCES[sentence],
+        ratings=ratings_of(emotion),
+        scale=SCALE,
+        categories={"emotion": emotion, "sentence": sentence},
+        private={"gender": GENDERS[speaker]},
+    )
