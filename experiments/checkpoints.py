@@ -1,0 +1,94 @@
+"""Where a pack of runs is saved: while it trains, to be resumed; afterwards, to be used."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from experiments.results import replace_file
+
+PyTree = Any
+
+
+def save_progress(
+    folder: Path, epoch: int, fits: PyTree, history: Mapping[str, np.ndarray]
+) -> None:
+    """Saves a pack after an epoch; the save before is kept until this one is whole.
+
+    Args:
+      fits: rows [R, ...] of where the runs are.
+      history: {scalar: float32[epoch, R]}.
+    """
+    (folder / "progress").mkdir(parents=True, exist_ok=True)
+    # First the history, under the epoch's own name: the save of the fits makes both count.
+    np.savez(_history(folder, epoch), **history)
+    with _checkpointer(folder) as checkpointer:
+        if epoch not in [saved.step for saved in checkpointer.checkpoints]:
+            checkpointer.save(epoch, fits)
+    for old in folder.glob("history_*.npz"):
+        if old != _history(folder, epoch):
+            old.unlink()
+
+
+def load_progress(folder: Path, like: PyTree) -> tuple[PyTree | None, dict[str, np.ndarray]]:
+    """What was last saved, in arrays of the shapes of `like`; (None, {}) if nothing was."""
+    if not (folder / "progress").exists():
+        return None, {}
+    with _checkpointer(folder) as checkpointer:
+        if checkpointer.latest is None:
+            return None, {}
+        epoch = checkpointer.latest.step
+        fits = checkpointer.load(epoch, _whole(like))
+    with np.load(_history(folder, epoch), allow_pickle=False) as history:
+        return fits, dict(history)
+
+
+def _history(folder: Path, epoch: int) -> Path:
+    return folder / f"history_{epoch}.npz"
+
+
+def _checkpointer(folder: Path) -> ocp.training.Checkpointer:
+    return ocp.training.Checkpointer(
+        (folder / "progress").absolute(),
+        preservation_policy=ocp.training.preservation_policies.LatestN(1),
+        cleanup_tmp_directories=True,
+    )
+
+
+def _whole(like: PyTree) -> PyTree:
+    # Without a sharding orbax asks for as many devices as there were when it saved.
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), like)
+
+
+def save_chosen(
+    folder: Path, params: PyTree, rows: Sequence[Mapping], history: Mapping[str, np.ndarray]
+) -> None:
+    """Saves the chosen parameters of a pack and drops what was kept to resume it.
+
+    <folder>/params holds {...: [R, ...]}, row i being the run that line i of <folder>/runs.json
+    describes; <folder>/history.npz holds {scalar: float32[epochs, R]}.
+    """
+    ocp.save_pytree((folder / "params").absolute(), params, overwrite=True)
+    np.savez(folder / "history.npz", **history)
+    replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
+    shutil.rmtree(folder / "progress", ignore_errors=True)
+    for kept in folder.glob("history_*.npz"):
+        kept.unlink()
+
+
+def load_chosen(folder: Path) -> tuple[list[dict], dict[str, np.ndarray]]:
+    """(what each run of a finished pack is, its history {scalar: float32[epochs, R]})."""
+    rows = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+    with np.load(folder / "history.npz", allow_pickle=False) as history:
+        return rows, dict(history)
+
+
+def load_params(folder: Path) -> PyTree:
+    """The chosen parameters of a finished pack, numpy arrays [R, ...]."""
+    return jax.tree.map(np.asarray, ocp.load_pytree((folder / "params").absolute()))

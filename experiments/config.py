@@ -1,0 +1,290 @@
+"""Every setting of an experiment, once: its default, what it means, what the paper tried.
+
+The flags of `experiments.main`, the columns of runs.csv and the help text are all made from the
+fields of `Config`. A flag may hold a comma list and is then swept.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from privrep.attackers import ATTACKERS
+from privrep.datasets import DATASETS
+from privrep.defences import DEFENCES
+from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
+from privrep.metrics import SELECTIONS
+from privrep.models import PLACEMENTS
+from privrep.normalisation import NORMALISATIONS
+from privrep.packing import CLASS_WEIGHTS
+from privrep.schedules import SCHEDULES
+from privrep.training import OPTIMISERS
+
+
+def _setting(
+    default: Any,
+    meaning: str,
+    valid: Sequence[str] = (),
+    paper: str = "",
+    swept: bool = True,
+    per_run: bool = False,
+    least: float | None = None,
+    flag: str | None = None,
+) -> Any:
+    """A field of Config.
+
+    Args:
+      default: gives the type, and the flag's default unless `flag` says another (a sweep).
+      valid: the names it can have.
+      paper: the paper's grid, for the help text.
+      swept: the flag takes a comma list.
+      per_run: runs that differ in it share a compiled program.
+      least: the smallest number allowed.
+    """
+    notes = [f"one of {', '.join(valid)}"] if valid else []
+    notes += [f"the paper: {paper}"] if paper else []
+    text = meaning + (f" ({'; '.join(notes)})" if notes else "")
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "help": text,
+            "valid": tuple(valid),
+            "swept": swept,
+            "per_run": per_run,
+            "least": least,
+            "flag": (f"{default:g}" if isinstance(default, float) else str(default))
+            if flag is None
+            else flag,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """One point of a sweep. `lambda_` is the flag --lambda; every other name is its flag's."""
+
+    # What is computed on what
+    dataset: str = _setting("demo", "corpus", tuple(DATASETS), swept=False)
+    data_dir: str = _setting(
+        "", "folder of the corpus (the CSV file of a manifest; unused by demo)", swept=False
+    )
+    modality: str = _setting("acoustic", "what the network reads", tuple(MODALITIES), "all three")
+    task: str = _setting(
+        "activation",
+        "rating or category to recognise: activation, valence, emotion, …",
+        paper="activation, valence",
+    )
+    private: str = _setting(
+        "gender",
+        "private attributes to unlearn, joined by + (gender+speaker trains two adversaries)",
+        paper="gender, gender+speaker",
+    )
+    lambda_: str = _setting(
+        "1",
+        "strength of the adversary; one number, or one per attribute joined by + (0.5+1)",
+        paper="0.3, 0.5, 0.75, 1",
+        per_run=True,
+        flag="0,1",
+    )
+    placement: str = _setting(
+        "joint", "adversary on the joint h or on each modality's part", PLACEMENTS, "both"
+    )
+    defence: str = _setting("grl", "how the attribute is unlearned", tuple(DEFENCES), "grl")
+    folds: str = _setting("5", "number of speaker-independent folds, or official", paper="5")
+    fold_seed: int = _setting(0, "deals the speakers to folds", least=0)
+    seed: int = _setting(0, "starts the networks and orders their batches", per_run=True, least=0)
+
+    # Labels and inputs
+    bins: str = _setting(
+        "midpoint", "rating to level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5"
+    )
+    class_weights: str = _setting("balanced", "weights of the losses", CLASS_WEIGHTS)
+    normalise: str = _setting("speaker", "of frames", NORMALISATIONS)
+    sample_rate: int = _setting(16000, "of audio, Hz", least=1000)
+    num_mel_bands: int = _setting(40, "Mel bands", least=1)
+    frame_length_ms: float = _setting(25.0, "analysis window", least=1)
+    frame_shift_ms: float = _setting(10.0, "step between windows", least=1)
+    mel_low_hz: float = _setting(20.0, "lower end of the Mel bands", least=0)
+    mel_high_hz: float = _setting(8000.0, "upper end of the Mel bands; 0 is half the rate", least=0)
+    max_seconds: float = _setting(0.0, "longer utterances are cut; 0 cuts none", least=0)
+    acoustic_features: str = _setting(
+        "", "folder of ready frames, <utterance>.npy of [T, F], in place of Mel frames", swept=False
+    )
+    lexical_features: str = _setting(
+        "",
+        "folder of ready word vectors, <utterance>.npy of [L, E], in place of words",
+        swept=False,
+    )
+    word_vectors: str = _setting(
+        "",
+        "word2vec, GloVe or fastText file; without one the network learns the vectors of the words "
+        "of its training part",
+        swept=False,
+    )
+    unusable: str = _setting(
+        "stop",
+        "utterances whose audio or transcript is missing or broken",
+        ("stop", "drop"),
+        swept=False,
+    )
+    unlabelled: str = _setting(
+        "drop",
+        "utterances without speaker, task label or private attribute",
+        ("drop", "stop"),
+        swept=False,
+    )
+
+    # Network
+    conv_layers: int = _setting(3, "convolutions over time", paper="3, 4", least=1)
+    kernel_width: int = _setting(3, "their width", paper="2, 3", least=1)
+    num_kernels: int = _setting(64, "their number", paper="32, 64, 128", least=1)
+    conv_pool: int = _setting(
+        2, "2 halves the frame rate behind every convolution but the last, 1 keeps it", least=1
+    )
+    gru_layers: int = _setting(2, "GRU layers", paper="2, 3", least=1)
+    gru_width: int = _setting(32, "their width", paper="32", least=1)
+    pooling: str = _setting("mean", "GRU states to one vector", tuple(POOLINGS))
+    dense_layers: int = _setting(1, "dense layers", paper="1, 2", least=1)
+    dense_width: int = _setting(
+        64, "their width, the size of h per modality", paper="32, 64", least=1
+    )
+    activation: str = _setting("relu", "of convolutions and dense layers", tuple(ACTIVATIONS))
+    dropout: float = _setting(0.0, "share of dense units and word vectors dropped", least=0)
+    word_size: int = _setting(64, "of learned word vectors", least=1)
+    adversary_layers: int = _setting(1, "hidden layers of an adversary", least=0)
+    adversary_width: int = _setting(64, "their width", least=1)
+
+    # Training
+    optimiser: str = _setting("adam", "optimiser", tuple(OPTIMISERS))
+    learning_rate: float = _setting(1e-3, "of encoders and emotion head", per_run=True, least=0)
+    adversary_learning_rate: float = _setting(1e-3, "of adversaries", per_run=True, least=0)
+    weight_decay: float = _setting(0.0, "decoupled", per_run=True, least=0)
+    clip_norm: float = _setting(1.0, "longest gradient", least=0)
+    batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
+    max_epochs: int = _setting(30, "most epochs", least=1)
+    patience: int = _setting(
+        5, "epochs without a better selection score before a run stops", least=1
+    )
+    lambda_schedule: str = _setting("constant", "of lambda over training", tuple(SCHEDULES))
+    selection: str = _setting(
+        "emotion_minus_leak", "what chooses the epoch on validation data", tuple(SELECTIONS)
+    )
+
+    # Attack
+    attackers: str = _setting(
+        "all",
+        "all, or names joined by +: " + ", ".join(ATTACKERS),
+        paper="2 to 4 layers of 32 or 64, all that start with mlp",
+    )
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The private attributes, in the order of the flag."""
+        return tuple(self.private.split("+"))
+
+    @property
+    def strengths(self) -> dict[str, float]:
+        """{attribute: lambda}."""
+        parts = [float(part) for part in self.lambda_.split("+")]
+        return dict(zip(self.attributes, itertools.cycle(parts)))
+
+    @property
+    def attacker_names(self) -> tuple[str, ...]:
+        """Names in ATTACKERS."""
+        return tuple(ATTACKERS) if self.attackers == "all" else tuple(self.attackers.split("+"))
+
+
+FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(Config)}
+
+
+def flag_name(field: str) -> str:
+    """The flag of a field: `lambda` for lambda_, which Python keeps for itself."""
+    return field.rstrip("_")
+
+
+def flag_default(field: str) -> str:
+    """The default as it would stand on the command line."""
+    return FIELDS[field].metadata["flag"]
+
+
+def parse(field: str, text: str) -> list[Any]:
+    """The values of a flag, one or a comma list.
+
+    Raises:
+      ValueError: not a value of this flag; the message names the flag and what is valid.
+    """
+    spec = FIELDS[field]
+    parts = [part.strip() for part in text.split(",")] if spec.metadata["swept"] else [text.strip()]
+    values = [_value(field, part) for part in parts]
+    if len(set(values)) < len(values):
+        raise ValueError(f"--{flag_name(field)}={text} names a value twice")
+    return values
+
+
+def _value(field: str, text: str) -> Any:
+    spec, flag = FIELDS[field], f"--{flag_name(field)}"
+    kind = type(spec.default)
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
+    valid, least = spec.metadata["valid"], spec.metadata["least"]
+    if valid and value not in valid:
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(valid)}")
+    if least is not None and not least <= value < float("inf"):
+        raise ValueError(f"{flag}={text}: must be at least {least:g}")
+    check = _CHECKS.get(field)
+    return check(flag, value) if check else value
+
+
+def _lambda(flag: str, text: str) -> str:
+    try:
+        parts = [float(part) for part in text.split("+")]
+    except ValueError:
+        raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
+    if not all(0 <= part < float("inf") for part in parts):
+        raise ValueError(f"{flag}={text}: strengths are at least 0")
+    return "+".join(f"{part:g}" for part in parts)
+
+
+def _attackers(flag: str, text: str) -> str:
+    unknown = [name for name in text.split("+") if name not in ATTACKERS]
+    if text != "all" and unknown:
+        raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKERS)}")
+    return text
+
+
+def _private(flag: str, text: str) -> str:
+    parts = text.split("+")
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise ValueError(f"{flag}={text}: names of attributes joined by +, each once")
+    return text
+
+
+def _batch_size(flag: str, value: int) -> int:
+    if value % 4:
+        raise ValueError(f"{flag}={value}: a batch is computed in 4 parts; give a multiple of 4")
+    return value
+
+
+def _conv_pool(flag: str, value: int) -> int:
+    if value not in (1, 2):
+        raise ValueError(f"{flag}={value}: choose one of 1, 2")
+    return value
+
+
+def _dropout(flag: str, value: float) -> float:
+    if value >= 1:
+        raise ValueError(f"{flag}={value}: a share below 1 expected")
+    return value
+
+
+_CHECKS = {
+    "lambda_": _lambda,
+    "attackers": _attackers,
+    "private": _private,
+    "batch_size": _batch_size,
+    "conv_pool": _conv_pool,
+    "dropout": _dropout,
+}

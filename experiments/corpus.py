@@ -1,0 +1,159 @@
+"""From flags to arrays: read the corpus, prepare its inputs once, lay out each pack."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.config import Config
+from privrep.datasets import DATASETS
+from privrep.encoders import MODALITIES
+from privrep.features import FeatureSettings
+from privrep.folds import make_folds
+from privrep.packing import Packed, pack
+from privrep.prepared import Prepared, prepare
+from privrep.split_linter import Finding, lint_split, stop_on_fatal
+from privrep.utterances import Ragged, Split, Utterance, take_rows
+from privrep.word_vectors import read_word_vectors
+from privrep.words import coverage, encode_all, vocabulary
+
+
+class Loaded(NamedTuple):
+    """A pack's data, and what is to be said about it.
+
+    Attributes:
+      utterances: the N that serve.
+      split: bool[K, N] each.
+      hash: of the prepared data.
+      findings: of the split linter.
+      notes: sentences for the user.
+    """
+
+    utterances: Sequence[Utterance]
+    split: Split
+    packed: Packed
+    hash: str
+    findings: list[Finding]
+    notes: list[str]
+
+
+def read(config: Config, cache_dir: Path) -> list[Utterance]:
+    """The corpus as it is described on disk."""
+    root = Path(config.data_dir) if config.data_dir else cache_dir / "corpora" / config.dataset
+    if not config.data_dir and config.dataset != "demo":
+        raise ValueError(
+            f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
+        )
+    return DATASETS[config.dataset].read(root)
+
+
+def prepare_inputs(
+    config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
+) -> Prepared:
+    """Frames and words of the utterances, computed once for these settings."""
+    modalities = MODALITIES[config.modality]
+    names = [field.name for field in dataclasses.fields(FeatureSettings)]
+    return prepare(
+        config.dataset,
+        utterances,
+        FeatureSettings(**{name: getattr(config, name) for name in names}),
+        cache_dir / "prepared",
+        acoustic="acoustic" in modalities,
+        lexical="lexical" in modalities,
+        acoustic_features=_folder(config.acoustic_features),
+        lexical_features=_folder(config.lexical_features),
+        unusable=config.unusable,
+        progress=progress,
+    )
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path) if path else None
+
+
+def load(config: Config, prepared: Prepared) -> Loaded:
+    """Lays out one pack: utterances with all its labels, folds, arrays.
+
+    Raises:
+      ValueError: the corpus cannot serve, and why.
+    """
+    notes = _dropped(prepared)
+    rows, lacking = _labelled(prepared.utterances, config)
+    if lacking:
+        said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
+        said = f"{config.dataset}: {said}, of {len(prepared.utterances):,} utterances"
+        if config.unlabelled == "stop":
+            raise ValueError(f"{said}. Leave them out with --unlabelled=drop.")
+        if not len(rows):
+            raise ValueError(f"{said}: none is left for {config.task} and {config.private}")
+        notes.append(f"{said}; left out")
+    utterances = [prepared.utterances[i] for i in rows]
+    frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
+    words, vectors, size, of_words = _words(config, prepared, rows)
+    notes += of_words
+    split = make_folds(utterances, config.folds, config.fold_seed)
+    packed = pack(
+        utterances,
+        frames,
+        words,
+        vectors,
+        split,
+        task=config.task,
+        private=config.attributes,
+        bins=config.bins,
+        normalise=config.normalise,
+        class_weights=config.class_weights,
+        vocabulary_size=size,
+    )
+    findings = lint_split(
+        split,
+        utterances,
+        {config.task: (packed.data.folds.task, packed.task_names)},
+        {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
+    )
+    stop_on_fatal(findings)
+    return Loaded(utterances, split, packed, prepared.hash, findings, notes)
+
+
+def _dropped(prepared: Prepared) -> list[str]:
+    counts = Counter(prepared.dropped.values()).most_common()
+    total = len(prepared.utterances) + len(prepared.dropped)
+    return [f"{count:,} of {total:,} utterances left out: {reason}" for reason, count in counts]
+
+
+def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, Counter]:
+    """Utterances with a speaker, the task's label and every attribute; what the others lack."""
+    wants: dict[str, Callable[[Utterance], bool]] = {"speaker": lambda u: u.speaker is not None}
+    task = config.task
+    wants[task] = lambda u: task in u.ratings or task in u.categories
+    for a in config.attributes:
+        if a != "speaker":
+            wants[a] = lambda u, a=a: a in u.private
+    # A name that no utterance has is a misspelling; the labels' own error lists what there is.
+    wants = {what: has for what, has in wants.items() if any(map(has, utterances))}
+    lacks = [next((what for what, has in wants.items() if not has(u)), None) for u in utterances]
+    rows = np.array([i for i, what in enumerate(lacks) if what is None], np.int64)
+    return rows, Counter(what for what in lacks if what is not None)
+
+
+def _words(
+    config: Config, prepared: Prepared, rows: np.ndarray
+) -> tuple[Ragged | None, np.ndarray | None, int, list[str]]:
+    """Words of a pack, their vectors, the vocabulary's size, and what to say about them."""
+    if prepared.words is None:
+        return None, None, 0, []
+    if isinstance(prepared.words, Ragged):
+        return take_rows(prepared.words, rows), None, 0, []
+    transcripts = [prepared.words[i] for i in rows]
+    if config.word_vectors:
+        spoken = {word for words in transcripts for word in words}
+        known, vectors = read_word_vectors(Path(config.word_vectors), spoken)
+        share = coverage(transcripts, known)
+        note = f"word vectors: {share:.1%} of the running words are in {config.word_vectors}"
+        return encode_all(transcripts, known), vectors, len(known), [note]
+    known = vocabulary(transcripts)
+    note = f"word vectors: learned in the network, {len(known) - 1:,} words"
+    return encode_all(transcripts, known), None, len(known), [note]

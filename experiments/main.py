@@ -1,0 +1,122 @@
+"""The paper's experiment on any corpus: train, unlearn, attack, and print the table.
+
+    python -m experiments.main --dataset=demo
+
+Every flag may hold a comma list and is then swept; see README.md.
+"""
+
+import experiments.devices  # isort: skip  # before jax
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+from absl import app, flags, logging
+
+from experiments import results
+from experiments.checkpoints import load_chosen
+from experiments.config import FIELDS, flag_default, flag_name
+from experiments.corpus import load, prepare_inputs, read
+from experiments.figures import write_figures
+from experiments.packs import run_pack
+from experiments.report import table_text, write_summary
+from experiments.sweep import expand
+
+__all__ = ["experiments"]
+
+for _field, _spec in FIELDS.items():
+    flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.metadata["help"])
+flags.DEFINE_string(
+    "workdir", "", "where the results go; out/<dataset> of the present folder if not given"
+)
+flags.DEFINE_string(
+    "cache_dir", "", "where prepared data and compiled programs are kept between runs"
+)
+flags.DEFINE_bool("resume", False, "go on where a stopped sweep of the same flags is")
+FLAGS = flags.FLAGS
+TOLD = ("dataset", "modality", "task", "private", "lambda")  # in every caption
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"what is {argv[1]!r}? Values stand behind a flag: --task=valence")
+    logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
+    try:
+        experiment()
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+def experiment() -> None:
+    """Runs the sweep that the flags describe."""
+    given = {field: FLAGS[flag_name(field)].value for field in FIELDS}
+    packs = expand(given)
+    workdir = Path(FLAGS.workdir or f"out/{given['dataset']}")
+    cache_dir = Path(FLAGS.cache_dir or _cache())
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
+    utterances = read(packs[0].config, cache_dir)
+    results.write_flags(workdir, text, FLAGS.resume)
+    finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
+    folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
+    said: set[str] = set()
+    for i, (pack, folder) in enumerate(zip(packs, folders)):
+        if i in finished:
+            continue
+        prepared = prepare_inputs(pack.config, utterances, cache_dir, progress=True)
+        loaded = load(pack.config, prepared)
+        for line in [*loaded.notes, *_grouped(loaded.findings)]:
+            if line not in said:
+                print(line, file=sys.stderr)
+            said.add(line)
+        config = pack.config
+        title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
+        rows = run_pack(pack, loaded, folder, title)
+        stamp = {"prepared_hash": loaded.hash} | results.versions()
+        results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
+    settings = [
+        flag_name(field)
+        for field, value in given.items()
+        if flag_name(field) in TOLD or (value != flag_default(field) and field != "seed")
+    ]
+    _report(workdir, folders, settings)
+    print(f"\nresults: {workdir}")
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "privrep"
+
+
+def _grouped(findings) -> list[str]:
+    """One line per finding, naming the folds it is about."""
+    folds: dict[tuple[str, str], list[int]] = {}
+    for finding in findings:
+        folds.setdefault((finding.severity, finding.text), []).append(finding.fold)
+    return [
+        f"{severity}, fold {', '.join(map(str, of))}: {text}"
+        for (severity, text), of in folds.items()
+    ]
+
+
+def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
+    """Summary, figures and curves, from what the result directory holds."""
+    rows = results.read_rows(workdir / "runs.csv")
+    curves, named = [], {}
+    for folder in folders:
+        described, history = load_chosen(folder)
+        for r, row in enumerate(described):
+            scalars = {name: series[:, r].tolist() for name, series in history.items()}
+            curves.append((row, scalars))
+            told = "_".join(f"{name}={row[name]}" for name in ("lambda", "seed", "fold"))
+            named[f"{folder.name}_{row['modality']}_{row['task']}/{told}"] = scalars
+    summary = write_summary(workdir, rows, settings)
+    write_figures(workdir, rows, curves, settings)
+    results.write_curves(workdir, named)
+    print("\n" + table_text(summary))
+
+
+if __name__ == "__main__":
+    app.run(main)

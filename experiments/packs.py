@@ -1,0 +1,187 @@
+"""One pack of runs from first epoch to rows: trained together, saved on the way, attacked."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from experiments import checkpoints, sweep
+from experiments.config import Config
+from experiments.corpus import Loaded
+from experiments.summary import strengths
+from privrep.cross_validation import SPEAKER, Pairs, attack_all, represent_all, threats_of
+from privrep.labels import private_labels
+from privrep.networks import Architecture, network_problem
+from privrep.pairs import shuffled_over_speakers, verification_pairs
+from privrep.runs import Run, join, share, take
+from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
+from privrep.utterances import Data
+
+SECONDS_BETWEEN_SAVES = 20.0
+MOST_PAIRS = 20_000
+Row = dict[str, Any]
+
+
+def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list[Row]:
+    """Trains and attacks every run of a pack on every fold, going on from what `folder` holds.
+
+    Returns:
+      One row per run and control: its settings, `fold`, `control`, and its scores.
+    """
+    architecture = sweep.architecture(pack.config, loaded.packed)
+    settings = sweep.fit_settings(pack.config)
+    runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
+    data = share(loaded.packed.data)
+    fits, history = _train(architecture, settings, data, runs, folder, title)
+    said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
+    rows = _measured(pack.config, architecture, settings, data, loaded, runs, fits, said, title)
+    checkpoints.save_chosen(folder, fits.best, said, history)
+    return rows
+
+
+def _train(
+    architecture: Architecture,
+    settings: FitSettings,
+    data: Data,
+    runs: Run,
+    folder: Path,
+    title: str,
+) -> tuple[Fit, dict[str, np.ndarray]]:
+    """The pack after its last epoch, and {scalar: float32[epochs, R]}."""
+    like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
+    fits, history = checkpoints.load_progress(folder, like)
+    epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
+    done = len(epochs)
+    count = len(runs.fold)
+    last_save = time.monotonic()
+    with tqdm(desc=title, unit="epoch", total=count * settings.max_epochs) as bar:
+        bar.set_postfix_str("compiling", refresh=True)
+        bar.update(0 if fits is None else int(fits.epoch.sum()))
+        stack = fit(network_problem, architecture, settings, data, runs, fits)
+        if fits is not None and not (fits.status == RUNNING).any():
+            stack = ()
+        for fits, scores in stack:
+            done += 1
+            epochs.append({name: np.asarray(value) for name, value in scores.items()})
+            running = int((fits.status == RUNNING).sum())
+            bar.total = int(fits.epoch.sum()) + running * (settings.max_epochs - done)
+            bar.n = int(fits.epoch.sum())
+            bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
+            if running and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+                checkpoints.save_progress(folder, done, fits, _stacked(epochs))
+                last_save = time.monotonic()
+    checkpoints.save_progress(folder, done, fits, _stacked(epochs))
+    return fits, _stacked(epochs)
+
+
+def _stacked(epochs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([scores[name] for scores in epochs]) for name in epochs[0]}
+
+
+def _measured(
+    config: Config,
+    architecture: Architecture,
+    settings: FitSettings,
+    data: Data,
+    loaded: Loaded,
+    runs: Run,
+    fits: Fit,
+    said: Sequence[Row],
+    title: str,
+) -> list[Row]:
+    """Rows of the runs and of the controls."""
+    net, folds = architecture.net, loaded.packed.data.folds
+    # Controls stand for every lambda: they are made once for each seed and fold, by the smallest.
+    first: dict[tuple, int] = {}
+    for i in sorted(range(len(said)), key=lambda i: strengths(said[i]["lambda"])):
+        first.setdefault((said[i]["seed"], said[i]["fold"]), i)
+    index = np.array(sorted(first.values()))
+    controls = take(runs, index)
+    untrained = start_all(network_problem, architecture, settings, data, controls).params
+
+    # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
+    kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
+    described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
+    bar = tqdm(
+        total=1 + len(net.private),
+        desc=f"{title}: attack",
+        unit="stage",
+    )
+    stack = join(runs, controls)
+    h, scores = represent_all(architecture, data, stack, join(fits.best, untrained))
+    bar.update()
+    speakers, _ = private_labels(loaded.utterances, SPEAKER)
+    shuffled = folds._replace(
+        private={
+            a: shuffled_over_speakers(codes, speakers, folds.split, seed=0)
+            for a, codes in folds.private.items()
+        }
+    )
+    for attribute, size in net.private.items():
+        threats = join(
+            threats_of(folds, stack, h, attribute),
+            threats_of(shuffled, controls, h[index], attribute),
+        )
+        pairs = None
+        if attribute == SPEAKER:
+            true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
+            false = Pairs(true.pairs, np.random.default_rng(0).permuted(true.same, axis=1))
+            pairs = join(take(true, stack.fold), take(false, controls.fold))
+        scores |= attack_all(attribute, threats, size, config.attacker_names, pairs)
+        bar.update()
+    bar.close()
+    scores |= {"best_epoch": fits.best_epoch, "diverged": fits.status == DIVERGED}
+    rows = _rows(described, scores, kinds)
+    rows += _guesses(loaded, described[-len(index) :], net.private)
+    chances = {"emotion_chance": 1 / net.num_classes}
+    chances |= {f"{a}_chance": _chance(a, size) for a, size in net.private.items()}
+    return [row | chances for row in rows]
+
+
+def _chance(attribute: str, size: int) -> float:
+    return 0.5 if attribute == SPEAKER else 1 / size  # verification answers yes or no
+
+
+def _rows(described: Sequence[Row], scores: Mapping[str, Any], kinds: Sequence[str]) -> list[Row]:
+    """A row per run: a score that has fewer values than there are rows is of the first ones."""
+    columns = {
+        name: values if isinstance(values, list) else np.asarray(values).tolist()
+        for name, values in sorted(scores.items())
+    }
+    rows = []
+    for i, (row, control) in enumerate(zip(described, kinds)):
+        found = {name: values[i] for name, values in columns.items() if i < len(values)}
+        rounded = {n: round(v, 6) if isinstance(v, float) else v for n, v in found.items()}
+        rows.append(row | {"control": control} | rounded)
+    return rows
+
+
+def _guesses(loaded: Loaded, said: Sequence[Row], sizes: Mapping[str, int]) -> list[Row]:
+    """Rows of the two guesses that look at nothing: any class, and the training part's majority."""
+    folds = loaded.packed.data.folds
+    rows = []
+    for control in ("chance", "majority"):
+        for row in said:
+            k, scores = row["fold"], {}
+            found = _guess(folds.task[k], folds, k, len(loaded.packed.task_names), control)
+            scores["test_emotion_uar"] = found
+            for a, size in sizes.items():
+                # "Different speakers", always, is wrong half the time, as any answer is.
+                same = a == SPEAKER
+                found = 0.5 if same else _guess(folds.private[a][k], folds, k, size, control)
+                scores |= {f"test_{a}_attacker_uar": found, f"test_{a}_privacy": 1 - found}
+            rows.append(row | {"control": control} | scores)
+    return rows
+
+
+def _guess(labels: np.ndarray, folds, fold: int, num_classes: int, control: str) -> float:
+    if control == "chance":
+        return 1 / num_classes
+    train = labels[folds.split.train[fold] & (labels >= 0)]
+    test = labels[folds.split.test[fold] & (labels >= 0)]
+    majority = np.bincount(train).argmax()
+    return float(np.mean([c == majority for c in np.unique(test)]))

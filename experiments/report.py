@@ -1,0 +1,166 @@
+"""The report of a result directory: the table, what it says, and both as files.
+
+Computed from rows (see `experiments.summary`), never while training.
+"""
+
+import json
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from experiments.summary import (
+    NOTHING,
+    Entry,
+    Row,
+    attributes,
+    blocks,
+    is_zero,
+    label,
+    mean,
+    selected,
+    summarise,
+    varying,
+)
+
+_WIDTH = 120
+
+
+def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Header, lines and notes; a line per private attribute, an empty one between blocks."""
+    columns = varying(summary)
+    several = any(len(attributes(entry)) > 1 for entry in summary)
+    header = [*columns, "lambda", "n", "emotion UAR", "change", *["attribute"] * several]
+    header += ["adversary", "attacker", "privacy", "change"]
+    lines = []
+    for _, entries in blocks(summary):
+        lines += [[]] if lines else []
+        for entry in entries:
+            place = [*(str(entry["settings"][c]) for c in columns), label(entry)]
+            emotion = "test_emotion_uar"
+            middle = [str(entry["n"]), _score(entry, emotion), _change(entry, emotion)]
+            for a in attributes(entry) or [""]:
+                uars = [_score(entry, f"test_{a}_{who}_uar") for who in ("adversary", "attacker")]
+                privacy = f"test_{a}_privacy"  # spreads as the attacker does
+                uars += [_score(entry, privacy).split("±")[0], _change(entry, privacy)]
+                lines.append([*place, *middle, *[a] * several, *uars])
+                middle = [""] * 3  # the emotion score is the network's, not the attribute's
+    return header, lines, _notes(summary)
+
+
+def _score(entry: Entry, column: str) -> str:
+    score = entry["scores"].get(column, NOTHING)
+    if score["mean"] is None:
+        return "-"
+    spread = "" if score["sd"] is None or entry["control"] == "chance" else f"±{score['sd']:.3f}"
+    return f"{score['mean']:.3f}{spread}"
+
+
+def _change(entry: Entry, column: str) -> str:
+    change = entry["change"].get(column, NOTHING)["mean"]
+    return "" if change is None else f"{change:+.3f}"
+
+
+def _notes(summary: Sequence[Entry]) -> list[str]:
+    changing = [*varying(summary), "lambda"]
+    first = summary[0]["settings"] if summary else {}
+    same = [f"{n}={v}" for n, v in first.items() if n not in changing and v not in (None, "")]
+    notes = [" ".join(same)] if same else []
+    notes.append(
+        "UAR on test speakers, mean±standard deviation over n runs (folds x seeds). That is no "
+        "confidence interval: the sample is the speakers. privacy = 1 - attacker. change = mean "
+        "difference to lambda 0, paired by fold and seed."
+    )
+    if any("speaker" in attributes(entry) for entry in summary):
+        notes.append(
+            "speaker: the attacker verifies speakers whom no training part holds, and scores 1 - "
+            "equal error rate (chance 0.5). The adversary knows training speakers only: no score."
+        )
+    for title, entries in blocks(summary):
+        for entry in (entry for entry in entries if entry["diverged"]):
+            name = entry["control"] or f"lambda {label(entry)}"
+            runs = entry["diverged"] + entry["n"]
+            notes.append(f"{title}, {name}: {entry['diverged']} of {runs} diverged, left out.")
+    return notes + reading(summary)
+
+
+def table_text(summary: Sequence[Entry]) -> str:
+    """The table for a terminal. A setting that is the same everywhere stands below it instead."""
+    header, lines, notes = _table(summary)
+    cells = [header, *filter(None, lines)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+
+    def aligned(line: Sequence[str]) -> str:
+        sides = zip(_is_word(header), line, widths)
+        row = (cell.ljust(width) if word else cell.rjust(width) for word, cell, width in sides)
+        return "  ".join(row).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    wrapped = [textwrap.fill(n, _WIDTH, break_on_hyphens=False) for n in notes]
+    return "\n".join([aligned(header), rule, *map(aligned, lines), rule, *wrapped])
+
+
+def table_markdown(summary: Sequence[Entry]) -> str:
+    """The table for a document, with the cells and notes of `table_text`."""
+    header, lines, notes = _table(summary)
+    marks = [":--" if word else "--:" for word in _is_word(header)]
+    table = [f"| {' | '.join(line)} |" for line in [header, marks, *filter(None, lines)]]
+    return "\n\n".join(["\n".join(table), *notes])
+
+
+def _is_word(header: Sequence[str]) -> list[bool]:
+    left = header.index("lambda")
+    return [i < left or name == "attribute" for i, name in enumerate(header)]
+
+
+def reading(summary: Sequence[Entry]) -> list[str]:
+    """For each block the lambda that validation chooses, and what became of its test scores."""
+    said = []
+    for title, entries in blocks(summary):
+        runs = [e for e in entries if not e["control"] and not math.isnan(selected(e))]
+        if not runs:
+            continue
+        best, zero = max(runs, key=selected), any(is_zero(e["settings"]["lambda"]) for e in runs)
+        grid = ", ".join(label(entry) for entry in runs)
+        chosen = f"{title}: validation chooses lambda {label(best)} of {grid}"
+        if is_zero(best["settings"]["lambda"]):
+            said.append(f"{chosen}, which is no reversal.")
+        elif not zero:
+            said.append(f"{chosen}; lambda 0 was not run, so there is nothing to compare it with.")
+        else:
+            scores = [_became(best, "emotion UAR", "test_emotion_uar", "emotion")]
+            scores += [
+                _became(best, f"fresh {a} attacker", f"test_{a}_attacker_uar", a)
+                for a in attributes(best)
+            ]
+            said.append(f"{chosen}. On test, against lambda 0: {'; '.join(scores)}.")
+    return said
+
+
+def _became(entry: Entry, name: str, column: str, of: str) -> str:
+    change = entry["change"].get(column, NOTHING)
+    if change["mean"] is None:
+        return f"{name} cannot be compared"
+    verb = "rose" if change["mean"] > 0 else "fell"
+    size = f"{abs(change['mean']):.3f}"
+    moved = "stayed at" if float(size) == 0 else f"{verb} by {size} to"
+    chance = f" (chance {entry['chance'][of]:.3f})" if of in entry["chance"] else ""
+    return (
+        f"{name} {moved} {mean(entry, column):.3f}{chance}, lower in {change['lower']} and higher "
+        f"in {change['higher']} of {change['n']} pairs"
+    )
+
+
+def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
+    """Writes workdir/summary.md and summary.json (strict: null where there is no score).
+
+    Returns:
+      The summary, as of `summarise`.
+    """
+    summary = summarise(rows, settings)
+    text = f"# Summary\n\n{table_markdown(summary)}\n"
+    (workdir / "summary.md").write_text(text, encoding="utf-8")
+    content = {"table": summary, "reading": reading(summary)}
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    (workdir / "summary.json").write_text(text, encoding="utf-8")
+    return summary

@@ -1,0 +1,192 @@
+"""What a result directory holds: flags.txt, which made it; runs.csv, one row per run; curves.
+
+Nothing here depends on the clock or the machine's name, so the same runs give the same bytes.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
+
+Value = str | float | int | bool | None
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "privrep")
+# Where results lie and whether they are continued is no part of what was computed.
+_NOT_COMPARED = ("workdir", "resume", "noresume")
+
+
+def append_rows(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
+    """Appends rows to a table of comma-separated values, which need not exist.
+
+    The file is replaced as a whole, so a kill at any moment leaves all rows or those before.
+    Columns stand in the order of first appearance: new ones on the right, empty in older rows. A
+    float is written so that reading gives the same float, NaN as nan, None as an empty cell.
+
+    Raises:
+      ValueError: a value is no string, number, bool or None, or is a string with a line break; or
+        the file is no such table.
+    """
+    if not rows:
+        return
+    header, cells = _cells(path)
+    columns = list(dict.fromkeys([*header, *(column for row in rows for column in row)]))
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(line + [""] * (len(columns) - len(header)) for line in cells)
+    writer.writerows([_written(row.get(c), c) for c in columns] for row in rows)
+    replace_file(path, table.getvalue())
+
+
+def read_rows(path: Path) -> list[dict[str, Value]]:
+    """The rows of `append_rows`, each with every column; [] where there is no file.
+
+    A string that spells a number as Python would (a hash "1234567") comes back as that number; its
+    str() is the string. An empty string comes back as None.
+    """
+    header, cells = _cells(path)
+    return [{column: _read(cell) for column, cell in zip(header, line)} for line in cells]
+
+
+def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
+    if not path.exists():
+        return [], []
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *cells = list(csv.reader(file)) or [[]]
+    for number, line in enumerate(cells, start=2):
+        if len(line) != len(header):
+            raise ValueError(
+                f"{path}, line {number}: {len(line)} cells under {len(header)} columns; the file "
+                "was changed by another program, repair the line or choose another --workdir"
+            )
+    return header, cells
+
+
+def _written(value: Value, column: str) -> str:
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()  # a scalar of numpy or jax
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, bool | int) or (isinstance(value, str) and not {*value} & {*"\r\n\0"}):
+        return str(value)
+    raise ValueError(f"column {column!r}: {value!r} does not fit into one cell of a table")
+
+
+def _read(cell: str) -> Value:
+    if cell == "":
+        return None
+    if cell in ("True", "False"):
+        return cell == "True"
+    for kind in (int, float):
+        try:
+            number = kind(cell)
+        except ValueError:
+            continue
+        if repr(number) == cell:
+            return number
+    return cell
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Writes a file so that at any moment, power failure included, it is the old or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    if os.name == "posix":  # elsewhere a directory cannot be opened
+        directory = os.open(path.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+
+
+def write_flags(workdir: Path, text: str, resume: bool) -> None:
+    """Writes workdir/flags.txt, or makes sure that this program continues what stands there.
+
+    Args:
+      workdir: made if it does not exist.
+      text: one flag a line, "--name=value"; lines with # and --workdir, --resume are not compared.
+      resume: continue if the flags are the same (flags.txt stays as it is).
+
+    Raises:
+      ValueError: results are there, and of other flags (the message shows the lines that differ),
+        of unknown flags, or of the same without `resume`.
+    """
+    path = workdir / "flags.txt"
+    workdir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        if (workdir / "runs.csv").exists():
+            raise ValueError(
+                f"{workdir} holds runs.csv but no flags.txt that says how it was made: choose "
+                "another --workdir"
+            )
+        replace_file(path, text)
+        return
+    there, now = _flags(path.read_text(encoding="utf-8")), _flags(text)
+    differing = [name for name in sorted({*there, *now}) if there.get(name) != now.get(name)]
+    if differing:
+        lines = [
+            f"  there: {there.get(name, f'no --{name}')}\n  now:   {now.get(name, f'no --{name}')}"
+            for name in differing
+        ]
+        raise ValueError(
+            f"{workdir} holds results of other flags:\n"
+            + "\n".join(lines)
+            + "\nChoose another --workdir, or give the same flags and --resume."
+        )
+    if not resume:
+        raise ValueError(
+            f"{workdir} holds results of the same flags: continue them with --resume, or choose "
+            "another --workdir"
+        )
+
+
+def _flags(text: str) -> dict[str, str]:
+    """{name: line}"""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("-")]
+    flags = {line.lstrip("-").split("=")[0]: line for line in lines}
+    return {name: line for name, line in flags.items() if name not in _NOT_COMPARED}
+
+
+def versions() -> dict[str, str]:
+    """{"version_jax": ...} and so on: columns that tell what computed a row."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[f"version_{package}"] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # privrep itself, run from a checkout
+            found[f"version_{package}"] = "not installed"
+    return found
+
+
+def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Writes training curves for `tensorboard --logdir=<workdir>/tensorboard`.
+
+    Args:
+      curves: {run: {scalar: its value after each epoch}}; epochs count from 1. A run's curves of an
+        earlier call are replaced.
+    """
+    for run, scalars in curves.items():
+        directory = workdir / "tensorboard" / run
+        directory.mkdir(parents=True, exist_ok=True)
+        # SummaryWriter would put time and host into the file's name and start a thread per run.
+        writer = RecordWriter(str(directory / "events.out.tfevents.0.privrep"))
+        writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
+        for index in range(max(map(len, scalars.values()), default=0)):
+            values = [
+                Summary.Value(tag=name, simple_value=float(series[index]))
+                for name, series in scalars.items()
+                if index < len(series)
+            ]
+            event = Event(wall_time=index + 1.0, step=index + 1, summary=Summary(value=values))
+            writer.write(event.SerializeToString())
+        writer.close()

@@ -1,0 +1,171 @@
+"""Rows of runs.csv to means and spreads: the only numbers that tables and figures show.
+
+A row is one run: {column: value}. Its settings stand under the names of their flags; `control` is
+empty for a real run, or says which control the row is; `diverged` marks a run that counts for
+nothing. Scores are val_* and test_*; those of a private attribute a are
+  test_<a>_adversary_uar  of the adversary in training, which sees gradients
+  test_<a>_attacker_uar   of the fresh attacker on frozen h that was best on validation; of
+                          "speaker", 1 - equal error rate of verification on unseen speakers
+  test_<a>_privacy        1 - the attacker's
+and <a>_chance, emotion_chance are what guessing scores.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from privrep.metrics import SELECTIONS
+
+Row = Mapping[str, Any]
+Entry = Mapping[str, Any]
+
+CONTROLS = ("chance", "majority", "shuffled", "untrained")
+_REPEATS = ("fold", "seed")  # what the mean is over
+FIRST = ("modality", "task", "private")  # the order of the table
+_SCORES = ("_uar", "_privacy")
+NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
+
+
+def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
+    """One entry per combination of settings: mean and spread over folds and seeds.
+
+    Args:
+      rows: as above.
+      settings: the columns that say how a run was made, modality, task, private and lambda among
+        them.
+
+    Returns:
+      [{settings: {name: value}, control, n, diverged, chance: {"emotion" or attribute: float},
+        scores: {column: {mean, sd, n}}, change: {column: {mean, sd, n, lower, higher}}}, ...]
+      in the order of the table: modality, task, private attributes, other settings, lambda; after
+      the lambdas of a combination come its controls, taken together over all lambdas. `sd` is the
+      sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
+      score, NaN. `change` is the mean of the differences to lambda = 0 at the same fold and seed,
+      with how many of them are below and above 0; {} for lambda = 0 itself, for controls, and
+      where lambda = 0 was not run.
+    """
+    names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, "lambda"))]
+    groups: dict[tuple, list[Row]] = {}
+    baselines: dict[tuple, dict[tuple, Row]] = {}
+    for row in rows:
+        values = tuple(row.get(name) for name in names)
+        control = row.get("control") or ""
+        groups.setdefault((values, control, None if control else row["lambda"]), []).append(row)
+        if not control and is_zero(row["lambda"]) and not row.get("diverged"):
+            baselines.setdefault(values, {})[_repeat(row)] = row
+    summary = []
+    for values, control, lambda_ in sorted(groups, key=_in_order):
+        runs = groups[values, control, lambda_]
+        counted = [row for row in runs if not row.get("diverged")]
+        # Columns that other runs brought into the table are empty here.
+        columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
+        scores = [c for c in columns if c.startswith(("val_", "test_")) and c.endswith(_SCORES)]
+        baseline = {} if control or is_zero(lambda_) else baselines.get(values, {})
+        pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
+        entry = {
+            "settings": dict(zip(names, values)) | {"lambda": lambda_},
+            "control": control,
+            "n": len(counted),
+            "diverged": len(runs) - len(counted),
+            "chance": {
+                c.removesuffix("_chance"): _spread(_number(row.get(c)) for row in runs)["mean"]
+                for c in columns
+                if c.endswith("_chance")
+            },
+            "scores": {c: _spread(_number(row.get(c)) for row in counted) for c in scores},
+            "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
+        }
+        summary.append(entry)
+    return summary
+
+
+def _repeat(row: Row) -> tuple:
+    return tuple(row.get(name) for name in _REPEATS)
+
+
+def _number(cell: Any) -> float:
+    return math.nan if cell is None or cell == "" else float(cell)
+
+
+def _spread(values: Iterable[float]) -> dict:
+    known = [value for value in values if math.isfinite(value)]
+    return {
+        "mean": fmean(known) if known else None,
+        "sd": stdev(known) if len(known) > 1 else None,
+        "n": len(known),
+    }
+
+
+def _differences(column: str, pairs: Sequence[tuple[Row, Row]]) -> dict:
+    values = [_number(row.get(column)) - _number(zero.get(column)) for row, zero in pairs]
+    sides = {"lower": sum(v < 0 for v in values), "higher": sum(v > 0 for v in values)}
+    return _spread(values) | sides
+
+
+def is_zero(lambda_: Any) -> bool:
+    """Whether nothing is reversed: 0, or "0+0" with one strength per attribute."""
+    return not any(strengths(lambda_))
+
+
+def strengths(lambda_: Any) -> tuple[float, ...]:
+    """One number, or one per attribute: 0.5 -> (0.5,), "0.5+1" -> (0.5, 1.0)."""
+    return tuple(float(part) for part in str(lambda_).split("+"))
+
+
+def _in_order(key: tuple) -> tuple:
+    """Numbers by size, before words by spelling; lambdas before the controls."""
+    values, control, lambda_ = key
+    numeric = [isinstance(value, int | float) for value in values]
+    order = [(0, v, "") if n else (1, 0, str(v)) for v, n in zip(values, numeric)]
+    rank = CONTROLS.index(control) if control in CONTROLS else len(CONTROLS)
+    return order, bool(control), rank, control, () if control else strengths(lambda_)
+
+
+def attributes(entry: Entry) -> list[str]:
+    """The private attributes of an entry: "gender+speaker" -> ["gender", "speaker"]."""
+    private = entry["settings"]["private"]
+    return private.split("+") if private else []
+
+
+def lambda_text(lambda_: Any) -> str:
+    """As it is written on the command line: 0, 0.75, 0.5+1."""
+    return "+".join(f"{strength:g}" for strength in strengths(lambda_))
+
+
+def label(entry: Entry) -> str:
+    """The name of its control, or its lambda."""
+    return entry["control"] or lambda_text(entry["settings"]["lambda"])
+
+
+def mean(entry: Entry, column: str) -> float:
+    """Mean score, NaN where there is none."""
+    return _number(entry["scores"].get(column, NOTHING)["mean"])
+
+
+def varying(summary: Sequence[Entry]) -> list[str]:
+    """The settings, lambda aside, that are not the same in all entries."""
+    names = dict.fromkeys(n for entry in summary for n in entry["settings"] if n != "lambda")
+    return [n for n in names if len({entry["settings"].get(n) for entry in summary}) > 1]
+
+
+def blocks(summary: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Entries that differ in lambda or control only, with what tells them from other blocks."""
+    others = [name for name in varying(summary) if name not in FIRST]
+    found: dict[tuple, list[Entry]] = {}
+    for entry in summary:
+        values = tuple(v for n, v in entry["settings"].items() if n != "lambda")
+        found.setdefault(values, []).append(entry)
+    titled = []
+    for entries in found.values():
+        told = entries[0]["settings"]
+        first = [str(told[name]) for name in FIRST if told[name]]
+        titled.append((", ".join([*first, *(f"{n}={told[n]}" for n in others)]), entries))
+    return titled
+
+
+def selected(entry: Entry) -> float:
+    """Validation selection of an entry: the rule that chose the epochs, on mean val_* scores."""
+    rule = SELECTIONS[entry["settings"].get("selection") or "emotion_minus_leak"]
+    uars = {a: mean(entry, f"val_{a}_adversary_uar") for a in attributes(entry)}
+    return float(rule(mean(entry, "val_emotion_uar"), uars, entry["chance"]))

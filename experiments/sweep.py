@@ -1,0 +1,134 @@
+"""What a sweep consists of: packs of runs that share one compiled program."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax.core import FrozenDict
+
+from experiments.config import FIELDS, Config, flag_default, flag_name, parse
+from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.models import EmotionNet
+from privrep.networks import Architecture
+from privrep.packing import Packed
+from privrep.runs import Run, run_key
+from privrep.training import FitSettings
+
+
+class Pack(NamedTuple):
+    """Runs of one architecture on one task: `config` for what they share, a Config for each run.
+
+    `runs` differ only in settings that need no compiling; every run is trained on every fold.
+    """
+
+    config: Config
+    runs: tuple[Config, ...]
+
+
+def expand(flags: Mapping[str, str]) -> list[Pack]:
+    """All combinations of the flags' values, in packs.
+
+    Args:
+      flags: {field of Config: text}; fields that are left out keep their default.
+
+    Raises:
+      ValueError: see `config.parse`; or --lambda and --private do not match.
+    """
+    values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
+    configs = [Config(**dict(zip(values, point))) for point in itertools.product(*values.values())]
+    packs: dict[tuple, list[Config]] = {}
+    for config in configs:
+        _check(config)
+        shared = tuple(getattr(config, n) for n, f in FIELDS.items() if not f.metadata["per_run"])
+        packs.setdefault(shared, []).append(config)
+    return [Pack(runs[0], tuple(runs)) for runs in packs.values()]
+
+
+def _check(config: Config) -> None:
+    parts, attributes = config.lambda_.count("+") + 1, len(config.attributes)
+    if parts not in (1, attributes):
+        raise ValueError(
+            f"--lambda={config.lambda_} has {parts} strengths and --private={config.private} "
+            f"{attributes} attributes: give one strength, or one for each attribute"
+        )
+
+
+def row_settings(config: Config) -> dict[str, Any]:
+    """The columns of runs.csv that say how a run was made, under the names of their flags."""
+    settings = {flag_name(name): getattr(config, name) for name in FIELDS}
+    strength = settings["lambda"]
+    return settings | {"lambda": strength if "+" in strength else float(strength)}
+
+
+def architecture(config: Config, packed: Packed) -> Architecture:
+    """The network of a pack, for data of these sizes."""
+    shared = {
+        name: getattr(config, name)
+        for name in (
+            "gru_layers",
+            "gru_width",
+            "dense_layers",
+            "dense_width",
+            "pooling",
+            "activation",
+            "dropout",
+        )
+    }
+    encoders = {
+        "acoustic": AcousticEncoder(
+            conv_layers=config.conv_layers,
+            kernel_width=config.kernel_width,
+            num_kernels=config.num_kernels,
+            conv_pool=config.conv_pool,
+            **shared,
+        ),
+        "lexical": LexicalEncoder(
+            table_size=packed.table_size, word_size=config.word_size, **shared
+        ),
+    }
+    net = EmotionNet(
+        encoders=FrozenDict({name: encoders[name] for name in MODALITIES[config.modality]}),
+        num_classes=len(packed.task_names),
+        private=FrozenDict(packed.num_private),
+        placement=config.placement,
+        adversary_layers=config.adversary_layers,
+        adversary_width=config.adversary_width,
+    )
+    return Architecture(
+        net=net,
+        defence=config.defence,
+        schedule=config.lambda_schedule,
+        selection=config.selection,
+        lengths=packed.lengths,
+        num_sub_batches=4 if len(packed.lengths) > 1 else 1,
+    )
+
+
+def fit_settings(config: Config) -> FitSettings:
+    """How the networks of a pack are fitted."""
+    return FitSettings(
+        batch_size=config.batch_size,
+        max_epochs=config.max_epochs,
+        patience=config.patience,
+        clip_norm=config.clip_norm,
+        optimiser=config.optimiser,
+    )
+
+
+def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[Config, int]]]:
+    """The rows of a pack, every run on every fold: arrays [R, ...], and what each row is."""
+    rows = [(config, fold) for config in runs for fold in range(num_folds)]
+    single = [
+        Run(
+            key=run_key(config.seed, fold),
+            fold=jnp.int32(fold),
+            lambda_={a: jnp.float32(s) for a, s in config.strengths.items()},
+            learning_rate=jnp.float32(config.learning_rate),
+            adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
+            weight_decay=jnp.float32(config.weight_decay),
+        )
+        for config, fold in rows
+    ]
+    return jax.tree.map(lambda *column: jnp.stack(column), *single), rows

@@ -1,0 +1,243 @@
+"""Who tries to read a private attribute out of h afterwards, and what counts as success.
+
+An attacker sees the representations h and nothing of the network. It learns on the training part,
+its epoch is chosen on the validation part, and it is scored on the test part; the speakers of the
+three are different people.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from privrep.losses import cross_entropy
+from privrep.metrics import equal_error_rate, uar
+from privrep.runs import deal, num_runs, over_runs, pad_runs, share, take
+from privrep.training import FitSettings, Problem, fit
+from privrep.utterances import Split
+
+PyTree = Any
+
+
+class Threat(NamedTuple):
+    """What is guessed, about whom, learned from whom. A leading R when stacked.
+
+    Attributes:
+      key: PRNG key.
+      h: float[N, D].
+      labels: int32[N], -1 unknown.
+      weights: float32[C], class weights of the training part.
+      split: bool[N] each.
+    """
+
+    key: jax.Array
+    h: jax.Array
+    labels: jax.Array
+    weights: jax.Array
+    split: Split
+
+
+class Dense(NamedTuple):
+    """h -> `depth` hidden layers of `width` -> logits. Depth 0 is logistic regression."""
+
+    depth: int
+    width: int
+
+
+# The linear attacker, and the paper's grid of dense networks.
+ATTACKERS: dict[str, Dense] = {
+    "linear": Dense(0, 0),
+    **{f"mlp_{depth}x{width}": Dense(depth, width) for depth in (2, 3, 4) for width in (32, 64)},
+}
+
+ATTACK_RATE = 2e-3
+ATTACK_SETTINGS = FitSettings(batch_size=64, max_epochs=60, patience=10, clip_norm=10.0)
+
+
+class AttackRun(NamedTuple):
+    """One attacker. A leading A when stacked.
+
+    Attributes:
+      key: PRNG key.
+      threat: int32, the row of the threats it attacks.
+      depth, width: int32, see `Dense`.
+    """
+
+    key: jax.Array
+    threat: jax.Array
+    depth: jax.Array
+    width: jax.Array
+
+
+class _Largest(NamedTuple):
+    """The largest network of the stack: the only size that is compiled."""
+
+    depth: int
+    width: int
+    num_classes: int
+
+
+def standardise(h: jax.Array, train: jax.Array) -> jax.Array:
+    """Mean 0 and deviation 1 over the training rows; a constant column becomes 0. [N, D]."""
+    count = jnp.maximum(train.sum(), 1)
+    rows = train[:, None]
+    mean = jnp.where(rows, h, 0).sum(0, keepdims=True) / count
+    variance = jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count
+    # A column whose spread is rounding error would be blown up to noise of size 1.
+    alive = variance > 1e-10 * (1 + mean**2)
+    return jnp.where(alive, (h - mean) * jax.lax.rsqrt(jnp.where(alive, variance, 1)), 0)
+
+
+def _init_dense(largest: _Largest, size: int, run: AttackRun):
+    """He's start for the network of this run's size, inside the arrays of the largest."""
+    keys = jax.random.split(run.key, largest.depth + 2)
+    active = (jnp.arange(largest.width) < run.width).astype(jnp.float32)
+    hidden = []
+    for layer, key in enumerate(keys[:-2]):
+        rows, inputs = (size, size) if layer == 0 else (largest.width, run.width)
+        kernel = jax.random.normal(key, (rows, largest.width)) * jnp.sqrt(2 / inputs)
+        hidden.append((kernel * active[None], jnp.zeros(largest.width)))
+    output = jax.random.normal(keys[-2], (largest.width, largest.num_classes))
+    straight = jax.random.normal(keys[-1], (size, largest.num_classes))
+    return {
+        "hidden": hidden,
+        "output": output * active[:, None] / jnp.sqrt(jnp.maximum(run.width, 1)),
+        "straight": straight / jnp.sqrt(size),
+        "bias": jnp.zeros(largest.num_classes),
+    }
+
+
+def _apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
+    """Logits [B, C] of the network of this run's size.
+
+    Units beyond the run's width start at 0 and get no gradient, layers beyond its depth are passed
+    by: the network is exactly the smaller one, and attackers of all sizes are one program.
+    """
+    x = h
+    for layer, (kernel, bias) in enumerate(params["hidden"]):
+        active = jnp.arange(len(bias)) < run.width
+        y = jnp.where(active[None], jax.nn.relu(x @ kernel + bias[None]), 0)
+        x = y if layer == 0 else jnp.where(layer < run.depth, y, x)
+    straight = h @ params["straight"]
+    logits = x @ params["output"] if params["hidden"] else straight
+    return jnp.where(run.depth == 0, straight, logits) + params["bias"][None]
+
+
+def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Problem:
+    """One attacker, as `training.fit` wants it."""
+    threat = take(threats, run.threat)
+    h = standardise(threat.h, threat.split.train)
+
+    def gradient(params, key, index, weight, progress):
+        del key, progress
+
+        def loss(params):
+            logits = _apply_dense(params, h[index], run)
+            each = cross_entropy(logits, threat.labels[index], threat.weights) * weight
+            return each.sum() / jnp.maximum(weight.sum(), 1), {"attacker": each.sum()}
+
+        gradients, sums = jax.grad(loss, has_aux=True)(params)
+        return sums, gradients
+
+    def score(params):
+        logits = _apply_dense(params, h, run)
+        return {"selection": uar(logits, threat.labels, largest.num_classes, threat.split.val)}
+
+    return Problem(
+        init=lambda key: _init_dense(largest, h.shape[1], run),
+        gradient=gradient,
+        score=score,
+        rates=lambda params: jax.tree.map(lambda _: ATTACK_RATE, params),
+        weight_decay=jnp.float32(0),
+        train=threat.split.train & (threat.labels >= 0),
+    )
+
+
+@partial(jax.jit, static_argnums=0)
+def _scores(largest, threats, runs, params):
+    def one(threats, row):
+        run, params = row
+        threat = take(threats, run.threat)
+        logits = _apply_dense(params, standardise(threat.h, threat.split.train), run)
+        return {
+            part: uar(logits, threat.labels, largest.num_classes, where)
+            for part, where in threat.split._asdict().items()
+        }
+
+    return over_runs(one, threats, (runs, params))
+
+
+def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str, jax.Array]:
+    """Trains every named attacker on every threat, all in one stack.
+
+    Args:
+      names: in ATTACKERS.
+      threats: rows [R, ...].
+
+    Returns:
+      {part: UAR float32[len(names), R]} for train, val and test. NaN where an attacker had no
+      validation utterance to be chosen on, or its h is not finite.
+    """
+    sizes = [ATTACKERS[name] for name in names]
+    largest = _Largest(
+        max(s.depth for s in sizes), max(max(s.width for s in sizes), 1), num_classes
+    )
+    count = num_runs(threats)
+
+    def each(values):  # one value per attacker -> one per attacker and threat
+        return jnp.repeat(jnp.array(values, jnp.int32), count)
+
+    runs = AttackRun(
+        key=jnp.tile(threats.key, len(names)),
+        threat=jnp.tile(jnp.arange(count, dtype=jnp.int32), len(names)),
+        depth=each([s.depth for s in sizes]),
+        width=each([s.width for s in sizes]),
+    )
+    threats = share(threats)
+    for fits, _ in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
+        last = fits
+    padded = (deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, last.best))
+    scores = take(_scores(largest, threats, *padded), slice(len(runs.key)))
+    chosen = last.best_epoch > 0
+    return {
+        part: jnp.where(chosen, found, jnp.nan).reshape(len(names), count)
+        for part, found in scores.items()
+    }
+
+
+@jax.jit
+def verify(threats: Threat, pairs: jax.Array, same: jax.Array) -> jax.Array:
+    """Speaker verification on people never seen before: the equal error rate per threat.
+
+    h is whitened by the covariance within the training speakers (WCCN; Hatch, Kajarekar & Stolcke
+    2006), shrunk towards its diagonal by a tenth, and a pair is scored by the cosine.
+
+    Args:
+      threats: rows [R, ...]; `labels` are the training speakers, -1 for anyone else.
+      pairs: int32[R, P, 2], utterances of the test part; a pair with -1 is padding.
+      same: bool[R, P], whether the pair is one speaker.
+
+    Returns:
+      float32[R] in [0, 1]; 0.5 is guessing.
+    """
+
+    def one(row):
+        threat, pairs, same = row
+        h = standardise(threat.h, threat.split.train)
+        known = threat.split.train & (threat.labels >= 0)
+        speakers = jax.nn.one_hot(jnp.where(known, threat.labels, -1), threat.weights.shape[0])
+        count = jnp.maximum(speakers.sum(0), 1)[:, None]
+        within = (h - speakers @ ((speakers.T @ h) / count)) * known[:, None]
+        covariance = within.T @ within / jnp.maximum(known.sum(), 1)
+        identity = jnp.eye(h.shape[1])
+        covariance = jnp.where(identity > 0, covariance + 1e-4 * identity, 0.9 * covariance)
+        factor = jnp.linalg.cholesky(covariance)
+        white = jax.scipy.linalg.solve_triangular(factor, h.T, lower=True).T
+        white = white / jnp.maximum(jnp.linalg.norm(white, axis=1, keepdims=True), 1e-12)
+        scores = (white[pairs[:, 0]] * white[pairs[:, 1]]).sum(-1)
+        return equal_error_rate(scores, same, pairs[:, 0] >= 0)
+
+    # One after another: a program of many LAPACK calls side by side can starve XLA's CPU threads.
+    return jax.lax.map(one, (threats, pairs, same))

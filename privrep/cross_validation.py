@@ -1,0 +1,120 @@
+"""From a stack of runs to their scores: train, release, attack."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from privrep.attackers import ATTACKERS, Threat, attack, verify
+from privrep.networks import Architecture, network_problem, represent
+from privrep.runs import Run, deal, num_runs, pad_runs, share, take
+from privrep.training import DIVERGED, FitSettings, fit
+from privrep.utterances import Data, Fold, Split
+
+PyTree = Any
+SPEAKER = "speaker"
+
+
+class Pairs(NamedTuple):
+    """Test utterances for speaker verification: int32[P, 2], bool[P]; or K or R rows of them."""
+
+    pairs: jax.Array
+    same: jax.Array
+
+
+def run_all(
+    architecture: Architecture,
+    settings: FitSettings,
+    data: Data,
+    runs: Run,
+    attackers: Sequence[str] = tuple(ATTACKERS),
+    pairs: Pairs | None = None,
+) -> dict[str, Any]:
+    """Trains every run and measures what its representation says. Row i is `runs` row i.
+
+    Args:
+      architecture, settings: see there.
+      data: as made by `packing.pack`.
+      runs: rows [R, ...].
+      attackers: names in ATTACKERS.
+      pairs: needed when "speaker" is among the private attributes.
+
+    Returns:
+      {score: [R]}: those of `represent_all` and `attack_all`, best_epoch and diverged.
+    """
+    data = share(data)
+    for fits, _ in fit(network_problem, architecture, settings, data, runs):
+        last = fits
+    h, scores = represent_all(architecture, data, runs, last.best)
+    for attribute, size in architecture.net.private.items():
+        threats = threats_of(data.folds, runs, h, attribute)
+        folds = None if pairs is None else take(pairs, runs.fold)
+        scores |= attack_all(attribute, threats, size, attackers, folds)
+    return scores | {"best_epoch": last.best_epoch, "diverged": last.status == DIVERGED}
+
+
+def represent_all(
+    architecture: Architecture, data: Data, runs: Run, params: PyTree
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """`networks.represent` for any number of runs."""
+    padded = [deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, params)]
+    return take(represent(architecture, share(data), *padded), slice(num_runs(runs)))
+
+
+def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:
+    """The informed threat to every run: an attacker that learns on the run's own training part.
+
+    Args:
+      folds: K of them; `private` holds the labels to guess.
+      runs: rows [R, ...].
+      h: float[R, N, D].
+    """
+    # A key that is never one of the epochs' keys, which are fold_in(key, epoch).
+    return Threat(
+        key=jax.vmap(lambda key: jax.random.fold_in(key, jnp.uint32(2**32 - 2)))(runs.key),
+        h=h,
+        labels=jnp.asarray(folds.private[attribute])[runs.fold],
+        weights=jnp.asarray(folds.private_weights[attribute])[runs.fold],
+        split=Split(*(jnp.asarray(part)[runs.fold] for part in folds.split)),
+    )
+
+
+def attack_all(
+    attribute: str,
+    threats: Threat,
+    num_classes: int,
+    attackers: Sequence[str] = tuple(ATTACKERS),
+    pairs: Pairs | None = None,
+) -> dict[str, Any]:
+    """Fresh attackers on frozen representations.
+
+    The attackers learn on the training part, are compared on the validation part, and the best of
+    them is what counts on the test part. "speaker" is attacked by verification of people never
+    seen before; its attacker's score is 1 - equal error rate.
+
+    Args:
+      threats: rows [R, ...].
+      pairs: rows [R, ...], for "speaker".
+
+    Returns:
+      {score: [R]}: <part>_<attribute>_<attacker>_uar of every attacker for val and test,
+      <part>_<attribute>_attacker_uar of the chosen one, <attribute>_attacker its name,
+      test_<attribute>_privacy = 1 - test_<attribute>_attacker_uar.
+    """
+    if attribute == SPEAKER:
+        found = 1 - verify(threats, *pairs)
+        names = ["verification"] * len(found)
+        scores = {f"test_{attribute}_attacker_uar": found}
+    else:
+        parts = attack(attackers, threats, num_classes)
+        best = jnp.argmax(jnp.nan_to_num(parts["val"], nan=-1.0), 0)  # of equals, the simplest
+        names = [attackers[i] for i in best]
+        scores = {}
+        for part in ("val", "test"):
+            for name, found in zip(attackers, parts[part]):
+                scores[f"{part}_{attribute}_{name}_uar"] = found
+            chosen = jnp.take_along_axis(parts[part], best[None], 0)[0]
+            scores[f"{part}_{attribute}_attacker_uar"] = chosen
+    privacy = 1 - scores[f"test_{attribute}_attacker_uar"]
+    return scores | {f"{attribute}_attacker": names, f"test_{attribute}_privacy": privacy}

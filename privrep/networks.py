@@ -1,0 +1,198 @@
+"""The emotion network as something to fit: its objective, its validation scores, its outputs."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from privrep.batches import Lengths, gather, over_blocks, sub_batched
+from privrep.defences import DEFENCES
+from privrep.losses import cross_entropy
+from privrep.metrics import SELECTIONS, chance, uar
+from privrep.models import JOINT, EmotionNet
+from privrep.runs import Run, over_runs, take
+from privrep.schedules import SCHEDULES
+from privrep.training import Problem
+from privrep.utterances import Data
+
+PyTree = Any
+
+
+class Architecture(NamedTuple):
+    """Everything about a network that is compiled in.
+
+    Attributes:
+      net: the network.
+      defence: a name in DEFENCES.
+      schedule: of lambda, a name in SCHEDULES.
+      selection: how the epoch is chosen, a name in SELECTIONS.
+      lengths, num_sub_batches: see `batches.py`.
+    """
+
+    net: EmotionNet
+    defence: str
+    schedule: str
+    selection: str
+    lengths: Lengths
+    num_sub_batches: int
+
+
+def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
+    """What is minimised, for every utterance: emotion loss plus what the defence adds.
+
+        L = CE(emotion(h), emotion) + sum_a CE(adversary_a(R_lambda_a(view)), a)
+
+    with R the gradient reversal of the defence `grl`: the adversaries minimise their losses, and
+    the encoders maximise them with strength lambda_a while minimising the emotion loss.
+
+    Args:
+      labels: (emotion int32[B], {attribute: int32[B]}).
+      fold: for its class weights.
+      lambda_: {attribute: scalar}, the strength now.
+
+    Returns:
+      (emotion loss [B], adversaries' loss [B]); the objective is their sum.
+    """
+    bound = architecture.net.bind({"params": params}, rngs={"dropout": key})
+    views = bound.encode(utterances, train=True)
+    task, private = labels
+    emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
+    adversaries = DEFENCES[architecture.defence].loss(
+        bound.adversary, views, private, fold.private_weights, lambda_
+    )
+    return emotion, adversaries
+
+
+def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem:
+    """The emotion network of one run, as `training.fit` wants it."""
+    net, lengths = architecture.net, architecture.lengths
+    corpus, fold = data.corpus, take(data.folds, run.fold)
+    schedule = SCHEDULES[architecture.schedule]
+
+    def init(key):
+        first = gather(corpus, fold.inputs, jnp.zeros(1, jnp.int32), lengths[0])
+        return net.init(key, first)["params"]
+
+    def gradient(params, key, index, weight, progress):
+        lambda_ = {a: schedule(strength, progress) for a, strength in run.lambda_.items()}
+        count = jnp.maximum(weight.sum(), 1)
+
+        def sums(params, rows, weight, utterances):
+            labels = take((fold.task, fold.private), rows)
+            # Rows of a batch have distinct numbers, so the key of a sub-batch has, too.
+            row_key = jax.random.fold_in(key, rows[-1])
+            emotion, adversaries = objective(
+                architecture, params, row_key, utterances, labels, fold, lambda_
+            )
+            both = {"emotion": (emotion * weight).sum(), "adversary": (adversaries * weight).sum()}
+            return (both["emotion"] + both["adversary"]) / count, both
+
+        def sub_batch(rows, weight, utterances):
+            slope = jax.grad(sums, has_aux=True)
+            gradients, both = slope(params, rows, weight, utterances)
+            return both, gradients
+
+        return sub_batched(
+            sub_batch, corpus, fold.inputs, index, weight, lengths, architecture.num_sub_batches
+        )
+
+    def score(params):
+        outputs = _outputs(architecture, params, corpus, fold.inputs, fold.val_blocks)
+        index = fold.val_blocks.reshape(-1)
+        labels = take((fold.task, fold.private), index)
+        scores = _uars(net, outputs, labels, index >= 0)
+        leaks = {a: scores[f"{a}_adversary_uar"] for a in net.private}
+        chances = {a: chance(size) for a, size in net.private.items()}
+        selection = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
+        return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
+
+    def rates(params):
+        return {
+            name: jax.tree.map(
+                lambda _, name=name: (
+                    run.adversary_learning_rate
+                    if name.startswith("adversaries")
+                    else run.learning_rate
+                ),
+                part,
+            )
+            for name, part in params.items()
+        }
+
+    return Problem(init, gradient, score, rates, run.weight_decay, fold.split.train)
+
+
+class Outputs(NamedTuple):
+    """What a network says of N utterances.
+
+    Attributes:
+      h: float[N, D].
+      emotion: logits [N, C].
+      adversaries: {attribute: {view: logits [N, classes of the attribute]}}.
+    """
+
+    h: jax.Array
+    emotion: jax.Array
+    adversaries: Mapping[str, Mapping[str, jax.Array]]
+
+
+def _outputs(architecture: Architecture, params, corpus, inputs, blocks) -> Outputs:
+    """Outputs of the blocks' rows, in the order of the blocks."""
+    bound = architecture.net.bind({"params": params})
+
+    def of_block(utterances):
+        views = bound.encode(utterances)
+        adversaries = {a: bound.adversary(a, views) for a in architecture.net.private}
+        return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
+
+    return over_blocks(of_block, corpus, inputs, blocks, architecture.lengths)
+
+
+def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:
+    """{"emotion_uar": [], "<attribute>_adversary_uar": []}: of several views' the most telling."""
+    task, private = labels
+    scores = {"emotion_uar": uar(outputs.emotion, task, net.num_classes, where)}
+    for attribute, views in outputs.adversaries.items():
+        size = net.private[attribute]
+        each = [uar(logits, private[attribute], size, where) for logits in views.values()]
+        scores[f"{attribute}_adversary_uar"] = jnp.stack(each).max()
+    return scores
+
+
+@partial(jax.jit, static_argnums=0)
+def represent(
+    architecture: Architecture, data: Data, runs: Run, params: PyTree
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """What leaves the device, and how the networks did on each part.
+
+    Args:
+      runs, params: rows [R, ...], R divisible by the number of local devices.
+
+    Returns:
+      h float32[R, N, D] as released by the defence, and {<part>_<score>: float32[R]} for the
+      parts train, val and test.
+    """
+    index = data.blocks.reshape(-1)
+
+    def one(data, row):
+        run, params = row
+        fold = take(data.folds, run.fold)
+        flat = _outputs(architecture, params, data.corpus, fold.inputs, data.blocks)
+        position = jnp.where(index >= 0, index, len(fold.task))
+        outputs = jax.tree.map(
+            lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"),
+            flat,
+        )
+        scores = {}
+        for part, where in fold.split._asdict().items():
+            of_part = _uars(architecture.net, outputs, (fold.task, fold.private), where)
+            scores |= {f"{part}_{name}": value for name, value in of_part.items()}
+        # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
+        release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
+        release = DEFENCES[architecture.defence].release
+        h = release(release_key, outputs.h, fold.private, fold.split.train, run.lambda_)
+        return h, scores
+
+    return over_runs(one, data, (runs, params))

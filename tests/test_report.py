@@ -1,0 +1,323 @@
+"""Tables, their reading and figures say what is in the rows, and only that."""
+
+import json
+import math
+import random
+import re
+
+import pytest
+from matplotlib.figure import Figure
+
+from experiments.figures import write_figures
+from experiments.report import reading, table_markdown, table_text, write_summary
+from experiments.results import append_rows, read_rows
+from experiments.summary import summarise
+
+SETTINGS = ["dataset", "modality", "task", "private", "lambda", "placement", "fold", "seed"]
+NAN = math.nan
+
+
+def run(lambda_, fold=0, seed=0, emotion=0.5, gender=0.7, val=(0.5, 0.6), **changed):
+    """One row, test scores `emotion` and of the attacker `gender`; val = emotion, adversary."""
+    return {
+        "dataset": "demo",
+        "modality": "acoustic",
+        "task": "activation",
+        "private": "gender",
+        "lambda": lambda_,
+        "placement": "joint",
+        "fold": fold,
+        "seed": seed,
+        "control": None,
+        "diverged": False,
+        "val_emotion_uar": val[0],
+        "test_emotion_uar": emotion,
+        "val_gender_adversary_uar": val[1],
+        "test_gender_adversary_uar": 0.51,
+        "test_gender_attacker_uar": gender,
+        "test_gender_privacy": 1 - gender,
+        "gender_attacker": "linear",
+        "gender_chance": 0.5,
+        "emotion_chance": 1 / 3,
+        "version_jax": "0.10.2",
+        "best_epoch": 3,
+    } | changed
+
+
+def control(name, gender, **changed):
+    none = {"val_emotion_uar": None, "test_emotion_uar": None, "test_gender_adversary_uar": None}
+    return run(None, gender=gender, control=name, **none) | changed
+
+
+ROWS = [
+    run(1.0, 0, 0, emotion=0.40, gender=0.50, val=(0.45, 0.50)),
+    run(1.0, 1, 0, emotion=0.44, gender=0.58, val=(0.47, 0.50)),
+    run(0.0, 0, 0, emotion=0.50, gender=0.70, val=(0.50, 0.75)),
+    run(0.0, 1, 0, emotion=0.60, gender=0.80, val=(0.50, 0.75)),
+    run(0.5, 0, 0, emotion=0.52, gender=0.74, val=(0.60, 0.52)),
+    run(0.5, 1, 0, emotion=0.56, gender=0.74, val=(0.60, 0.52)),
+    *(control("shuffled", gender, fold=fold) for fold, gender in enumerate((0.45, 0.57))),
+    *(control("chance", 0.5, fold=fold) for fold in range(2)),
+    *(control("untrained", 0.6, fold=fold) for fold in range(2)),
+]
+BOTH = [
+    run(lambda_, fold, private="gender+speaker", speaker_chance=0.5)
+    | {f"{part}_speaker_adversary_uar": NAN for part in ("val", "test")}
+    | {"test_speaker_attacker_uar": 0.8 - lambda_ / 4, "test_speaker_privacy": 0.2 + lambda_ / 4}
+    for lambda_ in (0.0, 1.0)
+    for fold in range(2)
+]
+
+
+def by_label(summary):
+    return {entry["control"] or entry["settings"]["lambda"]: entry for entry in summary}
+
+
+def cells(text):
+    """{first cell that is not a setting: the line's cells}"""
+    return {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+
+
+def test_mean_spread_and_paired_change():
+    entries = by_label(summarise(ROWS, SETTINGS))
+    one = entries[1.0]
+    assert one["n"] == 2 and one["diverged"] == 0
+    assert one["scores"]["test_emotion_uar"]["mean"] == pytest.approx(0.42)
+    assert one["scores"]["test_emotion_uar"]["sd"] == pytest.approx(0.04 / math.sqrt(2))
+    change = one["change"]["test_emotion_uar"]  # -0.10 and -0.16
+    assert change["mean"] == pytest.approx(-0.13)
+    assert change["sd"] == pytest.approx(0.06 / math.sqrt(2))
+    assert (change["n"], change["lower"], change["higher"]) == (2, 2, 0)
+    assert one["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.21)
+    assert entries[0.0]["change"] == {} and entries["chance"]["change"] == {}
+
+
+def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
+    rows = [
+        run(0.0, 0, emotion=0.5),
+        run(0.0, 1, emotion=0.9),
+        run(0.0, 2, emotion=0.1, diverged=True),
+        run(1.0, 0, emotion=0.4),
+        run(1.0, 1, emotion=NAN, diverged=True),
+        run(1.0, 2, emotion=0.6),
+    ]
+    entry = by_label(summarise(rows, SETTINGS))[1.0]
+    assert (entry["n"], entry["diverged"]) == (2, 1)
+    assert entry["scores"]["test_emotion_uar"]["mean"] == pytest.approx(0.5)
+    change = entry["change"]["test_emotion_uar"]  # only fold 0 has both
+    assert change["mean"] == pytest.approx(-0.1) and change["n"] == 1 and change["sd"] is None
+    text = table_text(summarise(rows, SETTINGS))
+    assert "acoustic, activation, gender, lambda 1: 1 of 3 diverged, left out." in text
+    assert "nan" not in text
+
+
+def test_baseline_comes_first_and_controls_last_in_any_order_of_rows():
+    expected = summarise(ROWS, SETTINGS)
+    labels = [entry["control"] or entry["settings"]["lambda"] for entry in expected]
+    assert labels == [0.0, 0.5, 1.0, "chance", "shuffled", "untrained"]
+    shuffled = random.Random(0).sample(ROWS, len(ROWS))
+    assert table_text(summarise(shuffled, SETTINGS)) == table_text(expected)
+
+
+def test_order_is_modality_task_private_then_numbers_by_size():
+    rows = [
+        run(lambda_, modality=modality, task=task, kernels=kernels)
+        for lambda_ in (0.5, 0.0)
+        for kernels in (128, 64)
+        for task in ("valence", "activation")
+        for modality in ("lexical", "acoustic")
+    ]
+    order = [entry["settings"] for entry in summarise(rows, [*SETTINGS, "kernels"])]
+    keys = [(s["modality"], s["task"], s["kernels"], s["lambda"]) for s in order]
+    assert keys == sorted(keys) and len(keys) == 16
+
+
+def test_lambdas_per_attribute_are_sorted_by_number_and_know_their_baseline():
+    rows = [row | {"private": "a+b"} for row in map(run, ("10+0", "0.5+1", "0+0", "0.5+0.25"))]
+    summary = summarise(rows, SETTINGS)
+    order = [entry["settings"]["lambda"] for entry in summary]
+    assert order == ["0+0", "0.5+0.25", "0.5+1", "10+0"]
+    assert [bool(entry["change"]) for entry in summary] == [False, True, True, True]
+
+
+def test_table_shows_means_spreads_changes_and_controls():
+    lines = cells(table_text(summarise(ROWS, SETTINGS)))
+    assert lines["0"] == ["0", "2", "0.550±0.071", "0.510±0.000", "0.750±0.071", "0.250"]
+    assert lines["1"][2:4] == ["0.420±0.028", "-0.130"]
+    assert lines["1"][-3:] == ["0.540±0.057", "0.460", "+0.210"]
+    assert lines["chance"] == ["chance", "2", "-", "-", "0.500", "0.500"]
+    assert lines["shuffled"][-2:] == ["0.510±0.085", "0.490"]
+
+
+def test_only_settings_that_vary_get_a_column():
+    text = table_text(summarise(ROWS, SETTINGS))
+    header, *_ = text.splitlines()
+    assert header.split()[:2] == ["lambda", "n"]
+    same = "dataset=demo placement=joint"
+    assert "modality=acoustic task=activation private=gender " + same in text
+    both = [row | {"task": task} for row in ROWS for task in ("activation", "valence")]
+    header, *rest = table_text(summarise(both, SETTINGS)).splitlines()
+    assert header.split()[:3] == ["task", "lambda", "n"]
+    assert not any("task=" in line for line in rest)
+
+
+def test_text_fits_the_terminal_and_columns_are_aligned():
+    varied = [
+        row | {"modality": modality, "task": task}
+        for row in ROWS
+        for modality in ("acoustic", "multimodal")
+        for task in ("activation", "valence")
+    ]
+    text = table_text(summarise(varied, SETTINGS))
+    assert max(map(len, text.splitlines())) <= 120
+    header, rule, *lines = text.splitlines()
+    ends = [match.end() for match in re.finditer("-+", rule)]
+    assert len(header) == ends[-1]
+    for line in lines[: lines.index(rule)]:
+        padded = line.ljust(ends[-1] + 2)
+        assert all(padded[end : end + 2] == "  " for end in ends), line
+
+
+def test_speaker_has_a_line_of_its_own_and_a_dash_for_the_adversary():
+    text = table_text(summarise(BOTH, SETTINGS))
+    line = next(line for line in text.splitlines() if "speaker" in line and "0.550" in line)
+    assert line.split() == ["1", "speaker", "-", "0.550±0.000", "0.450", "+0.250"]
+    assert "1 - equal error rate" in text.replace("\n", " ")
+    assert "equal error rate" not in table_text(summarise(ROWS, SETTINGS))
+
+
+def test_markdown_has_the_cells_of_the_text():
+    for rows in (ROWS, BOTH, ROWS + BOTH):
+        summary = summarise(rows, SETTINGS)
+        table = [line for line in table_markdown(summary).splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in table}) == 1
+        words = " ".join(" ".join(table[:1] + table[2:]).replace("|", " ").split())
+        above, _, below = table_text(summary).partition("-\n")
+        assert words == " ".join((above.splitlines()[0] + " " + below.split("\n--")[0]).split())
+
+
+def test_reading_chooses_on_validation_and_reports_on_test():
+    """Lambda 1 protects best on test; validation prefers 0.5, so 0.5 is what is reported."""
+    (said,) = reading(summarise(ROWS, SETTINGS))
+    assert said == (
+        "acoustic, activation, gender: validation chooses lambda 0.5 of 0, 0.5, 1. On test, "
+        "against lambda 0: emotion UAR fell by 0.010 to 0.540 (chance 0.333), lower in 1 and "
+        "higher in 1 of 2 pairs; fresh gender attacker fell by 0.010 to 0.740 (chance 0.500), "
+        "lower in 1 and higher in 1 of 2 pairs."
+    )
+    test = [row | {"test_emotion_uar": 1.0} if row["lambda"] == 1 else row for row in ROWS]
+    assert "chooses lambda 0.5 " in reading(summarise(test, SETTINGS))[0]
+
+
+def test_reading_says_when_the_attacker_rose():
+    rows = [run(0.0, gender=0.69), run(1.0, gender=0.83, val=(0.7, 0.53))]
+    (said,) = reading(summarise(rows, SETTINGS))
+    assert "fresh gender attacker rose by 0.140 to 0.830" in said
+    assert "emotion UAR stayed at 0.500" in said
+
+
+def test_reading_without_reversal_or_without_a_baseline():
+    (said,) = reading(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
+    assert said.endswith("validation chooses lambda 0 of 0, 1, which is no reversal.")
+    (said,) = reading(summarise([run(0.5), run(1.0)], SETTINGS))
+    assert "lambda 0 was not run" in said
+    assert reading(summarise([run(0.0, diverged=True)], SETTINGS)) == []
+
+
+def test_reading_follows_the_selection_of_the_runs():
+    """Emotion alone prefers lambda 0; less leak is worth more by default."""
+    rows = [run(0.0, val=(0.6, 0.9)), run(1.0, val=(0.5, 0.5))]
+    names = [*SETTINGS, "selection"]
+    for rule, lambda_ in (("emotion_minus_leak", "1"), ("emotion", "0")):
+        (said,) = reading(summarise([row | {"selection": rule} for row in rows], names))
+        assert f"chooses lambda {lambda_} of" in said
+
+
+def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    append_rows(tmp_path / "runs.csv", ROWS + BOTH)
+    summary = write_summary(tmp_path, read_rows(tmp_path / "runs.csv"), SETTINGS)
+    content = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
+    assert content["table"] == summary == summarise(ROWS + BOTH, SETTINGS)
+    assert content["reading"] == reading(summary)
+    speaker = content["table"][-1]["scores"]["test_speaker_adversary_uar"]
+    assert speaker == {"mean": None, "sd": None, "n": 0}
+    assert table_markdown(summary) in (tmp_path / "summary.md").read_text("utf-8")
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that write_figures saves, by file name."""
+    figures, save = {}, Figure.savefig
+
+    def keep(figure, path, **how):
+        figures[path.name] = figure
+        save(figure, path, **how | {"dpi": 40})
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+def curve(lambda_, level, task="activation", **changed):
+    told = {"modality": "acoustic", "task": task, "private": "gender", "lambda": lambda_}
+    scalars = ("train_emotion_loss", "train_adversary_loss", "val_emotion_uar")
+    scores = {name: [level, level + 0.1, level + 0.2] for name in scalars}
+    scores |= {"val_gender_adversary_uar": [0.5, NAN, 0.5], "selection": [0.1] * 3}
+    return told, scores | changed
+
+
+def test_figures_show_the_means_and_hide_nothing(tmp_path, drawn):
+    curves = [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)]
+    paths = write_figures(tmp_path, ROWS, curves, SETTINGS)
+    assert [path.name for path in paths] == ["lambda_activation.png", "curves_activation.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+    emotion, privacy = drawn["lambda_activation.png"].axes
+    assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
+    means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
+    for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
+        lines = [list(line.get_ydata()) for line in ax.lines]
+        assert any(line == pytest.approx(y) for line in lines)
+        for level in (guess, y[0]):  # chance, and lambda 0 across the panel
+            assert any(line == pytest.approx([level, level]) for line in lines)
+
+    uar = drawn["curves_activation.png"].axes[0]
+    lines = [list(line.get_ydata()) for line in uar.lines]
+    assert lines[0] == pytest.approx([0.4, 0.5, 0.6])
+    assert lines[1] == pytest.approx([0.4, 0.5, 0.6])
+    assert len(drawn["curves_activation.png"].axes) == 4
+
+
+def test_legends_and_titles_of_figures_overlap_nothing(tmp_path, drawn):
+    rows = [
+        row | {"modality": modality, "placement": placement}
+        for row in ROWS + BOTH
+        for modality in ("acoustic", "multimodal")
+        for placement in ("joint", "modality")
+    ]
+    write_figures(tmp_path, rows, [curve(x / 10, 0.4) for x in range(12)], SETTINGS)
+    for name, figure in drawn.items():
+        panels = [ax.get_tightbbox() for ax in figure.axes]
+        (legend,) = figure.legends
+        boxes = [*panels, legend.get_window_extent(), figure._suptitle.get_window_extent()]
+        for i, box in enumerate(boxes):
+            inside = figure.bbox
+            assert box.x0 >= inside.x0 - 1 and box.x1 <= inside.x1 + 1, name
+            assert box.y0 >= inside.y0 - 1 and box.y1 <= inside.y1 + 1, name
+            assert not any(box.overlaps(other) for other in boxes[i + 1 :]), name
+
+
+def test_curves_of_different_length_and_a_task_without_curves(tmp_path, drawn):
+    short = {"val_emotion_uar": [0.8]}
+    rows = [run(0.0), run(0.0, task="a/b")]
+    paths = write_figures(tmp_path, rows, [curve(0.0, 0.4), curve(0.0, 0, **short)], SETTINGS)
+    names = [path.name for path in paths]
+    assert names == ["lambda_a_b.png", "lambda_activation.png", "curves_activation.png"]
+    ax = drawn["curves_activation.png"].axes[0]
+    assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 0.5, 0.6])
+
+
+def test_a_task_whose_runs_all_diverged_has_no_lambda_figure(tmp_path):
+    assert write_figures(tmp_path, [run(0.0, diverged=True)], [], SETTINGS) == []
