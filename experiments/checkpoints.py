@@ -36,14 +36,15 @@ def save_progress(
 
 
 def load_progress(folder: Path, like: PyTree) -> tuple[PyTree | None, dict[str, np.ndarray]]:
-    """What was last saved, in arrays of the shapes of `like`; (None, {}) if nothing was."""
+    """What was last saved, numpy arrays of the shapes of `like`; (None, {}) if nothing was."""
     if not (folder / "progress").exists():
         return None, {}
     with _checkpointer(folder) as checkpointer:
         if checkpointer.latest is None:
             return None, {}
         epoch = checkpointer.latest.step
-        fits = checkpointer.load(epoch, _whole(like))
+        # As numpy, which goes to any devices: the load puts all on one.
+        fits = jax.tree.map(np.asarray, checkpointer.load(epoch, _whole(like)))
     with np.load(_history(folder, epoch), allow_pickle=False) as history:
         return fits, dict(history)
 
@@ -69,17 +70,39 @@ def _whole(like: PyTree) -> PyTree:
 def save_chosen(
     folder: Path, params: PyTree, rows: Sequence[Mapping], history: Mapping[str, np.ndarray]
 ) -> None:
-    """Saves the chosen parameters of a pack and drops what was kept to resume it.
+    """Saves the chosen parameters of a pack.
 
     <folder>/params holds {...: [R, ...]}, row i being the run that line i of <folder>/runs.json
     describes; <folder>/history.npz holds {scalar: float32[epochs, R]}.
     """
-    ocp.save_pytree((folder / "params").absolute(), params, overwrite=True)
+    # As numpy: arrays of many devices could not be read where there are fewer.
+    params = jax.tree.map(np.asarray, params)
+    ocp.save((folder / "params").absolute(), params, overwrite=True)
     np.savez(folder / "history.npz", **history)
     replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
+
+
+def drop_progress(folder: Path) -> None:
+    """Forgets what was kept to resume a pack, when all that came of it is saved."""
     shutil.rmtree(folder / "progress", ignore_errors=True)
     for kept in folder.glob("history_*.npz"):
         kept.unlink()
+
+
+def check_data(folder: Path, data_hash: str) -> None:
+    """Makes sure that a pack that is resumed goes on with the data it began with.
+
+    Raises:
+      ValueError: the corpus or its preparation is another one now.
+    """
+    path = folder / "prepared_hash"
+    if path.exists() and path.read_text(encoding="utf-8") != data_hash:
+        raise ValueError(
+            f"{folder}: this pack was begun on other data; the corpus or its labels have changed "
+            "since. Choose another --workdir."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data_hash)
 
 
 def load_chosen(folder: Path) -> tuple[list[dict], dict[str, np.ndarray]]:
@@ -91,4 +114,4 @@ def load_chosen(folder: Path) -> tuple[list[dict], dict[str, np.ndarray]]:
 
 def load_params(folder: Path) -> PyTree:
     """The chosen parameters of a finished pack, numpy arrays [R, ...]."""
-    return jax.tree.map(np.asarray, ocp.load_pytree((folder / "params").absolute()))
+    return ocp.load((folder / "params").absolute())

@@ -6,6 +6,7 @@ fields of `Config`. A flag may hold a comma list and is then swept.
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,24 +26,25 @@ from privrep.training import OPTIMISERS
 def _setting(
     default: Any,
     meaning: str,
-    valid: Sequence[str] = (),
+    valid: Sequence = (),
     paper: str = "",
     swept: bool = True,
     per_run: bool = False,
     least: float | None = None,
+    below: float = float("inf"),
     flag: str | None = None,
 ) -> Any:
     """A field of Config.
 
     Args:
       default: gives the type, and the flag's default unless `flag` says another (a sweep).
-      valid: the names it can have.
+      valid: the values it can have.
       paper: the paper's grid, for the help text.
       swept: the flag takes a comma list.
       per_run: runs that differ in it share a compiled program.
-      least: the smallest number allowed.
+      least, below: the smallest number allowed, and the first that is too large.
     """
-    notes = [f"one of {', '.join(valid)}"] if valid else []
+    notes = [f"one of {', '.join(map(str, valid))}"] if valid else []
     notes += [f"the paper: {paper}"] if paper else []
     text = meaning + (f" ({'; '.join(notes)})" if notes else "")
     return dataclasses.field(
@@ -53,6 +55,7 @@ def _setting(
             "swept": swept,
             "per_run": per_run,
             "least": least,
+            "below": below,
             "flag": (f"{default:g}" if isinstance(default, float) else str(default))
             if flag is None
             else flag,
@@ -93,7 +96,9 @@ class Config:
     defence: str = _setting("grl", "how the attribute is unlearned", tuple(DEFENCES), "grl")
     folds: str = _setting("5", "number of speaker-independent folds, or official", paper="5")
     fold_seed: int = _setting(0, "deals the speakers to folds", least=0)
-    seed: int = _setting(0, "starts the networks and orders their batches", per_run=True, least=0)
+    seed: int = _setting(
+        0, "starts the networks and orders their batches", per_run=True, least=0, below=2**32
+    )
 
     # Labels and inputs
     bins: str = _setting(
@@ -140,7 +145,7 @@ class Config:
     kernel_width: int = _setting(3, "their width", paper="2, 3", least=1)
     num_kernels: int = _setting(64, "their number", paper="32, 64, 128", least=1)
     conv_pool: int = _setting(
-        2, "2 halves the frame rate behind every convolution but the last, 1 keeps it", least=1
+        2, "2 halves the frame rate behind every convolution but the last, 1 keeps it", (1, 2)
     )
     gru_layers: int = _setting(2, "GRU layers", paper="2, 3", least=1)
     gru_width: int = _setting(32, "their width", paper="32", least=1)
@@ -150,7 +155,9 @@ class Config:
         64, "their width, the size of h per modality", paper="32, 64", least=1
     )
     activation: str = _setting("relu", "of convolutions and dense layers", tuple(ACTIVATIONS))
-    dropout: float = _setting(0.0, "share of dense units and word vectors dropped", least=0)
+    dropout: float = _setting(
+        0.0, "share of dense units and word vectors dropped", least=0, below=1
+    )
     word_size: int = _setting(64, "of learned word vectors", least=1)
     adversary_layers: int = _setting(1, "hidden layers of an adversary", least=0)
     adversary_width: int = _setting(64, "their width", least=1)
@@ -160,7 +167,7 @@ class Config:
     learning_rate: float = _setting(1e-3, "of encoders and emotion head", per_run=True, least=0)
     adversary_learning_rate: float = _setting(1e-3, "of adversaries", per_run=True, least=0)
     weight_decay: float = _setting(0.0, "decoupled", per_run=True, least=0)
-    clip_norm: float = _setting(1.0, "longest gradient", least=0)
+    clip_norm: float = _setting(1.0, "longest gradient; 0 for any length", least=0)
     batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
     max_epochs: int = _setting(30, "most epochs", least=1)
     patience: int = _setting(
@@ -231,9 +238,11 @@ def _value(field: str, text: str) -> Any:
         raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
     valid, least = spec.metadata["valid"], spec.metadata["least"]
     if valid and value not in valid:
-        raise ValueError(f"{flag}={text}: choose one of {', '.join(valid)}")
-    if least is not None and not least <= value < float("inf"):
-        raise ValueError(f"{flag}={text}: must be at least {least:g}")
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(map(str, valid))}")
+    below = spec.metadata["below"]
+    if least is not None and not least <= value < below:
+        end = f" and below {below}" if below < float("inf") else ""
+        raise ValueError(f"{flag}={text}: must be at least {least:g}{end}")
     check = _CHECKS.get(field)
     return check(flag, value) if check else value
 
@@ -245,13 +254,17 @@ def _lambda(flag: str, text: str) -> str:
         raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
     if not all(0 <= part < float("inf") for part in parts):
         raise ValueError(f"{flag}={text}: strengths are at least 0")
-    return "+".join(f"{part:g}" for part in parts)
+    # As short as reads back the same; without a sign where it is -0.
+    return "+".join(repr(part + 0.0).removesuffix(".0") for part in parts)
 
 
 def _attackers(flag: str, text: str) -> str:
-    unknown = [name for name in text.split("+") if name not in ATTACKERS]
+    names = text.split("+")
+    unknown = [name for name in names if name not in ATTACKERS]
     if text != "all" and unknown:
         raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKERS)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{flag}={text} names an attacker twice")
     return text
 
 
@@ -268,23 +281,18 @@ def _batch_size(flag: str, value: int) -> int:
     return value
 
 
-def _conv_pool(flag: str, value: int) -> int:
-    if value not in (1, 2):
-        raise ValueError(f"{flag}={value}: choose one of 1, 2")
-    return value
-
-
-def _dropout(flag: str, value: float) -> float:
-    if value >= 1:
-        raise ValueError(f"{flag}={value}: a share below 1 expected")
-    return value
+def _path(flag: str, text: str) -> str:
+    del flag
+    return os.path.expanduser(text)  # a shell leaves the ~ of --flag=~/folder as it is
 
 
 _CHECKS = {
+    "data_dir": _path,
+    "acoustic_features": _path,
+    "lexical_features": _path,
+    "word_vectors": _path,
     "lambda_": _lambda,
     "attackers": _attackers,
     "private": _private,
     "batch_size": _batch_size,
-    "conv_pool": _conv_pool,
-    "dropout": _dropout,
 }

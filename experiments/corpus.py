@@ -1,6 +1,7 @@
 """From flags to arrays: read the corpus, prepare its inputs once, lay out each pack."""
 
 import dataclasses
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from privrep.datasets import DATASETS
 from privrep.encoders import MODALITIES
 from privrep.features import FeatureSettings
 from privrep.folds import make_folds
+from privrep.labels import private_labels, task_labels
 from privrep.packing import Packed, pack
 from privrep.prepared import Prepared, prepare
 from privrep.split_linter import Finding, lint_split, stop_on_fatal
@@ -47,7 +49,30 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
         raise ValueError(
             f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
         )
-    return DATASETS[config.dataset].read(root)
+    dataset = DATASETS[config.dataset]
+    utterances = dataset.read(root)
+    whole = dataset.utterances
+    said = f"{config.dataset}: {len(utterances):,} utterances"
+    if whole is not None and whole != len(utterances):
+        said += f", {whole:,} were published: is the copy whole?"
+    print(said, file=sys.stderr)
+    return utterances
+
+
+def check(config: Config, utterances: Sequence[Utterance]) -> None:
+    """Makes sure that a pack can be laid out, before any pack is trained.
+
+    Raises:
+      ValueError: the corpus has no such task or private attribute; the message lists what it has.
+      FileNotFoundError: a file or folder that a flag names is not there.
+    """
+    task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
+    for attribute in config.attributes:
+        private_labels(utterances, attribute)
+    for flag in ("acoustic_features", "lexical_features", "word_vectors"):
+        path = getattr(config, flag)
+        if path and not Path(path).exists():
+            raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
 
 
 def prepare_inputs(
@@ -74,8 +99,8 @@ def _folder(path: str) -> Path | None:
     return Path(path) if path else None
 
 
-def load(config: Config, prepared: Prepared) -> Loaded:
-    """Lays out one pack: utterances with all its labels, folds, arrays.
+def load(config: Config, prepared: Prepared, num_lengths: int) -> Loaded:
+    """Lays out one pack: utterances with all its labels, folds, arrays of `num_lengths` sizes.
 
     Raises:
       ValueError: the corpus cannot serve, and why.
@@ -107,6 +132,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         normalise=config.normalise,
         class_weights=config.class_weights,
         vocabulary_size=size,
+        num_lengths=num_lengths,
     )
     findings = lint_split(
         split,

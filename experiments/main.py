@@ -15,13 +15,13 @@ import jax
 from absl import app, flags, logging
 
 from experiments import results
-from experiments.checkpoints import load_chosen
+from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.config import FIELDS, flag_default, flag_name
-from experiments.corpus import load, prepare_inputs, read
+from experiments.corpus import check, load, prepare_inputs, read
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
-from experiments.sweep import expand
+from experiments.sweep import expand, num_lengths
 
 __all__ = ["experiments"]
 
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
     try:
         experiment()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
@@ -52,12 +52,15 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: FLAGS[flag_name(field)].value for field in FIELDS}
     packs = expand(given)
-    workdir = Path(FLAGS.workdir or f"out/{given['dataset']}")
-    cache_dir = Path(FLAGS.cache_dir or _cache())
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
+    cache_dir = Path(FLAGS.cache_dir or _cache()).expanduser()
+    if jax.config.jax_compilation_cache_dir is None:  # else the user has chosen one
+        jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
     utterances = read(packs[0].config, cache_dir)
+    for pack in packs:
+        check(pack.config, utterances)
     results.write_flags(workdir, text, FLAGS.resume)
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
@@ -66,16 +69,18 @@ def experiment() -> None:
         if i in finished:
             continue
         prepared = prepare_inputs(pack.config, utterances, cache_dir, progress=True)
-        loaded = load(pack.config, prepared)
+        loaded = load(pack.config, prepared, num_lengths())
         for line in [*loaded.notes, *_grouped(loaded.findings)]:
             if line not in said:
                 print(line, file=sys.stderr)
             said.add(line)
         config = pack.config
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
+        check_data(folder, loaded.hash)
         rows = run_pack(pack, loaded, folder, title)
         stamp = {"prepared_hash": loaded.hash} | results.versions()
         results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
+        drop_progress(folder)
     settings = [
         flag_name(field)
         for field, value in given.items()
@@ -104,13 +109,15 @@ def _grouped(findings) -> list[str]:
 def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
     """Summary, figures and curves, from what the result directory holds."""
     rows = results.read_rows(workdir / "runs.csv")
+    per_run = {flag_name(name) for name, f in FIELDS.items() if f.metadata["per_run"]}
+    names = dict.fromkeys(["lambda", *(s for s in settings if s in per_run), "seed", "fold"])
     curves, named = [], {}
     for folder in folders:
         described, history = load_chosen(folder)
         for r, row in enumerate(described):
             scalars = {name: series[:, r].tolist() for name, series in history.items()}
             curves.append((row, scalars))
-            told = "_".join(f"{name}={row[name]}" for name in ("lambda", "seed", "fold"))
+            told = "_".join(f"{name}={row[name]}" for name in names)
             named[f"{folder.name}_{row['modality']}_{row['task']}/{told}"] = scalars
     summary = write_summary(workdir, rows, settings)
     write_figures(workdir, rows, curves, settings)

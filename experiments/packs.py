@@ -16,8 +16,8 @@ from experiments.summary import strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, represent_all, threats_of
 from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem
-from privrep.pairs import shuffled_over_speakers, verification_pairs
-from privrep.runs import Run, join, share, take
+from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
+from privrep.runs import Run, deal, join, pad_runs, share, take
 from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
 from privrep.utterances import Data
 
@@ -95,41 +95,40 @@ def _measured(
 ) -> list[Row]:
     """Rows of the runs and of the controls."""
     net, folds = architecture.net, loaded.packed.data.folds
-    # Controls stand for every lambda: they are made once for each seed and fold, by the smallest.
+    # Controls stand for every lambda: they are made once for all that differ in it alone.
     first: dict[tuple, int] = {}
     for i in sorted(range(len(said)), key=lambda i: strengths(said[i]["lambda"])):
-        first.setdefault((said[i]["seed"], said[i]["fold"]), i)
+        first.setdefault(tuple(v for name, v in said[i].items() if name != "lambda"), i)
     index = np.array(sorted(first.values()))
     controls = take(runs, index)
-    untrained = start_all(network_problem, architecture, settings, data, controls).params
+    # Of all runs, though few are wanted: the program is there since training began.
+    whole = deal(pad_runs(runs, jax.local_device_count()))
+    starts = start_all(network_problem, architecture, settings, data, whole)
+    untrained = take(starts.params, index)
 
     # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
     kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
     described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
-    bar = tqdm(
-        total=1 + len(net.private),
-        desc=f"{title}: attack",
-        unit="stage",
-    )
+    bar = tqdm(total=1 + len(net.private), desc=f"{title}: attack", unit="stage")
     stack = join(runs, controls)
     h, scores = represent_all(architecture, data, stack, join(fits.best, untrained))
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
-    shuffled = folds._replace(
-        private={
-            a: shuffled_over_speakers(codes, speakers, folds.split, seed=0)
+    shuffled = {
+        seed: {
+            a: shuffled_over_speakers(codes, speakers, folds.split, seed)
             for a, codes in folds.private.items()
         }
-    )
+        for seed in {said[i]["seed"] for i in index}
+    }
     for attribute, size in net.private.items():
-        threats = join(
-            threats_of(folds, stack, h, attribute),
-            threats_of(shuffled, controls, h[index], attribute),
-        )
+        labels = [shuffled[said[i]["seed"]][attribute][said[i]["fold"]] for i in index]
+        deaf = threats_of(folds, controls, h[index], attribute)._replace(labels=np.stack(labels))
+        threats = join(threats_of(folds, stack, h, attribute), deaf)
         pairs = None
         if attribute == SPEAKER:
             true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
-            false = Pairs(true.pairs, np.random.default_rng(0).permuted(true.same, axis=1))
+            false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
         scores |= attack_all(attribute, threats, size, config.attacker_names, pairs)
         bar.update()

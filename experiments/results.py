@@ -113,7 +113,7 @@ def write_flags(workdir: Path, text: str, resume: bool) -> None:
     """Writes workdir/flags.txt, or makes sure that this program continues what stands there.
 
     Args:
-      workdir: made if it does not exist.
+      workdir: made if it does not exist. Results have begun where it holds runs.csv or checkpoints.
       text: one flag a line, "--name=value"; lines with # and --workdir, --resume are not compared.
       resume: continue if the flags are the same (flags.txt stays as it is).
 
@@ -123,12 +123,13 @@ def write_flags(workdir: Path, text: str, resume: bool) -> None:
     """
     path = workdir / "flags.txt"
     workdir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        if (workdir / "runs.csv").exists():
-            raise ValueError(
-                f"{workdir} holds runs.csv but no flags.txt that says how it was made: choose "
-                "another --workdir"
-            )
+    begun = (workdir / "runs.csv").exists() or (workdir / "checkpoints").exists()
+    if begun and not path.exists():
+        raise ValueError(
+            f"{workdir} holds results but no flags.txt that says how they were made: choose "
+            "another --workdir"
+        )
+    if not begun:  # whatever flags stand there, nothing came of them
         replace_file(path, text)
         return
     there, now = _flags(path.read_text(encoding="utf-8")), _flags(text)

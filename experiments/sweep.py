@@ -106,6 +106,11 @@ def architecture(config: Config, packed: Packed) -> Architecture:
     )
 
 
+def num_lengths() -> int:
+    """How many padded sizes to compile for: an accelerator computes all of them and keeps one."""
+    return 4 if jax.default_backend() == "cpu" else 1
+
+
 def fit_settings(config: Config) -> FitSettings:
     """How the networks of a pack are fitted."""
     return FitSettings(

@@ -85,9 +85,10 @@ def standardise(h: jax.Array, train: jax.Array) -> jax.Array:
     rows = train[:, None]
     mean = jnp.where(rows, h, 0).sum(0, keepdims=True) / count
     variance = jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count
-    # A column whose spread is rounding error would be blown up to noise of size 1.
-    alive = variance > 1e-10 * (1 + mean**2)
-    return jnp.where(alive, (h - mean) * jax.lax.rsqrt(jnp.where(alive, variance, 1)), 0)
+    # A column whose spread is rounding error would be blown up to noise of size 1. One of NaN is
+    # not taken for it: it would be as good as no leak.
+    constant = variance <= 1e-10 * (1 + mean**2)
+    return jnp.where(constant, 0, (h - mean) * jax.lax.rsqrt(jnp.where(constant, 1, variance)))
 
 
 def _init_dense(largest: _Largest, size: int, run: AttackRun):
@@ -96,7 +97,7 @@ def _init_dense(largest: _Largest, size: int, run: AttackRun):
     active = (jnp.arange(largest.width) < run.width).astype(jnp.float32)
     hidden = []
     for layer, key in enumerate(keys[:-2]):
-        rows, inputs = (size, size) if layer == 0 else (largest.width, run.width)
+        rows, inputs = (size, size) if layer == 0 else (largest.width, jnp.maximum(run.width, 1))
         kernel = jax.random.normal(key, (rows, largest.width)) * jnp.sqrt(2 / inputs)
         hidden.append((kernel * active[None], jnp.zeros(largest.width)))
     output = jax.random.normal(keys[-2], (largest.width, largest.num_classes))

@@ -60,9 +60,9 @@ def gather(corpus: Corpus, inputs: Inputs, index: jax.Array, size: tuple[int, in
         if words.ndim == 3:
             words = jnp.where(valid[..., None], words.astype(jnp.float32), 0)
         else:
-            words = jnp.where(valid, words, 0)
             if inputs.word_index is not None:
                 words = inputs.word_index[words]
+            words = jnp.where(valid, words, 0)
             if corpus.word_vectors is not None:
                 words = corpus.word_vectors[words] * valid[..., None]
     return Utterances(frames, num_frames, words, num_words)

@@ -26,7 +26,8 @@ def _mean(states, length):
 
 
 def _last(states, length):
-    return states[jnp.maximum(length - 1, 0), jnp.arange(len(length))]
+    states = states[jnp.maximum(length - 1, 0), jnp.arange(len(length))]
+    return jnp.where(length[:, None] > 0, states, 0)
 
 
 def _max(states, length):
@@ -80,6 +81,14 @@ class MLP(nn.Module):
         return x
 
 
+def _to_vector(encoder, x, length, train):
+    """What both encoders end in: GRU, pooling over time, dense layers. [T, B, C] -> [B, D]."""
+    states = GRU(encoder.gru_layers, encoder.gru_width)(x)
+    h = POOLINGS[encoder.pooling](states, length)
+    dense = MLP(encoder.dense_layers, encoder.dense_width, encoder.activation, encoder.dropout)
+    return dense(h, train)
+
+
 class AcousticEncoder(nn.Module):
     """Mel frames -> convolutions over time -> GRU -> dense -> h_a.
 
@@ -120,9 +129,7 @@ class AcousticEncoder(nn.Module):
                 x, length = layers.max_pool(x, length)
             else:
                 x = x * layers.frame_mask(length, len(x), x.dtype)
-        states = GRU(self.gru_layers, self.gru_width)(x)
-        h = POOLINGS[self.pooling](states, length)
-        return MLP(self.dense_layers, self.dense_width, self.activation, self.dropout)(h, train)
+        return _to_vector(self, x, length, train)
 
 
 def _word_vectors(key, shape):
@@ -157,9 +164,7 @@ class LexicalEncoder(nn.Module):
             words = table[words]
         x = words.swapaxes(0, 1)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        states = GRU(self.gru_layers, self.gru_width)(x)
-        h = POOLINGS[self.pooling](states, length)
-        return MLP(self.dense_layers, self.dense_width, self.activation, self.dropout)(h, train)
+        return _to_vector(self, x, length, train)
 
 
 ENCODERS: dict[str, type[nn.Module]] = {"acoustic": AcousticEncoder, "lexical": LexicalEncoder}

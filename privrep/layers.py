@@ -80,6 +80,7 @@ def _outer(a, b):  # [..., K], [..., N] -> [K, N], summed over the rest
 
 
 def _shift(x, by):  # y[t] = x[t + by], zeros beyond the ends
+    by = max(-len(x), min(by, len(x)))  # a kernel may be wider than the sequence
     if by == 0:
         return x
     zeros = jnp.zeros((abs(by), *x.shape[1:]), x.dtype)

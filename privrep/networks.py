@@ -105,7 +105,11 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         scores = _uars(net, outputs, labels, index >= 0)
         leaks = {a: scores[f"{a}_adversary_uar"] for a in net.private}
         chances = {a: chance(size) for a, size in net.private.items()}
-        selection = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
+        balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
+        # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
+        # by what it is for, or it would be an undertrained one.
+        unlearns = sum(run.lambda_.values()) > 0
+        selection = jnp.where(unlearns, balance, scores["emotion_uar"])
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 
     def rates(params):

@@ -54,7 +54,7 @@ class FitSettings(NamedTuple):
       batch_size: B.
       max_epochs: the most epochs.
       patience: stop after so many epochs without a better selection score.
-      clip_norm: gradients longer than this (global norm) are shortened to it.
+      clip_norm: gradients longer than this (global norm) are shortened to it; 0 shortens none.
       optimiser: a name in OPTIMISERS.
     """
 
@@ -79,7 +79,7 @@ class Fit(NamedTuple):
 
 def _transformation(settings: FitSettings) -> optax.GradientTransformation:
     return optax.chain(
-        optax.clip_by_global_norm(settings.clip_norm), OPTIMISERS[settings.optimiser]()
+        optax.clip_by_global_norm(settings.clip_norm or jnp.inf), OPTIMISERS[settings.optimiser]()
     )
 
 

@@ -119,9 +119,14 @@ def test_a_kill_amid_writing_leaves_the_older_rows(tmp_path, monkeypatch, call):
 FLAGS = "--fold=5\n--lambda=0,1\n--workdir=out/a\n"
 
 
+def begin(workdir):
+    write_flags(workdir, FLAGS, resume=False)
+    (workdir / "checkpoints").mkdir()
+
+
 def test_flags_are_written_and_continued(tmp_path):
     workdir = tmp_path / "out" / "a"
-    write_flags(workdir, FLAGS, resume=False)
+    begin(workdir)
     assert (workdir / "flags.txt").read_text() == FLAGS
     write_flags(workdir, "# again\n--lambda=0,1\n--fold=5\n--workdir=b\n--resume\n", resume=True)
     assert (workdir / "flags.txt").read_text() == FLAGS
@@ -134,7 +139,7 @@ def test_resume_may_start_anew(tmp_path):
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_results_of_other_flags_are_not_touched(tmp_path, resume):
-    write_flags(tmp_path, FLAGS, resume=False)
+    begin(tmp_path)
     with pytest.raises(ValueError) as error:
         write_flags(tmp_path, "--fold=5\n--lambda=0\n--seed=1\n", resume)
     message = str(error.value)
@@ -144,8 +149,14 @@ def test_results_of_other_flags_are_not_touched(tmp_path, resume):
     assert (tmp_path / "flags.txt").read_text() == FLAGS
 
 
-def test_the_same_flags_need_resume(tmp_path):
+def test_flags_of_which_nothing_came_may_change(tmp_path):
     write_flags(tmp_path, FLAGS, resume=False)
+    write_flags(tmp_path, "--lambda=2\n", resume=False)
+    assert (tmp_path / "flags.txt").read_text() == "--lambda=2\n"
+
+
+def test_the_same_flags_need_resume(tmp_path):
+    begin(tmp_path)
     with pytest.raises(ValueError, match="continue them with --resume"):
         write_flags(tmp_path, FLAGS, resume=False)
 

@@ -1,0 +1,100 @@
+"""Runs of `experiments.main` on corpora of 60 short utterances, and what a finished one must hold.
+
+The runs are of one size wherever they can be, so that they share compiled programs: 60 utterances
+of 28 frames, 3 classes, 5 folds x 2 lambdas, h of 8 numbers.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from experiments import main
+from experiments.checkpoints import load_chosen, load_params
+from experiments.config import FIELDS, flag_name
+from experiments.results import read_rows
+
+SMALL = (
+    *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8", "--dense_width=8"),
+    *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
+    *("--max_epochs=2", "--batch_size=16", "--attackers=linear+mlp_2x32"),
+)
+CONTROLS = ("chance", "majority", "shuffled", "untrained")
+
+
+def set_flags(*flags: str) -> None:
+    """Sets the program's flags to their defaults and then to `flags`, as the command line does."""
+    for name in (*map(flag_name, FIELDS), "workdir", "cache_dir", "resume"):
+        main.FLAGS[name].unparse()
+    main.FLAGS(["main", *flags])
+
+
+def run(workdir: Path, *flags: str) -> bytes:
+    """`python -m experiments.main` at a small size, in this process. The bytes of runs.csv."""
+    set_flags(*SMALL, f"--cache_dir={cache_of(workdir)}", f"--workdir={workdir}", *flags)
+    main.experiment()
+    return (workdir / "runs.csv").read_bytes()
+
+
+def cache_of(workdir: Path) -> Path:
+    return workdir.parent / "cache"
+
+
+def _strict(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def check_results(
+    workdir: Path, task: str, private: str, classes: int, runs: int = 10, controls: int = 5
+) -> list[dict]:
+    """Asserts that the directory holds everything a finished run promises; the pack's rows."""
+    attributes = private.split("+")
+    rows = [
+        row
+        for row in read_rows(workdir / "runs.csv")
+        if row["task"] == task and row["private"] == private
+    ]
+    real = [row for row in rows if row["control"] is None]
+    assert len(real) == runs
+    for control in CONTROLS:
+        assert len([row for row in rows if row["control"] == control]) == controls, control
+    for row in rows:
+        assert {*map(flag_name, FIELDS), "fold", "control", "pack", "best_epoch"} <= {*row}
+        assert len(str(row["prepared_hash"])) == 16 and row["version_jax"]
+        assert row["emotion_chance"] == 1 / classes
+        for a in attributes:
+            attacker, privacy = row[f"test_{a}_attacker_uar"], row[f"test_{a}_privacy"]
+            assert 0 <= attacker <= 1 and abs(privacy - (1 - attacker)) < 2e-6
+    for row in real:
+        assert row["diverged"] is False and 1 <= row["best_epoch"] <= row["max_epochs"]
+        assert row["lambda"] is not None
+        for part in ("val", "test"):
+            scores = [f"{part}_emotion_uar"]
+            scores += [f"{part}_{a}_adversary_uar" for a in attributes if a != "speaker"]
+            scores += [f"{part}_{a}_linear_uar" for a in attributes if a != "speaker"]
+            assert all(0 <= row[score] <= 1 for score in scores), scores
+    told = ("lambda", "fold", "seed", "learning_rate")
+    keys = {tuple(row[name] for name in told) for row in real}
+    assert len(keys) == runs
+
+    flags = (workdir / "flags.txt").read_text().splitlines()
+    assert [line.split("=")[0] for line in flags] == [f"--{flag_name(name)}" for name in FIELDS]
+    json.loads((workdir / "summary.json").read_text(), parse_constant=_strict)
+    table = (workdir / "summary.md").read_text()
+    assert all(f"| {control} |" in table for control in CONTROLS)
+    for kind in ("lambda", "curves"):
+        figure = workdir / "figures" / f"{kind}_{task}.png"
+        assert figure.read_bytes().startswith(b"\x89PNG") and figure.stat().st_size > 10_000
+    curves = list((workdir / "tensorboard").glob(f"{real[0]['pack']:03d}_*/*/events.out.tfevents*"))
+    assert len(curves) == runs and all(file.stat().st_size > 100 for file in curves)
+
+    folder = workdir / "checkpoints" / f"{real[0]['pack']:03d}"
+    described, history = load_chosen(folder)
+    assert [(row["lambda"], row["fold"]) for row in described] == [
+        (row["lambda"], row["fold"]) for row in real
+    ]
+    assert history["val_emotion_uar"].shape == (2, runs)
+    kernel = load_params(folder)["emotion_head"]["kernel"]
+    assert kernel.shape[0] == runs and kernel.shape[2] == classes and np.isfinite(kernel).all()
+    assert not list(folder.glob("progress")) and not list(folder.glob("history_*"))
+    return rows

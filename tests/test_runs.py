@@ -1,0 +1,86 @@
+"""A row of results for every row of runs, in their order, whatever the number of devices."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from privrep.runs import Run, deal, join, num_runs, over_runs, pad_runs, run_key, share, take
+
+
+def table(keys, **changes):
+    size = len(keys)
+    columns = {
+        "fold": np.arange(size, dtype=np.int32),
+        "lambda_": {"gender": np.linspace(0, 1, size, dtype=np.float32)},
+        "learning_rate": np.full(size, 1e-3, np.float32),
+        "adversary_learning_rate": np.full(size, 2e-3, np.float32),
+        "weight_decay": np.zeros(size, np.float32),
+    }
+    return Run(key=keys, **(columns | changes))
+
+
+KEYS = jax.random.split(jax.random.key(0), 5)
+
+
+def values(rows):
+    """Typed keys as numbers, so that rows can be compared."""
+    return rows._replace(key=jax.random.key_data(rows.key))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_over_runs_is_a_loop_over_rows(count):
+    runs, matrix = table(KEYS[:count]), np.arange(6.0, dtype=np.float32).reshape(2, 3)
+
+    def f(matrix, run):
+        noise = jax.random.normal(run.key, (3,))
+        return {"product": matrix @ noise, "fold": run.fold}
+
+    rows = deal(pad_runs(runs, jax.local_device_count()))
+    assert num_runs(rows) % jax.local_device_count() == 0
+    results = take(jax.jit(lambda *a: over_runs(f, *a))(share(matrix), rows), slice(count))
+    assert num_runs(results) == count
+    np.testing.assert_array_equal(results["fold"], np.arange(count))
+    for i in range(count):
+        expected = matrix @ np.asarray(jax.random.normal(KEYS[i], (3,)))
+        np.testing.assert_allclose(results["product"][i], expected, rtol=1e-5)
+
+
+def test_pad_runs_repeats_the_last_row():
+    padded = pad_runs(table(KEYS), 4)
+    assert num_runs(padded) == 8
+    np.testing.assert_array_equal(padded.fold, [0, 1, 2, 3, 4, 4, 4, 4])
+    unpadded = pad_runs(table(KEYS), 5)
+    jax.tree.map(np.testing.assert_array_equal, values(unpadded), values(table(KEYS)))
+
+
+def test_join_puts_rows_together_again():
+    runs = table(KEYS)
+    together = join(take(runs, slice(2)), take(runs, slice(2, None)))
+    jax.tree.map(np.testing.assert_array_equal, values(together), values(runs))
+
+
+def test_take_is_a_row_or_rows():
+    runs = table(KEYS)
+    assert take(runs, 3).fold == 3 and take(runs, 3).lambda_["gender"].shape == ()
+    order = jnp.array([4, 0, 2])
+    taken = take(runs, order)
+    np.testing.assert_array_equal(taken.fold, order)
+    np.testing.assert_array_equal(values(taken).key, values(runs).key[order])
+
+
+def test_deal_gives_each_device_its_neighbouring_rows():
+    devices = jax.local_device_count()
+    dealt = deal(np.arange(3 * devices))
+    for i, shard in enumerate(sorted(dealt.addressable_shards, key=lambda s: s.device.id)):
+        np.testing.assert_array_equal(shard.data, np.arange(3 * i, 3 * i + 3))
+    for shard in share(np.arange(3)).addressable_shards:
+        np.testing.assert_array_equal(shard.data, np.arange(3))
+
+
+def test_a_key_belongs_to_seed_and_fold():
+    keys = [run_key(seed, fold) for seed in range(3) for fold in range(4)]
+    numbers = {tuple(jax.random.key_data(key).tolist()) for key in keys}
+    assert len(numbers) == 12
+    again = (jax.random.key_data(run_key(2, 1)) for _ in range(2))
+    np.testing.assert_array_equal(*again)

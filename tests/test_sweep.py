@@ -1,0 +1,95 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from experiments.config import FIELDS, Config, flag_default, flag_name
+from experiments.sweep import expand, fit_settings, row_settings, run_table
+from privrep.runs import run_key
+
+
+def test_without_flags_there_is_one_pack_of_the_defaults():
+    (pack,) = expand({})
+    assert [config.lambda_ for config in pack.runs] == ["0", "1"]
+    assert pack.runs[1] == Config() and flag_default("lambda_") == "0,1"
+
+
+def test_comma_lists_expand_to_their_product():
+    flags = {"lambda_": "0,0.3,1", "seed": "0,1", "task": "activation,valence", "gru_layers": "2,3"}
+    packs = expand(flags)
+    found = [(c.lambda_, c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs]
+    product = itertools.product(["0", "0.3", "1"], [0, 1], ["activation", "valence"], [2, 3])
+    assert len(found) == len(set(found)) and set(found) == set(product)
+
+
+def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
+    flags = {
+        "lambda_": "0,1",
+        "seed": "0,1",
+        "learning_rate": "0.001,0.01",
+        "adversary_learning_rate": "0.001,0.01",
+        "weight_decay": "0,0.1",
+    }
+    (pack,) = expand(flags)
+    assert len(pack.runs) == 2**5
+    for name in set(FIELDS) - set(flags):
+        assert len({getattr(config, name) for config in pack.runs}) == 1
+    per_run = {name for name, field in FIELDS.items() if field.metadata["per_run"]}
+    assert per_run == set(flags)
+    for name, text in [("placement", "joint,modality"), ("folds", "5,6"), ("dropout", "0,0.1")]:
+        assert [len(pack.runs) for pack in expand({name: text})] == [2, 2]
+
+
+def test_the_acoustic_grid_is_96_packs_of_its_lambdas():
+    grid = {
+        "conv_layers": "3,4",
+        "kernel_width": "2,3",
+        "num_kernels": "32,64,128",
+        "gru_layers": "2,3",
+        "dense_layers": "1,2",
+        "dense_width": "32,64",
+        "lambda_": "0.3,0.5,0.75,1",
+    }
+    packs = expand(grid)
+    assert len(packs) == 96 and sum(len(pack.runs) for pack in packs) == 384
+
+
+def test_strengths_have_to_match_attributes():
+    (pack,) = expand({"private": "gender+speaker", "lambda_": "0.5+1,0"})
+    assert [config.lambda_ for config in pack.runs] == ["0.5+1", "0"]
+    for private in ("gender", "gender+speaker+accent", "gender+speaker,gender"):
+        with pytest.raises(ValueError, match=r"--lambda=0\.5\+1 has 2 strengths and --private="):
+            expand({"private": private, "lambda_": "0.5+1"})
+
+
+def test_an_error_names_the_flag():
+    with pytest.raises(ValueError, match="--gru_width=wide: int expected"):
+        expand({"gru_width": "wide"})
+
+
+def test_a_row_has_every_setting_under_its_flag():
+    row = row_settings(Config(lambda_="0.5"))
+    assert {*row} == {flag_name(name) for name in FIELDS}
+    assert row["lambda"] == 0.5 and "lambda_" not in row
+    assert row_settings(Config(private="gender+speaker", lambda_="0.5+1"))["lambda"] == "0.5+1"
+
+
+def test_runs_are_every_config_on_every_fold():
+    (pack,) = expand({"lambda_": "0,0.5+1", "private": "gender+speaker", "seed": "0,7"})
+    runs, rows = run_table(pack.runs, 3)
+    assert len(rows) == len(runs.fold) == 2 * 2 * 3
+    for i, (config, fold) in enumerate(rows):
+        assert runs.fold[i] == fold
+        assert runs.key[i] == run_key(config.seed, fold)
+        for attribute, strength in config.strengths.items():
+            assert runs.lambda_[attribute][i] == np.float32(strength)
+        assert runs.learning_rate[i] == np.float32(config.learning_rate)
+    # What differs in lambda only starts from the same parameters and sees the same batches.
+    keys = {(c.seed, fold): runs.key[i] for i, (c, fold) in enumerate(rows)}
+    assert len(keys) == 6
+    assert all(runs.key[i] == keys[c.seed, fold] for i, (c, fold) in enumerate(rows))
+
+
+def test_training_follows_the_flags():
+    config = Config(batch_size=8, max_epochs=3, patience=2, clip_norm=0.5, optimiser="sgd")
+    assert fit_settings(config) == (8, 3, 2, 0.5, "sgd")
