@@ -25,10 +25,10 @@ def save_progress(
       history: {scalar: float32[epoch, R]}.
     """
     (folder / "progress").mkdir(parents=True, exist_ok=True)
-    # First the history, under the epoch's own name: the save of the fits makes both count.
-    np.savez(_history(folder, epoch), **history)
     with _checkpointer(folder) as checkpointer:
         if epoch not in [saved.step for saved in checkpointer.checkpoints]:
+            # First the history, under the epoch's name: the save of the fits makes both count.
+            np.savez(_history(folder, epoch), **history)
             checkpointer.save(epoch, fits)
     for old in folder.glob("history_*.npz"):
         if old != _history(folder, epoch):
@@ -68,13 +68,14 @@ def _whole(like: PyTree) -> PyTree:
 
 
 def save_chosen(
-    folder: Path, params: PyTree, rows: Sequence[Mapping], history: Mapping[str, np.ndarray]
+    folder: Path | str, params: PyTree, rows: Sequence[Mapping], history: Mapping[str, np.ndarray]
 ) -> None:
     """Saves the chosen parameters of a pack.
 
     <folder>/params holds {...: [R, ...]}, row i being the run that line i of <folder>/runs.json
     describes; <folder>/history.npz holds {scalar: float32[epochs, R]}.
     """
+    folder = Path(folder)
     # As numpy: arrays of many devices could not be read where there are fewer.
     params = jax.tree.map(np.asarray, params)
     ocp.save((folder / "params").absolute(), params, overwrite=True)
@@ -105,13 +106,13 @@ def check_data(folder: Path, data_hash: str) -> None:
     replace_file(path, data_hash)
 
 
-def load_chosen(folder: Path) -> tuple[list[dict], dict[str, np.ndarray]]:
+def load_chosen(folder: Path | str) -> tuple[list[dict], dict[str, np.ndarray]]:
     """(what each run of a finished pack is, its history {scalar: float32[epochs, R]})."""
-    rows = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
-    with np.load(folder / "history.npz", allow_pickle=False) as history:
+    rows = json.loads(Path(folder, "runs.json").read_text(encoding="utf-8"))
+    with np.load(Path(folder, "history.npz"), allow_pickle=False) as history:
         return rows, dict(history)
 
 
-def load_params(folder: Path) -> PyTree:
+def load_params(folder: Path | str) -> PyTree:
     """The chosen parameters of a finished pack, numpy arrays [R, ...]."""
-    return ocp.load((folder / "params").absolute())
+    return ocp.load(Path(folder, "params").absolute())

@@ -119,7 +119,8 @@ def load(config: Config, prepared: Prepared, num_lengths: int) -> Loaded:
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
     notes += of_words
-    split = make_folds(utterances, config.folds, config.fold_seed)
+    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
+    split = make_folds(utterances, config.folds, config.fold_seed, balance)
     packed = pack(
         utterances,
         frames,

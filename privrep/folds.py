@@ -16,7 +16,9 @@ _EVEN = 0.1
 _PAIRS = 500
 
 
-def make_folds(utterances: Sequence[Utterance], folds: str, seed: int) -> Split:
+def make_folds(
+    utterances: Sequence[Utterance], folds: str, seed: int, balance: Sequence[str] = ("gender",)
+) -> Split:
     """`official_folds` for "official", else `speaker_folds` with that many folds, as in "5".
 
     Raises:
@@ -29,18 +31,22 @@ def make_folds(utterances: Sequence[Utterance], folds: str, seed: int) -> Split:
             f"unknown folds {folds!r}: choose official (the corpus's own split), or the number of "
             "speaker-independent folds, at least 3, such as 5"
         )
-    return speaker_folds(utterances, int(folds), seed)
+    return speaker_folds(utterances, int(folds), seed, balance)
 
 
 def speaker_folds(
-    utterances: Sequence[Utterance], num_folds: int, seed: int, balance: str = "gender"
+    utterances: Sequence[Utterance],
+    num_folds: int,
+    seed: int,
+    balance: Sequence[str] = ("gender",),
 ) -> Split:
     """Speaker-independent cross-validation.
 
     The speakers are dealt out to `num_folds` shares. Fold k tests on share k, chooses on share
     k + 1 (the last fold on share 0) and trains on the others, so every utterance is tested once.
     Shares are made alike, within a tenth if that is found, in utterances and speakers, in total and
-    for every value of `balance`; first of all each gets every value, if the speakers allow it.
+    for every value of each attribute in `balance`; first of all each gets every value, if the
+    speakers allow it.
 
     Recordings of one session stay together, and so do the sessions of one speaker, if every
     utterance names its session and that leaves at least `num_folds` groups, none with more than
@@ -50,7 +56,7 @@ def speaker_folds(
       utterances: N of them, every speaker known: leave out the others, and count them, before.
       num_folds: K, at least 3.
       seed: another seed deals out differently. The order of the utterances does not matter.
-      balance: a name in `Utterance.private`; unknown values and attributes are no obstacle.
+      balance: names in `Utterance.private`; unknown values and attributes are no obstacle.
 
     Returns:
       bool[K, N] each.
@@ -106,18 +112,20 @@ def _sessions_of_shared_speakers(utterances: Sequence[Utterance]) -> dict[str, s
     return {session: find(session) for session in first}
 
 
-def _contents(utterances: Sequence[Utterance], groups: np.ndarray, balance: str) -> np.ndarray:
+def _contents(
+    utterances: Sequence[Utterance], groups: np.ndarray, balance: Sequence[str]
+) -> np.ndarray:
     """float[G, J]: each group's utterances and speakers, in total and for each balanced value."""
-    values = [u.private.get(balance) for u in utterances]
-    columns = []
-    for value in [None, *sorted({v for v in values if v is not None})]:
-        rows = [
-            (group, u.speaker)
-            for group, u, v in zip(groups.tolist(), utterances, values)
-            if value is None or v == value
-        ]
-        for counted in (rows, set(rows)):
-            columns.append(np.bincount([g for g, _ in counted], minlength=groups.max() + 1))
+    counted = [list(zip(groups.tolist(), (u.speaker for u in utterances)))]
+    for attribute in balance:
+        values = [u.private.get(attribute) for u in utterances]
+        for value in sorted({v for v in values if v is not None}):
+            counted.append([row for row, v in zip(counted[0], values) if v == value])
+    columns = [
+        np.bincount([group for group, _ in rows], minlength=groups.max() + 1)
+        for each in counted
+        for rows in (each, set(each))
+    ]
     return np.stack(columns, -1).astype(np.float64)
 
 

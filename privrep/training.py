@@ -85,7 +85,8 @@ def _transformation(settings: FitSettings) -> optax.GradientTransformation:
 
 def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     """A run before its first epoch."""
-    params = problem.init(key)
+    # Of the keys fold_in(key, n), those of small n are the epochs'.
+    params = problem.init(jax.random.fold_in(key, jnp.uint32(2**32 - 3)))
     return Fit(
         params=params,
         optimiser=_transformation(settings).init(params),

@@ -87,7 +87,7 @@ def architecture(data: Packed, defence: str = "grl") -> Architecture:
     """Both encoders, linear adversaries for every attribute and modality, lengths, sub-batches."""
     shared = {"gru_layers": 1, "gru_width": 5, "dense_width": 4}
     encoders = {
-        "acoustic": AcousticEncoder(conv_layers=2, num_kernels=6, **shared),
+        "acoustic": AcousticEncoder(conv_layers=2, kernel_width=2, num_kernels=6, **shared),
         "lexical": LexicalEncoder(table_size=data.table_size, word_size=3, **shared),
     }
     net = EmotionNet(

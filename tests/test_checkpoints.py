@@ -92,6 +92,10 @@ def test_a_save_that_does_not_end_leaves_the_former(tmp_path, monkeypatch, where
     assert_same(found, history(epoch))
     save_progress(tmp_path, 2, rows(2), history(2))
     assert_same(load(tmp_path)[1], history(2))
+    with monkeypatch.context() as patched:  # what is saved is not written again
+        patched.setattr(np, "savez", killed)
+        save_progress(tmp_path, 2, rows(2), history(2))
+    assert_same(load(tmp_path)[1], history(2))
 
 
 def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
@@ -132,7 +136,8 @@ def test_the_chosen_parameters_and_what_they_are(tmp_path):
         assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(params))
     assert_same(load(tmp_path)[0], rows(3))  # kept until the rows of the pack are written
     drop_progress(tmp_path)
-    assert load_chosen(tmp_path)[0] == said
+    assert load_chosen(str(tmp_path))[0] == said  # a user's path is a string
+    assert_same(load_params(str(tmp_path)), rows(3).params)
 
 
 def test_another_number_of_devices_is_no_obstacle(tmp_path):

@@ -137,6 +137,24 @@ def test_folds_of_very_unequal_speakers_are_alike(num_speakers, seed):
         np.testing.assert_allclose((split.test & of).sum(1) / of.sum(), 0.2, rtol=0.1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_fold_has_every_value_of_every_balanced_attribute(seed):
+    corpus = [
+        Utterance(
+            id=f"{s}_{i}",
+            speaker=f"s{s:02d}",
+            private={"gender": ("f", "m")[s % 2], "accent": ("north", "south")[s // 2 % 2]},
+        )
+        for s in range(20)
+        for i in range(5)
+    ]
+    split = make_folds(corpus, "5", seed, balance=("gender", "accent"))
+    for test in split.test:
+        held = [u.private for u, inside in zip(corpus, test) if inside]
+        assert {p["gender"] for p in held} == {"f", "m"}
+        assert {p["accent"] for p in held} == {"north", "south"}
+
+
 def test_unknown_gender_is_no_obstacle():
     utterances = corpus([(f"s{i}", None, None, 4) for i in range(15)])
     np.testing.assert_array_equal(speaker_folds(utterances, 5, 0).test.sum(1), 12)

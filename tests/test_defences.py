@@ -1,0 +1,149 @@
+"""What a defence adds to the gradient, and what it lets out."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from privrep.defences import DEFENCES
+from privrep.losses import cross_entropy
+from privrep.models import PLACEMENTS
+from tests.small_data import average_net, padded
+
+BATCH = padded(num_frames=(6, 2, 5, 4), num_words=(3, 1, 2, 2))
+EMOTION = np.array([0, 2, 1, 2], np.int32)
+PRIVATE = {"gender": np.array([0, 1, -1, 1], np.int32), "accent": np.array([2, -1, 0, 1], np.int32)}
+UNKNOWN = {attribute: np.full(4, -1, np.int32) for attribute in PRIVATE}
+WEIGHTS = {"gender": np.float32([0.7, 1.6]), "accent": np.float32([1, 0.5, 2])}
+LAMBDA = {"gender": np.float32(0.5), "accent": np.float32(2)}
+ZERO = {"gender": np.float32(0), "accent": np.float32(0)}
+
+
+@pytest.fixture(scope="module", params=PLACEMENTS)
+def net(request):
+    return average_net(request.param)
+
+
+@pytest.fixture(scope="module")
+def params(net):
+    shapes = jax.eval_shape(lambda key: net.init(key, BATCH)["params"], jax.random.key(0))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda a: rng.normal(0, 0.7, a.shape).astype("f"), shapes)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def added(net, name, params, private, lambda_):
+    """The defence's loss per utterance, and the gradient of its sum."""
+
+    def loss(params):
+        bound = net.bind({"params": params})
+        each = DEFENCES[name].loss(bound.adversary, bound.encode(BATCH), private, WEIGHTS, lambda_)
+        return each.sum(), each
+
+    gradient, each = jax.grad(loss, has_aux=True)(params)
+    return each, gradient
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def guessing(net, attribute, params):
+    """The gradient of the attribute's adversaries' loss as if nobody resisted."""
+
+    def loss(params):
+        bound = net.bind({"params": params})
+        logits = bound.adversary(attribute, bound.encode(BATCH))
+        labels, weights = PRIVATE[attribute], WEIGHTS[attribute]
+        return sum(cross_entropy(x, labels, weights).sum() for x in logits.values())
+
+    return jax.grad(loss)(params)
+
+
+def groups(gradient):
+    """(of the encoders, of the adversaries, of the emotion head)."""
+    names = "encoders", "adversaries", "emotion_head"
+    return [{k: v for k, v in gradient.items() if k.startswith(name)} for name in names]
+
+
+def assert_equal(actual, expected):
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
+
+
+def assert_close(actual, expected):
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), actual, expected)
+
+
+def test_grl_is_the_two_player_gradient(net, params):
+    """Encoders: - lambda times each adversary's own gradient. Adversaries: their own gradient."""
+    _, gradient = added(net, "grl", params, PRIVATE, LAMBDA)
+    encoders, adversaries, head = groups(gradient)
+    own = {attribute: guessing(net, attribute, params) for attribute in PRIVATE}
+    gender, accent = (groups(own[attribute]) for attribute in ("gender", "accent"))
+    assert_close(encoders, jax.tree.map(lambda g, a: -0.5 * g - 2 * a, gender[0], accent[0]))
+    assert_close(adversaries, jax.tree.map(jnp.add, gender[1], accent[1]))
+    assert all(np.any(leaf) for leaf in jax.tree.leaves((encoders, adversaries)))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(head))
+
+
+def test_lambda_does_not_reach_the_adversaries(net, params):
+    with_lambda, without = (added(net, "grl", params, PRIVATE, x) for x in (LAMBDA, ZERO))
+    assert_equal(with_lambda[0], without[0])
+    assert_equal(groups(with_lambda[1])[1], groups(without[1])[1])
+
+
+def test_none_is_grl_with_lambda_zero(net, params):
+    for strength in (LAMBDA, ZERO):
+        none = added(net, "none", params, PRIVATE, strength)
+        assert_equal(none, added(net, "grl", params, PRIVATE, ZERO))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(groups(none[1])[0]))
+
+
+# Every defence ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_loss_is_one_number_per_utterance(net, params, name):
+    each, _ = added(net, name, params, PRIVATE, LAMBDA)
+    assert each.shape == (4,) and each.dtype == jnp.float32
+    assert np.all(np.isfinite(each)) and np.all(each > 0)
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_an_utterance_whose_attributes_are_unknown_adds_nothing(net, params, name):
+    each, gradient = added(net, name, params, UNKNOWN, LAMBDA)
+    assert not np.any(each) and not any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
+    # One unknown among others: the others' numbers stay.
+    some = PRIVATE | {"gender": np.array([0, -1, -1, -1], np.int32)}
+    rest = PRIVATE | {"gender": np.array([-1, 1, -1, 1], np.int32)}
+    none = PRIVATE | {"gender": np.full(4, -1, np.int32)}
+    whole, *parts = (added(net, name, params, p, LAMBDA)[0] for p in (PRIVATE, some, rest, none))
+    np.testing.assert_allclose(whole, parts[0] + parts[1] - parts[2], rtol=1e-5)
+
+
+H = np.random.default_rng(0).normal(size=(6, 5)).astype("f")
+GENDERS = {"gender": np.array([0, 1, 0, 1, -1, 1], np.int32)}
+TRAIN = np.array([True, True, True, True, False, False])
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_release_is_a_representation_of_every_utterance(name):
+    release = partial(DEFENCES[name].release, jax.random.key(0))
+    released = release(H, GENDERS, TRAIN, LAMBDA)
+    assert released.shape == H.shape and released.dtype == H.dtype
+    assert np.all(np.isfinite(released))
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_release_learns_from_the_training_part_alone(name):
+    """Another h or attribute of a test utterance changes nothing for the others."""
+    release = partial(DEFENCES[name].release, jax.random.key(0))
+    h, gender = H.copy(), GENDERS["gender"].copy()
+    h[5], gender[5] = 40, 0
+    released = release(H, GENDERS, TRAIN, LAMBDA)
+    np.testing.assert_array_equal(release(h, {"gender": gender}, TRAIN, LAMBDA)[:5], released[:5])
+
+
+@pytest.mark.parametrize("name", ["none", "grl"])
+def test_reversal_lets_h_out_as_it_is(name):
+    released = DEFENCES[name].release(jax.random.key(0), H, GENDERS, TRAIN, LAMBDA)
+    np.testing.assert_array_equal(released, H)

@@ -1,0 +1,165 @@
+"""The main job on every corpus, from its files to the result directory."""
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.results import read_rows
+from tests.corpora_on_disk import (
+    write_emodb,
+    write_iemocap,
+    write_manifest,
+    write_msp_improv,
+    write_msp_podcast,
+    write_muse,
+)
+from tests.experiment_runs import check_results, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly_compiled():
+    """More is compiled here than computed."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def test_msp_improv_two_tasks(tmp_path, capsys):
+    write_msp_improv(tmp_path / "MSP-IMPROV", utterances_per_speaker=5)
+    workdir = tmp_path / "out" / "a"
+    run(
+        workdir,
+        "--dataset=msp_improv",
+        f"--data_dir={tmp_path / 'MSP-IMPROV'}",
+        "--task=activation,valence",
+    )
+    for pack, task in enumerate(("activation", "valence")):
+        rows = check_results(workdir, task, "gender", classes=3)
+        assert {row["pack"] for row in rows} == {pack}
+        # lambda = 0 and lambda = 1 start from the same parameters and the controls stand for both.
+        assert {row["lambda"] for row in rows if row["control"]} == {None}
+    printed = capsys.readouterr()
+    assert "emotion UAR" in printed.out and "untrained" in printed.out
+    assert f"results: {workdir}" in printed.out
+    assert "60 utterances, 8,438 were published: is the copy whole?" in printed.err
+    assert "2 of 2" in printed.err or "[2/2] acoustic valence gender" in printed.err
+
+
+def test_emodb_emotions(tmp_path):
+    write_emodb(tmp_path / "EmoDB", utterances_per_speaker=14)
+    for wav in (tmp_path / "EmoDB").rglob("*.wav"):
+        if wav.stem[5] not in "WLN":
+            wav.unlink()
+    workdir = tmp_path / "out"
+    run(workdir, "--dataset=emodb", f"--data_dir={tmp_path / 'EmoDB'}", "--task=emotion")
+    rows = check_results(workdir, "emotion", "gender", classes=3)
+    guessed = [row for row in rows if row["control"] == "majority"]
+    assert {row["test_gender_attacker_uar"] for row in guessed} == {0.5}
+    assert all(row["test_emotion_uar"] == pytest.approx(1 / 3) for row in guessed)
+
+
+def test_iemocap_multimodal_with_an_adversary_per_modality(tmp_path):
+    write_iemocap(tmp_path / "IEMOCAP")
+    vectors = np.random.default_rng(0).normal(size=(4, 5)).round(3).tolist()
+    words = ("terrible", "wonderful", "table", "day")
+    lines = [" ".join([word, *map(str, row)]) for word, row in zip(words, vectors)]
+    (tmp_path / "glove.txt").write_text("\n".join(lines) + "\n")
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=iemocap",
+        f"--data_dir={tmp_path / 'IEMOCAP'}",
+        "--modality=multimodal",
+        "--placement=modality",
+        f"--word_vectors={tmp_path / 'glove.txt'}",
+        "--dense_width=4",
+    )
+    check_results(workdir, "activation", "gender", classes=3)
+
+
+def test_msp_podcast_in_its_own_parts(tmp_path, capsys):
+    write_msp_podcast(tmp_path / "MSP-Podcast")
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=msp_podcast",
+        f"--data_dir={tmp_path / 'MSP-Podcast'}",
+        "--folds=official",
+        "--learning_rate=0.0001,0.001,0.002,0.005,0.01",
+    )
+    rows = check_results(workdir, "activation", "gender", classes=3)
+    assert {row["fold"] for row in rows} == {0}
+    said = capsys.readouterr().err
+    assert "2 without speaker, 1 without gender, of 63 utterances; left out" in said
+
+
+def test_muse_words_with_one_adversary_and_with_two(tmp_path, capsys):
+    write_muse(tmp_path / "MuSE")
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=muse",
+        f"--data_dir={tmp_path / 'MuSE'}",
+        "--modality=lexical",
+        "--private=gender,gender+speaker",
+    )
+    check_results(workdir, "activation", "gender", classes=3)
+    rows = check_results(workdir, "activation", "gender+speaker", classes=3)
+    attacks = {row["speaker_attacker"] for row in rows if row["control"] is None}
+    assert attacks == {"verification"}
+    # A column that only the second pack has is empty in the first.
+    first = [row for row in read_rows(workdir / "runs.csv") if row["private"] == "gender"]
+    assert {row["test_speaker_privacy"] for row in first} == {None}
+    assert "word vectors: learned in the network, " in capsys.readouterr().err
+
+
+def test_a_manifest_of_audio(tmp_path):
+    write_manifest(tmp_path / "my_corpus.csv")
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=manifest",
+        f"--data_dir={tmp_path / 'my_corpus.csv'}",
+        "--task=emotion",
+    )
+    check_results(workdir, "emotion", "gender", classes=3)
+
+
+@pytest.fixture
+def without_audio(tmp_path):
+    """A manifest with ready features of either modality; no audio is needed, nor looked at."""
+    utterances = write_manifest(tmp_path / "my_corpus.csv", 3, speakers=20)
+    rng = np.random.default_rng(0)
+    for modality, shape in (("acoustic", (28, 8)), ("lexical", (4, 6))):
+        (tmp_path / modality).mkdir()
+        for utterance in utterances:
+            np.save(tmp_path / modality / f"{utterance.id}.npy", rng.normal(size=shape))
+    for wav in (tmp_path / "wav").iterdir():
+        wav.unlink()
+
+
+def test_a_manifest_of_ready_frames(tmp_path, without_audio):
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=manifest",
+        f"--data_dir={tmp_path / 'my_corpus.csv'}",
+        f"--acoustic_features={tmp_path / 'acoustic'}",
+    )
+    check_results(workdir, "activation", "gender", classes=3)
+
+
+def test_a_manifest_of_ready_word_vectors_with_two_adversaries(tmp_path, without_audio):
+    workdir = tmp_path / "out"
+    run(
+        workdir,
+        "--dataset=manifest",
+        f"--data_dir={tmp_path / 'my_corpus.csv'}",
+        "--task=emotion",
+        "--private=gender+accent",
+        "--lambda=0,0.5+1",
+        "--modality=lexical",
+        f"--lexical_features={tmp_path / 'lexical'}",
+    )
+    rows = check_results(workdir, "emotion", "gender+accent", classes=3)
+    assert {row["lambda"] for row in rows if row["control"] is None} == {0, "0.5+1"}

@@ -1,0 +1,146 @@
+"""A result directory says how it was made: repeated, stopped and resumed, its runs are the same."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+from experiments import checkpoints, main, packs
+from experiments.results import read_rows
+from tests.corpora_on_disk import edit, write_msp_improv
+from tests.experiment_runs import cache_of, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly_compiled():
+    """More is compiled here than computed."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A corpus, and in whole/ what an undisturbed sweep of two packs made of it."""
+    folder = tmp_path_factory.mktemp("again")
+    write_msp_improv(folder / "corpus", utterances_per_speaker=5)
+    run(folder / "whole", *flags(folder))
+    return folder
+
+
+def flags(folder):
+    return ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--task=activation,valence")
+
+
+def again(folder, name, *more):
+    return run(folder / name, *flags(folder), *more)
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    return (folder / "whole" / "runs.csv").read_bytes()
+
+
+def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
+    assert run(folder / "repeated", f"--flagfile={folder / 'whole' / 'flags.txt'}") == whole
+    for name in ("flags.txt", "summary.json", "summary.md"):
+        one, other = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
+        assert one == other, name
+
+
+KILLED = """
+import os, signal, sys
+from absl import app
+from experiments import checkpoints, main, packs
+packs.SECONDS_BETWEEN_SAVES = 0
+save = checkpoints.save_progress
+def then_die(folder, epoch, *state):
+    save(folder, epoch, *state)
+    if folder.name == "001":
+        os.kill(os.getpid(), signal.SIGKILL)
+checkpoints.save_progress = then_die
+app.run(main.main)
+"""
+
+
+def test_killed_in_training_and_resumed(folder, whole):
+    """kill -9 in the second pack, after its first epoch of two."""
+    workdir = folder / "killed"
+    command = [sys.executable, "-c", KILLED, f"--flagfile={folder / 'whole' / 'flags.txt'}"]
+    command += [f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
+    }
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert {row["task"] for row in read_rows(workdir / "runs.csv")} == {"activation"}
+    assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
+    assert again(folder, "killed", "--resume") == whole
+    assert not (workdir / "checkpoints" / "001" / "progress").exists()
+
+
+@pytest.mark.parametrize(
+    "owner, name", [(packs, "_measured"), (checkpoints, "save_chosen"), (main, "drop_progress")]
+)
+def test_stopped_after_training_and_resumed(folder, whole, monkeypatch, owner, name):
+    """Between the last epoch and the end of a pack, training is not done again."""
+    workdir = folder / f"stopped_{name}"
+    shutil.copytree(folder / "whole", workdir)  # the first pack is done
+    kept = [line for line in whole.decode().splitlines(True) if not line.startswith("1,")]
+    (workdir / "runs.csv").write_text("".join(kept))
+    shutil.rmtree(workdir / "checkpoints" / "001")
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(owner, name, stop)
+        again(folder, workdir.name, "--resume")
+    with monkeypatch.context() as patched:
+        trained = []
+        fit = packs.fit
+        patched.setattr(packs, "fit", lambda *a: (trained.append(e) or e for e in fit(*a)))
+        assert again(folder, workdir.name, "--resume") == whole
+        assert not trained
+
+
+def test_a_finished_directory_is_reported_again(folder, whole, capsys):
+    shutil.copytree(folder / "whole", folder / "finished")
+    for name in ("summary.md", "summary.json"):
+        (folder / "finished" / name).unlink()
+    assert again(folder, "finished", "--resume") == whole
+    assert "emotion UAR" in capsys.readouterr().out
+    assert (folder / "finished" / "summary.json").exists()
+
+
+def test_a_used_directory_is_left_alone(folder, whole):
+    with pytest.raises(ValueError, match="same flags: continue them with --resume"):
+        again(folder, "whole")
+    for more in ((), ("--resume",)):
+        with pytest.raises(ValueError) as error:
+            again(folder, "whole", "--max_epochs=3", *more)
+        said = str(error.value)
+        assert "there: --max_epochs=2" in said and "now:   --max_epochs=3" in said
+        assert "--task" not in said
+    assert (folder / "whole" / "runs.csv").read_bytes() == whole
+
+
+def test_a_pack_is_not_resumed_on_another_corpus(folder, whole):
+    workdir = folder / "other_data"
+    shutil.copytree(folder / "whole", workdir)
+    lines = whole.decode().splitlines(True)
+    (workdir / "runs.csv").write_text("".join(line for line in lines if not line.startswith("1,")))
+    shutil.copytree(folder / "corpus", folder / "before")
+    try:
+        edit(folder / "corpus" / "Evalution.txt", "V:3.000000", "V:3.100000")
+        with pytest.raises(ValueError, match="begun on other data"):
+            again(folder, "other_data", "--resume")
+    finally:
+        shutil.copy2(folder / "before" / "Evalution.txt", folder / "corpus" / "Evalution.txt")

@@ -1,0 +1,130 @@
+"""What a user gets wrong is answered in a sentence, before anything is trained or left behind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import main
+from tests.corpora_on_disk import corrupt, write_emodb, write_manifest, write_msp_podcast
+from tests.experiment_runs import SMALL, set_flags
+
+ROOT = Path(__file__).parent.parent
+
+
+class Reached(Exception):
+    """Training would begin now."""
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpora")
+    write_emodb(folder / "emodb")
+    write_manifest(folder / "my.csv")
+    write_msp_podcast(folder / "msp_podcast")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path, corpora, monkeypatch):
+    """flags -> what the program says when it gives up; raises Reached where it does not."""
+
+    def reached(pack, loaded, *others):
+        raise Reached(len(loaded.utterances))
+
+    monkeypatch.setattr(main, "run_pack", reached)
+    monkeypatch.chdir(corpora)
+
+    def start(*flags):
+        places = (f"--workdir={tmp_path / 'out'}", f"--cache_dir={corpora / 'cache'}")
+        set_flags(*SMALL, *places, *flags)
+        with pytest.raises(SystemExit) as stopped:
+            main.main(["main"])
+        said = stopped.value.code
+        assert isinstance(said, str) and said.startswith("error: ")  # printed, and status 1
+        assert not (tmp_path / "out" / "runs.csv").exists()
+        assert not (tmp_path / "out" / "checkpoints").exists()
+        return said
+
+    return start
+
+
+EMODB = ("--dataset=emodb", "--data_dir=emodb")
+MINE = ("--dataset=manifest", "--data_dir=my.csv")
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (["--dataset=emdb"], ["--dataset=emdb", "emodb", "msp_podcast"]),
+        (["--dataset=emodb"], ["--data_dir", "http://emodb.bilderbar.info"]),
+        (["--dataset=emodb", "--data_dir=nowhere"], ["nowhere", "does not exist", "wav/03a01Fa"]),
+        (["--dataset=iemocap", "--data_dir=emodb"], ["does not look like IEMOCAP", "sail.usc.edu"]),
+        ([*EMODB, "--task=activaton"], ["no task 'activaton'", "activation", "emotion"]),
+        ([*EMODB, "--task=activation,valense"], ["no task 'valense'", "valence"]),
+        ([*EMODB, "--private=gendre"], ["no private attribute 'gendre'", "gender", "speaker"]),
+        ([*EMODB, "--private=gender,age"], ["no private attribute 'age'", "gender"]),
+        ([*EMODB, "--modality=audio"], ["--modality=audio", "acoustic, lexical, multimodal"]),
+        ([*EMODB, "--lambda=0.5+1"], ["--lambda=0.5+1", "2 strengths", "--private=gender"]),
+        ([*EMODB, "--lambda=strong"], ["--lambda=strong", "number"]),
+        ([*EMODB, "--attackers=svm"], ["svm", "linear", "mlp_4x64"]),
+        ([*EMODB, "--bins=halves"], ["halves", "midpoint, thirds, tertiles"]),
+        ([*EMODB, "--folds=many"], ["many", "official", "such as 5"]),
+        ([*EMODB, "--folds=2"], ["at least 3 folds"]),
+        ([*EMODB, "--folds=11"], ["10 speakers cannot make 11", "fewer folds"]),
+        ([*EMODB, "--folds=official"], ["official", "03a01Aa"]),
+        ([*EMODB, "--mel_high_hz=9000"], ["Mel bands", "8000 Hz"]),
+        ([*EMODB, "--acoustic_features=nowhere"], ["--acoustic_features=nowhere"]),
+        ([*EMODB, "--modality=lexical", "--word_vectors=nowhere"], ["--word_vectors=nowhere"]),
+        ([*MINE, "--modality=lexical", "--lexical_features=emodb"], ["60 of 60", "u00-000"]),
+        (["--dataset=manifest", "--data_dir=mine.csv"], ["mine.csv", "id and speaker"]),
+        ([*MINE, "--workdir=my.csv"], ["my.csv"]),
+    ],
+)
+def test_an_error_is_one_sentence_that_helps(start, flags, said):
+    message = start(*flags)
+    assert all(part in message for part in said), message
+    assert len(message.strip().splitlines()) == 1 or "cannot be used" in message
+
+
+def test_too_few_speakers_for_the_folds_are_explained_by_fold(start):
+    message = start(*EMODB, "--folds=3")
+    assert "fold 0" in message and "single speaker of gender female" in message
+    message = start(*EMODB, "--folds=10")
+    assert "the test part has no utterance of value" in message and "Use fewer folds" in message
+
+
+def test_hidden_labels_stop_the_run_or_are_left_out(start, capsys):
+    podcast = ("--dataset=msp_podcast", "--data_dir=msp_podcast", "--folds=official")
+    message = start(*podcast, "--unlabelled=stop")
+    assert "2 without speaker, 1 without gender, of 63" in message
+    assert "--unlabelled=drop" in message
+    with pytest.raises(Reached, match="60"):
+        start(*podcast)
+    assert "of 63 utterances; left out" in capsys.readouterr().err
+
+
+def test_broken_audio_stops_the_run_or_is_left_out(start, tmp_path, capsys):
+    write_emodb(tmp_path / "emodb")
+    corrupt(tmp_path / "emodb" / "wav" / "03a01Fa.wav")
+    (tmp_path / "emodb" / "wav" / "08b10Nb.wav").write_bytes(b"")
+    broken = ("--dataset=emodb", f"--data_dir={tmp_path / 'emodb'}")
+    message = start(*broken)
+    assert "2 of 71 utterances cannot be used" in message and "--unusable=drop" in message
+    assert "03a01Fa.wav" in message and "08b10Nb.wav" in message
+    # What it advises works, in the directory of the run that gave up.
+    with pytest.raises(Reached, match="69"):
+        start(*broken, "--unusable=drop")
+    assert "of 71 utterances left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [(["--lamda=1"], "Did you mean"), (["lambda=1"], "Values stand behind a flag")],
+)
+def test_a_slip_on_the_command_line(arguments, said):
+    command = [sys.executable, "-m", "experiments.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr + done.stdout and "Traceback" not in done.stderr

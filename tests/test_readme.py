@@ -1,0 +1,84 @@
+"""Every command and example of README.md works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.checkpoints import save_chosen
+from privrep.datasets import demo
+from tests import corpora_on_disk
+from tests.experiment_runs import SMALL, cache_of, run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FAKES = {
+    "iemocap": corpora_on_disk.write_iemocap,
+    "msp_improv": corpora_on_disk.write_msp_improv,
+    "msp_podcast": corpora_on_disk.write_msp_podcast,
+    "muse": corpora_on_disk.write_muse,
+    "emodb": corpora_on_disk.write_emodb,
+    "manifest": corpora_on_disk.write_manifest,
+}
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [
+    line
+    for block in blocks("bash")
+    for line in block.replace("\\\n", " ").splitlines()
+    if "python -m experiments.main" in line
+]
+
+
+def test_readme_shows_the_commands_that_are_tested_here():
+    assert len(COMMANDS) >= 5
+    assert len(blocks("python")) >= 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly_compiled():
+    """More is compiled here than computed."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)  # for the flagfiles
+    words = shlex.split(command[command.index("python -m experiments.main") :])[3:]
+    flags = dict(word.removeprefix("--").split("=", 1) for word in words)
+    if "flagfile" in flags:
+        lines = (ROOT / flags["flagfile"]).read_text(encoding="utf-8").splitlines()
+        flags |= dict(line.removeprefix("--").split("=", 1) for line in lines if line[:2] == "--")
+    dataset = flags.get("dataset", "demo")
+    workdir = tmp_path / "out"
+    if dataset == "demo":
+        demo.make(cache_of(workdir) / "corpora" / "demo", speakers=24, utterances=5)
+    else:
+        root = tmp_path / ("corpus.csv" if dataset == "manifest" else "corpus")
+        FAKES[dataset](root, **{"speakers": 20} if dataset == "manifest" else {})
+        words.append(f"--data_dir={root}")
+    # As it stands in README.md, but small, and without sweeps that only repeat.
+    task = flags.get("task", "activation").split(",")[0]
+    once = ("--lambda=0,1", "--seed=0", f"--task={task}", f"--workdir={workdir}")
+    run(workdir, *words, *SMALL, *once)
+    assert "privacy" in capsys.readouterr().out
+    assert (workdir / "summary.md").exists()
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_example_of_readme_runs(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pack = tmp_path / "out" / "demo" / "checkpoints" / "000"  # as a finished run leaves it
+    pack.mkdir(parents=True)
+    bias = {"emotion_head": {"bias": np.zeros((2, 3))}}
+    save_chosen(pack, bias, [{"fold": 0}, {"fold": 1}], {"selection": np.zeros((1, 2))})
+    exec(compile(blocks("python")[number], f"README.md, example {number}", "exec"), {})
