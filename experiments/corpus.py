@@ -59,32 +59,69 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
     return utterances
 
 
-def check(config: Config, utterances: Sequence[Utterance]) -> None:
-    """Makes sure that a pack can be laid out, before any pack is trained.
+def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
+    """Makes sure that a pack can be laid out, before any pack is prepared or trained.
+
+    Returns:
+      What is to be said of utterances that are left out.
 
     Raises:
-      ValueError: the corpus has no such task or private attribute; the message lists what it has.
+      ValueError: the corpus has no such task or private attribute (the message lists what it has),
+        too few speakers for the folds, or utterances without labels that are not to be left out.
       FileNotFoundError: a file or folder that a flag names is not there.
     """
     task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
     for attribute in config.attributes:
         private_labels(utterances, attribute)
+    said: dict[str, str] = {}
+    for u in utterances:
+        gender = u.private.get("gender")
+        if u.speaker and gender and said.setdefault(u.speaker, gender) != gender:
+            raise ValueError(
+                f"{config.dataset}: speaker {u.speaker} is {said[u.speaker]} and, in utterance "
+                f"{u.id}, {gender}: correct the labels, or give two people two names"
+            )
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
         path = getattr(config, flag)
         if path and not Path(path).exists():
             raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
+    rows, lacking = _labelled(utterances, config)
+    said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
+    said = f"{config.dataset}: {said}, of {len(utterances):,} utterances"
+    if lacking and config.unlabelled == "stop":
+        raise ValueError(f"{said}. Leave them out with --unlabelled=drop.")
+    if not len(rows):
+        raise ValueError(f"{said}: none is left for {config.task} and {config.private}")
+    _split(config, [utterances[i] for i in rows])
+    return [f"{said}; left out"] * bool(lacking)
+
+
+def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Those that some task could use: of known speakers, with a label of some kind."""
+    return [u for u in utterances if u.speaker is not None and (u.ratings or u.categories)]
+
+
+def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
+    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
+    return make_folds(utterances, config.folds, config.fold_seed, balance)
+
+
+def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
+    """What the prepared inputs of a pack depend on besides the corpus: modalities and settings."""
+    names = [field.name for field in dataclasses.fields(FeatureSettings)]
+    settings = FeatureSettings(**{name: getattr(config, name) for name in names})
+    return MODALITIES[config.modality], settings
 
 
 def prepare_inputs(
     config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
 ) -> Prepared:
     """Frames and words of the utterances, computed once for these settings."""
-    modalities = MODALITIES[config.modality]
-    names = [field.name for field in dataclasses.fields(FeatureSettings)]
+    modalities, settings = inputs_of(config)
     return prepare(
         config.dataset,
         utterances,
-        FeatureSettings(**{name: getattr(config, name) for name in names}),
+        settings,
         cache_dir / "prepared",
         acoustic="acoustic" in modalities,
         lexical="lexical" in modalities,
@@ -105,22 +142,12 @@ def load(config: Config, prepared: Prepared, num_lengths: int) -> Loaded:
     Raises:
       ValueError: the corpus cannot serve, and why.
     """
-    notes = _dropped(prepared)
-    rows, lacking = _labelled(prepared.utterances, config)
-    if lacking:
-        said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
-        said = f"{config.dataset}: {said}, of {len(prepared.utterances):,} utterances"
-        if config.unlabelled == "stop":
-            raise ValueError(f"{said}. Leave them out with --unlabelled=drop.")
-        if not len(rows):
-            raise ValueError(f"{said}: none is left for {config.task} and {config.private}")
-        notes.append(f"{said}; left out")
+    rows, _ = _labelled(prepared.utterances, config)
     utterances = [prepared.utterances[i] for i in rows]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes += of_words
-    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
-    split = make_folds(utterances, config.folds, config.fold_seed, balance)
+    notes = [*_dropped(prepared), *of_words]
+    split = _split(config, utterances)
     packed = pack(
         utterances,
         frames,

@@ -9,6 +9,7 @@ import experiments.devices  # isort: skip  # before jax
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import jax
@@ -17,11 +18,12 @@ from absl import app, flags, logging
 from experiments import results
 from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.config import FIELDS, flag_default, flag_name
-from experiments.corpus import check, load, prepare_inputs, read
+from experiments.corpus import check, inputs_of, load, preparable, prepare_inputs, read
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
 from experiments.sweep import expand, num_lengths
+from privrep.split_linter import grouped
 
 __all__ = ["experiments"]
 
@@ -41,11 +43,14 @@ TOLD = ("dataset", "modality", "task", "private", "lambda")  # in every caption
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"what is {argv[1]!r}? Values stand behind a flag: --task=valence")
+    warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
     try:
         experiment()
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; go on with the same flags and --resume")
 
 
 def experiment() -> None:
@@ -59,22 +64,22 @@ def experiment() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
     utterances = read(packs[0].config, cache_dir)
+    said: dict[str, None] = {}
     for pack in packs:
-        check(pack.config, utterances)
+        _say(check(pack.config, utterances), said)
     results.write_flags(workdir, text, FLAGS.resume)
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
-    said: set[str] = set()
+    inputs, prepared = None, None
     for i, (pack, folder) in enumerate(zip(packs, folders)):
         if i in finished:
             continue
-        prepared = prepare_inputs(pack.config, utterances, cache_dir, progress=True)
-        loaded = load(pack.config, prepared, num_lengths())
-        for line in [*loaded.notes, *_grouped(loaded.findings)]:
-            if line not in said:
-                print(line, file=sys.stderr)
-            said.add(line)
         config = pack.config
+        if inputs != inputs_of(config):  # packs of the same inputs share them
+            inputs = inputs_of(config)
+            prepared = prepare_inputs(config, preparable(utterances), cache_dir, progress=True)
+        loaded = load(config, prepared, num_lengths())
+        _say([*loaded.notes, *grouped(loaded.findings)], said)
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         check_data(folder, loaded.hash)
         rows = run_pack(pack, loaded, folder, title)
@@ -95,15 +100,12 @@ def _cache() -> Path:
     return Path(home) / "privrep"
 
 
-def _grouped(findings) -> list[str]:
-    """One line per finding, naming the folds it is about."""
-    folds: dict[tuple[str, str], list[int]] = {}
-    for finding in findings:
-        folds.setdefault((finding.severity, finding.text), []).append(finding.fold)
-    return [
-        f"{severity}, fold {', '.join(map(str, of))}: {text}"
-        for (severity, text), of in folds.items()
-    ]
+def _say(lines: list[str], said: dict[str, None]) -> None:
+    """Prints the lines that were not printed before."""
+    for line in lines:
+        if line not in said:
+            print(line, file=sys.stderr)
+        said[line] = None
 
 
 def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:

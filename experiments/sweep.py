@@ -53,6 +53,8 @@ def _check(config: Config) -> None:
             f"--lambda={config.lambda_} has {parts} strengths and --private={config.private} "
             f"{attributes} attributes: give one strength, or one for each attribute"
         )
+    if config.task in config.attributes:
+        raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
 
 
 def row_settings(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from privrep.losses import cross_entropy
 from privrep.metrics import equal_error_rate, uar
-from privrep.runs import deal, num_runs, over_runs, pad_runs, share, take
+from privrep.runs import collect, deal, num_runs, over_runs, pad_runs, share, take
 from privrep.training import FitSettings, Problem, fit
 from privrep.utterances import Split
 
@@ -200,7 +200,7 @@ def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str,
     for fits, _ in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
         last = fits
     padded = (deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, last.best))
-    scores = take(_scores(largest, threats, *padded), slice(len(runs.key)))
+    scores = collect(_scores(largest, threats, *padded), len(runs.key))
     chosen = last.best_epoch > 0
     return {
         part: jnp.where(chosen, found, jnp.nan).reshape(len(names), count)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from privrep.attackers import ATTACKERS, Threat, attack, verify
 from privrep.networks import Architecture, network_problem, represent
-from privrep.runs import Run, deal, num_runs, pad_runs, share, take
+from privrep.runs import Run, collect, deal, num_runs, pad_runs, share, take
 from privrep.training import DIVERGED, FitSettings, fit
 from privrep.utterances import Data, Fold, Split
 
@@ -59,7 +59,7 @@ def represent_all(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """`networks.represent` for any number of runs."""
     padded = [deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, params)]
-    return take(represent(architecture, share(data), *padded), slice(num_runs(runs)))
+    return collect(represent(architecture, share(data), *padded), num_runs(runs))
 
 
 def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:

@@ -74,11 +74,23 @@ def lint_split(
     return findings
 
 
+def grouped(findings: Sequence[Finding]) -> list[str]:
+    """A line for each thing that is said, naming the folds it is said of."""
+    folds: dict[tuple[str, str], list[int]] = {}
+    for finding in findings:
+        folds.setdefault((finding.severity, finding.text), []).append(finding.fold)
+    return [
+        f"{severity}, fold {', '.join(map(str, of))}: {text}"
+        for (severity, text), of in folds.items()
+    ]
+
+
 def stop_on_fatal(findings: Sequence[Finding]) -> None:
     """Raises ValueError with every fatal finding, if there is one."""
-    fatal = [f"fold {f.fold}: {f.text}" for f in findings if f.severity == "fatal"]
+    fatal = grouped([finding for finding in findings if finding.severity == "fatal"])
     if fatal:
-        raise ValueError("this split cannot be used\n" + "\n".join(fatal))
+        lines = [line.removeprefix("fatal, ") for line in fatal]
+        raise ValueError("this split cannot be used\n" + "\n".join(lines))
 
 
 def _numbers(values: Sequence[str | None]) -> tuple[np.ndarray, list[str]]:
@@ -157,8 +169,8 @@ def _missing(parts: Split, tasks: Labels, private: Labels) -> _Said:
                         f"the {part_name} part has no utterance of {what} {_first(absent)} of "
                         f"{label}, so recall of it cannot be "
                         + ("learned" if part is parts.train else "measured")
-                        + f". Use fewer folds, another seed or (for a rating) other bins, or leave "
-                        f"the {what} out of the corpus.",
+                        + ". Use fewer folds, another --fold_seed or (for a rating) other bins, or "
+                        f"leave the {what} out of the corpus.",
                     )
 
 
@@ -171,7 +183,7 @@ def _single_speakers(parts: Split, private: Labels, speaker: np.ndarray) -> _Sai
                     "fatal",
                     f"the training part has a single speaker of {attribute} {name}: to know "
                     f"that voice would be to know the {attribute}. Each value needs 2 "
-                    "speakers or more: use more folds, another seed, or more speakers.",
+                    "speakers or more: use more folds, another --fold_seed, or more speakers.",
                 )
 
 

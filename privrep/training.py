@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from privrep.runs import deal, num_runs, over_runs, pad_runs, share, take
+from privrep.runs import collect, deal, num_runs, over_runs, pad_runs, share
 
 PyTree = Any
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
@@ -83,10 +83,14 @@ def _transformation(settings: FitSettings) -> optax.GradientTransformation:
     )
 
 
+def init_key(key: jax.Array) -> jax.Array:
+    """The key that a run's parameters start from: none of its epochs', fold_in(key, epoch)."""
+    return jax.random.fold_in(key, jnp.uint32(2**32 - 3))
+
+
 def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     """A run before its first epoch."""
-    # Of the keys fold_in(key, n), those of small n are the epochs'.
-    params = problem.init(jax.random.fold_in(key, jnp.uint32(2**32 - 3)))
+    params = problem.init(init_key(key))
     return Fit(
         params=params,
         optimiser=_transformation(settings).init(params),
@@ -205,17 +209,17 @@ def fit(
       fits: rows [R, ...] to go on from; None starts anew.
 
     Yields:
-      (fits, {name: float[R]}) after each epoch, NaN for runs that had stopped before it. Ends when
-      no run is left. What was yielded is given up to the next epoch: copy what is to be kept.
+      (fits, {name: float32[R]}) after each epoch, in numpy arrays, NaN for runs that had stopped
+      before it. Ends when no run is left.
     """
     count = num_runs(runs)
     devices = jax.local_device_count()
-    data, runs = share(data), deal(pad_runs(runs, devices))
     if fits is None:
         fits = start_all(make, architecture, settings, data, runs)
     fits = pad_runs(fits, devices)
     padding = jnp.arange(num_runs(fits)) >= count
     fits = deal(fits._replace(status=jnp.where(padding, STOPPED, fits.status)))
-    while (fits.status[:count] == RUNNING).any():
+    data, runs = share(data), deal(pad_runs(runs, devices))
+    while (collect(fits.status, count) == RUNNING).any():
         fits, history = _epoch_all(make, architecture, settings, data, runs, fits)
-        yield take(fits, slice(count)), take(history, slice(count))
+        yield collect(fits, count), collect(history, count)

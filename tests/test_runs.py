@@ -1,11 +1,24 @@
 """A row of results for every row of runs, in their order, whatever the number of devices."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.runs import Run, deal, join, num_runs, over_runs, pad_runs, run_key, share, take
+from privrep.runs import (
+    Run,
+    collect,
+    deal,
+    join,
+    num_runs,
+    over_runs,
+    pad_runs,
+    run_key,
+    share,
+    take,
+)
 
 
 def table(keys, **changes):
@@ -84,3 +97,19 @@ def test_a_key_belongs_to_seed_and_fold():
     assert len(numbers) == 12
     again = (jax.random.key_data(run_key(2, 1)) for _ in range(2))
     np.testing.assert_array_equal(*again)
+
+
+def test_devices_never_wait_for_one_another():
+    """XLA ends the program when a device waits long for another whose runs go on."""
+
+    def one(shared, row):
+        return {"sum": (row["x"] * shared).sum(), "x": row["x"]}
+
+    rows = deal(pad_runs({"x": jnp.arange(15.0).reshape(5, 3)}, jax.local_device_count()))
+    f = jax.jit(lambda shared, rows: over_runs(one, shared, rows))
+    program = f.lower(share(jnp.arange(3.0)), rows).compile().as_text()
+    assert not re.findall("all-gather|all-reduce|all-to-all|collective", program)
+    found = collect(f(share(jnp.arange(3.0)), rows), 5)
+    assert all(isinstance(array, np.ndarray) for array in found.values())
+    np.testing.assert_array_equal(found["x"], np.arange(15.0).reshape(5, 3))
+    np.testing.assert_array_equal(found["sum"], found["x"] @ np.arange(3.0))

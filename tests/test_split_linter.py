@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privrep.labels import private_labels, task_labels
-from privrep.split_linter import Finding, cramers_v, lint_split, stop_on_fatal
+from privrep.split_linter import Finding, cramers_v, grouped, lint_split, stop_on_fatal
 from privrep.utterances import Split, Utterance
 
 EMOTIONS = ("angry", "sad")
@@ -169,6 +169,15 @@ def test_folds_are_numbered_and_each_has_its_own_labels():
     per_fold = np.stack([codes, np.where(split.test[1], 0, codes)])
     findings = lint_split(split, utterances, {"emotion": (per_fold, names)}, {})
     assert [(f.fold, f.severity) for f in findings] == [(1, "fatal")]
+
+
+def test_what_is_said_of_several_folds_is_said_once():
+    findings = [
+        Finding(0, "fatal", "one."),
+        Finding(2, "fatal", "one."),
+        Finding(1, "note", "two."),
+    ]
+    assert grouped(findings) == ["fatal, fold 0, 2: one.", "note, fold 1: two."]
 
 
 def test_every_fatal_finding_is_named_and_no_other():

@@ -93,3 +93,8 @@ def test_runs_are_every_config_on_every_fold():
 def test_training_follows_the_flags():
     config = Config(batch_size=8, max_epochs=3, patience=2, clip_norm=0.5, optimiser="sgd")
     assert fit_settings(config) == (8, 3, 2, 0.5, "sgd")
+
+
+def test_a_task_cannot_be_kept_and_unlearned():
+    with pytest.raises(ValueError, match="--task=gender is in --private too"):
+        expand({"task": "gender", "private": "gender"})

@@ -11,11 +11,20 @@ import pytest
 from privrep.losses import cross_entropy
 from privrep.metrics import uar
 from privrep.runs import take
-from privrep.training import DIVERGED, OPTIMISERS, RUNNING, STOPPED, FitSettings, Problem, fit
+from privrep.training import (
+    DIVERGED,
+    OPTIMISERS,
+    RUNNING,
+    STOPPED,
+    FitSettings,
+    Problem,
+    fit,
+    init_key,
+)
 
 
 def numpy_of(tree):
-    return jax.tree.map(np.array, tree)  # a copy: what fit yields is given up afterwards
+    return jax.tree.map(np.array, tree)
 
 
 def trained(make, architecture, settings, data, runs, fits=None):
@@ -149,7 +158,7 @@ def test_rates_and_decay():
     """Adam's step against a constant gradient is the rate; decay is not part of the gradient."""
     rates, decays = [0.1, 0.0, 0.1, 0.02], [0.0, 0.0, 0.2, 0.2]
     runs = scripted(np.tile(RISING, (4, 1)), breaks=99, rate=rates, weight_decay=decays)
-    starts = np.array([jax.random.normal(key) for key in runs.key])
+    starts = np.array([jax.random.normal(init_key(key)) for key in runs.key])
     last, _ = run_script(runs)[-1]
     np.testing.assert_array_equal(last.epoch, EPOCHS)
     moved = starts.astype(float)
