@@ -128,3 +128,12 @@ def test_a_slip_on_the_command_line(arguments, said):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode in (1, 2)
     assert said in done.stderr + done.stdout and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "experiment", interrupted)
+    with pytest.raises(SystemExit, match="--resume"):
+        main.main(["main"])
