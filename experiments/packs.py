@@ -62,11 +62,9 @@ def _train(
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(0 if fits is None else int(fits.epoch.sum()))
         stack = fit(network_problem, architecture, settings, data, runs, fits)
-        if fits is not None and not (fits.status == RUNNING).any():
-            stack = ()
         for fits, scores in stack:
             done += 1
-            epochs.append({name: np.asarray(value) for name, value in scores.items()})
+            epochs.append(scores)
             running = int((fits.status == RUNNING).sum())
             bar.total = int(fits.epoch.sum()) + running * (settings.max_epochs - done)
             bar.n = int(fits.epoch.sum())

@@ -12,10 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from privrep.utterances import Corpus, Inputs, Ragged, Utterances
+from privrep.utterances import Corpus, Inputs, Lengths, Ragged, Utterances
 
 PyTree = Any
-Lengths = tuple[tuple[int, int], ...]
 
 
 def _rows(sequences: Ragged, index: jax.Array, length: int) -> jax.Array:

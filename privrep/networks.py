@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from privrep.batches import Lengths, gather, over_blocks, sub_batched
+from privrep.batches import gather, over_blocks, sub_batched
 from privrep.defences import DEFENCES
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
@@ -15,7 +15,7 @@ from privrep.models import JOINT, EmotionNet
 from privrep.runs import Run, over_runs, take
 from privrep.schedules import SCHEDULES
 from privrep.training import Problem
-from privrep.utterances import Data
+from privrep.utterances import Data, Lengths
 
 PyTree = Any
 

@@ -16,11 +16,10 @@ from privrep.labels import (
     task_labels,
 )
 from privrep.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
-from privrep.utterances import Corpus, Data, Fold, Inputs, Ragged, Split, Utterance
+from privrep.utterances import Corpus, Data, Fold, Inputs, Lengths, Ragged, Split, Utterance
 from privrep.words import known_in_part
 
 CLASS_WEIGHTS = ("balanced", "none")
-Lengths = tuple[tuple[int, int], ...]
 
 
 class Packed(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+Lengths = tuple[tuple[int, int], ...]  # ((T, L), ...), padded sizes to compile for, growing
 Array = Any  # numpy on the host, jax on the device: the containers below hold either
 
 
