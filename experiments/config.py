@@ -7,6 +7,7 @@ fields of `Config`. A flag may hold a comma list and is then swept.
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ def _setting(
     least: float | None = None,
     below: float = float("inf"),
     flag: str | None = None,
+    modality: str = "",
 ) -> Any:
     """A field of Config.
 
@@ -43,6 +45,7 @@ def _setting(
       swept: the flag takes a comma list.
       per_run: runs that differ in it share a compiled program.
       least, below: the smallest number allowed, and the first that is too large.
+      modality: the one it concerns, if it is one.
     """
     notes = [f"one of {', '.join(map(str, valid))}"] if valid else []
     notes += [f"the paper: {paper}"] if paper else []
@@ -56,6 +59,7 @@ def _setting(
             "per_run": per_run,
             "least": least,
             "below": below,
+            "modality": modality,
             "flag": (f"{default:g}" if isinstance(default, float) else str(default))
             if flag is None
             else flag,
@@ -105,27 +109,36 @@ class Config:
         "midpoint", "rating to level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5"
     )
     class_weights: str = _setting("balanced", "weights of the losses", CLASS_WEIGHTS)
-    normalise: str = _setting("speaker", "of frames", NORMALISATIONS)
-    sample_rate: int = _setting(16000, "of audio, Hz", least=1000)
-    num_mel_bands: int = _setting(40, "Mel bands", least=1)
-    frame_length_ms: float = _setting(25.0, "analysis window", least=1)
-    frame_shift_ms: float = _setting(10.0, "step between windows", least=1)
-    mel_low_hz: float = _setting(20.0, "lower end of the Mel bands", least=0)
-    mel_high_hz: float = _setting(8000.0, "upper end of the Mel bands; 0 is half the rate", least=0)
-    max_seconds: float = _setting(0.0, "longer utterances are cut; 0 cuts none", least=0)
+    normalise: str = _setting("speaker", "of frames", NORMALISATIONS, modality="acoustic")
+    sample_rate: int = _setting(16000, "of audio, Hz", least=1000, modality="acoustic")
+    num_mel_bands: int = _setting(40, "Mel bands", least=3, modality="acoustic")
+    frame_length_ms: float = _setting(25.0, "analysis window", least=1, modality="acoustic")
+    frame_shift_ms: float = _setting(10.0, "step between windows", least=1, modality="acoustic")
+    mel_low_hz: float = _setting(20.0, "lower end of the Mel bands", least=0, modality="acoustic")
+    mel_high_hz: float = _setting(
+        8000.0, "upper end of the Mel bands; 0 is half the rate", least=0, modality="acoustic"
+    )
+    max_seconds: float = _setting(
+        0.0, "longer utterances are cut; 0 cuts none", least=0, modality="acoustic"
+    )
     acoustic_features: str = _setting(
-        "", "folder of ready frames, <utterance>.npy of [T, F], in place of Mel frames", swept=False
+        "",
+        "folder of ready frames, <utterance>.npy of [T, F], in place of Mel frames",
+        swept=False,
+        modality="acoustic",
     )
     lexical_features: str = _setting(
         "",
         "folder of ready word vectors, <utterance>.npy of [L, E], in place of words",
         swept=False,
+        modality="lexical",
     )
     word_vectors: str = _setting(
         "",
         "word2vec, GloVe or fastText file; without one the network learns the vectors of the words "
         "of its training part",
         swept=False,
+        modality="lexical",
     )
     unusable: str = _setting(
         "stop",
@@ -141,11 +154,18 @@ class Config:
     )
 
     # Network
-    conv_layers: int = _setting(3, "convolutions over time", paper="3, 4", least=1)
-    kernel_width: int = _setting(3, "their width", paper="2, 3", least=1)
-    num_kernels: int = _setting(64, "their number", paper="32, 64, 128", least=1)
+    conv_layers: int = _setting(
+        3, "convolutions over time", paper="3, 4", least=1, modality="acoustic"
+    )
+    kernel_width: int = _setting(3, "their width", paper="2, 3", least=1, modality="acoustic")
+    num_kernels: int = _setting(
+        64, "their number", paper="32, 64, 128", least=1, modality="acoustic"
+    )
     conv_pool: int = _setting(
-        2, "2 halves the frame rate behind every convolution but the last, 1 keeps it", (1, 2)
+        2,
+        "2 halves the frame rate behind every convolution but the last, 1 keeps it",
+        (1, 2),
+        modality="acoustic",
     )
     gru_layers: int = _setting(2, "GRU layers", paper="2, 3", least=1)
     gru_width: int = _setting(32, "their width", paper="32", least=1)
@@ -158,7 +178,7 @@ class Config:
     dropout: float = _setting(
         0.0, "share of dense units and word vectors dropped", least=0, below=1
     )
-    word_size: int = _setting(64, "of learned word vectors", least=1)
+    word_size: int = _setting(64, "of learned word vectors", least=1, modality="lexical")
     adversary_layers: int = _setting(1, "hidden layers of an adversary", least=0)
     adversary_width: int = _setting(64, "their width", least=1)
 
@@ -249,11 +269,11 @@ def _value(field: str, text: str) -> Any:
 
 def _lambda(flag: str, text: str) -> str:
     try:
-        parts = [float(part) for part in text.split("+")]
+        parts = [float(part) for part in re.split(r"(?<=[^eE])\+", text)]  # not that of 1e+3
     except ValueError:
         raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
-    if not all(0 <= part < float("inf") for part in parts):
-        raise ValueError(f"{flag}={text}: strengths are at least 0")
+    if not all(0 <= part < 1e6 for part in parts):
+        raise ValueError(f"{flag}={text}: strengths are at least 0 and below a million")
     # As short as reads back the same; without a sign where it is -0.
     return "+".join(repr(part + 0.0).removesuffix(".0") for part in parts)
 
@@ -265,6 +285,15 @@ def _attackers(flag: str, text: str) -> str:
         raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKERS)}")
     if len(set(names)) < len(names):
         raise ValueError(f"{flag}={text} names an attacker twice")
+    return text
+
+
+def _folds(flag: str, text: str) -> str:
+    if text != "official" and not (text.isdecimal() and int(text) >= 3):
+        raise ValueError(
+            f"{flag}={text}: official (the corpus's own split), or a number of speaker-independent "
+            "folds of at least 3, such as 5"
+        )
     return text
 
 
@@ -295,4 +324,5 @@ _CHECKS = {
     "attackers": _attackers,
     "private": _private,
     "batch_size": _batch_size,
+    "folds": _folds,
 }

@@ -85,6 +85,15 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
         path = getattr(config, flag)
         if path and not Path(path).exists():
             raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
+    for modality, ready, there, what in (
+        ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),
+        ("lexical", config.lexical_features, [u.transcript for u in utterances], "transcript"),
+    ):
+        if modality in MODALITIES[config.modality] and not ready and not any(there):
+            raise ValueError(
+                f"--modality={config.modality}: {config.dataset} has no {what} of any utterance; "
+                f"choose another modality, or give --{modality}_features"
+            )
     rows, lacking = _labelled(utterances, config)
     said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
     said = f"{config.dataset}: {said}, of {len(utterances):,} utterances"

@@ -36,6 +36,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _BLACK, _GREY = "#000000", "#6E6E6E"
 _CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
 _BASELINE = {"linestyle": ":", "linewidth": 1.2, "alpha": 0.8}
+_ZERO = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.6}
 _STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -120,6 +121,7 @@ def _against_lambda(task: str, runs: Sequence[Entry], chance: Mapping[str, float
     handles = [Line2D([], [], color=c, marker="o", label=s) for s, c in colours.items() if s]
     if any(map(is_zero, grid)):
         handles.append(Line2D([], [], color=_BLACK, label="level of λ = 0", **_BASELINE))
+        handles.append(Line2D([], [], color=_BLACK, ls="", label="λ = 0", **_ZERO))
     _legend(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
     left_out = f"\nthe {len(shown)} of {len(found)} settings that validation prefers"
     figure.suptitle(
@@ -145,7 +147,7 @@ def _over_lambda(
     for (lambda_, score), place in zip(scored, x):
         if is_zero(lambda_):
             ax.axhline(score["mean"], color=colour, **_BASELINE)
-            ax.plot(place, score["mean"], "o", ms=8, mfc="white", mec=colour, mew=1.6, zorder=4)
+            ax.plot(place, score["mean"], mec=colour, **_ZERO, zorder=4)
 
 
 def _over_epochs(task: str, curves: Curves, chance: Mapping[str, float]) -> Figure:

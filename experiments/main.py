@@ -22,7 +22,7 @@ from experiments.corpus import check, inputs_of, load, preparable, prepare_input
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
-from experiments.sweep import expand, num_lengths
+from experiments.sweep import expand, idle_flags, num_lengths
 from privrep.split_linter import grouped
 
 __all__ = ["experiments"]
@@ -42,7 +42,7 @@ TOLD = ("dataset", "modality", "task", "private", "lambda")  # in every caption
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}? Values stand behind a flag: --task=valence")
+        sys.exit(f"error: what is {argv[1]!r}? Values stand behind a flag: --task=valence")
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
     try:
@@ -66,6 +66,7 @@ def experiment() -> None:
     utterances = read(packs[0].config, cache_dir)
     said: dict[str, None] = {}
     configs = [pack.config for pack in packs]
+    _say(idle_flags(given, configs), said)
     # What a check looks at is the same for all architectures of a grid.
     distinct = {(c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():

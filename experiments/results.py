@@ -5,6 +5,7 @@ Nothing here depends on the clock or the machine's name, so the same runs give t
 
 import csv
 import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -14,9 +15,11 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
+import privrep
+
 Value = str | float | int | bool | None
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "privrep")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 # Where results lie and whether they are continued is no part of what was computed.
 _NOT_COMPARED = ("workdir", "resume", "noresume")
 
@@ -160,13 +163,9 @@ def _flags(text: str) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """{"version_jax": ...} and so on: columns that tell what computed a row."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[f"version_{package}"] = metadata.version(package)
-        except metadata.PackageNotFoundError:  # privrep itself, run from a checkout
-            found[f"version_{package}"] = "not installed"
-    return found
+    found = {f"version_{package}": metadata.version(package) for package in _PACKAGES}
+    # Its own word, since a checkout may run that is not the one installed.
+    return found | {"version_privrep": privrep.__version__}
 
 
 def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -186,7 +185,7 @@ def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float
             values = [
                 Summary.Value(tag=name, simple_value=float(series[index]))
                 for name, series in scalars.items()
-                if index < len(series)
+                if index < len(series) and math.isfinite(series[index])  # NaN once it stopped
             ]
             event = Event(wall_time=index + 1.0, step=index + 1, summary=Summary(value=values))
             writer.write(event.SerializeToString())

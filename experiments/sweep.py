@@ -57,6 +57,16 @@ def _check(config: Config) -> None:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
 
 
+def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
+    """A line for each flag that was set and that no network of the sweep has a use for."""
+    used = {modality for config in configs for modality in MODALITIES[config.modality]}
+    return [
+        f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
+        for name, field in FIELDS.items()
+        if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)
+    ]
+
+
 def row_settings(config: Config) -> dict[str, Any]:
     """The columns of runs.csv that say how a run was made, under the names of their flags."""
     settings = {flag_name(name): getattr(config, name) for name in FIELDS}

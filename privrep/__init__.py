@@ -1,1 +1,3 @@
 """Privacy-enhanced multimodal representations for emotion recognition, in JAX and Flax."""
+
+__version__ = "0.1.0"

@@ -59,8 +59,8 @@ class FeatureSettings:
         nyquist = self.sample_rate / 2
         if self.sample_rate <= 0:
             raise ValueError(f"sample_rate must be above 0 Hz, not {self.sample_rate}")
-        if self.num_mel_bands < 1:
-            raise ValueError(f"num_mel_bands must be at least 1, not {self.num_mel_bands}")
+        if self.num_mel_bands < 3:  # kaldi's least
+            raise ValueError(f"num_mel_bands must be at least 3, not {self.num_mel_bands}")
         if self.frame_length < 2 or self.frame_shift < 1:
             raise ValueError(
                 f"frame_length_ms must hold at least 2 samples and frame_shift_ms at least 1; "

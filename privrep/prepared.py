@@ -7,6 +7,7 @@ An utterance that cannot be used is found while building and remembered there, s
 for it and a run that drops it share the work, and so do runs on one modality and on both.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -103,8 +104,11 @@ def prepare(
         with prepared_store.building(directory) as unfinished:
             if unfinished is not None:  # None: another process has built it meanwhile
                 results = compute(utterances, inputs, workers)
-                bar = _progress_bar(results, dataset, len(utterances), progress)
-                built = _build(unfinished, dataset, zip(bar, utterances), faults)
+                # Closed before an error is printed, which would else end up in its line.
+                with contextlib.closing(
+                    _progress_bar(results, dataset, len(utterances), progress)
+                ) as bar:
+                    built = _build(unfinished, dataset, zip(bar, utterances), faults)
                 if not built:
                     raise _refusal(dataset, len(utterances), faults)
     store = prepared_store.read(directory)

@@ -19,6 +19,7 @@ _PARTS = Split("training", "validation", "test")
 _PAIRS = (("train", "val"), ("train", "test"), ("val", "test"))
 _TIED = 0.2  # Cramér's V from which a task and a private attribute are called tied
 _SCRIPT = 3  # words from which the same transcript twice is a script and no "yes"
+_OFFICIAL = "folds that are dealt out, such as --folds=5"  # a single fold is the corpus's own split
 _FEW = 4  # test speakers below which one fold says little
 
 
@@ -64,8 +65,12 @@ def lint_split(
                 for labels in (tasks, private)
             )
             said += _speakers(parts, speakers)
-            said += _missing(parts, of_task, of_private)
-            said += _single_speakers(parts, of_private, speakers[0])
+            fewer, more = (
+                f"{way} folds, another --fold_seed" if num_folds > 1 else _OFFICIAL
+                for way in ("fewer", "more")
+            )
+            said += _missing(parts, of_task, of_private, fewer)
+            said += _single_speakers(parts, of_private, speakers[0], more)
             said += _sessions(parts, sessions)
             said += _rare(parts, of_task | of_private)
             said += _tied(parts, of_task, of_private)
@@ -158,7 +163,7 @@ def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
         )
 
 
-def _missing(parts: Split, tasks: Labels, private: Labels) -> _Said:
+def _missing(parts: Split, tasks: Labels, private: Labels, remedy: str) -> _Said:
     for labels, what in ((tasks, "class"), (private, "value")):
         for label, (codes, names) in labels.items():
             for part_name, part in zip(_PARTS, parts):
@@ -169,12 +174,12 @@ def _missing(parts: Split, tasks: Labels, private: Labels) -> _Said:
                         f"the {part_name} part has no utterance of {what} {_first(absent)} of "
                         f"{label}, so recall of it cannot be "
                         + ("learned" if part is parts.train else "measured")
-                        + ". Use fewer folds, another --fold_seed or (for a rating) other bins, or "
-                        f"leave the {what} out of the corpus.",
+                        + f". Use {remedy}, (for a rating) other bins, or leave the {what} out of "
+                        "the corpus.",
                     )
 
 
-def _single_speakers(parts: Split, private: Labels, speaker: np.ndarray) -> _Said:
+def _single_speakers(parts: Split, private: Labels, speaker: np.ndarray, remedy: str) -> _Said:
     for attribute, (codes, names) in private.items():
         for index, name in enumerate(names):
             told = np.unique(speaker[parts.train & (codes == index) & (speaker >= 0)])
@@ -183,7 +188,7 @@ def _single_speakers(parts: Split, private: Labels, speaker: np.ndarray) -> _Sai
                     "fatal",
                     f"the training part has a single speaker of {attribute} {name}: to know "
                     f"that voice would be to know the {attribute}. Each value needs 2 "
-                    "speakers or more: use more folds, another --fold_seed, or more speakers.",
+                    f"speakers or more: use {remedy}, or more speakers.",
                 )
 
 
@@ -264,5 +269,6 @@ def _scripts(parts: Split, text: np.ndarray) -> _Said:
         yield (
             "note",
             f"{known.mean():.0%} of the test part's utterances have the words of a training "
-            "utterance (a script): lexical scores are those of known sentences.",
+            "utterance (a script): what rests on the words, read or heard, is scored on known "
+            "sentences.",
         )

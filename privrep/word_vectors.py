@@ -46,6 +46,8 @@ def read_word_vectors(path: Path, words: Iterable[str]) -> tuple[tuple[str, ...]
         word of the corpus in it.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder; name the file of word vectors in it")
     if not path.is_file():
         raise FileNotFoundError(f"no word vector file {path}")
     wanted = set(words) - {UNKNOWN}

@@ -47,7 +47,7 @@ def test_quotes_commas_line_breaks_and_blank_lines(written):
 
 def test_a_line_break_in_a_cell_does_not_shift_the_lines_of_errors(written):
     path = written("id,speaker,emotion,split,transcript", 'a,x,sad,,"1\n2"', "b,x,sad,never,3")
-    with pytest.raises(ValueError, match=r"m\.csv:4: 'never'"):
+    with pytest.raises(ValueError, match=r"m\.csv:4, column split: 'never'"):
         read(path)
 
 
@@ -146,24 +146,33 @@ def test_ages_alone_do_not_need_a_scale(written):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["id,emotion", "a,sad"], ":1: .*a header with speaker"),
+        (
+            ["id,emotion", "a,sad"],
+            ":1: no column speaker in the header; its columns are id, emotion",
+        ),
         (["id,speaker", "a,x"], ":1: .*a column besides"),
         (["id,speaker,emotion,emotion", "a,x,sad,sad"], ":1: .*each column once"),
         (ROWS[:2] + ["a,ben,happy"], "a is described twice: .*m.csv:2 and .*m.csv:3"),
         (ROWS[:2] + ["b,ben"], ":3: .*3 cells as in the header, not 2"),
-        (ROWS[:2] + [",ben,sad"], ":3: ''.*an id"),
+        (ROWS[:2] + [",ben,sad"], ":3, column id: ''.*an id"),
         (ROWS[:2] + ['b,"ben,sad'], ":3: this row is no CSV"),
         (ROWS[:1], "no utterance"),
-        (["id,speaker,valence,scale", "a,x,high,1-5"], ":2: 'high'.*a number"),
-        (["id,speaker,valence,scale", 'a,x,"2,5",1-5'], ":2: '2,5'.*decimal point"),
-        (["id,speaker,valence,scale", "a,x,6,1-5"], ":2: '6'.*from 1 to 5"),
+        (["id,speaker,valence,scale", "a,x,high,1-5"], ":2, column valence: 'high'.*a number"),
+        (["id,speaker,valence,scale", 'a,x,"2,5",1-5'], ":2, column valence: '2,5'.*decimal point"),
+        (["id,speaker,valence,scale", "a,x,6,1-5"], ":2, column valence: '6'.*from 1 to 5"),
         (["id,speaker,valence,scale", "a,x,2,1-5", "b,x,2,1-7"], ":3: '1-7'.*rows above, 1-5"),
         (["id,speaker,valence,scale", "a,x,2,five"], ":2: 'five'.*a scale such as"),
         (["id,speaker,valence,scale", "a,x,2,5-1"], ":2: '5-1'.*from low to high"),
         (["id,speaker,valence", "a,x,50"], "no usual scale holds all of valence.*'scale'"),
-        (["id,speaker,emotion,split", "a,x,sad,eval"], ":2: 'eval'.*train, val, validation"),
-        (["id,speaker,emotion,start", "a,x,sad,-1"], ":2: '-1'.*from 0"),
-        (["id,speaker,emotion,start,end", "a,x,sad,2,1"], ":2: '1'.*behind the start"),
+        (
+            ["id,speaker,emotion,split", "a,x,sad,eval"],
+            ":2, column split: 'eval'.*train, val, validation",
+        ),
+        (
+            ["id,speaker,emotion,start", "a,x,sad,-1"],
+            ":2, column start: '-1'.*a number of at least 0",
+        ),
+        (["id,speaker,emotion,start,end", "a,x,sad,2,1"], ":2, column end: '1'.*behind the start"),
     ],
 )
 def test_errors_name_file_and_line(lines, expected, written):

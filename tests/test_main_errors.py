@@ -23,6 +23,13 @@ def corpora(tmp_path_factory):
     write_emodb(folder / "emodb")
     write_manifest(folder / "my.csv")
     write_msp_podcast(folder / "msp_podcast")
+    rows = [f"u{i},s{i % 12},{'mf'[i % 2]},{1 + i % 5},1-5,hello there" for i in range(60)]
+    header = "id,speaker,gender,activation,scale,transcript\n"
+    (folder / "no_audio.csv").write_text(header + "\n".join(rows))
+    (folder / "unicode.csv").write_text(header + "\n".join(rows), encoding="utf-16")
+    (folder / "empty.csv").write_text("")
+    (folder / "nobody.csv").write_text("id,gender\nu1,f\n")
+    (folder / "rated.csv").write_text("id,speaker,valence,scale\nu1,a,2,1-5\nu2,b,x,1-5\n")
     return folder
 
 
@@ -71,7 +78,14 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         ([*EMODB, "--attackers=svm"], ["svm", "linear", "mlp_4x64"]),
         ([*EMODB, "--bins=halves"], ["halves", "midpoint, thirds, tertiles"]),
         ([*EMODB, "--folds=many"], ["many", "official", "such as 5"]),
-        ([*EMODB, "--folds=2"], ["at least 3 folds"]),
+        ([*EMODB, "--folds=2"], ["--folds=2", "at least 3"]),
+        ([*EMODB, "--num_mel_bands=1"], ["--num_mel_bands=1", "at least 3"]),
+        ([*EMODB, "--lambda=1e9"], ["--lambda=1e9", "below a million"]),
+        ([*MINE, "--modality=lexical", "--word_vectors=."], ["is a folder; name the file"]),
+        (["--dataset=manifest", "--data_dir=no_audio.csv"], ["no audio file", "--modality=aco"]),
+        (["--dataset=manifest", "--data_dir=empty.csv"], ["empty.csv", "the file is empty"]),
+        (["--dataset=manifest", "--data_dir=nobody.csv"], ["no column speaker", "id, gender"]),
+        (["--dataset=manifest", "--data_dir=rated.csv"], ["rated.csv:3, column valence", "'x'"]),
         ([*EMODB, "--folds=11"], ["10 speakers cannot make 11", "fewer folds"]),
         ([*EMODB, "--folds=official"], ["official", "03a01Aa"]),
         ([*EMODB, "--mel_high_hz=9000"], ["Mel bands", "8000 Hz"]),
@@ -119,6 +133,19 @@ def test_broken_audio_stops_the_run_or_is_left_out(start, tmp_path, capsys):
     assert "of 71 utterances left out" in capsys.readouterr().err
 
 
+def test_a_manifest_in_utf_16_is_read(start):
+    with pytest.raises(Reached, match="60"):
+        start("--dataset=manifest", "--data_dir=unicode.csv", "--modality=lexical")
+
+
+def test_flags_of_a_modality_that_nothing_uses_are_named(start, capsys):
+    with pytest.raises(Reached):
+        start(*EMODB, "--word_size=8", "--num_kernels=4")
+    said = capsys.readouterr().err
+    assert "--word_size has no effect with --modality=acoustic" in said
+    assert "--num_kernels" not in said
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [(["--lamda=1"], "Did you mean"), (["lambda=1"], "Values stand behind a flag")],
@@ -128,6 +155,7 @@ def test_a_slip_on_the_command_line(arguments, said):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode in (1, 2)
     assert said in done.stderr + done.stdout and "Traceback" not in done.stderr
+    assert len((done.stderr + done.stdout).splitlines()) < 10  # not the help of every flag
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch):

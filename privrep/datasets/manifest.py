@@ -102,7 +102,7 @@ def _ratings(
     named = [name for name in columns if name in RATINGS]
     further = [name for name in columns if name not in RATINGS + CLASSES and _numeric(rows, name)]
     values = {
-        name: [v for at, row in rows if (v := rating(row[name], ANY, at)) is not None]
+        name: [v for at, row in rows if (v := rating(row[name], ANY, _cell(at, name))) is not None]
         for name in named + further
     }
     fitting = {name: [s for s in SCALES if _within(values[name], s)] for name in values}
@@ -129,6 +129,10 @@ def _ratings(
             stacklevel=3,
         )
     return scale, named + [name for name in further if name not in off]
+
+
+def _cell(at: str, column: str) -> str:
+    return f"{at}, column {column}"
 
 
 def _within(values: list[float], scale: tuple[float, float]) -> bool:
@@ -161,10 +165,12 @@ def _utterance(
     classes: list[str],
 ) -> Utterance:
     if not row["id"]:
-        raise misread(at, row["id"], "an id")
-    start, end = (rating(row.get(name, ""), (0.0, math.inf), at) for name in ("start", "end"))
+        raise misread(_cell(at, "id"), row["id"], "an id")
+    start, end = (
+        rating(row.get(name, ""), (0.0, math.inf), _cell(at, name)) for name in ("start", "end")
+    )
     if end is not None and end <= (start or 0.0):
-        raise misread(at, row["end"], "an end behind the start")
+        raise misread(_cell(at, "end"), row["end"], "an end behind the start")
     values = {name: row[name] or None for name in classes}
     if values.get("gender"):
         values["gender"] = GENDERS.get(values["gender"].lower(), values["gender"])
@@ -176,10 +182,10 @@ def _utterance(
         start=start,
         end=end,
         transcript=row.get("transcript") or None,
-        ratings=known({name: rating(row[name], scale, at) for name in ratings}),
+        ratings=known({name: rating(row[name], scale, _cell(at, name)) for name in ratings}),
         scale=scale if ratings else None,
         categories=known(values),
         private=known(values),
         session=row.get("session") or None,
-        split=lookup(SPLITS, split.lower(), at, "a split") if split else None,
+        split=lookup(SPLITS, split.lower(), _cell(at, "split"), "a split") if split else None,
     )

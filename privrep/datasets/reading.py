@@ -1,5 +1,6 @@
 """What the corpus readers share: text in any encoding, ratings, and errors that say where."""
 
+import codecs
 import csv
 import io
 import math
@@ -10,8 +11,10 @@ from privrep.utterances import Utterance
 
 
 def read_text(path: Path) -> str:
-    """A file's text: UTF-8 with or without a byte order mark, else Latin-1, which never fails."""
+    """A file's text: UTF-8, UTF-16 that begins with its byte order mark, else Latin-1."""
     raw = path.read_bytes()
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of Excel
+        return raw.decode("utf-16", errors="replace")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -38,10 +41,16 @@ def read_table(
     line = 1  # a quoted cell may span lines: the row is where it starts
     try:
         header = [name.strip() for name in next(rows, [])]
+        if not any(header):
+            raise ValueError(f"{path}: the file is empty; expected a header with columns")
         missing = [name for name in required if name not in header]
-        if missing or len(set(header)) < len(header):
-            wanted = f"a header with {', '.join(missing)}" if missing else "each column once"
-            raise misread(f"{path}:1", delimiter.join(header), wanted)
+        if missing:
+            raise ValueError(
+                f"{path}:1: no column {' and no column '.join(missing)} in the header; its "
+                f"columns are {', '.join(header)}"
+            )
+        if len(set(header)) < len(header):
+            raise misread(f"{path}:1", delimiter.join(header), "each column once")
         while True:
             line = rows.line_num + 1
             cells = next(rows, None)
@@ -86,7 +95,8 @@ def rating(text: str, scale: tuple[float, float], at: str) -> float | None:
     if math.isnan(value):
         return None
     if not scale[0] <= value <= scale[1]:
-        raise misread(at, text, f"a rating from {scale[0]:g} to {scale[1]:g}")
+        end = f"from {scale[0]:g} to {scale[1]:g}" if scale[1] < math.inf else ""
+        raise misread(at, text, f"a rating {end}" if end else f"a number of at least {scale[0]:g}")
     return value
 
 
