@@ -187,6 +187,7 @@ def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float
                 for name, series in scalars.items()
                 if index < len(series) and math.isfinite(series[index])  # NaN once it stopped
             ]
-            event = Event(wall_time=index + 1.0, step=index + 1, summary=Summary(value=values))
-            writer.write(event.SerializeToString())
+            if values:
+                event = Event(wall_time=index + 1.0, step=index + 1, summary=Summary(value=values))
+                writer.write(event.SerializeToString())
         writer.close()

@@ -113,7 +113,7 @@ def test_muse_words_with_one_adversary_and_with_two(tmp_path, capsys):
     assert "word vectors: learned in the network, " in capsys.readouterr().err
 
 
-def test_a_manifest_of_audio(tmp_path):
+def test_a_manifest_of_audio_with_dropout_and_a_schedule(tmp_path):
     write_manifest(tmp_path / "my_corpus.csv")
     workdir = tmp_path / "out"
     run(
@@ -121,6 +121,8 @@ def test_a_manifest_of_audio(tmp_path):
         "--dataset=manifest",
         f"--data_dir={tmp_path / 'my_corpus.csv'}",
         "--task=emotion",
+        "--dropout=0.2",
+        "--lambda_schedule=ganin",
     )
     check_results(workdir, "emotion", "gender", classes=3)
 

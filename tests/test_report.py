@@ -1,4 +1,4 @@
-"""Tables, their reading and figures say what is in the rows, and only that."""
+"""Tables and their reading say what is in the rows, and only that."""
 
 import json
 import math
@@ -6,67 +6,11 @@ import random
 import re
 
 import pytest
-from matplotlib.figure import Figure
 
-from experiments.figures import write_figures
 from experiments.report import reading, table_markdown, table_text, write_summary
 from experiments.results import append_rows, read_rows
 from experiments.summary import summarise
-
-SETTINGS = ["dataset", "modality", "task", "private", "lambda", "placement", "fold", "seed"]
-NAN = math.nan
-
-
-def run(lambda_, fold=0, seed=0, emotion=0.5, gender=0.7, val=(0.5, 0.6), **changed):
-    """One row, test scores `emotion` and of the attacker `gender`; val = emotion, adversary."""
-    return {
-        "dataset": "demo",
-        "modality": "acoustic",
-        "task": "activation",
-        "private": "gender",
-        "lambda": lambda_,
-        "placement": "joint",
-        "fold": fold,
-        "seed": seed,
-        "control": None,
-        "diverged": False,
-        "val_emotion_uar": val[0],
-        "test_emotion_uar": emotion,
-        "val_gender_adversary_uar": val[1],
-        "test_gender_adversary_uar": 0.51,
-        "test_gender_attacker_uar": gender,
-        "test_gender_privacy": 1 - gender,
-        "gender_attacker": "linear",
-        "gender_chance": 0.5,
-        "emotion_chance": 1 / 3,
-        "version_jax": "0.10.2",
-        "best_epoch": 3,
-    } | changed
-
-
-def control(name, gender, **changed):
-    none = {"val_emotion_uar": None, "test_emotion_uar": None, "test_gender_adversary_uar": None}
-    return run(None, gender=gender, control=name, **none) | changed
-
-
-ROWS = [
-    run(1.0, 0, 0, emotion=0.40, gender=0.50, val=(0.45, 0.50)),
-    run(1.0, 1, 0, emotion=0.44, gender=0.58, val=(0.47, 0.50)),
-    run(0.0, 0, 0, emotion=0.50, gender=0.70, val=(0.50, 0.75)),
-    run(0.0, 1, 0, emotion=0.60, gender=0.80, val=(0.50, 0.75)),
-    run(0.5, 0, 0, emotion=0.52, gender=0.74, val=(0.60, 0.52)),
-    run(0.5, 1, 0, emotion=0.56, gender=0.74, val=(0.60, 0.52)),
-    *(control("shuffled", gender, fold=fold) for fold, gender in enumerate((0.45, 0.57))),
-    *(control("chance", 0.5, fold=fold) for fold in range(2)),
-    *(control("untrained", 0.6, fold=fold) for fold in range(2)),
-]
-BOTH = [
-    run(lambda_, fold, private="gender+speaker", speaker_chance=0.5)
-    | {f"{part}_speaker_adversary_uar": NAN for part in ("val", "test")}
-    | {"test_speaker_attacker_uar": 0.8 - lambda_ / 4, "test_speaker_privacy": 0.2 + lambda_ / 4}
-    for lambda_ in (0.0, 1.0)
-    for fold in range(2)
-]
+from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, run
 
 
 def by_label(summary):
@@ -245,79 +189,3 @@ def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
     speaker = content["table"][-1]["scores"]["test_speaker_adversary_uar"]
     assert speaker == {"mean": None, "sd": None, "n": 0}
     assert table_markdown(summary) in (tmp_path / "summary.md").read_text("utf-8")
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that write_figures saves, by file name."""
-    figures, save = {}, Figure.savefig
-
-    def keep(figure, path, **how):
-        figures[path.name] = figure
-        save(figure, path, **how | {"dpi": 40})
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
-
-
-def curve(lambda_, level, task="activation", **changed):
-    told = {"modality": "acoustic", "task": task, "private": "gender", "lambda": lambda_}
-    scalars = ("train_emotion_loss", "train_adversary_loss", "val_emotion_uar")
-    scores = {name: [level, level + 0.1, level + 0.2] for name in scalars}
-    scores |= {"val_gender_adversary_uar": [0.5, NAN, 0.5], "selection": [0.1] * 3}
-    return told, scores | changed
-
-
-def test_figures_show_the_means_and_hide_nothing(tmp_path, drawn):
-    curves = [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)]
-    paths = write_figures(tmp_path, ROWS, curves, SETTINGS)
-    assert [path.name for path in paths] == ["lambda_activation.png", "curves_activation.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
-
-    emotion, privacy = drawn["lambda_activation.png"].axes
-    assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
-    means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
-    for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
-        lines = [list(line.get_ydata()) for line in ax.lines]
-        assert any(line == pytest.approx(y) for line in lines)
-        for level in (guess, y[0]):  # chance, and lambda 0 across the panel
-            assert any(line == pytest.approx([level, level]) for line in lines)
-
-    uar = drawn["curves_activation.png"].axes[0]
-    lines = [list(line.get_ydata()) for line in uar.lines]
-    assert lines[0] == pytest.approx([0.4, 0.5, 0.6])
-    assert lines[1] == pytest.approx([0.4, 0.5, 0.6])
-    assert len(drawn["curves_activation.png"].axes) == 4
-
-
-def test_legends_and_titles_of_figures_overlap_nothing(tmp_path, drawn):
-    rows = [
-        row | {"modality": modality, "placement": placement}
-        for row in ROWS + BOTH
-        for modality in ("acoustic", "multimodal")
-        for placement in ("joint", "modality")
-    ]
-    write_figures(tmp_path, rows, [curve(x / 10, 0.4) for x in range(12)], SETTINGS)
-    for name, figure in drawn.items():
-        panels = [ax.get_tightbbox() for ax in figure.axes]
-        (legend,) = figure.legends
-        boxes = [*panels, legend.get_window_extent(), figure._suptitle.get_window_extent()]
-        for i, box in enumerate(boxes):
-            inside = figure.bbox
-            assert box.x0 >= inside.x0 - 1 and box.x1 <= inside.x1 + 1, name
-            assert box.y0 >= inside.y0 - 1 and box.y1 <= inside.y1 + 1, name
-            assert not any(box.overlaps(other) for other in boxes[i + 1 :]), name
-
-
-def test_curves_of_different_length_and_a_task_without_curves(tmp_path, drawn):
-    short = {"val_emotion_uar": [0.8]}
-    rows = [run(0.0), run(0.0, task="a/b")]
-    paths = write_figures(tmp_path, rows, [curve(0.0, 0.4), curve(0.0, 0, **short)], SETTINGS)
-    names = [path.name for path in paths]
-    assert names == ["lambda_a_b.png", "lambda_activation.png", "curves_activation.png"]
-    ax = drawn["curves_activation.png"].axes[0]
-    assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 0.5, 0.6])
-
-
-def test_a_task_whose_runs_all_diverged_has_no_lambda_figure(tmp_path):
-    assert write_figures(tmp_path, [run(0.0, diverged=True)], [], SETTINGS) == []

@@ -197,7 +197,10 @@ def curves_in(directory):
 
 def test_curves_are_tensorboard_files_and_replace_older_ones(tmp_path):
     curves = {
-        "fold0": {"train_loss": [2.0, 1.5], "val_emotion_uar": np.array([0.5], np.float32)},
+        "fold0": {
+            "train_loss": [2.0, 1.5, math.nan],
+            "val_emotion_uar": np.array([0.5], np.float32),
+        },
         "deep/fold1": {"train_loss": []},
     }
     write_curves(tmp_path, curves)

@@ -1,0 +1,22 @@
+"""Running `fit` to its end, for tests."""
+
+import jax
+import numpy as np
+
+from privrep.training import (
+    fit,
+)
+
+
+def numpy_of(tree):
+    return jax.tree.map(np.array, tree)
+
+
+def trained(make, architecture, settings, data, runs, fits=None):
+    """(fit and history after each epoch), as numpy."""
+    return [numpy_of(step) for step in fit(make, architecture, settings, data, runs, fits)]
+
+
+def assert_same(actual, expected):
+    """To the bit, NaN included."""
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
