@@ -19,6 +19,7 @@ from experiments.config import Config
 from privrep.attackers import ATTACKERS, Threat, attack
 from privrep.networks import network_problem
 from privrep.packing import Packed, pack
+from privrep.ragged_layers import frames_computed
 from privrep.runs import over_runs, run_key
 from privrep.training import DIVERGED, fit
 from privrep.utterances import Split, Utterance, ragged
@@ -82,22 +83,19 @@ def _corpus(network: Network, count: int, frames: int) -> tuple[Packed, np.ndarr
         task="activation",
         private=["gender"],
         normalise="none",
-        num_lengths=1 if frames else 4,
         block_size=VALIDATION,
     )
     return packed, length[:count]
 
 
 def _computed_frames(architecture, length: np.ndarray, batch: int) -> float:
-    """Frames computed per utterance when random batches are cut as `batches.sub_batched` does."""
-    rng, sizes = np.random.default_rng(0), np.array([size for size, _ in architecture.lengths])
-    sub_batches = np.concatenate(
-        [
-            np.sort(rng.choice(length, batch)).reshape(architecture.num_sub_batches, -1)
-            for _ in range(1000)
-        ]
-    )
-    return float(sizes[np.searchsorted(sizes, sub_batches.max(1))].mean())
+    """Frames that the convolutions compute per utterance of random batches."""
+    rng, most = np.random.default_rng(0), architecture.longest[0]
+    batches = np.stack([rng.choice(length, batch) for _ in range(1000)])
+    if architecture.groups is None:
+        return most
+    encoder = architecture.net.encoders["acoustic"]
+    return float(frames_computed(batches, encoder.rates, encoder.kernel_width).mean() / batch)
 
 
 def attack_all(runs: int, rows: int, width: int):

@@ -145,8 +145,8 @@ def _folder(path: str) -> Path | None:
     return Path(path) if path else None
 
 
-def load(config: Config, prepared: Prepared, num_lengths: int) -> Loaded:
-    """Lays out one pack: utterances with all its labels, folds, arrays of `num_lengths` sizes.
+def load(config: Config, prepared: Prepared) -> Loaded:
+    """Lays out one pack: utterances with all its labels, folds, arrays.
 
     Raises:
       ValueError: the corpus cannot serve, and why.
@@ -169,7 +169,6 @@ def load(config: Config, prepared: Prepared, num_lengths: int) -> Loaded:
         normalise=config.normalise,
         class_weights=config.class_weights,
         vocabulary_size=size,
-        num_lengths=num_lengths,
     )
     findings = lint_split(
         split,

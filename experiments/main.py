@@ -22,7 +22,7 @@ from experiments.corpus import check, inputs_of, load, preparable, prepare_input
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
-from experiments.sweep import expand, idle_flags, num_lengths
+from experiments.sweep import expand, idle_flags
 from privrep.split_linter import grouped
 
 __all__ = ["experiments"]
@@ -82,7 +82,7 @@ def experiment() -> None:
         if inputs != inputs_of(config):  # packs of the same inputs share them
             inputs = inputs_of(config)
             prepared = prepare_inputs(config, preparable(utterances), cache_dir, progress=True)
-        loaded = load(config, prepared, num_lengths())
+        loaded = load(config, prepared)
         _say([*loaded.notes, *grouped(loaded.findings)], said)
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         check_data(folder, loaded.hash)

@@ -113,14 +113,9 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         defence=config.defence,
         schedule=config.lambda_schedule,
         selection=config.selection,
-        lengths=packed.lengths,
-        num_sub_batches=4 if len(packed.lengths) > 1 else 1,
+        longest=packed.longest,
+        groups=packed.groups if jax.default_backend() == "cpu" else None,
     )
-
-
-def num_lengths() -> int:
-    """How many padded sizes to compile for: an accelerator computes all of them and keeps one."""
-    return 4 if jax.default_backend() == "cpu" else 1
 
 
 def fit_settings(config: Config) -> FitSettings:

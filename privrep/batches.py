@@ -1,9 +1,7 @@
-"""Batches from ragged data, computed at their own length.
+"""Batches from ragged data: padded to the longest utterance, or not padded at all.
 
-Utterances differ in length by a factor of ten, and a batch padded to its longest is mostly
-padding. So a batch is sorted by length, cut into sub-batches, and each is computed at the smallest
-of a few compiled lengths that holds it. The sum of the sub-batches' gradients is the gradient of
-the batch.
+Utterances differ in length by a factor of ten, and a padded batch is mostly padding. An accelerator
+computes it faster than anything irregular; a CPU core does not (`ragged_layers.py`).
 """
 
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from privrep.utterances import Corpus, Inputs, Lengths, Ragged, Utterances
+from privrep.utterances import Corpus, Inputs, Ragged, Size, Spans, Utterances
 
 PyTree = Any
 
@@ -71,81 +69,48 @@ def _valid(length, size):
     return jnp.arange(size)[None, :] < length[:, None]
 
 
-def at_own_length(
-    f: Callable[[Utterances], PyTree],
-    corpus: Corpus,
-    inputs: Inputs,
-    index: jax.Array,
-    lengths: Lengths,
-) -> PyTree:
-    """f(utterances `index`) at the smallest of the `lengths` that holds them all.
+def batch_of(
+    corpus: Corpus, inputs: Inputs, index: jax.Array, longest: Size, groups: int | None
+) -> Utterances:
+    """The utterances `index`, padded to `longest`, or for `groups` without padding of frames.
 
     Args:
-      lengths: ((T, L), ...) growing in both; the last holds every utterance of the corpus. Under
-        vmap every length is computed and one is kept: give accelerators one.
+      index: int32[B]; -1 is an utterance without frames and words.
+      longest: (T, L), at least what any utterance of the corpus has.
+      groups: see `utterances.Utterances`; None on accelerators.
     """
-    branch = jnp.int32(0)
-    for sequences, sizes in zip((corpus.frames, corpus.words), zip(*lengths)):
-        if sequences is not None:
-            longest = sequences.length[index].max()
-            branch = jnp.maximum(branch, (longest > jnp.array(sizes[:-1], jnp.int32)).sum())
-    branches = [lambda size=size: f(gather(corpus, inputs, index, size)) for size in lengths]
-    return jax.lax.switch(branch, branches)
+    there, index = index >= 0, jnp.maximum(index, 0)
+    frames = corpus.frames
+    batch = gather(
+        corpus if groups is None else corpus._replace(frames=None), inputs, index, longest
+    )
+    if groups is not None and frames is not None:
+        spans = Spans(
+            frames.values, frames.start[index], inputs.frame_mean, inputs.frame_scale, longest[0]
+        )
+        batch = batch._replace(frames=spans, num_frames=frames.length[index])
+    num_frames, num_words = (
+        None if length is None else jnp.where(there, length, 0)
+        for length in (batch.num_frames, batch.num_words)
+    )
+    return batch._replace(num_frames=num_frames, num_words=num_words, groups=groups)
 
 
-def _length(corpus: Corpus) -> jax.Array:
-    return (corpus.words if corpus.frames is None else corpus.frames).length
+def by_length(corpus: Corpus, index: jax.Array) -> jax.Array:
+    """int32[B]: an order of the utterances `index` in which neighbours are of like length."""
+    length = (corpus.words if corpus.frames is None else corpus.frames).length
+    return jnp.argsort(jnp.where(index >= 0, length[index], 0))
 
 
-def sub_batched(
-    f: Callable[[jax.Array, jax.Array, Utterances], PyTree],
-    corpus: Corpus,
-    inputs: Inputs,
-    index: jax.Array,
-    weight: jax.Array,
-    lengths: Lengths,
-    num_sub_batches: int,
-) -> PyTree:
-    """Sum of f(index, weight, utterances) over sub-batches of utterances of like length.
-
-    Args:
-      f: sums over the rows it is given, each times its weight.
-      index: int32[B], B divisible by `num_sub_batches`.
-      weight: float32[B]; rows of weight 0 count as short ones.
-    """
-    order = jnp.argsort(jnp.where(weight > 0, _length(corpus)[index], 0))
-    index, weight = (a[order].reshape(num_sub_batches, -1) for a in (index, weight))
-
-    def one(i):
-        rows = jnp.where(weight[i] > 0, index[i], index[i, -1])
-        return at_own_length(lambda u: f(rows, weight[i], u), corpus, inputs, rows, lengths)
-
-    def add(i, total):
-        return jax.tree.map(jnp.add, total, one(i))
-
-    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(one, 0))
-    return jax.lax.fori_loop(0, num_sub_batches, add, zeros)
-
-
-def over_blocks(
-    f: Callable[[Utterances], PyTree],
-    corpus: Corpus,
-    inputs: Inputs,
-    blocks: jax.Array,
-    lengths: Lengths,
-) -> PyTree:
-    """f of every block of utterances, at its own length, one block after another.
+def over_blocks(f: Callable[[jax.Array], PyTree], blocks: jax.Array) -> PyTree:
+    """f of every block, one after another.
 
     Args:
-      f: Utterances of b rows -> tree of [b, ...].
+      f: int32[b] -> tree of [b, ...].
       blocks: int32[n, b], rows of the corpus; -1 is padding.
 
     Returns:
       Tree of [n * b, ...], in the order of `blocks`; rows of padding hold anything.
     """
-
-    def one(block):
-        return at_own_length(f, corpus, inputs, jnp.maximum(block, 0), lengths)
-
-    flat = jax.lax.map(one, blocks)
+    flat = jax.lax.map(f, blocks)
     return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), flat)

@@ -4,14 +4,19 @@ An encoder is a Flax module `module(utterances, train) -> [B, D]`; `ENCODERS` na
 modality they read. Frames or words beyond an utterance's length change nothing.
 """
 
+import itertools
 from collections.abc import Callable
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from privrep import layers
-from privrep.utterances import Utterances
+from privrep.ragged_layers import convolved, gru_pooled
+from privrep.utterances import Spans, Utterances
+
+Unpadded = tuple[jax.Array, int, int]  # first row of each utterance, longest, groups
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
@@ -21,25 +26,31 @@ ACTIVATIONS: dict[str, Callable] = {
 }
 
 
-def _mean(states, length):
-    return layers.masked_mean(states, length)
+# How the states of a GRU, [T, B, H] at `time` int32[T], join what was pooled of the times before,
+# [B, H]; zero at the start, and for an empty utterance.
+def _mean(pooled, states, time, length):
+    valid = (time[:, None] < length[None, :])[..., None]
+    count = jnp.maximum(length, 1).astype(states.dtype)[:, None]
+    return pooled + jnp.where(valid, states, 0).sum(0) / count
 
 
-def _last(states, length):
-    states = states[jnp.maximum(length - 1, 0), jnp.arange(len(length))]
-    return jnp.where(length[:, None] > 0, states, 0)
+def _last(pooled, states, time, length):
+    here = (time[:, None] == length[None, :] - 1)[..., None]
+    return pooled + jnp.where(here, states, 0).sum(0)
 
 
-def _max(states, length):
-    mask = layers.frame_mask(length, len(states))
-    return jnp.where(mask > 0, states, -1.0).max(0)  # a GRU's state lies within (-1, 1)
+def _max(pooled, states, time, length):
+    valid = (time[:, None] < length[None, :])[..., None]
+    pooled = jnp.where(time[0] == 0, -1, pooled)  # a GRU's state lies within (-1, 1)
+    highest = jnp.maximum(pooled, jnp.where(valid, states, -1).max(0))
+    return jnp.where(length[:, None] > 0, highest, 0)
 
 
 POOLINGS: dict[str, Callable] = {"mean": _mean, "last": _last, "max": _max}
 
 
 class GRU(nn.Module):
-    """A stack of GRU layers over time. [T, B, C] -> [T, B, width].
+    """A stack of GRU layers over time and their states pooled to one vector. -> [B, width].
 
     Recurrent and input kernels start uniform in +-1/sqrt(width) (as torch's; an orthogonal start
     needs LAPACK inside a stacked program, which can starve XLA's CPU threads).
@@ -47,22 +58,39 @@ class GRU(nn.Module):
 
     num_layers: int
     width: int
+    pooling: str = "mean"
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array, length: jax.Array, unpadded: Unpadded | None = None):
+        """
+        Args:
+          x: [T, B, C], T at least the longest; or [M, C], utterances as `unpadded` says.
+          length: int32[B].
+        """
         bound = self.width**-0.5
 
         def uniform(key, shape, dtype=jnp.float32):
             return jax.random.uniform(key, shape, dtype, -bound, bound)
 
-        for i in range(self.num_layers):
-            kernel = self.param(f"kernel_{i}", uniform, (x.shape[-1], 3 * self.width))
-            recurrent = self.param(f"recurrent_{i}", uniform, (self.width, 3 * self.width))
-            bias = self.param(f"bias_{i}", nn.initializers.zeros, (3 * self.width,))
-            inner_bias = self.param(f"inner_bias_{i}", nn.initializers.zeros, (self.width,))
+        sizes = [x.shape[-1]] + [self.width] * self.num_layers
+        stack = tuple(
+            (
+                self.param(f"kernel_{i}", uniform, (size, 3 * self.width)),
+                self.param(f"bias_{i}", nn.initializers.zeros, (3 * self.width,)),
+                self.param(f"recurrent_{i}", uniform, (self.width, 3 * self.width)),
+                self.param(f"inner_bias_{i}", nn.initializers.zeros, (self.width,)),
+            )
+            for i, size in enumerate(sizes[:-1])
+        )
+        pool = POOLINGS[self.pooling]
+        if unpadded is not None:
+            first, longest, groups = unpadded
+            return gru_pooled(pool, groups, longest, stack, x, first, length)
+        for kernel, bias, recurrent, inner_bias in stack:
             gates = layers.matmul(x, kernel) + jnp.expand_dims(bias, (0, 1))
             x = layers.gru(gates, recurrent, inner_bias)
-        return x
+        time = jnp.arange(len(x), dtype=jnp.int32)
+        return pool(jnp.zeros(x.shape[1:], x.dtype), x, time, length)
 
 
 class MLP(nn.Module):
@@ -81,10 +109,9 @@ class MLP(nn.Module):
         return x
 
 
-def _to_vector(encoder, x, length, train):
-    """What both encoders end in: GRU, pooling over time, dense layers. [T, B, C] -> [B, D]."""
-    states = GRU(encoder.gru_layers, encoder.gru_width)(x)
-    h = POOLINGS[encoder.pooling](states, length)
+def _to_vector(encoder, x, length, train, unpadded=None):
+    """What both encoders end in: GRU, pooling over time, dense layers. -> [B, D]."""
+    h = GRU(encoder.gru_layers, encoder.gru_width, encoder.pooling)(x, length, unpadded)
     dense = MLP(encoder.dense_layers, encoder.dense_width, encoder.activation, encoder.dropout)
     return dense(h, train)
 
@@ -113,23 +140,47 @@ class AcousticEncoder(nn.Module):
     activation: str = "relu"
     dropout: float = 0.0
 
+    @property
+    def rates(self) -> tuple[int, ...]:
+        """Of each convolution's frames, how many frames of the input one stands for."""
+        return tuple(self.conv_pool**i for i in range(self.conv_layers))
+
     @nn.compact
     def __call__(self, utterances: Utterances, train: bool) -> jax.Array:
-        x, length = utterances.frames, utterances.num_frames
-        stride = self.conv_pool ** (self.conv_layers - 1)
-        x = jnp.pad(x, ((0, 0), (0, -x.shape[1] % stride), (0, 0))).swapaxes(0, 1)
-        x = x * layers.frame_mask(length, len(x), x.dtype)
-        for i in range(self.conv_layers):
-            shape = (self.kernel_width, x.shape[-1], self.num_kernels)
-            kernel = self.param(f"kernel_{i}", nn.initializers.he_normal(), shape)
-            bias = self.param(f"bias_{i}", nn.initializers.zeros, (self.num_kernels,))
-            x = layers.convolution(x, kernel) + jnp.expand_dims(bias, (0, 1))
-            x = ACTIVATIONS[self.activation](x)
-            if self.conv_pool > 1 and i < self.conv_layers - 1:
-                x, length = layers.max_pool(x, length)
-            else:
-                x = x * layers.frame_mask(length, len(x), x.dtype)
-        return _to_vector(self, x, length, train)
+        frames, length = utterances.frames, utterances.num_frames
+        spans = isinstance(frames, Spans)
+        sizes = [(frames.values if spans else frames).shape[-1]]
+        sizes += [self.num_kernels] * self.conv_layers
+        params = tuple(
+            (
+                self.param(f"kernel_{i}", nn.initializers.he_normal(), (self.kernel_width, *size)),
+                self.param(f"bias_{i}", nn.initializers.zeros, size[1:]),
+            )
+            for i, size in enumerate(itertools.pairwise(sizes))
+        )
+        stack = partial(_convolutions, ACTIVATIONS[self.activation], self.conv_pool)
+        rates = self.rates
+        if spans:
+            x, length, first, longest = convolved(
+                stack, rates, self.kernel_width, params, frames, length
+            )
+            return _to_vector(self, x, length, train, (first, longest, utterances.groups))
+        x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)
+        lengths = [-(-length // rate) for rate in rates]
+        masks = [layers.frame_mask(n, len(x) // rate) for n, rate in zip(lengths, rates)]
+        return _to_vector(self, stack(params, x, masks), lengths[-1], train)
+
+
+def _convolutions(activation, pool, params, x, masks):
+    """[T, B, F] -> [T / last rate, B, kernels]; masks [T / rate, B, 1] of each layer's frames."""
+    x = x * masks[0]
+    for i, (kernel, bias) in enumerate(params):
+        x = activation(layers.convolution(x, kernel) + jnp.expand_dims(bias, (0, 1)))
+        if pool > 1 and i + 1 < len(params):
+            x = layers.max_pool(x, masks[i], masks[i + 1])
+        else:
+            x = x * masks[i]
+    return x
 
 
 def _word_vectors(key, shape):
@@ -162,9 +213,13 @@ class LexicalEncoder(nn.Module):
         if words.ndim == 2:
             table = self.param("table", _word_vectors, (self.table_size, self.word_size))
             words = table[words]
-        x = words.swapaxes(0, 1)
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return _to_vector(self, x, length, train)
+        x = nn.Dropout(self.dropout, deterministic=not train)(words)
+        if utterances.groups is None:
+            return _to_vector(self, x.swapaxes(0, 1), length, train)
+        batch, longest, size = x.shape
+        first = longest * jnp.arange(batch, dtype=jnp.int32)
+        unpadded = (first, longest, utterances.groups)
+        return _to_vector(self, x.reshape(-1, size), length, train, unpadded)
 
 
 ENCODERS: dict[str, type[nn.Module]] = {"acoustic": AcousticEncoder, "lexical": LexicalEncoder}

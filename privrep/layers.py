@@ -18,28 +18,21 @@ def frame_mask(num_frames: jax.Array, length: int, dtype=jnp.float32) -> jax.Arr
     return (jnp.arange(length)[:, None] < num_frames[None, :]).astype(dtype)[..., None]
 
 
-def masked_mean(x: jax.Array, num_frames: jax.Array) -> jax.Array:
-    """Mean over the valid frames. [T, B, C], int32[B] -> [B, C]; 0 where there are none."""
-    mask = frame_mask(num_frames, x.shape[0], x.dtype)
-    return (x * mask).sum(0) / jnp.maximum(num_frames, 1).astype(x.dtype)[:, None]
-
-
-def max_pool(x: jax.Array, num_frames: jax.Array) -> tuple[jax.Array, jax.Array]:
+def max_pool(x: jax.Array, mask: jax.Array, halved: jax.Array) -> jax.Array:
     """Maximum of neighbouring pairs of valid frames; a last odd frame stands alone.
 
     Args:
       x: [T, B, C], T even.
-      num_frames: int32[B].
+      mask: [T, B, 1], 1 for valid frames.
+      halved: [T/2, B, 1], the same of the pairs.
 
     Returns:
-      [T/2, B, C], zero at padding, and int32[B], the lengths halved and rounded up.
+      [T/2, B, C], zero where `halved` is.
     """
     length, batch, channels = x.shape
-    lowest = jnp.where(frame_mask(num_frames, length) > 0, x, jnp.finfo(x.dtype).min)
+    lowest = jnp.where(mask > 0, x, jnp.finfo(x.dtype).min)
     pairs = lowest.reshape(length // 2, 2, batch, channels)
-    halved = (num_frames + 1) // 2
-    pooled = jnp.maximum(pairs[:, 0], pairs[:, 1])
-    return jnp.where(frame_mask(halved, length // 2) > 0, pooled, 0), halved
+    return jnp.where(halved > 0, jnp.maximum(pairs[:, 0], pairs[:, 1]), 0)
 
 
 # Convolution -------------------------------------------------------------------------------------
@@ -75,7 +68,8 @@ def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     return (a.reshape(-1, a.shape[-1]) @ b).reshape(*a.shape[:-1], b.shape[-1])
 
 
-def _outer(a, b):  # [..., K], [..., N] -> [K, N], summed over the rest
+def outer(a: jax.Array, b: jax.Array) -> jax.Array:
+    """[..., K], [..., N] -> [K, N], the products summed over the rest."""
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
 
 
@@ -107,7 +101,7 @@ def _windows_backward(residuals, dy):
     columns, kernel = residuals
     width = kernel.shape[0]
     dx = sum(_shift(matmul(dy, kernel[j].T), (width - 1) // 2 - j) for j in range(width))
-    return dx, _outer(columns, dy).reshape(kernel.shape)
+    return dx, outer(columns, dy).reshape(kernel.shape)
 
 
 _windows.defvjp(_windows_forward, _windows_backward)
@@ -158,7 +152,7 @@ def _winograd_backward(residuals, dy):
     y = _phases(dy)
     a, b, c, e = y[0] + y[2], y[1] + y[3], y[0] + 4 * y[2], 2 * y[1] + 8 * y[3]
     dm = [y[0], a + b, a - b, c + e, c - e, y[3]]
-    du = [_outer(v, m) for v, m in zip(inputs, dm)]
+    du = [outer(v, m) for v, m in zip(inputs, dm)]
     columns = list(zip(*_KERNEL_TRANSFORM))
     dkernel = jnp.stack([sum(g * u for g, u in zip(column, du) if g) for column in columns])
     v = [matmul(m, u.T) for m, u in zip(dm, transformed)]
@@ -222,8 +216,21 @@ def gru(gates: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def _gru_forward(gates, recurrent, bias):
+    start = jnp.zeros((gates.shape[1], len(recurrent)), gates.dtype)
+    states = gru_states(gates, recurrent, bias, start, len(gates))
+    return states[1:], (gates, states, recurrent, bias)
+
+
+def _gru_backward(residuals, dy):
+    return gru_gradients(*residuals, dy, len(dy))[:3]
+
+
+gru.defvjp(_gru_forward, _gru_backward)
+
+
+def gru_states(gates, recurrent, bias, start, count) -> jax.Array:
+    """[T + 1, B, H]: `start` [B, H], the states of `plain_gru` from there on, 0 behind `count`."""
     length, batch, _ = gates.shape
-    width = len(recurrent)
 
     # The next gates are fetched, and the last h is written, one iteration apart from where they
     # are computed: XLA would otherwise fuse the slicing into the gate arithmetic, which then runs
@@ -235,16 +242,19 @@ def _gru_forward(gates, recurrent, bias):
         following = jax.lax.dynamic_index_in_dim(gates, ahead, 0, keepdims=False)
         return _gru_cell(h, h @ recurrent, gate, bias), following, states
 
-    start = jnp.zeros((batch, width), gates.dtype)
-    states = jnp.zeros((length + 1, batch, width), gates.dtype)
-    h, _, states = jax.lax.fori_loop(0, length, step, (start, gates[0], states))
-    states = jax.lax.dynamic_update_index_in_dim(states, h, length, 0)
-    return states[1:], (gates, states, recurrent, bias)
+    states = jnp.zeros((length + 1, batch, len(recurrent)), gates.dtype)
+    h, _, states = jax.lax.fori_loop(0, count, step, (start, gates[0], states))
+    return jax.lax.dynamic_update_index_in_dim(states, h, count, 0)
 
 
-def _gru_backward(residuals, dy):
-    gates, states, recurrent, bias = residuals
-    length, batch, _ = gates.shape
+def gru_gradients(gates, states, recurrent, bias, dy, count) -> tuple[jax.Array, ...]:
+    """Gradients with respect to gates, recurrent, bias and start of `gru_states`.
+
+    Args:
+      states: its result.
+      dy: [T, B, H], the gradient with respect to states[1:]; 0 from `count` on.
+    """
+    batch = gates.shape[1]
     width = len(recurrent)
     before = states[:-1]
     # Everything that does not depend on the incoming gradient, for all frames in one product.
@@ -258,7 +268,7 @@ def _gru_backward(residuals, dy):
 
     def step(s, carry):
         dh, factor, dstates = carry
-        t = length - 1 - s
+        t = count - 1 - s
         dh = dh + factor[..., 4 * width :]
         dproduct = factor[..., : 3 * width] * jnp.concatenate([dh, dh, dh], -1)
         earlier = dh * factor[..., 3 * width : 4 * width] + dproduct @ recurrent.T
@@ -267,11 +277,9 @@ def _gru_backward(residuals, dy):
         following = jax.lax.dynamic_index_in_dim(factors, ahead, 0, keepdims=False)
         return earlier, following, dstates
 
-    start = jnp.zeros((batch, width), gates.dtype)
-    _, _, dstates = jax.lax.fori_loop(0, length, step, (start, factors[-1], jnp.zeros_like(before)))
+    none = jnp.zeros((batch, width), gates.dtype)
+    carry = (none, factors[count - 1], jnp.zeros_like(before))
+    dstart, _, dstates = jax.lax.fori_loop(0, count, step, carry)
     dproduct = factors[..., : 3 * width] * jnp.concatenate([dstates, dstates, dstates], -1)
     dgates = jnp.concatenate([dproduct[..., : 2 * width], dn * dstates], -1)
-    return dgates, _outer(before, dproduct), dproduct[..., 2 * width :].sum((0, 1))
-
-
-gru.defvjp(_gru_forward, _gru_backward)
+    return dgates, outer(before, dproduct), dproduct[..., 2 * width :].sum((0, 1)), dstart

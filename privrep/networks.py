@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from privrep.batches import gather, over_blocks, sub_batched
+from privrep.batches import batch_of, by_length, gather, over_blocks
 from privrep.defences import DEFENCES
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
@@ -15,7 +15,7 @@ from privrep.models import JOINT, EmotionNet
 from privrep.runs import Run, over_runs, take
 from privrep.schedules import SCHEDULES
 from privrep.training import Problem
-from privrep.utterances import Data, Lengths
+from privrep.utterances import Data, Size
 
 PyTree = Any
 
@@ -28,15 +28,16 @@ class Architecture(NamedTuple):
       defence: a name in DEFENCES.
       schedule: of lambda, a name in SCHEDULES.
       selection: how the epoch is chosen, a name in SELECTIONS.
-      lengths, num_sub_batches: see `batches.py`.
+      longest: (T, L), room for the longest utterance.
+      groups: see `batches.batch_of`.
     """
 
     net: EmotionNet
     defence: str
     schedule: str
     selection: str
-    lengths: Lengths
-    num_sub_batches: int
+    longest: Size
+    groups: int | None
 
 
 def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
@@ -67,36 +68,32 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
 
 def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem:
     """The emotion network of one run, as `training.fit` wants it."""
-    net, lengths = architecture.net, architecture.lengths
+    net = architecture.net
     corpus, fold = data.corpus, take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
 
     def init(key):
-        first = gather(corpus, fold.inputs, jnp.zeros(1, jnp.int32), lengths[0])
+        first = gather(corpus, fold.inputs, jnp.zeros(1, jnp.int32), (16, 4))
         return net.init(key, first)["params"]
 
     def gradient(params, key, index, weight, progress):
         lambda_ = {a: schedule(strength, progress) for a, strength in run.lambda_.items()}
         count = jnp.maximum(weight.sum(), 1)
+        rows = jnp.where(weight > 0, index, -1)
+        rows = rows[by_length(corpus, rows)]
+        weight = (rows >= 0).astype(weight.dtype)
+        utterances = batch_of(corpus, fold.inputs, rows, architecture.longest, architecture.groups)
 
-        def sums(params, rows, weight, utterances):
-            labels = take((fold.task, fold.private), rows)
-            # Rows of a batch have distinct numbers, so the key of a sub-batch has, too.
-            row_key = jax.random.fold_in(key, rows[-1])
+        def sums(params):
+            labels = take((fold.task, fold.private), jnp.maximum(rows, 0))
             emotion, adversaries = objective(
-                architecture, params, row_key, utterances, labels, fold, lambda_
+                architecture, params, key, utterances, labels, fold, lambda_
             )
             both = {"emotion": (emotion * weight).sum(), "adversary": (adversaries * weight).sum()}
             return (both["emotion"] + both["adversary"]) / count, both
 
-        def sub_batch(rows, weight, utterances):
-            slope = jax.grad(sums, has_aux=True)
-            gradients, both = slope(params, rows, weight, utterances)
-            return both, gradients
-
-        return sub_batched(
-            sub_batch, corpus, fold.inputs, index, weight, lengths, architecture.num_sub_batches
-        )
+        gradients, both = jax.grad(sums, has_aux=True)(params)
+        return both, gradients
 
     def score(params):
         outputs = _outputs(architecture, params, corpus, fold.inputs, fold.val_blocks)
@@ -146,12 +143,13 @@ def _outputs(architecture: Architecture, params, corpus, inputs, blocks) -> Outp
     """Outputs of the blocks' rows, in the order of the blocks."""
     bound = architecture.net.bind({"params": params})
 
-    def of_block(utterances):
+    def of_block(index):
+        utterances = batch_of(corpus, inputs, index, architecture.longest, architecture.groups)
         views = bound.encode(utterances)
         adversaries = {a: bound.adversary(a, views) for a in architecture.net.private}
         return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
-    return over_blocks(of_block, corpus, inputs, blocks, architecture.lengths)
+    return over_blocks(of_block, blocks)
 
 
 def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:

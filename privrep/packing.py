@@ -16,7 +16,7 @@ from privrep.labels import (
     task_labels,
 )
 from privrep.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
-from privrep.utterances import Corpus, Data, Fold, Inputs, Lengths, Ragged, Split, Utterance
+from privrep.utterances import Corpus, Data, Fold, Inputs, Ragged, Size, Split, Utterance
 from privrep.words import known_in_part
 
 CLASS_WEIGHTS = ("balanced", "none")
@@ -27,7 +27,8 @@ class Packed(NamedTuple):
 
     Attributes:
       data: numpy arrays.
-      lengths: ((T, L), ...), the padded sizes to compile for, growing.
+      longest: (T, L), room for the longest utterance.
+      groups: in how many groups it pays to compute the utterances of a batch.
       task_names: the classes of the task.
       private_names: {attribute: its values}. Of "speaker", all speakers of the corpus; a fold's
         labels number its training speakers.
@@ -37,7 +38,8 @@ class Packed(NamedTuple):
     """
 
     data: Data
-    lengths: Lengths
+    longest: Size
+    groups: int
     task_names: tuple[str, ...]
     private_names: Mapping[str, tuple[str, ...]]
     num_private: Mapping[str, int]
@@ -57,7 +59,6 @@ def pack(
     normalise: str = "speaker",
     class_weights: str = "balanced",
     vocabulary_size: int = 0,
-    num_lengths: int = 4,
     block_size: int = 32,
 ) -> Packed:
     """Lays out one task of one corpus under one split.
@@ -74,7 +75,6 @@ def pack(
       normalise: "speaker" (each speaker to mean 0 and deviation 1, from the speaker's own frames),
         "train" (by mean and deviation of the fold's training part) or "none".
       class_weights: "balanced" or "none", for emotion and adversaries.
-      num_lengths: how many padded sizes to compile for.
       block_size: utterances that are encoded together outside of training.
 
     Raises:
@@ -85,7 +85,6 @@ def pack(
     if frames is not None and normalise == "speaker":
         frames = normalise_per_speaker(frames, [u.speaker for u in utterances])
     labels = {a: private_labels(utterances, a) for a in private}
-    lengths = _lengths(frames, words, num_lengths)
     order = np.lexsort(
         [part.length for part in (words, frames) if part is not None]
     )  # by frames, then by words
@@ -137,7 +136,8 @@ def pack(
     learned = data.folds.inputs.word_index
     return Packed(
         data=data,
-        lengths=lengths,
+        longest=(_longest(frames, 16), _longest(words, 4)),
+        groups=_groups(words if frames is None else frames),
         task_names=task_names,
         private_names={a: names for a, (_, names) in labels.items()},
         num_private=num_private,
@@ -181,23 +181,11 @@ def _blocks(index: np.ndarray, size: int, room: int) -> np.ndarray:
     return blocks
 
 
-def _lengths(frames: Ragged | None, words: Ragged | None, number: int) -> Lengths:
-    """Sizes at evenly spaced shares of the total, each holding the words of what fits its frames.
-
-    Rounded up to multiples of 16 frames and 4 words: the fast convolution works on groups of
-    four frames, also behind two halvings.
-    """
-    leading = words if frames is None else frames
-    ordered = np.sort(leading.length)
-    sizes = []
-    for share in np.linspace(0, 1, number + 1)[1:]:
-        longest = int(ordered[max(int(np.ceil(share * len(ordered))) - 1, 0)])
-        fits = leading.length <= longest
-        num_frames = 0 if frames is None else _up(longest, 16)
-        num_words = 0 if words is None else _up(int(words.length[fits].max()), 4)
-        sizes.append((num_frames, num_words))
-    return tuple(sorted(set(sizes)))
+def _longest(sequences: Ragged | None, multiple: int) -> int:
+    """Rounded up: the fast convolution works on groups of 4 frames, also behind two halvings."""
+    return 0 if sequences is None else -(-int(sequences.length.max()) // multiple) * multiple
 
 
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
+def _groups(leading: Ragged) -> int:
+    """A group has the cost of its longest, and a step of a small one nearly that of a large one."""
+    return 4 if leading.length.mean() < 0.75 * leading.length.max() else 1

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Lengths = tuple[tuple[int, int], ...]  # ((T, L), ...), padded sizes to compile for, growing
+Size = tuple[int, int]  # (T, L), room for frames and words
 Array = Any  # numpy on the host, jax on the device: the containers below hold either
 
 
@@ -84,20 +84,40 @@ class Corpus(NamedTuple):
     word_vectors: Array | None
 
 
-class Utterances(NamedTuple):
-    """The inputs of B utterances, padded: what an encoder sees.
+class Spans(NamedTuple):
+    """The frames of B utterances where they lie in the corpus, none copied and none padded.
 
     Attributes:
-      frames: float[B, T, F]; frames from num_frames on are padding.
+      values: float[M, F]. Utterance b is values[start[b] : start[b] + num_frames[b]].
+      start: int32[B].
+      mean, scale: float[F]; frames are meant as (values - mean) * scale. None: as they are.
+      longest: no utterance has more frames; a Python number.
+    """
+
+    values: Array
+    start: Array
+    mean: Array | None
+    scale: Array | None
+    longest: int
+
+
+class Utterances(NamedTuple):
+    """The inputs of B utterances: what an encoder sees.
+
+    Attributes:
+      frames: float[B, T, F], where frames from num_frames on are padding; or `Spans`.
       num_frames: int32[B].
       words: int32[B, L] or float[B, L, E]; words from num_words on are padding.
       num_words: int32[B].
+      groups: a Python number, with `Spans`: neighbours in order are of like length, and it pays to
+        compute them in so many groups. None: in one padded array.
     """
 
-    frames: Array | None
+    frames: Array | Spans | None
     num_frames: Array | None
     words: Array | None
     num_words: Array | None
+    groups: int | None = None
 
 
 class Inputs(NamedTuple):

@@ -63,9 +63,7 @@ def split() -> Split:
     )
 
 
-def packed(
-    utterances: tuple[Utterance, ...], frames: Ragged, words: Ragged, num_lengths: int = 2
-) -> Packed:
+def packed(utterances: tuple[Utterance, ...], frames: Ragged, words: Ragged) -> Packed:
     """All that is learned from a training part: moments, word numbers, bins, class weights."""
     return pack(
         utterances,
@@ -78,13 +76,12 @@ def packed(
         bins="tertiles",
         normalise="train",
         vocabulary_size=VOCABULARY,
-        num_lengths=num_lengths,
         block_size=8,
     )
 
 
 def architecture(data: Packed, defence: str = "grl") -> Architecture:
-    """Both encoders, linear adversaries for every attribute and modality, lengths, sub-batches."""
+    """Both encoders, linear adversaries for every attribute and modality, nothing padded."""
     shared = {"gru_layers": 1, "gru_width": 5, "dense_width": 4}
     encoders = {
         "acoustic": AcousticEncoder(conv_layers=2, kernel_width=2, num_kernels=6, **shared),
@@ -97,7 +94,7 @@ def architecture(data: Packed, defence: str = "grl") -> Architecture:
         placement="modality",
         adversary_layers=0,
     )
-    return Architecture(net, defence, "linear", "emotion_minus_leak", data.lengths, 2)
+    return Architecture(net, defence, "linear", "emotion_minus_leak", data.longest, 2)
 
 
 class Average(nn.Module):
@@ -109,7 +106,9 @@ class Average(nn.Module):
     @nn.compact
     def __call__(self, utterances: Utterances, train: bool):
         x, length = getattr(utterances, self.of), getattr(utterances, f"num_{self.of}")
-        return nn.tanh(nn.Dense(self.width)(layers.masked_mean(x.swapaxes(0, 1), length)))
+        mask = layers.frame_mask(length, x.shape[1]).swapaxes(0, 1)
+        mean = (x * mask).sum(1) / jnp.maximum(length, 1)[:, None]
+        return nn.tanh(nn.Dense(self.width)(mean))
 
 
 def average_net(placement: str = "joint", **changes) -> EmotionNet:

@@ -64,7 +64,6 @@ def packed(changed=None):
         task="emotion",
         private=private,
         vocabulary_size=WORDS,
-        num_lengths=1,
     )
 
 
@@ -78,7 +77,7 @@ def architecture(packed):
         private=FrozenDict(packed.num_private),
         adversary_layers=0,
     )
-    return Architecture(net, "grl", "constant", "emotion_minus_leak", packed.lengths, 1)
+    return Architecture(net, "grl", "constant", "emotion_minus_leak", packed.longest, 1)
 
 
 def runs(*rows):
@@ -158,7 +157,8 @@ def test_no_test_utterance_has_a_say_before_the_test(scores, scores_of):
     for name, (of_fold_0, _) in changed.items():
         if name.startswith(("train_", "val_", "best_epoch")):
             np.testing.assert_equal(of_fold_0, scores[name][0], name)
-    assert changed["test_emotion_uar"] != scores["test_emotion_uar"]
+    on_test = [name for name in scores if name.startswith("test_")]
+    assert any(changed[name] != scores[name] for name in on_test)
 
 
 def threats(count):

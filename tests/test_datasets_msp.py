@@ -180,7 +180,7 @@ def test_podcast_row_that_does_not_parse(new, expected, podcast):
 
 def test_podcast_missing_columns_are_named(podcast):
     edit(podcast / LABELS, "EmoVal", "Valence")
-    with pytest.raises(ValueError, match=r"labels_consensus\.csv:1: .*a header with EmoVal"):
+    with pytest.raises(ValueError, match=r"labels_consensus\.csv:1: .*no column EmoVal"):
         msp_podcast.read(podcast)
 
 

@@ -30,6 +30,7 @@ LAYERS = {
     "split_linter": (1, "host"),
     "word_vectors": (1, "host"),
     "words": (1, "host"),
+    "ragged_layers": (2, "device"),
     "defences": (2, "device"),
     "encoders": (2, "device"),
     "models": (2, "device"),

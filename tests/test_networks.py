@@ -18,8 +18,6 @@ from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_
 UTTERANCES, FRAMES, WORDS = corpus()
 PACKED = packed(UTTERANCES, FRAMES, WORDS)
 ARCHITECTURE = architecture(PACKED)
-# Trained at one length: several give the same (test_batches.py), and each is a compilation.
-TRAINED = ARCHITECTURE._replace(lengths=PACKED.lengths[-1:])
 FOLDS, CORPUS = PACKED.data.folds, PACKED.data.corpus
 ATTRIBUTES = ("gender", "speaker")
 LAMBDA = {"gender": np.float32(0.5), "speaker": np.float32(1.5)}
@@ -45,7 +43,7 @@ def own(part, i) -> slice:
 
 def trained(data):
     """(fits, history) after every epoch, as numpy."""
-    steps = fit(network_problem, TRAINED, SETTINGS, data, run_table())
+    steps = fit(network_problem, ARCHITECTURE, SETTINGS, data, run_table())
     return [jax.tree.map(np.array, step) for step in steps]
 
 
@@ -131,7 +129,8 @@ def two_player_gradient(params, rows, fold, lambda_):
         return jax.tree.map(lambda g: g / len(rows), total)
 
 
-def test_the_gradient_is_that_of_two_players():
+@pytest.mark.parametrize("groups", [None, 1, 4])
+def test_the_gradient_is_that_of_two_players(groups):
     rows = np.array([0, 7, 1, 17, 6, 9, 15])
     assert set(CORPUS.frames.length[rows]) == {7, 31} and np.all(FOLDS.split.train[0][rows])
     assert -1 in FOLDS.task[0][rows] and -1 in FOLDS.private["gender"][0][rows]
@@ -140,11 +139,11 @@ def test_the_gradient_is_that_of_two_players():
     @jax.jit
     def gradient(data, params, index, weight):
         progress = 0.15  # half way up the linear schedule
-        problem = network_problem(TRAINED, data, run)
+        problem = network_problem(ARCHITECTURE._replace(groups=groups), data, run)
         return problem.gradient(params, run.key, index, weight, progress)[1]
 
     data = share(PACKED.data)
-    shapes = jax.eval_shape(network_problem(TRAINED, data, run).init, run.key)
+    shapes = jax.eval_shape(network_problem(ARCHITECTURE, data, run).init, run.key)
     params = jax.tree.map(lambda a: rng.normal(0.2, 0.5, a.shape).astype("f"), shapes)
     actual = gradient(data, params, np.append(rows, 0), np.float32([1] * 7 + [0]))
     half = {attribute: strength / 2 for attribute, strength in LAMBDA.items()}
@@ -237,7 +236,7 @@ def released(steps):
 def outputs_of_all(net, params, data, inputs):
     """h and logits of the whole corpus as one batch at the largest length, in its order."""
     index = jnp.arange(len(UTTERANCES))
-    utterances = gather(data.corpus, inputs, index, PACKED.lengths[-1])
+    utterances = gather(data.corpus, inputs, index, PACKED.longest)
     bound = net.bind({"params": params})
     return bound.encode(utterances)["joint"], *bound(utterances)
 

@@ -156,8 +156,7 @@ def test_class_weights_even_the_training_part_or_are_1():
 
 
 @pytest.mark.parametrize("modalities", ["acoustic", "lexical", "multimodal"])
-@pytest.mark.parametrize("num_lengths", [1, 4])
-def test_blocks_hold_every_row_once_and_lengths_hold_every_block(modalities, num_lengths):
+def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities):
     utterances, frames, words = corpus()
     split = folds()
     result = pack(
@@ -169,7 +168,6 @@ def test_blocks_hold_every_row_once_and_lengths_hold_every_block(modalities, num
         task="activation",
         private=("gender",),
         vocabulary_size=VOCABULARY,
-        num_lengths=num_lengths,
         block_size=8,
     )
     blocks = result.data.blocks
@@ -181,16 +179,17 @@ def test_blocks_hold_every_row_once_and_lengths_hold_every_block(modalities, num
     leading = result.data.corpus.words if modalities == "lexical" else result.data.corpus.frames
     in_order = leading.length[blocks[blocks >= 0]]
     assert (np.diff(in_order) >= 0).all()  # a block is of like length
-    lengths = np.array(result.lengths)
-    assert len(lengths) <= num_lengths and (np.diff(lengths, axis=0) >= 0).all()
-    for sizes, multiple, part in zip(lengths.T, (16, 4), result.data.corpus[:2]):
-        if part is None:
-            assert (sizes == 0).all()
-        else:
-            assert sizes[-1] >= part.length.max() and (sizes % multiple == 0).all()
-    if modalities == "multimodal":  # the size that holds the frames of an utterance, its words too
-        size = (result.data.corpus.frames.length[:, None] > lengths[:-1, 0]).sum(1)
-        assert (result.data.corpus.words.length <= lengths[size, 1]).all()
+    for room, multiple, part in zip(result.longest, (16, 4), result.data.corpus[:2]):
+        longest = 0 if part is None else part.length.max()
+        assert longest <= room < longest + multiple and room % multiple == 0
+
+
+@pytest.mark.parametrize("length, groups", [([9, 9, 10], 1), ([1, 2, 2, 9], 4)])
+def test_batches_of_uneven_lengths_are_computed_in_groups(length, groups):
+    utterances, _, words = corpus()
+    words = [np.ones(length[i % len(length)], np.int32) for i in range(N)]
+    options = {"task": "activation", "private": ("gender",), "vocabulary_size": VOCABULARY}
+    assert pack(utterances, None, ragged(words), None, folds(), **options).groups == groups
 
 
 def test_unknown_names_list_the_valid_ones():
