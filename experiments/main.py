@@ -37,7 +37,8 @@ flags.DEFINE_string(
 )
 flags.DEFINE_bool("resume", False, "go on where a stopped sweep of the same flags is")
 FLAGS = flags.FLAGS
-TOLD = ("dataset", "modality", "task", "private", "lambda")  # in every caption
+TOLD_ALWAYS = ("dataset", "modality", "task", "private", "lambda_")  # in captions
+TOLD_ELSEWHERE = ("seed", "data_dir")  # in runs.csv and flags.txt
 
 
 def main(argv: list[str]) -> None:
@@ -93,7 +94,7 @@ def experiment() -> None:
     settings = [
         flag_name(field)
         for field, value in given.items()
-        if flag_name(field) in TOLD or (value != flag_default(field) and field != "seed")
+        if field in TOLD_ALWAYS or (value != flag_default(field) and field not in TOLD_ELSEWHERE)
     ]
     _report(workdir, folders, settings)
     print(f"\nresults: {workdir}")

@@ -125,7 +125,10 @@ def write_flags(workdir: Path, text: str, resume: bool) -> None:
         of unknown flags, or of the same without `resume`.
     """
     path = workdir / "flags.txt"
-    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--workdir={workdir}: cannot be made: {error.strerror}") from error
     begun = (workdir / "runs.csv").exists() or (workdir / "checkpoints").exists()
     if begun and not path.exists():
         raise ValueError(

@@ -133,6 +133,12 @@ def test_broken_audio_stops_the_run_or_is_left_out(start, tmp_path, capsys):
     assert "of 71 utterances left out" in capsys.readouterr().err
 
 
+def test_a_workdir_that_cannot_be_made(start, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = start(*EMODB, f"--workdir={tmp_path / 'file' / 'out'}")
+    assert "--workdir=" in said and "cannot be made" in said
+
+
 def test_a_manifest_in_utf_16_is_read(start):
     with pytest.raises(Reached, match="60"):
         start("--dataset=manifest", "--data_dir=unicode.csv", "--modality=lexical")
