@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from privrep.cross_validation import represent_all
 from privrep.networks import network_problem
@@ -25,9 +26,20 @@ def digest():
     return sha256(b"".join(np.asarray(a).tobytes() for a in learned)).hexdigest()
 
 
+@pytest.fixture(autouse=True)
+def _quickly_compiled():
+    """More is compiled here than computed; the other process has it from its environment."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def test_eight_devices_learn_what_two_do():
     """Four runs on eight devices: half of them have only padding to go through."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
     program = "from tests.test_devices import digest; import jax; "
     program += "print(jax.local_device_count(), digest())"
     command = [sys.executable, "-c", program]

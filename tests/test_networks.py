@@ -223,6 +223,15 @@ def test_test_utterances_change_no_parameter(steps):
         assert moved(fits.params, expected.params, 3) == set(fits.params)
 
 
+@pytest.fixture
+def quickly_compiled(steps):
+    """More is compiled here than computed; `steps` was compiled before, as it runs."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.usefixtures("quickly_compiled")
 def test_an_accelerator_would_learn_the_same(steps, monkeypatch):
     """Its form, all runs side by side in padded arrays, on the devices at hand.
 

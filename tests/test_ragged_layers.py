@@ -30,6 +30,14 @@ CASES = {
 OUTPUT, GRADIENT = 1e-6, 1e-5  # allowed relative errors against float64, max norm
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quickly_compiled():
+    """More is compiled here than computed. (test_networks.py has it as it runs.)"""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(autouse=True)
 def _many_turns(monkeypatch):
     """Small enough that utterances cross windows and turns, and that windows hold several."""
