@@ -60,6 +60,10 @@ def experiment() -> None:
     packs = expand(given)
     workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = Path(FLAGS.cache_dir or _cache()).expanduser()
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--cache_dir={cache_dir}: cannot be made: {error.strerror}") from error
     if jax.config.jax_compilation_cache_dir is None:  # else the user has chosen one
         jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -133,10 +133,11 @@ def test_broken_audio_stops_the_run_or_is_left_out(start, tmp_path, capsys):
     assert "of 71 utterances left out" in capsys.readouterr().err
 
 
-def test_a_workdir_that_cannot_be_made(start, tmp_path):
+@pytest.mark.parametrize("flag", ["--workdir", "--cache_dir"])
+def test_a_folder_that_cannot_be_made(flag, start, tmp_path):
     (tmp_path / "file").write_text("")
-    said = start(*EMODB, f"--workdir={tmp_path / 'file' / 'out'}")
-    assert "--workdir=" in said and "cannot be made" in said
+    said = start(*EMODB, f"{flag}={tmp_path / 'file' / 'out'}")
+    assert f"{flag}=" in said and "cannot be made" in said
 
 
 def test_a_manifest_in_utf_16_is_read(start):
