@@ -6,8 +6,6 @@ fields of `Config`. A flag may hold a comma list and is then swept.
 
 import dataclasses
 import itertools
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -233,96 +231,3 @@ def flag_name(field: str) -> str:
 def flag_default(field: str) -> str:
     """The default as it would stand on the command line."""
     return FIELDS[field].metadata["flag"]
-
-
-def parse(field: str, text: str) -> list[Any]:
-    """The values of a flag, one or a comma list.
-
-    Raises:
-      ValueError: not a value of this flag; the message names the flag and what is valid.
-    """
-    spec = FIELDS[field]
-    parts = [part.strip() for part in text.split(",")] if spec.metadata["swept"] else [text.strip()]
-    values = [_value(field, part) for part in parts]
-    if len(set(values)) < len(values):
-        raise ValueError(f"--{flag_name(field)}={text} names a value twice")
-    return values
-
-
-def _value(field: str, text: str) -> Any:
-    spec, flag = FIELDS[field], f"--{flag_name(field)}"
-    kind = type(spec.default)
-    try:
-        value = kind(text)
-    except ValueError:
-        raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
-    valid, least = spec.metadata["valid"], spec.metadata["least"]
-    if valid and value not in valid:
-        raise ValueError(f"{flag}={text}: choose one of {', '.join(map(str, valid))}")
-    below = spec.metadata["below"]
-    if least is not None and not least <= value < below:
-        end = f" and below {below}" if below < float("inf") else ""
-        raise ValueError(f"{flag}={text}: must be at least {least:g}{end}")
-    check = _CHECKS.get(field)
-    return check(flag, value) if check else value
-
-
-def _lambda(flag: str, text: str) -> str:
-    try:
-        parts = [float(part) for part in re.split(r"(?<=[^eE])\+", text)]  # not that of 1e+3
-    except ValueError:
-        raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
-    if not all(0 <= part < 1e6 for part in parts):
-        raise ValueError(f"{flag}={text}: strengths are at least 0 and below a million")
-    # As short as reads back the same; without a sign where it is -0.
-    return "+".join(repr(part + 0.0).removesuffix(".0") for part in parts)
-
-
-def _attackers(flag: str, text: str) -> str:
-    names = text.split("+")
-    unknown = [name for name in names if name not in ATTACKERS]
-    if text != "all" and unknown:
-        raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKERS)}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"{flag}={text} names an attacker twice")
-    return text
-
-
-def _folds(flag: str, text: str) -> str:
-    if text != "official" and not (text.isdecimal() and int(text) >= 3):
-        raise ValueError(
-            f"{flag}={text}: official (the corpus's own split), or a number of speaker-independent "
-            "folds of at least 3, such as 5"
-        )
-    return text
-
-
-def _private(flag: str, text: str) -> str:
-    parts = text.split("+")
-    if not all(parts) or len(set(parts)) < len(parts):
-        raise ValueError(f"{flag}={text}: names of attributes joined by +, each once")
-    return text
-
-
-def _batch_size(flag: str, value: int) -> int:
-    if value % 4:
-        raise ValueError(f"{flag}={value}: a batch is computed in 4 parts; give a multiple of 4")
-    return value
-
-
-def _path(flag: str, text: str) -> str:
-    del flag
-    return os.path.expanduser(text)  # a shell leaves the ~ of --flag=~/folder as it is
-
-
-_CHECKS = {
-    "data_dir": _path,
-    "acoustic_features": _path,
-    "lexical_features": _path,
-    "word_vectors": _path,
-    "lambda_": _lambda,
-    "attackers": _attackers,
-    "private": _private,
-    "batch_size": _batch_size,
-    "folds": _folds,
-}

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax.core import FrozenDict
 
-from experiments.config import FIELDS, Config, flag_default, flag_name, parse
+from experiments.config import FIELDS, Config, flag_default, flag_name
+from experiments.parse import parse
 from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
 from privrep.models import EmotionNet
 from privrep.networks import Architecture

@@ -12,7 +12,7 @@ row wants another number of turns takes the largest. Accelerators use the padded
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,11 @@ def _get(x, i):
 
 def _put(x, row, i):
     return jax.lax.dynamic_update_index_in_dim(x, row, i, 0)
+
+
+def _owner(row, first):
+    """Which utterance lies at each row, int32[M], where each one begins at its `first`."""
+    return jnp.maximum((row[:, None] >= first[None, :]).sum(1) - 1, 0)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -115,8 +120,7 @@ def convolved(
     def window(params, shared, i):
         spans, first, length = shared
         place = i * _WINDOW - halo + jnp.arange(_WINDOW + 2 * halo, dtype=jnp.int32)
-        unit = place // stride
-        who = jnp.maximum((unit[:, None] >= first[None, :]).sum(1) - 1, 0)
+        who = _owner(place // stride, first)
         time = place - first[who] * stride
         masks = []
         for rate in rates:
@@ -178,17 +182,30 @@ def turns_of(groups, length):
     return turns, jnp.cumsum(turns) - turns
 
 
-def _place(i, turns, begin):
-    """The group of turn i, and its number there."""
-    group = jnp.maximum((i >= begin + turns).sum(), 0)
-    return group, i - begin[group]
+class _Turn(NamedTuple):
+    """Turn `number` of a group of b utterances: rows of x, int32[_TURN, b], and their times."""
+
+    group: jax.Array
+    number: jax.Array
+    rows: jax.Array
+    time: jax.Array
+    length: jax.Array  # int32[b]
+    count: jax.Array  # steps until the longest of the group ends
 
 
-def _rows(x, first, group, turn, size):
-    """Where the group's inputs of a turn are in x, int32[_TURN, b], and their numbers in time."""
-    time = turn * _TURN + jnp.arange(_TURN, dtype=jnp.int32)
-    mine = jax.lax.dynamic_slice_in_dim(first, group * size, size)
-    return jnp.minimum(mine[None, :] + time[:, None], len(x) - 1), time
+def _turn(i, turns, begin, x, first, length) -> _Turn:
+    size = len(length) // len(turns)
+    group = (i >= begin + turns).sum()
+    number = i - begin[group]
+    time = number * _TURN + jnp.arange(_TURN, dtype=jnp.int32)
+    first, length = (_of_group(a, group, size) for a in (first, length))
+    rows = jnp.minimum(first[None, :] + time[:, None], len(x) - 1)
+    count = jnp.clip(length.max() - number * _TURN, 1, _TURN)
+    return _Turn(group, number, rows, time, length, count)
+
+
+def _of_group(a, group, size):
+    return jax.lax.dynamic_slice_in_dim(a, group * size, size)
 
 
 def _forward(pool, groups, most, layers, x, first, length, keep):
@@ -197,20 +214,17 @@ def _forward(pool, groups, most, layers, x, first, length, keep):
 
     def one(i, carry):
         h, pooled, out, kept = carry
-        group, turn = _place(i, turns, begin)
-        rows, time = _rows(x, first, group, turn, size)
-        mine = jax.lax.dynamic_slice_in_dim(length, group * size, size)
-        count = jnp.clip(mine.max() - turn * _TURN, 1, _TURN)
-        h = jnp.where(turn > 0, h, 0)
-        pooled = jnp.where(turn > 0, pooled, 0)
-        below, before, last = x[rows], pooled, []
+        turn = _turn(i, turns, begin, x, first, length)
+        h = jnp.where(turn.number > 0, h, 0)
+        pooled = jnp.where(turn.number > 0, pooled, 0)
+        below, before, last = x[turn.rows], pooled, []
         for number, (kernel, bias, recurrent, inner) in enumerate(layers):
             gates = matmul(below, kernel) + jnp.expand_dims(bias, (0, 1))
-            states = gru_states(gates, recurrent, inner, h[number], count)
+            states = gru_states(gates, recurrent, inner, h[number], turn.count)
             below = states[1:]
             last.append(states)
-        pooled = pool(pooled, below, time, mine)
-        out = jax.lax.dynamic_update_slice_in_dim(out, pooled, group * size, 0)
+        pooled = pool(pooled, below, turn.time, turn.length)
+        out = jax.lax.dynamic_update_slice_in_dim(out, pooled, turn.group * size, 0)
         if keep:
             kept = tuple(_put(k, new, i) for k, new in zip(kept, (jnp.stack(last), before)))
         return jnp.stack([states[-1] for states in last]), pooled, out, kept
@@ -247,27 +261,23 @@ def _gru_backward(pool, groups, most, residuals, slopes):
     def one(k, carry):
         dh, dpooled, gradients, dx = carry
         i = total - 1 - k
-        group, turn = _place(i, turns, begin)
-        rows, time = _rows(x, first, group, turn, size)
-        last = turn == turns[group] - 1
+        turn = _turn(i, turns, begin, x, first, length)
+        last = turn.number == turns[turn.group] - 1
         dh = jnp.where(last, 0, dh)
-        mine = jax.lax.dynamic_slice_in_dim(length, group * size, size)
-        count = jnp.clip(mine.max() - turn * _TURN, 1, _TURN)
-        of_group = jax.lax.dynamic_slice_in_dim(slopes, group * size, size)
-        dpooled = jnp.where(last, of_group, dpooled)
+        dpooled = jnp.where(last, _of_group(slopes, turn.group, size), dpooled)
         states, before = _get(kept, i), _get(kept_pooled, i)
-        back = jax.vjp(lambda p, s: pool(p, s, time, mine), before, states[-1, 1:])[1]
+        back = jax.vjp(lambda p, s: pool(p, s, turn.time, turn.length), before, states[-1, 1:])[1]
         dpooled, dbelow = back(dpooled)
         dstart, found = [], []
         for number in reversed(range(len(layers))):
             kernel, bias, recurrent, inner = layers[number]
-            below = states[number - 1, 1:] if number else x[rows]
+            below = states[number - 1, 1:] if number else x[turn.rows]
             gates = matmul(below, kernel) + jnp.expand_dims(bias, (0, 1))
             dbelow = dbelow + jnp.where(
                 jnp.arange(_TURN)[:, None, None] == _TURN - 1, dh[number][None], 0
             )
             dgates, drecurrent, dinner, earlier = gru_gradients(
-                gates, states[number], recurrent, inner, dbelow, count
+                gates, states[number], recurrent, inner, dbelow, turn.count
             )
             found.append((outer(below, dgates), dgates.sum((0, 1)), drecurrent, dinner))
             dstart.append(earlier)
@@ -285,7 +295,7 @@ def _gru_backward(pool, groups, most, residuals, slopes):
     _, _, gradients, dx = jax.lax.fori_loop(0, total, one, carry)
     # Back to where the inputs lie: a gather, since a scatter is a loop over rows on a CPU.
     row = jnp.arange(len(x), dtype=jnp.int32)
-    who = jnp.maximum((row[:, None] >= first[None, :]).sum(1) - 1, 0)
+    who = _owner(row, first)
     time = row - first[who]
     within = (time >= 0) & (time < length[who])
     time = jnp.clip(time, 0, most - 1)

@@ -27,12 +27,7 @@ SPEAKER = np.arange(N) % SPEAKERS
 PART = np.array([0, 0, 0, 1, 2, 2])[SPEAKER % 6]  # no speaker in two parts
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quickly_compiled():
-    """More is compiled here than computed."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def plain(hidden, kernel, bias, x):

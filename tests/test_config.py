@@ -5,7 +5,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from experiments.config import FIELDS, Config, flag_default, flag_name, parse
+from experiments.config import FIELDS, Config, flag_default, flag_name
+from experiments.parse import parse
 from privrep.attackers import ATTACKERS
 from privrep.datasets import DATASETS
 

@@ -96,12 +96,7 @@ def runs(*rows):
     return jax.tree.map(lambda *column: jnp.stack(column), *single)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quickly_compiled():
-    """More is compiled here than computed."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The main job on every corpus, from its files to the result directory."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -15,13 +14,7 @@ from tests.corpora_on_disk import (
 )
 from tests.experiment_runs import check_results, run
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quickly_compiled():
-    """More is compiled here than computed."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def test_msp_improv_two_tasks(tmp_path, capsys):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import pytest
 
 from experiments import checkpoints, main, packs
@@ -15,13 +14,7 @@ from experiments.results import read_rows
 from tests.corpora_on_disk import edit, write_msp_improv
 from tests.experiment_runs import cache_of, run
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quickly_compiled():
-    """More is compiled here than computed."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 @pytest.fixture(scope="module")

@@ -223,30 +223,6 @@ def test_test_utterances_change_no_parameter(steps):
         assert moved(fits.params, expected.params, 3) == set(fits.params)
 
 
-@pytest.fixture
-def quickly_compiled(steps):
-    """More is compiled here than computed; `steps` was compiled before, as it runs."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.mark.usefixtures("quickly_compiled")
-def test_an_accelerator_would_learn_the_same(steps, monkeypatch):
-    """Its form, all runs side by side in padded arrays, on the devices at hand.
-
-    Two epochs: beyond that rounding alone drives adversarial training apart.
-    """
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    padded = ARCHITECTURE._replace(groups=None)
-    side_by_side = fit(network_problem, padded, SETTINGS, PACKED.data, run_table())
-    for (fits, history), (expected, expected_history) in zip(side_by_side, steps[:2]):
-        for name in ("train_emotion_loss", "train_adversary_loss"):
-            np.testing.assert_allclose(history[name], expected_history[name], rtol=1e-3)
-        errors = jax.tree.map(relative_error, fits.params, expected.params)
-        assert max(jax.tree.leaves(errors)) < 1e-2, errors
-
-
 # Outputs --------------------------------------------------------------------------------------
 
 

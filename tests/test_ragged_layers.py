@@ -30,12 +30,7 @@ CASES = {
 OUTPUT, GRADIENT = 1e-6, 1e-5  # allowed relative errors against float64, max norm
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quickly_compiled():
-    """More is compiled here than computed. (test_networks.py has it as it runs.)"""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 @pytest.fixture(autouse=True)
