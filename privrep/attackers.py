@@ -197,8 +197,9 @@ def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str,
         width=each([s.width for s in sizes]),
     )
     threats = share(threats)
-    for fits, _ in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
-        last = fits
+    for stage in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
+        last = stage
+    last = last.fits()
     padded = (deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, last.best))
     scores = collect(_scores(largest, threats, *padded), len(runs.key))
     chosen = last.best_epoch > 0

@@ -44,8 +44,9 @@ def run_all(
       {score: [R]}: those of `represent_all` and `attack_all`, best_epoch and diverged.
     """
     data = share(data)
-    for fits, _ in fit(network_problem, architecture, settings, data, runs):
-        last = fits
+    for stage in fit(network_problem, architecture, settings, data, runs):
+        last = stage
+    last = last.fits()
     h, scores = represent_all(architecture, data, runs, last.best)
     for attribute, size in architecture.net.private.items():
         threats = threats_of(data.folds, runs, h, attribute)

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def trained(architecture):
-    return fit(network_problem, architecture, SETTINGS, PACKED.data, run_table())
+    stages = fit(network_problem, architecture, SETTINGS, PACKED.data, run_table())
+    return ((stage.fits(), stage.history) for stage in stages)
 
 
 def digest(epochs):

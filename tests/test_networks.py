@@ -43,8 +43,8 @@ def own(part, i) -> slice:
 
 def trained(data):
     """(fits, history) after every epoch, as numpy."""
-    steps = fit(network_problem, ARCHITECTURE, SETTINGS, data, run_table())
-    return [jax.tree.map(np.array, step) for step in steps]
+    stages = fit(network_problem, ARCHITECTURE, SETTINGS, data, run_table())
+    return [(stage.fits(), stage.history) for stage in stages]
 
 
 @pytest.fixture(scope="module")

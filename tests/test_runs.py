@@ -6,11 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from privrep.runs import (
     Run,
     collect,
+    cost,
     deal,
+    deal_out,
     join,
     num_runs,
     over_runs,
@@ -113,3 +117,32 @@ def test_devices_never_wait_for_one_another():
     assert all(isinstance(array, np.ndarray) for array in found.values())
     np.testing.assert_array_equal(found["x"], np.arange(15.0).reshape(5, 3))
     np.testing.assert_array_equal(found["sum"], found["x"] @ np.arange(3.0))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@settings(max_examples=200, deadline=None)
+@given(total=st.integers(1, 300), size=st.integers(1, 300), data=st.data())
+def test_every_run_that_goes_on_is_dealt_once(backend, total, size, data):
+    running = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=total, max_size=total)))
+    if not running.size:
+        running = np.arange(total)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "default_backend", lambda: backend)
+        devices, dealt = jax.local_device_count(), deal_out(running, size)
+        np.testing.assert_array_equal(np.sort(np.concatenate(dealt))[-len(running) :], running)
+        assert sum((rows >= 0).sum() for rows in dealt) == len(running)
+        (rows,) = {len(index) for index in dealt}  # one program for all of an epoch's calls
+        assert rows % devices == 0 and rows <= size + devices - 1
+        if backend == "cpu":  # no device has more to do than its share, rounded up
+            calls = -(-len(running) // rows)
+            assert cost(dealt) <= -(-len(running) // devices) + calls - 1
+        else:
+            assert cost(dealt) * devices < 2 * len(running) + rows or rows <= -(-size // 8) + 8
+
+
+def test_few_programs_however_many_stacks(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    sizes = {len(index) for left in range(1, 257) for index in deal_out(np.arange(left), 256)}
+    assert sizes == {256, 128, 64, 32}
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    assert {len(i) for left in range(1, 257) for i in deal_out(np.arange(left), 256)} == {256}
