@@ -23,6 +23,7 @@ from privrep.runs import (
     share,
     take,
 )
+from privrep.utterances import room
 
 
 def table(keys, **changes):
@@ -93,6 +94,16 @@ def test_deal_gives_each_device_its_neighbouring_rows():
         np.testing.assert_array_equal(shard.data, np.arange(3 * i, 3 * i + 3))
     for shard in share(np.arange(3)).addressable_shards:
         np.testing.assert_array_equal(shard.data, np.arange(3))
+
+
+def test_devices_share_what_lies_in_room():
+    """A corpus is in memory once, however many devices a CPU has."""
+    values = room((1000, 40), np.float16)
+    values[:] = np.arange(40)
+    for shard in share(values).addressable_shards:
+        np.testing.assert_array_equal(shard.data, values)
+        if jax.default_backend() == "cpu":
+            assert shard.data.unsafe_buffer_pointer() == values.ctypes.data
 
 
 def test_a_key_belongs_to_seed_and_fold():
