@@ -13,9 +13,9 @@ from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
 from experiments.summary import strengths
-from privrep.cross_validation import SPEAKER, Pairs, attack_all, represent_all, threats_of
+from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.labels import private_labels
-from privrep.networks import Architecture, network_problem
+from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.runs import Run, collect, join, share, take
 from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
@@ -109,7 +109,7 @@ def _measured(
     described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
     bar = tqdm(total=1 + len(net.private), desc=f"{title}: attack", unit="stage")
     stack = join(runs, controls)
-    h, scores = represent_all(architecture, data, stack, join(fits.best, untrained))
+    h, scores = represent(architecture, data, stack, join(fits.best, untrained))
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
     shuffled = {

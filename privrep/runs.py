@@ -61,12 +61,6 @@ def join(*stacks: PyTree) -> PyTree:
     return jax.tree.map(one, *stacks)
 
 
-def pad_runs(rows: PyTree, multiple: int) -> PyTree:
-    """Repeats the last row until the number of rows divides by `multiple`."""
-    count = num_runs(rows)
-    return take(rows, np.minimum(np.arange(count + -count % multiple), count - 1))
-
-
 def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
     """f(shared, row) for every row: rows of results, in order.
 
@@ -74,7 +68,7 @@ def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
     another, because the temporaries of one network stay near the cache and those of twenty do
     not; on an accelerator all rows of a device are computed together (vmap).
 
-    The number of rows must divide by the number of local devices (`pad_runs`).
+    The number of rows must divide by the number of local devices (`deal_out`, `by_calls`).
     """
     if one_by_one():
 
@@ -132,6 +126,33 @@ def cost(dealt: list[np.ndarray]) -> int:
     if one_by_one():
         return sum(int(there.sum(1).max()) for there in of_devices)
     return sum(there.shape[1] for there in of_devices if there.any())
+
+
+def by_calls(f: Callable, rows: PyTree, size: int) -> PyTree:
+    """f(rows) for as many dealt rows at a time as `size` allows: numpy rows of results, in order.
+
+    Args:
+      f: a compiled program of `over_runs`.
+    """
+    found = None
+    for index in deal_out(np.arange(num_runs(rows)), size):
+        results = collect(f(deal(take(rows, np.maximum(index, 0)))))
+        if found is None:
+            found = jax.tree.map(
+                lambda a: np.empty((num_runs(rows), *a.shape[1:]), a.dtype), results
+            )
+        put_rows(index, results, found)
+    return found
+
+
+def put_rows(index: np.ndarray, rows: PyTree, stack: PyTree) -> None:
+    """Writes numpy `rows` into rows `index` (int[n], -1 for padding) of the arrays of `stack`."""
+    there = index >= 0
+
+    def put(whole, some):
+        whole[index[there]] = some[there]
+
+    jax.tree.map(put, stack, rows)
 
 
 def mesh() -> jax.sharding.Mesh:

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from privrep.runs import collect, cost, deal, deal_out, num_runs, over_runs, share, take
+from privrep.device_memory import most_together
+from privrep.runs import collect, cost, deal, deal_out, num_runs, over_runs, put_rows, share, take
 
 PyTree = Any
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
@@ -173,22 +174,23 @@ def start_all(make, architecture, settings: FitSettings, data, runs) -> Fit:
     return jax.lax.map(lambda run: start(make(architecture, data, run), run.key, settings), runs)
 
 
+def _epoch_one(make, architecture, settings, data, row):
+    run, fit = row
+    problem = make(architecture, data, run)
+
+    def go(fit):
+        return epoch(problem, run.key, fit, settings)
+
+    def rest(fit):
+        shapes = jax.eval_shape(go, fit)[1]
+        return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
+
+    return jax.lax.cond(fit.status == RUNNING, go, rest, fit)
+
+
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(5,))
 def _epoch_all(make, architecture, settings, data, runs, fits):
-    def one(data, row):
-        run, fit = row
-        problem = make(architecture, data, run)
-
-        def go(fit):
-            return epoch(problem, run.key, fit, settings)
-
-        def rest(fit):
-            shapes = jax.eval_shape(go, fit)[1]
-            return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
-
-        return jax.lax.cond(fit.status == RUNNING, go, rest, fit)
-
-    return over_runs(one, data, (runs, fits))
+    return over_runs(partial(_epoch_one, make, architecture, settings), data, (runs, fits))
 
 
 class Stage(NamedTuple):
@@ -227,13 +229,19 @@ def fit(
       data: arrays shared by all runs.
       runs: rows [R, ...].
       fits: rows [R, ...] to go on from; None starts anew.
-      together: the most runs in one program, such as have room on the devices; None is all.
+      together: the most runs in one program; None is as many as have room on the devices.
+
+    Raises:
+      ValueError: a device has no room for a single run.
     """
     data = share(data)
     if fits is None:
         fits = start_all(make, architecture, settings, data, runs)
     kept = collect(fits)
-    size = min(num_runs(runs), together or num_runs(runs))
+    if together is None:
+        one = partial(_epoch_one, make, architecture, settings)
+        together = most_together(one, data, (runs, kept))
+    size = min(num_runs(runs), together)
     parts: list[Part] = []
     while (running := np.flatnonzero(kept.status == RUNNING)).size:
         wanted = deal_out(running, size)
@@ -248,7 +256,7 @@ def fit(
         found = {n: np.full(len(kept.status), np.nan, a.dtype) for n, a in histories[0].items()}
         for part, history in zip(parts, histories):
             told = (part.fits.status, part.fits.epoch, history)
-            _put_rows(part.index, told, (kept.status, kept.epoch, found))
+            put_rows(part.index, collect(told), (kept.status, kept.epoch, found))
         yield Stage(kept.status.copy(), kept.epoch.copy(), found, partial(_kept, parts, kept))
 
 
@@ -276,18 +284,9 @@ def _running(part: Part, status: np.ndarray) -> np.ndarray:
     return np.where(status[np.maximum(part.index, 0)] == RUNNING, part.index, -1)
 
 
-def _put_rows(index: np.ndarray, rows: PyTree, stack: PyTree) -> None:
-    there = index >= 0
-
-    def put(all_rows, some):
-        all_rows[index[there]] = some[there]
-
-    jax.tree.map(put, stack, collect(rows))
-
-
 def _keep(parts: list[Part], kept: Fit) -> None:
     for part in parts:
-        _put_rows(part.index, part.fits, kept)
+        put_rows(part.index, collect(part.fits), kept)
 
 
 def _kept(parts: list[Part], kept: Fit) -> Fit:
