@@ -16,6 +16,7 @@ from privrep.defences import DEFENCES
 from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.metrics import SELECTIONS
 from privrep.models import PLACEMENTS
+from privrep.networks import PRECISIONS
 from privrep.normalisation import NORMALISATIONS
 from privrep.packing import CLASS_WEIGHTS
 from privrep.schedules import SCHEDULES
@@ -194,6 +195,12 @@ class Config:
     lambda_schedule: str = _setting("constant", "of lambda over training", tuple(SCHEDULES))
     selection: str = _setting(
         "emotion_minus_leak", "what chooses the epoch on validation data", tuple(SELECTIONS)
+    )
+
+    precision: str = _setting(
+        "float32",
+        "of products in the network; float32 is exact, the others are faster on accelerators",
+        PRECISIONS,
     )
 
     # Attack

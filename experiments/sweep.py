@@ -68,6 +68,17 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     ]
 
 
+def plan(packs: Sequence[Pack]) -> str:
+    """What there is to do, in a line: runs before they are dealt to folds, and programs at most."""
+    runs = sum(len(pack.runs) for pack in packs)
+    # To start, to train, and for h; of an attribute to train attackers and to score them.
+    programs = sum(3 + 2 * len(pack.config.attributes) for pack in packs)
+    return (
+        f"plan: {runs:,} settings on every fold, in {len(packs):,} packs on {jax.device_count()} "
+        f"devices; at most {programs:,} programs to compile"
+    )
+
+
 def row_settings(config: Config) -> dict[str, Any]:
     """The columns of runs.csv that say how a run was made, under the names of their flags."""
     settings = {flag_name(name): getattr(config, name) for name in FIELDS}
@@ -114,6 +125,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         defence=config.defence,
         schedule=config.lambda_schedule,
         selection=config.selection,
+        precision=config.precision,
         longest=packed.longest,
         groups=packed.groups if jax.default_backend() == "cpu" else None,
     )

@@ -63,14 +63,26 @@ def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _windows(x, kernel)
 
 
+def product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """[M, K] @ [K, N], in the precision of `jax.default_matmul_precision`.
+
+    "bfloat16" rounds the factors to 8 bits and sums in float32. jax leaves it to the device what it
+    makes of the word, and a CPU makes nothing of it; here it means the same everywhere.
+    """
+    if jax.config.jax_default_matmul_precision != "bfloat16":
+        return a @ b
+    a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
+    return jnp.matmul(a, b, preferred_element_type=jnp.float32)
+
+
 def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     """[..., K] @ [K, N] -> [..., N] as one matrix product."""
-    return (a.reshape(-1, a.shape[-1]) @ b).reshape(*a.shape[:-1], b.shape[-1])
+    return product(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
 
 
 def outer(a: jax.Array, b: jax.Array) -> jax.Array:
     """[..., K], [..., N] -> [K, N], the products summed over the rest."""
-    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    return product(a.reshape(-1, a.shape[-1]).T, b.reshape(-1, b.shape[-1]))
 
 
 def _shift(x, by):  # y[t] = x[t + by], zeros beyond the ends
@@ -240,7 +252,7 @@ def gru_states(gates, recurrent, bias, start, count) -> jax.Array:
         states = jax.lax.dynamic_update_index_in_dim(states, h, t, 0)
         ahead = jnp.minimum(t + 1, length - 1)
         following = jax.lax.dynamic_index_in_dim(gates, ahead, 0, keepdims=False)
-        return _gru_cell(h, h @ recurrent, gate, bias), following, states
+        return _gru_cell(h, product(h, recurrent), gate, bias), following, states
 
     states = jnp.zeros((length + 1, batch, len(recurrent)), gates.dtype)
     h, _, states = jax.lax.fori_loop(0, count, step, (start, gates[0], states))
@@ -271,7 +283,7 @@ def gru_gradients(gates, states, recurrent, bias, dy, count) -> tuple[jax.Array,
         t = count - 1 - s
         dh = dh + factor[..., 4 * width :]
         dproduct = factor[..., : 3 * width] * jnp.concatenate([dh, dh, dh], -1)
-        earlier = dh * factor[..., 3 * width : 4 * width] + dproduct @ recurrent.T
+        earlier = dh * factor[..., 3 * width : 4 * width] + product(dproduct, recurrent.T)
         dstates = jax.lax.dynamic_update_index_in_dim(dstates, dh, t, 0)
         ahead = jnp.maximum(t - 1, 0)
         following = jax.lax.dynamic_index_in_dim(factors, ahead, 0, keepdims=False)

@@ -22,6 +22,9 @@ from privrep.utterances import Data, Size
 PyTree = Any
 
 
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")  # 24, 11 and 8 bits of the factors count
+
+
 class Architecture(NamedTuple):
     """Everything about a network that is compiled in.
 
@@ -30,6 +33,7 @@ class Architecture(NamedTuple):
       defence: a name in DEFENCES.
       schedule: of lambda, a name in SCHEDULES.
       selection: how the epoch is chosen, a name in SELECTIONS.
+      precision: of the products, one of PRECISIONS; sums and parameters are float32.
       longest: (T, L), room for the longest utterance.
       groups: see `batches.batch_of`.
     """
@@ -38,6 +42,7 @@ class Architecture(NamedTuple):
     defence: str
     schedule: str
     selection: str
+    precision: str
     longest: Size
     groups: int | None
 
@@ -94,7 +99,8 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             both = {"emotion": (emotion * weight).sum(), "adversary": (adversaries * weight).sum()}
             return (both["emotion"] + both["adversary"]) / count, both
 
-        gradients, both = jax.grad(sums, has_aux=True)(params)
+        with jax.default_matmul_precision(architecture.precision):
+            gradients, both = jax.grad(sums, has_aux=True)(params)
         return both, gradients
 
     def score(params):
@@ -151,7 +157,8 @@ def _outputs(architecture: Architecture, params, corpus, inputs, blocks) -> Outp
         adversaries = {a: bound.adversary(a, views) for a in architecture.net.private}
         return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
-    return over_blocks(of_block, blocks)
+    with jax.default_matmul_precision(architecture.precision):
+        return over_blocks(of_block, blocks)
 
 
 def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:

@@ -62,6 +62,18 @@ def convolution_case(width, length):
     return (x, kernel), dy, convolution_by_definition(x, kernel, dy)
 
 
+def test_products_in_bfloat16_round_the_factors_and_not_the_sums():
+    a, b = float32(normal(0, 7, 300), normal(1, 300, 5))
+    rounded = [np.asarray(jnp.asarray(x, jnp.bfloat16), np.float64) for x in (a, b)]
+    with jax.default_matmul_precision("bfloat16"):
+        actual = jax.jit(lambda a, b: layers.product(a, b))(a, b)
+    assert actual.dtype == jnp.float32
+    np.testing.assert_allclose(actual, rounded[0] @ rounded[1], rtol=1e-5, atol=1e-4)
+    exact = a.astype(np.float64) @ b
+    assert np.abs(actual - exact).max() > 1e-3
+    np.testing.assert_allclose(layers.product(jnp.array(a), b), exact, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("width, length", CONVOLUTIONS)
 def test_convolution_is_its_definition(width, length):
     arguments, dy, expected = convolution_case(width, length)

@@ -154,6 +154,22 @@ def test_the_gradient_is_that_of_two_players(groups):
     assert max(jax.tree.leaves(errors)) < 2e-5, errors
 
 
+def test_bfloat16_changes_the_gradient_by_its_rounding():
+    rows = np.nonzero(FOLDS.split.train[0])[0][:8].astype(np.int32)
+    run = take(run_table(), 0)
+
+    @partial(jax.jit, static_argnums=0)
+    def gradient(precision, data, params):
+        problem = network_problem(ARCHITECTURE._replace(precision=precision), data, run)
+        return problem.gradient(params, run.key, rows, np.ones(8, np.float32), 0.5)[1]
+
+    data = share(PACKED.data)
+    params = network_problem(ARCHITECTURE, data, run).init(run.key)
+    exact, rounded = (gradient(p, data, params) for p in ("float32", "bfloat16"))
+    errors = jax.tree.leaves(jax.tree.map(relative_error, rounded, exact))
+    assert 1e-3 < max(errors) < 0.2, errors
+
+
 # Training -------------------------------------------------------------------------------------
 
 

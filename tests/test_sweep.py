@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
-from experiments.sweep import expand, fit_settings, row_settings, run_table
+from experiments.sweep import expand, fit_settings, plan, row_settings, run_table
 from privrep.runs import run_key
 
 
@@ -98,3 +98,10 @@ def test_training_follows_the_flags():
 def test_a_task_cannot_be_kept_and_unlearned():
     with pytest.raises(ValueError, match="--task=gender is in --private too"):
         expand({"task": "gender", "private": "gender"})
+
+
+def test_the_plan_counts_settings_packs_and_programs():
+    packs = expand({"lambda_": "0,1", "seed": "0,1,2", "gru_layers": "2,3"})
+    assert plan(packs).startswith("plan: 12 settings on every fold, in 2 packs on ")
+    assert plan(packs).endswith("at most 10 programs to compile")
+    assert plan(expand({"private": "gender+speaker"})).endswith("at most 7 programs to compile")
