@@ -1,4 +1,8 @@
-"""Where a pack of runs is saved: while it trains, to be resumed; afterwards, to be used."""
+"""Where a pack of runs is saved: while it trains, to be resumed; afterwards, to be used.
+
+Of several processes all call these functions, since orbax has them wait for one another; the first
+writes.
+"""
 
 import json
 import shutil
@@ -11,6 +15,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from experiments.results import replace_file
+from privrep.processes import is_first
 
 PyTree = Any
 
@@ -28,9 +33,10 @@ def save_progress(
     with _checkpointer(folder) as checkpointer:
         if epoch not in [saved.step for saved in checkpointer.checkpoints]:
             # First the history, under the epoch's name: the save of the fits makes both count.
-            np.savez(_history(folder, epoch), **history)
+            if is_first():
+                np.savez(_history(folder, epoch), **history)
             checkpointer.save(epoch, fits)
-    for old in folder.glob("history_*.npz"):
+    for old in folder.glob("history_*.npz") if is_first() else ():
         if old != _history(folder, epoch):
             old.unlink()
 
@@ -79,8 +85,9 @@ def save_chosen(
     # As numpy: arrays of many devices could not be read where there are fewer.
     params = jax.tree.map(np.asarray, params)
     ocp.save((folder / "params").absolute(), params, overwrite=True)
-    np.savez(folder / "history.npz", **history)
-    replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
+    if is_first():
+        np.savez(folder / "history.npz", **history)
+        replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
 
 
 def drop_progress(folder: Path) -> None:

@@ -17,6 +17,7 @@ from privrep.folds import make_folds
 from privrep.labels import private_labels, task_labels
 from privrep.packing import Packed, pack
 from privrep.prepared import Prepared, prepare
+from privrep.processes import is_first
 from privrep.split_linter import Finding, lint_split, stop_on_fatal
 from privrep.utterances import Ragged, Split, Utterance, take_rows
 from privrep.word_vectors import read_word_vectors
@@ -55,7 +56,8 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
     said = f"{config.dataset}: {len(utterances):,} utterances"
     if whole is not None and whole != len(utterances):
         said += f", {whole:,} were published: is the copy whole?"
-    print(said, file=sys.stderr)
+    if is_first():
+        print(said, file=sys.stderr)
     return utterances
 
 

@@ -10,7 +10,10 @@ import experiments.devices  # isort: skip  # before jax
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import app, flags, logging
@@ -22,7 +25,8 @@ from experiments.corpus import check, inputs_of, load, preparable, prepare_input
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
-from experiments.sweep import expand, idle_flags
+from experiments.sweep import expand, idle_flags, plan
+from privrep.processes import is_first, wait_for_all
 from privrep.split_linter import grouped
 
 __all__ = ["experiments"]
@@ -36,6 +40,14 @@ flags.DEFINE_string(
     "cache_dir", "", "where prepared data and compiled programs are kept between runs"
 )
 flags.DEFINE_bool("resume", False, "go on where a stopped sweep of the same flags is")
+flags.DEFINE_string(
+    "coordinator",
+    "",
+    "to share the runs among several processes: host:port of the first, the same for all; or auto, "
+    "under Slurm, Open MPI or on a TPU pod",
+)
+flags.DEFINE_integer("processes", 1, "how many processes there are, unless --coordinator=auto")
+flags.DEFINE_integer("process", 0, "which of them this is, counted from 0")
 FLAGS = flags.FLAGS
 TOLD_ALWAYS = ("dataset", "modality", "task", "private", "lambda_")  # in captions
 TOLD_ELSEWHERE = ("seed", "data_dir")  # in runs.csv and flags.txt
@@ -47,11 +59,26 @@ def main(argv: list[str]) -> None:
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
     try:
+        _join_processes()
         experiment()
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; go on with the same flags and --resume")
+
+
+def _join_processes() -> None:
+    if FLAGS.coordinator == "auto":
+        jax.distributed.initialize()
+    elif FLAGS.coordinator:
+        if not 0 <= FLAGS.process < FLAGS.processes:
+            raise ValueError(
+                f"--process={FLAGS.process}: of --processes={FLAGS.processes} it is one of 0 to "
+                f"{FLAGS.processes - 1}"
+            )
+        jax.distributed.initialize(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
+    elif FLAGS.processes > 1:
+        raise ValueError(f"--processes={FLAGS.processes} needs --coordinator=host:port")
 
 
 def experiment() -> None:
@@ -68,15 +95,17 @@ def experiment() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
-    utterances = read(packs[0].config, cache_dir)
+    utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
     said: dict[str, None] = {}
     configs = [pack.config for pack in packs]
-    _say(idle_flags(given, configs), said)
+    _say([plan(packs), *idle_flags(given, configs)], said)
     # What a check looks at is the same for all architectures of a grid.
     distinct = {(c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():
         _say(check(config, utterances), said)
-    results.write_flags(workdir, text, FLAGS.resume)
+    if is_first():
+        results.write_flags(workdir, text, FLAGS.resume)
+    wait_for_all("flags")
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
     inputs, prepared = None, None
@@ -86,22 +115,36 @@ def experiment() -> None:
         config = pack.config
         if inputs != inputs_of(config):  # packs of the same inputs share them
             inputs = inputs_of(config)
-            prepared = prepare_inputs(config, preparable(utterances), cache_dir, progress=True)
+            prepared = _first_before_others(
+                "prepare", partial(prepare_inputs, config, preparable(utterances), cache_dir, True)
+            )
         loaded = load(config, prepared)
         _say([*loaded.notes, *grouped(loaded.findings)], said)
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
-        check_data(folder, loaded.hash)
+        _first_before_others("check", partial(check_data, folder, loaded.hash))
         rows = run_pack(pack, loaded, folder, title)
         stamp = {"prepared_hash": loaded.hash} | results.versions()
-        results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
-        drop_progress(folder)
+        if is_first():
+            results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
+            drop_progress(folder)
     settings = [
         flag_name(field)
         for field, value in given.items()
         if field in TOLD_ALWAYS or (value != flag_default(field) and field not in TOLD_ELSEWHERE)
     ]
-    _report(workdir, folders, settings)
-    print(f"\nresults: {workdir}")
+    if is_first():
+        _report(workdir, folders, settings)
+        print(f"\nresults: {workdir}")
+
+
+def _first_before_others(what: str, f: Callable[[], Any]) -> Any:
+    """f() in every process, in the first one before the others, which find what it has made."""
+    if not is_first():
+        wait_for_all(what)
+    found = f()
+    if is_first():
+        wait_for_all(what)
+    return found
 
 
 def _cache() -> Path:
@@ -112,7 +155,7 @@ def _cache() -> Path:
 def _say(lines: list[str], said: dict[str, None]) -> None:
     """Prints the lines that were not printed before."""
     for line in lines:
-        if line not in said:
+        if line not in said and is_first():
             print(line, file=sys.stderr)
         said[line] = None
 

@@ -17,6 +17,7 @@ from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
+from privrep.processes import decision_of_first, is_first
 from privrep.runs import Run, collect, join, share, take
 from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
 from privrep.utterances import Data
@@ -58,7 +59,8 @@ def _train(
     done = len(epochs)
     count = len(runs.fold)
     last_save = time.monotonic()
-    with tqdm(desc=title, unit="epoch", total=count * settings.max_epochs) as bar:
+    total = count * settings.max_epochs
+    with tqdm(desc=title, unit="epoch", total=total, disable=not is_first()) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(0 if fits is None else int(fits.epoch.sum()))
         for stage in fit(network_problem, architecture, settings, data, runs, fits):
@@ -68,7 +70,8 @@ def _train(
             bar.total = int(stage.epoch.sum()) + running * (settings.max_epochs - done)
             bar.n = int(stage.epoch.sum())
             bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
-            if running and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+            due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
+            if running and decision_of_first(due):
                 checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
                 last_save = time.monotonic()
             if not running:
@@ -101,13 +104,14 @@ def _measured(
     index = np.array(sorted(first.values()))
     controls = take(runs, index)
     # Of all runs, though few are wanted: the program is there since training began.
-    starts = collect(start_all(network_problem, architecture, settings, data, runs).params)
-    untrained = take(starts, index)
+    starts = start_all(network_problem, architecture, settings, data, share(runs))
+    untrained = take(collect(starts.params), index)
 
     # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
     kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
     described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
-    bar = tqdm(total=1 + len(net.private), desc=f"{title}: attack", unit="stage")
+    total = 1 + len(net.private)
+    bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
     stack = join(runs, controls)
     h, scores = represent(architecture, data, stack, join(fits.best, untrained))
     bar.update()

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from privrep.processes import gather
 from privrep.runs import one_by_one
 
 PyTree = Any
@@ -22,7 +24,7 @@ def free_bytes() -> int | None:
 
 
 def most_together(f: Callable, data: PyTree, rows: PyTree) -> int:
-    """How many rows the local devices have room for at a time, when each computes f(data, row).
+    """How many rows the devices have room for at a time, when each computes f(data, row).
 
     Args:
       rows: arrays [R, ...], or their shapes.
@@ -34,6 +36,7 @@ def most_together(f: Callable, data: PyTree, rows: PyTree) -> int:
     free = free_bytes()
     if one_by_one() or free is None:
         return count
+    free = int(gather(np.array([free])).min())
     row = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), rows)
     each = int(_MARGIN * peak_bytes(f, data, row))
     if each > free:
@@ -41,7 +44,7 @@ def most_together(f: Callable, data: PyTree, rows: PyTree) -> int:
             f"one network would take {each / 1e9:.2f} GB and the device has {free / 1e9:.2f} GB "
             "left: use a smaller --batch_size or network, or shorter utterances (--max_seconds)"
         )
-    return min(count, free // each * jax.local_device_count())
+    return min(count, free // each * jax.device_count())
 
 
 def peak_bytes(f: Callable, *args) -> int:

@@ -13,6 +13,8 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from privrep.processes import gather
+
 PyTree = Any
 
 
@@ -64,11 +66,11 @@ def join(*stacks: PyTree) -> PyTree:
 def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
     """f(shared, row) for every row: rows of results, in order.
 
-    On CPU the rows are dealt to the local devices and each device goes through its own one after
+    On CPU the rows are dealt to the devices and each device goes through its own one after
     another, because the temporaries of one network stay near the cache and those of twenty do
     not; on an accelerator all rows of a device are computed together (vmap).
 
-    The number of rows must divide by the number of local devices (`deal_out`, `by_calls`).
+    The number of rows must divide by the number of devices (`deal_out`, `by_calls`).
     """
     if one_by_one():
 
@@ -102,7 +104,7 @@ def deal_out(running: np.ndarray, size: int) -> list[np.ndarray]:
       the number of devices, of which each works on S / devices neighbours, and is one of at most
       four sizes however few rows are left, since each is a program to compile.
     """
-    devices = jax.local_device_count()
+    devices = jax.device_count()
     size += -size % devices
     if not one_by_one():  # there a row costs the same whether a run goes on in it or not
         for _ in range(3):
@@ -122,7 +124,7 @@ def deal_out(running: np.ndarray, size: int) -> list[np.ndarray]:
 
 def cost(dealt: list[np.ndarray]) -> int:
     """How many turns of one run the devices take for calls as `deal_out` returns them."""
-    of_devices = [(rows >= 0).reshape(jax.local_device_count(), -1) for rows in dealt]
+    of_devices = [(rows >= 0).reshape(jax.device_count(), -1) for rows in dealt]
     if one_by_one():
         return sum(int(there.sum(1).max()) for there in of_devices)
     return sum(there.shape[1] for there in of_devices if there.any())
@@ -156,25 +158,50 @@ def put_rows(index: np.ndarray, rows: PyTree, stack: PyTree) -> None:
 
 
 def mesh() -> jax.sharding.Mesh:
-    """The local devices, along the run axis."""
-    return jax.make_mesh((jax.local_device_count(),), ("run",), axis_types=(AxisType.Auto,))
+    """The devices of all processes, along the run axis, those of a process side by side."""
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    return jax.sharding.Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
 
 
 def deal(rows: PyTree) -> PyTree:
-    """Puts rows on the devices that will work on them."""
-    return jax.device_put(rows, NamedSharding(mesh(), P("run")))
+    """Puts rows, the same in every process, on the devices that will work on them."""
+    return _put(rows, P("run"))
 
 
-def collect(rows: PyTree, count: int | None = None) -> PyTree:
-    """The first `count` rows (None: all) from all devices, as numpy arrays of their own.
+def share(data: PyTree) -> PyTree:
+    """Puts `data` whole on every device."""
+    return _put(data, P())
+
+
+def _put(tree: PyTree, spec: P) -> PyTree:
+    sharding = NamedSharding(mesh(), spec)
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+
+    def put(a):
+        if isinstance(a, jax.Array) and a.sharding.is_equivalent_to(sharding, a.ndim):
+            return a
+        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(a)))
+        a = np.asarray(a)
+        return jax.make_array_from_callback(a.shape, sharding, lambda index: a[index])
+
+    return jax.tree.map(put, tree)
+
+
+def collect(rows: PyTree) -> PyTree:
+    """Rows from all devices, as numpy arrays of their own, in every process.
 
     Each device's part is copied by the host. An operation on the dealt rows would make the devices
     wait for one another, and XLA ends the program when one waits longer than its time limit, as it
     does where the runs of one device stop early.
     """
-    return jax.tree.map(lambda a: np.array(a)[:count], rows)
+    arrays = [a for a in jax.tree.leaves(rows) if isinstance(a, jax.Array)]
+    if not all(a.is_fully_addressable or a.is_fully_replicated for a in arrays):
+        rows = gather(jax.tree.map(_own_rows, rows))
+    return jax.tree.map(np.array, rows)
 
 
-def share(data: PyTree) -> PyTree:
-    """Puts `data` whole on every device."""
-    return jax.device_put(data, NamedSharding(mesh(), P()))
+def _own_rows(a: jax.Array) -> np.ndarray:
+    shards = sorted(a.addressable_shards, key=lambda shard: shard.index[0].start or 0)
+    return np.concatenate([np.asarray(shard.data) for shard in shards])

@@ -236,7 +236,7 @@ def fit(
     """
     data = share(data)
     if fits is None:
-        fits = start_all(make, architecture, settings, data, runs)
+        fits = start_all(make, architecture, settings, data, share(runs))
     kept = collect(fits)
     if together is None:
         one = partial(_epoch_one, make, architecture, settings)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,40 @@ def test_killed_in_training_and_resumed(folder, whole):
     assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
     assert again(folder, "killed", "--resume") == whole
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
+
+
+def test_two_processes_do_what_one_does(folder, whole):
+    """One pack whole, and one until kill -9 takes both: a single process ends it the same."""
+    workdir = folder / "shared"
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", KILLED, f"--flagfile={folder / 'whole' / 'flags.txt'}"]
+    command += [f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}"]
+    command += [f"--coordinator=localhost:{port}", "--processes=2"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+    }
+    started = [
+        subprocess.Popen(
+            [*command, f"--process={i}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for i in range(2)
+    ]
+    said = [process.communicate() for process in started]
+    assert started[0].returncode == -signal.SIGKILL, said
+    assert "utterances" in said[0][1] and "utterances" not in said[1][1]  # one speaks for both
+    rows = (workdir / "runs.csv").read_bytes()
+    assert len(rows.splitlines()) > 10 and whole.startswith(rows)
+    assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
+    assert again(folder, "shared", "--resume") == whole
 
 
 @pytest.mark.parametrize(
