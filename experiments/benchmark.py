@@ -95,7 +95,8 @@ def measure_device(parts: Sequence[str], size: Size) -> dict[str, Any]:
     else:
         notes = []
         if not size.quick:  # what fills a core does not fill an accelerator
-            size = size._replace(growth=dict(size.growth) | {"runs": (20, 80, 320, 1280)})
+            growth = dict(size.growth) | {"runs": (20, 80, 320, 1280)}
+            size = size._replace(growth=growth, product=8192)
     measured = measure(parts, size._replace(peers=()))
     return measured | found | {"notes": notes}
 
