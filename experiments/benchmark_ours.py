@@ -72,8 +72,7 @@ def train(
     stack = fit(network_problem, architecture, sweep.fit_settings(config), packed.data, table)
 
     def once() -> dict[str, float]:
-        fits, _ = jax.block_until_ready(next(stack))
-        if (fits.status == DIVERGED).any():
+        if (next(stack).status == DIVERGED).any():
             raise RuntimeError("a network diverged and stopped, so its speed says nothing")
         return _device_peak()
 

@@ -13,11 +13,11 @@ from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
 from experiments.summary import strengths
-from privrep.cross_validation import SPEAKER, Pairs, attack_all, represent_all, threats_of
+from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.labels import private_labels
-from privrep.networks import Architecture, network_problem
+from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
-from privrep.runs import Run, deal, join, pad_runs, share, take
+from privrep.runs import Run, collect, join, share, take
 from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
 from privrep.utterances import Data
 
@@ -61,17 +61,18 @@ def _train(
     with tqdm(desc=title, unit="epoch", total=count * settings.max_epochs) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(0 if fits is None else int(fits.epoch.sum()))
-        stack = fit(network_problem, architecture, settings, data, runs, fits)
-        for fits, scores in stack:
+        for stage in fit(network_problem, architecture, settings, data, runs, fits):
             done += 1
-            epochs.append(scores)
-            running = int((fits.status == RUNNING).sum())
-            bar.total = int(fits.epoch.sum()) + running * (settings.max_epochs - done)
-            bar.n = int(fits.epoch.sum())
+            epochs.append(stage.history)
+            running = int((stage.status == RUNNING).sum())
+            bar.total = int(stage.epoch.sum()) + running * (settings.max_epochs - done)
+            bar.n = int(stage.epoch.sum())
             bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
             if running and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
-                checkpoints.save_progress(folder, done, fits, _stacked(epochs))
+                checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
                 last_save = time.monotonic()
+            if not running:
+                fits = stage.fits()
     checkpoints.save_progress(folder, done, fits, _stacked(epochs))
     return fits, _stacked(epochs)
 
@@ -100,16 +101,15 @@ def _measured(
     index = np.array(sorted(first.values()))
     controls = take(runs, index)
     # Of all runs, though few are wanted: the program is there since training began.
-    whole = deal(pad_runs(runs, jax.local_device_count()))
-    starts = start_all(network_problem, architecture, settings, data, whole)
-    untrained = take(starts.params, index)
+    starts = collect(start_all(network_problem, architecture, settings, data, runs).params)
+    untrained = take(starts, index)
 
     # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
     kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
     described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
     bar = tqdm(total=1 + len(net.private), desc=f"{title}: attack", unit="stage")
     stack = join(runs, controls)
-    h, scores = represent_all(architecture, data, stack, join(fits.best, untrained))
+    h, scores = represent(architecture, data, stack, join(fits.best, untrained))
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
     shuffled = {

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from privrep.device_memory import most_together
 from privrep.losses import cross_entropy
 from privrep.metrics import equal_error_rate, uar
-from privrep.runs import collect, deal, num_runs, over_runs, pad_runs, share, take
+from privrep.runs import by_calls, num_runs, over_runs, share, take
 from privrep.training import FitSettings, Problem, fit
 from privrep.utterances import Split
 
@@ -156,18 +157,19 @@ def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Proble
     )
 
 
-@partial(jax.jit, static_argnums=0)
-def _scores(largest, threats, runs, params):
-    def one(threats, row):
-        run, params = row
-        threat = take(threats, run.threat)
-        logits = _apply_dense(params, standardise(threat.h, threat.split.train), run)
-        return {
-            part: uar(logits, threat.labels, largest.num_classes, where)
-            for part, where in threat.split._asdict().items()
-        }
+def _score_one(largest, threats, row):
+    run, params = row
+    threat = take(threats, run.threat)
+    logits = _apply_dense(params, standardise(threat.h, threat.split.train), run)
+    return {
+        part: uar(logits, threat.labels, largest.num_classes, where)
+        for part, where in threat.split._asdict().items()
+    }
 
-    return over_runs(one, threats, (runs, params))
+
+@partial(jax.jit, static_argnums=0)
+def _scores(largest, threats, rows):
+    return over_runs(partial(_score_one, largest), threats, rows)
 
 
 def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str, jax.Array]:
@@ -197,10 +199,12 @@ def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str,
         width=each([s.width for s in sizes]),
     )
     threats = share(threats)
-    for fits, _ in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
-        last = fits
-    padded = (deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, last.best))
-    scores = collect(_scores(largest, threats, *padded), len(runs.key))
+    for stage in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
+        last = stage
+    last = last.fits()
+    rows = (runs, last.best)
+    size = most_together(partial(_score_one, largest), threats, rows)
+    scores = by_calls(partial(_scores, largest, threats), rows, size)
     chosen = last.best_epoch > 0
     return {
         part: jnp.where(chosen, found, jnp.nan).reshape(len(names), count)

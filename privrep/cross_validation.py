@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from privrep.attackers import ATTACKERS, Threat, attack, verify
 from privrep.networks import Architecture, network_problem, represent
-from privrep.runs import Run, collect, deal, num_runs, pad_runs, share, take
+from privrep.runs import Run, share, take
 from privrep.training import DIVERGED, FitSettings, fit
 from privrep.utterances import Data, Fold, Split
 
@@ -41,25 +41,18 @@ def run_all(
       pairs: needed when "speaker" is among the private attributes.
 
     Returns:
-      {score: [R]}: those of `represent_all` and `attack_all`, best_epoch and diverged.
+      {score: [R]}: those of `represent` and `attack_all`, best_epoch and diverged.
     """
     data = share(data)
-    for fits, _ in fit(network_problem, architecture, settings, data, runs):
-        last = fits
-    h, scores = represent_all(architecture, data, runs, last.best)
+    for stage in fit(network_problem, architecture, settings, data, runs):
+        last = stage
+    last = last.fits()
+    h, scores = represent(architecture, data, runs, last.best)
     for attribute, size in architecture.net.private.items():
         threats = threats_of(data.folds, runs, h, attribute)
         folds = None if pairs is None else take(pairs, runs.fold)
         scores |= attack_all(attribute, threats, size, attackers, folds)
     return scores | {"best_epoch": last.best_epoch, "diverged": last.status == DIVERGED}
-
-
-def represent_all(
-    architecture: Architecture, data: Data, runs: Run, params: PyTree
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """`networks.represent` for any number of runs."""
-    padded = [deal(pad_runs(rows, jax.local_device_count())) for rows in (runs, params)]
-    return collect(represent(architecture, share(data), *padded), num_runs(runs))
 
 
 def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:

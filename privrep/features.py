@@ -15,7 +15,7 @@ import soxr
 from privrep.utterances import Utterance
 
 # Raised whenever a change below changes a value, so that prepared data is built anew.
-FEATURES_VERSION = "1.0.0"
+FEATURES_VERSION = "1.1.0"
 
 _PREEMPHASIS = np.float32(0.97)
 _FLOOR = np.float32(np.finfo(np.float32).eps)  # kaldi's; about the noise of 16-bit samples

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from privrep.batches import batch_of, by_length, gather, over_blocks
 from privrep.defences import DEFENCES
+from privrep.device_memory import most_together
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet
-from privrep.runs import Run, over_runs, take
+from privrep.runs import Run, by_calls, over_runs, share, take
 from privrep.schedules import SCHEDULES
 from privrep.training import Problem
 from privrep.utterances import Data, Size
@@ -163,38 +165,43 @@ def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Arr
     return scores
 
 
-@partial(jax.jit, static_argnums=0)
 def represent(
     architecture: Architecture, data: Data, runs: Run, params: PyTree
-) -> tuple[jax.Array, dict[str, jax.Array]]:
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """What leaves the device, and how the networks did on each part.
 
     Args:
-      runs, params: rows [R, ...], R divisible by the number of local devices.
+      runs, params: rows [R, ...].
 
     Returns:
       h float32[R, N, D] as released by the defence, and {<part>_<score>: float32[R]} for the
       parts train, val and test.
     """
+    data = share(data)
+    size = most_together(partial(_represent_one, architecture), data, (runs, params))
+    return by_calls(partial(_represent_all, architecture, data), (runs, params), size)
+
+
+@partial(jax.jit, static_argnums=0)
+def _represent_all(architecture, data, rows):
+    return over_runs(partial(_represent_one, architecture), data, rows)
+
+
+def _represent_one(architecture, data, row):
+    run, params = row
     index = data.blocks.reshape(-1)
-
-    def one(data, row):
-        run, params = row
-        fold = take(data.folds, run.fold)
-        flat = _outputs(architecture, params, data.corpus, fold.inputs, data.blocks)
-        position = jnp.where(index >= 0, index, len(fold.task))
-        outputs = jax.tree.map(
-            lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"),
-            flat,
-        )
-        scores = {}
-        for part, where in fold.split._asdict().items():
-            of_part = _uars(architecture.net, outputs, (fold.task, fold.private), where)
-            scores |= {f"{part}_{name}": value for name, value in of_part.items()}
-        # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
-        release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
-        release = DEFENCES[architecture.defence].release
-        h = release(release_key, outputs.h, fold.private, fold.split.train, run.lambda_)
-        return h, scores
-
-    return over_runs(one, data, (runs, params))
+    fold = take(data.folds, run.fold)
+    flat = _outputs(architecture, params, data.corpus, fold.inputs, data.blocks)
+    position = jnp.where(index >= 0, index, len(fold.task))
+    outputs = jax.tree.map(
+        lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"), flat
+    )
+    scores = {}
+    for part, where in fold.split._asdict().items():
+        of_part = _uars(architecture.net, outputs, (fold.task, fold.private), where)
+        scores |= {f"{part}_{name}": value for name, value in of_part.items()}
+    # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
+    release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
+    release = DEFENCES[architecture.defence].release
+    h = release(release_key, outputs.h, fold.private, fold.split.train, run.lambda_)
+    return h, scores

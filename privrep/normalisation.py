@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privrep.utterances import Ragged
+from privrep.utterances import Ragged, room
 
 NORMALISATIONS = ("speaker", "train", "none")
 
@@ -25,7 +25,7 @@ def normalise_per_speaker(frames: Ragged, speakers: Sequence[str | None]) -> Rag
       speakers: [N].
 
     Returns:
-      Like `frames`, in its dtype.
+      Like `frames`, in its dtype, end to end in memory that devices can share.
     """
     if len(speakers) != len(frames.length):
         raise ValueError(f"{len(speakers)} speakers for {len(frames.length)} utterances")
@@ -33,11 +33,12 @@ def normalise_per_speaker(frames: Ragged, speakers: Sequence[str | None]) -> Rag
     number = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
     group = np.array([number[owner] for owner in owners], np.int64)
     mean, deviation = _moments(frames, group, len(number))
-    values = np.empty_like(frames.values)
-    for i, (start, length) in enumerate(zip(frames.start, frames.length)):
-        rows = slice(start, start + length)
-        values[rows] = (frames.values[rows] - mean[group[i]]) / deviation[group[i]]
-    return frames._replace(values=values)
+    start = np.cumsum(frames.length, dtype=np.int64) - frames.length
+    values = room((int(frames.length.sum()), frames.values.shape[1]), frames.values.dtype)
+    for i, (old, new, length) in enumerate(zip(frames.start, start, frames.length)):
+        rows = frames.values[old : old + length]
+        values[new : new + length] = (rows - mean[group[i]]) / deviation[group[i]]
+    return Ragged(values, start.astype(np.int32), frames.length)
 
 
 def moments_of_part(frames: Ragged, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,10 @@
 Written by tfds.core.SequentialWriter and not by a GeneratorBasedBuilder: the builder sorts its
 examples in memory up to 1 GB and through TensorFlow beyond, which is not installed and which a
 corpus of 40 hours would need; the writer holds one block and keeps the order.
+
+Beside the records lie the same arrays end to end, <name>.float16, and their lengths, index.npz. A
+program maps these: to decode the records of 100 hours takes over a minute at every start, and the
+pages of a mapped file are memory that the system can take back.
 """
 
 import contextlib
@@ -111,39 +115,43 @@ def write(
         info, max_examples_per_shard=_SHARD, file_format="array_record"
     )
     writer.initialize_splits([_SPLIT])
-    rows = dict.fromkeys(arrays, 0)
     examples = itertools.chain([first], examples)
-    while block := list(itertools.islice(examples, _BLOCK)):
-        writer.add_examples({_SPLIT: block})
-        for name in arrays:
-            rows[name] += sum(len(example[name]) for example in block)
-    info.metadata.update(rows=rows, faults=dict(faults))
+    length: dict[str, list[int]] = {name: [] for name in arrays}
+    seconds: list[float] = []
+    with contextlib.ExitStack() as files:
+        flat = {name: files.enter_context(_flat(directory, name).open("wb")) for name in arrays}
+        while block := list(itertools.islice(examples, _BLOCK)):
+            writer.add_examples({_SPLIT: block})
+            seconds += [example["seconds"] for example in block]
+            for name in arrays:
+                length[name] += [len(example[name]) for example in block]
+                for example in block:
+                    flat[name].write(np.ascontiguousarray(example[name], np.float16))
+    np.savez(_index(directory), seconds=np.float32(seconds), **length)
+    info.metadata.update(faults=dict(faults))
     writer.close_all()
     return True
 
 
+def _flat(directory: Path, name: str) -> Path:
+    return directory / f"{name}.float16"
+
+
+def _index(directory: Path) -> Path:
+    return directory / "index.npz"
+
+
 def read(directory: Path) -> Store:
-    """Reads what `write` wrote, each array into one block of memory of its own size."""
+    """What `write` wrote; the arrays are the files, mapped, not read."""
     builder = tfds.builder_from_directory(directory)
-    source = builder.as_data_source(split=_SPLIT)
-    values, length = {}, {}
-    for name, rows in builder.info.metadata["rows"].items():
-        values[name] = np.empty((rows, builder.info.features[name].shape[1]), np.float16)
-        length[name] = np.empty(len(source), np.int32)
-    seconds = np.empty(len(source), np.float32)
-    filled = dict.fromkeys(values, 0)
-    for first in range(0, len(source), _BLOCK):
-        block = range(first, min(first + _BLOCK, len(source)))
-        for i, example in zip(block, source.__getitems__(list(block))):
-            seconds[i] = example["seconds"]
-            for name in values:
-                rows = example[name]
-                values[name][filled[name] : filled[name] + len(rows)] = rows
-                length[name][i] = len(rows)
-                filled[name] += len(rows)
-    sequences = {
-        name: Ragged(values[name], (np.cumsum(n, dtype=np.int64) - n).astype(np.int32), n)
-        for name, n in length.items()
-    }
+    with np.load(_index(directory), allow_pickle=False) as index:
+        lengths = {name: index[name].astype(np.int32) for name in _ARRAYS if name in index}
+        seconds = index["seconds"]
+    sequences = {}
+    for name, length in lengths.items():
+        shape = (int(length.sum(dtype=np.int64)), builder.info.features[name].shape[1])
+        values = np.memmap(_flat(directory, name), np.float16, "r", shape=shape)
+        start = (np.cumsum(length, dtype=np.int64) - length).astype(np.int32)
+        sequences[name] = Ragged(values, start, length)
     faults = {id_: tuple(fault) for id_, fault in builder.info.metadata["faults"].items()}
     return Store(sequences.get("frames"), sequences.get("words"), seconds, faults)

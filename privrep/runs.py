@@ -51,14 +51,14 @@ def take(rows: PyTree, index: PyTree) -> PyTree:
 
 
 def join(*stacks: PyTree) -> PyTree:
-    """The rows of one stack after those of another."""
-    return jax.tree.map(lambda *arrays: jnp.concatenate(arrays), *stacks)
+    """The rows of one stack after those of another; of numpy arrays, a numpy array."""
 
+    def one(*arrays):
+        # Each operation of jax on a new shape is a program to compile; numpy has none.
+        host = all(isinstance(a, np.ndarray) for a in arrays)
+        return (np if host else jnp).concatenate(arrays)
 
-def pad_runs(rows: PyTree, multiple: int) -> PyTree:
-    """Repeats the last row until the number of rows divides by `multiple`."""
-    count = num_runs(rows)
-    return take(rows, jnp.minimum(jnp.arange(count + -count % multiple), count - 1))
+    return jax.tree.map(one, *stacks)
 
 
 def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
@@ -68,9 +68,9 @@ def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
     another, because the temporaries of one network stay near the cache and those of twenty do
     not; on an accelerator all rows of a device are computed together (vmap).
 
-    The number of rows must divide by the number of local devices (`pad_runs`).
+    The number of rows must divide by the number of local devices (`deal_out`, `by_calls`).
     """
-    if jax.default_backend() == "cpu":
+    if one_by_one():
 
         def each(shared, rows):
             return jax.lax.map(lambda row: f(shared, row), rows)
@@ -85,6 +85,76 @@ def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
     )(shared, rows)
 
 
+def one_by_one() -> bool:
+    """Whether a device goes through its runs one after another; else it computes all together."""
+    return jax.default_backend() == "cpu"
+
+
+def deal_out(running: np.ndarray, size: int) -> list[np.ndarray]:
+    """How runs that go on share the devices: for each program call the rows it works on.
+
+    Args:
+      running: int[n], rows of the stack.
+      size: the most rows in a call.
+
+    Returns:
+      Arrays int[S] of rows, -1 where there is none, of as many calls as are needed; S divides by
+      the number of devices, of which each works on S / devices neighbours, and is one of at most
+      four sizes however few rows are left, since each is a program to compile.
+    """
+    devices = jax.local_device_count()
+    size += -size % devices
+    if not one_by_one():  # there a row costs the same whether a run goes on in it or not
+        for _ in range(3):
+            half = -(-size // (2 * devices)) * devices
+            size = half if len(running) <= half else size
+    calls = -(-len(running) // size)
+    dealt = []
+    for call in range(calls):
+        rows = running[call::calls]
+        index = np.full((devices, size // devices), -1)
+        for device in range(devices):
+            own = rows[device::devices]
+            index[device, : len(own)] = own
+        dealt.append(index.reshape(-1))
+    return dealt
+
+
+def cost(dealt: list[np.ndarray]) -> int:
+    """How many turns of one run the devices take for calls as `deal_out` returns them."""
+    of_devices = [(rows >= 0).reshape(jax.local_device_count(), -1) for rows in dealt]
+    if one_by_one():
+        return sum(int(there.sum(1).max()) for there in of_devices)
+    return sum(there.shape[1] for there in of_devices if there.any())
+
+
+def by_calls(f: Callable, rows: PyTree, size: int) -> PyTree:
+    """f(rows) for as many dealt rows at a time as `size` allows: numpy rows of results, in order.
+
+    Args:
+      f: a compiled program of `over_runs`.
+    """
+    found = None
+    for index in deal_out(np.arange(num_runs(rows)), size):
+        results = collect(f(deal(take(rows, np.maximum(index, 0)))))
+        if found is None:
+            found = jax.tree.map(
+                lambda a: np.empty((num_runs(rows), *a.shape[1:]), a.dtype), results
+            )
+        put_rows(index, results, found)
+    return found
+
+
+def put_rows(index: np.ndarray, rows: PyTree, stack: PyTree) -> None:
+    """Writes numpy `rows` into rows `index` (int[n], -1 for padding) of the arrays of `stack`."""
+    there = index >= 0
+
+    def put(whole, some):
+        whole[index[there]] = some[there]
+
+    jax.tree.map(put, stack, rows)
+
+
 def mesh() -> jax.sharding.Mesh:
     """The local devices, along the run axis."""
     return jax.make_mesh((jax.local_device_count(),), ("run",), axis_types=(AxisType.Auto,))
@@ -95,8 +165,8 @@ def deal(rows: PyTree) -> PyTree:
     return jax.device_put(rows, NamedSharding(mesh(), P("run")))
 
 
-def collect(rows: PyTree, count: int) -> PyTree:
-    """The first `count` rows from all devices, as numpy arrays of their own.
+def collect(rows: PyTree, count: int | None = None) -> PyTree:
+    """The first `count` rows (None: all) from all devices, as numpy arrays of their own.
 
     Each device's part is copied by the host. An operation on the dealt rows would make the devices
     wait for one another, and XLA ends the program when one waits longer than its time limit, as it

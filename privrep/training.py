@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from privrep.runs import collect, deal, num_runs, over_runs, pad_runs, share
+from privrep.device_memory import most_together
+from privrep.runs import collect, cost, deal, deal_out, num_runs, over_runs, put_rows, share, take
 
 PyTree = Any
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
@@ -172,22 +174,38 @@ def start_all(make, architecture, settings: FitSettings, data, runs) -> Fit:
     return jax.lax.map(lambda run: start(make(architecture, data, run), run.key, settings), runs)
 
 
+def _epoch_one(make, architecture, settings, data, row):
+    run, fit = row
+    problem = make(architecture, data, run)
+
+    def go(fit):
+        return epoch(problem, run.key, fit, settings)
+
+    def rest(fit):
+        shapes = jax.eval_shape(go, fit)[1]
+        return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
+
+    return jax.lax.cond(fit.status == RUNNING, go, rest, fit)
+
+
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(5,))
 def _epoch_all(make, architecture, settings, data, runs, fits):
-    def one(data, row):
-        run, fit = row
-        problem = make(architecture, data, run)
+    return over_runs(partial(_epoch_one, make, architecture, settings), data, (runs, fits))
 
-        def go(fit):
-            return epoch(problem, run.key, fit, settings)
 
-        def rest(fit):
-            shapes = jax.eval_shape(go, fit)[1]
-            return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
+class Stage(NamedTuple):
+    """A stack of runs after an epoch, in numpy arrays [R, ...].
 
-        return jax.lax.cond(fit.status == RUNNING, go, rest, fit)
+    Attributes:
+      status, epoch: int32[R], see `Fit`.
+      history: {name: float32[R]} of this epoch, NaN for runs that had stopped before it.
+      fits: () -> Fit, where the runs are; copied from the devices, and only until the next epoch.
+    """
 
-    return over_runs(one, data, (runs, fits))
+    status: np.ndarray
+    epoch: np.ndarray
+    history: dict[str, np.ndarray]
+    fits: Callable[[], Fit]
 
 
 def fit(
@@ -197,8 +215,12 @@ def fit(
     data: PyTree,
     runs: PyTree,
     fits: Fit | None = None,
-) -> Iterator[tuple[Fit, dict[str, jax.Array]]]:
-    """Trains a stack of runs, yielding after every epoch.
+    together: int | None = None,
+) -> Iterator[Stage]:
+    """Trains a stack of runs, yielding after every epoch until no run is left.
+
+    Runs that have stopped leave the devices, and those that go on are dealt out anew where that
+    spares an epoch's time; none of it changes a result.
 
     Args:
       make: make(architecture, data, run) -> Problem; `run` is one row of `runs` and has a `key`.
@@ -207,19 +229,66 @@ def fit(
       data: arrays shared by all runs.
       runs: rows [R, ...].
       fits: rows [R, ...] to go on from; None starts anew.
+      together: the most runs in one program; None is as many as have room on the devices.
 
-    Yields:
-      (fits, {name: float32[R]}) after each epoch, in numpy arrays, NaN for runs that had stopped
-      before it. Ends when no run is left.
+    Raises:
+      ValueError: a device has no room for a single run.
     """
-    count = num_runs(runs)
-    devices = jax.local_device_count()
+    data = share(data)
     if fits is None:
         fits = start_all(make, architecture, settings, data, runs)
-    fits = pad_runs(fits, devices)
-    padding = jnp.arange(num_runs(fits)) >= count
-    fits = deal(fits._replace(status=jnp.where(padding, STOPPED, fits.status)))
-    data, runs = share(data), deal(pad_runs(runs, devices))
-    while (collect(fits.status, count) == RUNNING).any():
-        fits, history = _epoch_all(make, architecture, settings, data, runs, fits)
-        yield collect(fits, count), collect(history, count)
+    kept = collect(fits)
+    if together is None:
+        one = partial(_epoch_one, make, architecture, settings)
+        together = most_together(one, data, (runs, kept))
+    size = min(num_runs(runs), together)
+    parts: list[Part] = []
+    while (running := np.flatnonzero(kept.status == RUNNING)).size:
+        wanted = deal_out(running, size)
+        if not parts or cost(wanted) < cost([_running(part, kept.status) for part in parts]):
+            _keep(parts, kept)
+            parts = [_part(index, runs, kept) for index in wanted]
+        histories = []
+        for i, part in enumerate(parts):
+            new, history = _epoch_all(make, architecture, settings, data, part.runs, part.fits)
+            parts[i] = part._replace(fits=new)
+            histories.append(history)
+        found = {n: np.full(len(kept.status), np.nan, a.dtype) for n, a in histories[0].items()}
+        for part, history in zip(parts, histories):
+            told = (part.fits.status, part.fits.epoch, history)
+            put_rows(part.index, collect(told), (kept.status, kept.epoch, found))
+        yield Stage(kept.status.copy(), kept.epoch.copy(), found, partial(_kept, parts, kept))
+
+
+class Part(NamedTuple):
+    """Runs of a stack that are on the devices together.
+
+    Attributes:
+      index: int[S], which rows of the stack they are; -1 is padding.
+      runs, fits: rows [S, ...].
+    """
+
+    index: np.ndarray
+    runs: PyTree
+    fits: Fit
+
+
+def _part(index: np.ndarray, runs: PyTree, kept: Fit) -> Part:
+    rows = np.maximum(index, 0)
+    fits = take(kept, rows)
+    fits = fits._replace(status=np.where(index >= 0, fits.status, STOPPED).astype(np.int32))
+    return Part(index, deal(take(runs, rows)), deal(fits))
+
+
+def _running(part: Part, status: np.ndarray) -> np.ndarray:
+    return np.where(status[np.maximum(part.index, 0)] == RUNNING, part.index, -1)
+
+
+def _keep(parts: list[Part], kept: Fit) -> None:
+    for part in parts:
+        put_rows(part.index, collect(part.fits), kept)
+
+
+def _kept(parts: list[Part], kept: Fit) -> Fit:
+    _keep(parts, kept)
+    return jax.tree.map(np.copy, kept)

@@ -5,6 +5,8 @@ frame (Mel bands), L words, E word-vector size, D representation size, C classes
 S speakers, R runs.
 """
 
+import math
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +176,15 @@ def ragged(rows: Sequence[np.ndarray]) -> Ragged:
 
 
 def take_rows(sequences: Ragged, index: np.ndarray) -> Ragged:
-    """The sequences `index` (int[n]) of a host `Ragged`, in that order."""
-    ends = sequences.start + sequences.length
-    return ragged([sequences.values[sequences.start[i] : ends[i]] for i in index])
+    """The sequences `index` (int[n]) of a host `Ragged`, in that order; their values stay put."""
+    return sequences._replace(start=sequences.start[index], length=sequences.length[index])
+
+
+def room(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """An array of zeros at the beginning of a page (host).
+
+    What lies so the devices of a CPU share as it is; of other arrays jax makes a copy for each.
+    """
+    count = math.prod(shape)
+    memory = mmap.mmap(-1, max(count * np.dtype(dtype).itemsize, 1))
+    return np.frombuffer(memory, dtype, count).reshape(shape)

@@ -22,7 +22,7 @@ from experiments.checkpoints import (
     save_chosen,
     save_progress,
 )
-from privrep.runs import deal, pad_runs
+from privrep.runs import deal
 
 
 class Rows(NamedTuple):
@@ -142,7 +142,7 @@ def test_the_chosen_parameters_and_what_they_are(tmp_path):
 
 def test_another_number_of_devices_is_no_obstacle(tmp_path):
     """Saved from as many devices as there are here, read in a process that has one."""
-    dealt = deal(pad_runs({"kernel": jnp.arange(8.0).reshape(4, 2)}, jax.local_device_count()))
+    dealt = deal({"kernel": jnp.arange(8.0).reshape(4, 2)})
     save_chosen(tmp_path, dealt, [{"fold": fold} for fold in range(4)], {})
     save_progress(tmp_path, 1, dealt, history(1))
     program = (

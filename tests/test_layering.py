@@ -27,6 +27,7 @@ LAYERS = {
     "prepared_inputs": (1, "host"),
     "prepared_store": (1, "host"),
     "runs": (1, "device"),
+    "device_memory": (2, "device"),
     "split_linter": (1, "host"),
     "word_vectors": (1, "host"),
     "words": (1, "host"),

@@ -11,7 +11,7 @@ import pytest
 from privrep import layers
 from privrep.batches import gather
 from privrep.networks import network_problem, represent
-from privrep.runs import Run, deal, run_key, share, take
+from privrep.runs import Run, run_key, share, take
 from privrep.training import FitSettings, fit
 from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_error
 
@@ -43,8 +43,8 @@ def own(part, i) -> slice:
 
 def trained(data):
     """(fits, history) after every epoch, as numpy."""
-    steps = fit(network_problem, ARCHITECTURE, SETTINGS, data, run_table())
-    return [jax.tree.map(np.array, step) for step in steps]
+    stages = fit(network_problem, ARCHITECTURE, SETTINGS, data, run_table())
+    return [(stage.fits(), stage.history) for stage in stages]
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +228,7 @@ def test_test_utterances_change_no_parameter(steps):
 
 @pytest.fixture(scope="module")
 def released(steps):
-    rows = deal((run_table(), jax.tree.map(jnp.asarray, steps[-1][0].best)))
-    return jax.tree.map(np.array, represent(ARCHITECTURE, share(PACKED.data), *rows))
+    return represent(ARCHITECTURE, PACKED.data, run_table(), steps[-1][0].best)
 
 
 @partial(jax.jit, static_argnums=0)

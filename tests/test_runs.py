@@ -1,24 +1,29 @@
 """A row of results for every row of runs, in their order, whatever the number of devices."""
 
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from privrep.runs import (
     Run,
+    by_calls,
     collect,
+    cost,
     deal,
+    deal_out,
     join,
-    num_runs,
     over_runs,
-    pad_runs,
     run_key,
     share,
     take,
 )
+from privrep.utterances import room
 
 
 def table(keys, **changes):
@@ -41,30 +46,22 @@ def values(rows):
     return rows._replace(key=jax.random.key_data(rows.key))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_over_runs_is_a_loop_over_rows(count):
+@pytest.mark.parametrize("count, size", [(1, 1), (2, 2), (3, 3), (5, 5), (5, 2)])
+def test_over_runs_is_a_loop_over_rows(count, size):
+    """Also when not all rows have room at a time."""
     runs, matrix = table(KEYS[:count]), np.arange(6.0, dtype=np.float32).reshape(2, 3)
 
     def f(matrix, run):
         noise = jax.random.normal(run.key, (3,))
         return {"product": matrix @ noise, "fold": run.fold}
 
-    rows = deal(pad_runs(runs, jax.local_device_count()))
-    assert num_runs(rows) % jax.local_device_count() == 0
-    results = take(jax.jit(lambda *a: over_runs(f, *a))(share(matrix), rows), slice(count))
-    assert num_runs(results) == count
+    program = jax.jit(partial(over_runs, f))
+    results = by_calls(partial(program, share(matrix)), runs, size)
+    assert all(isinstance(a, np.ndarray) and len(a) == count for a in results.values())
     np.testing.assert_array_equal(results["fold"], np.arange(count))
     for i in range(count):
         expected = matrix @ np.asarray(jax.random.normal(KEYS[i], (3,)))
         np.testing.assert_allclose(results["product"][i], expected, rtol=1e-5)
-
-
-def test_pad_runs_repeats_the_last_row():
-    padded = pad_runs(table(KEYS), 4)
-    assert num_runs(padded) == 8
-    np.testing.assert_array_equal(padded.fold, [0, 1, 2, 3, 4, 4, 4, 4])
-    unpadded = pad_runs(table(KEYS), 5)
-    jax.tree.map(np.testing.assert_array_equal, values(unpadded), values(table(KEYS)))
 
 
 def test_join_puts_rows_together_again():
@@ -91,6 +88,16 @@ def test_deal_gives_each_device_its_neighbouring_rows():
         np.testing.assert_array_equal(shard.data, np.arange(3))
 
 
+def test_devices_share_what_lies_in_room():
+    """A corpus is in memory once, however many devices a CPU has."""
+    values = room((1000, 40), np.float16)
+    values[:] = np.arange(40)
+    for shard in share(values).addressable_shards:
+        np.testing.assert_array_equal(shard.data, values)
+        if jax.default_backend() == "cpu":
+            assert shard.data.unsafe_buffer_pointer() == values.ctypes.data
+
+
 def test_a_key_belongs_to_seed_and_fold():
     keys = [run_key(seed, fold) for seed in range(3) for fold in range(4)]
     numbers = {tuple(jax.random.key_data(key).tolist()) for key in keys}
@@ -105,11 +112,41 @@ def test_devices_never_wait_for_one_another():
     def one(shared, row):
         return {"sum": (row["x"] * shared).sum(), "x": row["x"]}
 
-    rows = deal(pad_runs({"x": jnp.arange(15.0).reshape(5, 3)}, jax.local_device_count()))
-    f = jax.jit(lambda shared, rows: over_runs(one, shared, rows))
-    program = f.lower(share(jnp.arange(3.0)), rows).compile().as_text()
+    x = np.arange(12.0 * jax.local_device_count(), dtype=np.float32).reshape(-1, 3)
+    rows, shared = deal({"x": x}), share(jnp.arange(3.0))
+    f = jax.jit(partial(over_runs, one))
+    program = f.lower(shared, rows).compile().as_text()
     assert not re.findall("all-gather|all-reduce|all-to-all|collective", program)
-    found = collect(f(share(jnp.arange(3.0)), rows), 5)
+    found = collect(f(shared, rows))
     assert all(isinstance(array, np.ndarray) for array in found.values())
-    np.testing.assert_array_equal(found["x"], np.arange(15.0).reshape(5, 3))
+    np.testing.assert_array_equal(found["x"], x)
     np.testing.assert_array_equal(found["sum"], found["x"] @ np.arange(3.0))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@settings(max_examples=200, deadline=None)
+@given(total=st.integers(1, 300), size=st.integers(1, 300), data=st.data())
+def test_every_run_that_goes_on_is_dealt_once(backend, total, size, data):
+    running = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=total, max_size=total)))
+    if not running.size:
+        running = np.arange(total)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "default_backend", lambda: backend)
+        devices, dealt = jax.local_device_count(), deal_out(running, size)
+        np.testing.assert_array_equal(np.sort(np.concatenate(dealt))[-len(running) :], running)
+        assert sum((rows >= 0).sum() for rows in dealt) == len(running)
+        (rows,) = {len(index) for index in dealt}  # one program for all of an epoch's calls
+        assert rows % devices == 0 and rows <= size + devices - 1
+        if backend == "cpu":  # no device has more to do than its share, rounded up
+            calls = -(-len(running) // rows)
+            assert cost(dealt) <= -(-len(running) // devices) + calls - 1
+        else:
+            assert cost(dealt) * devices < 2 * len(running) + rows or rows <= -(-size // 8) + 8
+
+
+def test_few_programs_however_many_stacks(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    sizes = {len(index) for left in range(1, 257) for index in deal_out(np.arange(left), 256)}
+    assert sizes == {256, 128, 64, 32}
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    assert {len(i) for left in range(1, 257) for i in deal_out(np.arange(left), 256)} == {256}

@@ -1,6 +1,5 @@
 """Stacks of runs that learn: each as if alone, resumed as if never stopped, one broken or not."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from privrep import training
 from privrep.losses import cross_entropy
 from privrep.metrics import uar
 from privrep.runs import take
@@ -73,7 +73,11 @@ def ring_problem(width, data, run):
 
 
 LEARNING = FitSettings(batch_size=16, max_epochs=16, patience=16)
-learn = partial(trained, ring_problem, 24, LEARNING, ring())
+IMPATIENT = LEARNING._replace(patience=2)
+
+
+def learn(runs, fits=None, settings=LEARNING, together=None, make=ring_problem):
+    return trained(make, 24, settings, ring(), runs, fits, together)
 
 
 def learners(rates=(0.03, 0.03, 0.01, 0.03, 0.05), seeds=(0, 1, 0, 2, 0), scale=1.0):
@@ -109,6 +113,37 @@ def test_permuted_runs_give_permuted_results(whole):
     order = np.array([3, 0, 4, 2, 1])
     for step, expected in zip(learn(take(learners(), order)), whole):
         assert_same(step, take(expected, order))
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_runs_that_do_not_fit_together_learn_the_same(whole, together):
+    for step, expected in zip(learn(learners(), together=together), whole, strict=True):
+        assert_same(step, expected)
+
+
+def test_side_by_side_the_stack_shrinks_as_runs_stop(whole, monkeypatch):
+    """The accelerators' way, in which a run that has stopped would cost as much as another."""
+    expected = learn(learners(), settings=IMPATIENT)
+    epochs = expected[-1][0].epoch
+    assert len(set(epochs)) > 2  # they stop one after another
+    sizes = []
+
+    def counted(*arguments):
+        sizes.append(len(arguments[-1].status))
+        return epoch_all(*arguments)
+
+    epoch_all = training._epoch_all
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(training, "_epoch_all", counted)
+    # Another function, so that the program of the other form is not taken.
+    found = learn(learners(), settings=IMPATIENT, make=lambda *rest: ring_problem(*rest))
+    for (fits, history), (fits_expected, history_expected) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(fits.epoch, fits_expected.epoch)
+        np.testing.assert_array_equal(fits.status, fits_expected.status)
+        np.testing.assert_allclose(
+            history["train_ring_loss"], history_expected["train_ring_loss"], rtol=1e-3
+        )
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0]
 
 
 def test_the_same_key_gives_the_same_bytes(whole):

@@ -12,9 +12,10 @@ def numpy_of(tree):
     return jax.tree.map(np.array, tree)
 
 
-def trained(make, architecture, settings, data, runs, fits=None):
+def trained(make, architecture, settings, data, runs, fits=None, together=None):
     """(fit and history after each epoch), as numpy."""
-    return [numpy_of(step) for step in fit(make, architecture, settings, data, runs, fits)]
+    stages = fit(make, architecture, settings, data, runs, fits, together)
+    return [(stage.fits(), stage.history) for stage in stages]
 
 
 def assert_same(actual, expected):
