@@ -11,12 +11,14 @@ something on a machine whose speed drifts. PyTorch and librosa are compared if t
 pip install -e '.[bench]'. Nothing else should run meanwhile. `benchmark_train.py` says who the
 peers are; of PyTorch padded and packed the better counts.
 
-Columns: "privrep is" is the first line's speed over this line's, the median over rounds; "cores"
-are those at work; "GFLOP/s" are those of `benchmark_work.flops`, and "of products" their share of
-what plain matrix products reach in the same rounds; "computed/useful" counts the operations on all
-frames that are gone over, padding too, over those on frames that are there, and "conv" and "GRU"
-are the same of either's rows; "compile s" is how much longer the first round took; "peak MB" is the
-resident memory of the whole process, libraries included, "on device MB" an accelerator's own.
+Columns: "privrep is" is the first line's speed over this line's, the median over rounds, and "per
+core-second" the same by the time that cores worked for them, which hardly depends on what else the
+machine does (a thread that waits busily works); "cores" are those at work; "GFLOP/s" are those of
+`benchmark_work.flops`, and "of products" their share of what plain matrix products reach in the
+same rounds; "computed/useful" counts the operations on all frames that are gone over, padding too,
+over those on frames that are there, and "conv" and "GRU" are the same of either's rows; "compile s"
+is how much longer the first round took; "peak MB" is the resident memory of the whole process,
+libraries included, "on device MB" an accelerator's own.
 """
 
 import importlib.metadata

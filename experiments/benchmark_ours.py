@@ -30,7 +30,7 @@ from privrep.ragged_layers import _TURN as TURN
 from privrep.ragged_layers import frames_computed, turns_of
 from privrep.runs import over_runs, run_key
 from privrep.training import DIVERGED, fit
-from privrep.utterances import Ragged, Split, Utterance
+from privrep.utterances import Ragged, Split, Utterance, room
 
 __all__ = ["experiments"]
 
@@ -89,7 +89,7 @@ def make_corpus(
     others = max(int(hours * 3600 * FRAMES_PER_SECOND / mean) - count, VALIDATION)
     length = draw_lengths(frames, count + others)
     start = np.cumsum(length) - length
-    values = np.empty((length.sum(), network.bands), np.float16)  # hours of it: once, in place
+    values = room((int(length.sum()), network.bands), np.float16)  # as prepared frames lie
     for first, n in zip(start, length):
         values[first : first + n] = rng.standard_normal((n, network.bands), np.float32)
     noise = Ragged(values, start.astype(np.int32), length)
@@ -130,9 +130,9 @@ def rows_computed(architecture, length: np.ndarray, batch: int) -> dict[str, flo
     acoustic = isinstance(encoder, AcousticEncoder)
     rates = encoder.rates if acoustic else (1,)
     shorter = -(-batches // rates[-1])
-    room = architecture.longest[0 if acoustic else 1]
+    longest = architecture.longest[0 if acoustic else 1]
     if architecture.groups is None:
-        convolved, turned = room * batch, room // rates[-1] * batch
+        convolved, turned = longest * batch, longest // rates[-1] * batch
     else:
         turns = sum(turns_of(architecture.groups, each)[0].sum() for each in shorter)
         turned = turns * TURN * batch / architecture.groups / len(batches)

@@ -57,19 +57,18 @@ class Measured(NamedTuple):
     rounds: list[dict[str, float]]
     peak_mb: float
 
-    @property
-    def rates(self) -> list[float]:
-        """Units per second of each round."""
-        return [self.facts["units"] / one["seconds"] for one in self.rounds]
+    def rates(self, clock: str = "seconds") -> list[float]:
+        """Units per second of each round, or per "cpu_seconds"."""
+        return [self.facts["units"] / one[clock] for one in self.rounds]
 
     def middle(self, name: str) -> float:
         """The median of `name` over the rounds."""
         return median(one[name] for one in self.rounds)
 
 
-def ratio(ours: Measured, theirs: Measured) -> float:
+def ratio(ours: Measured, theirs: Measured, clock: str = "seconds") -> float:
     """How many times as fast `ours` is: the median over rounds of the ratio within a round."""
-    return median(a / b for a, b in zip(ours.rates, theirs.rates))
+    return median(a / b for a, b in zip(ours.rates(clock), theirs.rates(clock)))
 
 
 def interleave(

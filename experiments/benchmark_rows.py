@@ -16,6 +16,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "rate": ("rate", ".4g"),
     "unit": ("", "s"),
     "privrep_is_times": ("privrep is", ".2fx"),
+    "per_core_second": ("per core-second", ".2fx"),
     "cores_at_work": ("cores", ".1f"),
     "seconds": ("s", ".1f"),
     "real_time_per_core": ("x real time per core", ".0f"),
@@ -34,7 +35,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
 def row(part: str, contest: str, contestant: str, one: Measured, unit: str) -> Row:
     """What is told of any contestant."""
     told = {"part": part, "contest": contest, "contestant": contestant}
-    told |= {"rate": median(one.rates), "unit": unit, "rates": one.rates, "peak_mb": one.peak_mb}
+    rates = one.rates()
+    told |= {"rate": median(rates), "unit": unit, "rates": rates, "peak_mb": one.peak_mb}
     if "device_peak_mb" in one.rounds[-1]:
         told["device_peak_mb"] = one.rounds[-1]["device_peak_mb"]
     return told | {name: one.facts[name] for name in ("device", "devices") if name in one.facts}
@@ -62,10 +64,10 @@ def efficiency(one: Measured, peak: Measured, network: Network, batch: int) -> R
     convolutions, recurrent = flops(network, batch, facts["useful_frames"])
     useful = convolutions + recurrent
     computed = facts["conv_per_useful"] * convolutions + facts["gru_per_useful"] * recurrent
-    shares = [a * useful / 1e9 / b for a, b in zip(one.rates, peak.rates)]
+    shares = [a * useful / 1e9 / b for a, b in zip(one.rates(), peak.rates())]
     found = {
         "cores_at_work": median(each["cpu_seconds"] / each["seconds"] for each in one.rounds),
-        "gflop_per_s": median(one.rates) * useful / 1e9,
+        "gflop_per_s": median(one.rates()) * useful / 1e9,
         "share_of_products": median(shares),
         "computed_per_useful": computed / useful,
         "gru_per_useful": facts["gru_per_useful"],

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from experiments.benchmark_rounds import Contestant, cores, interleave
+from experiments.benchmark_rounds import Contestant, cores, interleave, ratio
 from experiments.benchmark_rows import Row, efficiency, installed, row, versus
 from experiments.benchmark_work import SHAPES, Shape, Size
 
@@ -118,6 +118,8 @@ def _contest(part, name, size, runs, peers, environment) -> list[Row]:
     for contestant, one in found.items():
         told = row(part, contest, contestant, one, "model-steps/s")
         told |= {"shape": name} | efficiency(one, peak, shape.network, size.batch)
+        if contestant != "privrep":
+            told["per_core_second"] = ratio(found["privrep"], one, "cpu_seconds")
         rows.append(told | versus(found["privrep"], one))
     return [*rows, row(part, contest, "matrix products", peak, "GFLOP/s") | {"shape": name}]
 

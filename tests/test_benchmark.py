@@ -69,11 +69,17 @@ def test_every_contestant_computes_the_same_utterances():
 def test_a_ratio_is_of_rounds_that_followed_one_another():
     slowing = [1.0, 2.0, 4.0]  # the machine slows down; the ratio stays
     ours, theirs = (
-        Measured({"units": 6}, 0.0, [{"seconds": factor * s} for s in slowing], 1.0)
+        Measured(
+            {"units": 6},
+            0.0,
+            [{"seconds": factor * s, "cpu_seconds": factor**2} for s in slowing],
+            1.0,
+        )
         for factor in (1, 3)
     )
-    assert ours.rates == [6, 3, 1.5]
+    assert ours.rates() == [6, 3, 1.5]
     assert ratio(ours, theirs) == pytest.approx(3)
+    assert ratio(ours, theirs, "cpu_seconds") == pytest.approx(9)
 
 
 def test_speeds_of_processes_side_by_side_are_added():
