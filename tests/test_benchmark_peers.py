@@ -19,8 +19,7 @@ from privrep.runs import take
 BATCH, LAMBDA = 12, 0.5  # twelve: every pair of labels twice, so that no class weighs more
 SMALL = {"num_kernels": 4, "gru_width": 3, "dense_width": 5}
 NETWORKS = {
-    "acoustic": Network(bands=5, conv_layers=2, **SMALL),
-    "pooled": Network(bands=5, conv_layers=3, conv_pool=2, **SMALL),
+    "acoustic": Network(bands=5, conv_layers=3, conv_pool=2, **SMALL),
     "lexical": Network(bands=5, conv_layers=0, **SMALL),
 }
 HEADS = ("dense", "emotion", "gender")
