@@ -1,17 +1,24 @@
 """How fast this machine prepares, trains and attacks, beside what else one could use.
 
-    python -m experiments.benchmark                          all parts
-    python -m experiments.benchmark --only=train,attack
-    python -m experiments.benchmark --profile=out/trace      a trace of training for Perfetto
+    python -m experiments.benchmark                                all parts
+    python -m experiments.benchmark --only=train --shapes=mid      one contest
+    python -m experiments.benchmark --only=one_core --peers=torch  against one peer
+    python -m experiments.benchmark --device                       ours alone, on a GPU or TPU
+    python -m experiments.benchmark --profile=out/trace            a trace for Perfetto
 
 What is compared takes turns within one run (see `benchmark_rounds.py`), so its ratios mean
 something on a machine whose speed drifts. PyTorch and librosa are compared if they are installed:
-pip install -e '.[bench]'. Nothing else should run meanwhile.
+pip install -e '.[bench]'. Nothing else should run meanwhile. `benchmark_train.py` says who the
+peers are; of PyTorch padded and packed the better counts.
 
-Columns: "privrep is" is the first line's speed over this line's, the median over rounds; "GFLOP/s"
-are those of `benchmark_work.flops`, and "of products" their share of what plain matrix products
-reach on all cores; "compile s" is how much longer the first round took; "peak MB" is the resident
-memory of the whole process, libraries included.
+Columns: "privrep is" is the first line's speed over this line's, the median over rounds, and "per
+core-second" the same by the time that cores worked for them, which hardly depends on what else the
+machine does (a thread that waits busily works); "cores" are those at work; "GFLOP/s" are those of
+`benchmark_work.flops`, and "of products" their share of what plain matrix products reach in the
+same rounds; "computed/useful" counts the operations on all frames that are gone over, padding too,
+over those on frames that are there, and "conv" and "GRU" are the same of either's rows; "compile s"
+is how much longer the first round took; "peak MB" is the resident memory of the whole process,
+libraries included, "on device MB" an accelerator's own.
 """
 
 import importlib.metadata
@@ -19,21 +26,25 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags
 
-from experiments.benchmark_parts import PARTS, QUICK, Row, Size, installed, write_profile
+from experiments.benchmark_parts import ON_DEVICE, PARTS, device, write_profile
+from experiments.benchmark_rounds import cores
+from experiments.benchmark_rows import Row, installed, tables
+from experiments.benchmark_train import PEERS
+from experiments.benchmark_work import QUICK, SHAPES, Size
 
 FLAGS = flags.FLAGS
 PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa")
+_OTHERS = {"prepare": "librosa", "train": "torch", "one_core": "torch"}
 
 
 def machine() -> Row:
     """What the figures depend on, and nothing that says whose machine it is."""
-    has_affinity = hasattr(os, "sched_getaffinity")
     versions = {}
     for package in PACKAGES:
         try:
@@ -42,7 +53,7 @@ def machine() -> Row:
             versions[package] = None
     return {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
+        "cores": cores(),
         "memory_gb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -58,62 +69,19 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-# Column: its head, and how its values are written. In this order, where a part has it.
-COLUMNS: dict[str, tuple[str, str]] = {
-    "contest": ("", "s"),
-    "contestant": ("", "s"),
-    "rate": ("rate", ".4g"),
-    "unit": ("", "s"),
-    "privrep_is_times": ("privrep is", ".2fx"),
-    "seconds": ("s", ".1f"),
-    "real_time_per_core": ("x real time per core", ".0f"),
-    "second_call_seconds": ("second call s", ".3f"),
-    "gflop_per_s": ("GFLOP/s", ".1f"),
-    "share_of_products": ("of products", ".0%"),
-    "computed_per_useful": ("computed/useful", ".2f"),
-    "compile_seconds": ("compile s", ".1f"),
-    "peak_mb": ("peak MB", ".0f"),
-}
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows of each part as aligned text."""
-    blocks = []
-    for part in dict.fromkeys(row["part"] for row in rows):
-        of_part = [row for row in rows if row["part"] == part]
-        columns = [name for name in COLUMNS if any(name in row for row in of_part)]
-        lines = [[part if name == "contest" else COLUMNS[name][0] for name in columns]]
-        lines += [[_cell(row, name) for name in columns] for row in of_part]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        left = [COLUMNS[name][1] == "s" for name in columns]
-        for line in lines:
-            cells = zip(line, widths, left)
-            blocks.append("  ".join(c.ljust(w) if to else c.rjust(w) for c, w, to in cells))
-        blocks.append("")
-    return "\n".join(line.rstrip() for line in blocks)
-
-
-def _cell(row: Mapping[str, Any], name: str) -> str:
-    if name not in row:
-        return ""
-    form = COLUMNS[name][1]
-    return f"{row[name]:{form.removesuffix('x')}}" + ("x" if form.endswith("x") else "")
-
-
 def measure(parts: Sequence[str], size: Size) -> dict[str, Any]:
     """Runs the parts: {"machine": …, "rounds": …, "quick": …, "notes": [...], "rows": [...]}.
 
     Raises:
-      ValueError: an unknown part.
+      ValueError: an unknown part, shape or peer.
       RuntimeError: a program under measurement failed.
     """
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown:
-        raise ValueError(f"--only={unknown[0]}: choose from {', '.join(PARTS)}")
-    peers = {"prepare": "librosa", "train": "torch"}
+    _check("only", parts, PARTS)
+    _check("shapes", size.shapes, SHAPES)
+    _check("peers", size.peers, PEERS)
     notes = [
         f"{package} is not installed, so {part} is not compared with it"
-        for part, package in peers.items()
+        for part, package in _OTHERS.items()
         if part in parts and not installed(package)
     ]
     rows = [row for part in parts for row in PARTS[part](size)]
@@ -121,30 +89,66 @@ def measure(parts: Sequence[str], size: Size) -> dict[str, Any]:
     return facts | {"notes": notes, "rows": rows}
 
 
+def measure_device(parts: Sequence[str], size: Size) -> dict[str, Any]:
+    """`measure` without peers, and on what: {"device": …, "devices": …, "platform": …} too."""
+    found = device()
+    if found["platform"] == "cpu":
+        notes = ["jax sees no accelerator here: these are the figures of its CPU devices"]
+    else:
+        notes = []
+        if not size.quick:  # what fills a core does not fill an accelerator
+            growth = dict(size.growth) | {"runs": (20, 80, 320, 1280)}
+            size = size._replace(growth=growth, product=8192)
+    measured = measure(parts, size._replace(peers=()))
+    return measured | found | {"notes": notes}
+
+
+def _check(flag: str, chosen: Sequence[str], valid: Sequence[str]) -> None:
+    for name in chosen:
+        if name not in valid:
+            raise ValueError(f"--{flag}={name}: choose from {', '.join(valid)}")
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"what is {argv[1]!r}? Values stand behind a flag: --only=train")
     size = QUICK if FLAGS.quick else Size(rounds=FLAGS.rounds)
+    size = size._replace(shapes=FLAGS.shapes, peers=FLAGS.peers)
     try:
         if FLAGS.profile:
+            _check("shapes", FLAGS.shapes, SHAPES)
             print(f"trace: {write_profile(Path(FLAGS.profile), size)}")
             return
-        found = measure(FLAGS.only, size)
+        if FLAGS.device:
+            found = measure_device(FLAGS.only or ON_DEVICE, size)
+        else:
+            found = measure(FLAGS.only or list(PARTS), size)
     except (ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")
     output = Path(FLAGS.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     about = found["machine"]
-    print(f"{about['cpu']}, {about['cores']} cores, jax {about['versions']['jax']}; medians of")
-    print(f"{size.rounds} rounds\n\n{table(found['rows'])}")
+    print(f"{about['cpu']}, {about['cores']} cores, jax {about['versions']['jax']}")
+    if FLAGS.device:
+        print(f"jax computes on {found['devices']} x {found['device']} ({found['platform']})")
+    print(f"medians of {size.rounds} rounds\n\n{tables(found['rows'])}")
     for note in found["notes"]:
         print(note)
     print(f"written: {output}")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_list("only", list(PARTS), f"parts to measure, of {', '.join(PARTS)}")
+    flags.DEFINE_list("only", [], f"parts to measure, of {', '.join(PARTS)}; all if left out")
+    flags.DEFINE_list(
+        "shapes",
+        [],
+        f"networks and lengths to train, of {', '.join(SHAPES)}",
+    )
+    flags.DEFINE_list("peers", list(PEERS), "whom to compare training with")
+    flags.DEFINE_bool(
+        "device", False, "this project alone, on the accelerator that jax sees; names it"
+    )
     flags.DEFINE_integer("rounds", 5, "times each is measured", lower_bound=1)
     flags.DEFINE_string("output", "out/benchmark.json", "where the figures go")
     flags.DEFINE_bool("quick", False, "tiny sizes: shows that it runs, its figures mean nothing")

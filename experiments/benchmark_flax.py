@@ -20,7 +20,7 @@ from experiments.benchmark_work import (
     PRIVATE_CLASSES,
     Network,
     draw_batches,
-    draw_lengths,
+    padded_facts,
 )
 from privrep.grl import gradient_reversal
 
@@ -38,8 +38,8 @@ class Plain(nn.Module):
             x = nn.Conv(network.num_kernels, (network.kernel_width,), padding="SAME")(x)
             x = nn.relu(x) * mask[..., None]
             if network.conv_pool > 1 and i < network.conv_layers - 1:
-                x = nn.max_pool(x, (2,), (2,))
-                mask = mask[:, ::2][:, : x.shape[1]]
+                x = nn.max_pool(x, (2,), (2,), "SAME")
+                mask = mask[:, ::2]
         for _ in range(network.gru_layers):
             x = nn.RNN(nn.GRUCell(network.gru_width))(x)
         h = (x * mask[..., None]).sum(1) / jnp.maximum(mask.sum(1, keepdims=True), 1)
@@ -47,14 +47,16 @@ class Plain(nn.Module):
         return nn.Dense(CLASSES)(h), nn.Dense(PRIVATE_CLASSES)(gradient_reversal(h, lambda_))
 
 
+def loss(net: Plain, params, batch, lambda_: float) -> jax.Array:
+    """What is minimised: the mean cross-entropy of emotion, and that of gender."""
+    x, length, *labels = batch
+    logits = net.apply(params, x, length, lambda_)
+    both = map(optax.softmax_cross_entropy_with_integer_labels, logits, labels)
+    return sum(each.mean() for each in both)
+
+
 def _start(network: Network):
     net, adam = Plain(network), optax.adam(1e-3)
-
-    def loss(params, batch):
-        x, length, *labels = batch
-        logits = net.apply(params, x, length, 0.5)
-        both = map(optax.softmax_cross_entropy_with_integer_labels, logits, labels)
-        return sum(each.mean() for each in both)
 
     def init(key, batch):
         params = net.init(key, *batch[:2], 0.5)
@@ -62,7 +64,8 @@ def _start(network: Network):
 
     def step(state, batch):
         params, optimiser = state
-        updates, optimiser = adam.update(jax.grad(loss)(params, batch), optimiser)
+        gradients = jax.grad(loss, 1)(net, params, batch, 0.5)
+        updates, optimiser = adam.update(gradients, optimiser)
         return optax.apply_updates(params, updates), optimiser
 
     return jax.jit(init), step
@@ -71,9 +74,8 @@ def _start(network: Network):
 def _batches(network: Network, batch: int, frames: int, number: int):
     # One padded size, as every other would be compiled anew.
     room = frames or int(LONGEST * FRAMES_PER_SECOND)
-    useful = draw_lengths(frames, number * batch).mean()
-    facts = {"computed_per_useful": room / useful, "useful_frames": float(useful)}
-    return draw_batches(network, batch, frames, number, room), facts
+    batches = draw_batches(network, batch, frames, number, room)
+    return batches, padded_facts(batches)
 
 
 def one_by_one(network: dict, runs: int, batch: int, frames: int, steps: int):

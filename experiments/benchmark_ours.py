@@ -14,15 +14,23 @@ import numpy as np
 
 from experiments import sweep
 from experiments.benchmark_rounds import serve
-from experiments.benchmark_work import CLASSES, PRIVATE_CLASSES, Network, draw_lengths
+from experiments.benchmark_work import (
+    CLASSES,
+    FRAMES_PER_SECOND,
+    PRIVATE_CLASSES,
+    Network,
+    draw_lengths,
+)
 from experiments.config import Config
 from privrep.attackers import ATTACKERS, Threat, attack
+from privrep.encoders import AcousticEncoder
 from privrep.networks import network_problem
 from privrep.packing import Packed, pack
-from privrep.ragged_layers import frames_computed
+from privrep.ragged_layers import _TURN as TURN
+from privrep.ragged_layers import frames_computed, turns_of
 from privrep.runs import over_runs, run_key
 from privrep.training import DIVERGED, fit
-from privrep.utterances import Split, Utterance, ragged
+from privrep.utterances import Ragged, Split, Utterance, room
 
 __all__ = ["experiments"]
 
@@ -31,11 +39,27 @@ ENDLESS = 10**6  # epochs
 Facts = dict[str, Any]
 
 
-def train(network: dict, runs: int, batch: int, frames: int, steps: int):
-    """A round is one epoch of `steps` batches for `runs` networks, through `training.fit`."""
-    packed, length = _corpus(Network(**network), batch * steps, frames)
+def train(
+    network: dict,
+    runs: int,
+    batch: int,
+    frames: int,
+    steps: int,
+    speakers: int = 0,
+    hours: float = 0,
+):
+    """A round is one epoch of `steps` batches for `runs` networks, through `training.fit`.
+
+    Args:
+      speakers: the adversary tells so many apart; 0: it guesses gender.
+      hours: of corpus, all but the epoch's utterances in its test part.
+    """
+    sizes = Network(**network)
+    packed, length = make_corpus(sizes, batch * steps, frames, speakers, hours)
     config = Config(
         **{name: value for name, value in network.items() if name != "bands"},
+        modality=sizes.modality,
+        private="speaker" if speakers else "gender",
         adversary_layers=0,
         batch_size=batch,
         max_epochs=ENDLESS,
@@ -50,51 +74,75 @@ def train(network: dict, runs: int, batch: int, frames: int, steps: int):
     def once() -> dict[str, float]:
         if (next(stack).status == DIVERGED).any():
             raise RuntimeError("a network diverged and stopped, so its speed says nothing")
-        return {}
+        return _device_peak()
 
-    computed = _computed_frames(architecture, length, batch)
-    facts = {"units": runs * steps, "computed_per_useful": computed / length.mean()}
-    return facts | {"useful_frames": float(length.mean())} | _device(), once
+    facts = {"units": runs * steps, "useful_frames": float(length.mean())}
+    return facts | rows_computed(architecture, length, batch) | _device(), once
 
 
-def _corpus(network: Network, count: int, frames: int) -> tuple[Packed, np.ndarray]:
+def make_corpus(
+    network: Network, count: int, frames: int, speakers: int = 0, hours: float = 0
+) -> tuple[Packed, np.ndarray]:
     """Noise for `count` training utterances and a few more, and the lengths of the former."""
     rng = np.random.default_rng(0)
-    length = draw_lengths(frames, count + VALIDATION)
-    noise = ragged([rng.standard_normal((n, network.bands)).astype(np.float16) for n in length])
+    mean = draw_lengths(frames, 10_000).mean()
+    others = max(int(hours * 3600 * FRAMES_PER_SECOND / mean) - count, VALIDATION)
+    length = draw_lengths(frames, count + others)
+    start = np.cumsum(length) - length
+    values = room((int(length.sum()), network.bands), np.float16)  # as prepared frames lie
+    for first, n in zip(start, length):
+        values[first : first + n] = rng.standard_normal((n, network.bands), np.float32)
+    noise = Ragged(values, start.astype(np.int32), length)
+    people = speakers or PRIVATE_CLASSES
     utterances = [
         Utterance(
             id=str(i),
-            speaker=f"{i % PRIVATE_CLASSES}",
+            speaker=f"{i % people}",
             ratings={"activation": 1.0 + 2 * (i // PRIVATE_CLASSES % CLASSES)},
             scale=(1.0, 5.0),
             private={"gender": ("female", "male")[i % PRIVATE_CLASSES]},
         )
         for i in range(len(length))
     ]
-    train = np.arange(len(length))[None] < count
+    part = np.zeros((1, len(length)), np.int8)
+    part[:, count:] = 1
+    part[:, count + VALIDATION :] = 2
+    acoustic = network.modality == "acoustic"
     packed = pack(
         utterances,
-        noise,
+        noise if acoustic else None,
+        None if acoustic else noise,
         None,
-        None,
-        Split(train, ~train, ~train),
+        Split(*(part == number for number in range(3))),
         task="activation",
-        private=["gender"],
+        private=["speaker" if speakers else "gender"],
         normalise="none",
         block_size=VALIDATION,
     )
     return packed, length[:count]
 
 
-def _computed_frames(architecture, length: np.ndarray, batch: int) -> float:
-    """Frames that the convolutions compute per utterance of random batches."""
-    rng, most = np.random.default_rng(0), architecture.longest[0]
-    batches = np.stack([rng.choice(length, batch) for _ in range(1000)])
+def rows_computed(architecture, length: np.ndarray, batch: int) -> dict[str, float]:
+    """What convolutions and GRU compute per useful row, for random batches of these lengths."""
+    (encoder,) = architecture.net.encoders.values()
+    rng = np.random.default_rng(0)
+    batches = np.sort(np.stack([rng.choice(length, batch) for _ in range(1000)]))
+    acoustic = isinstance(encoder, AcousticEncoder)
+    rates = encoder.rates if acoustic else (1,)
+    shorter = -(-batches // rates[-1])
+    longest = architecture.longest[0 if acoustic else 1]
     if architecture.groups is None:
-        return most
-    encoder = architecture.net.encoders["acoustic"]
-    return float(frames_computed(batches, encoder.rates, encoder.kernel_width).mean() / batch)
+        convolved, turned = longest * batch, longest // rates[-1] * batch
+    else:
+        turns = sum(turns_of(architecture.groups, each)[0].sum() for each in shorter)
+        turned = turns * TURN * batch / architecture.groups / len(batches)
+        convolved = turned
+        if acoustic:
+            convolved = frames_computed(batches, rates, encoder.kernel_width).mean()
+    return {
+        "conv_per_useful": float(convolved / (batch * batches.mean())),
+        "gru_per_useful": float(turned / (batch * shorter.mean())),
+    }
 
 
 def attack_all(runs: int, rows: int, width: int):
@@ -114,7 +162,7 @@ def attack_all(runs: int, rows: int, width: int):
 
     def once() -> dict[str, float]:
         scores = jax.block_until_ready(attack(tuple(ATTACKERS), threats, PRIVATE_CLASSES))
-        return {"test_uar": float(scores["test"].mean())}
+        return {"test_uar": float(scores["test"].mean())} | _device_peak()
 
     return {"units": runs * len(ATTACKERS)} | _device(), once
 
@@ -154,9 +202,28 @@ def profile(folder: str, **work):
     return facts, once
 
 
+def ask_device():
+    """No round; the facts say what jax computes on."""
+    return _device() | {"units": 1, "platform": jax.default_backend()}, dict
+
+
 def _device() -> Facts:
     return {"device": jax.devices()[0].device_kind, "devices": jax.local_device_count()}
 
 
+def _device_peak() -> dict[str, float]:
+    """Most memory of an accelerator's own; a CPU's is in the peak of the process."""
+    stats = jax.local_devices()[0].memory_stats()
+    return {"device_peak_mb": stats["peak_bytes_in_use"] / 1e6} if stats else {}
+
+
 if __name__ == "__main__":
-    serve({"train": train, "attack": attack_all, "products": products, "profile": profile})
+    serve(
+        {
+            "train": train,
+            "attack": attack_all,
+            "products": products,
+            "profile": profile,
+            "device": ask_device,
+        }
+    )

@@ -1,52 +1,17 @@
 """The parts of the benchmark: who takes turns at what, and what is told of each."""
 
 import csv
-import importlib.util
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
-from experiments.benchmark_rounds import Contestant, Measured, interleave, ratio, run_whole
-from experiments.benchmark_work import Network, flops
-
-Row = dict[str, Any]
-
-
-class Size(NamedTuple):
-    """How much work a round is; `quick` for a look at whether all of it runs."""
-
-    rounds: int
-    quick: bool = False
-    network: Network = Network()
-    runs: int = 20
-    batch: int = 32
-    frames: int = 300
-    steps: int = 5
-    minutes: float = 10.0
-    rows: int = 500
-    product: int = 1024
-    demo: Sequence[str] = ()
-
-
-QUICK = Size(
-    rounds=1,
-    quick=True,
-    network=Network(conv_layers=2, num_kernels=8, gru_layers=1, gru_width=8, dense_width=8),
-    runs=2,
-    batch=4,
-    frames=32,
-    steps=1,
-    minutes=0.2,
-    rows=40,
-    product=128,
-    demo=(
-        *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),
-        *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8"),
-    ),
-)
+from experiments.benchmark_growth import measure_growth
+from experiments.benchmark_rounds import Contestant, interleave, run_whole
+from experiments.benchmark_rows import Row, compilation, installed, row, versus
+from experiments.benchmark_train import measure_one_core, measure_train
+from experiments.benchmark_work import Size
 
 
 def measure_prepare(size: Size) -> list[Row]:
@@ -71,70 +36,22 @@ def measure_prepare(size: Size) -> list[Row]:
     first = next(iter(found.values()))
     rows = []
     for name, one in found.items():
-        row = _row("prepare", f"{size.minutes:g} minutes of audio", name, one, "audio hours/s")
-        row["real_time_per_core"] = 3600 * one.facts["units"] / one.middle("cpu_seconds")
+        told = row("prepare", f"{size.minutes:g} minutes of audio", name, one, "audio hours/s")
+        told["real_time_per_core"] = 3600 * one.facts["units"] / one.middle("cpu_seconds")
         if "second_call_seconds" in one.rounds[0]:
-            row["second_call_seconds"] = one.middle("second_call_seconds")
-        rows.append(row | _versus(first, one))
+            told["second_call_seconds"] = one.middle("second_call_seconds")
+        rows.append(told | versus(first, one))
     return rows
-
-
-def measure_train(size: Size) -> list[Row]:
-    """Forward, backward and Adam of one network is a model-step."""
-    pooled = replace(size.network, conv_pool=2)
-    contests = {
-        f"{size.frames} frames": (size.network, size.frames, True),
-        f"{size.frames} frames, conv_pool 2": (pooled, size.frames, True),
-        # A stack of networks, all padded to 12 s, is more than the memory of a small machine.
-        "real lengths": (size.network, 0, False),
-    }
-    if size.quick:
-        contests = dict(list(contests.items())[:1])
-    rows = []
-    for contest, (network, frames, stacked_peer) in contests.items():
-        trainers = _trainers(size, network, frames, stacked_peer)
-        found = interleave(f"train: {contest}", trainers, size.rounds, size.quick)
-        peak = found.pop("products")
-        first = next(iter(found.values()))
-        for name, one in found.items():
-            row = _row("train", contest, name, one, "model-steps/s")
-            operations = flops(network, size.batch, one.facts["useful_frames"]) / 1e9
-            row["gflop_per_s"] = row["rate"] * operations
-            shares = [a * operations / b for a, b in zip(one.rates, peak.rates)]
-            row["share_of_products"] = median(shares)
-            row["computed_per_useful"] = one.facts["computed_per_useful"]
-            row["compile_seconds"] = max(one.first_seconds - one.middle("seconds"), 0.0)
-            rows.append(row | _versus(first, one))
-        rows.append(_row("train", contest, "matrix products", peak, "GFLOP/s"))
-    return rows
-
-
-def _trainers(size: Size, network: Network, frames: int, stacked_peer: bool):
-    stack = {"network": asdict(network), "runs": size.runs, "batch": size.batch, "frames": frames}
-    stack["steps"] = size.steps
-    alone = stack | {"runs": 1}
-    trainers = {f"privrep, {size.runs} runs": Contestant("benchmark_ours", "train", stack)}
-    if stacked_peer:
-        trainers[f"flax, vmap over {size.runs}"] = Contestant(
-            "benchmark_flax", "vmapped", stack | {"steps": 1}
-        )
-    trainers["flax, one by one"] = Contestant("benchmark_flax", "one_by_one", alone)
-    if installed("torch"):
-        trainers["torch, one by one"] = Contestant("benchmark_torch", "one_by_one", alone)
-    work = {"size": size.product, "repeats": 20}
-    return trainers | {"products": Contestant("benchmark_ours", "products", work)}
 
 
 def measure_attack(size: Size) -> list[Row]:
     """The paper's grid of attackers on frozen h, each from start to its last epoch."""
-    width = size.network.dense_width
+    width = size.shape("mid").network.dense_width
     work = {"runs": size.runs, "rows": size.rows, "width": width}
     contest = f"grid on {size.runs} runs of h [{size.rows}, {width}]"
     contestants = {"privrep": Contestant("benchmark_ours", "attack", work)}
-    found = interleave("attack", contestants, size.rounds, size.quick)
-    one = found["privrep"]
-    row = _row("attack", contest, "privrep", one, "attackers/s")
-    return [row | {"compile_seconds": max(one.first_seconds - one.middle("seconds"), 0.0)}]
+    one = interleave("attack", contestants, size.rounds, size.quick)["privrep"]
+    return [row("attack", contest, "privrep", one, "attackers/s") | compilation(one)]
 
 
 def measure_demo(size: Size) -> list[Row]:
@@ -145,37 +62,34 @@ def measure_demo(size: Size) -> list[Row]:
         seconds, peak = run_whole(program)
         with (Path(folder) / "out/runs.csv").open(encoding="utf-8", newline="") as file:
             trained = sum(not row["control"] for row in csv.DictReader(file))
-    row = {"part": "demo", "contest": "whole command", "contestant": "privrep"}
-    row |= {"rate": trained / seconds, "unit": "runs/s", "seconds": seconds, "peak_mb": peak}
-    return [row | {"runs": trained}]
+    told = {"part": "demo", "contest": "whole command", "contestant": "privrep"}
+    told |= {"rate": trained / seconds, "unit": "runs/s", "seconds": seconds, "peak_mb": peak}
+    return [told | {"runs": trained}]
 
 
 PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "prepare": measure_prepare,
     "train": measure_train,
+    "one_core": measure_one_core,
+    "growth": measure_growth,
     "attack": measure_attack,
     "demo": measure_demo,
 }
+ON_DEVICE = ("train", "growth", "attack")  # what an accelerator has a say in
 
 
-def _row(part: str, contest: str, name: str, one: Measured, unit: str) -> Row:
-    row = {"part": part, "contest": contest, "contestant": name}
-    row |= {"rate": median(one.rates), "unit": unit, "rates": one.rates, "peak_mb": one.peak_mb}
-    return row | {name: one.facts[name] for name in ("device", "devices") if name in one.facts}
-
-
-def _versus(ours: Measured, theirs: Measured) -> Row:
-    return {} if ours is theirs else {"privrep_is_times": ratio(ours, theirs)}
-
-
-def installed(package: str) -> bool:
-    """Whether `package` can be imported."""
-    return importlib.util.find_spec(package) is not None
+def device() -> dict[str, Any]:
+    """What jax computes on: {"platform", "device", "devices"}."""
+    # Asked of a process of its own: jax keeps a hold of an accelerator until its process ends.
+    asked = interleave("device", {"device": Contestant("benchmark_ours", "device", {})}, 0)
+    return {name: asked["device"].facts[name] for name in ("platform", "device", "devices")}
 
 
 def write_profile(folder: Path, size: Size) -> Path:
     """Traces two training steps of a few runs; the file that ui.perfetto.dev opens."""
-    work = {"network": asdict(size.network), "runs": min(size.runs, 4), "steps": 2}
-    work |= {"batch": size.batch, "frames": size.frames, "folder": str(folder.resolve())}
-    interleave("profile", {"profile": Contestant("benchmark_ours", "profile", work)}, 0)
+    shape = size.shape(size.shapes[0] if size.shapes else "mid")
+    work = {"network": asdict(shape.network), "runs": min(size.runs, 4), "steps": 2}
+    work |= {"batch": size.batch, "frames": shape.frames, "folder": str(folder.resolve())}
+    contestants = {"profile": Contestant("benchmark_ours", "profile", work)}
+    interleave("profile", contestants, 0, size.quick)
     return max(folder.rglob("perfetto_trace.json.gz"), key=lambda path: path.stat().st_mtime)

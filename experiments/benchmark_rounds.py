@@ -32,12 +32,14 @@ class Contestant(NamedTuple):
     Attributes:
       work: keyword arguments, as JSON knows them.
       environment: variables on top of this process's.
+      processes: how many do the same work side by side.
     """
 
     module: str
     name: str
     work: Mapping[str, Any]
     environment: Mapping[str, str] = {}
+    processes: int = 1
 
 
 class Measured(NamedTuple):
@@ -47,7 +49,7 @@ class Measured(NamedTuple):
       facts: what it said of its work; "units" is the work of one round.
       first_seconds: of the first round, with all compilation.
       rounds: of the others, each with "seconds" and "cpu_seconds" (all threads of the process).
-      peak_mb: most resident memory of the process, MB.
+      peak_mb: most resident memory, MB; of several processes the sum.
     """
 
     facts: dict[str, Any]
@@ -55,19 +57,18 @@ class Measured(NamedTuple):
     rounds: list[dict[str, float]]
     peak_mb: float
 
-    @property
-    def rates(self) -> list[float]:
-        """Units per second of each round."""
-        return [self.facts["units"] / one["seconds"] for one in self.rounds]
+    def rates(self, clock: str = "seconds") -> list[float]:
+        """Units per second of each round, or per "cpu_seconds"."""
+        return [self.facts["units"] / one[clock] for one in self.rounds]
 
     def middle(self, name: str) -> float:
         """The median of `name` over the rounds."""
         return median(one[name] for one in self.rounds)
 
 
-def ratio(ours: Measured, theirs: Measured) -> float:
+def ratio(ours: Measured, theirs: Measured, clock: str = "seconds") -> float:
     """How many times as fast `ours` is: the median over rounds of the ratio within a round."""
-    return median(a / b for a, b in zip(ours.rates, theirs.rates))
+    return median(a / b for a, b in zip(ours.rates(clock), theirs.rates(clock)))
 
 
 def interleave(
@@ -88,33 +89,58 @@ def interleave(
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         bar = stack.enter_context(tqdm(desc=title, total=len(names) * (rounds + 1), unit="round"))
         children = {
-            name: stack.enter_context(_child(name, one, Path(folder), quick))
+            name: [
+                stack.enter_context(_child(name, one, Path(folder), quick))
+                for _ in range(one.processes)
+            ]
             for name, one in contestants.items()
         }
 
+        def start_round(name: str) -> None:
+            for child in children[name]:
+                child.start_round()
+
         def reply(name: str) -> dict[str, Any]:
             bar.set_postfix_str(name, refresh=sys.stderr.isatty())
-            found = children[name].reply()
+            found = side_by_side([child.reply() for child in children[name]])
             bar.update()
             return found
 
         first, found = {}, {name: [] for name in names}
         if quick:
-            for child in children.values():
-                child.start_round()
+            for name in names:
+                start_round(name)
         for name in names:
             if not quick:
-                children[name].start_round()
+                start_round(name)
             first[name] = reply(name)
         for i in range(rounds):
             for name in names if i % 2 == 0 else reversed(names):
                 time.sleep(_SETTLE)
-                children[name].start_round()
+                start_round(name)
                 found[name].append(reply(name))
+        peaks = {name: sum([child.leave() for child in each]) for name, each in children.items()}
         return {
-            name: Measured(first[name]["facts"], first[name]["seconds"], found[name], child.leave())
-            for name, child in children.items()
+            name: Measured(first[name]["facts"], first[name]["seconds"], found[name], peaks[name])
+            for name in names
         }
+
+
+def side_by_side(replies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What processes did in one round as if one had done it: their speeds are added."""
+    units = sum(one["facts"]["units"] for one in replies)
+    speed = sum(one["facts"]["units"] / one["seconds"] for one in replies)
+    return replies[0] | {
+        "facts": replies[0]["facts"] | {"units": units},
+        "seconds": units / speed,
+        "cpu_seconds": sum(one["cpu_seconds"] for one in replies),
+    }
+
+
+def cores() -> int:
+    """How many this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 class _Child(NamedTuple):

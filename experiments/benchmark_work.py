@@ -1,6 +1,8 @@
 """What the contestants of the training benchmark compute, and how many operations that is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +14,12 @@ CLASSES, PRIVATE_CLASSES = 3, 2
 
 @dataclass(frozen=True)
 class Network:
-    """Convolutions, GRU, masked mean, dense, an emotion head and a reversed gender head."""
+    """Convolutions, GRU, masked mean, dense, an emotion head and a reversed gender head.
+
+    Attributes:
+      bands: of a frame; without convolutions the network reads words, and it is their vectors'
+        size.
+    """
 
     bands: int = 40
     conv_layers: int = 3
@@ -23,9 +30,113 @@ class Network:
     gru_width: int = 32
     dense_width: int = 64
 
+    @property
+    def modality(self) -> str:
+        """What it reads."""
+        return "acoustic" if self.conv_layers else "lexical"
 
-def flops(network: Network, batch: int, frames: float) -> float:
-    """Floating-point operations of the matrix products of one step, forward and backward.
+
+class Shape(NamedTuple):
+    """A network and how long its utterances are.
+
+    Attributes:
+      frames: or words, of every utterance; 0 are the lengths of a real corpus.
+      stacks: whether a padded batch for each of a stack of networks fits into a small machine.
+    """
+
+    network: Network
+    frames: int
+    stacks: bool = True
+
+    def about(self) -> str:
+        """Such as "3 x 64 kernels, 2 GRU, 300 frames"."""
+        net = self.network
+        unit, layers = f"words of {net.bands}", f"{net.gru_layers} GRU"
+        if net.conv_layers:
+            pool = f" pooled by {net.conv_pool}" if net.conv_pool > 1 else ""
+            unit = "frames"
+            layers = f"{net.conv_layers} x {net.num_kernels} kernels{pool}, {layers}"
+        return f"{layers}, {self.frames or 'real lengths of'} {unit}"
+
+    def tiny(self) -> "Shape":
+        """One of the same kind that is compiled and computed in no time."""
+        layers = min(self.network.conv_layers, 2)
+        small = {"num_kernels": 8, "gru_layers": 1, "gru_width": 8, "dense_width": 8}
+        return Shape(replace(self.network, conv_layers=layers, **small), min(self.frames, 32))
+
+
+SHAPES: dict[str, Shape] = {
+    "mid": Shape(Network(), 300),
+    "pooled": Shape(Network(conv_pool=2), 300),
+    "real": Shape(Network(), 0, stacks=False),
+    "lexical": Shape(Network(bands=300, conv_layers=0), 30),
+    "long": Shape(Network(), 800, stacks=False),
+    "deep": Shape(Network(conv_layers=4, num_kernels=128, gru_layers=3), 300),
+}
+
+
+class Size(NamedTuple):
+    """How much work a round is; `quick` for a look at whether all of it runs.
+
+    Attributes:
+      rounds: times each contestant is measured.
+      shapes: names in SHAPES; () are those that the part thinks worth it.
+      peers: see `benchmark_train.py`.
+      runs, batch, steps: networks that are trained side by side, and what an epoch of theirs is.
+      growing_runs, growing_steps: the same where one thing grows, `growth`: {what: values}.
+      minutes: of audio to prepare.
+      rows: of h to attack.
+      product: width of the matrices whose product is this machine's peak.
+      demo: flags of the demo command.
+    """
+
+    rounds: int
+    quick: bool = False
+    shapes: Sequence[str] = ()
+    peers: Sequence[str] = ()
+    runs: int = 20
+    batch: int = 32
+    steps: int = 5
+    growing_runs: int = 10
+    growing_steps: int = 4
+    growth: Mapping[str, Sequence[int]] = {
+        "runs": (2, 10, 20, 40, 80),
+        "frames": (100, 300, 800),
+        "batch": (8, 32, 128),
+        "speakers": (2, 16, 128),
+        "hours": (1, 4, 16),
+    }
+    minutes: float = 10.0
+    rows: int = 500
+    product: int = 1024
+    demo: Sequence[str] = ()
+
+    def shape(self, name: str) -> Shape:
+        """The shape to compute in the name of SHAPES[name]."""
+        return SHAPES[name].tiny() if self.quick else SHAPES[name]
+
+
+QUICK = Size(
+    rounds=1,
+    quick=True,
+    runs=2,
+    batch=4,
+    steps=1,
+    growing_runs=2,
+    growing_steps=1,
+    growth={"runs": (2,)},
+    minutes=0.2,
+    rows=40,
+    product=128,
+    demo=(
+        *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),
+        *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8"),
+    ),
+)
+
+
+def flops(network: Network, batch: int, frames: float) -> tuple[float, float]:
+    """Floating-point operations of the matrix products of one step: of convolutions, and of GRU.
 
     A product of [m, k] and [k, n] is 2 m k n, and its backward pass two more such, of which the
     network's first layer needs one. Counted as written down: a form that needs fewer operations
@@ -35,17 +146,18 @@ def flops(network: Network, batch: int, frames: float) -> float:
     Args:
       frames: of an utterance, on average.
     """
-    total, rows, channels, passes = 0.0, batch * frames, network.bands, 2
+    convolutions = recurrent = 0.0
+    rows, channels, passes = batch * frames, network.bands, 2
     for i in range(network.conv_layers):
-        total += passes * 2 * rows * network.kernel_width * channels * network.num_kernels
+        convolutions += passes * 2 * rows * network.kernel_width * channels * network.num_kernels
         channels, passes = network.num_kernels, 3
         if i < network.conv_layers - 1:
             rows /= network.conv_pool
     for _ in range(network.gru_layers):
-        total += passes * 2 * rows * channels * 3 * network.gru_width
-        total += 3 * 2 * rows * network.gru_width * 3 * network.gru_width
+        recurrent += passes * 2 * rows * channels * 3 * network.gru_width
+        recurrent += 3 * 2 * rows * network.gru_width * 3 * network.gru_width
         channels, passes = network.gru_width, 3
-    return total
+    return convolutions, recurrent
 
 
 def draw_lengths(frames: int, count: int) -> np.ndarray:
@@ -80,3 +192,14 @@ def draw_batches(network: Network, batch: int, frames: int, number: int, room: i
         labels = (rng.integers(0, n, batch, np.int32) for n in (CLASSES, PRIVATE_CLASSES))
         batches.append((x, length, *labels))
     return batches
+
+
+def padded_facts(batches: Sequence[tuple]) -> dict[str, float]:
+    """What a contestant that computes every row of these padded batches says of its work."""
+    useful = np.mean([length.mean() for _, length, *_ in batches])
+    padded = np.mean([x.shape[1] for x, *_ in batches]) / useful
+    return {
+        "useful_frames": float(useful),
+        "conv_per_useful": float(padded),
+        "gru_per_useful": float(padded),
+    }
