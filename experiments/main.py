@@ -23,7 +23,7 @@ from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
 from experiments.sweep import expand, idle_flags
-from privrep.split_linter import grouped
+from privrep.split_linter import grouped, stop_on_fatal
 
 __all__ = ["experiments"]
 
@@ -88,6 +88,8 @@ def experiment() -> None:
             inputs = inputs_of(config)
             prepared = prepare_inputs(config, preparable(utterances), cache_dir, progress=True)
         loaded = load(config, prepared)
+        results.write_findings(workdir, i, loaded.findings)
+        stop_on_fatal(loaded.findings)
         _say([*loaded.notes, *grouped(loaded.findings)], said)
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         check_data(folder, loaded.hash)
