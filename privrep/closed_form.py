@@ -5,12 +5,16 @@ factorisation per fold serves every labelling: a permutation test that trains it
 every permutation costs little more than one attack.
 """
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 import scipy.optimize
+from threadpoolctl import threadpool_limits
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)  # of standardised features; equal ones take the first
 LANDMARKS = 512
@@ -50,11 +54,11 @@ def linear(
 
         log p(h | c) = (h - m)' W_c - m_c' W_c / 2,    W_c = (S + penalty I)^-1 m_c
 
-    with S the covariance within classes of h (its columns scaled to deviation 1 over all speakers), m_c the mean of
-    class c less m, the mean of all (Fisher 1936; Friedman 1989). S differs between labellings by a
-    matrix of rank C - 1 from the covariance of all, so that one Cholesky factor serves every
-    labelling (Woodbury). The penalty is chosen by the UAR on validation speakers: all folds but the
-    tested one, each predicted from the others.
+    with S the covariance within classes of h (its columns scaled to deviation 1 over all speakers)
+    and m_c the mean of class c less m, the mean of all (Fisher 1936; Friedman 1989). S differs
+    between labellings by a matrix of rank C - 1 from the covariance of all, so that one Cholesky
+    factor serves every labelling (Woodbury). The penalty is chosen by the UAR on validation
+    speakers: all folds but the tested one, each predicted from the others.
 
     Args:
       seed: not used; nothing is random.
@@ -80,7 +84,8 @@ def kernel(
 
         k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2))
 
-    at up to 512 landmarks (Williams & Seeger 2001), drawn evenly from the speakers; the width is
+    at up to 512 landmarks (Williams & Seeger 2001), a quarter of the utterances if these are fewer,
+    drawn evenly from the speakers; the width is
     chosen with the penalty. Landmarks and scale look at h of all speakers, at no label. It learns
     from up to 200 utterances per speaker, drawn at random, and predicts all.
 
@@ -93,7 +98,8 @@ def kernel(
     place = np.empty(len(h), np.int64)  # of an utterance among those of its speaker, drawn
     place[grouped] = np.arange(len(h)) - np.searchsorted(speakers[grouped], speakers[grouped])
     learn = np.flatnonzero(place < PER_SPEAKER)
-    centres = h[np.lexsort((rng.random(len(h)), place))[:LANDMARKS]]
+    count = min(LANDMARKS, max(len(learn) // 4, 16))
+    centres = h[np.lexsort((rng.random(len(h)), place))[:count]]
     between = _squared_distances(centres, centres)
     median = max(np.median(between[np.triu_indices(len(centres), 1)]), 1e-12)
 
@@ -186,55 +192,68 @@ def _tuned(
     predictions = np.zeros(labels.shape, np.int16)
     scores = np.zeros((len(folds), num_classes - 1), np.float32)
     chosen = [""] * num_folds
-    for name, features in maps:
-        moments = [_moments(features[rows], labels[rows], num_classes) for rows in inside]
-        total = _Moments(*(sum(parts) for parts in zip(*moments)))
-        recall, first = _validate(features, labels, inside, moments, total)
-        for fold in range(num_folds):
-            rows = np.flatnonzero(folds == fold)
-            pick = recall[fold].argmax(0)
-            found = recall[fold].max(0)
-            better = found > best[fold]
-            best[fold] = np.maximum(best[fold], found)
-            weights, offsets = _picked(_without(total, moments[fold]), pick)
-            if better[0]:
-                chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
-                seen, of_seen = first[fold][pick[0]], np.concatenate(_except(inside, fold))
-                prior = total.count[0] - moments[fold].count[0]
-                strength = _temperature(seen, labels[of_seen, 0], prior)
-                scores[rows] = strength * (features[rows] @ weights[:, 0] + offsets[0])
-            for at in _chunks(rows):
-                guessed = _decide(features[at], weights, offsets)
-                predictions[at] = np.where(better, guessed, predictions[at])
+    # Matrices as small as these gain nothing from several BLAS threads, and lose tenfold on a
+    # machine that is busy; the pairs of folds are what is worked on side by side.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, features in maps:
+            moments = list(
+                pool.map(
+                    lambda rows, f=features: _moments(f[rows], labels[rows], num_classes), inside
+                )
+            )
+            total = _Moments(*(sum(parts) for parts in zip(*moments)))
+            recall, first = _validate(pool, features, labels, inside, moments, total)
+            for fold in range(num_folds):
+                rows = np.flatnonzero(folds == fold)
+                pick = recall[fold].argmax(0)
+                found = recall[fold].max(0)
+                better = found > best[fold]
+                best[fold] = np.maximum(best[fold], found)
+                weights, offsets = _picked(_without(total, moments[fold]), pick)
+                if better[0]:
+                    chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
+                    seen, of_seen = first[fold][pick[0]], np.concatenate(_except(inside, fold))
+                    prior = total.count[0] - moments[fold].count[0]
+                    strength = _temperature(seen, labels[of_seen, 0], prior)
+                    scores[rows] = strength * (features[rows] @ weights[:, 0] + offsets[0])
+                for at in _chunks(rows):
+                    guessed = _decide(features[at], weights, offsets)
+                    predictions[at] = np.where(better, guessed, predictions[at])
     log_likelihoods = np.concatenate([np.zeros((len(scores), 1), np.float32), scores], 1)
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
 
 
-def _validate(features, labels, inside, moments, total):
+def _validate(pool, features, labels, inside, moments, total):
     """The UAR [K, L, P] for each tested fold and penalty on all other folds, each predicted from
     the rest, and row 0's scores there, a list over K of [L, n, C - 1] in the order of folds.
     """
     num_folds, (count, num_classes) = len(inside), total.count.shape
     hits = np.zeros((num_folds, len(PENALTIES), count, num_classes))
-    first = [[[None] * num_folds for _ in PENALTIES] for _ in range(num_folds)]
-    for a in range(num_folds):
-        for b in range(a + 1, num_folds):
-            fits = _discriminants(_without(_without(total, moments[a]), moments[b]), PENALTIES)
+    first = [[None] * num_folds for _ in range(num_folds)]
+
+    def learn_without(pair):
+        a, b = pair
+        fits = list(_discriminants(_without(_without(total, moments[a]), moments[b]), PENALTIES))
+        for tested, held in ((a, b), (b, a)):
+            rows = inside[held]
+            scored = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
+            first[tested][held] = np.stack(scored)
+        for held in pair:
+            found = np.zeros(hits.shape[1:])
             for i, (weights, offsets) in enumerate(fits):
-                for tested, held in ((a, b), (b, a)):
-                    rows = inside[held]
-                    first[tested][i][held] = features[rows] @ weights[:, 0] + offsets[0]
-                    for at in _chunks(rows):
-                        right = _decide(features[at], weights, offsets) == labels[at]
-                        for c in range(num_classes):
-                            hits[tested, i, :, c] += (right & (labels[at] == c)).sum(0)
+                for at in _chunks(inside[held]):
+                    right = _decide(features[at], weights, offsets) == labels[at]
+                    for c in range(num_classes):
+                        found[i, :, c] += (right & (labels[at] == c)).sum(0)
+            yield a + b - held, found
+
+    pairs = itertools.combinations(range(num_folds), 2)
+    for pair in pool.map(lambda pair: list(learn_without(pair)), pairs):
+        for tested, found in pair:
+            hits[tested] += found
     support = np.stack([total.count - one.count for one in moments])[:, None]
     recall = (hits / np.maximum(support, 1)).sum(-1) / np.maximum((support > 0).sum(-1), 1)
-    first = [
-        np.stack([np.concatenate(_except(of, fold)) for of in first[fold]])
-        for fold in range(num_folds)
-    ]
-    return recall, first
+    return recall, [np.concatenate(_except(first[fold], fold), 1) for fold in range(num_folds)]
 
 
 def _picked(moments: _Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

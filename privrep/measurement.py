@@ -1,12 +1,18 @@
 """The measurement: how much of a private attribute h tells, and how sure that is."""
 
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.closed_form import ATTACKS, Attack
-from privrep.verdicts import ALPHA, LIMIT, Verdict
+from privrep import scores
+from privrep.closed_form import ATTACKS, Attack, Attacked
+from privrep.permutations import design, permute, speaker_labels
+from privrep.statistics import confusion_counts, interval, standard_error, uar
+from privrep.verdicts import ALPHA, LIMIT, Judged, Verdict, judge
+
+VICTIMS = (1, 2, 5, 20)
 
 
 class AttackerResult(NamedTuple):
@@ -140,4 +146,142 @@ def measure(
       ValueError: shapes that do not fit, h that is not finite, fewer than two classes, a class with
         one speaker, or fewer than 3 speakers.
     """
-    raise NotImplementedError
+    h, labels = np.asarray(h), np.asarray(labels)
+    known = np.flatnonzero(_checked(h, labels, speakers, sessions) >= 0)
+    names, people = np.unique(np.asarray(speakers)[known], return_inverse=True)
+    visits = (
+        None if sessions is None else np.unique(np.asarray(sessions)[known], return_inverse=True)[1]
+    )
+    x, y = h[known].astype(np.float32), labels[known].astype(np.int32)
+    people = people.astype(np.int32)
+    num_classes = int(y.max()) + 1
+    usual = speaker_labels(y, people)
+    _check_classes(y, usual, num_classes)
+    dealt = design(y, people, visits, num_folds, seed)
+    exchanged = permute(y, people, dealt.strata, num_permutations, seed)
+    attacked, seconds = {}, {}
+    for name, attack in attackers.items():
+        start = time.perf_counter()
+        attacked[name] = attack(seed, x, exchanged.labels, people, dealt.folds, num_classes)
+        seconds[name] = time.perf_counter() - start
+    uars = np.array([_uars(found, exchanged.labels, num_classes) for found in attacked.values()])
+    counts = {
+        name: confusion_counts(found.predictions[0], y, people, num_classes)
+        for name, found in attacked.items()
+    }
+    errors = np.array([standard_error(of, uar, usual) for of in counts.values()])
+    verdict, judged = judge(uars, errors, exchanged, num_classes, limit, alpha)
+    headline = list(attacked)[int(np.argmax(uars[:, 0]))]
+    predictions = np.full(len(labels), -1, np.int16)
+    predictions[known] = attacked[headline].predictions[0]
+    return Measurement(
+        verdict=verdict,
+        headline=headline,
+        attackers={
+            name: _result(found, y, counts[name], row, one)
+            for (name, found), row, one in zip(attacked.items(), uars, judged)
+        },
+        victims=tuple(
+            _victim(k, attacked[headline], people, y, usual, num_classes, seed) for k in VICTIMS
+        ),
+        chance=1 / num_classes,
+        num_utterances=len(y),
+        num_speakers=len(names),
+        utterances_per_class=tuple(np.bincount(y, minlength=num_classes).tolist()),
+        speakers_per_class=tuple(np.bincount(usual, minlength=num_classes).tolist()),
+        num_folds=int(dealt.folds.max()) + 1,
+        paired=dealt.paired,
+        num_permutations=len(exchanged.labels) - 1,
+        distinct_permutations=exchanged.distinct,
+        complete=exchanged.complete,
+        varies_within_speaker=bool((y != usual[people]).any()),
+        seconds=seconds,
+        counts=counts[headline],
+        predictions=predictions,
+    )
+
+
+def _uars(found: Attacked, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """float[P]: the UAR over all speakers for every labelling."""
+    one = np.zeros(labels.shape[1], np.int64)
+    return np.array(
+        [
+            uar(confusion_counts(p, y, one, num_classes)[0])
+            for p, y in zip(found.predictions, labels)
+        ]
+    )
+
+
+def _result(
+    found: Attacked, labels: np.ndarray, counts: np.ndarray, uars: np.ndarray, judged: Judged
+) -> AttackerResult:
+    share = np.bincount(labels) / len(labels)
+    pooled = counts.sum(0)
+    ranks = dict.fromkeys(("auc", "equal_error_rate", "tpr_at_1_percent"), float("nan"))
+    if len(share) == 2:
+        score, positive = found.log_likelihoods[:, 1] - found.log_likelihoods[:, 0], labels == 1
+        ranks = {
+            "auc": scores.auc(score, positive),
+            "equal_error_rate": scores.equal_error_rate(score, positive),
+            "tpr_at_1_percent": scores.tpr_at_fpr(score, positive),
+        }
+    return AttackerResult(
+        uar=float(uars[0]),
+        recalls=tuple((np.diagonal(pooled) / np.maximum(pooled.sum(1), 1)).tolist()),
+        null=tuple(uars[1:].tolist()),
+        bits=scores.usable_bits(scores.log_posteriors(found.log_likelihoods, share), labels),
+        entropy=scores.entropy(labels),
+        chosen=found.chosen,
+        **ranks,
+        **judged._asdict(),
+    )
+
+
+def _victim(
+    k: int,
+    found: Attacked,
+    speakers: np.ndarray,
+    labels: np.ndarray,
+    usual: np.ndarray,
+    num_classes: int,
+    seed: int,
+) -> VictimResult:
+    sums, owner, truth = scores.combine(found.log_likelihoods, speakers, labels, k, seed)
+    counts = confusion_counts(sums.argmax(1), truth, owner, num_classes)
+    return VictimResult(k, *interval(counts, uar, usual)[:3])
+
+
+def _checked(h: np.ndarray, labels: np.ndarray, speakers, sessions) -> np.ndarray:
+    """The labels, or a ValueError that says what does not fit."""
+    if h.ndim != 2:
+        raise ValueError(f"h has shape {h.shape}: one row per utterance is needed, [N, D]")
+    for name, column in (("labels", labels), ("speakers", speakers), ("sessions", sessions)):
+        if column is not None and np.shape(column) != h.shape[:1]:
+            raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels are {labels.dtype}: number the classes from 0, -1 for unknown")
+    broken = np.flatnonzero(~np.isfinite(h).all(1))
+    if len(broken):
+        raise ValueError(
+            f"{len(broken)} of {len(h)} rows of h are not finite, the first is row {broken[0]}: "
+            "leave them out, or repair the network that made them"
+        )
+    return labels
+
+
+def _check_classes(labels: np.ndarray, usual: np.ndarray, num_classes: int) -> None:
+    occurs = np.bincount(labels, minlength=num_classes) > 0
+    if occurs.sum() < 2 or not occurs.all():
+        raise ValueError(
+            f"of the classes 0 to {num_classes - 1} only {np.flatnonzero(occurs).tolist()} occur: "
+            "an attack needs two, numbered without gaps"
+        )
+    if (usual == usual[0]).all() and len(set(labels.tolist())) == 2 and len(usual) < 3:
+        raise ValueError(f"{len(usual)} speakers are too few to attack")
+    constant = np.array_equal(np.unique(usual), np.unique(labels))
+    single = np.flatnonzero(np.bincount(usual, minlength=num_classes) == 1)
+    if constant and len(single):
+        raise ValueError(
+            f"class {single[0]} has one speaker: nobody could learn it from another, so that "
+            "nothing can be said of it; leave it out or join it with another"
+        )

@@ -9,7 +9,8 @@ be for the exchanged ones, and the truth would stand out by that alone.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ class Permutations(NamedTuple):
 
     Attributes:
       labels: int32[P, N]; row 0 are the true ones.
-      distinct: how many different labellings the design allows, the true one included; at most MOST.
+      distinct: how many different labellings the design allows with the true one; at most MOST.
       complete: whether the rows are all of them, once each, rather than random draws.
       smallest_share: the smallest share of the rows that can be as extreme as row 0. 1 / P, or more
         where classes can change their names: an attacker that is trained anew does as well when
@@ -167,24 +168,17 @@ def _distinct(sorted_labels: Sequence[np.ndarray], members: Sequence[np.ndarray]
     """How many labellings exchange can make: arrangements of speakers times orders within them."""
     found = 1
     for group in members:
-        shares = [tuple(np.unique(sorted_labels[s], return_counts=True)[0]) for s in group]
-        whole = [
-            sorted_labels[s].tobytes() if len(share) > 1 else share[0]
-            for s, share in zip(group, shares)
+        # Speakers of one value are alike however many utterances they have.
+        shares = [
+            own[:1] if own[0] == own[-1] else own for own in (sorted_labels[s] for s in group)
         ]
-        found *= _arrangements(
-            np.unique(np.array(whole, object).astype(str), return_counts=True)[1]
-        )
-        for s in group:
-            if found >= MOST:
-                return MOST
-            counts = np.unique(sorted_labels[s], return_counts=True)[1]
-            if len(counts) > 1:
-                found *= _arrangements(counts)
+        found *= _arrangements(Counter(share.tobytes() for share in shares).values())
+        for share in shares:
+            found = min(found * _arrangements(np.unique(share, return_counts=True)[1]), MOST)
     return min(found, MOST)
 
 
-def _arrangements(counts: Sequence[int]) -> int:
+def _arrangements(counts: Iterable[int]) -> int:
     """The multinomial coefficient (sum of counts)! / product of counts!."""
     found, total = 1, 0
     for count in counts:

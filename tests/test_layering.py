@@ -37,10 +37,15 @@ LAYERS = {
     "networks": (2, "device"),
     "training": (2, "device"),
     "attackers": (3, "device"),
-    "statistics": (3, "both"),
+    "closed_form": (1, "host"),
+    "permutations": (0, "host"),
+    "scores": (0, "host"),
+    "statistics": (0, "host"),
+    "verdicts": (1, "host"),
+    "measurement": (2, "host"),
+    "worlds": (0, "host"),
     "audit": (4, "both"),
     "cross_validation": (4, "both"),
-    "worlds": (4, "both"),
 }
 BANNED = {
     "host": {"jax", "flax", "optax"},
