@@ -26,12 +26,12 @@ class Dot(NamedTuple):
 def dots(title: str, rows: Sequence[Dot], chance: float, limit: float) -> str:
     """Scores one below the other, from `low` to `high`, with lines at chance and at the limit."""
     height = _TOP + 26 * len(rows) + _BOTTOM
-    low = min([chance - 0.1, *(r.low for r in rows)])
-    high = max([limit + 0.05, *(r.high for r in rows)])
+    low = min([chance - 0.1, *(r.low for r in rows)]) - 0.02
+    high = max([limit + 0.05, *(r.high for r in rows)]) + 0.02
     scale = _Scale(max(0.0, low), min(1.0, high), _LEFT, _WIDTH - _RIGHT)
     body = _frame(scale, height, "UAR of the attacker on speakers it never met")
-    body += _line(scale.at(chance), height, GREY, "4 3", "chance")
-    body += _line(scale.at(limit), height, ORANGE, "1 3", "limit")
+    body += _line(scale.at(chance), height, GREY, "4 3", "chance", "end")
+    body += _line(scale.at(limit), height, ORANGE, "1 3", "limit", "start")
     for i, row in enumerate(rows):
         y = _TOP + 26 * i + 13
         colour, weight = (ORANGE, "bold") if row.strong else (BLUE, "normal")
@@ -66,8 +66,9 @@ def histogram(title: str, null: Sequence[float], found: float, chance: float) ->
                 f'<rect x="{scale.left + i * step:.1f}" y="{floor - tall:.1f}" '
                 f'width="{step - 1:.1f}" height="{tall:.1f}" fill="{BLUE}" fill-opacity="0.6"/>'
             )
-    body += _line(scale.at(chance), height, GREY, "4 3", "chance")
-    body += _line(scale.at(found), height, ORANGE, "", "found here")
+    sides = ("end", "start") if found >= chance else ("start", "end")
+    body += _line(scale.at(chance), height, GREY, "4 3", "chance", sides[0])
+    body += _line(scale.at(found), height, ORANGE, "", "found here", sides[1])
     body.append(
         f'<text x="{_LEFT - 10}" y="{_TOP + 12}" text-anchor="end">{len(null):,} times</text>'
         f'<text x="{_LEFT - 10}" y="{_TOP + 28}" text-anchor="end">labels exchanged</text>'
@@ -134,11 +135,11 @@ def _frame(scale: _Scale, height: int, name: str) -> list[str]:
     ]
 
 
-def _line(x: float, height: int, colour: str, dashes: str, name: str) -> list[str]:
+def _line(x: float, height: int, colour: str, dashes: str, name: str, side: str) -> list[str]:
     return [
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 6}" y2="{height - _BOTTOM}" '
         f'stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dashes}"/>'
-        f'<text x="{x:.1f}" y="{_TOP - 10}" text-anchor="middle" fill="{colour}">'
+        f'<text x="{x:.1f}" y="{_TOP - 10}" text-anchor="{side}" fill="{colour}">'
         f"{escape(name)}</text>"
     ]
 
