@@ -14,7 +14,9 @@ import numpy as np
 
 import privrep
 from privrep.card import card
+from privrep.closed_form import ATTACKS
 from privrep.measurement import Measurement, measure
+from privrep.permutations import speaker_labels
 from privrep.representations import read_representations, read_table
 from privrep.samples import Samples, bring_together
 from privrep.verdicts import ALPHA, LIMIT
@@ -22,6 +24,7 @@ from privrep.verdicts import ALPHA, LIMIT
 PERMUTATIONS = 200
 _FEWEST = 8  # speakers of the shortest point of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
+_EACH = 2  # speakers of each class
 _PACKAGES = ("numpy", "scipy", "privrep")
 Report = dict[str, Any]
 
@@ -149,29 +152,30 @@ def _per_class(classes: tuple[str, ...], told: Measurement) -> list[Report]:
 
 def _learning_curve(h: np.ndarray, samples: Samples, told: Measurement, seed: int) -> list[Report]:
     """The strongest attacker's UAR where fewer speakers are known, mean over draws of speakers."""
-    points, count = [], _FEWEST
-    rng = np.random.default_rng(seed)
-    usual = np.zeros(samples.speakers.max() + 1, np.int32)
-    usual[samples.speakers] = samples.labels
+    labels, speakers = samples.labels, samples.speakers
+    usual = speaker_labels(labels, speakers)
+    rng, points, count = np.random.default_rng(seed), [], _FEWEST
     while count < told.num_speakers:
         found = []
         for _ in range(_DRAWS):
-            chosen = np.isin(samples.speakers, _draw(rng, usual, count))
+            drawn = rng.permutation(told.num_speakers)[:count]
+            chosen = np.isin(speakers, drawn)
+            per_class = np.bincount(usual[drawn], minlength=len(samples.classes))
+            if per_class.min() < _EACH or len(np.unique(labels[chosen])) < len(samples.classes):
+                continue  # too few of a class to learn it from one and find it in another
             part = measure(
-                h[chosen], samples.labels[chosen], samples.speakers[chosen], num_permutations=1
+                h[chosen],
+                labels[chosen],
+                speakers[chosen],
+                attackers={told.headline: ATTACKS[told.headline]},
+                num_permutations=1,
+                seed=seed,
             )
-            found.append(part.attackers[told.headline].uar)
-        points.append({"speakers": count, "uar": float(np.mean(found))})
+            found.append(part.verdict.uar)
+        if found:
+            points.append({"speakers": count, "uar": float(np.mean(found)), "draws": len(found)})
         count *= 2
-    return [*points, {"speakers": told.num_speakers, "uar": told.verdict.uar}]
-
-
-def _draw(rng: np.random.Generator, usual: np.ndarray, count: int) -> np.ndarray:
-    """`count` speakers: two of each class, the others from all."""
-    order = rng.permutation(len(usual))
-    first = np.concatenate([order[usual[order] == c][:2] for c in np.unique(usual)])
-    rest = order[~np.isin(order, first)]
-    return np.concatenate([first, rest])[: max(count, len(first))]
+    return [*points, {"speakers": told.num_speakers, "uar": told.verdict.uar, "draws": 1}]
 
 
 def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
