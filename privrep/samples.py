@@ -50,7 +50,8 @@ def bring_together(
 
     Raises:
       ValueError: a column is missing (those there are listed), the numbers of rows differ, an id
-        has no partner, only one class is left, or a class has fewer than 2 speakers.
+        has no partner, only one class is left, a class has fewer than 2 speakers, or all h are
+        equal.
     """
     for name, needed in ((speaker, "who speaks"), (attribute, "what is private")):
         if name not in table.columns:
@@ -83,6 +84,11 @@ def bring_together(
     if mixed:
         notes.append(f"{mixed:,} of {len(names):,} speakers have more than one {attribute}.")
     h = representations.h[kept]
+    if (h == h[:1]).all():
+        raise ValueError(
+            f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
+            "that says nothing is not private but useless"
+        )
     lengths = None
     if h.ndim == 3 and _FRAMES in table.columns:
         lengths = _lengths([table.columns[_FRAMES][rows[i]] for i in kept], h.shape[1], table)

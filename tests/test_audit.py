@@ -134,3 +134,24 @@ def test_the_function_is_the_script(leaking, tmp_path):
     expected = report_of(leaking)
     for name in ("uar", "upper_bound", "p", "verdict", "leak_by_speakers"):
         assert report[name] == expected[name]
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
+    np.save(tmp_path / "h.npy", np.load(leaking / "h.npy") * np.float32(unit))
+    labels = leaking / "labels.csv"
+    report = audit(tmp_path / "h.npy", labels, "gender", tmp_path, num_permutations=60, seed=3)
+    assert report["verdict"] == "leaks"
+    assert report["uar"] == pytest.approx(report_of(leaking)["uar"], abs=0.02)
+
+
+def test_more_classes_that_vary_within_speakers(tmp_path):
+    """Of several classes there is no AUC; the report stays strict JSON and the card whole."""
+    sample = write(tmp_path, "linear", 12)
+    lines = ["speaker,gender", *(f"{s},{'abc'[i % 3]}" for i, s in enumerate(sample.speaker))]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    assert run(tmp_path) == 0
+    report = report_of(tmp_path)
+    assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
+    assert "12 of 12 speakers have more than one gender." in report["data"]["notes"]
+    assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

@@ -214,3 +214,12 @@ def test_sessions_and_columns_of_other_names(tmp_path):
 )
 def test_what_cannot_be_judged_is_explained(tmp_path, text, ids, said):
     refused(said, samples, tmp_path, text, ids)
+
+
+def test_representations_that_say_nothing_are_not_called_private(tmp_path):
+    np.save(tmp_path / "h.npy", np.ones((7, 3), "f"))
+    (tmp_path / "labels.csv").write_text(text_of(ROWS))
+    same = read_representations(tmp_path / "h.npy")
+    refused(
+        "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
+    )
