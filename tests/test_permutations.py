@@ -21,7 +21,7 @@ def corpus(classes, utterances=3):
 
 
 def test_iemocap_has_32_labellings_and_no_p_under_one_in_sixteen():
-    """Five conversations of a woman and a man: 2^5 ways, each tied with the one of changed names."""
+    """Five conversations of a woman and a man: 2^5 ways, each tied with that of changed names."""
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, speakers // 2, 5, seed=3)
     assert dealt.paired
@@ -139,7 +139,7 @@ def test_sessions_are_strata_only_where_each_holds_several_classes():
 
 def test_two_speakers_are_too_few():
     labels, speakers = corpus([0, 1])
-    with pytest.raises(ValueError, match="2 speakers .* at least 3"):
+    with pytest.raises(ValueError, match=r"2 speakers .* at least 3"):
         design(labels, speakers, None, 5, seed=0)
 
 

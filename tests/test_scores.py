@@ -1,5 +1,6 @@
 """Scores against scikit-learn, the device's own, or a definition written out."""
 
+import itertools
 import math
 
 import jax.numpy as jnp
@@ -87,7 +88,7 @@ def test_linkability_is_its_definition():
     mated, other = RNG.normal(1, 1, 3000), RNG.normal(size=4000)
     edges = np.linspace(min(mated.min(), other.min()), max(mated.max(), other.max()), 101)
     expected = 0.0
-    for i, (low, high) in enumerate(zip(edges, edges[1:])):
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = [
             ((x >= low) & ((x < high) | ((i == 99) & (x == high)))).mean() for x in (mated, other)
         ]
