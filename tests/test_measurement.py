@@ -13,7 +13,8 @@ from privrep.statistics import compare
 from privrep.verdicts import judge
 from privrep.worlds import WORLDS, linear
 
-# Simulations are of the linear attacker, on 5 utterances per speaker of 4 columns, 99 exchanges.
+# Simulations are of the linear attacker in 3 folds, on 5 utterances per speaker of 4 columns, with
+# 99 exchanges; `experiments/simulations.py` has larger ones.
 LINEAR = {"linear": ATTACKS["linear"]}
 EACH, SIZE, EXCHANGES = 5, 4, 99
 MODERATE = 0.47  # strength: the linear attacker's mean UAR is .606 with 100 speakers
@@ -32,6 +33,7 @@ def simulated(num_speakers, strength, draws, paired=False) -> tuple[Measurement,
                 world.speaker,
                 sessions=sessions,
                 attackers=LINEAR,
+                num_folds=5 if paired else 3,
                 num_permutations=EXCHANGES,
                 seed=seed,
             )
@@ -41,7 +43,7 @@ def simulated(num_speakers, strength, draws, paired=False) -> tuple[Measurement,
 
 @pytest.mark.parametrize("num_speakers", [10, 28, 100])
 def test_at_most_seven_percent_false_alarms_and_uniform_p(num_speakers):
-    found = simulated(num_speakers, 0.0, 200)
+    found = simulated(num_speakers, 0.0, 120)
     assert np.mean([m.verdict.verdict == "leaks" for m in found]) <= 0.07
     # The share of labellings at least as high as the truth is uniform, but for ties.
     scores = np.array([(m.verdict.uar, *m.attackers["linear"].null) for m in found])
@@ -55,7 +57,7 @@ def test_at_most_seven_percent_false_alarms_and_uniform_p(num_speakers):
 
 
 def test_eighty_percent_of_moderate_leaks_are_found_with_100_speakers_and_the_bounds_hold():
-    found = simulated(100, MODERATE, 60)
+    found = simulated(100, MODERATE, 50)
     verdicts = [m.verdict for m in found]
     truth = np.mean([v.uar for v in verdicts])
     assert 0.595 < truth < 0.617
@@ -67,12 +69,12 @@ def test_eighty_percent_of_moderate_leaks_are_found_with_100_speakers_and_the_bo
 
 
 def test_an_iemocap_sized_null_cannot_tell():
-    for found in simulated(10, 0.0, 20, paired=True):
+    for found in simulated(10, 0.0, 10, paired=True):
         assert found.paired and found.complete and found.num_permutations == 31
         verdict = found.verdict
         assert verdict.verdict == "cannot_tell" and verdict.p >= verdict.smallest_p == 0.078125
         assert verdict.detectable == np.inf and "32 labellings" in verdict.reason
-    for found in simulated(10, 0.0, 20):
+    for found in simulated(10, 0.0, 120):
         assert found.verdict.verdict != "no_leak_shown" and found.verdict.upper > 0.6
 
 
@@ -180,12 +182,12 @@ def test_the_suites_p_allows_for_having_taken_the_strongest():
     rng = np.random.default_rng(0)
     exchanged = Permutations(np.zeros((100, 1)), 10**6, False, 0.01)
     alone, together = 0, 0
-    for _ in range(300):
+    for _ in range(150):
         uars = 0.5 + 0.05 * rng.normal(size=(20, 100))
         verdict, each = judge(uars, np.full(20, 0.04), exchanged, 2)
         together += verdict.p <= 0.05
         alone += min(one.p for one in each) <= 0.05
-    assert together <= 0.07 * 300 and alone > 0.5 * 300
+    assert together <= 0.07 * 150 and alone > 0.5 * 150
 
 
 def test_no_leak_is_shown_only_under_the_limit():

@@ -128,7 +128,10 @@ def test_folds_part_speakers_and_look_at_no_label(paired):
 
 def test_sessions_are_strata_only_where_each_holds_several_classes():
     labels, speakers = corpus([0, 0, 1, 1, 0, 1])
-    assert not design(labels, speakers, speakers // 2, 3, seed=0).paired
+    dealt = design(labels, speakers, speakers // 2, 3, seed=0)
+    assert not dealt.paired and (dealt.strata == 0).all()
+    for session in range(3):  # partners are tested together all the same
+        assert len(set(dealt.folds[speakers // 2 == session])) == 1
     # Two sessions of one speaker are one session.
     labels, speakers = corpus([0, 1, 0, 1, 0, 1, 0, 1], 2)
     sessions = np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
