@@ -147,7 +147,8 @@ def measure(
         one speaker, or fewer than 3 speakers.
     """
     h, labels = np.asarray(h), np.asarray(labels)
-    known = np.flatnonzero(_checked(h, labels, speakers, sessions) >= 0)
+    _check_shapes(h, labels, speakers, sessions)
+    known = np.flatnonzero(labels >= 0)
     names, people = np.unique(np.asarray(speakers)[known], return_inverse=True)
     visits = (
         None if sessions is None else np.unique(np.asarray(sessions)[known], return_inverse=True)[1]
@@ -156,7 +157,7 @@ def measure(
     people = people.astype(np.int32)
     num_classes = int(y.max()) + 1
     usual = speaker_labels(y, people)
-    _check_classes(y, usual, num_classes)
+    _check_classes(y, people)
     dealt = design(y, people, visits, num_folds, seed)
     exchanged = permute(y, people, dealt.strata, num_permutations, seed)
     attacked, seconds = {}, {}
@@ -203,13 +204,11 @@ def measure(
 
 def _uars(found: Attacked, labels: np.ndarray, num_classes: int) -> np.ndarray:
     """float[P]: the UAR over all speakers for every labelling."""
-    one = np.zeros(labels.shape[1], np.int64)
-    return np.array(
-        [
-            uar(confusion_counts(p, y, one, num_classes)[0])
-            for p, y in zip(found.predictions, labels)
-        ]
-    )
+    right = found.predictions == labels
+    of_class = [labels == c for c in range(num_classes)]
+    support = np.stack([which.sum(1) for which in of_class])
+    hits = np.stack([(right & which).sum(1) for which in of_class])
+    return (hits / np.maximum(support, 1)).sum(0) / (support > 0).sum(0)
 
 
 def _result(
@@ -251,8 +250,7 @@ def _victim(
     return VictimResult(k, *interval(counts, uar, usual)[:3])
 
 
-def _checked(h: np.ndarray, labels: np.ndarray, speakers, sessions) -> np.ndarray:
-    """The labels, or a ValueError that says what does not fit."""
+def _check_shapes(h: np.ndarray, labels: np.ndarray, speakers, sessions) -> None:
     if h.ndim != 2:
         raise ValueError(f"h has shape {h.shape}: one row per utterance is needed, [N, D]")
     for name, column in (("labels", labels), ("speakers", speakers), ("sessions", sessions)):
@@ -260,27 +258,26 @@ def _checked(h: np.ndarray, labels: np.ndarray, speakers, sessions) -> np.ndarra
             raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels are {labels.dtype}: number the classes from 0, -1 for unknown")
+    if not (labels >= 0).any():
+        raise ValueError("no label is known: every one is -1")
     broken = np.flatnonzero(~np.isfinite(h).all(1))
     if len(broken):
         raise ValueError(
             f"{len(broken)} of {len(h)} rows of h are not finite, the first is row {broken[0]}: "
             "leave them out, or repair the network that made them"
         )
-    return labels
 
 
-def _check_classes(labels: np.ndarray, usual: np.ndarray, num_classes: int) -> None:
-    occurs = np.bincount(labels, minlength=num_classes) > 0
-    if occurs.sum() < 2 or not occurs.all():
+def _check_classes(labels: np.ndarray, speakers: np.ndarray) -> None:
+    counts = np.bincount(labels)
+    if len(counts) < 2 or not counts.all():
         raise ValueError(
-            f"of the classes 0 to {num_classes - 1} only {np.flatnonzero(occurs).tolist()} occur: "
-            "an attack needs two, numbered without gaps"
+            f"of the classes 0 to {len(counts) - 1} only {np.flatnonzero(counts).tolist()} occur: "
+            "an attack needs two at least, numbered without gaps"
         )
-    if (usual == usual[0]).all() and len(set(labels.tolist())) == 2 and len(usual) < 3:
-        raise ValueError(f"{len(usual)} speakers are too few to attack")
-    constant = np.array_equal(np.unique(usual), np.unique(labels))
-    single = np.flatnonzero(np.bincount(usual, minlength=num_classes) == 1)
-    if constant and len(single):
+    owners = np.unique(np.stack([labels, speakers]), axis=1)[0]
+    single = np.flatnonzero(np.bincount(owners) == 1)
+    if len(single):
         raise ValueError(
             f"class {single[0]} has one speaker: nobody could learn it from another, so that "
             "nothing can be said of it; leave it out or join it with another"

@@ -62,7 +62,8 @@ def design(
     Where every session has speakers of at least two classes (as the conversations of one woman and
     one man in IEMOCAP), the sessions are kept together and are the strata: whatever a session's
     speakers share, such as the room, cannot be taken for a leak. Sessions tied by a common speaker
-    are one. Otherwise each speaker is dealt alone, and labels are exchanged freely.
+    are one. Otherwise labels are exchanged freely, and sessions are kept together if that leaves
+    enough of them, none with more than twice a fair share of the utterances.
 
     Args:
       labels: int32[N], none unknown; a speaker's class here is the most frequent one.
@@ -74,13 +75,15 @@ def design(
     Raises:
       ValueError: fewer than 3 folds can be made.
     """
-    units, paired = np.arange(speakers.max() + 1), False
+    num_speakers = int(speakers.max()) + 1
+    units, strata, paired = np.arange(num_speakers), np.zeros(num_speakers, np.int32), False
     if sessions is not None:
         tied = _tied(speakers, sessions)
         usual = speaker_labels(labels, speakers)
-        paired = all(len(set(usual[tied == unit])) > 1 for unit in set(tied.tolist()))
-        paired = paired and len(set(tied.tolist())) >= 3
-        units = tied if paired else units
+        paired = tied.max() >= 2 and all(len(set(usual[tied == unit])) > 1 for unit in tied)
+        even = np.bincount(tied[speakers]).max() * num_folds <= 2 * len(speakers)
+        strata = tied.astype(np.int32) if paired else strata
+        units = tied if paired or (even and tied.max() + 1 >= num_folds) else units
     num_units = units.max() + 1
     num_folds = min(num_folds, num_units)
     if num_folds < 3:
@@ -96,8 +99,7 @@ def design(
     for unit in order:  # the largest first, each to the fold with the fewest utterances
         fold_of[unit] = min(range(num_folds), key=lambda fold: (held[fold, 0], held[fold, 1]))
         held[fold_of[unit]] += sizes[unit], 1
-    strata = units if paired else np.zeros(len(units), np.int32)
-    return Design(fold_of[units[speakers]], strata.astype(np.int32), paired)
+    return Design(fold_of[units[speakers]], strata, paired)
 
 
 def permute(
