@@ -18,7 +18,7 @@ from privrep.labels import private_labels, task_labels
 from privrep.packing import Packed, pack
 from privrep.prepared import Prepared, prepare
 from privrep.processes import is_first
-from privrep.split_linter import Finding, lint_split, stop_on_fatal
+from privrep.split_linter import Finding, lint_split
 from privrep.utterances import Ragged, Split, Utterance, take_rows
 from privrep.word_vectors import read_word_vectors
 from privrep.words import coverage, encode_all, vocabulary
@@ -31,7 +31,7 @@ class Loaded(NamedTuple):
       utterances: the N that serve.
       split: bool[K, N] each.
       hash: of the prepared data.
-      findings: of the split linter.
+      findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
     """
 
@@ -178,7 +178,6 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {config.task: (packed.data.folds.task, packed.task_names)},
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
     )
-    stop_on_fatal(findings)
     return Loaded(utterances, split, packed, prepared.hash, findings, notes)
 
 

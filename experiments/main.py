@@ -27,7 +27,7 @@ from experiments.packs import run_pack
 from experiments.report import table_text, write_summary
 from experiments.sweep import expand, idle_flags, plan
 from privrep.processes import is_first, wait_for_all
-from privrep.split_linter import grouped
+from privrep.split_linter import grouped, stop_on_fatal
 
 __all__ = ["experiments"]
 
@@ -119,6 +119,9 @@ def experiment() -> None:
                 "prepare", partial(prepare_inputs, config, preparable(utterances), cache_dir, True)
             )
         loaded = load(config, prepared)
+        if is_first():
+            results.write_findings(workdir, i, loaded.findings)
+        stop_on_fatal(loaded.findings)
         _say([*loaded.notes, *grouped(loaded.findings)], said)
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         _first_before_others("check", partial(check_data, folder, loaded.hash))

@@ -135,6 +135,8 @@ def _measured(
         scores |= attack_all(attribute, threats, size, config.attacker_names, pairs)
         bar.update()
     bar.close()
+    # An untrained network has nothing to collapse from: a control is a control.
+    scores["collapsed"] = scores["collapsed"][: len(said)]
     scores |= {"best_epoch": fits.best_epoch, "diverged": fits.status == DIVERGED}
     rows = _rows(described, scores, kinds)
     rows += _guesses(loaded, described[-len(index) :], net.private)

@@ -42,7 +42,8 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
             for a in attributes(entry) or [""]:
                 uars = [_score(entry, f"test_{a}_{who}_uar") for who in ("adversary", "attacker")]
                 privacy = f"test_{a}_privacy"  # spreads as the attacker does
-                uars += [_score(entry, privacy).split("±")[0], _change(entry, privacy)]
+                mark = "*" if entry["collapsed"] else ""
+                uars += [_score(entry, privacy).split("±")[0] + mark, _change(entry, privacy)]
                 lines.append([*place, *middle, *[a] * several, *uars])
                 middle = [""] * 3  # the emotion score is the network's, not the attribute's
     return header, lines, _notes(summary)
@@ -81,6 +82,12 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             name = entry["control"] or f"lambda {label(entry)}"
             runs = entry["diverged"] + entry["n"]
             notes.append(f"{title}, {name}: {entry['diverged']} of {runs} diverged, left out.")
+        for entry in (entry for entry in entries if entry["collapsed"]):
+            notes.append(
+                f"* {title}, {entry['control'] or f'lambda {label(entry)}'}: {entry['collapsed']} "
+                f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
+                "direction). An h that says nothing is not private: they do not count in privacy."
+            )
     return notes + reading(summary)
 
 
@@ -118,11 +125,16 @@ def reading(summary: Sequence[Entry]) -> list[str]:
     said = []
     for title, entries in blocks(summary):
         runs = [e for e in entries if not e["control"] and not math.isnan(selected(e))]
-        if not runs:
+        standing = [e for e in runs if e["collapsed"] < e["n"]]
+        if not standing:
+            said += [f"{title}: every network collapsed; there is nothing to choose."] * bool(runs)
             continue
-        best, zero = max(runs, key=selected), any(is_zero(e["settings"]["lambda"]) for e in runs)
+        best = max(standing, key=selected)
+        zero = any(is_zero(e["settings"]["lambda"]) for e in runs)
         grid = ", ".join(label(entry) for entry in runs)
         chosen = f"{title}: validation chooses lambda {label(best)} of {grid}"
+        if best["collapsed"]:
+            chosen += f" ({best['collapsed']} of its {best['n']} networks collapsed)"
         if is_zero(best["settings"]["lambda"]):
             said.append(f"{chosen}, which is no reversal.")
         elif not zero:

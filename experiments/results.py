@@ -1,4 +1,5 @@
-"""What a result directory holds: flags.txt, which made it; runs.csv, one row per run; curves.
+"""What a result directory holds: flags.txt, which made it; runs.csv, one row per run; curves;
+split_findings.csv, what is wrong with the folds.
 
 Nothing here depends on the clock or the machine's name, so the same runs give the same bytes.
 """
@@ -16,6 +17,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
 import privrep
+from privrep.split_linter import Finding
 
 Value = str | float | int | bool | None
 
@@ -39,12 +41,9 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
         return
     header, cells = _cells(path)
     columns = list(dict.fromkeys([*header, *(column for row in rows for column in row)]))
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(line + [""] * (len(columns) - len(header)) for line in cells)
-    writer.writerows([_written(row.get(c), c) for c in columns] for row in rows)
-    replace_file(path, table.getvalue())
+    lines = [line + [""] * (len(columns) - len(header)) for line in cells]
+    lines += [[_written(row.get(c), c) for c in columns] for row in rows]
+    replace_file(path, _text(columns, lines))
 
 
 def read_rows(path: Path) -> list[dict[str, Value]]:
@@ -55,6 +54,12 @@ def read_rows(path: Path) -> list[dict[str, Value]]:
     """
     header, cells = _cells(path)
     return [{column: _read(cell) for column, cell in zip(header, line)} for line in cells]
+
+
+def _text(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows([columns, *lines])
+    return table.getvalue()
 
 
 def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -110,6 +115,19 @@ def replace_file(path: Path, text: str) -> None:
         directory = os.open(path.parent, os.O_RDONLY)
         os.fsync(directory)
         os.close(directory)
+
+
+def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:
+    """Puts what the split linter found for a pack into workdir/split_findings.csv.
+
+    A row for each finding: pack, fold, severity (fatal, warning, note), text. Those of the same
+    pack that stand there are replaced, so a resumed sweep says nothing twice.
+    """
+    path = workdir / "split_findings.csv"
+    rows = [row for row in read_rows(path) if row["pack"] != pack]
+    rows += [{"pack": pack} | f._asdict() | {"text": " ".join(f.text.split())} for f in findings]
+    columns = ["pack", *Finding._fields]
+    replace_file(path, _text(columns, [[_written(row[c], c) for c in columns] for row in rows]))
 
 
 def write_flags(workdir: Path, text: str, resume: bool) -> None:

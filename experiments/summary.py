@@ -2,7 +2,8 @@
 
 A row is one run: {column: value}. Its settings stand under the names of their flags; `control` is
 empty for a real run, or says which control the row is; `diverged` marks a run that counts for
-nothing. Scores are val_* and test_*; those of a private attribute a are
+nothing, `collapsed` one that counts for nothing in privacy: what h does not hold at all needs no
+protection. Scores are val_* and test_*; those of a private attribute a are
   test_<a>_adversary_uar  of the adversary in training, which sees gradients
   test_<a>_attacker_uar   of the fresh attacker on frozen h that was best on validation; of
                           "speaker", 1 - equal error rate of verification on unseen speakers
@@ -36,14 +37,15 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         them.
 
     Returns:
-      [{settings: {name: value}, control, n, diverged, chance: {"emotion" or attribute: float},
-        scores: {column: {mean, sd, n}}, change: {column: {mean, sd, n, lower, higher}}}, ...]
+      [{settings: {name: value}, control, n, diverged, collapsed,
+        chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
+        change: {column: {mean, sd, n, lower, higher}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, lambda; after
       the lambdas of a combination come its controls, taken together over all lambdas. `sd` is the
       sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
-      score, NaN. `change` is the mean of the differences to lambda = 0 at the same fold and seed,
-      with how many of them are below and above 0; {} for lambda = 0 itself, for controls, and
-      where lambda = 0 was not run.
+      score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
+      lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
+      lambda = 0 itself, for controls, and where lambda = 0 was not run.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, "lambda"))]
     groups: dict[tuple, list[Row]] = {}
@@ -61,6 +63,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         # Columns that other runs brought into the table are empty here.
         columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
         scores = [c for c in columns if c.startswith(("val_", "test_")) and c.endswith(_SCORES)]
+        whole = [row for row in counted if not row.get("collapsed")]
         baseline = {} if control or is_zero(lambda_) else baselines.get(values, {})
         pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
         entry = {
@@ -68,16 +71,24 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             "control": control,
             "n": len(counted),
             "diverged": len(runs) - len(counted),
+            "collapsed": len(counted) - len(whole),
             "chance": {
                 c.removesuffix("_chance"): _spread(_number(row.get(c)) for row in runs)["mean"]
                 for c in columns
                 if c.endswith("_chance")
             },
-            "scores": {c: _spread(_number(row.get(c)) for row in counted) for c in scores},
+            "scores": {
+                c: _spread(_number(row.get(c)) for row in (whole if _private(c) else counted))
+                for c in scores
+            },
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
         }
         summary.append(entry)
     return summary
+
+
+def _private(column: str) -> bool:
+    return column.endswith("_privacy")
 
 
 def _repeat(row: Row) -> tuple:
@@ -98,6 +109,8 @@ def _spread(values: Iterable[float]) -> dict:
 
 
 def _differences(column: str, pairs: Sequence[tuple[Row, Row]]) -> dict:
+    if _private(column):
+        pairs = [pair for pair in pairs if not any(row.get("collapsed") for row in pair)]
     values = [_number(row.get(column)) - _number(zero.get(column)) for row, zero in pairs]
     sides = {"lower": sum(v < 0 for v in values), "higher": sum(v > 0 for v in values)}
     return _spread(values) | sides

@@ -4,7 +4,7 @@ The network knows no reversal and no loss: what an adversary's gradient does to 
 defence's business (`defences.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -73,6 +73,19 @@ class EmotionNet(nn.Module):
         views = self.encode(utterances)
         adversaries = {attribute: self.adversary(attribute, views) for attribute in self.private}
         return self.emotion(views[JOINT]), adversaries
+
+
+def adversary_of(net: EmotionNet, params: Mapping) -> Callable:
+    """adversary(attribute, views, frozen=False) -> {view: logits [B, classes of the attribute]}.
+
+    Of a frozen one no gradient reaches its parameters, and the views' gradient is the same.
+    """
+
+    def adversary(attribute: str, views: Mapping[str, jax.Array], frozen: bool = False):
+        used = jax.lax.stop_gradient(params) if frozen else params
+        return net.apply({"params": used}, attribute, views, method="adversary")
+
+    return adversary
 
 
 class Adversary(nn.Module):

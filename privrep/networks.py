@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from privrep.batches import batch_of, by_length, gather, over_blocks
+from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
 from privrep.device_memory import most_together
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
-from privrep.models import JOINT, EmotionNet
+from privrep.models import JOINT, EmotionNet, adversary_of
 from privrep.runs import Run, by_calls, over_runs, share, take
 from privrep.schedules import SCHEDULES
 from privrep.training import Problem
@@ -68,7 +69,7 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
     task, private = labels
     emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
     adversaries = DEFENCES[architecture.defence].loss(
-        bound.adversary, views, private, fold.private_weights, lambda_
+        adversary_of(architecture.net, params), views, private, fold.private_weights, lambda_
     )
     return emotion, adversaries
 
@@ -113,7 +114,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
         # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
         # by what it is for, or it would be an undertrained one.
-        unlearns = sum(run.lambda_.values()) > 0
+        unlearns = DEFENCES[architecture.defence].unlearns & (sum(run.lambda_.values()) > 0)
         selection = jnp.where(unlearns, balance, scores["emotion_uar"])
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 
@@ -182,7 +183,9 @@ def represent(
 
     Returns:
       h float32[R, N, D] as released by the defence, and {<part>_<score>: float32[R]} for the
-      parts train, val and test.
+      parts train, val and test: emotion as it is recognised from the released h, adversaries as
+      they read the views before. Also h_rank float32[R], the effective rank of h on the training
+      part before release, and collapsed bool[R] (see `collapse.collapsed`).
     """
     data = share(data)
     size = most_together(partial(_represent_one, architecture), data, (runs, params))
@@ -195,7 +198,7 @@ def _represent_all(architecture, data, rows):
 
 
 def _represent_one(architecture, data, row):
-    run, params = row
+    net, (run, params) = architecture.net, row
     index = data.blocks.reshape(-1)
     fold = take(data.folds, run.fold)
     flat = _outputs(architecture, params, data.corpus, fold.inputs, data.blocks)
@@ -203,12 +206,20 @@ def _represent_one(architecture, data, row):
     outputs = jax.tree.map(
         lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"), flat
     )
-    scores = {}
-    for part, where in fold.split._asdict().items():
-        of_part = _uars(architecture.net, outputs, (fold.task, fold.private), where)
-        scores |= {f"{part}_{name}": value for name, value in of_part.items()}
     # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
     release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
-    release = DEFENCES[architecture.defence].release
-    h = release(release_key, outputs.h, fold.private, fold.split.train, run.lambda_)
+    h = DEFENCES[architecture.defence].release(
+        release_key, outputs.h, fold.private, net.private, fold.split.train, run.lambda_
+    )
+    # What a release costs in emotion shows only behind it.
+    released = outputs._replace(emotion=net.apply({"params": params}, h, method="emotion"))
+    scores = {}
+    for part, where in fold.split._asdict().items():
+        of_part = _uars(net, released, (fold.task, fold.private), where)
+        scores |= {f"{part}_{name}": value for name, value in of_part.items()}
+    rank = effective_rank(outputs.h, fold.split.train)
+    scores["h_rank"] = rank
+    scores["collapsed"] = collapsed(
+        scores["val_emotion_uar"], fold.task, net.num_classes, fold.split.val, rank
+    )
     return h, scores

@@ -52,6 +52,7 @@ def lint_split(
     speakers = _numbers([u.speaker for u in utterances])
     sessions = _numbers([u.session for u in utterances])
     texts = _numbers([_script(u.transcript) for u in utterances])
+    recordings = _numbers([u.wav and f"{u.wav} {u.start} {u.end}" for u in utterances])
     findings = []
     for fold in range(num_folds):
         parts = Split(*(part[fold] for part in split))
@@ -65,6 +66,7 @@ def lint_split(
                 for labels in (tasks, private)
             )
             said += _speakers(parts, speakers)
+            said += _recordings(parts, recordings)
             fewer, more = (
                 f"{way} folds, another --fold_seed" if num_folds > 1 else _OFFICIAL
                 for way in ("fewer", "more")
@@ -161,6 +163,22 @@ def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
             f"the test part has {len(tested)} speakers ({_first([names[s] for s in tested])}): "
             "scores of this fold alone mean little, read the mean over folds and seeds.",
         )
+
+
+def _recordings(parts: Split, recordings: tuple[np.ndarray, list[str]]) -> _Said:
+    code, names = recordings
+    for one, other in _PAIRS:
+        a, b = getattr(parts, one), getattr(parts, other)
+        shared = np.intersect1d(code[a], code[b])
+        shared = shared[shared >= 0]
+        if shared.size:
+            files = [names[s].removesuffix(" None None") for s in shared]
+            yield (
+                "fatal",
+                f"{len(shared)} recordings are in both the {getattr(_PARTS, one)} and the "
+                f"{getattr(_PARTS, other)} part under two ids: {_first(files)}. What is learned by "
+                "heart would be scored. Leave one of the two utterances out.",
+            )
 
 
 def _missing(parts: Split, tasks: Labels, private: Labels, remedy: str) -> _Said:
@@ -263,12 +281,12 @@ def cramers_v(table: np.ndarray) -> float:
 
 
 def _scripts(parts: Split, text: np.ndarray) -> _Said:
-    tested = text[parts.test]
-    known = np.isin(tested, text[parts.train & (text >= 0)])
-    if known.any():
-        yield (
-            "note",
-            f"{known.mean():.0%} of the test part's utterances have the words of a training "
-            "utterance (a script): what rests on the words, read or heard, is scored on known "
-            "sentences.",
-        )
+    for name, part in (("validation", parts.val), ("test", parts.test)):
+        known = np.isin(text[part], text[parts.train & (text >= 0)])
+        if known.any():
+            yield (
+                "note",
+                f"{known.mean():.0%} of the {name} part's utterances have the words of a training "
+                "utterance (a script): what rests on the words, read or heard, is scored on known "
+                "sentences.",
+            )

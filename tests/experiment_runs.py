@@ -68,6 +68,7 @@ def check_results(
     for row in real:
         assert row["diverged"] is False and 1 <= row["best_epoch"] <= row["max_epochs"]
         assert row["lambda"] is not None
+        assert isinstance(row["collapsed"], bool) and 0 <= row["h_rank"] <= 16
         for part in ("val", "test"):
             scores = [f"{part}_emotion_uar"]
             scores += [f"{part}_{a}_adversary_uar" for a in attributes if a != "speaker"]
@@ -77,6 +78,8 @@ def check_results(
     keys = {tuple(row[name] for name in told) for row in real}
     assert len(keys) == runs
 
+    findings = read_rows(workdir / "split_findings.csv")
+    assert {row["severity"] for row in findings} <= {"warning", "note"}
     flags = (workdir / "flags.txt").read_text().splitlines()
     assert [line.split("=")[0] for line in flags] == [f"--{flag_name(name)}" for name in FIELDS]
     json.loads((workdir / "summary.json").read_text(), parse_constant=_strict)

@@ -10,6 +10,7 @@ import pytest
 
 from privrep import layers
 from privrep.batches import gather
+from privrep.collapse import collapsed, effective_rank
 from privrep.networks import network_problem, represent
 from privrep.runs import Run, run_key, share, take
 from privrep.training import FitSettings, fit
@@ -282,9 +283,39 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
                 found[f"{part}_{attribute}_adversary_uar"] = np.max(each)
             for name, value in found.items():
                 expected_scores.setdefault(name, []).append(value)
+        rank = effective_rank(h[row], of_fold.split.train)
+        val = recall(emotion, of_fold.task, of_fold.split.val)
+        lost = collapsed(val, of_fold.task, 3, of_fold.split.val, rank)
+        for name, value in {"h_rank": rank, "collapsed": lost}.items():
+            expected_scores.setdefault(name, []).append(value)
     assert set(scores) == set(expected_scores)
     for name, values in expected_scores.items():
-        np.testing.assert_allclose(scores[name], values, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(scores[name], values, atol=1e-6, rtol=1e-4, err_msg=name)
+
+
+def test_emotion_is_scored_behind_the_release(steps, released):
+    """Noise beyond measure leaves h and emotion to chance, and the adversary what it read."""
+    runs = run_table()
+    loud = runs._replace(lambda_={a: np.float32([0, 0, 1e6, 1e6]) for a in LAMBDA})
+    noisy = ARCHITECTURE._replace(defence="noise")
+    h, scores = represent(noisy, PACKED.data, loud, steps[-1][0].best)
+    np.testing.assert_allclose(h[:2], released[0][:2], rtol=1e-4, atol=1e-5)
+    assert (np.abs(h[2:]).max(1) > 1e4).any(-1).all()
+    for name, value in released[1].items():
+        if name.endswith("emotion_uar"):
+            np.testing.assert_allclose(scores[name][:2], value[:2], atol=1e-6)
+        elif name != "collapsed":
+            np.testing.assert_allclose(scores[name], value, atol=1e-6, rtol=1e-4, err_msg=name)
+    assert scores["train_emotion_uar"][3] < 0.5 < released[1]["train_emotion_uar"][3]
+
+
+def test_only_a_defence_that_unlearns_is_chosen_by_what_is_left():
+    data, runs, settings = share(PACKED.data), run_table(), SETTINGS._replace(max_epochs=1)
+    for defence, unlearns in (("uniform", True), ("leace", False)):
+        changed = ARCHITECTURE._replace(defence=defence)
+        ((_, history),) = fit(network_problem, changed, settings, data, runs)
+        by_emotion_alone = history["selection"] == history["val_emotion_uar"]
+        assert by_emotion_alone[3] and by_emotion_alone.all() != unlearns
 
 
 def test_validation_scores_are_those_of_the_best_epoch(steps, released):

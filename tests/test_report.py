@@ -177,6 +177,36 @@ def test_reading_follows_the_selection_of_the_runs():
         assert f"chooses lambda {lambda_} of" in said
 
 
+def test_a_collapsed_run_is_marked_and_never_counted_as_private():
+    rows = [
+        *(run(0.0, fold, gender=0.7) for fold in range(3)),
+        run(1.0, 0, gender=0.5, collapsed=True),
+        run(1.0, 1, gender=0.66, val=(0.8, 0.5), collapsed=False),
+        run(1.0, 2, gender=0.5, collapsed=True),
+        *(run(5.0, fold, gender=0.5, val=(0.9, 0.5), collapsed=True) for fold in range(3)),
+    ]
+    summary = summarise(rows, SETTINGS)
+    entries = by_label(summary)
+    assert [entries[x]["collapsed"] for x in (0.0, 1.0, 5.0)] == [0, 2, 3]
+    one, five = entries[1.0], entries[5.0]
+    assert (one["n"], one["scores"]["test_gender_privacy"]["n"]) == (3, 1)
+    assert one["scores"]["test_gender_privacy"]["mean"] == pytest.approx(0.34)
+    assert one["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.04)
+    assert one["scores"]["test_gender_attacker_uar"]["n"] == 3  # it is still what was found
+    assert five["scores"]["test_gender_privacy"]["mean"] is None
+    text = table_text(summary)
+    lines = cells(text)
+    assert lines["1"][-2:] == ["0.340*", "+0.040"] and lines["5"][-1] == "-*"
+    assert "*" not in " ".join(lines["0"])
+    said = " ".join(text.split())
+    assert "* acoustic, activation, gender, lambda 1: 2 of 3 collapsed" in said
+    assert "An h that says nothing is not private" in said
+    # Lambda 5 looks best on validation, and is nobody's choice.
+    assert "chooses lambda 1 of 0, 1, 5 (2 of its 3 networks collapsed)." in said
+    (reading_of_five,) = reading(summarise(rows[-3:], SETTINGS))
+    assert reading_of_five.endswith("every network collapsed; there is nothing to choose.")
+
+
 def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
     def refuse(constant):
         raise AssertionError(f"{constant} is no JSON")

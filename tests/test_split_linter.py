@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +73,12 @@ def test_a_clean_split_has_no_findings():
             id="shared speaker",
         ),
         pytest.param(
+            changed(lambda u: u.id in ("0-sad-1", "15-sad-2"), wav=Path("a/b.wav"), start=1.5),
+            "fatal",
+            ["1 recordings are in both the training and the test part under two ids: a/b.wav 1.5"],
+            id="recording twice",
+        ),
+        pytest.param(
             changed(of("test", "sad"), categories={"emotion": "angry"}),
             "fatal",
             ["the test part has no utterance of class sad of emotion", "be measured"],
@@ -119,6 +126,12 @@ def test_a_clean_split_has_no_findings():
             ["50% of the test part's utterances have the words of a training utterance"],
             id="script",
         ),
+        pytest.param(
+            changed(of("val"), transcript="Train words of sad"),
+            "note",
+            ["100% of the validation part's utterances have the words of a training utterance"],
+            id="script of validation",
+        ),
     ],
 )
 def test_each_finding(utterances, severity, texts):
@@ -148,6 +161,13 @@ def test_emotion_tied_to_gender():
 
 def test_short_transcripts_are_no_script():
     assert lint([replace(u, transcript="oh yes") for u in clean()]) == []
+
+
+def test_two_places_of_one_file_are_two_recordings():
+    utterances = [
+        replace(u, wav=Path("all.wav"), start=i, end=i + 1) for i, u in enumerate(clean())
+    ]
+    assert lint(utterances) == []
 
 
 def test_an_utterance_in_two_parts():

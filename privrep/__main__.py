@@ -1,0 +1,7 @@
+"""python -m privrep"""
+
+import sys
+
+from privrep.cli import main
+
+sys.exit(main())

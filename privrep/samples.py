@@ -1,0 +1,154 @@
+"""Representations and labels brought together: whose they are, and whether they can be judged."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from privrep.representations import ID, Representations, Table
+
+_LEAST = 2  # speakers of each class
+_NAMED = 8
+_FRAMES = "num_frames"
+
+
+class Samples(NamedTuple):
+    """What is measured.
+
+    Attributes:
+      h: float32[N, D] or [N, T, D].
+      labels: int32[N], no unknown.
+      classes: C names, in the order of their numbers.
+      speakers: int32[N].
+      num_speakers: {class: speakers who have it}.
+      sessions: int32[N], or None.
+      num_frames: int32[N], how many of T are no padding, or None where nothing says so.
+      notes: sentences about what was left out.
+    """
+
+    h: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    speakers: np.ndarray
+    num_speakers: dict[str, int]
+    sessions: np.ndarray | None
+    num_frames: np.ndarray | None
+    notes: list[str]
+
+
+def bring_together(
+    representations: Representations,
+    table: Table,
+    attribute: str,
+    speaker: str = "speaker",
+    session: str = "session",
+) -> Samples:
+    """Joins by the column id if both have it, else row by row.
+
+    Args:
+      attribute, speaker, session: columns of the table; only `session` may be missing. A column
+        num_frames is looked at where h is [N, T, D].
+
+    Raises:
+      ValueError: a column is missing (those there are listed), the numbers of rows differ, an id
+        has no partner, only one class is left, a class has fewer than 2 speakers, or all h are
+        equal.
+    """
+    for name, needed in ((speaker, "who speaks"), (attribute, "what is private")):
+        if name not in table.columns:
+            raise ValueError(
+                f"{table.path}: has no column {name!r}, {needed}. It has: "
+                f"{', '.join(table.columns) or 'none'}. Speakers are the sample: without them no "
+                "number can be judged. Name columns by --speaker and --attribute."
+            )
+    rows = _rows(representations, table)
+    cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
+    lacks = {n: np.array([cell is None for cell in of]) for n, of in cells.items()}
+    kept = np.flatnonzero(~(lacks[speaker] | lacks[attribute]))
+    notes = [
+        f"{count:,} of {len(rows):,} rows have no {name} and were left out."
+        for name, lack in lacks.items()
+        if (count := int(lack.sum()))
+    ]
+    labels, classes = _numbered([cells[attribute][i] for i in kept])
+    speakers, names = _numbered([cells[speaker][i] for i in kept])
+    num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
+    _judge(num_speakers, len(names), attribute, table)
+    sessions = None
+    if session in table.columns:
+        of = [table.columns[session][rows[i]] for i in kept]
+        if None in of:
+            notes.append(f"Some rows have no {session}; sessions were not looked at.")
+        else:
+            sessions, _ = _numbered(of)
+    mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(len(names)))
+    if mixed:
+        notes.append(f"{mixed:,} of {len(names):,} speakers have more than one {attribute}.")
+    h = representations.h[kept]
+    if (h == h[:1]).all():
+        raise ValueError(
+            f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
+            "that says nothing is not private but useless"
+        )
+    lengths = None
+    if h.ndim == 3 and _FRAMES in table.columns:
+        lengths = _lengths([table.columns[_FRAMES][rows[i]] for i in kept], h.shape[1], table)
+    return Samples(h, labels, classes, speakers, num_speakers, sessions, lengths, notes)
+
+
+def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
+    for cell in cells:
+        if not (cell or "").isdecimal() or not 1 <= int(cell) <= longest:
+            raise ValueError(
+                f"{table.path}: {_FRAMES} {cell!r} is no number of frames from 1 to {longest}"
+            )
+    return np.array(cells, np.int32)
+
+
+def _rows(representations: Representations, table: Table) -> list[int]:
+    """The table's row of each representation."""
+    count = len(next(iter(table.columns.values())))
+    if representations.ids is not None and ID in table.columns:
+        place = {one: i for i, one in enumerate(table.columns[ID])}
+        if len(place) < count:
+            raise ValueError(f"{table.path}: two rows have the same {ID}, or none")
+        absent = [one for one in representations.ids if one not in place]
+        if absent:
+            raise ValueError(
+                f"{table.path}: has no row of {len(absent):,} of the representations: {ID} "
+                f"{_first(absent)}"
+            )
+        return [place[one] for one in representations.ids]
+    if count != len(representations.h):
+        raise ValueError(
+            f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
+            f"without a column {ID} in both, row i of one is row i of the other, and their numbers "
+            "must be equal"
+        )
+    return list(range(count))
+
+
+def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    names = sorted(set(values))
+    number = {name: i for i, name in enumerate(names)}
+    return np.array([number[value] for value in values], np.int32), tuple(names)
+
+
+def _judge(num_speakers: dict[str, int], speakers: int, attribute: str, table: Table) -> None:
+    told = _first([f"{name} ({count})" for name, count in num_speakers.items()])
+    if len(num_speakers) < 2:
+        raise ValueError(
+            f"{table.path}: {attribute} has {f'one value only, {told}' if told else 'no value'}; "
+            "there is nothing to tell apart. It takes 2 values or more."
+        )
+    few = [name for name, count in num_speakers.items() if count < _LEAST]
+    if few:
+        raise ValueError(
+            f"{table.path}: {attribute} is known of {speakers} speakers, speakers of each value: "
+            f"{told}. With one speaker of {_first(few)}, to know that voice would be to know the "
+            f"{attribute}; each value needs {_LEAST} speakers or more."
+        )
+
+
+def _first(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

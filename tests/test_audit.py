@@ -1,0 +1,157 @@
+"""From two files to a verdict: the console script, its report and its card."""
+
+import csv
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from privrep.audit import audit
+from privrep.cli import main
+from privrep.worlds import WORLDS
+from tests.test_card import EVIL, Page
+
+FEW = ("--permutations=60", "--seed=3")
+
+
+def write(folder, world, num_speakers, names=("female", "male"), utterances=12):
+    """h.npy and labels.csv of a world, in `folder`."""
+    sample = WORLDS[world].draw(0, num_speakers, utterances, 8)
+    np.save(folder / "h.npy", sample.h)
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["speaker", "gender", "session"])
+        for speaker, gender, session in zip(sample.speaker, sample.gender, sample.session):
+            lines.writerow([f"s{speaker}", names[gender], session])
+    return sample
+
+
+def run(folder, *flags, output="out"):
+    """The exit status of `privrep audit`, on the files of `write`."""
+    arguments = ["audit", str(folder / "h.npy"), str(folder / "labels.csv")]
+    return main([*arguments, "--attribute=gender", f"--output={folder / output}", *FEW, *flags])
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def report_of(folder, output="out"):
+    text = (folder / output / "audit.json").read_text("utf-8")
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("linear")
+    write(folder, "linear", 24)
+    assert run(folder) == 0
+    return folder
+
+
+def test_a_leak_is_found_written_and_printed(leaking, capsys):
+    report = report_of(leaking)
+    assert report["verdict"] == "leaks" and report["chance"] == 0.5
+    assert report["lower_bound"] > 0.5 and report["uar"] > 0.7
+    assert report["lower_bound"] <= report["uar"] <= report["upper_bound"] <= 1
+    assert report["strongest"] in {one["name"] for one in report["attackers"]}
+    assert report["p"] >= report["smallest_p"] > 0
+    assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
+    assert [p["speakers"] for p in report["leak_by_speakers"]] == [8, 16, 24]
+    assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
+    assert not list((leaking / "out").glob("*.partial"))
+    assert run(leaking, output="again") == 0
+    said = capsys.readouterr().out
+    assert "gender: leaks." in said and report["strongest"] in said
+
+
+def test_the_upper_bound_sets_the_exit_status(leaking, capsys):
+    assert run(leaking, "--fail-above=0.6") == 1
+    assert "is above --fail-above=0.6" in capsys.readouterr().err
+    assert run(leaking, "--fail-above=1") == 0
+
+
+def test_the_command_of_the_report_repeats_it(leaking):
+    report = report_of(leaking)
+    before = (leaking / "out" / "audit.json").read_bytes()
+    program, *arguments = shlex.split(report["command"])
+    assert program == "privrep" and main(arguments) == 0
+    assert (leaking / "out" / "audit.json").read_bytes() == before
+
+
+def test_no_leak_on_as_few_speakers_as_iemocap_has_cannot_be_told(tmp_path):
+    write(tmp_path, "speaker_only", 10)
+    assert run(tmp_path, "--fail-above=0.6") == 1  # what cannot be told is no pass
+    report = report_of(tmp_path)
+    assert report["verdict"] == "cannot_tell"
+    assert report["upper_bound"] > report["limit"]
+
+
+def test_frames_are_pooled_without_their_padding(tmp_path):
+    sample = write(tmp_path, "linear", 12)
+    frames = sample.h[:, None] + np.float32([1, -1, 0, 0])[None, :, None]
+    frames[:, 3] = 99
+    np.save(tmp_path / "h.npy", frames)
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    longer = [lines[0] + ",num_frames", *(line + ",3" for line in lines[1:])]
+    (tmp_path / "labels.csv").write_text("\n".join(longer))
+    assert run(tmp_path) == 0
+    report = report_of(tmp_path)
+    frames[:, 3] = -99
+    np.save(tmp_path / "h.npy", frames)
+    assert run(tmp_path) == 0
+    again = report_of(tmp_path)
+    assert again["uar"] == report["uar"] > 0.6
+    assert "pooled to mean and deviation" in report["data"]["notes"][-1]
+    assert again["data"]["inputs"][0]["sha256"] != report["data"]["inputs"][0]["sha256"]
+
+
+def test_what_stands_in_the_labels_does_no_harm(tmp_path, capsys):
+    write(tmp_path, "linear", 12, names=(EVIL, "=1+1"))
+    assert run(tmp_path) == 0
+    assert report_of(tmp_path)["data"]["classes"][0]["name"] == EVIL.strip()
+    page = Page((tmp_path / "out" / "audit.html").read_text("utf-8"))
+    assert not {"script", "img"} & {tag for tag, _ in page.tags} and "<script>" in page.text
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("female", "female"), "one value only"), (("female", ""), "one value only")],
+)
+def test_files_that_cannot_be_judged_are_an_error_of_one_paragraph(tmp_path, capsys, names, said):
+    write(tmp_path, "linear", 12, names=names)
+    assert run(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_the_function_is_the_script(leaking, tmp_path):
+    report = audit(
+        leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, num_permutations=60, seed=3
+    )
+    expected = report_of(leaking)
+    for name in ("uar", "upper_bound", "p", "verdict", "leak_by_speakers"):
+        assert report[name] == expected[name]
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
+    np.save(tmp_path / "h.npy", np.load(leaking / "h.npy") * np.float32(unit))
+    labels = leaking / "labels.csv"
+    report = audit(tmp_path / "h.npy", labels, "gender", tmp_path, num_permutations=60, seed=3)
+    assert report["verdict"] == "leaks"
+    assert report["uar"] == pytest.approx(report_of(leaking)["uar"], abs=0.02)
+
+
+def test_more_classes_that_vary_within_speakers(tmp_path):
+    """Of several classes there is no AUC; the report stays strict JSON and the card whole."""
+    sample = write(tmp_path, "linear", 12)
+    lines = ["speaker,gender", *(f"{s},{'abc'[i % 3]}" for i, s in enumerate(sample.speaker))]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    assert run(tmp_path) == 0
+    report = report_of(tmp_path)
+    assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
+    assert "12 of 12 speakers have more than one gender." in report["data"]["notes"]
+    assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()
