@@ -42,6 +42,7 @@ LAYERS = {
     "scores": (0, "host"),
     "statistics": (0, "host"),
     "verdicts": (1, "host"),
+    "learning_curve": (2, "host"),
     "measurement": (2, "host"),
     "worlds": (0, "host"),
     "audit": (4, "both"),
