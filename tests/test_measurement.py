@@ -206,7 +206,8 @@ def test_no_leak_is_shown_only_under_the_limit():
     ("change", "message"),
     [
         ({"h": np.zeros((240, 2, 3))}, "one row per utterance"),
-        ({"h": np.full((240, 2), np.nan)}, "240 of 240 rows of h are not finite, .* row 0"),
+        ({"h": np.full((240, 2), np.nan)}, "240 of 240 rows of h are not finite .* row 0"),
+        ({"h": np.full((240, 2), 1e99)}, "240 of 240 rows of h are not finite .* row 0"),
         ({"labels": np.zeros(3, int)}, r"labels has shape \(3,\) for 240 rows"),
         ({"labels": np.zeros(240)}, "number the classes from 0"),
         ({"labels": np.zeros(240, int)}, r"only \[0\] occur"),
