@@ -38,6 +38,7 @@ LAYERS = {
     "training": (2, "device"),
     "attackers": (3, "device"),
     "closed_form": (1, "host"),
+    "discriminants": (0, "host"),
     "permutations": (0, "host"),
     "scores": (0, "host"),
     "statistics": (0, "host"),
