@@ -13,14 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-import scipy.optimize
 from threadpoolctl import threadpool_limits
+
+from privrep.discriminants import (
+    Moments,
+    chunks,
+    decide,
+    discriminants,
+    sum_moments,
+    temperature,
+    without,
+)
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)  # of standardised features; equal ones take the first
 LANDMARKS = 512
 PER_SPEAKER = 200  # the kernel attacker learns from no more utterances of one speaker
 WIDTHS = (2.0, 0.5)  # of the kernel, in median squared distances
-_ROWS = 16384
 
 
 class Attacked(NamedTuple):
@@ -109,7 +117,7 @@ def kernel(
             root = (vectors / np.sqrt(np.maximum(values, 1e-6 * values[-1]))).astype(np.float32)
             mapped = [
                 np.exp(-_squared_distances(rows, centres) / np.float32(width * median)) @ root
-                for rows in _chunks(h)
+                for rows in chunks(h)
             ]
             mapped = np.concatenate(mapped)
             yield f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean())
@@ -118,59 +126,6 @@ def kernel(
 
 
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
-
-
-class _Moments(NamedTuple):
-    """Sums over utterances, which add up over folds."""
-
-    count: np.ndarray  # [P, C]
-    first: np.ndarray  # [m], sum of h
-    second: np.ndarray  # [m, m], sum of h h'
-    of_class: np.ndarray  # [m, P, C], sum of h in class c of labelling p
-
-
-def _moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> _Moments:
-    """`features` float32[n, m] and `labels` int[n, P]."""
-    size = features.shape[1]
-    first, second = np.zeros(size), np.zeros((size, size))
-    of_class = np.zeros((size, labels.shape[1], num_classes))
-    count = np.stack([(labels == c).sum(0) for c in range(num_classes)], -1)
-    for x, y in zip(_chunks(features), _chunks(labels)):
-        first += x.sum(0)
-        second += x.T @ x
-        for c in range(1, num_classes):
-            of_class[..., c] += x.T @ (y == c).astype(np.float32)
-    of_class[..., 0] = first[:, None] - of_class[..., 1:].sum(-1)
-    return _Moments(count, first, second, of_class)
-
-
-def _discriminants(
-    moments: _Moments, penalties: Sequence[float]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0."""
-    total = moments.count[0].sum()
-    mean = moments.first / total
-    covariance = moments.second / total - np.outer(mean, mean)
-    means = moments.of_class / np.maximum(moments.count, 1)
-    apart, middle = means[..., 1:] - means[..., :1], (means[..., 1:] + means[..., :1]) / 2
-    taught = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
-    apart[:, ~taught] = 0
-    # Covariance of all = covariance within + apart @ between @ apart'.
-    prior = (moments.count / total)[:, 1:]
-    between = prior[:, :, None] * np.eye(prior.shape[1]) - prior[:, :, None] * prior[:, None]
-    # A class that nobody taught is never guessed.
-    never = 1e9 * ((moments.count[:, :1] == 0).astype(float) - (moments.count[:, 1:] == 0))
-    for penalty in penalties:
-        factor = scipy.linalg.cho_factor(
-            covariance + penalty * np.eye(len(mean)), overwrite_a=True, check_finite=False
-        )
-        solved = scipy.linalg.cho_solve(factor, apart.reshape(len(mean), -1), check_finite=False)
-        solved = solved.reshape(apart.shape)
-        overlap = np.stack([(apart[..., [c]] * solved).sum(0) for c in range(len(prior[0]))], 1)
-        within = np.linalg.inv(np.eye(prior.shape[1]) - between @ overlap)
-        weights = np.einsum("mpc,pcd->mpd", solved, within)
-        offsets = never - (middle * weights).sum(0)
-        yield weights.astype(np.float32), offsets.astype(np.float32)
 
 
 def _tuned(
@@ -198,10 +153,10 @@ def _tuned(
         for name, features in maps:
             moments = list(
                 pool.map(
-                    lambda rows, f=features: _moments(f[rows], labels[rows], num_classes), inside
+                    lambda rows, f=features: sum_moments(f[rows], labels[rows], num_classes), inside
                 )
             )
-            total = _Moments(*(sum(parts) for parts in zip(*moments)))
+            total = Moments(*(sum(parts) for parts in zip(*moments)))
             recall, first = _validate(pool, features, labels, inside, moments, total)
             for fold in range(num_folds):
                 rows = np.flatnonzero(folds == fold)
@@ -209,15 +164,15 @@ def _tuned(
                 found = recall[fold].max(0)
                 better = found > best[fold]
                 best[fold] = np.maximum(best[fold], found)
-                weights, offsets = _picked(_without(total, moments[fold]), pick)
+                weights, offsets = _picked(without(total, moments[fold]), pick)
                 if better[0]:
                     chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
                     seen, of_seen = first[fold][pick[0]], np.concatenate(_except(inside, fold))
                     prior = total.count[0] - moments[fold].count[0]
-                    strength = _temperature(seen, labels[of_seen, 0], prior)
+                    strength = temperature(seen, labels[of_seen, 0], prior)
                     scores[rows] = strength * (features[rows] @ weights[:, 0] + offsets[0])
-                for at in _chunks(rows):
-                    guessed = _decide(features[at], weights, offsets)
+                for at in chunks(rows):
+                    guessed = decide(features[at], weights, offsets)
                     predictions[at] = np.where(better, guessed, predictions[at])
     log_likelihoods = np.concatenate([np.zeros((len(scores), 1), np.float32), scores], 1)
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
@@ -233,7 +188,7 @@ def _validate(pool, features, labels, inside, moments, total):
 
     def learn_without(pair):
         a, b = pair
-        fits = list(_discriminants(_without(_without(total, moments[a]), moments[b]), PENALTIES))
+        fits = list(discriminants(without(without(total, moments[a]), moments[b]), PENALTIES))
         for tested, held in ((a, b), (b, a)):
             rows = inside[held]
             scored = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
@@ -241,8 +196,8 @@ def _validate(pool, features, labels, inside, moments, total):
         for held in pair:
             found = np.zeros(hits.shape[1:])
             for i, (weights, offsets) in enumerate(fits):
-                for at in _chunks(inside[held]):
-                    right = _decide(features[at], weights, offsets) == labels[at]
+                for at in chunks(inside[held]):
+                    right = decide(features[at], weights, offsets) == labels[at]
                     for c in range(num_classes):
                         found[i, :, c] += (right & (labels[at] == c)).sum(0)
             yield a + b - held, found
@@ -256,36 +211,12 @@ def _validate(pool, features, labels, inside, moments, total):
     return recall, [np.concatenate(_except(first[fold], fold), 1) for fold in range(num_folds)]
 
 
-def _picked(moments: _Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _picked(moments: Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the penalty with number pick[p] for labelling p."""
-    fits = list(_discriminants(moments, PENALTIES))
+    fits = list(discriminants(moments, PENALTIES))
     weights, offsets = (np.stack(parts) for parts in zip(*fits))
     each = np.arange(len(pick))
     return weights[pick, :, each].swapaxes(0, 1), offsets[pick, each]
-
-
-def _decide(features: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """int16[n, P]: the class with the highest score."""
-    size, count, contrasts = weights.shape
-    scores = (features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets
-    if contrasts == 1:
-        return (scores[..., 0] > 0).astype(np.int16)
-    best = scores.argmax(-1)
-    return np.where(scores.max(-1) > 0, best + 1, 0).astype(np.int16)
-
-
-def _temperature(scores: np.ndarray, labels: np.ndarray, count: np.ndarray) -> float:
-    """The factor of the scores float[n, C - 1] with the lowest log-loss (Guo et al. 2017)."""
-    logits = np.concatenate([np.zeros((len(scores), 1)), scores], 1)
-    prior = np.log(np.maximum(count, 1e-3) / count.sum())
-
-    def loss(log_factor: float) -> float:
-        scaled = np.exp(log_factor) * logits + prior
-        scaled -= scaled.max(1, keepdims=True)
-        right = scaled[np.arange(len(labels)), labels]
-        return float((np.log(np.exp(scaled).sum(1)) - right).mean())
-
-    return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-7, 3), method="bounded").x))
 
 
 def _standardised(h: np.ndarray) -> np.ndarray:
@@ -300,14 +231,5 @@ def _squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.maximum(found, 0)
 
 
-def _without(total: _Moments, part: _Moments) -> _Moments:
-    return _Moments(*(a - b for a, b in zip(total, part)))
-
-
 def _except(parts: Sequence, fold: int) -> list:
     return [part for number, part in enumerate(parts) if number != fold]
-
-
-def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]

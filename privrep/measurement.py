@@ -260,10 +260,12 @@ def _check_shapes(h: np.ndarray, labels: np.ndarray, speakers, sessions) -> None
         raise ValueError(f"labels are {labels.dtype}: number the classes from 0, -1 for unknown")
     if not (labels >= 0).any():
         raise ValueError("no label is known: every one is -1")
-    broken = np.flatnonzero(~np.isfinite(h).all(1))
+    with np.errstate(over="ignore"):
+        broken = np.flatnonzero(~np.isfinite(h.astype(np.float32)).all(1))
     if len(broken):
         raise ValueError(
-            f"{len(broken)} of {len(h)} rows of h are not finite, the first is row {broken[0]}: "
+            f"{len(broken)} of {len(h)} rows of h are not finite in float32, the first is row "
+            f"{broken[0]}: "
             "leave them out, or repair the network that made them"
         )
 

@@ -81,7 +81,7 @@ def judge(
 
     s holds what the speakers learned from contribute, which a bootstrap of the tested ones misses.
     The largest over the suite is a bound for the strongest attacker without further correction. The
-    lower bound takes the (1 - alpha) quantile of the highest standardised UAR for z.
+    lower bound takes the (1 - alpha) quantile of the highest standardised UAR for z, if larger.
 
     Minimum detectable leak: the UAR that is high enough for p = alpha, plus z(0.8) s.
 
@@ -105,7 +105,8 @@ def judge(
     of_headline = each[headline]
     spread = max(of_headline.null_deviation, errors[headline])
     score = float(uars[headline, 0])
-    lower = max(0.0, score - float(np.quantile(highest[1:], 1 - alpha)) * spread)
+    distance = max(np.quantile(highest[1:], 1 - alpha), scipy.stats.norm.ppf(1 - alpha))
+    lower = max(0.0, score - float(distance) * spread)
     upper = max(one.upper for one in each)
     detectable = np.inf
     if smallest_p <= alpha:

@@ -1,0 +1,98 @@
+"""Discriminant analysis of many labellings of the same features, from sums over folds."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+
+_ROWS = 16384
+
+
+class Moments(NamedTuple):
+    """Sums over utterances, which add up over folds."""
+
+    count: np.ndarray  # [P, C]
+    first: np.ndarray  # [m], sum of h
+    second: np.ndarray  # [m, m], sum of h h'
+    of_class: np.ndarray  # [m, P, C], sum of h in class c of labelling p
+
+
+def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> Moments:
+    """Of `features` float32[n, m] and `labels` int[n, P], of which the classes are 0 to C - 1."""
+    size = features.shape[1]
+    first, second = np.zeros(size), np.zeros((size, size))
+    of_class = np.zeros((size, labels.shape[1], num_classes))
+    count = np.stack([(labels == c).sum(0) for c in range(num_classes)], -1)
+    for x, y in zip(chunks(features), chunks(labels)):
+        first += x.sum(0)
+        second += x.T @ x
+        for c in range(1, num_classes):
+            of_class[..., c] += x.T @ (y == c).astype(np.float32)
+    of_class[..., 0] = first[:, None] - of_class[..., 1:].sum(-1)
+    return Moments(count, first, second, of_class)
+
+
+def without(total: Moments, part: Moments) -> Moments:
+    """Of all utterances but those of `part`."""
+    return Moments(*(a - b for a, b in zip(total, part)))
+
+
+def discriminants(
+    moments: Moments, penalties: Sequence[float]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0."""
+    total = moments.count[0].sum()
+    mean = moments.first / total
+    covariance = moments.second / total - np.outer(mean, mean)
+    means = moments.of_class / np.maximum(moments.count, 1)
+    apart, middle = means[..., 1:] - means[..., :1], (means[..., 1:] + means[..., :1]) / 2
+    taught = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
+    apart[:, ~taught] = 0
+    # Covariance of all = covariance within + apart @ between @ apart'.
+    prior = (moments.count / total)[:, 1:]
+    between = prior[:, :, None] * np.eye(prior.shape[1]) - prior[:, :, None] * prior[:, None]
+    # A class that nobody taught is never guessed.
+    never = 1e9 * ((moments.count[:, :1] == 0).astype(float) - (moments.count[:, 1:] == 0))
+    for penalty in penalties:
+        factor = scipy.linalg.cho_factor(
+            covariance + penalty * np.eye(len(mean)), overwrite_a=True, check_finite=False
+        )
+        solved = scipy.linalg.cho_solve(factor, apart.reshape(len(mean), -1), check_finite=False)
+        solved = solved.reshape(apart.shape)
+        overlap = np.stack([(apart[..., [c]] * solved).sum(0) for c in range(len(prior[0]))], 1)
+        within = np.linalg.inv(np.eye(prior.shape[1]) - between @ overlap)
+        weights = np.einsum("mpc,pcd->mpd", solved, within)
+        offsets = never - (middle * weights).sum(0)
+        yield weights.astype(np.float32), offsets.astype(np.float32)
+
+
+def decide(features: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """int16[n, P]: the class with the highest score."""
+    size, count, contrasts = weights.shape
+    scores = (features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets
+    if contrasts == 1:
+        return (scores[..., 0] > 0).astype(np.int16)
+    best = scores.argmax(-1)
+    return np.where(scores.max(-1) > 0, best + 1, 0).astype(np.int16)
+
+
+def temperature(scores: np.ndarray, labels: np.ndarray, count: np.ndarray) -> float:
+    """The factor of the scores float[n, C - 1] with the lowest log-loss (Guo et al. 2017)."""
+    logits = np.concatenate([np.zeros((len(scores), 1)), scores], 1)
+    prior = np.log(np.maximum(count, 1e-3) / count.sum())
+
+    def loss(log_factor: float) -> float:
+        scaled = np.exp(log_factor) * logits + prior
+        scaled -= scaled.max(1, keepdims=True)
+        right = scaled[np.arange(len(labels)), labels]
+        return float((np.log(np.exp(scaled).sum(1)) - right).mean())
+
+    return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-7, 3), method="bounded").x))
+
+
+def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows in portions, so that what is made of them stays small."""
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]
