@@ -18,6 +18,7 @@ LAYERS = {
     "batches": (1, "device"),
     "datasets": (1, "host"),
     "features": (1, "host"),
+    "filterbank": (0, "host"),
     "folds": (1, "host"),
     "layers": (1, "device"),
     "normalisation": (1, "host"),
