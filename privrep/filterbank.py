@@ -120,9 +120,10 @@ def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
 def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
     b_points, parts, rows = bank.first.shape
     hops, shift = bank.mean.shape
-    sample = np.zeros((frames + hops - 1, shift), np.float32)
-    # No frame keeps its mean, but what is large now is rounded more coarsely on the way there.
-    np.subtract(samples, samples.mean(), out=sample.reshape(-1)[: len(samples)])
+    sample = np.empty((frames + hops - 1, shift), np.float32)
+    sample.reshape(-1)[len(samples) :] = 0
+    # No frame keeps its mean, but what is large until then is rounded more coarsely.
+    np.subtract(samples, samples[: bank.length].mean(), out=sample.reshape(-1)[: len(samples)])
     change = np.empty_like(sample)
     np.multiply(sample.reshape(-1)[:-1], np.float32(-PREEMPHASIS), out=change.reshape(-1)[1:])
     change[0, 0] = 0
@@ -130,9 +131,8 @@ def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
 
     y = np.empty((rows, b_points, frames), np.float32)
     y_rows = y.reshape(-1, frames)
-    by_hop = np.ascontiguousarray(change.T)
     for hop in range(hops):
-        part = by_hop[: bank.length - hop * shift, hop : hop + frames]
+        part = change[hop : hop + frames, : bank.length - hop * shift].T
         y_rows[hop * shift : hop * shift + len(part)] = part
     y_rows[bank.length : -b_points] = 0
     means = bank.mean @ sample.T
