@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.config import Config
+from experiments.config import FIELDS, Config
 from privrep.datasets import DATASETS
 from privrep.encoders import MODALITIES
 from privrep.features import FeatureSettings
@@ -45,8 +45,9 @@ class Loaded(NamedTuple):
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
     """The corpus as it is described on disk."""
-    root = Path(config.data_dir) if config.data_dir else cache_dir / "corpora" / config.dataset
-    if not config.data_dir and config.dataset != "demo":
+    demo = config.dataset == "demo"
+    root = cache_dir / "corpora" / "demo" if demo else Path(config.data_dir)
+    if not config.data_dir and not demo:
         raise ValueError(
             f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
         )
@@ -84,8 +85,8 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
                 f"{u.id}, {gender}: correct the labels, or give two people two names"
             )
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
-        path = getattr(config, flag)
-        if path and not Path(path).exists():
+        path, used = getattr(config, flag), FIELDS[flag].metadata["modality"]
+        if path and used in MODALITIES[config.modality] and not Path(path).exists():
             raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
     for modality, ready, there, what in (
         ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),

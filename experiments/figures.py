@@ -35,6 +35,7 @@ Curves = Sequence[tuple[Settings, Mapping[str, Sequence[float]]]]
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _BLACK, _GREY = "#000000", "#6E6E6E"
 _CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
+_LEAST = 0.1  # of a score to either side of chance, on an axis
 _BASELINE = {"linestyle": ":", "linewidth": 1.2, "alpha": 0.8}
 _ZERO = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.6}
 _STYLE = {
@@ -114,6 +115,9 @@ def _against_lambda(task: str, runs: Sequence[Entry], chance: Mapping[str, float
             if name in chance:
                 guess = chance[name] if name == "emotion" else 1 - chance[name]
                 ax.axhline(guess, **_CHANCE)
+                # With this much around chance, what is noise looks small.
+                ax.update_datalim([(0, guess - _LEAST), (0, guess + _LEAST)])
+                ax.autoscale_view()
             ax.set_xticks(range(len(ticks)), ticks)
             ax.set_xlim(-0.5, len(ticks) - 0.5)
     for ax, (_, _, axis) in zip(axes[:, 0], panels):
@@ -159,7 +163,8 @@ def _over_epochs(task: str, curves: Curves, chance: Mapping[str, float]) -> Figu
     columns = [("val_emotion_uar", "emotion UAR", "emotion")]
     columns += [(f"val_{a}_adversary_uar", f"{a} adversary UAR", a) for a in private]
     columns += [(f"train_{who}_loss", f"{who} loss", "") for who in ("emotion", "adversary")]
-    columns = [c for c in columns if any(np.isfinite(s.get(c[0], [])).any() for _, s in curves)]
+    empty = [c for c in columns if not any(np.isfinite(s.get(c[0], [])).any() for _, s in curves)]
+    columns = [c for c in columns if c not in empty]
     grid = sorted({told["lambda"] for told, _ in curves}, key=strengths)
     colours = dict(zip(map(lambda_text, grid), _ramp(len(grid), any(map(is_zero, grid)))))
 
@@ -182,7 +187,11 @@ def _over_epochs(task: str, curves: Curves, chance: Mapping[str, float]) -> Figu
     handles.append(Patch(color=_GREY, alpha=0.25, label="± standard deviation"))
     _legend(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
     per_line = Counter((told["modality"], told["private"], told["lambda"]) for told, _ in curves)
-    figure.suptitle(f"{task}: training, mean over {_runs(per_line.values())} per line")
+    title = f"{task}: training, mean over {_runs(per_line.values())} per line"
+    for _, name, of in empty:
+        why = ": its classes are the training speakers" * (of == "speaker")
+        title += f"\nno {name} on validation{why}" * (of != "")
+    figure.suptitle(title)
     return figure
 
 

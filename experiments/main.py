@@ -24,6 +24,7 @@ from experiments.config import FIELDS, flag_default, flag_name
 from experiments.corpus import check, inputs_of, load, preparable, prepare_inputs, read
 from experiments.figures import write_figures
 from experiments.packs import run_pack
+from experiments.parse import PATHS, parse
 from experiments.report import table_text, write_summary
 from experiments.sweep import expand, idle_flags, plan
 from privrep.processes import is_first, wait_for_all
@@ -84,6 +85,7 @@ def _join_processes() -> None:
 def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: FLAGS[flag_name(field)].value for field in FIELDS}
+    given |= {field: parse(field, given[field])[0] for field in PATHS}
     packs = expand(given)
     workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = Path(FLAGS.cache_dir or _cache()).expanduser()
@@ -100,12 +102,15 @@ def experiment() -> None:
     configs = [pack.config for pack in packs]
     _say([plan(packs), *idle_flags(given, configs)], said)
     # What a check looks at is the same for all architectures of a grid.
-    distinct = {(c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
+    distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():
         _say(check(config, utterances), said)
+    begun = True
     if is_first():
-        results.write_flags(workdir, text, FLAGS.resume)
+        begun = results.write_flags(workdir, text, FLAGS.resume)
     wait_for_all("flags")
+    if not begun and FLAGS.resume:
+        _say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"], said)
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
     inputs, prepared = None, None

@@ -1,5 +1,6 @@
 """What stands behind a flag, as the values of its field of `Config`."""
 
+import math
 import os
 import re
 from typing import Any
@@ -16,6 +17,8 @@ def parse(field: str, text: str) -> list[Any]:
     """
     spec = FIELDS[field]
     parts = [part.strip() for part in text.split(",")] if spec.metadata["swept"] else [text.strip()]
+    if len(parts) > 1 and not all(parts):
+        raise ValueError(f"--{flag_name(field)}={text}: empty value in the list")
     values = [_value(field, part) for part in parts]
     if len(set(values)) < len(values):
         raise ValueError(f"--{flag_name(field)}={text} names a value twice")
@@ -33,6 +36,8 @@ def _value(field: str, text: str) -> Any:
     if valid and value not in valid:
         raise ValueError(f"{flag}={text}: choose one of {', '.join(map(str, valid))}")
     below = spec.metadata["below"]
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{flag}={text}: {value} is not a valid value; give a finite number")
     if least is not None and not least <= value < below:
         end = f" and below {below}" if below < float("inf") else ""
         raise ValueError(f"{flag}={text}: must be at least {least:g}{end}")
@@ -85,14 +90,13 @@ def _batch_size(flag: str, value: int) -> int:
 
 def _path(flag: str, text: str) -> str:
     del flag
-    return os.path.expanduser(text)  # a shell leaves the ~ of --flag=~/folder as it is
+    # Absolute, so that flags.txt means the same in any folder; a shell leaves the ~ as it is.
+    return os.path.abspath(os.path.expanduser(text)) if text else ""
 
 
+PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS = {
-    "data_dir": _path,
-    "acoustic_features": _path,
-    "lexical_features": _path,
-    "word_vectors": _path,
+    **dict.fromkeys(PATHS, _path),
     "lambda_": _lambda,
     "attackers": _attackers,
     "private": _private,

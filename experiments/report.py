@@ -30,22 +30,25 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
     """Header, lines and notes; a line per private attribute, an empty one between blocks."""
     columns = varying(summary)
     several = any(len(attributes(entry)) > 1 for entry in summary)
-    header = [*columns, "lambda", "n", "emotion UAR", "change", *["attribute"] * several]
-    header += ["adversary", "attacker", "privacy", "change"]
+    change = ["change"] * any(entry["change"] for entry in summary)  # none without lambda 0
+    header = [*columns, "lambda", "n", "emotion UAR", *change, *["attribute"] * several]
+    header += ["adversary", "attacker", "privacy", *change]
     lines = []
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
         for entry in entries:
             place = [*(str(entry["settings"][c]) for c in columns), label(entry)]
             emotion = "test_emotion_uar"
-            middle = [str(entry["n"]), _score(entry, emotion), _change(entry, emotion)]
+            middle = [str(entry["n"]), _score(entry, emotion)]
+            middle += [_change(entry, emotion)] * len(change)
             for a in attributes(entry) or [""]:
                 uars = [_score(entry, f"test_{a}_{who}_uar") for who in ("adversary", "attacker")]
                 privacy = f"test_{a}_privacy"  # spreads as the attacker does
                 mark = "*" if entry["collapsed"] else ""
-                uars += [_score(entry, privacy).split("±")[0] + mark, _change(entry, privacy)]
+                uars.append(_score(entry, privacy).split("±")[0] + mark)
+                uars += [_change(entry, privacy)] * len(change)
                 lines.append([*place, *middle, *[a] * several, *uars])
-                middle = [""] * 3  # the emotion score is the network's, not the attribute's
+                middle = [""] * len(middle)  # the emotion score is no attribute's
     return header, lines, _notes(summary)
 
 
@@ -59,7 +62,7 @@ def _score(entry: Entry, column: str) -> str:
 
 def _change(entry: Entry, column: str) -> str:
     change = entry["change"].get(column, NOTHING)["mean"]
-    return "" if change is None else f"{change:+.3f}"
+    return "" if change is None else f"{change:+z.3f}".replace("+0.000", "0.000")
 
 
 def _notes(summary: Sequence[Entry]) -> list[str]:
@@ -67,10 +70,12 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
     first = summary[0]["settings"] if summary else {}
     same = [f"{n}={v}" for n, v in first.items() if n not in changing and v not in (None, "")]
     notes = [" ".join(same)] if same else []
+    changed = " change = mean difference to lambda 0, paired by fold and seed."
     notes.append(
         "UAR on test speakers, mean±standard deviation over n runs (folds x seeds). That is no "
-        "confidence interval: the sample is the speakers. privacy = 1 - attacker. change = mean "
-        "difference to lambda 0, paired by fold and seed."
+        "confidence interval: the sample is the speakers. privacy = 1 - attacker."
+        + changed
+        * any(entry["change"] for entry in summary)
     )
     if any("speaker" in attributes(entry) for entry in summary):
         notes.append(

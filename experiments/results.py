@@ -130,13 +130,16 @@ def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> Non
     replace_file(path, _text(columns, [[_written(row[c], c) for c in columns] for row in rows]))
 
 
-def write_flags(workdir: Path, text: str, resume: bool) -> None:
+def write_flags(workdir: Path, text: str, resume: bool) -> bool:
     """Writes workdir/flags.txt, or makes sure that this program continues what stands there.
 
     Args:
       workdir: made if it does not exist. Results have begun where it holds runs.csv or checkpoints.
       text: one flag a line, "--name=value"; lines with # and --workdir, --resume are not compared.
       resume: continue if the flags are the same (flags.txt stays as it is).
+
+    Returns:
+      Whether there are results that this program continues.
 
     Raises:
       ValueError: results are there, and of other flags (the message shows the lines that differ),
@@ -155,7 +158,7 @@ def write_flags(workdir: Path, text: str, resume: bool) -> None:
         )
     if not begun:  # whatever flags stand there, nothing came of them
         replace_file(path, text)
-        return
+        return False
     there, now = _flags(path.read_text(encoding="utf-8")), _flags(text)
     differing = [name for name in sorted({*there, *now}) if there.get(name) != now.get(name)]
     if differing:
@@ -173,6 +176,7 @@ def write_flags(workdir: Path, text: str, resume: bool) -> None:
             f"{workdir} holds results of the same flags: continue them with --resume, or choose "
             "another --workdir"
         )
+    return True
 
 
 def _flags(text: str) -> dict[str, str]:

@@ -59,9 +59,10 @@ def _check(config: Config) -> None:
 
 
 def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
-    """A line for each flag that was set and that no network of the sweep has a use for."""
+    """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
-    return [
+    unread = flags["dataset"] == "demo" and flags["data_dir"]
+    return ["note: --data_dir has no effect with --dataset=demo"] * bool(unread) + [
         f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
         for name, field in FIELDS.items()
         if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)

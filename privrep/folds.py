@@ -196,7 +196,7 @@ def official_folds(utterances: Sequence[Utterance]) -> Split:
         raise ValueError(
             f"{len(astray)} of {len(utterances)} utterances are in none of the parts "
             f"{', '.join(Split._fields)} of an official split, the first is {astray[0].id} "
-            f"({astray[0].split or 'no split'}): leave them out, or use folds=5"
+            f"({astray[0].split or 'no split'}): leave them out, or use --folds=5"
         )
     part = np.array([u.split for u in utterances], dtype=object)
     return Split(*((part == name)[None] for name in Split._fields))

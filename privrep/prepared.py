@@ -165,7 +165,8 @@ def _build(
     faults: dict[str, list[str]],
 ) -> bool:
     """Writes the usable results into `directory`, the others into `faults`; False if all are."""
-    sizes: dict[str, int] = {}
+    sizes: dict[str, tuple[int, str]] = {}
+    others: list[str] = []
 
     def examples() -> Iterator[dict[str, Any]]:
         for result, utterance in results:
@@ -173,15 +174,19 @@ def _build(
                 faults[utterance.id] = [result.reason, str(result.path or "")]
                 continue
             for name in result.keys() - {"seconds"}:
-                width = result[name].shape[1]
-                if sizes.setdefault(name, width) != width:
-                    raise ValueError(
-                        f"the ready features of utterance {utterance.id} ({utterance.id}.npy) are "
-                        f"{width} wide, those before it {sizes[name]}: the folder holds features "
-                        f"of different kinds"
-                    )
-            about = {"id": utterance.id, "utterance": _record(utterance, files=True)}
-            yield about | result
+                width, first = result[name].shape[1], f"{utterance.id}.npy"
+                if sizes.setdefault(name, (width, first))[0] != width:
+                    others.append(f"{first} ({width}, not {sizes[name][0]})")
+            if not others:
+                about = {"id": utterance.id, "utterance": _record(utterance, files=True)}
+                yield about | result
+        if others:
+            firsts = " and ".join(f"{first} is {width}" for width, first in sizes.values())
+            more = f" and {len(others) - 5:,} more" * (len(others) > 5)
+            raise ValueError(
+                f"{dataset}: the ready features differ in width: {firsts} wide, {len(others):,} "
+                f"others are not: {', '.join(others[:5])}{more}. All must be of one kind."
+            )
 
     return prepared_store.write(directory, dataset, FEATURES_VERSION, examples(), faults)
 

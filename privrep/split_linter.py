@@ -147,7 +147,7 @@ def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
                 f"{len(shared)} speakers are in both the {getattr(_PARTS, one)} and the "
                 f"{getattr(_PARTS, other)} part: {_first(counts)}. Emotion and privacy would be "
                 "measured on known voices. Leave these speakers out of one part, or use "
-                "speaker-independent folds such as folds=5.",
+                "speaker-independent folds such as --folds=5.",
             )
     unknown = int((code[np.logical_or.reduce(parts)] < 0).sum())
     if unknown:
@@ -160,8 +160,8 @@ def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
     if len(tested) < _FEW:
         yield (
             "note",
-            f"the test part has {len(tested)} speakers ({_first([names[s] for s in tested])}): "
-            "scores of this fold alone mean little, read the mean over folds and seeds.",
+            f"the test part has fewer than {_FEW} speakers: scores of this fold alone mean little, "
+            "read the mean over folds and seeds.",
         )
 
 

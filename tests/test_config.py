@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
-from experiments.parse import parse
+from experiments.parse import PATHS, parse
 from privrep.attackers import ATTACKERS
 from privrep.datasets import DATASETS
 
@@ -99,6 +99,9 @@ def test_twice_the_same_is_refused(name, text):
         ("max_epochs", "0", "at least 1"),
         ("attackers", "linear+mlp", "mlp_2x32"),
         ("private", "gender+", "joined by"),
+        ("learning_rate", "inf", "inf is not a valid value"),
+        ("lambda_", "0,", "--lambda=0,: empty value in the list"),
+        ("seed", "0,,1", "empty value in the list"),
         ("epochs", "1", None),
     ],
 )
@@ -117,10 +120,13 @@ def test_commas_sweep_and_paths_keep_theirs():
     assert parse("data_dir", "/corpora/a, b and c") == ["/corpora/a, b and c"]
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch):
+@pytest.mark.parametrize("name", PATHS)
+def test_paths_are_absolute_and_a_tilde_is_the_home_folder(name, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", "/home/someone")
-    for name in ("data_dir", "acoustic_features", "lexical_features", "word_vectors"):
-        assert parse(name, "~/here") == ["/home/someone/here"]
+    monkeypatch.chdir(tmp_path)
+    assert parse(name, "~/here") == ["/home/someone/here"]
+    assert parse(name, "a/../b") == [str(tmp_path / "b")]
+    assert parse(name, "") == [""]
 
 
 @given(value=st.floats(0, 1e6, exclude_max=True))

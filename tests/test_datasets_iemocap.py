@@ -65,7 +65,7 @@ def test_an_average_half_a_point_off_the_scale_counts_as_its_end(root):
 
 def test_a_rating_further_off_the_scale_is_an_error(root):
     edit(root / DIALOG, FIRST, FIRST.replace("2.5000", "7.0000"))
-    with pytest.raises(ValueError, match=rf"{DIALOG}:3: ' 7.0000'.*a rating from"):
+    with pytest.raises(ValueError, match=rf"{DIALOG}:3: ' 7.0000'.*off the scale from"):
         read(root)
 
 

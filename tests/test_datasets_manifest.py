@@ -159,7 +159,10 @@ def test_ages_alone_do_not_need_a_scale(written):
         (ROWS[:1], "no utterance"),
         (["id,speaker,valence,scale", "a,x,high,1-5"], ":2, column valence: 'high'.*a number"),
         (["id,speaker,valence,scale", 'a,x,"2,5",1-5'], ":2, column valence: '2,5'.*decimal point"),
-        (["id,speaker,valence,scale", "a,x,6,1-5"], ":2, column valence: '6'.*from 1 to 5"),
+        (
+            ["id,speaker,valence,scale", "a,x,6,1-5"],
+            ":2, column valence: '6' is off the scale from 1 to 5",
+        ),
         (["id,speaker,valence,scale", "a,x,2,1-5", "b,x,2,1-7"], ":3: '1-7'.*rows above, 1-5"),
         (["id,speaker,valence,scale", "a,x,2,five"], ":2: 'five'.*a scale such as"),
         (["id,speaker,valence,scale", "a,x,2,5-1"], ":2: '5-1'.*from low to high"),
@@ -170,9 +173,17 @@ def test_ages_alone_do_not_need_a_scale(written):
         ),
         (
             ["id,speaker,emotion,start", "a,x,sad,-1"],
-            ":2, column start: '-1'.*a number of at least 0",
+            ":2, column start: '-1' is too small; expected at least 0",
         ),
-        (["id,speaker,emotion,start,end", "a,x,sad,2,1"], ":2, column end: '1'.*behind the start"),
+        (
+            ["id,speaker,emotion,start", "a,x,sad,inf"],
+            ":2, column start: 'inf' is not a valid value",
+        ),
+        (
+            ["id,speaker,emotion,start,end", "a,x,sad,2,1"],
+            ":2, column end: the end, 1 s, must be behind the start, 2 s",
+        ),
+        (["id,Speaker,emotion", "a,x,sad"], ":1: .*; rename Speaker to speaker, case matters"),
     ],
 )
 def test_errors_name_file_and_line(lines, expected, written):

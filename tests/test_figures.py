@@ -50,6 +50,23 @@ def test_figures_show_the_means_and_hide_nothing(tmp_path, drawn):
     assert len(drawn["curves_activation.png"].axes) == 4
 
 
+def test_axes_reach_beyond_chance_so_that_noise_looks_small(tmp_path, drawn):
+    write_figures(tmp_path, [run(0.0, gender=0.499), run(1.0, gender=0.501)], [], SETTINGS)
+    emotion, privacy = drawn["lambda_activation.png"].axes
+    for ax, guess in ((emotion, 1 / 3), (privacy, 0.5)):
+        low, high = ax.get_ylim()
+        assert low <= guess - 0.1 and high >= guess + 0.1
+
+
+def test_curves_say_why_there_is_no_panel_of_speakers(tmp_path, drawn):
+    told, scalars = curve(0.0, 0.4, val_speaker_adversary_uar=[NAN] * 3)
+    write_figures(tmp_path, BOTH, [(told | {"private": "gender+speaker"}, scalars)], SETTINGS)
+    figure = drawn["curves_activation.png"]
+    assert len(figure.axes) == 4
+    assert "no speaker adversary UAR on validation: its classes are" in figure.get_suptitle()
+    assert "gender" not in figure.get_suptitle()
+
+
 def test_legends_and_titles_of_figures_overlap_nothing(tmp_path, drawn):
     rows = [
         row | {"modality": modality, "placement": placement}

@@ -22,6 +22,7 @@ LAYERS = {
     "datasets": (1, "host"),
     "erasure": (1, "device"),
     "features": (1, "host"),
+    "filterbank": (0, "host"),
     "folds": (1, "host"),
     "layers": (1, "device"),
     "normalisation": (1, "host"),

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import main
+from experiments import corpus, main
+from experiments.config import FIELDS, Config, flag_default
+from experiments.sweep import idle_flags
+from privrep.datasets import DATASETS
 from tests.corpora_on_disk import corrupt, write_emodb, write_manifest, write_msp_podcast
 from tests.experiment_runs import SMALL, set_flags
 
@@ -29,6 +32,7 @@ def corpora(tmp_path_factory):
     (folder / "unicode.csv").write_text(header + "\n".join(rows), encoding="utf-16")
     (folder / "empty.csv").write_text("")
     (folder / "nobody.csv").write_text("id,gender\nu1,f\n")
+    (folder / "cased.csv").write_text("ID;Speaker;gender\nu1;a;f\n")
     (folder / "rated.csv").write_text("id,speaker,valence,scale\nu1,a,2,1-5\nu2,b,x,1-5\n")
     return folder
 
@@ -85,12 +89,14 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         (["--dataset=manifest", "--data_dir=no_audio.csv"], ["no audio file", "--modality=aco"]),
         (["--dataset=manifest", "--data_dir=empty.csv"], ["empty.csv", "the file is empty"]),
         (["--dataset=manifest", "--data_dir=nobody.csv"], ["no column speaker", "id, gender"]),
+        (["--dataset=manifest", "--data_dir=cased.csv"], ["rename ID to id", "Speaker to speaker"]),
         (["--dataset=manifest", "--data_dir=rated.csv"], ["rated.csv:3, column valence", "'x'"]),
         ([*EMODB, "--folds=11"], ["10 speakers cannot make 11", "fewer folds"]),
         ([*EMODB, "--folds=official"], ["official", "03a01Aa"]),
         ([*EMODB, "--mel_high_hz=9000"], ["Mel bands", "8000 Hz"]),
-        ([*EMODB, "--acoustic_features=nowhere"], ["--acoustic_features=nowhere"]),
-        ([*EMODB, "--modality=lexical", "--word_vectors=nowhere"], ["--word_vectors=nowhere"]),
+        ([*EMODB, "--acoustic_features=nowhere"], ["--acoustic_features=/", "/nowhere: no such"]),
+        ([*EMODB, "--modality=lexical", "--word_vectors=nowhere"], ["--word_vectors=/", "nowhere"]),
+        ([*MINE, "--modality=lexical,acoustic", "--word_vectors=nowhere"], ["--word_vectors=/"]),
         ([*MINE, "--modality=lexical", "--lexical_features=emodb"], ["60 of 60", "u00-000"]),
         (["--dataset=manifest", "--data_dir=mine.csv"], ["mine.csv", "id and speaker"]),
         ([*MINE, "--workdir=my.csv"], ["my.csv"]),
@@ -151,6 +157,29 @@ def test_flags_of_a_modality_that_nothing_uses_are_named(start, capsys):
     said = capsys.readouterr().err
     assert "--word_size has no effect with --modality=acoustic" in said
     assert "--num_kernels" not in said
+
+
+def test_a_file_that_nothing_reads_need_not_be_there(start, capsys):
+    with pytest.raises(Reached):
+        start(*EMODB, "--word_vectors=nowhere")
+    assert "--word_vectors has no effect" in capsys.readouterr().err
+
+
+def test_to_resume_what_is_not_there_is_told(start, capsys):
+    with pytest.raises(Reached):
+        start(*EMODB, "--resume")
+    assert "note: --resume: " in capsys.readouterr().err
+
+
+def test_the_demo_corpus_lies_in_the_cache_whatever_the_folder(monkeypatch, tmp_path):
+    roots = []
+    demo = DATASETS["demo"]._replace(read=lambda root: roots.append(root) or [])
+    monkeypatch.setitem(corpus.DATASETS, "demo", demo)
+    for folder in ("", "elsewhere"):
+        corpus.read(Config(data_dir=folder), tmp_path)
+    assert roots == [tmp_path / "corpora" / "demo"] * 2
+    flags = {name: flag_default(name) for name in FIELDS} | {"data_dir": "elsewhere"}
+    assert idle_flags(flags, [Config()]) == ["note: --data_dir has no effect with --dataset=demo"]
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,8 @@ def test_ready_features_in_place_of_either_input(tmp_path):
         "u2": "feature file missing",
     }
     np.save(tmp_path / "audio" / "u2.npy", np.zeros((2, 4)))
-    with pytest.raises(ValueError, match=r"u2\.npy.* 4 wide, .* 5"):
+    np.save(tmp_path / "audio" / "u3.npy", np.zeros((2, 7)))
+    with pytest.raises(ValueError, match=r"is 5 .*2 others are not: u2\.npy \(4.*u3\.npy \(7"):
         ready(unusable="drop")
     assert not list((tmp_path / "c" / "fake").glob("*.unfinished"))
 

@@ -93,6 +93,19 @@ def test_table_shows_means_spreads_changes_and_controls():
     assert lines["shuffled"][-2:] == ["0.510±0.085", "0.490"]
 
 
+def test_a_change_that_is_no_change_has_no_sign():
+    rows = [run(0.0), run(1.0, emotion=0.5 - 1e-5, gender=0.7 - 1e-5)]
+    assert cells(table_text(summarise(rows, SETTINGS)))["1"][3::4] == ["0.000", "0.000"]
+
+
+def test_without_lambda_0_there_is_no_change_to_tell():
+    rows = [row for row in ROWS if row["lambda"] != 0]
+    text = table_text(summarise(rows, SETTINGS))
+    header = " ".join(text.splitlines()[0].split())
+    assert header == "lambda n emotion UAR adversary attacker privacy"
+    assert cells(text)["1"][-1] == "0.460" and "change =" not in text
+
+
 def test_only_settings_that_vary_get_a_column():
     text = table_text(summarise(ROWS, SETTINGS))
     header, *_ = text.splitlines()

@@ -136,12 +136,13 @@ def test_flags_are_written_and_continued(tmp_path):
     workdir = tmp_path / "out" / "a"
     begin(workdir)
     assert (workdir / "flags.txt").read_text() == FLAGS
-    write_flags(workdir, "# again\n--lambda=0,1\n--fold=5\n--workdir=b\n--resume\n", resume=True)
+    text = "# again\n--lambda=0,1\n--fold=5\n--workdir=b\n--resume\n"
+    assert write_flags(workdir, text, resume=True)
     assert (workdir / "flags.txt").read_text() == FLAGS
 
 
 def test_resume_may_start_anew(tmp_path):
-    write_flags(tmp_path / "new", FLAGS, resume=True)
+    assert not write_flags(tmp_path / "new", FLAGS, resume=True)
     assert (tmp_path / "new" / "flags.txt").read_text() == FLAGS
 
 

@@ -117,7 +117,7 @@ def test_a_clean_split_has_no_findings():
         pytest.param(
             changed(of("test", speaker="s12"), speaker="s13"),
             "note",
-            ["the test part has 3 speakers (s13, s14, s15)"],
+            ["the test part has fewer than 4 speakers"],
             id="few test speakers",
         ),
         pytest.param(

@@ -81,8 +81,8 @@ def read(root: Path) -> list[Utterance]:
 
 def _rows(root: Path) -> Rows:
     header = next((line for _, line in read_lines(root)), "")
-    names = {mark: [cell.strip(' "') for cell in header.split(mark)] for mark in ",;\t|"}
-    mark = next((m for m, cells in names.items() if {"id", "speaker"} <= set(cells)), ",")
+    names = {m: {cell.strip(' "').lower() for cell in header.split(m)} for m in ",;\t|"}
+    mark = next((m for m, cells in names.items() if {"id", "speaker"} <= cells), ",")
     return list(read_table(root, ["id", "speaker"], mark))
 
 
@@ -170,7 +170,9 @@ def _utterance(
         rating(row.get(name, ""), (0.0, math.inf), _cell(at, name)) for name in ("start", "end")
     )
     if end is not None and end <= (start or 0.0):
-        raise misread(_cell(at, "end"), row["end"], "an end behind the start")
+        raise ValueError(
+            f"{_cell(at, 'end')}: the end, {end:g} s, must be behind the start, {start or 0:g} s"
+        )
     values = {name: row[name] or None for name in classes}
     if values.get("gender"):
         values["gender"] = GENDERS.get(values["gender"].lower(), values["gender"])

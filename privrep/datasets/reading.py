@@ -45,9 +45,13 @@ def read_table(
             raise ValueError(f"{path}: the file is empty; expected a header with columns")
         missing = [name for name in required if name not in header]
         if missing:
+            case = [
+                (has, name) for name in missing for has in header if has.lower() == name.lower()
+            ]
+            hint = "".join(f"; rename {has} to {name}, case matters" for has, name in case)
             raise ValueError(
                 f"{path}:1: no column {' and no column '.join(missing)} in the header; its "
-                f"columns are {', '.join(header)}"
+                f"columns are {', '.join(header)}{hint}"
             )
         if len(set(header)) < len(header):
             raise misread(f"{path}:1", delimiter.join(header), "each column once")
@@ -94,9 +98,12 @@ def rating(text: str, scale: tuple[float, float], at: str) -> float | None:
         raise misread(at, text, "a number with a decimal point, or nothing") from None
     if math.isnan(value):
         return None
+    if math.isinf(value):
+        raise ValueError(f"{at}: {text!r} is not a valid value; expected a finite number")
     if not scale[0] <= value <= scale[1]:
-        end = f"from {scale[0]:g} to {scale[1]:g}" if scale[1] < math.inf else ""
-        raise misread(at, text, f"a rating {end}" if end else f"a number of at least {scale[0]:g}")
+        if scale[1] == math.inf:
+            raise ValueError(f"{at}: {text!r} is too small; expected at least {scale[0]:g}")
+        raise ValueError(f"{at}: {text!r} is off the scale from {scale[0]:g} to {scale[1]:g}")
     return value
 
 
