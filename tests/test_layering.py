@@ -54,6 +54,7 @@ LAYERS = {
     "verdicts": (1, "host"),
     "learning_curve": (2, "host"),
     "measurement": (2, "host"),
+    "fold_measurement": (2, "host"),
     "worlds": (0, "host"),
     "audit": (4, "both"),
     "cross_validation": (4, "both"),
