@@ -92,7 +92,7 @@ def _computed_frames(architecture, length: np.ndarray, batch: int) -> float:
     """Frames that the convolutions compute per utterance of random batches."""
     rng, most = np.random.default_rng(0), architecture.longest[0]
     batches = np.stack([rng.choice(length, batch) for _ in range(1000)])
-    if architecture.groups is None:
+    if architecture.fill is None:
         return most
     encoder = architecture.net.encoders["acoustic"]
     return float(frames_computed(batches, encoder.rates, encoder.kernel_width).mean() / batch)

@@ -115,7 +115,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         schedule=config.lambda_schedule,
         selection=config.selection,
         longest=packed.longest,
-        groups=packed.groups if jax.default_backend() == "cpu" else None,
+        fill=packed.fill if jax.default_backend() == "cpu" else None,
     )
 
 
