@@ -77,7 +77,9 @@ def architecture(packed):
         private=FrozenDict(packed.num_private),
         adversary_layers=0,
     )
-    return Architecture(net, "grl", "constant", "emotion_minus_leak", "float32", packed.longest, 1)
+    return Architecture(
+        net, "grl", "constant", "emotion_minus_leak", "float32", packed.longest, 1.0
+    )
 
 
 def runs(*rows):

@@ -40,6 +40,7 @@ LAYERS = {
     "word_vectors": (1, "host"),
     "words": (1, "host"),
     "ragged_layers": (2, "device"),
+    "ragged_gru": (2, "device"),
     "defences": (2, "device"),
     "encoders": (2, "device"),
     "models": (2, "device"),
