@@ -313,8 +313,8 @@ def test_only_a_defence_that_unlearns_is_chosen_by_what_is_left():
     data, runs, settings = share(PACKED.data), run_table(), SETTINGS._replace(max_epochs=1)
     for defence, unlearns in (("uniform", True), ("leace", False)):
         changed = ARCHITECTURE._replace(defence=defence)
-        ((_, history),) = fit(network_problem, changed, settings, data, runs)
-        by_emotion_alone = history["selection"] == history["val_emotion_uar"]
+        (stage,) = fit(network_problem, changed, settings, data, runs)
+        by_emotion_alone = stage.history["selection"] == stage.history["val_emotion_uar"]
         assert by_emotion_alone[3] and by_emotion_alone.all() != unlearns
 
 
