@@ -7,10 +7,11 @@ give the bins k = c + A d as (Cooley and Tukey 1965)
     X[c + A d] = sum_b exp(-2 pi i b (c + A d) / N) sum_a exp(-2 pi i a c / A) y[B a + b],
 
 for each b a product over a, then for each c a product over b. Bins with c > A / 2 are conjugates
-of others. What comes before the transform is linear and disappears into it: with pre-emphasis p a
-frame is y = window (x[n] - p x[n - 1] - (1 - p) mean(x)), where x[n] - p x[n - 1] is the same in
-all frames that hold n (but at a frame's first sample, where the window is 0), the window is a
-factor of the first product's matrices, and the mean one more of its columns.
+of others; c = 0 and c = A / 2, for which the sums over a are real, go as the two parts of one. What
+comes before the transform is linear and disappears into it: with pre-emphasis p a frame is
+y = window (x[n] - p x[n - 1] - (1 - p) mean(x)), where x[n] - p x[n - 1] is the same in all frames
+that hold n (but at a frame's first sample, where the window is 0), the window is a factor of the
+first product's matrices, and the mean one more of its columns.
 """
 
 from typing import NamedTuple
@@ -21,7 +22,7 @@ import scipy.sparse
 PREEMPHASIS = 0.97
 # Frames at a time: what lies between the steps stays in the cache. A power of two would put the
 # rows of an operand, that many floats apart, into few of its sets.
-_BLOCK = 208
+_BLOCK = 240
 
 
 class Filterbank(NamedTuple):
@@ -29,7 +30,7 @@ class Filterbank(NamedTuple):
 
     Attributes:
       first: float32[B, 2 C, R + 1], the products over a, real and imaginary parts in turn, and
-        last the mean's column; C = A / 2 + 1.
+        last the mean's column; C = A / 2, c = A / 2 standing as the imaginary part of c = 0.
       second: float32[C, 2 B, 2 B], the products over b: real parts first, then imaginary ones.
       triangles: float32[F, C 2 B], sparse: the weights of the squares of what comes out.
     """
@@ -52,25 +53,28 @@ def build_filterbank(
     Raises:
       ValueError: a triangle holds no bin.
     """
-    bits = (length - 1).bit_length()
+    bits = max((length - 1).bit_length(), 2)
     size, a_points = 2**bits, 2 ** ((bits + 1) // 2)
-    b_points = size // a_points
+    b_points, half = size // a_points, a_points // 2
     rows = -(-length // b_points)
     window = np.zeros(rows * b_points)
     window[:length] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85
-    c = np.arange(a_points // 2 + 1)
-    turns = np.exp(-2j * np.pi * np.outer(c, np.arange(rows)) / a_points)
-    first = np.stack([turns.real, turns.imag], axis=1).reshape(-1, rows)
-    first = first * window.reshape(rows, b_points).T[:, None]
+    turns = np.exp(-2j * np.pi * np.outer(np.arange(half), np.arange(rows)) / a_points)
+    first = np.stack([turns.real, turns.imag], axis=1)
+    first[0, 1] = (-1.0) ** np.arange(rows)
+    first = first.reshape(-1, rows) * window.reshape(rows, b_points).T[:, None]
     first = np.concatenate([first, -first.sum(axis=2, keepdims=True)], axis=2)
-    bins = c[:, None] + a_points * np.arange(b_points)
-    turns = np.exp(-2j * np.pi * bins[..., None] * np.arange(b_points) / size)
-    second = np.block([[turns.real, -turns.imag], [turns.imag, turns.real]])
 
-    # If c is 0 or A / 2 a bin's conjugate is there too, above N / 2 and so under no triangle.
-    once = (c > 0) & (2 * c < a_points)
-    own = np.where(once[:, None], np.minimum(bins, size - bins), bins)
-    triangles = _triangles(own * sample_rate / size, bands, low_hz, high_hz)
+    bins = np.arange(half)[:, None] + a_points * np.arange(b_points)
+    low, high = slice(b_points // 2), slice(b_points // 2, None)
+    bins[0, high] = half + bins[0, low]
+    turns = np.exp(-2j * np.pi * bins[..., None] * np.arange(b_points) / size)
+    of_real, of_imaginary = turns.copy(), 1j * turns
+    of_real[0, high], of_imaginary[0, low], of_imaginary[0, high] = 0, 0, turns[0, high]
+    second = np.block([[of_real.real, of_imaginary.real], [of_real.imag, of_imaginary.imag]])
+
+    hz = np.minimum(bins, size - bins) * sample_rate / size
+    triangles = _triangles(hz, bands, low_hz, high_hz)
     if not triangles.any(axis=(1, 2)).all():
         raise ValueError(
             f"num_mel_bands={bands} is too many for frames of {length} samples: a band would hold "

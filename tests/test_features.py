@@ -89,7 +89,7 @@ def test_quiet_bands_beside_a_loud_tone_or_offset_are_exact(hz):
 
 def test_an_utterance_of_any_length_has_the_frames_of_a_longer_one():
     whole = log_mel(noise(3.0), FeatureSettings())
-    for count in (1, 2, 207, 208, 209, 250):
+    for count in (1, 2, 239, 240, 241, 250):
         part = log_mel(noise(3.0)[: 400 + 160 * (count - 1) + 159], FeatureSettings())
         assert part.shape == (count, 40)
         np.testing.assert_allclose(part, whole[:count], atol=1e-4)
