@@ -4,15 +4,10 @@ Utterances differ in length by a factor of ten, and a padded batch is mostly pad
 computes it faster than anything irregular; a CPU core does not (`ragged_layers.py`).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from privrep.utterances import Corpus, Inputs, Ragged, Size, Spans, Utterances
-
-PyTree = Any
 
 
 def _rows(sequences: Ragged, index: jax.Array, length: int) -> jax.Array:
@@ -100,17 +95,3 @@ def by_length(corpus: Corpus, index: jax.Array) -> jax.Array:
     """int32[B]: an order of the utterances `index` in which neighbours are of like length."""
     length = (corpus.words if corpus.frames is None else corpus.frames).length
     return jnp.argsort(jnp.where(index >= 0, length[index], 0))
-
-
-def over_blocks(f: Callable[[jax.Array], PyTree], blocks: jax.Array) -> PyTree:
-    """f of every block, one after another.
-
-    Args:
-      f: int32[b] -> tree of [b, ...].
-      blocks: int32[n, b], rows of the corpus; -1 is padding.
-
-    Returns:
-      Tree of [n * b, ...], in the order of `blocks`; rows of padding hold anything.
-    """
-    flat = jax.lax.map(f, blocks)
-    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), flat)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.batches import batch_of, by_length, gather, over_blocks
+from privrep.batches import batch_of, by_length, gather
 from privrep.utterances import Corpus, Inputs, ragged
 
 FRAMES = [3, 7, 1, 12, 5, 2, 9, 4]
@@ -117,9 +117,3 @@ def test_order_by_length_begins_with_who_is_not_there():
     assert in_order == sorted(in_order) and index[order][0] == -1
     words = BOTH._replace(frames=None)
     assert np.all(np.diff(np.array(WORDS)[by_length(words, np.arange(8))]) >= 0)
-
-
-def test_over_blocks_is_every_row_in_the_order_of_the_blocks():
-    blocks = np.array([[2, 5], [0, 7], [4, 1], [6, 3], [-1, -1]], np.int32)
-    found = jax.jit(lambda blocks: over_blocks(lambda i: {"twice": 2 * i}, blocks))(blocks)
-    np.testing.assert_array_equal(found["twice"], 2 * blocks.reshape(-1))
