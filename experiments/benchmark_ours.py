@@ -26,12 +26,13 @@ from experiments.benchmark_work import (
 from experiments.config import Config
 from privrep.attackers import ATTACKERS, Threat, attack
 from privrep.encoders import AcousticEncoder
+from privrep.epochs import DIVERGED
 from privrep.networks import network_problem
 from privrep.packing import Packed, pack
 from privrep.ragged_gru import steps_computed
 from privrep.ragged_layers import frames_computed
 from privrep.runs import over_runs, run_key
-from privrep.training import DIVERGED, fit
+from privrep.training import fit
 from privrep.utterances import Ragged, Split, Utterance, room
 
 __all__ = ["experiments"]

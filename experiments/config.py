@@ -14,13 +14,13 @@ from privrep.attackers import ATTACKERS
 from privrep.datasets import DATASETS
 from privrep.defences import DEFENCES
 from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
+from privrep.epochs import OPTIMISERS
 from privrep.metrics import SELECTIONS
 from privrep.models import PLACEMENTS
 from privrep.networks import PRECISIONS
 from privrep.normalisation import NORMALISATIONS
 from privrep.packing import CLASS_WEIGHTS
 from privrep.schedules import SCHEDULES
-from privrep.training import OPTIMISERS
 
 
 def _setting(

@@ -15,13 +15,15 @@ from experiments.config import Config
 from experiments.corpus import Loaded
 from experiments.summary import strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
+from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
 from privrep.fold_measurement import measure_folds
 from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.processes import decision_of_first, is_first
 from privrep.runs import Run, collect, join, share, take
-from privrep.training import DIVERGED, RUNNING, Fit, FitSettings, fit, start_all
+from privrep.streaming import place
+from privrep.training import fit, start_all
 from privrep.utterances import Data, Split
 
 SECONDS_BETWEEN_SAVES = 20.0
@@ -38,7 +40,7 @@ def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list
     architecture = sweep.architecture(pack.config, loaded.packed)
     settings = sweep.fit_settings(pack.config)
     runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
-    data = share(loaded.packed.data)
+    data = place(loaded.packed.data)
     fits, history = _train(architecture, settings, data, runs, folder, title)
     said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
     rows = _measured(pack.config, architecture, settings, data, loaded, runs, fits, said, title)

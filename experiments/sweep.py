@@ -11,11 +11,11 @@ from flax.core import FrozenDict
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.parse import parse
 from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.epochs import FitSettings
 from privrep.models import EmotionNet
 from privrep.networks import Architecture
 from privrep.packing import Packed
 from privrep.runs import Run, run_key
-from privrep.training import FitSettings
 
 
 class Pack(NamedTuple):

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from privrep.device_memory import most_together
+from privrep.epochs import FitSettings, Problem
 from privrep.losses import cross_entropy
 from privrep.metrics import equal_error_rate, uar
 from privrep.runs import by_calls, num_runs, over_runs, share, take
-from privrep.training import FitSettings, Problem, fit
+from privrep.training import fit
 from privrep.utterances import Split
 
 PyTree = Any

@@ -4,15 +4,10 @@ Utterances differ in length by a factor of ten, and a padded batch is mostly pad
 computes it faster than anything irregular; a CPU core does not (`ragged_layers.py`).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from privrep.utterances import Corpus, Inputs, Ragged, Size, Spans, Utterances
-
-PyTree = Any
 
 
 def _rows(sequences: Ragged, index: jax.Array, length: int) -> jax.Array:
@@ -92,17 +87,3 @@ def batch_of(
         for length in (batch.num_frames, batch.num_words)
     )
     return batch._replace(num_frames=num_frames, num_words=num_words, fill=fill)
-
-
-def over_blocks(f: Callable[[jax.Array], PyTree], blocks: jax.Array) -> PyTree:
-    """f of every block, one after another.
-
-    Args:
-      f: int32[b] -> tree of [b, ...].
-      blocks: int32[n, b], rows of the corpus; -1 is padding.
-
-    Returns:
-      Tree of [n * b, ...], in the order of `blocks`; rows of padding hold anything.
-    """
-    flat = jax.lax.map(f, blocks)
-    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), flat)

@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from privrep.attackers import ATTACKERS, Threat, attack, verify
+from privrep.epochs import DIVERGED, FitSettings
 from privrep.networks import Architecture, network_problem, represent
-from privrep.runs import Run, share, take
-from privrep.training import DIVERGED, FitSettings, fit
+from privrep.runs import Run, take
+from privrep.streaming import place
+from privrep.training import fit
 from privrep.utterances import Data, Fold, Split
 
 PyTree = Any
@@ -43,15 +45,15 @@ def run_all(
     Returns:
       {score: [R]}: those of `represent` and `attack_all`, best_epoch and diverged.
     """
-    data = share(data)
+    folds, data = data.folds, place(data)
     for stage in fit(network_problem, architecture, settings, data, runs):
         last = stage
     last = last.fits()
     h, scores = represent(architecture, data, runs, last.best)
     for attribute, size in architecture.net.private.items():
-        threats = threats_of(data.folds, runs, h, attribute)
-        folds = None if pairs is None else take(pairs, runs.fold)
-        scores |= attack_all(attribute, threats, size, attackers, folds)
+        threats = threats_of(folds, runs, h, attribute)
+        of_run = None if pairs is None else take(pairs, runs.fold)
+        scores |= attack_all(attribute, threats, size, attackers, of_run)
     return scores | {"best_epoch": last.best_epoch, "diverged": last.status == DIVERGED}
 
 

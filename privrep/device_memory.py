@@ -23,11 +23,13 @@ def free_bytes() -> int | None:
     return min(stats["bytes_limit"] - stats["bytes_in_use"] for stats in found)
 
 
-def most_together(f: Callable, data: PyTree, rows: PyTree) -> int:
+def most_together(f: Callable, data: PyTree, rows: PyTree, kept: int = 0) -> int:
     """How many rows the devices have room for at a time, when each computes f(data, row).
 
     Args:
+      data: arrays, or their shapes.
       rows: arrays [R, ...], or their shapes.
+      kept: bytes on each device that something else is about to take.
 
     Raises:
       ValueError: not even one; the message says how much it would take.
@@ -36,7 +38,7 @@ def most_together(f: Callable, data: PyTree, rows: PyTree) -> int:
     free = free_bytes()
     if one_by_one() or free is None:
         return count
-    free = int(gather(np.array([free])).min())
+    free = int(gather(np.array([free])).min()) - kept
     row = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), rows)
     each = int(_MARGIN * peak_bytes(f, data, row))
     if each > free:

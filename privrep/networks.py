@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from privrep.batches import batch_of, gather, over_blocks
+from privrep.batches import batch_of, gather
 from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
-from privrep.device_memory import most_together
+from privrep.epochs import Problem, look_at_all
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet, adversary_of
-from privrep.runs import Run, by_calls, over_runs, share, take
+from privrep.runs import Run, by_calls, over_runs, take
 from privrep.schedules import SCHEDULES
-from privrep.training import Problem
+from privrep.streaming import Streamed, look_in_windows, place, rows_together
 from privrep.utterances import Data, Size
 
 PyTree = Any
@@ -102,9 +102,18 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             gradients, both = jax.grad(sums, has_aux=True)(params)
         return both, gradients
 
-    def score(params):
-        outputs = _outputs(architecture, params, corpus, fold.inputs, fold.val_blocks)
-        index = fold.val_blocks.reshape(-1)
+    def outputs(params, index):
+        bound = net.bind({"params": params})
+        with jax.default_matmul_precision(architecture.precision):
+            utterances = batch_of(
+                corpus, fold.inputs, index, architecture.longest, architecture.fill
+            )
+            views = bound.encode(utterances)
+            adversaries = {a: bound.adversary(a, views) for a in net.private}
+            return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
+
+    def score(outputs):
+        index, outputs = fold.val_blocks.reshape(-1), _flat(outputs)
         labels = take((fold.task, fold.private), index)
         scores = _uars(net, outputs, labels, index >= 0)
         leaks = {a: scores[f"{a}_adversary_uar"] for a in net.private}
@@ -129,7 +138,16 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             for name, part in params.items()
         }
 
-    return Problem(init, gradient, score, rates, run.weight_decay, fold.split.train)
+    return Problem(
+        init,
+        gradient,
+        score,
+        rates,
+        run.weight_decay,
+        fold.split.train,
+        outputs,
+        fold.val_blocks,
+    )
 
 
 class Outputs(NamedTuple):
@@ -146,18 +164,9 @@ class Outputs(NamedTuple):
     adversaries: Mapping[str, Mapping[str, jax.Array]]
 
 
-def _outputs(architecture: Architecture, params, corpus, inputs, blocks) -> Outputs:
-    """Outputs of the blocks' rows, in the order of the blocks."""
-    bound = architecture.net.bind({"params": params})
-
-    def of_block(index):
-        utterances = batch_of(corpus, inputs, index, architecture.longest, architecture.fill)
-        views = bound.encode(utterances)
-        adversaries = {a: bound.adversary(a, views) for a in architecture.net.private}
-        return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
-
-    with jax.default_matmul_precision(architecture.precision):
-        return over_blocks(of_block, blocks)
+def _flat(outputs: Outputs) -> Outputs:
+    """Of blocks [n, b, ...]: rows [n * b, ...]."""
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outputs)
 
 
 def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:
@@ -185,9 +194,20 @@ def represent(
       they read the views before. Also h_rank float32[R], the effective rank of h on the training
       part before release, and collapsed bool[R] (see `collapse.collapsed`).
     """
-    data = share(data)
-    size = most_together(partial(_represent_one, architecture), data, (runs, params))
-    return by_calls(partial(_represent_all, architecture, data), (runs, params), size)
+    data = place(data)
+    f = partial(_represent_all, architecture, data)
+    if isinstance(data, Streamed):
+
+        def f(rows):
+            outputs = look_in_windows(_all_blocks, architecture, data, *rows)
+            return _release_all(architecture, data.resident, rows, outputs)
+
+    size = rows_together(partial(_represent_one, architecture), data, (runs, params))
+    return by_calls(f, (runs, params), size)
+
+
+def _all_blocks(architecture, data, run) -> Problem:
+    return network_problem(architecture, data, run)._replace(blocks=data.blocks)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -196,10 +216,20 @@ def _represent_all(architecture, data, rows):
 
 
 def _represent_one(architecture, data, row):
-    net, (run, params) = architecture.net, row
-    index = data.blocks.reshape(-1)
+    run, params = row
+    outputs = look_at_all(_all_blocks(architecture, data, run), params)
+    return _release_one(architecture, data, (row, outputs))
+
+
+@partial(jax.jit, static_argnums=0)
+def _release_all(architecture, data, rows, outputs):
+    return over_runs(partial(_release_one, architecture), data, (rows, outputs))
+
+
+def _release_one(architecture, data, row):
+    net, ((run, params), flat) = architecture.net, row
+    index, flat = data.blocks.reshape(-1), _flat(flat)
     fold = take(data.folds, run.fold)
-    flat = _outputs(architecture, params, data.corpus, fold.inputs, data.blocks)
     position = jnp.where(index >= 0, index, len(fold.task))
     outputs = jax.tree.map(
         lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"), flat

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.batches import batch_of, gather, over_blocks
+from privrep.batches import batch_of, gather
 from privrep.utterances import Corpus, Inputs, ragged
 
 FRAMES = [3, 7, 1, 12, 5, 2, 9, 4]
@@ -107,9 +107,3 @@ def test_a_batch_is_its_utterances_padded_or_not(name, fill):
         expected, length = laid_out([of_row[1](max(i, 0)) for i in index], 8)
         np.testing.assert_array_equal(batch.num_words, length * (index >= 0))
         np.testing.assert_allclose(batch.words, expected, rtol=1e-6)
-
-
-def test_over_blocks_is_every_row_in_the_order_of_the_blocks():
-    blocks = np.array([[2, 5], [0, 7], [4, 1], [6, 3], [-1, -1]], np.int32)
-    found = jax.jit(lambda blocks: over_blocks(lambda i: {"twice": 2 * i}, blocks))(blocks)
-    np.testing.assert_array_equal(found["twice"], 2 * blocks.reshape(-1))

@@ -10,12 +10,12 @@ from privrep import cross_validation
 from privrep.attackers import Threat
 from privrep.cross_validation import Pairs, attack_all, run_all, threats_of
 from privrep.encoders import LexicalEncoder
+from privrep.epochs import FitSettings
 from privrep.models import EmotionNet
 from privrep.networks import Architecture
 from privrep.packing import pack
 from privrep.pairs import verification_pairs
 from privrep.runs import Run, run_key, take
-from privrep.training import FitSettings
 from privrep.utterances import Split, Utterance, ragged
 
 N, SPEAKERS, WORDS = 96, 12, 8

@@ -34,6 +34,8 @@ LAYERS = {
     "processes": (0, "device"),
     "runs": (1, "device"),
     "device_memory": (2, "device"),
+    "epochs": (2, "device"),
+    "streaming": (2, "device"),
     "representations": (1, "host"),
     "split_linter": (1, "host"),
     "samples": (1, "host"),

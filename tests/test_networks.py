@@ -11,9 +11,10 @@ import pytest
 from privrep import layers
 from privrep.batches import gather
 from privrep.collapse import collapsed, effective_rank
+from privrep.epochs import FitSettings
 from privrep.networks import network_problem, represent
 from privrep.runs import Run, run_key, share, take
-from privrep.training import FitSettings, fit
+from privrep.training import fit
 from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_error
 
 UTTERANCES, FRAMES, WORDS = corpus()

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from privrep.runs import take
-from privrep.training import (
+from privrep.epochs import (
     DIVERGED,
     RUNNING,
     STOPPED,
@@ -16,6 +15,7 @@ from privrep.training import (
     Problem,
     init_key,
 )
+from privrep.runs import take
 from tests.trained import assert_same, trained
 
 # A problem with a script: every epoch is one step of Adam against a constant gradient, which moves

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from privrep import training
-from privrep.losses import cross_entropy
-from privrep.metrics import uar
-from privrep.runs import take
-from privrep.training import (
+from privrep.epochs import (
     DIVERGED,
     OPTIMISERS,
     FitSettings,
     Problem,
 )
+from privrep.losses import cross_entropy
+from privrep.metrics import uar
+from privrep.runs import take
 from tests.trained import assert_same, trained
 
 # A problem to learn: three classes on a ring of points, by a small dense network. -------------

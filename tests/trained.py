@@ -3,9 +3,7 @@
 import jax
 import numpy as np
 
-from privrep.training import (
-    fit,
-)
+from privrep.training import fit
 
 
 def numpy_of(tree):

@@ -1,0 +1,245 @@
+"""One run through one epoch: for the emotion network and for every attacker.
+
+A `Problem` says what is fitted. An epoch is `begin`, `advance` over all steps, `look` over all
+blocks of the validation part, and `finish`; `epoch` is all four in one, and `streaming.py` goes
+through steps and blocks some at a time where the data have no room on the device.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+PyTree = Any
+RUNNING, STOPPED, DIVERGED = 0, 1, 2
+OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
+    "adam": optax.scale_by_adam,
+    "rmsprop": optax.scale_by_rms,
+    "sgd": lambda: optax.trace(decay=0.9),
+}
+
+
+class Problem(NamedTuple):
+    """What one run fits, as pure functions.
+
+    Attributes:
+      init: key -> params.
+      gradient: (params, key, index int32[B], weight float[B], progress) -> (sums, gradient).
+        `index` are rows of the data; `weight` is 1 for rows that count and 0 for padding;
+        `progress` goes from 0 to 1 over the epochs. `sums` {name: sum over rows of a loss};
+        gradient of the mean loss over the rows that count.
+      score: outputs -> {name: scalar} on validation data, of which "selection" chooses the epoch.
+      rates: params -> a learning rate for every parameter, same structure.
+      weight_decay: decoupled, scalar.
+      train: bool[N], the rows to train on.
+      outputs: (params, index int32[b]) -> tree of [b, ...], what `score` must know of the rows
+        `index`, of which -1 is padding. None: `score` takes the params.
+      blocks: int32[n, b], the rows whose outputs `score` takes, as a tree of [n, b, ...].
+    """
+
+    init: Callable
+    gradient: Callable
+    score: Callable
+    rates: Callable
+    weight_decay: jax.Array
+    train: jax.Array
+    outputs: Callable | None = None
+    blocks: jax.Array | None = None
+
+
+class FitSettings(NamedTuple):
+    """How long and in what steps to fit; every value here is compiled in.
+
+    Attributes:
+      batch_size: B.
+      max_epochs: the most epochs.
+      patience: stop after so many epochs without a better selection score.
+      clip_norm: gradients longer than this (global norm) are shortened to it; 0 shortens none.
+      optimiser: a name in OPTIMISERS.
+    """
+
+    batch_size: int
+    max_epochs: int
+    patience: int
+    clip_norm: float = 1.0
+    optimiser: str = "adam"
+
+
+class Fit(NamedTuple):
+    """Where a run is. `best` are the parameters of the epoch with the best selection score."""
+
+    params: PyTree
+    optimiser: PyTree
+    best: PyTree
+    best_score: jax.Array  # float32, -inf before the first epoch
+    best_epoch: jax.Array  # int32, counted from 1; 0: none yet
+    epoch: jax.Array  # int32, epochs done
+    status: jax.Array  # int32, RUNNING, STOPPED or DIVERGED
+
+
+def _transformation(settings: FitSettings) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.clip_by_global_norm(settings.clip_norm or jnp.inf), OPTIMISERS[settings.optimiser]()
+    )
+
+
+def init_key(key: jax.Array) -> jax.Array:
+    """The key that a run's parameters start from: none of its epochs', fold_in(key, epoch)."""
+    return jax.random.fold_in(key, jnp.uint32(2**32 - 3))
+
+
+def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
+    """A run before its first epoch."""
+    params = problem.init(init_key(key))
+    return Fit(
+        params=params,
+        optimiser=_transformation(settings).init(params),
+        best=params,
+        best_score=jnp.float32(-jnp.inf),
+        best_epoch=jnp.int32(0),
+        epoch=jnp.int32(0),
+        status=jnp.int32(RUNNING),
+    )
+
+
+def begin(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
+    """What an epoch goes through: every training row once, in a new random order.
+
+    Args:
+      key: the run's key; the epoch's own keys are derived from it and the epoch's number.
+
+    Returns:
+      (batches, sums): int32[n, B], rows of the data, -1 for padding, of which `num_steps` hold
+      any; and the sums of the losses, 0.
+    """
+    order_key, step_key = _keys(key, fit)
+    size = settings.batch_size
+    rows = problem.train.shape[0]
+    noise = jax.random.uniform(order_key, problem.train.shape)
+    order = jnp.argsort(jnp.where(problem.train, noise, jnp.inf))
+    order = jnp.where(jnp.arange(rows) < problem.train.sum(), order, -1)
+    order = jnp.concatenate([order, jnp.full(-rows % size, -1, order.dtype)])
+    batches = order.reshape(-1, size)
+    shapes, _ = jax.eval_shape(
+        problem.gradient, fit.params, step_key, batches[0], jnp.zeros(size), jnp.float32(0)
+    )
+    return batches, _zeros(shapes)
+
+
+def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
+    """How many batches of an epoch hold training rows."""
+    return -(-problem.train.sum() // settings.batch_size)
+
+
+def _keys(key, fit):
+    return jax.random.split(jax.random.fold_in(key, fit.epoch))
+
+
+def _zeros(shapes):
+    return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+
+
+def advance(problem: Problem, key: jax.Array, fit: Fit, sums, batches, settings, first, last):
+    """The steps [first, last) of an epoch; `fit` and `sums` with them taken."""
+    _, step_key = _keys(key, fit)
+    steps = num_steps(problem, settings)
+    transformation = _transformation(settings)
+
+    def step(i, carry):
+        params, optimiser, sums = carry
+        rows = jax.lax.dynamic_index_in_dim(batches, i, keepdims=False)
+        index, weight = jnp.maximum(rows, 0), (rows >= 0).astype(jnp.float32)
+        progress = (fit.epoch + i / steps) / settings.max_epochs
+        batch_sums, gradients = problem.gradient(
+            params, jax.random.fold_in(step_key, i), index, weight, progress
+        )
+        directions, optimiser = transformation.update(gradients, optimiser, params)
+        params = jax.tree.map(
+            lambda p, d, rate: p - rate * (d + problem.weight_decay * p),
+            params,
+            directions,
+            problem.rates(params),
+        )
+        return params, optimiser, jax.tree.map(jnp.add, sums, batch_sums)
+
+    carry = fit.params, fit.optimiser, sums
+    params, optimiser, sums = jax.lax.fori_loop(first, last, step, carry)
+    return fit._replace(params=params, optimiser=optimiser), sums
+
+
+def unseen(problem: Problem, params: PyTree) -> PyTree:
+    """Room for the outputs of all blocks, [n, b, ...]."""
+    count = problem.blocks.shape[0]
+    shapes = jax.eval_shape(problem.outputs, params, problem.blocks[0])
+    return _zeros(jax.tree.map(lambda a: a.update(shape=(count, *a.shape)), shapes))
+
+
+def look(problem: Problem, params: PyTree, seen: PyTree, first, last) -> PyTree:
+    """`seen` with the outputs of the blocks [first, last) written to it."""
+
+    def one(i, seen):
+        rows = jax.lax.dynamic_index_in_dim(problem.blocks, i, keepdims=False)
+        return jax.tree.map(
+            lambda a, new: jax.lax.dynamic_update_index_in_dim(a, new, i, 0),
+            seen,
+            problem.outputs(params, rows),
+        )
+
+    return jax.lax.fori_loop(first, last, one, seen)
+
+
+def look_at_all(problem: Problem, params: PyTree) -> PyTree:
+    """What `score` takes: the outputs of all blocks, [n, b, ...], or the params."""
+    if problem.blocks is None:
+        return params
+    return look(problem, params, unseen(problem, params), 0, problem.blocks.shape[0])
+
+
+def finish(problem: Problem, fit: Fit, sums, outputs, settings: FitSettings):
+    """What an epoch has come to.
+
+    Args:
+      fit, sums: after all steps.
+      outputs: see `look_at_all`.
+
+    Returns:
+      (fit, {name: scalar}): mean training losses as train_<name>, and the validation scores.
+    """
+    count = problem.train.sum()
+    losses = {f"train_{name}_loss": total / count for name, total in sums.items()}
+    scores = problem.score(outputs)
+    finite = jnp.all(jnp.array([jnp.isfinite(loss) for loss in losses.values()]))
+    better = finite & (scores["selection"] > fit.best_score)
+    done = fit.epoch + 1
+    best_epoch = jnp.where(better, done, fit.best_epoch)
+    over = (done >= settings.max_epochs) | (done - best_epoch >= settings.patience)
+    return (
+        fit._replace(
+            best=jax.tree.map(lambda new, old: jnp.where(better, new, old), fit.params, fit.best),
+            best_score=jnp.where(better, scores["selection"], fit.best_score),
+            best_epoch=best_epoch,
+            epoch=done,
+            status=jnp.where(finite, jnp.where(over, STOPPED, RUNNING), DIVERGED).astype(jnp.int32),
+        ),
+        losses | scores,
+    )
+
+
+def epoch(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
+    """One epoch of one run; returns as `finish` does."""
+    batches, sums = begin(problem, key, fit, settings)
+    steps = num_steps(problem, settings)
+    fit, sums = advance(problem, key, fit, sums, batches, settings, 0, steps)
+    return finish(problem, fit, sums, look_at_all(problem, fit.params), settings)
+
+
+def unless_stopped(go: Callable, fit: Fit):
+    """go(fit) of a run that goes on; one that has stopped rests, and its history is NaN."""
+
+    def rest(fit):
+        shapes = jax.eval_shape(go, fit)[1]
+        return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
+
+    return jax.lax.cond(fit.status == RUNNING, go, rest, fit)
