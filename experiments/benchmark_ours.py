@@ -5,6 +5,8 @@ python -m experiments.benchmark_ours NAME JSON      (started by experiments.benc
 
 import experiments.devices  # isort: skip  # before jax
 
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,8 @@ from privrep.encoders import AcousticEncoder
 from privrep.epochs import DIVERGED
 from privrep.networks import network_problem
 from privrep.packing import Packed, pack
-from privrep.ragged_layers import _TURN as TURN
-from privrep.ragged_layers import frames_computed, turns_of
+from privrep.ragged_gru import steps_computed
+from privrep.ragged_layers import frames_computed
 from privrep.runs import over_runs, run_key
 from privrep.training import fit
 from privrep.utterances import Ragged, Split, Utterance, room
@@ -132,11 +134,11 @@ def rows_computed(architecture, length: np.ndarray, batch: int) -> dict[str, flo
     rates = encoder.rates if acoustic else (1,)
     shorter = -(-batches // rates[-1])
     longest = architecture.longest[0 if acoustic else 1]
-    if architecture.groups is None:
+    if architecture.fill is None:
         convolved, turned = longest * batch, longest // rates[-1] * batch
     else:
-        turns = sum(turns_of(architecture.groups, each)[0].sum() for each in shorter)
-        turned = turns * TURN * batch / architecture.groups / len(batches)
+        lanes = math.ceil(architecture.fill * batch)
+        turned = np.mean(jax.vmap(partial(steps_computed, lanes))(shorter)) * lanes
         convolved = turned
         if acoustic:
             convolved = frames_computed(batches, rates, encoder.kernel_width).mean()

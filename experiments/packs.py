@@ -1,5 +1,6 @@
 """One pack of runs from first epoch to rows: trained together, saved on the way, attacked."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from experiments.corpus import Loaded
 from experiments.summary import strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
+from privrep.fold_measurement import measure_folds
 from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
@@ -22,7 +24,7 @@ from privrep.processes import decision_of_first, is_first
 from privrep.runs import Run, collect, join, share, take
 from privrep.streaming import place
 from privrep.training import fit, start_all
-from privrep.utterances import Data
+from privrep.utterances import Data, Split
 
 SECONDS_BETWEEN_SAVES = 20.0
 MOST_PAIRS = 20_000
@@ -135,6 +137,9 @@ def _measured(
             false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
         scores |= attack_all(attribute, threats, size, config.attacker_names, pairs)
+        if attribute != SPEAKER:
+            settings = list(zip(described, kinds))[: len(h)]
+            scores |= verdicts(attribute, h, settings, loaded)
         bar.update()
     bar.close()
     # An untrained network has nothing to collapse from: a control is a control.
@@ -145,6 +150,39 @@ def _measured(
     chances = {"emotion_chance": 1 / net.num_classes}
     chances |= {f"{a}_chance": _chance(a, size) for a, size in net.private.items()}
     return [row | chances for row in rows]
+
+
+def verdicts(
+    attribute: str, h: np.ndarray, settings: Sequence[tuple[Row, str]], loaded: Loaded
+) -> dict[str, list]:
+    """{column: value for each row of h}: what a setting's networks of all folds show together.
+
+    Args:
+      h: float[R, N, D].
+      settings: of each row its settings, `fold` among them, and its control.
+    """
+    folds = loaded.packed.data.folds
+    speakers = np.array([u.speaker for u in loaded.utterances])
+    together: dict[tuple, list[int]] = {}
+    for i, (row, control) in enumerate(settings):
+        told = tuple(value for name, value in row.items() if name != "fold")
+        together.setdefault((told, control), []).append(i)
+    labels, columns = folds.private[attribute][0], ("uar", "upper", "detectable", "p", "verdict")
+    found: dict[str, list] = {f"{attribute}_pooled_{c}": [None] * len(h) for c in columns}
+    if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
+        return found  # an official test part of one class, say
+    for rows in together.values():
+        k = [settings[i][0]["fold"] for i in rows]
+        if len({*k}) < len(folds.split.test) or not np.isfinite(h[rows]).all():
+            continue  # a network diverged: nothing is said of the setting
+        split = Split(*(part[k] for part in folds.split))
+        told = measure_folds(h[rows], labels, speakers, split)
+        for i in rows:
+            for column in columns:
+                value = getattr(told, column)
+                known = isinstance(value, str) or math.isfinite(value)
+                found[f"{attribute}_pooled_{column}"][i] = value if known else None
+    return found
 
 
 def _chance(attribute: str, size: int) -> float:

@@ -8,7 +8,11 @@ protection. Scores are val_* and test_*; those of a private attribute a are
   test_<a>_attacker_uar   of the fresh attacker on frozen h that was best on validation; of
                           "speaker", 1 - equal error rate of verification on unseen speakers
   test_<a>_privacy        1 - the attacker's
-and <a>_chance, emotion_chance are what guessing scores.
+and <a>_chance, emotion_chance are what guessing scores. What the networks of all folds show
+together stands in each of their rows (`fold_measurement`):
+  <a>_pooled_verdict      leaks, no_leak_shown or cannot_tell
+  <a>_pooled_upper        upper bound of the attacker's UAR at 95 % confidence over speakers
+  <a>_pooled_detectable   the smallest UAR that the test finds four times of five; empty if none
 """
 
 import math
@@ -25,6 +29,7 @@ CONTROLS = ("chance", "majority", "shuffled", "untrained")
 _REPEATS = ("fold", "seed")  # what the mean is over
 FIRST = ("modality", "task", "private")  # the order of the table
 _SCORES = ("_uar", "_privacy")
+VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -39,13 +44,15 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
     Returns:
       [{settings: {name: value}, control, n, diverged, collapsed,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
-        change: {column: {mean, sd, n, lower, higher}}}, ...]
+        change: {column: {mean, sd, n, lower, higher}},
+        verdicts: {attribute: {verdict, upper, detectable}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, lambda; after
       the lambdas of a combination come its controls, taken together over all lambdas. `sd` is the
       sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
       score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
       lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
-      lambda = 0 itself, for controls, and where lambda = 0 was not run.
+      lambda = 0 itself, for controls, and where lambda = 0 was not run. Of several seeds the
+      least favourable verdict and bounds count; there is none where a network collapsed.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, "lambda"))]
     groups: dict[tuple, list[Row]] = {}
@@ -82,9 +89,26 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
                 for c in scores
             },
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
+            "verdicts": _verdicts(counted) if len(whole) == len(counted) else {},
         }
         summary.append(entry)
     return summary
+
+
+def _verdicts(runs: Sequence[Row]) -> dict[str, dict]:
+    """{attribute: the least favourable of what is said of it}."""
+    found = {}
+    for column in dict.fromkeys(c for row in runs for c in row if c.endswith("_pooled_verdict")):
+        place = column.removesuffix("verdict")
+        of_runs = [row for row in runs if row.get(column)]
+        if of_runs:
+            detectable = [_number(row.get(f"{place}detectable")) for row in of_runs]
+            found[column.removesuffix("_pooled_verdict")] = {
+                "verdict": min((row[column] for row in of_runs), key=VERDICTS.index),
+                "upper": max(_number(row[f"{place}upper"]) for row in of_runs),
+                "detectable": max(detectable) if all(map(math.isfinite, detectable)) else None,
+            }
+    return found
 
 
 def _private(column: str) -> bool:

@@ -128,7 +128,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         selection=config.selection,
         precision=config.precision,
         longest=packed.longest,
-        groups=packed.groups if jax.default_backend() == "cpu" else None,
+        fill=packed.fill if jax.default_backend() == "cpu" else None,
     )
 
 

@@ -65,21 +65,19 @@ def _valid(length, size):
 
 
 def batch_of(
-    corpus: Corpus, inputs: Inputs, index: jax.Array, longest: Size, groups: int | None
+    corpus: Corpus, inputs: Inputs, index: jax.Array, longest: Size, fill: float | None
 ) -> Utterances:
-    """The utterances `index`, padded to `longest`, or for `groups` without padding of frames.
+    """The utterances `index`, padded to `longest`, or for `fill` without padding of frames.
 
     Args:
       index: int32[B]; -1 is an utterance without frames and words.
       longest: (T, L), at least what any utterance of the corpus has.
-      groups: see `utterances.Utterances`; None on accelerators.
+      fill: see `utterances.Utterances`; None on accelerators.
     """
     there, index = index >= 0, jnp.maximum(index, 0)
     frames = corpus.frames
-    batch = gather(
-        corpus if groups is None else corpus._replace(frames=None), inputs, index, longest
-    )
-    if groups is not None and frames is not None:
+    batch = gather(corpus if fill is None else corpus._replace(frames=None), inputs, index, longest)
+    if fill is not None and frames is not None:
         spans = Spans(
             frames.values, frames.start[index], inputs.frame_mean, inputs.frame_scale, longest[0]
         )
@@ -88,10 +86,4 @@ def batch_of(
         None if length is None else jnp.where(there, length, 0)
         for length in (batch.num_frames, batch.num_words)
     )
-    return batch._replace(num_frames=num_frames, num_words=num_words, groups=groups)
-
-
-def by_length(corpus: Corpus, index: jax.Array) -> jax.Array:
-    """int32[B]: an order of the utterances `index` in which neighbours are of like length."""
-    length = (corpus.words if corpus.frames is None else corpus.frames).length
-    return jnp.argsort(jnp.where(index >= 0, length[index], 0))
+    return batch._replace(num_frames=num_frames, num_words=num_words, fill=fill)

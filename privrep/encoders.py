@@ -5,6 +5,7 @@ modality they read. Frames or words beyond an utterance's length change nothing.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -13,10 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from privrep import layers
-from privrep.ragged_layers import convolved, gru_pooled
+from privrep.ragged_gru import gru_pooled
+from privrep.ragged_layers import convolved
 from privrep.utterances import Spans, Utterances
 
-Unpadded = tuple[jax.Array, int, int]  # first row of each utterance, longest, groups
+Unpadded = tuple[jax.Array, int, float]  # first row of each utterance, longest, fill
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
@@ -26,22 +28,22 @@ ACTIVATIONS: dict[str, Callable] = {
 }
 
 
-# How the states of a GRU, [T, B, H] at `time` int32[T], join what was pooled of the times before,
-# [B, H]; zero at the start, and for an empty utterance.
+# How the states of a GRU, [T, B, H] at `time` int32[T, B], join what was pooled of the times
+# before, [B, H]; zero at the start, and for an empty utterance.
 def _mean(pooled, states, time, length):
-    valid = (time[:, None] < length[None, :])[..., None]
+    valid = (time < length[None, :])[..., None]
     count = jnp.maximum(length, 1).astype(states.dtype)[:, None]
     return pooled + jnp.where(valid, states, 0).sum(0) / count
 
 
 def _last(pooled, states, time, length):
-    here = (time[:, None] == length[None, :] - 1)[..., None]
+    here = (time == length[None, :] - 1)[..., None]
     return pooled + jnp.where(here, states, 0).sum(0)
 
 
 def _max(pooled, states, time, length):
-    valid = (time[:, None] < length[None, :])[..., None]
-    pooled = jnp.where(time[0] == 0, -1, pooled)  # a GRU's state lies within (-1, 1)
+    valid = (time < length[None, :])[..., None]
+    pooled = jnp.where((time[0] == 0)[:, None], -1, pooled)  # a GRU's state lies within (-1, 1)
     highest = jnp.maximum(pooled, jnp.where(valid, states, -1).max(0))
     return jnp.where(length[:, None] > 0, highest, 0)
 
@@ -84,12 +86,14 @@ class GRU(nn.Module):
         )
         pool = POOLINGS[self.pooling]
         if unpadded is not None:
-            first, longest, groups = unpadded
-            return gru_pooled(pool, groups, longest, stack, x, first, length)
+            first, longest, fill = unpadded
+            # As many side by side as are done by the time that the longest is.
+            lanes = math.ceil(fill * len(length))
+            return gru_pooled(pool, lanes, longest, stack, x, first, length)
         for kernel, bias, recurrent, inner_bias in stack:
             gates = layers.matmul(x, kernel) + jnp.expand_dims(bias, (0, 1))
             x = layers.gru(gates, recurrent, inner_bias)
-        time = jnp.arange(len(x), dtype=jnp.int32)
+        time = jax.lax.broadcasted_iota(jnp.int32, x.shape[:2], 0)
         return pool(jnp.zeros(x.shape[1:], x.dtype), x, time, length)
 
 
@@ -164,7 +168,7 @@ class AcousticEncoder(nn.Module):
             x, length, first, longest = convolved(
                 stack, rates, self.kernel_width, params, frames, length
             )
-            return _to_vector(self, x, length, train, (first, longest, utterances.groups))
+            return _to_vector(self, x, length, train, (first, longest, utterances.fill))
         x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)
         lengths = [-(-length // rate) for rate in rates]
         masks = [layers.frame_mask(n, len(x) // rate) for n, rate in zip(lengths, rates)]
@@ -214,11 +218,11 @@ class LexicalEncoder(nn.Module):
             table = self.param("table", _word_vectors, (self.table_size, self.word_size))
             words = table[words]
         x = nn.Dropout(self.dropout, deterministic=not train)(words)
-        if utterances.groups is None:
+        if utterances.fill is None:
             return _to_vector(self, x.swapaxes(0, 1), length, train)
         batch, longest, size = x.shape
         first = longest * jnp.arange(batch, dtype=jnp.int32)
-        unpadded = (first, longest, utterances.groups)
+        unpadded = (first, longest, utterances.fill)
         return _to_vector(self, x.reshape(-1, size), length, train, unpadded)
 
 

@@ -7,10 +7,11 @@ give the bins k = c + A d as (Cooley and Tukey 1965)
     X[c + A d] = sum_b exp(-2 pi i b (c + A d) / N) sum_a exp(-2 pi i a c / A) y[B a + b],
 
 for each b a product over a, then for each c a product over b. Bins with c > A / 2 are conjugates
-of others. What comes before the transform is linear and disappears into it: with pre-emphasis p a
-frame is y = window (x[n] - p x[n - 1] - (1 - p) mean(x)), where x[n] - p x[n - 1] is the same in
-all frames that hold n (but at a frame's first sample, where the window is 0), the window is a
-factor of the first product's matrices, and the mean one more of its columns.
+of others; c = 0 and c = A / 2, for which the sums over a are real, go as the two parts of one. What
+comes before the transform is linear and disappears into it: with pre-emphasis p a frame is
+y = window (x[n] - p x[n - 1] - (1 - p) mean(x)), where x[n] - p x[n - 1] is the same in all frames
+that hold n (but at a frame's first sample, where the window is 0), the window is a factor of the
+first product's matrices, and the mean one more of its columns.
 """
 
 from typing import NamedTuple
@@ -21,24 +22,21 @@ import scipy.sparse
 PREEMPHASIS = 0.97
 # Frames at a time: what lies between the steps stays in the cache. A power of two would put the
 # rows of an operand, that many floats apart, into few of its sets.
-_BLOCK = 112
+_BLOCK = 240
 
 
 class Filterbank(NamedTuple):
     """The tables of `mel_energies`, for frames of `length` samples every `shift`; R = length / B.
 
     Attributes:
-      mean: float32[hops, shift], each 1 - p over `length` where a sample is in the frame that
-        began so many hops ago.
       first: float32[B, 2 C, R + 1], the products over a, real and imaginary parts in turn, and
-        last the mean's column; C = A / 2 + 1.
+        last the mean's column; C = A / 2, c = A / 2 standing as the imaginary part of c = 0.
       second: float32[C, 2 B, 2 B], the products over b: real parts first, then imaginary ones.
       triangles: float32[F, C 2 B], sparse: the weights of the squares of what comes out.
     """
 
     length: int
     shift: int
-    mean: np.ndarray
     first: np.ndarray
     second: np.ndarray
     triangles: scipy.sparse.csr_array
@@ -55,27 +53,28 @@ def build_filterbank(
     Raises:
       ValueError: a triangle holds no bin.
     """
-    bits = (length - 1).bit_length()
+    bits = max((length - 1).bit_length(), 2)
     size, a_points = 2**bits, 2 ** ((bits + 1) // 2)
-    b_points = size // a_points
-    rows, hops = -(-length // b_points), -(-length // shift)
-
-    in_frame = np.arange(hops * shift).reshape(hops, shift) < length
+    b_points, half = size // a_points, a_points // 2
+    rows = -(-length // b_points)
     window = np.zeros(rows * b_points)
     window[:length] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85
-    c = np.arange(a_points // 2 + 1)
-    turns = np.exp(-2j * np.pi * np.outer(c, np.arange(rows)) / a_points)
-    first = np.stack([turns.real, turns.imag], axis=1).reshape(-1, rows)
-    first = first * window.reshape(rows, b_points).T[:, None]
+    turns = np.exp(-2j * np.pi * np.outer(np.arange(half), np.arange(rows)) / a_points)
+    first = np.stack([turns.real, turns.imag], axis=1)
+    first[0, 1] = (-1.0) ** np.arange(rows)
+    first = first.reshape(-1, rows) * window.reshape(rows, b_points).T[:, None]
     first = np.concatenate([first, -first.sum(axis=2, keepdims=True)], axis=2)
-    bins = c[:, None] + a_points * np.arange(b_points)
-    turns = np.exp(-2j * np.pi * bins[..., None] * np.arange(b_points) / size)
-    second = np.block([[turns.real, -turns.imag], [turns.imag, turns.real]])
 
-    # If c is 0 or A / 2 a bin's conjugate is there too, above N / 2 and so under no triangle.
-    once = (c > 0) & (2 * c < a_points)
-    own = np.where(once[:, None], np.minimum(bins, size - bins), bins)
-    triangles = _triangles(own * sample_rate / size, bands, low_hz, high_hz)
+    bins = np.arange(half)[:, None] + a_points * np.arange(b_points)
+    low, high = slice(b_points // 2), slice(b_points // 2, None)
+    bins[0, high] = half + bins[0, low]
+    turns = np.exp(-2j * np.pi * bins[..., None] * np.arange(b_points) / size)
+    of_real, of_imaginary = turns.copy(), 1j * turns
+    of_real[0, high], of_imaginary[0, low], of_imaginary[0, high] = 0, 0, turns[0, high]
+    second = np.block([[of_real.real, of_imaginary.real], [of_real.imag, of_imaginary.imag]])
+
+    hz = np.minimum(bins, size - bins) * sample_rate / size
+    triangles = _triangles(hz, bands, low_hz, high_hz)
     if not triangles.any(axis=(1, 2)).all():
         raise ValueError(
             f"num_mel_bands={bands} is too many for frames of {length} samples: a band would hold "
@@ -86,7 +85,6 @@ def build_filterbank(
     return Filterbank(
         length,
         shift,
-        ((1 - PREEMPHASIS) / length * in_frame).astype(np.float32),
         first.astype(np.float32),
         second.astype(np.float32),
         scipy.sparse.csr_array(triangles.astype(np.float32)),
@@ -108,35 +106,43 @@ def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
 
     Each frame's power spectrum of the y above, summed under the triangles.
     """
-    frames = 1 + (len(waveform) - bank.length) // bank.shift
+    length, shift = bank.length, bank.shift
+    frames, hops = 1 + (len(waveform) - length) // shift, -(-length // shift)
+    used = waveform[: (frames - 1) * shift + length]
+    whole, rest = divmod(len(used), shift)
+    by_hop = np.empty((shift, frames + hops - 1), np.float32)
+    by_hop[:, whole:] = 0
+    # No frame keeps its mean, but what is large until then is rounded more coarsely.
+    offset = used[:length].mean()
+    np.subtract(used[: whole * shift].reshape(-1, shift).T, offset, out=by_hop[:, :whole])
+    by_hop[:rest, -1:] += used[whole * shift :, None] - offset
+    total = by_hop.sum(axis=0)
+    level = by_hop[: length - (hops - 1) * shift, hops - 1 :].sum(axis=0)
+    level += sum(total[hop : hop + frames] for hop in range(hops - 1))
+    level *= np.float32((1 - PREEMPHASIS) / length)
+    earlier = by_hop * np.float32(PREEMPHASIS)
+    by_hop[1:] -= earlier[:-1]
+    by_hop[0, 1:] -= earlier[-1, :-1]
+
     energies = np.empty((bank.triangles.shape[0], frames), np.float32)
     for start in range(0, frames, _BLOCK):
         stop = min(start + _BLOCK, frames)
-        samples = waveform[start * bank.shift : (stop - 1) * bank.shift + bank.length]
-        energies[:, start:stop] = _block(samples, stop - start, bank)
+        block = by_hop[:, start : stop + hops - 1]
+        energies[:, start:stop] = _block(block, level[start:stop], bank)
     return energies
 
 
-def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
+def _block(by_hop: np.ndarray, level: np.ndarray, bank: Filterbank) -> np.ndarray:
+    """[F, T] of the samples by hop, [shift, T + hops - 1], and of what a frame loses, [T]."""
     b_points, parts, rows = bank.first.shape
-    hops, shift = bank.mean.shape
-    sample = np.empty((frames + hops - 1, shift), np.float32)
-    sample.reshape(-1)[len(samples) :] = 0
-    # No frame keeps its mean, but what is large until then is rounded more coarsely.
-    np.subtract(samples, samples[: bank.length].mean(), out=sample.reshape(-1)[: len(samples)])
-    change = np.empty_like(sample)
-    np.multiply(sample.reshape(-1)[:-1], np.float32(-PREEMPHASIS), out=change.reshape(-1)[1:])
-    change[0, 0] = 0
-    change += sample
-
+    frames = len(level)
     y = np.empty((rows, b_points, frames), np.float32)
-    y_rows = y.reshape(-1, frames)
-    for hop in range(hops):
-        part = change[hop : hop + frames, : bank.length - hop * shift].T
-        y_rows[hop * shift : hop * shift + len(part)] = part
-    y_rows[bank.length : -b_points] = 0
-    means = bank.mean @ sample.T
-    y[-1] = sum(means[hop, hop : hop + frames] for hop in range(hops))
+    samples = y.reshape(-1, frames)
+    for hop, start in enumerate(range(0, bank.length, bank.shift)):
+        part = by_hop[: bank.length - start, hop : hop + frames]
+        samples[start : start + len(part)] = part
+    samples[bank.length : -b_points] = 0
+    y[-1] = level
 
     inner = np.empty((parts, b_points, frames), np.float32)
     np.matmul(bank.first, y.transpose(1, 0, 2), out=inner.transpose(1, 0, 2))

@@ -9,7 +9,7 @@ import numpy as np
 from privrep import scores
 from privrep.closed_form import ATTACKS, Attack, Attacked
 from privrep.permutations import design, permute, speaker_labels
-from privrep.statistics import confusion_counts, interval, standard_error, uar
+from privrep.statistics import confusion_counts, interval, standard_error, uar, uars_of
 from privrep.verdicts import ALPHA, LIMIT, Judged, Verdict, judge
 
 VICTIMS = (1, 2, 5, 20)
@@ -165,7 +165,9 @@ def measure(
         start = time.perf_counter()
         attacked[name] = attack(seed, x, exchanged.labels, people, dealt.folds, num_classes)
         seconds[name] = time.perf_counter() - start
-    uars = np.array([_uars(found, exchanged.labels, num_classes) for found in attacked.values()])
+    uars = np.array(
+        [uars_of(found.predictions, exchanged.labels, num_classes) for found in attacked.values()]
+    )
     counts = {
         name: confusion_counts(found.predictions[0], y, people, num_classes)
         for name, found in attacked.items()
@@ -200,15 +202,6 @@ def measure(
         counts=counts[headline],
         predictions=predictions,
     )
-
-
-def _uars(found: Attacked, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """float[P]: the UAR over all speakers for every labelling."""
-    right = found.predictions == labels
-    of_class = [labels == c for c in range(num_classes)]
-    support = np.stack([which.sum(1) for which in of_class])
-    hits = np.stack([(right & which).sum(1) for which in of_class])
-    return (hits / np.maximum(support, 1)).sum(0) / (support > 0).sum(0)
 
 
 def _result(

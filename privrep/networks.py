@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from privrep.batches import batch_of, by_length, gather
+from privrep.batches import batch_of, gather
 from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
 from privrep.epochs import Problem, look_at_all
@@ -36,7 +36,7 @@ class Architecture(NamedTuple):
       selection: how the epoch is chosen, a name in SELECTIONS.
       precision: of the products, one of PRECISIONS; sums and parameters are float32.
       longest: (T, L), room for the longest utterance.
-      groups: see `batches.batch_of`.
+      fill: see `batches.batch_of`.
     """
 
     net: EmotionNet
@@ -45,7 +45,7 @@ class Architecture(NamedTuple):
     selection: str
     precision: str
     longest: Size
-    groups: int | None
+    fill: float | None
 
 
 def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
@@ -88,9 +88,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         lambda_ = {a: schedule(strength, progress) for a, strength in run.lambda_.items()}
         count = jnp.maximum(weight.sum(), 1)
         rows = jnp.where(weight > 0, index, -1)
-        rows = rows[by_length(corpus, rows)]
-        weight = (rows >= 0).astype(weight.dtype)
-        utterances = batch_of(corpus, fold.inputs, rows, architecture.longest, architecture.groups)
+        utterances = batch_of(corpus, fold.inputs, rows, architecture.longest, architecture.fill)
 
         def sums(params):
             labels = take((fold.task, fold.private), jnp.maximum(rows, 0))
@@ -108,7 +106,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         bound = net.bind({"params": params})
         with jax.default_matmul_precision(architecture.precision):
             utterances = batch_of(
-                corpus, fold.inputs, index, architecture.longest, architecture.groups
+                corpus, fold.inputs, index, architecture.longest, architecture.fill
             )
             views = bound.encode(utterances)
             adversaries = {a: bound.adversary(a, views) for a in net.private}

@@ -28,7 +28,7 @@ class Packed(NamedTuple):
     Attributes:
       data: numpy arrays.
       longest: (T, L), room for the longest utterance.
-      groups: in how many groups it pays to compute the utterances of a batch.
+      fill: mean length over the longest, rounded up to eighths.
       task_names: the classes of the task.
       private_names: {attribute: its values}. Of "speaker", all speakers of the corpus; a fold's
         labels number its training speakers.
@@ -39,7 +39,7 @@ class Packed(NamedTuple):
 
     data: Data
     longest: Size
-    groups: int
+    fill: float
     task_names: tuple[str, ...]
     private_names: Mapping[str, tuple[str, ...]]
     num_private: Mapping[str, int]
@@ -137,7 +137,7 @@ def pack(
     return Packed(
         data=data,
         longest=(_longest(frames, 16), _longest(words, 4)),
-        groups=_groups(words if frames is None else frames),
+        fill=_fill(words if frames is None else frames),
         task_names=task_names,
         private_names={a: names for a, (_, names) in labels.items()},
         num_private=num_private,
@@ -186,6 +186,6 @@ def _longest(sequences: Ragged | None, multiple: int) -> int:
     return 0 if sequences is None else -(-int(sequences.length.max()) // multiple) * multiple
 
 
-def _groups(leading: Ragged) -> int:
-    """A group has the cost of its longest, and a step of a small one nearly that of a large one."""
-    return 4 if leading.length.mean() < 0.75 * leading.length.max() else 1
+def _fill(leading: Ragged) -> float:
+    """Rounded, because it is compiled in."""
+    return float(np.ceil(8 * leading.length.mean() / leading.length.max()) / 8)

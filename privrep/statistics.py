@@ -66,6 +66,15 @@ def uar(counts: np.ndarray) -> np.ndarray:
     return recalls.sum(-1) / np.maximum((support > 0).sum(-1), 1)
 
 
+def uars_of(predictions: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """float[P]: the UAR of predictions [P, N] for labels [P, N], over all speakers together."""
+    right = predictions == labels
+    of_class = [labels == c for c in range(num_classes)]
+    support = np.stack([which.sum(1) for which in of_class])
+    hits = np.stack([(right & which).sum(1) for which in of_class])
+    return (hits / np.maximum(support, 1)).sum(0) / (support > 0).sum(0)
+
+
 def bootstrap(
     counts: np.ndarray, score: Score, strata: np.ndarray, draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -111,15 +111,15 @@ class Utterances(NamedTuple):
       num_frames: int32[B].
       words: int32[B, L] or float[B, L, E]; words from num_words on are padding.
       num_words: int32[B].
-      groups: a Python number, with `Spans`: neighbours in order are of like length, and it pays to
-        compute them in so many groups. None: in one padded array.
+      fill: a Python number, with `Spans`: how long utterances are on average, the longest being 1.
+        None: in one padded array.
     """
 
     frames: Array | Spans | None
     num_frames: Array | None
     words: Array | None
     num_words: Array | None
-    groups: int | None = None
+    fill: float | None = None
 
 
 class Inputs(NamedTuple):

@@ -13,6 +13,7 @@ from experiments import main
 from experiments.checkpoints import load_chosen, load_params
 from experiments.config import FIELDS, flag_name
 from experiments.results import read_rows
+from experiments.summary import VERDICTS
 
 SMALL = (
     *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8", "--dense_width=8"),
@@ -65,6 +66,10 @@ def check_results(
         for a in attributes:
             attacker, privacy = row[f"test_{a}_attacker_uar"], row[f"test_{a}_privacy"]
             assert 0 <= attacker <= 1 and abs(privacy - (1 - attacker)) < 2e-6
+    for row in (row for row in rows if row["control"] in (None, "untrained")):
+        for a in (a for a in attributes if a != "speaker"):
+            assert row[f"{a}_pooled_verdict"] in VERDICTS
+            assert 0 < row[f"{a}_pooled_upper"] <= 1 and 0 < row[f"{a}_pooled_p"] <= 1
     for row in real:
         assert row["diverged"] is False and 1 <= row["best_epoch"] <= row["max_epochs"]
         assert row["lambda"] is not None

@@ -94,7 +94,7 @@ def architecture(data: Packed, defence: str = "grl") -> Architecture:
         placement="modality",
         adversary_layers=0,
     )
-    return Architecture(net, defence, "linear", "emotion_minus_leak", "float32", data.longest, 2)
+    return Architecture(net, defence, "linear", "emotion_minus_leak", "float32", data.longest, 0.5)
 
 
 class Average(nn.Module):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.batches import batch_of, by_length, gather
+from privrep.batches import batch_of, gather
 from privrep.utterances import Corpus, Inputs, ragged
 
 FRAMES = [3, 7, 1, 12, 5, 2, 9, 4]
@@ -82,17 +82,17 @@ def test_padding_words_are_zero_whatever_number_word_zero_has():
     np.testing.assert_array_equal(batch.words, [[3] * 2 + [0] * 6, [3] * 6 + [0] * 2])
 
 
-@pytest.mark.parametrize("groups", [None, 2])
+@pytest.mark.parametrize("fill", [None, 0.5])
 @pytest.mark.parametrize("name", CASES)
-def test_a_batch_is_its_utterances_padded_or_not(name, groups):
+def test_a_batch_is_its_utterances_padded_or_not(name, fill):
     corpus, inputs, of_row = CASES[name]
     corpus = jax.tree.map(jnp.asarray, corpus)
     index = np.array([7, -1, 3, 0], np.int32)
-    batch = batch_of(corpus, inputs, index, (12, 8), groups)
+    batch = batch_of(corpus, inputs, index, (12, 8), fill)
     if corpus.frames is not None:
         expected, length = laid_out([of_row[0](max(i, 0)) for i in index], 12)
         np.testing.assert_array_equal(batch.num_frames, length * (index >= 0))
-        if groups is None:
+        if fill is None:
             np.testing.assert_allclose(batch.frames, expected, rtol=1e-6)
         else:
             spans = batch.frames
@@ -107,13 +107,3 @@ def test_a_batch_is_its_utterances_padded_or_not(name, groups):
         expected, length = laid_out([of_row[1](max(i, 0)) for i in index], 8)
         np.testing.assert_array_equal(batch.num_words, length * (index >= 0))
         np.testing.assert_allclose(batch.words, expected, rtol=1e-6)
-
-
-def test_order_by_length_begins_with_who_is_not_there():
-    index = np.array([6, 1, -1, 0, 2, 7, 5, 4], np.int32)
-    order = by_length(BOTH, index)
-    in_order = [0 if i < 0 else FRAMES[i] for i in index[order]]
-    np.testing.assert_array_equal(np.sort(order), np.arange(8))
-    assert in_order == sorted(in_order) and index[order][0] == -1
-    words = BOTH._replace(frames=None)
-    assert np.all(np.diff(np.array(WORDS)[by_length(words, np.arange(8))]) >= 0)

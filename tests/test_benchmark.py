@@ -120,13 +120,13 @@ def _architecture(network, packed):
 
 
 def test_rows_that_training_computes():
-    """More than the useful ones; with no groups, as on an accelerator, the padded ones."""
+    """More than the useful ones; padded, as on an accelerator, the padded ones."""
     network = Network(bands=2)
     packed, length = make_corpus(network, 320, frames=0)
     here = _architecture(network, packed)
     found = rows_computed(here, length, batch=32)
     assert 1 < found["conv_per_useful"] < 1.2 and 1 < found["gru_per_useful"] < 1.5
-    padded = rows_computed(here._replace(groups=None), length, batch=32)
+    padded = rows_computed(here._replace(fill=None), length, batch=32)
     assert padded["gru_per_useful"] == pytest.approx(packed.longest[0] / length.mean(), rel=0.02)
     assert padded["conv_per_useful"] == padded["gru_per_useful"]
     # One batch of utterances of one length: 100 frames are four turns of 32 steps.

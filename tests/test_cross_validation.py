@@ -77,7 +77,9 @@ def architecture(packed):
         private=FrozenDict(packed.num_private),
         adversary_layers=0,
     )
-    return Architecture(net, "grl", "constant", "emotion_minus_leak", "float32", packed.longest, 1)
+    return Architecture(
+        net, "grl", "constant", "emotion_minus_leak", "float32", packed.longest, 1.0
+    )
 
 
 def runs(*rows):
@@ -121,7 +123,8 @@ def scores(scores_of):
 
 
 def test_every_run_has_every_score(scores):
-    expected = {"best_epoch", "diverged", "gender_attacker", "speaker_attacker"}
+    expected = {"best_epoch", "diverged", "collapsed", "h_rank"}
+    expected |= {"gender_attacker", "speaker_attacker"}
     for part in ("train", "val", "test"):
         expected |= {f"{part}_{name}_uar" for name in ("emotion", "gender_adversary")}
         expected |= {f"{part}_speaker_adversary_uar"}

@@ -61,7 +61,7 @@ def test_on_a_cpu_runs_go_one_after_another():
 
 
 def test_a_stack_that_has_no_room_learns_the_same(accelerator, quickly_compiled):
-    architecture = ARCHITECTURE._replace(groups=None)
+    architecture = ARCHITECTURE._replace(fill=None)
     runs = run_table()
     fits = start_all(network_problem, architecture, SETTINGS, PACKED.data, runs)
     one = partial(_epoch_one, network_problem, architecture, SETTINGS)
@@ -77,7 +77,7 @@ def test_a_stack_that_has_no_room_learns_the_same(accelerator, quickly_compiled)
 
 def test_the_estimate_holds_what_a_compiler_takes(accelerator, quickly_compiled):
     accelerator(None)
-    architecture = ARCHITECTURE._replace(groups=None)
+    architecture = ARCHITECTURE._replace(fill=None)
     runs = run_table()
     fits = start_all(network_problem, architecture, SETTINGS, PACKED.data, runs)
     one = partial(_epoch_one, network_problem, architecture, SETTINGS)

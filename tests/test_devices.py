@@ -60,7 +60,7 @@ def test_an_accelerator_would_learn_the_same(epochs, monkeypatch):
     Two epochs: beyond that rounding alone drives adversarial training apart.
     """
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    side_by_side = trained(ARCHITECTURE._replace(groups=None))
+    side_by_side = trained(ARCHITECTURE._replace(fill=None))
     for (fits, history), (expected, expected_history) in zip(side_by_side, epochs[:2]):
         for name in ("train_emotion_loss", "train_adversary_loss"):
             np.testing.assert_allclose(history[name], expected_history[name], rtol=1e-3)

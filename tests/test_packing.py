@@ -184,12 +184,12 @@ def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities
         assert longest <= room < longest + multiple and room % multiple == 0
 
 
-@pytest.mark.parametrize("length, groups", [([9, 9, 10], 1), ([1, 2, 2, 9], 4)])
-def test_batches_of_uneven_lengths_are_computed_in_groups(length, groups):
+@pytest.mark.parametrize("length, fill", [([9], 1), ([1, 2, 2, 9], 0.5), ([1, 1, 1, 17], 0.375)])
+def test_fill_is_the_mean_length_over_the_longest(length, fill):
     utterances, _, words = corpus()
     words = [np.ones(length[i % len(length)], np.int32) for i in range(N)]
     options = {"task": "activation", "private": ("gender",), "vocabulary_size": VOCABULARY}
-    assert pack(utterances, None, ragged(words), None, folds(), **options).groups == groups
+    assert pack(utterances, None, ragged(words), None, folds(), **options).fill == fill
 
 
 def test_unknown_names_list_the_valid_ones():

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep import ragged_layers
+from privrep import ragged_gru, ragged_layers
 from privrep.batches import batch_of
 from privrep.encoders import ENCODERS, POOLINGS
 from privrep.utterances import Corpus, Inputs, ragged
 from tests.small_data import relative_error
 
 LENGTHS = [37, 1, 90, 12, 64, 33, 5, 65]
-INDEX = np.array([-1, 1, 6, 3, 0, 4, 7, 2], np.int32)  # by length; nobody, and not utterance 5
+INDEX = np.array([3, 1, -1, 6, 2, 0, 7, 4], np.int32)  # nobody, and not utterance 5
 LONGEST = (96, 92)
 BANDS, TABLE = 5, 12
 SMALL = {"gru_layers": 2, "gru_width": 6, "dense_width": 7}
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 def _many_turns(monkeypatch):
     """Small enough that utterances cross windows and turns, and that windows hold several."""
     monkeypatch.setattr(ragged_layers, "_WINDOW", 64)
-    monkeypatch.setattr(ragged_layers, "_TURN", 4)
+    monkeypatch.setattr(ragged_gru, "_TURN", 4)
 
 
 def corpus(name, garbage=None):
@@ -71,13 +71,13 @@ def params_of(name):
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def computed(name, groups, corpus, params):
+def computed(name, fill, corpus, params):
     """h of the utterances, and the gradient of some function of them."""
     encoder = ENCODERS[CASES[name][0]](**CASES[name][1])
     real = jnp.asarray(INDEX >= 0)[:, None]
 
     def loss(params):
-        batch = batch_of(corpus, inputs(name), jnp.asarray(INDEX), LONGEST, groups)
+        batch = batch_of(corpus, inputs(name), jnp.asarray(INDEX), LONGEST, fill)
         h = jnp.where(real, encoder.apply(params, batch, False), 0)
         slope = jnp.sin(jnp.arange(h.size, dtype=h.dtype)).reshape(h.shape)
         return (h * slope).sum(), h
@@ -93,8 +93,8 @@ def test_it_is_the_padded_form_of_float64(name):
         wide = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
         expected = jax.tree.map(np.asarray, computed(name, None, data, wide))
     assert expected[0].dtype == np.float64
-    for groups in (1, 4) if name == "pooled" else (4,):
-        h, gradients = computed(name, groups, data, params)
+    for fill in (0.125, 0.375, 1) if name == "pooled" else (0.375,):
+        h, gradients = computed(name, fill, data, params)
         assert relative_error(h, expected[0]) < OUTPUT
         errors = jax.tree.map(relative_error, gradients, expected[1])
         assert max(jax.tree.leaves(errors)) < GRADIENT, errors
@@ -107,8 +107,8 @@ def test_every_pooling_is_among_the_cases():
 @pytest.mark.parametrize("name", ["pooled", "wide", "vectors"])
 def test_neighbours_in_the_corpus_are_not_seen(name):
     """Not even if they are not finite."""
-    expected = computed(name, 4, corpus(name), params_of(name))
-    found = computed(name, 4, corpus(name, np.nan), params_of(name))
+    expected = computed(name, 0.375, corpus(name), params_of(name))
+    found = computed(name, 0.375, corpus(name, np.nan), params_of(name))
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
@@ -119,7 +119,7 @@ def test_neighbours_in_the_batch_are_not_seen():
 
     @jax.jit
     def h(index):
-        return encoder.apply(params, batch_of(data, inputs(name), index, LONGEST, 4), False)
+        return encoder.apply(params, batch_of(data, inputs(name), index, LONGEST, 0.375), False)
 
     among = h(INDEX)
     for row in (1, 4, 7):
@@ -132,18 +132,24 @@ def test_in_a_stack_of_runs():
     name, data = "pooled", corpus("pooled")
     params = [jax.tree.map(lambda a, s=s: a * s, params_of(name)) for s in np.float32([1, 0.5])]
     stack = jax.tree.map(lambda *rows: np.stack(rows), *params)
-    whole = jax.jit(lambda stack: jax.lax.map(lambda p: computed(name, 4, data, p), stack))(stack)
+    one = partial(computed, name, 0.375, data)
+    whole = jax.jit(lambda stack: jax.lax.map(one, stack))(stack)
     for row, p in enumerate(params):
-        expected = computed(name, 4, data, p)
+        expected = one(p)
         errors = jax.tree.map(lambda a, b, row=row: relative_error(a[row], b), whole, expected)
         assert max(jax.tree.leaves(errors)) < OUTPUT
 
 
-@pytest.mark.parametrize("groups", [1, 4])
-def test_a_group_has_the_turns_of_its_longest(groups):
-    """Counted where the loops ask how often to turn."""
-    length = jnp.asarray(np.array(LENGTHS)[INDEX] * (INDEX >= 0))
-    turns, begin = ragged_layers.turns_of(groups, length)
-    sizes = np.maximum.reduceat(np.asarray(length), np.arange(0, 8, 8 // groups))
-    np.testing.assert_array_equal(turns, -(-sizes // 4))
-    np.testing.assert_array_equal(begin, np.cumsum(turns) - turns)
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+def test_a_plan_computes_each_utterance_once_and_no_lane_waits(lanes):
+    """It ends within the room that there is, and soon after the best plan could."""
+    length = np.array(LENGTHS)[INDEX] * (INDEX >= 0)
+    lane, begin, turns = map(np.asarray, ragged_gru.plan(lanes, jnp.asarray(length)))
+    np.testing.assert_array_equal(turns, -(-length // 4))
+    for one in range(lanes):
+        of_lane = [b + np.arange(n) for b, n, which in zip(begin, turns, lane) if which == one]
+        taken = np.sort(np.concatenate([*of_lane, np.zeros(0, int)]))
+        np.testing.assert_array_equal(taken, np.arange(len(taken)))
+    end = (begin + turns).max()
+    assert end <= ragged_gru._room(lanes, length.sum(), len(length), length.max())
+    assert end <= 4 / 3 * max(turns.sum() / lanes, turns.max())

@@ -10,7 +10,7 @@ import pytest
 from experiments.report import reading, table_markdown, table_text, write_summary
 from experiments.results import append_rows, read_rows
 from experiments.summary import summarise
-from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, run
+from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
 
 
 def by_label(summary):
@@ -53,6 +53,40 @@ def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
     text = table_text(summarise(rows, SETTINGS))
     assert "acoustic, activation, gender, lambda 1: 1 of 3 diverged, left out." in text
     assert "nan" not in text
+
+
+def pooled(verdict, upper, detectable):
+    return {
+        "gender_pooled_verdict": verdict,
+        "gender_pooled_upper": upper,
+        "gender_pooled_detectable": detectable,
+    }
+
+
+def test_the_least_favourable_verdict_of_the_seeds_counts():
+    rows = [
+        run(0.0, 0, 0, **pooled("leaks", 0.81, 0.7)),
+        run(0.0, 0, 1, **pooled("no_leak_shown", 0.58, 0.55)),
+        run(0.5, 0, 0, **pooled("cannot_tell", 0.66, 0.7)),
+        run(0.5, 0, 1, **pooled("no_leak_shown", 0.59, 0.55)),
+        run(1.0, 0, 0, **pooled("cannot_tell", 0.93, None)),
+        run(2.0, 0, 0, **pooled("no_leak_shown", 0.5, 0.55), collapsed=True),
+        control("chance", 0.5),
+    ]
+    entries = by_label(summarise(rows, SETTINGS))
+    assert entries[0.0]["verdicts"]["gender"] == {
+        "verdict": "leaks",
+        "upper": 0.81,
+        "detectable": 0.7,
+    }
+    assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
+    assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]
+    text = table_text(summarise(rows, SETTINGS))
+    lines = cells(text)
+    assert lines["0"][-3:] == ["0.810", "0.700", "leaks"]
+    assert lines["1"][-4:] == ["0.930", "nothing", "cannot", "tell"]
+    assert lines["chance"][-1] == "0.500" and "at most = upper bound" in " ".join(text.split())
+    assert "at most" not in table_text(summarise(ROWS, SETTINGS))
 
 
 def test_baseline_comes_first_and_controls_last_in_any_order_of_rows():

@@ -147,7 +147,7 @@ def test_representations_are_the_same(resident, windows):
 def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
     """The accelerators' form."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    padded = ARCHITECTURE._replace(groups=None)
+    padded = ARCHITECTURE._replace(fill=None)
     expected, found = stages(place(PACKED.data), padded), stages(windowed(), padded)
     for _ in range(2):
         (fits, history), (fits_expected, history_expected) = next(found), next(expected)

@@ -1,0 +1,80 @@
+"""The measurement of a network that was trained once per fold (see `measurement` for one h)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from privrep.closed_form import ATTACKS, Attack
+from privrep.permutations import permute
+from privrep.statistics import confusion_counts, standard_error, uar, uars_of
+from privrep.utterances import Split
+from privrep.verdicts import ALPHA, LIMIT, Verdict, judge
+
+
+def measure_folds(
+    h: np.ndarray,
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    split: Split,
+    *,
+    attackers: Mapping[str, Attack] = ATTACKS,
+    num_permutations: int = 99,
+    limit: float = LIMIT,
+    alpha: float = ALPHA,
+    seed: int = 0,
+) -> Verdict:
+    """Attacks the representations of K networks on the speakers each was not trained on.
+
+    In fold k the attackers learn from h[k] of the training and validation speakers, are chosen by
+    predicting one of these parts from the other, and guess the test speakers; the guesses of all
+    folds are pooled, as every speaker is tested once. All is repeated with the attribute exchanged
+    between speakers that are tested in the same fold, since folds are balanced for the attribute,
+    which exchange between folds would undo and the truth thereby stand out.
+
+    A network that unlearned saw the true labels of its training speakers; under exchanged ones its
+    attackers learn from an h that was not cleaned of these. What they find on unseen speakers of
+    whom h says nothing is chance either way.
+
+    Args:
+      h: float[K, N, D], finite.
+      labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
+      speakers: [N].
+      split: bool[K, N] each.
+      attackers, limit, alpha, seed: as in `measurement.measure`.
+      num_permutations: exchanged labellings.
+
+    Returns:
+      The verdict, its bounds, and what this design could have found.
+
+    Raises:
+      ValueError: h is not finite, or fewer than two classes among the tested.
+    """
+    if not np.isfinite(h).all():
+        raise ValueError("h is not finite: a network that diverged says nothing")
+    tested = np.where(split.test.any(0), split.test.argmax(0), -1)
+    known = np.flatnonzero((labels >= 0) & (split.test | split.val | split.train).any(0))
+    people = np.unique(np.asarray(speakers)[known], return_inverse=True)[1].astype(np.int32)
+    truth, tested = labels[known].astype(np.int32), tested[known]
+    if len(np.unique(truth[tested >= 0])) < 2:
+        raise ValueError("the tested speakers are all of one class: there is nothing to tell apart")
+    strata = np.zeros(people.max() + 1, np.int32)
+    strata[people] = tested + 1
+    exchanged = permute(truth, people, strata, num_permutations, seed)
+    num_classes, rows = int(truth.max()) + 1, np.flatnonzero(tested >= 0)
+    uars, errors = [], []
+    for attack in attackers.values():
+        guessed = np.zeros(exchanged.labels.shape, np.int16)
+        for k, of_fold in enumerate(h):
+            part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known]
+            there = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known])
+            x = np.asarray(of_fold, np.float32)[known[there]]
+            found = attack(
+                seed, x, exchanged.labels[:, there], people[there], part[there], num_classes
+            )
+            own = part[there] == 0
+            guessed[:, there[own]] = found.predictions[:, own]
+        uars.append(uars_of(guessed[:, rows], exchanged.labels[:, rows], num_classes))
+        who = np.unique(people[rows], return_inverse=True)[1]
+        counts = confusion_counts(guessed[0, rows], truth[rows], who, num_classes)
+        errors.append(standard_error(counts, uar, counts.sum(2).argmax(1)))
+    return judge(np.array(uars), np.array(errors), exchanged, num_classes, limit, alpha)[0]

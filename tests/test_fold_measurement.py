@@ -1,0 +1,89 @@
+"""The verdict on networks of several folds: right where the answer is known."""
+
+import numpy as np
+import pytest
+
+from privrep.closed_form import linear
+from privrep.fold_measurement import measure_folds
+from privrep.utterances import Split
+
+FOLDS = 4
+LINEAR = {"linear": linear}
+
+
+def corpus(num_speakers, per_speaker=10):
+    """Speakers, their genders by turns, and folds that hold both genders in equal numbers."""
+    speakers = np.repeat(np.arange(num_speakers), per_speaker)
+    gender = (speakers % 2).astype(np.int32)
+    fold = speakers // 2 % FOLDS
+    rotation = np.stack([(fold - k) % FOLDS for k in range(FOLDS)])
+    return speakers, gender, Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
+
+
+def noise(seed, speakers, size=6):
+    """h of K networks: a speaker has a place of his own in each, and utterances spread about it."""
+    rng = np.random.default_rng(seed)
+    places = rng.standard_normal((FOLDS, speakers.max() + 1, size))
+    return places[:, speakers] + rng.standard_normal((FOLDS, len(speakers), size))
+
+
+def test_a_leak_in_another_direction_in_every_network_is_found():
+    speakers, gender, split = corpus(48)
+    h = noise(0, speakers)
+    for k in range(FOLDS):
+        h[k, :, k] += 3 * gender
+    told = measure_folds(h, gender, speakers, split)
+    assert told.verdict == "leaks" and told.uar > 0.8 and told.p <= 0.05
+    assert told.lower <= told.uar <= told.upper
+
+
+def test_false_alarms_are_rare_and_bounds_hold():
+    """40 corpora without a leak: as many alarms as one in twenty makes likely (99 %), or fewer."""
+    speakers, gender, split = corpus(24, per_speaker=5)
+    told = [
+        measure_folds(
+            noise(seed, speakers), gender, speakers, split, attackers=LINEAR, num_permutations=59
+        )
+        for seed in range(40)
+    ]
+    assert sum(one.verdict == "leaks" for one in told) <= 6
+    assert sum(one.upper >= 0.5 for one in told) == 40
+    assert 0.45 < np.mean([one.uar for one in told]) < 0.55
+
+
+def test_two_speakers_in_a_fold_cannot_show_anything():
+    speakers, gender, split = corpus(2 * FOLDS)
+    h = noise(0, speakers) + 9 * gender[:, None]
+    told = measure_folds(h, gender, speakers, split)
+    assert told.verdict == "cannot_tell" and told.detectable == np.inf and told.uar == 1
+
+
+def test_nothing_of_a_test_speaker_teaches_its_attacker():
+    """A column that tells the gender of tested speakers only is of no use."""
+    speakers, gender, split = corpus(48)
+    h = noise(1, speakers)
+    for k in range(FOLDS):
+        h[k, :, 0] += 9 * gender * split.test[k]
+    assert measure_folds(h, gender, speakers, split).verdict != "leaks"
+
+
+def test_unknown_labels_do_not_count():
+    speakers, gender, split = corpus(48)
+    h = noise(2, speakers)
+    h[..., 0] += 3 * gender
+    unknown = gender.copy()
+    unknown[speakers == 5] = -1
+    kept = speakers != 5
+    of_kept = Split(*(part[:, kept] for part in split))
+    told = measure_folds(h, unknown, speakers, split)
+    assert told == measure_folds(h[:, kept], gender[kept], speakers[kept], of_kept)
+
+
+def test_what_cannot_be_measured_is_refused():
+    speakers, gender, split = corpus(16)
+    h = noise(0, speakers)
+    with pytest.raises(ValueError, match="of one class"):
+        measure_folds(h, gender * 0, speakers, split)
+    h[1, 3, 2] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        measure_folds(h, gender, speakers, split)
