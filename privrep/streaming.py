@@ -100,8 +100,16 @@ def ranges(
       run computes of it, int32[S].
 
     Raises:
-      ValueError: a single batch has more frames.
+      ValueError: a batch may have more frames, be it of the longest utterances.
     """
+    size = rows.shape[2]
+    most = np.sort(length)[-size:].sum()
+    if most > count:
+        raise ValueError(
+            f"a batch of {size} utterances can have {most:,} frames, and beside the networks a "
+            f"device has room for {count:,}: use a smaller --batch_size, or shorter utterances "
+            "(--max_seconds)"
+        )
     # Runs that differ in lambda alone see the same batches.
     distinct, of_run = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True)
     distinct, of_run = distinct.reshape(-1, *rows.shape[1:]), of_run.reshape(-1)
@@ -115,12 +123,6 @@ def ranges(
                 if (last > first).any():
                     yield np.flatnonzero(inside), first[of_run], last[of_run]
                 inside[:], taken, first, new = False, 0, last.copy(), batch
-                if length[batch].sum() > count:
-                    raise ValueError(
-                        f"a batch of {len(batch)} utterances has {length[batch].sum():,} frames "
-                        f"and a device has room for {count:,}: use a smaller --batch_size, or "
-                        "shorter utterances (--max_seconds)"
-                    )
             inside[new] = True
             taken += int(length[new].sum())
             last[run] += len(batch) > 0

@@ -13,18 +13,16 @@ from privrep.networks import network_problem, represent
 from privrep.runs import take
 from privrep.streaming import Streamed, place, ranges
 from privrep.training import fit
-from tests import test_networks
 from tests.small_data import BANDS, relative_error
+from tests.test_devices import ARCHITECTURE
 from tests.test_networks import PACKED, SETTINGS, run_table
 from tests.trained import assert_same
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
-ARCHITECTURE = test_networks.ARCHITECTURE._replace(selection="emotion")  # programs of its own
 FRAMES = PACKED.data.corpus.frames
 FRAME_BYTES = FRAMES.values[:1].nbytes
 COUNT = 260  # frames in a window: little more than the largest batch has
-# Folds, lambdas and rates of their own, in one stack.
-RUNS = run_table()
+RUNS = run_table()  # of two folds, several lambdas and rates, in one stack
 
 
 def windowed():
@@ -33,14 +31,14 @@ def windowed():
     return found
 
 
-def trained(data, architecture=ARCHITECTURE, fits=None, settings=SETTINGS):
-    stages = fit(network_problem, architecture, settings, data, RUNS, fits)
-    return [(stage.fits(), stage.history) for stage in stages]
+def stages(data, architecture=ARCHITECTURE, fits=None):
+    stages = fit(network_problem, architecture, SETTINGS, data, RUNS, fits)
+    return ((stage.fits(), stage.history) for stage in stages)
 
 
 @pytest.fixture(scope="module")
 def resident(quickly_compiled):
-    return trained(place(PACKED.data))
+    return list(stages(place(PACKED.data)))
 
 
 @pytest.fixture
@@ -93,7 +91,9 @@ def test_a_window_is_not_closed_before_it_is_full():
 
 
 def test_a_batch_without_room_says_so():
-    with pytest.raises(ValueError, match=r"2 utterances has 20 frames .*room for 19: .*batch_size"):
+    with pytest.raises(
+        ValueError, match=r"2 utterances can have 20 frames.*room for 19: .*batch_size"
+    ):
         list(ranges(np.full(6, 10), 19, np.arange(6).reshape(1, 3, 2)))
 
 
@@ -118,17 +118,17 @@ def test_what_has_room_is_put_on_the_devices(monkeypatch):
 def test_a_window_at_a_time_learns_the_same(resident, windows):
     """To the bit, over two devices, and resumed; no window on a device is larger than asked for."""
     data = windowed()
-    assert_same(trained(data), resident)
+    assert_same(list(stages(data)), resident)
     # Steps and validation of every epoch take several windows.
     assert len(windows) >= SETTINGS.max_epochs * (2 + 2)
     assert {shape for shape, *_ in windows} == {(COUNT, BANDS)}
-    assert_same(trained(data, fits=resident[0][0]), resident[1:])
+    assert_same(list(stages(data, fits=resident[0][0])), resident[1:])
 
 
 def test_runs_that_have_stopped_take_no_windows(resident, windows):
     fits, _ = resident[0]
     stopped = fits._replace(status=np.where(np.arange(4) == 3, RUNNING, 1).astype(np.int32))
-    *_, (last, history) = trained(windowed(), fits=stopped)
+    *_, (last, history) = stages(windowed(), fits=stopped)
     for _, first, last_ in windows:
         assert ((last_ > first).sum()) <= 1
     rows = np.array([0, 1, 2])
@@ -148,15 +148,14 @@ def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
     """The accelerators' form."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     padded = ARCHITECTURE._replace(fill=None)
-    settings = SETTINGS._replace(max_epochs=2)
-    expected = trained(place(PACKED.data), padded, settings=settings)
-    found = trained(windowed(), padded, settings=settings)
-    assert len(windows) >= 2 * (2 + 2)
-    for (fits, history), (fits_expected, history_expected) in zip(found, expected, strict=True):
+    expected, found = stages(place(PACKED.data), padded), stages(windowed(), padded)
+    for _ in range(2):
+        (fits, history), (fits_expected, history_expected) = next(found), next(expected)
         for name, values in history_expected.items():
             np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
         errors = jax.tree.map(relative_error, fits.params, fits_expected.params)
         assert max(jax.tree.leaves(errors)) < 1e-5, errors
+    assert len(windows) >= 2 * (2 + 2)
 
 
 # Memory --------------------------------------------------------------------------------------
