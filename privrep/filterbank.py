@@ -14,6 +14,8 @@ that hold n (but at a frame's first sample, where the window is 0), the window i
 first product's matrices, and the mean one more of its columns.
 """
 
+import math
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,7 @@ PREEMPHASIS = 0.97
 # Frames at a time: what lies between the steps stays in the cache. A power of two would put the
 # rows of an operand, that many floats apart, into few of its sets.
 _BLOCK = 240
+_kept = threading.local()
 
 
 class Filterbank(NamedTuple):
@@ -106,46 +109,60 @@ def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
 
     Each frame's power spectrum of the y above, summed under the triangles.
     """
-    length, shift = bank.length, bank.shift
-    frames, hops = 1 + (len(waveform) - length) // shift, -(-length // shift)
-    used = waveform[: (frames - 1) * shift + length]
-    whole, rest = divmod(len(used), shift)
-    by_hop = np.empty((shift, frames + hops - 1), np.float32)
-    by_hop[:, whole:] = 0
-    # No frame keeps its mean, but what is large until then is rounded more coarsely.
-    offset = used[:length].mean()
-    np.subtract(used[: whole * shift].reshape(-1, shift).T, offset, out=by_hop[:, :whole])
-    by_hop[:rest, -1:] += used[whole * shift :, None] - offset
-    total = by_hop.sum(axis=0)
-    level = by_hop[: length - (hops - 1) * shift, hops - 1 :].sum(axis=0)
-    level += sum(total[hop : hop + frames] for hop in range(hops - 1))
-    level *= np.float32((1 - PREEMPHASIS) / length)
-    earlier = by_hop * np.float32(PREEMPHASIS)
-    by_hop[1:] -= earlier[:-1]
-    by_hop[0, 1:] -= earlier[-1, :-1]
-
+    frames = 1 + (len(waveform) - bank.length) // bank.shift
     energies = np.empty((bank.triangles.shape[0], frames), np.float32)
     for start in range(0, frames, _BLOCK):
         stop = min(start + _BLOCK, frames)
-        block = by_hop[:, start : stop + hops - 1]
-        energies[:, start:stop] = _block(block, level[start:stop], bank)
+        samples = waveform[start * bank.shift : (stop - 1) * bank.shift + bank.length]
+        energies[:, start:stop] = _block(samples, stop - start, bank)
     return energies
 
 
-def _block(by_hop: np.ndarray, level: np.ndarray, bank: Filterbank) -> np.ndarray:
-    """[F, T] of the samples by hop, [shift, T + hops - 1], and of what a frame loses, [T]."""
+def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
+    length, shift = bank.length, bank.shift
     b_points, parts, rows = bank.first.shape
-    frames = len(level)
-    y = np.empty((rows, b_points, frames), np.float32)
-    samples = y.reshape(-1, frames)
-    for hop, start in enumerate(range(0, bank.length, bank.shift)):
-        part = by_hop[: bank.length - start, hop : hop + frames]
-        samples[start : start + len(part)] = part
-    samples[bank.length : -b_points] = 0
-    y[-1] = level
+    hops = -(-length // shift)
+    whole, rest = divmod(len(samples), shift)
+    by_hop, earlier, y, inner, spectrum = _scratch(
+        (shift, frames + hops - 1),
+        (shift, frames + hops - 1),
+        (rows, b_points, frames),
+        (parts, b_points, frames),
+        (parts // 2, 2 * b_points, frames),
+    )
+    by_hop[:, whole:] = 0
+    # No frame keeps its mean, but what is large until then is rounded more coarsely.
+    offset = samples[:length].mean()
+    np.subtract(samples[: whole * shift].reshape(-1, shift).T, offset, out=by_hop[:, :whole])
+    by_hop[:rest, -1:] += samples[whole * shift :, None] - offset
+    total = by_hop.sum(axis=0)
+    level = by_hop[: length - (hops - 1) * shift, hops - 1 :].sum(axis=0)
+    level += sum(total[hop : hop + frames] for hop in range(hops - 1))
+    np.multiply(by_hop, np.float32(PREEMPHASIS), out=earlier)
+    by_hop[1:] -= earlier[:-1]
+    by_hop[0, 1:] -= earlier[-1, :-1]
 
-    inner = np.empty((parts, b_points, frames), np.float32)
+    y_rows = y.reshape(-1, frames)
+    for hop in range(hops):
+        part = by_hop[: length - hop * shift, hop : hop + frames]
+        y_rows[hop * shift : hop * shift + len(part)] = part
+    y_rows[length:-b_points] = 0
+    y[-1] = level * np.float32((1 - PREEMPHASIS) / length)
+
     np.matmul(bank.first, y.transpose(1, 0, 2), out=inner.transpose(1, 0, 2))
-    spectrum = bank.second @ inner.reshape(parts // 2, 2 * b_points, frames)
+    np.matmul(bank.second, inner.reshape(spectrum.shape), out=spectrum)
     np.multiply(spectrum, spectrum, out=spectrum)
     return bank.triangles @ spectrum.reshape(-1, frames)
+
+
+def _scratch(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """float32 arrays that hold anything, this thread's until it asks again.
+
+    New ones would be given back to the system after each utterance, and cleared by it for the next:
+    half of the time that everything else takes.
+    """
+    sizes = [math.prod(shape) for shape in shapes]
+    if len(getattr(_kept, "floats", ())) < sum(sizes):
+        _kept.floats = np.empty(sum(sizes), np.float32)
+    parts = np.split(_kept.floats[: sum(sizes)], np.cumsum(sizes)[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]

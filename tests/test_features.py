@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import kaldi_native_fbank
 import numpy as np
 import pytest
@@ -102,6 +104,15 @@ def test_a_pure_tone_lands_in_its_band(hz):
     edges = np.linspace(*(1127 * np.log1p(np.array([20.0, 8000.0]) / 700)), 42)
     nearest = np.abs(edges[1:-1] - 1127 * np.log1p(hz / 700)).argmin()
     assert set(log_mel(tone, settings).argmax(axis=1)) == {nearest}
+
+
+def test_frames_are_the_same_in_threads_and_after_frames_of_another_size():
+    waveforms = [noise(0.1 + 0.2 * i, seed=i) for i in range(12)]
+    settings = [FeatureSettings(), FeatureSettings(8000, mel_high_hz=None)] * 6
+    alone = list(map(log_mel, waveforms, settings))
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            assert all(map(np.array_equal, pool.map(log_mel, waveforms, settings), alone))
 
 
 def test_louder_adds_a_constant_and_later_moves_the_rows():
