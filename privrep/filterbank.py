@@ -25,6 +25,7 @@ PREEMPHASIS = 0.97
 # Frames at a time: what lies between the steps stays in the cache. A power of two would put the
 # rows of an operand, that many floats apart, into few of its sets.
 _BLOCK = 240
+_STRETCH = 16 * _BLOCK  # so many at a time before that: bounds the memory of an hour of audio
 _kept = threading.local()
 
 
@@ -109,27 +110,26 @@ def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
 
     Each frame's power spectrum of the y above, summed under the triangles.
     """
-    frames = 1 + (len(waveform) - bank.length) // bank.shift
+    length, shift = bank.length, bank.shift
+    frames = 1 + (len(waveform) - length) // shift
     energies = np.empty((bank.triangles.shape[0], frames), np.float32)
-    for start in range(0, frames, _BLOCK):
-        stop = min(start + _BLOCK, frames)
-        samples = waveform[start * bank.shift : (stop - 1) * bank.shift + bank.length]
-        energies[:, start:stop] = _block(samples, stop - start, bank)
+    for start in range(0, frames, _STRETCH):
+        of_stretch = energies[:, start : start + _STRETCH]
+        count = of_stretch.shape[1]
+        samples = waveform[start * shift : (start + count - 1) * shift + length]
+        by_hop, level = _by_hop(samples, count, bank)
+        for first in range(0, count, _BLOCK):
+            block = slice(first, first + _BLOCK)
+            of_stretch[:, block] = _block(by_hop[:, first:], level[block], bank)
     return energies
 
 
-def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
+def _by_hop(samples: np.ndarray, frames: int, bank: Filterbank) -> tuple[np.ndarray, np.ndarray]:
+    """x[n] - p x[n - 1] as float32[shift, hops], and (1 - p) mean(x) of each frame, float32[T]."""
     length, shift = bank.length, bank.shift
-    b_points, parts, rows = bank.first.shape
-    hops = -(-length // shift)
+    hops = -(-length // shift)  # of a frame, the last one maybe in part
     whole, rest = divmod(len(samples), shift)
-    by_hop, earlier, y, inner, spectrum = _scratch(
-        (shift, frames + hops - 1),
-        (shift, frames + hops - 1),
-        (rows, b_points, frames),
-        (parts, b_points, frames),
-        (parts // 2, 2 * b_points, frames),
-    )
+    by_hop = np.empty((shift, frames + hops - 1), np.float32)
     by_hop[:, whole:] = 0
     # No frame keeps its mean, but what is large until then is rounded more coarsely.
     offset = samples[:length].mean()
@@ -138,16 +138,26 @@ def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
     total = by_hop.sum(axis=0)
     level = by_hop[: length - (hops - 1) * shift, hops - 1 :].sum(axis=0)
     level += sum(total[hop : hop + frames] for hop in range(hops - 1))
-    np.multiply(by_hop, np.float32(PREEMPHASIS), out=earlier)
+    level *= np.float32((1 - PREEMPHASIS) / length)
+    earlier = by_hop * np.float32(PREEMPHASIS)
     by_hop[1:] -= earlier[:-1]
     by_hop[0, 1:] -= earlier[-1, :-1]
+    return by_hop, level
 
+
+def _block(by_hop: np.ndarray, level: np.ndarray, bank: Filterbank) -> np.ndarray:
+    """float32[F, T] of what `_by_hop` gives."""
+    b_points, parts, rows = bank.first.shape
+    frames = len(level)
+    y, inner, spectrum = _scratch(
+        (rows, b_points, frames), (parts, b_points, frames), (parts // 2, 2 * b_points, frames)
+    )
     y_rows = y.reshape(-1, frames)
-    for hop in range(hops):
-        part = by_hop[: length - hop * shift, hop : hop + frames]
-        y_rows[hop * shift : hop * shift + len(part)] = part
-    y_rows[length:-b_points] = 0
-    y[-1] = level * np.float32((1 - PREEMPHASIS) / length)
+    for hop, start in enumerate(range(0, bank.length, bank.shift)):
+        part = by_hop[: bank.length - start, hop : hop + frames]
+        y_rows[start : start + len(part)] = part
+    y_rows[bank.length : -b_points] = 0
+    y[-1] = level
 
     np.matmul(bank.first, y.transpose(1, 0, 2), out=inner.transpose(1, 0, 2))
     np.matmul(bank.second, inner.reshape(spectrum.shape), out=spectrum)
@@ -158,8 +168,8 @@ def _block(samples: np.ndarray, frames: int, bank: Filterbank) -> np.ndarray:
 def _scratch(*shapes: tuple[int, ...]) -> list[np.ndarray]:
     """float32 arrays that hold anything, this thread's until it asks again.
 
-    New ones would be given back to the system after each utterance, and cleared by it for the next:
-    half of the time that everything else takes.
+    New ones would be given back to the system after each utterance, and cleared by it for the next,
+    which takes half as long as everything else.
     """
     sizes = [math.prod(shape) for shape in shapes]
     if len(getattr(_kept, "floats", ())) < sum(sizes):
