@@ -26,6 +26,9 @@ PREEMPHASIS = 0.97
 # rows of an operand, that many floats apart, into few of its sets.
 _BLOCK = 240
 _STRETCH = 16 * _BLOCK  # so many at a time before that: bounds the memory of an hour of audio
+# OpenBLAS shares products of more multiplications out to threads of its own, for which those of
+# several utterances would wait in line.
+_MULTIPLICATIONS = 2**18
 _kept = threading.local()
 
 
@@ -112,14 +115,15 @@ def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
     """
     length, shift = bank.length, bank.shift
     frames = 1 + (len(waveform) - length) // shift
+    size = min(_BLOCK, _MULTIPLICATIONS // bank.second[0].size)
     energies = np.empty((bank.triangles.shape[0], frames), np.float32)
     for start in range(0, frames, _STRETCH):
         of_stretch = energies[:, start : start + _STRETCH]
         count = of_stretch.shape[1]
         samples = waveform[start * shift : (start + count - 1) * shift + length]
         by_hop, level = _by_hop(samples, count, bank)
-        for first in range(0, count, _BLOCK):
-            block = slice(first, first + _BLOCK)
+        for first in range(0, count, size):
+            block = slice(first, first + size)
             of_stretch[:, block] = _block(by_hop[:, first:], level[block], bank)
     return energies
 
