@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -129,10 +130,10 @@ def test_rows_that_training_computes():
     padded = rows_computed(here._replace(fill=None), length, batch=32)
     assert padded["gru_per_useful"] == pytest.approx(packed.longest[0] / length.mean(), rel=0.02)
     assert padded["conv_per_useful"] == padded["gru_per_useful"]
-    # One batch of utterances of one length: 100 frames are four turns of 32 steps.
+    # One batch of utterances of one length: 100 frames are seven turns of 16 steps.
     packed, length = make_corpus(network, 320, frames=100)
     found = rows_computed(_architecture(network, packed), length, batch=32)
-    assert found["gru_per_useful"] == 1.28
+    assert found["gru_per_useful"] == pytest.approx(1.12)
 
 
 def test_a_corpus_grows_in_speakers_and_hours():
@@ -178,9 +179,10 @@ KEYS = {
 def test_every_part_prints_a_table_and_writes_figures(tmp_path):
     output = tmp_path / "figures" / "benchmark.json"
     program = [sys.executable, "-m", "experiments.benchmark", "--quick", f"--output={output}"]
-    done = subprocess.run(
-        [*program, f"--only={','.join(KEYS)}"], cwd=CHECKOUT, capture_output=True, text=True
-    )
+    # Compiled quickly: whether it runs is the question here, not how fast.
+    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    command = [*program, f"--only={','.join(KEYS)}"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text())
     machine = found["machine"]

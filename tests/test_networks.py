@@ -19,6 +19,7 @@ from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_
 
 UTTERANCES, FRAMES, WORDS = corpus()
 PACKED = packed(UTTERANCES, FRAMES, WORDS)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 ARCHITECTURE = architecture(PACKED)
 FOLDS, CORPUS = PACKED.data.folds, PACKED.data.corpus
 ATTRIBUTES = ("gender", "speaker")
