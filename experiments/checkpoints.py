@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from experiments.results import replace_file
+from privrep.files import replace_file
 from privrep.processes import is_first
 
 PyTree = Any

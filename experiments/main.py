@@ -105,12 +105,9 @@ def experiment() -> None:
     distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():
         _say(check(config, utterances), said)
-    begun = True
-    if is_first():
-        begun = results.write_flags(workdir, text, FLAGS.resume)
-    wait_for_all("flags")
-    if not begun and FLAGS.resume:
+    if is_first() and not results.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
         _say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"], said)
+    wait_for_all("flags")
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
     inputs, prepared = None, None

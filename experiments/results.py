@@ -7,7 +7,6 @@ Nothing here depends on the clock or the machine's name, so the same runs give t
 import csv
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
 import privrep
+from privrep.files import replace_file
 from privrep.split_linter import Finding
 
 Value = str | float | int | bool | None
@@ -101,20 +101,6 @@ def _read(cell: str) -> Value:
         if repr(number) == cell:
             return number
     return cell
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Writes a file so that at any moment, power failure included, it is the old or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    if os.name == "posix":  # elsewhere a directory cannot be opened
-        directory = os.open(path.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
 
 
 def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:

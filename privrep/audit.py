@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import platform
 import shlex
 from importlib import metadata
@@ -15,6 +14,7 @@ import numpy as np
 import privrep
 from privrep.card import card
 from privrep.closed_form import ATTACKS
+from privrep.files import replace_file
 from privrep.measurement import Measurement, measure
 from privrep.permutations import speaker_labels
 from privrep.representations import read_representations, read_table
@@ -110,8 +110,8 @@ def audit(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    _replace(folder / "audit.json", text)
-    _replace(folder / "audit.html", card(report))
+    replace_file(folder / "audit.json", text)
+    replace_file(folder / "audit.html", card(report))
     return report
 
 
@@ -212,9 +212,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

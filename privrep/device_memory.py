@@ -16,11 +16,12 @@ _MARGIN = 2.0  # what a compiler may take beyond the estimate
 
 
 def free_bytes() -> int | None:
-    """What each local device has left, at least; None where it does not say, as a CPU."""
+    """What each device of all processes has left; None where they do not say, as a CPU."""
     found = [device.memory_stats() for device in jax.local_devices()]
     if not all(stats and "bytes_limit" in stats for stats in found):
         return None
-    return min(stats["bytes_limit"] - stats["bytes_in_use"] for stats in found)
+    least = min(stats["bytes_limit"] - stats["bytes_in_use"] for stats in found)
+    return int(gather(np.array([least])).min())
 
 
 def most_together(f: Callable, data: PyTree, rows: PyTree, kept: int = 0) -> int:
@@ -38,7 +39,7 @@ def most_together(f: Callable, data: PyTree, rows: PyTree, kept: int = 0) -> int
     free = free_bytes()
     if one_by_one() or free is None:
         return count
-    free = int(gather(np.array([free])).min()) - kept
+    free -= kept
     row = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), rows)
     each = int(_MARGIN * peak_bytes(f, data, row))
     if each > free:

@@ -131,24 +131,30 @@ def _empty(parts: Split) -> _Said:
             )
 
 
-def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
-    code, names = speakers
+def _shared(parts: Split, code: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, list, str]]:
+    """(a, b, codes that both hold, "both the … and the … part") of the pairs that share any."""
     for one, other in _PAIRS:
         a, b = getattr(parts, one), getattr(parts, other)
         shared = np.intersect1d(code[a], code[b])
         shared = shared[shared >= 0]
         if shared.size:
-            counts = [
-                f"{names[s]} ({(code[a] == s).sum()} and {(code[b] == s).sum()} utterances)"
-                for s in shared
-            ]
-            yield (
-                "fatal",
-                f"{len(shared)} speakers are in both the {getattr(_PARTS, one)} and the "
-                f"{getattr(_PARTS, other)} part: {_first(counts)}. Emotion and privacy would be "
-                "measured on known voices. Leave these speakers out of one part, or use "
-                "speaker-independent folds such as --folds=5.",
-            )
+            both = f"both the {getattr(_PARTS, one)} and the {getattr(_PARTS, other)} part"
+            yield a, b, shared.tolist(), both
+
+
+def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
+    code, names = speakers
+    for a, b, shared, both in _shared(parts, code):
+        counts = [
+            f"{names[s]} ({(code[a] == s).sum()} and {(code[b] == s).sum()} utterances)"
+            for s in shared
+        ]
+        yield (
+            "fatal",
+            f"{len(shared)} speakers are in {both}: {_first(counts)}. Emotion and privacy would be "
+            "measured on known voices. Leave these speakers out of one part, or use "
+            "speaker-independent folds such as --folds=5.",
+        )
     unknown = int((code[np.logical_or.reduce(parts)] < 0).sum())
     if unknown:
         yield (
@@ -167,18 +173,13 @@ def _speakers(parts: Split, speakers: tuple[np.ndarray, list[str]]) -> _Said:
 
 def _recordings(parts: Split, recordings: tuple[np.ndarray, list[str]]) -> _Said:
     code, names = recordings
-    for one, other in _PAIRS:
-        a, b = getattr(parts, one), getattr(parts, other)
-        shared = np.intersect1d(code[a], code[b])
-        shared = shared[shared >= 0]
-        if shared.size:
-            files = [names[s].removesuffix(" None None") for s in shared]
-            yield (
-                "fatal",
-                f"{len(shared)} recordings are in both the {getattr(_PARTS, one)} and the "
-                f"{getattr(_PARTS, other)} part under two ids: {_first(files)}. What is learned by "
-                "heart would be scored. Leave one of the two utterances out.",
-            )
+    for _, _, shared, both in _shared(parts, code):
+        files = [names[s].removesuffix(" None None") for s in shared]
+        yield (
+            "fatal",
+            f"{len(shared)} recordings are in {both} under two ids: {_first(files)}. What is "
+            "learned by heart would be scored. Leave one of the two utterances out.",
+        )
 
 
 def _missing(parts: Split, tasks: Labels, private: Labels, remedy: str) -> _Said:

@@ -14,6 +14,7 @@ from privrep.runs import take
 from privrep.training import _epoch_all, _epoch_one, fit, start_all
 from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
 
+PADDED = ARCHITECTURE._replace(fill=None)
 MILLION = np.zeros(250_000, np.float32)  # bytes
 
 
@@ -60,31 +61,30 @@ def test_on_a_cpu_runs_go_one_after_another():
         assert most_together(lambda data, row: data * row, jnp.float32(1), ROWS) == 10
 
 
-def test_a_stack_that_has_no_room_learns_the_same(accelerator, quickly_compiled):
-    architecture = ARCHITECTURE._replace(fill=None)
+@pytest.fixture(scope="module")
+def stack(quickly_compiled):
+    """(runs, fits) of the padded form, and how many bytes an epoch of one of them should take."""
     runs = run_table()
-    fits = start_all(network_problem, architecture, SETTINGS, PACKED.data, runs)
-    one = partial(_epoch_one, network_problem, architecture, SETTINGS)
+    fits = start_all(network_problem, PADDED, SETTINGS, PACKED.data, runs)
     row = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), (runs, fits))
-    each = peak_bytes(one, PACKED.data, row)
+    one = partial(_epoch_one, network_problem, PADDED, SETTINGS)
+    return runs, fits, peak_bytes(one, PACKED.data, row)
+
+
+def test_a_stack_that_has_no_room_learns_the_same(accelerator, stack):
+    runs, _, each = stack
     accelerator(10**12)
-    whole = next(fit(network_problem, architecture, SETTINGS, PACKED.data, runs))
+    whole = next(fit(network_problem, PADDED, SETTINGS, PACKED.data, runs))
     accelerator(int(2.5 * each))  # room for one, with the margin
-    parts = next(fit(network_problem, architecture, SETTINGS, PACKED.data, runs))
+    parts = next(fit(network_problem, PADDED, SETTINGS, PACKED.data, runs))
     for name, losses in whole.history.items():  # a product of more rows rounds differently
         np.testing.assert_allclose(parts.history[name], losses, rtol=1e-5)
 
 
-def test_the_estimate_holds_what_a_compiler_takes(accelerator, quickly_compiled):
+def test_the_estimate_holds_what_a_compiler_takes(accelerator, stack):
     accelerator(None)
-    architecture = ARCHITECTURE._replace(fill=None)
-    runs = run_table()
-    fits = start_all(network_problem, architecture, SETTINGS, PACKED.data, runs)
-    one = partial(_epoch_one, network_problem, architecture, SETTINGS)
-    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), (runs, fits))
-    estimate = peak_bytes(one, PACKED.data, shapes)
-    size = jax.local_device_count()
-    rows = take((runs, fits), np.zeros(size, int))
-    program = _epoch_all.lower(network_problem, architecture, SETTINGS, PACKED.data, *rows)
+    runs, fits, estimate = stack
+    rows = take((runs, fits), np.zeros(jax.local_device_count(), int))
+    program = _epoch_all.lower(network_problem, PADDED, SETTINGS, PACKED.data, *rows)
     taken = program.compile().memory_analysis().temp_size_in_bytes
     assert taken / device_memory._MARGIN < estimate < 4 * taken

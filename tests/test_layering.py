@@ -31,6 +31,7 @@ LAYERS = {
     "prepared": (1, "host"),
     "prepared_inputs": (1, "host"),
     "prepared_store": (1, "host"),
+    "files": (0, "host"),
     "processes": (0, "device"),
     "runs": (1, "device"),
     "device_memory": (2, "device"),

@@ -6,10 +6,6 @@ import numpy as np
 from privrep.training import fit
 
 
-def numpy_of(tree):
-    return jax.tree.map(np.array, tree)
-
-
 def trained(make, architecture, settings, data, runs, fits=None, together=None):
     """(fit and history after each epoch), as numpy."""
     stages = fit(make, architecture, settings, data, runs, fits, together)
