@@ -62,6 +62,7 @@ def train(
     config = Config(
         **{name: value for name, value in network.items() if name != "bands"},
         modality=sizes.modality,
+        defence="grl",
         private="speaker" if speakers else "gender",
         adversary_layers=0,
         batch_size=batch,

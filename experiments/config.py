@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.recipes import LEFT, RECIPES
 from privrep.attackers import ATTACKERS
 from privrep.datasets import DATASETS
 from privrep.defences import DEFENCES
@@ -20,6 +21,7 @@ from privrep.models import PLACEMENTS
 from privrep.networks import PRECISIONS
 from privrep.normalisation import NORMALISATIONS
 from privrep.packing import CLASS_WEIGHTS
+from privrep.releases import RELEASES
 from privrep.schedules import SCHEDULES
 
 
@@ -46,7 +48,8 @@ def _setting(
       least, below: the smallest number allowed, and the first that is too large.
       modality: the one it concerns, if it is one.
     """
-    notes = [f"one of {', '.join(map(str, valid))}"] if valid else []
+    choices = [*valid, *[LEFT] * (flag == LEFT)]
+    notes = [f"one of {', '.join(map(str, choices))}"] if valid else []
     notes += [f"the paper: {paper}"] if paper else []
     text = meaning + (f" ({'; '.join(notes)})" if notes else "")
     return dataclasses.field(
@@ -96,7 +99,19 @@ class Config:
     placement: str = _setting(
         "joint", "adversary on the joint h or on each modality's part", PLACEMENTS, "both"
     )
-    defence: str = _setting("grl", "how the attribute is unlearned", tuple(DEFENCES), "grl")
+    recipe: str = _setting(
+        "subspace",
+        "how the attribute is kept out of h, wherever lambda is not 0: a name for the values of "
+        "the flags that are left to it",
+        tuple(RECIPES),
+        "paper",
+        per_run=True,
+        flag=",".join(RECIPES),
+    )
+    defence: str = _setting("none", "in training", tuple(DEFENCES), "grl", per_run=True, flag=LEFT)
+    release: str = _setting(
+        "subspace", "behind training", tuple(RELEASES), "none", per_run=True, flag=LEFT
+    )
     folds: str = _setting("5", "number of speaker-independent folds, or official", paper="5")
     fold_seed: int = _setting(0, "deals the speakers to folds", least=0)
     seed: int = _setting(

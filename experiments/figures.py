@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.summary import (
     NOTHING,
+    PROTECTION,
     Entry,
     Row,
     attributes,
@@ -24,6 +25,7 @@ from experiments.summary import (
     is_zero,
     lambda_text,
     selected,
+    series,
     strengths,
     summarise,
 )
@@ -90,12 +92,16 @@ def write_figures(
 
 def _against_lambda(task: str, runs: Sequence[Entry], chance: Mapping[str, float]) -> Figure:
     """A column per modality; a row for emotion, and one for the privacy of each attribute."""
-    found = blocks(runs)
+    found = [
+        (f"{title} {name}", entries, _told(entries, blocks(runs), name))
+        for title, block in blocks(runs)
+        for name, entries in series(block).items()
+    ]
     # More lines than colours cannot be read: those that validation prefers are shown.
-    liked = sorted(found, key=lambda block: -max(map(_selected, block[1])))[: len(_COLOURS)]
-    shown = [block for block in found if block in liked]
-    series = {title: _told(entries, found) for title, entries in shown}
-    colours = dict(zip(dict.fromkeys(series.values()), _COLOURS))
+    liked = sorted(found, key=lambda line: -max(map(_selected, line[1])))[: len(_COLOURS)]
+    shown = [line[:2] for line in found if line in liked]
+    told = {title: text for title, _, text in found}
+    colours = dict(zip(dict.fromkeys(told[title] for title, _ in shown), _COLOURS))
     modalities = list(dict.fromkeys(entries[0]["settings"]["modality"] for _, entries in shown))
     grid = {e["settings"]["lambda"] for _, entries in shown for e in entries}
     ticks = list(dict.fromkeys(map(lambda_text, sorted(grid, key=strengths))))
@@ -107,11 +113,11 @@ def _against_lambda(task: str, runs: Sequence[Entry], chance: Mapping[str, float
     for column, modality in enumerate(modalities):
         inside = [(t, e) for t, e in shown if e[0]["settings"]["modality"] == modality]
         axes[0, column].set_title(modality)
-        axes[-1, column].set_xlabel("strength of the reversal λ (no unit)")
+        axes[-1, column].set_xlabel("strength λ (no unit)")
         for (name, score, _), ax in zip(panels, axes[:, column]):
             for i, (title, entries) in enumerate(inside):
                 shift = 0.12 * (i - (len(inside) - 1) / 2)
-                _over_lambda(ax, entries, score, ticks, shift, colours[series[title]])
+                _over_lambda(ax, entries, score, ticks, shift, colours[told[title]])
             if name in chance:
                 guess = chance[name] if name == "emotion" else 1 - chance[name]
                 ax.axhline(guess, **_CHANCE)
@@ -233,13 +239,14 @@ def _ramp(n: int, with_zero: bool) -> list:
     return [*first, *matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, rest))]
 
 
-def _told(entries: Sequence[Entry], found: Sequence[tuple[str, list[Entry]]]) -> str:
-    """What tells a block from the others of its task and modality; "" if nothing does."""
+def _told(entries: Sequence[Entry], found: Sequence[tuple[str, list[Entry]]], name: str) -> str:
+    """What tells a line from the others of its task and modality; "" if nothing does."""
     all_settings = [others[0]["settings"] for _, others in found]
     told = entries[0]["settings"]
-    names = [n for n in told if n not in ("modality", "task", "lambda")]
+    names = [n for n in told if n not in ("modality", "task", *PROTECTION)]
     names = [n for n in names if any(others.get(n) != told[n] for others in all_settings)]
-    return ", ".join(str(told[n]) if n == "private" else f"{n}={told[n]}" for n in names)
+    said = [str(told[n]) if n == "private" else f"{n}={told[n]}" for n in names]
+    return ", ".join([*said, *[name] * (name != "")])
 
 
 def _selected(entry: Entry) -> float:

@@ -26,6 +26,7 @@ from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.parse import PATHS, parse
 from experiments.report import table_text, write_summary
+from experiments.summary import is_zero
 from experiments.sweep import expand, idle_flags, plan
 from privrep.processes import is_first, wait_for_all
 from privrep.split_linter import grouped, stop_on_fatal
@@ -50,7 +51,7 @@ flags.DEFINE_string(
 flags.DEFINE_integer("processes", 1, "how many processes there are, unless --coordinator=auto")
 flags.DEFINE_integer("process", 0, "which of them this is, counted from 0")
 FLAGS = flags.FLAGS
-TOLD_ALWAYS = ("dataset", "modality", "task", "private", "lambda_")  # in captions
+TOLD_ALWAYS = ("dataset", "modality", "task", "private", "recipe", "lambda_")  # in captions
 TOLD_ELSEWHERE = ("seed", "data_dir")  # in runs.csv and flags.txt
 
 
@@ -169,15 +170,18 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
     """Summary, figures and curves, from what the result directory holds."""
     rows = results.read_rows(workdir / "runs.csv")
     per_run = {flag_name(name) for name, f in FIELDS.items() if f.metadata["per_run"]}
-    names = dict.fromkeys(["lambda", *(s for s in settings if s in per_run), "seed", "fold"])
+    names = dict.fromkeys(
+        ["lambda", "recipe", *(s for s in settings if s in per_run), "seed", "fold"]
+    )
     curves, named = [], {}
     for folder in folders:
         described, history = load_chosen(folder)
         for r, row in enumerate(described):
             scalars = {name: series[:, r].tolist() for name, series in history.items()}
-            curves.append((row, scalars))
-            told = "_".join(f"{name}={row[name]}" for name in names)
-            named[f"{folder.name}_{row['modality']}_{row['task']}/{told}"] = scalars
+            if row["defence"] != "none" or is_zero(row["lambda"]):  # else trained as lambda 0 is
+                curves.append((row, scalars))
+            said = "_".join(f"{name}={row[name]}" for name in names)
+            named[f"{folder.name}_{row['modality']}_{row['task']}/{said}"] = scalars
     summary = write_summary(workdir, rows, settings)
     write_figures(workdir, rows, curves, settings)
     results.write_curves(workdir, named)

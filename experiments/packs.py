@@ -13,7 +13,7 @@ from tqdm import tqdm
 from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
-from experiments.summary import strengths
+from experiments.summary import PROTECTION, strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
 from privrep.fold_measurement import measure_folds
@@ -21,11 +21,13 @@ from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.processes import decision_of_first, is_first
+from privrep.releases import RELEASES
 from privrep.runs import Run, collect, join, share, take
 from privrep.streaming import place
 from privrep.training import fit, start_all
 from privrep.utterances import Data, Split
 
+PyTree = Any
 SECONDS_BETWEEN_SAVES = 20.0
 MOST_PAIRS = 20_000
 Row = dict[str, Any]
@@ -41,9 +43,14 @@ def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list
     settings = sweep.fit_settings(pack.config)
     runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
     data = place(loaded.packed.data)
-    fits, history = _train(architecture, settings, data, runs, folder, title)
+    # What differs behind training only was trained by one network.
+    learners, of = sweep.trained_alike(runs)
+    fits, history = _train(architecture, settings, data, take(runs, learners), folder, title)
+    fits, history = take(fits, of), {name: series[:, of] for name, series in history.items()}
     said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
-    rows = _measured(pack.config, architecture, settings, data, loaded, runs, fits, said, title)
+    starts = start_all(network_problem, architecture, settings, data, share(take(runs, learners)))
+    untrained = take(collect(starts.params), of)
+    rows = _measured(pack.config, architecture, data, loaded, runs, fits, untrained, said, title)
     checkpoints.save_chosen(folder, fits.best, said, history)
     return rows
 
@@ -91,29 +98,28 @@ def _stacked(epochs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray
 def _measured(
     config: Config,
     architecture: Architecture,
-    settings: FitSettings,
     data: Data,
     loaded: Loaded,
     runs: Run,
     fits: Fit,
+    untrained: PyTree,
     said: Sequence[Row],
     title: str,
 ) -> list[Row]:
     """Rows of the runs and of the controls."""
     net, folds = architecture.net, loaded.packed.data.folds
-    # Controls stand for every lambda: they are made once for all that differ in it alone.
+    # Controls stand for every protection: they are made once for all that differ in it alone.
     first: dict[tuple, int] = {}
     for i in sorted(range(len(said)), key=lambda i: strengths(said[i]["lambda"])):
-        first.setdefault(tuple(v for name, v in said[i].items() if name != "lambda"), i)
+        first.setdefault(tuple(v for n, v in said[i].items() if n not in PROTECTION), i)
     index = np.array(sorted(first.values()))
-    controls = take(runs, index)
-    # Of all runs, though few are wanted: the program is there since training began.
-    starts = start_all(network_problem, architecture, settings, data, share(runs))
-    untrained = take(collect(starts.params), index)
+    as_they_are = np.full(len(index), tuple(RELEASES).index("none"), np.int32)
+    controls = take(runs, index)._replace(release=as_they_are)
+    untrained = take(untrained, index)
 
     # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
     kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
-    described = [*said, *([said[i] | {"lambda": None} for i in index] * 2)]
+    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 2)]
     total = 1 + len(net.private)
     bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
     stack = join(runs, controls)

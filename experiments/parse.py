@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from experiments.config import FIELDS, flag_name
+from experiments.recipes import LEFT
 from privrep.attackers import ATTACKERS
 
 
@@ -28,6 +29,8 @@ def parse(field: str, text: str) -> list[Any]:
 def _value(field: str, text: str) -> Any:
     spec, flag = FIELDS[field], f"--{flag_name(field)}"
     kind = type(spec.default)
+    if text == LEFT == spec.metadata["flag"]:
+        return LEFT
     try:
         value = kind(text)
     except ValueError:

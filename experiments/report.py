@@ -18,6 +18,7 @@ from experiments.summary import (
     is_zero,
     label,
     mean,
+    recipe_of,
     selected,
     summarise,
     varying,
@@ -39,7 +40,8 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
         for entry in entries:
-            place = [*(str(entry["settings"][c]) for c in columns), label(entry)]
+            told = [entry["settings"][c] for c in columns]
+            place = [*("" if value is None else str(value) for value in told), label(entry)]
             emotion = "test_emotion_uar"
             middle = [str(entry["n"]), _score(entry, emotion)]
             middle += [_change(entry, emotion)] * len(change)
@@ -153,12 +155,12 @@ def reading(summary: Sequence[Entry]) -> list[str]:
             continue
         best = max(standing, key=selected)
         zero = any(is_zero(e["settings"]["lambda"]) for e in runs)
-        grid = ", ".join(label(entry) for entry in runs)
-        chosen = f"{title}: validation chooses lambda {label(best)} of {grid}"
+        grid = ", ".join(map(_named, runs))
+        chosen = f"{title}: validation chooses lambda {_named(best)} of {grid}"
         if best["collapsed"]:
             chosen += f" ({best['collapsed']} of its {best['n']} networks collapsed)"
         if is_zero(best["settings"]["lambda"]):
-            said.append(f"{chosen}, which is no reversal.")
+            said.append(f"{chosen}, which is no protection.")
         elif not zero:
             said.append(f"{chosen}; lambda 0 was not run, so there is nothing to compare it with.")
         else:
@@ -169,6 +171,10 @@ def reading(summary: Sequence[Entry]) -> list[str]:
             ]
             said.append(f"{chosen}. On test, against lambda 0: {'; '.join(scores)}.")
     return said
+
+
+def _named(entry: Entry) -> str:
+    return f"{label(entry)} ({recipe_of(entry)})" if recipe_of(entry) else label(entry)
 
 
 def _became(entry: Entry, name: str, column: str, of: str) -> str:

@@ -28,6 +28,8 @@ Entry = Mapping[str, Any]
 CONTROLS = ("chance", "majority", "shuffled", "untrained")
 _REPEATS = ("fold", "seed")  # what the mean is over
 FIRST = ("modality", "task", "private")  # the order of the table
+# What keeps the attribute out of h: rows of one block differ in it. The recipe names the last two.
+PROTECTION = ("lambda", "recipe", "defence", "release")
 _SCORES = ("_uar", "_privacy")
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
@@ -46,26 +48,29 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
         verdicts: {attribute: {verdict, upper, detectable}}}, ...]
-      in the order of the table: modality, task, private attributes, other settings, lambda; after
-      the lambdas of a combination come its controls, taken together over all lambdas. `sd` is the
+      in the order of the table: modality, task, private attributes, other settings, then lambda 0,
+      the recipes and their lambdas; after these come the controls of a combination, taken together
+      over all. `sd` is the
       sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
       score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
       lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
       lambda = 0 itself, for controls, and where lambda = 0 was not run. Of several seeds the
       least favourable verdict and bounds count; there is none where a network collapsed.
     """
-    names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, "lambda"))]
+    names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
+    protections = ["lambda", *["recipe"] * ("recipe" in settings)]
     groups: dict[tuple, list[Row]] = {}
     baselines: dict[tuple, dict[tuple, Row]] = {}
     for row in rows:
         values = tuple(row.get(name) for name in names)
         control = row.get("control") or ""
-        groups.setdefault((values, control, None if control else row["lambda"]), []).append(row)
+        protection = tuple(None if control else row.get(name) for name in protections)
+        groups.setdefault((values, control, protection), []).append(row)
         if not control and is_zero(row["lambda"]) and not row.get("diverged"):
             baselines.setdefault(values, {})[_repeat(row)] = row
     summary = []
-    for values, control, lambda_ in sorted(groups, key=_in_order):
-        runs = groups[values, control, lambda_]
+    for values, control, protection in sorted(groups, key=_in_order):
+        runs, lambda_ = groups[values, control, protection], protection[0]
         counted = [row for row in runs if not row.get("diverged")]
         # Columns that other runs brought into the table are empty here.
         columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
@@ -74,7 +79,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         baseline = {} if control or is_zero(lambda_) else baselines.get(values, {})
         pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
         entry = {
-            "settings": dict(zip(names, values)) | {"lambda": lambda_},
+            "settings": dict(zip(names, values)) | dict(zip(protections, protection)),
             "control": control,
             "n": len(counted),
             "diverged": len(runs) - len(counted),
@@ -151,12 +156,14 @@ def strengths(lambda_: Any) -> tuple[float, ...]:
 
 
 def _in_order(key: tuple) -> tuple:
-    """Numbers by size, before words by spelling; lambdas before the controls."""
-    values, control, lambda_ = key
+    """Numbers by size, before words by spelling; lambda 0 first, the controls last."""
+    values, control, (lambda_, *kept) = key
     numeric = [isinstance(value, int | float) for value in values]
     order = [(0, v, "") if n else (1, 0, str(v)) for v, n in zip(values, numeric)]
     rank = CONTROLS.index(control) if control in CONTROLS else len(CONTROLS)
-    return order, bool(control), rank, control, () if control else strengths(lambda_)
+    if control:
+        return order, True, rank, control
+    return order, False, not is_zero(lambda_), [str(name) for name in kept], strengths(lambda_)
 
 
 def attributes(entry: Entry) -> list[str]:
@@ -175,23 +182,41 @@ def label(entry: Entry) -> str:
     return entry["control"] or lambda_text(entry["settings"]["lambda"])
 
 
+def recipe_of(entry: Entry) -> str:
+    """The recipe; "" at lambda 0."""
+    told = entry["settings"]
+    return "" if entry["control"] or is_zero(told["lambda"]) else told.get("recipe") or ""
+
+
+def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """{recipe: the runs of a block with it, behind those of lambda 0}."""
+    runs = [entry for entry in entries if not entry["control"]]
+    zero = [entry for entry in runs if is_zero(entry["settings"]["lambda"])]
+    names = dict.fromkeys(recipe_of(entry) for entry in runs if entry not in zero) or {"": None}
+    rest = [entry for entry in runs if entry not in zero]
+    return {name: [*zero, *(e for e in rest if recipe_of(e) == name)] for name in names}
+
+
 def mean(entry: Entry, column: str) -> float:
     """Mean score, NaN where there is none."""
     return _number(entry["scores"].get(column, NOTHING)["mean"])
 
 
 def varying(summary: Sequence[Entry]) -> list[str]:
-    """The settings, lambda aside, that are not the same in all entries."""
+    """The settings, lambda aside, that are not the same in all entries that have them."""
     names = dict.fromkeys(n for entry in summary for n in entry["settings"] if n != "lambda")
-    return [n for n in names if len({entry["settings"].get(n) for entry in summary}) > 1]
+    found = {n: {entry["settings"].get(n) for entry in summary} for n in names}
+    return [
+        n for n, values in found.items() if len(values - ({None} if n in PROTECTION else set())) > 1
+    ]
 
 
 def blocks(summary: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """Entries that differ in lambda or control only, with what tells them from other blocks."""
-    others = [name for name in varying(summary) if name not in FIRST]
+    """Entries that differ in PROTECTION or control only, and what tells them from other blocks."""
+    others = [name for name in varying(summary) if name not in (*FIRST, *PROTECTION)]
     found: dict[tuple, list[Entry]] = {}
     for entry in summary:
-        values = tuple(v for n, v in entry["settings"].items() if n != "lambda")
+        values = tuple(v for n, v in entry["settings"].items() if n not in PROTECTION)
         found.setdefault(values, []).append(entry)
     titled = []
     for entries in found.values():
@@ -202,7 +227,10 @@ def blocks(summary: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def selected(entry: Entry) -> float:
-    """Validation selection of an entry: the rule that chose the epochs, on mean val_* scores."""
+    """Validation selection of an entry: the rule that chose the epochs, on mean val_* scores.
+
+    The leak is that which a fresh attacker finds on validation speakers, who chose it.
+    """
     rule = SELECTIONS[entry["settings"].get("selection") or "emotion_minus_leak"]
-    uars = {a: mean(entry, f"val_{a}_adversary_uar") for a in attributes(entry)}
+    uars = {a: mean(entry, f"val_{a}_attacker_uar") for a in attributes(entry)}
     return float(rule(mean(entry, "val_emotion_uar"), uars, entry["chance"]))

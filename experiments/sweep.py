@@ -1,27 +1,33 @@
 """What a sweep consists of: packs of runs that share one compiled program."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.core import FrozenDict
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.parse import parse
+from experiments.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, name_of
 from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
 from privrep.epochs import FitSettings
 from privrep.models import EmotionNet
 from privrep.networks import Architecture
 from privrep.packing import Packed
+from privrep.releases import RELEASES
 from privrep.runs import Run, run_key
 
 
 class Pack(NamedTuple):
     """Runs of one architecture on one task: `config` for what they share, a Config for each run.
 
-    `runs` differ only in settings that need no compiling; every run is trained on every fold.
+    `runs` differ only in settings that need no compiling; every run is trained on every fold, and
+    those that differ only behind training are trained once. `config.defence` is the one that the
+    program has; a run without any is one of strength 0.
     """
 
     config: Config
@@ -31,6 +37,8 @@ class Pack(NamedTuple):
 def expand(flags: Mapping[str, str]) -> list[Pack]:
     """All combinations of the flags' values, in packs.
 
+    Where every lambda is 0 nothing is protected, whatever the recipe: such runs are there once.
+
     Args:
       flags: {field of Config: text}; fields that are left out keep their default.
 
@@ -38,13 +46,40 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
       ValueError: see `config.parse`; or --lambda and --private do not match.
     """
     values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
-    configs = [Config(**dict(zip(values, point))) for point in itertools.product(*values.values())]
+    points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+    configs = list(dict.fromkeys(_protected(point) for point in points))
     packs: dict[tuple, list[Config]] = {}
+    defences: dict[tuple, str] = {}
     for config in configs:
         _check(config)
-        shared = tuple(getattr(config, n) for n, f in FIELDS.items() if not f.metadata["per_run"])
-        packs.setdefault(shared, []).append(config)
-    return [Pack(runs[0], tuple(runs)) for runs in packs.values()]
+        if resists(config):
+            defences.setdefault(_shared(config), config.defence)
+    for config in configs:
+        shared = _shared(config)
+        defence = config.defence if resists(config) else defences.get(shared, "none")
+        packs.setdefault((shared, defence), []).append(config)
+    return [
+        Pack(dataclasses.replace(runs[0], defence=defence), tuple(runs))
+        for (_, defence), runs in packs.items()
+    ]
+
+
+def _protected(point: Mapping[str, Any]) -> Config:
+    """The setting that a point of the flags' product means, its recipe looked up."""
+    said = RECIPES[point["recipe"]]
+    config = Config(**point | {n: said[n] for n in GOVERNED if point[n] == LEFT})
+    if not any(config.strengths.values()):
+        config = dataclasses.replace(config, **UNPROTECTED)
+    return dataclasses.replace(config, recipe=name_of({n: getattr(config, n) for n in GOVERNED}))
+
+
+def _shared(config: Config) -> tuple:
+    return tuple(getattr(config, n) for n, f in FIELDS.items() if not f.metadata["per_run"])
+
+
+def resists(config: Config) -> bool:
+    """Whether the encoders resist an adversary while they train."""
+    return config.defence != "none" and any(config.strengths.values())
 
 
 def _check(config: Config) -> None:
@@ -143,6 +178,16 @@ def fit_settings(config: Config) -> FitSettings:
     )
 
 
+def trained_alike(runs: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows train networks of their own, int[U], and of each row which of these, int[R]."""
+    plain = runs._replace(key=jax.random.key_data(runs.key), release=None, release_lambda=None)
+    columns = [np.asarray(a).reshape(len(runs.fold), -1) for a in jax.tree.leaves(plain)]
+    numbers: dict[tuple, int] = {}
+    rows = [tuple(row) for row in np.concatenate(columns, 1, dtype=np.float64).tolist()]
+    of = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+    return np.unique(of, return_index=True)[1], of
+
+
 def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[Config, int]]]:
     """The rows of a pack, every run on every fold: arrays [R, ...], and what each row is."""
     rows = [(config, fold) for config in runs for fold in range(num_folds)]
@@ -150,7 +195,9 @@ def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[C
         Run(
             key=run_key(config.seed, fold),
             fold=jnp.int32(fold),
-            lambda_={a: jnp.float32(s) for a, s in config.strengths.items()},
+            lambda_={a: jnp.float32(s * resists(config)) for a, s in config.strengths.items()},
+            release=jnp.int32(tuple(RELEASES).index(config.release)),
+            release_lambda={a: jnp.float32(s) for a, s in config.strengths.items()},
             learning_rate=jnp.float32(config.learning_rate),
             adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
             weight_decay=jnp.float32(config.weight_decay),

@@ -1,43 +1,25 @@
-"""What keeps a private attribute out of h, in training and at release.
+"""What keeps a private attribute out of h while the network trains; DEFENCES lists them by name.
 
-A defence is two pure functions. `loss` is added to the emotion loss of every utterance while the
-network trains; `release` makes what leaves the device from h afterwards.
+A defence is a loss that is added to the emotion loss of every utterance (`releases.py` is what is
+done to h afterwards):
+
+    defence(adversary, views, private, weights, lambda_) -> float[B]
+
+  adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, C]}; frozen, it learns
+    nothing from what becomes of its answer.
+  views: {view: float[B, D]}, of which "joint" is h.
+  private: {attribute: int32[B]}, -1 unknown.
+  weights: {attribute: float[C]}, class weights.
+  lambda_: {attribute: scalar}, the strength of each adversary. At 0 a defence is `none`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from privrep.erasure import leace
 from privrep.grl import gradient_reversal
 from privrep.losses import cross_entropy
-
-
-class Defence(NamedTuple):
-    """loss(adversary, views, private, weights, lambda_) -> float[B]; release(...) -> h.
-
-    Arguments of `loss`:
-      adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, C]}; frozen, it
-        learns nothing from what becomes of its answer.
-      views: {view: float[B, D]}, of which "joint" is h.
-      private: {attribute: int32[B]}, -1 unknown.
-      weights: {attribute: float[C]}, class weights.
-      lambda_: {attribute: scalar}, the strength of each adversary.
-
-    Arguments of `release`: key, h float[N, D], private {attribute: int32[N]}, sizes {attribute: C},
-    train bool[N] (the only rows it may learn from), lambda_. Returns float[N, D]. With every lambda
-    at 0, neither does anything to h.
-    """
-
-    loss: Callable
-    release: Callable
-
-    @property
-    def unlearns(self) -> bool:
-        """Whether the encoders resist the adversaries while they train."""
-        return self.loss is not _watched
 
 
 def _adversary_loss(adversary, views, private, weights, seen: Callable):
@@ -52,7 +34,7 @@ def _adversary_loss(adversary, views, private, weights, seen: Callable):
     return sum(losses)
 
 
-def _watched(adversary, views, private, weights, lambda_):
+def watched(adversary, views, private, weights, lambda_):
     """The adversary learns and is listened to by nobody: it only shows what could be read."""
     del lambda_
     return _adversary_loss(
@@ -60,7 +42,7 @@ def _watched(adversary, views, private, weights, lambda_):
     )
 
 
-def _reversed(adversary, views, private, weights, lambda_: Mapping):
+def reversed_(adversary, views, private, weights, lambda_: Mapping):
     """Each adversary learns, and -lambda times its gradient reaches the encoders."""
     return _adversary_loss(
         adversary,
@@ -91,7 +73,7 @@ def _confused(divergence: Callable) -> Callable:
     """
 
     def loss(adversary, views, private, weights, lambda_: Mapping):
-        total = _watched(adversary, views, private, weights, lambda_)
+        total = watched(adversary, views, private, weights, lambda_)
         for attribute, labels in sorted(private.items()):
             for logits in adversary(attribute, views, frozen=True).values():
                 known = labels >= 0
@@ -103,38 +85,12 @@ def _confused(divergence: Callable) -> Callable:
     return loss
 
 
-def _as_it_is(key, h, private, sizes, train, lambda_):
-    del key, private, sizes, train, lambda_
-    return h
-
-
-def _erased(key, h, private, sizes, train, lambda_: Mapping):
-    """`erasure.leace` of the attributes whose lambda is above 0; its size has no meaning."""
-    del key
-    labels = {a: jnp.where(lambda_[a] > 0, of, -1) for a, of in private.items()}
-    return leace(h, labels, sizes, train)
-
-
-def _noisy(key, h, private, sizes, train, lambda_: Mapping):
-    """h + lambda * deviation of the unit over the training part * N(0, 1), one draw for each row.
-
-    At release only: the network has trained without. Noise knows no attribute: the largest lambda
-    counts. An attacker trained on noisy h averages it out over a speaker's utterances.
-    """
-    del private, sizes
-    strength = jnp.stack([jnp.asarray(one) for one in lambda_.values()]).max()
-    deviation = jnp.std(h, axis=0, keepdims=True, where=train[:, None])
-    return h + strength * deviation * jax.random.normal(key, h.shape, h.dtype)
-
-
 # uniform: Tzeng, Hoffman, Darrell & Saenko, "Simultaneous deep transfer across domains and tasks",
 # ICCV 2015. entropy: Roy & Boddeti, "Mitigating information leakage in image representations: a
 # maximum entropy approach", CVPR 2019.
-DEFENCES: dict[str, Defence] = {
-    "none": Defence(_watched, _as_it_is),
-    "grl": Defence(_reversed, _as_it_is),
-    "uniform": Defence(_confused(_from_uniform), _as_it_is),
-    "entropy": Defence(_confused(_from_entropy), _as_it_is),
-    "leace": Defence(_watched, _erased),
-    "noise": Defence(_watched, _noisy),
+DEFENCES: dict[str, Callable] = {
+    "none": watched,
+    "grl": reversed_,
+    "uniform": _confused(_from_uniform),
+    "entropy": _confused(_from_entropy),
 }

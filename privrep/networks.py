@@ -15,6 +15,7 @@ from privrep.epochs import Problem, look_at_all
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet, adversary_of
+from privrep.releases import RELEASES, Known
 from privrep.runs import Run, by_calls, over_runs, take
 from privrep.schedules import SCHEDULES
 from privrep.streaming import Streamed, look_in_windows, place, rows_together
@@ -68,7 +69,7 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
     views = bound.encode(utterances, train=True)
     task, private = labels
     emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
-    adversaries = DEFENCES[architecture.defence].loss(
+    adversaries = DEFENCES[architecture.defence](
         adversary_of(architecture.net, params), views, private, fold.private_weights, lambda_
     )
     return emotion, adversaries
@@ -121,7 +122,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
         # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
         # by what it is for, or it would be an undertrained one.
-        unlearns = DEFENCES[architecture.defence].unlearns & (sum(run.lambda_.values()) > 0)
+        unlearns = (architecture.defence != "none") & (sum(run.lambda_.values()) > 0)
         selection = jnp.where(unlearns, balance, scores["emotion_uar"])
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 
@@ -189,7 +190,7 @@ def represent(
       runs, params: rows [R, ...].
 
     Returns:
-      h float32[R, N, D] as released by the defence, and {<part>_<score>: float32[R]} for the
+      h float32[R, N, D] as released, and {<part>_<score>: float32[R]} for the
       parts train, val and test: emotion as it is recognised from the released h, adversaries as
       they read the views before. Also h_rank float32[R], the effective rank of h on the training
       part before release, and collapsed bool[R] (see `collapse.collapsed`).
@@ -236,9 +237,16 @@ def _release_one(architecture, data, row):
     )
     # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
     release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
-    h = DEFENCES[architecture.defence].release(
-        release_key, outputs.h, fold.private, net.private, fold.split.train, run.lambda_
+    known = Known(
+        params["emotion_head"]["kernel"],
+        fold.task,
+        fold.private,
+        net.private,
+        fold.split.train,
+        run.release_lambda,
     )
+    releases = [partial(release, known=known) for release in RELEASES.values()]
+    h = jax.lax.switch(run.release, releases, release_key, outputs.h)
     # What a release costs in emotion shows only behind it.
     released = outputs._replace(emotion=net.apply({"params": params}, h, method="emotion"))
     scores = {}

@@ -89,6 +89,8 @@ def runs(*rows):
             key=run_key(seed, fold),
             fold=jnp.int32(fold),
             lambda_={a: jnp.float32(strength) for a in ("gender", "speaker")},
+            release=jnp.int32(0),
+            release_lambda={a: jnp.float32(0) for a in ("gender", "speaker")},
             learning_rate=jnp.float32(0.02),
             adversary_learning_rate=jnp.float32(0.02),
             weight_decay=jnp.float32(0),

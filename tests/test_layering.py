@@ -45,6 +45,8 @@ LAYERS = {
     "ragged_layers": (2, "device"),
     "ragged_gru": (2, "device"),
     "defences": (2, "device"),
+    "releases": (2, "device"),
+    "subspace": (1, "device"),
     "encoders": (2, "device"),
     "models": (2, "device"),
     "networks": (2, "device"),

@@ -209,7 +209,7 @@ def test_reading_says_when_the_attacker_rose():
 
 def test_reading_without_reversal_or_without_a_baseline():
     (said,) = reading(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
-    assert said.endswith("validation chooses lambda 0 of 0, 1, which is no reversal.")
+    assert said.endswith("validation chooses lambda 0 of 0, 1, which is no protection.")
     (said,) = reading(summarise([run(0.5), run(1.0)], SETTINGS))
     assert "lambda 0 was not run" in said
     assert reading(summarise([run(0.0, diverged=True)], SETTINGS)) == []

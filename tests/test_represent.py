@@ -10,6 +10,7 @@ import pytest
 from privrep.batches import gather
 from privrep.collapse import collapsed, effective_rank
 from privrep.networks import represent
+from privrep.releases import RELEASES
 from privrep.runs import share, take
 from tests.test_networks import (
     ARCHITECTURE,
@@ -82,9 +83,11 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
 def test_emotion_is_scored_behind_the_release(steps, released):
     """Noise beyond measure leaves h and emotion to chance, and the adversary what it read."""
     runs = run_table()
-    loud = runs._replace(lambda_={a: np.float32([0, 0, 1e6, 1e6]) for a in LAMBDA})
-    noisy = ARCHITECTURE._replace(defence="noise")
-    h, scores = represent(noisy, PACKED.data, loud, steps[-1][0].best)
+    loud = runs._replace(
+        release=np.full(4, tuple(RELEASES).index("noise"), np.int32),
+        release_lambda={a: np.float32([0, 0, 1e6, 1e6]) for a in LAMBDA},
+    )
+    h, scores = represent(ARCHITECTURE, PACKED.data, loud, steps[-1][0].best)
     np.testing.assert_allclose(h[:2], released[0][:2], rtol=1e-4, atol=1e-5)
     assert (np.abs(h[2:]).max(1) > 1e4).any(-1).all()
     for name, value in released[1].items():

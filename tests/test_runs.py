@@ -31,6 +31,8 @@ def table(keys, **changes):
     columns = {
         "fold": np.arange(size, dtype=np.int32),
         "lambda_": {"gender": np.linspace(0, 1, size, dtype=np.float32)},
+        "release": np.zeros(size, np.int32),
+        "release_lambda": {"gender": np.ones(size, np.float32)},
         "learning_rate": np.full(size, 1e-3, np.float32),
         "adversary_learning_rate": np.full(size, 2e-3, np.float32),
         "weight_decay": np.zeros(size, np.float32),

@@ -4,18 +4,73 @@ import numpy as np
 import pytest
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
-from experiments.sweep import expand, fit_settings, plan, row_settings, run_table
+from experiments.sweep import (
+    expand,
+    fit_settings,
+    plan,
+    resists,
+    row_settings,
+    run_table,
+    trained_alike,
+)
+from privrep.releases import RELEASES
 from privrep.runs import run_key
 
 
 def test_without_flags_there_is_one_pack_of_the_defaults():
     (pack,) = expand({})
-    assert [config.lambda_ for config in pack.runs] == ["0", "1"]
+    assert [(c.lambda_, c.recipe) for c in pack.runs] == [
+        ("0", "none"),
+        ("1", "subspace"),
+        ("1", "paper"),
+    ]
     assert pack.runs[1] == Config() and flag_default("lambda_") == "0,1"
 
 
+def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
+    def found(**flags):
+        return [
+            (pack.config.defence, [(c.recipe, c.defence, c.release) for c in pack.runs])
+            for pack in expand(flags)
+        ]
+
+    none, paper = ("none", "none", "none"), ("paper", "grl", "none")
+    assert found(recipe="paper") == [("grl", [none, paper])]
+    assert found(recipe="paper", lambda_="0") == [("none", [none])]
+    assert found(release="leace", recipe="paper") == [
+        ("grl", [none, ("grl+leace", "grl", "leace")])
+    ]
+    # What is said on the command line counts, and a setting that two recipes lead to is there once.
+    assert found(defence="none", release="subspace") == [
+        ("none", [none, ("subspace", "none", "subspace")])
+    ]
+    # A run that resists nothing goes with the first program there is; each defence needs its own.
+    assert found(defence="grl,uniform", release="none", lambda_="0,1") == [
+        ("grl", [none, paper]),
+        ("uniform", [("uniform", "uniform", "none")]),
+    ]
+
+
+def test_what_differs_behind_training_is_trained_once():
+    (pack,) = expand({"lambda_": "0,0.5,1", "release": "none,leace,subspace", "seed": "0,1"})
+    runs, rows = run_table(pack.runs, 3)
+    first, of = trained_alike(runs)
+    assert len(rows) == len(of) and len(first) == 2 * 3 * (1 + 2)  # lambda 0, and grl of two
+    for (config, fold), number in zip(rows, of):
+        other, of_fold = rows[first[number]]
+        assert (config.seed, fold) == (other.seed, of_fold)
+        strengths = [c.strengths if resists(c) else {"gender": 0} for c in (config, other)]
+        assert strengths[0] == strengths[1]
+
+
 def test_comma_lists_expand_to_their_product():
-    flags = {"lambda_": "0,0.3,1", "seed": "0,1", "task": "activation,valence", "gru_layers": "2,3"}
+    flags = {
+        "recipe": "paper",
+        "lambda_": "0,0.3,1",
+        "seed": "0,1",
+        "task": "activation,valence",
+        "gru_layers": "2,3",
+    }
     packs = expand(flags)
     found = [(c.lambda_, c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs]
     product = itertools.product(["0", "0.3", "1"], [0, 1], ["activation", "valence"], [2, 3])
@@ -29,19 +84,22 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
         "learning_rate": "0.001,0.01",
         "adversary_learning_rate": "0.001,0.01",
         "weight_decay": "0,0.1",
+        "recipe": "subspace,paper",
     }
     (pack,) = expand(flags)
-    assert len(pack.runs) == 2**5
-    for name in set(FIELDS) - set(flags):
+    assert len(pack.runs) == 3 * 2**4  # lambda 0 is the same in both recipes
+    protection = {"defence", "release"}
+    for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1
     per_run = {name for name, field in FIELDS.items() if field.metadata["per_run"]}
-    assert per_run == set(flags)
+    assert per_run == set(flags) | protection
     for name, text in [("placement", "joint,modality"), ("folds", "5,6"), ("dropout", "0,0.1")]:
-        assert [len(pack.runs) for pack in expand({name: text})] == [2, 2]
+        assert [len(pack.runs) for pack in expand({name: text})] == [3, 3]
 
 
 def test_the_acoustic_grid_is_96_packs_of_its_lambdas():
     grid = {
+        "recipe": "paper",
         "conv_layers": "3,4",
         "kernel_width": "2,3",
         "num_kernels": "32,64,128",
@@ -55,7 +113,7 @@ def test_the_acoustic_grid_is_96_packs_of_its_lambdas():
 
 
 def test_strengths_have_to_match_attributes():
-    (pack,) = expand({"private": "gender+speaker", "lambda_": "0.5+1,0"})
+    (pack,) = expand({"recipe": "paper", "private": "gender+speaker", "lambda_": "0.5+1,0"})
     assert [config.lambda_ for config in pack.runs] == ["0.5+1", "0"]
     for private in ("gender", "gender+speaker+accent", "gender+speaker,gender"):
         with pytest.raises(ValueError, match=r"--lambda=0\.5\+1 has 2 strengths and --private="):
@@ -77,12 +135,15 @@ def test_a_row_has_every_setting_under_its_flag():
 def test_runs_are_every_config_on_every_fold():
     (pack,) = expand({"lambda_": "0,0.5+1", "private": "gender+speaker", "seed": "0,7"})
     runs, rows = run_table(pack.runs, 3)
-    assert len(rows) == len(runs.fold) == 2 * 2 * 3
+    assert len(rows) == len(runs.fold) == 3 * 2 * 3
     for i, (config, fold) in enumerate(rows):
         assert runs.fold[i] == fold
         assert runs.key[i] == run_key(config.seed, fold)
         for attribute, strength in config.strengths.items():
-            assert runs.lambda_[attribute][i] == np.float32(strength)
+            resisted = strength if config.defence == "grl" else 0
+            assert runs.lambda_[attribute][i] == np.float32(resisted)
+            assert runs.release_lambda[attribute][i] == np.float32(strength)
+        assert tuple(RELEASES)[runs.release[i]] == config.release
         assert runs.learning_rate[i] == np.float32(config.learning_rate)
     # What differs in lambda only starts from the same parameters and sees the same batches.
     keys = {(c.seed, fold): runs.key[i] for i, (c, fold) in enumerate(rows)}
@@ -102,6 +163,6 @@ def test_a_task_cannot_be_kept_and_unlearned():
 
 def test_the_plan_counts_settings_packs_and_programs():
     packs = expand({"lambda_": "0,1", "seed": "0,1,2", "gru_layers": "2,3"})
-    assert plan(packs).startswith("plan: 12 settings on every fold, in 2 packs on ")
+    assert plan(packs).startswith("plan: 18 settings on every fold, in 2 packs on ")
     assert plan(packs).endswith("at most 10 programs to compile")
     assert plan(expand({"private": "gender+speaker"})).endswith("at most 7 programs to compile")

@@ -1,0 +1,74 @@
+"""What leaves the device in place of h, made after training; RELEASES lists them by name.
+
+A release is release(key, h, known) -> float[N, D]. It may learn from the training part alone, and
+with every lambda at 0 it returns h. The emotion head that was trained reads what it returns.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from privrep.erasure import leace
+from privrep.subspace import emotion_subspace
+
+
+class Known(NamedTuple):
+    """What a release has to go by.
+
+    Attributes:
+      kernel: float[D, C], of the emotion head.
+      task: int32[N], the emotion, -1 unknown.
+      private: {attribute: int32[N]}, -1 unknown.
+      sizes: {attribute: number of classes}, Python numbers.
+      train: bool[N], the only rows to learn from.
+      lambda_: {attribute: scalar}, the strength.
+    """
+
+    kernel: jax.Array
+    task: jax.Array
+    private: Mapping[str, jax.Array]
+    sizes: Mapping[str, int]
+    train: jax.Array
+    lambda_: Mapping[str, jax.Array]
+
+
+def as_it_is(key, h, known: Known):
+    """h."""
+    del key, known
+    return h
+
+
+def erased(key, h, known: Known):
+    """`erasure.leace` of the attributes whose lambda is above 0; its size has no meaning."""
+    del key
+    labels = {a: jnp.where(known.lambda_[a] > 0, of, -1) for a, of in known.private.items()}
+    return leace(h, labels, known.sizes, known.train)
+
+
+def noisy(key, h, known: Known):
+    """h + lambda * deviation of the unit over the training part * N(0, 1), one draw for each row.
+
+    The network has trained without. Noise knows no attribute: the largest lambda counts. An
+    attacker averages it out over a speaker's utterances.
+    """
+    strength = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+    deviation = jnp.std(h, axis=0, keepdims=True, where=known.train[:, None])
+    return h + strength * deviation * jax.random.normal(key, h.shape, h.dtype)
+
+
+def pressed(key, h, known: Known):
+    """`subspace.emotion_subspace`: what emotion is read from, cleaned of the attributes."""
+    del key
+    return emotion_subspace(
+        h, known.kernel, known.task, known.private, known.lambda_, known.sizes, known.train
+    )
+
+
+RELEASES: dict[str, Callable] = {
+    "none": as_it_is,
+    "leace": erased,
+    "noise": noisy,
+    "subspace": pressed,
+}
