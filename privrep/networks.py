@@ -239,6 +239,7 @@ def _release_one(architecture, data, row):
     release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
     known = Known(
         params["emotion_head"]["kernel"],
+        params["emotion_head"]["bias"],
         fold.task,
         fold.private,
         net.private,

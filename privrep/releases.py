@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from privrep.erasure import leace
-from privrep.subspace import emotion_subspace
+from privrep.subspace import emotion_subspace, lift
 
 
 class Known(NamedTuple):
     """What a release has to go by.
 
     Attributes:
-      kernel: float[D, C], of the emotion head.
+      kernel, bias: float[D, C], float[C], of the emotion head.
       task: int32[N], the emotion, -1 unknown.
       private: {attribute: int32[N]}, -1 unknown.
       sizes: {attribute: number of classes}, Python numbers.
@@ -27,6 +27,7 @@ class Known(NamedTuple):
     """
 
     kernel: jax.Array
+    bias: jax.Array
     task: jax.Array
     private: Mapping[str, jax.Array]
     sizes: Mapping[str, int]
@@ -66,9 +67,23 @@ def pressed(key, h, known: Known):
     )
 
 
+def decided(key, h, known: Known):
+    """The h that stands for the emotion recognised, one point for each class, whatever lambda > 0.
+
+    The floor: nothing that lets the emotion be recognised as the network does tells less.
+    """
+    del key
+    best = (h @ known.kernel + known.bias[None]).argmax(-1)
+    points = jax.nn.one_hot(best, known.kernel.shape[1], dtype=h.dtype)
+    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+    # Logits of 1 and 0 once the bias is added; the head chooses the same class again.
+    return jnp.where(strongest > 0, lift(points - known.bias[None], known.kernel), h)
+
+
 RELEASES: dict[str, Callable] = {
     "none": as_it_is,
     "leace": erased,
     "noise": noisy,
     "subspace": pressed,
+    "decision": decided,
 }

@@ -63,12 +63,23 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
         covariance + between + ridge, covariance @ read, assume_a="pos"
     )
     logits = x @ weights + mean @ v
-    # V has rank C - 1, and the ones of its null space are no logits' business.
-    gram = v.T @ v
-    scale = jnp.maximum(jnp.trace(gram) / num_classes, 1e-30)
-    lifted = jax.scipy.linalg.solve(gram + scale / num_classes, v.T, assume_a="gen")
     strongest = jnp.stack([jnp.asarray(one) for one in lambda_.values()]).max()
-    return jnp.where(strongest > 0, logits @ lifted, h)
+    return jnp.where(strongest > 0, lift(logits, kernel), h)
+
+
+def lift(logits, kernel):
+    """The shortest h whose logits, but for a constant, are these: logits pinv(V). [N, D].
+
+    Args:
+      logits: float[N, C], without the bias.
+      kernel: float[D, C], see `emotion_subspace`.
+    """
+    v = kernel - kernel.mean(1, keepdims=True)
+    # V has rank C - 1; what all classes share is no logit's business.
+    logits = logits - logits.mean(1, keepdims=True)
+    gram = v.T @ v
+    scale = jnp.maximum(jnp.trace(gram), 1e-30) / len(gram)
+    return logits @ jax.scipy.linalg.solve(gram + scale / len(gram), v.T, assume_a="gen")
 
 
 def _between(x, task, labels, num_classes: int, size: int, where):

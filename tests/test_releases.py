@@ -15,6 +15,7 @@ from privrep.releases import RELEASES, Known
 H = np.random.default_rng(0).normal(size=(6, 5)).astype("f")
 KNOWN = Known(
     kernel=np.random.default_rng(1).normal(size=(5, 3)).astype("f"),
+    bias=np.float32([0.3, -0.2, 0.1]),
     task=np.array([0, 1, 2, 1, 0, -1], np.int32),
     private={"gender": np.array([0, 1, 0, 1, -1, 1], np.int32)},
     sizes={"gender": 2},
@@ -77,6 +78,7 @@ def after(name, lambda_):
     known = np.where(np.arange(len(h)) % 7 == 0, -1, gender)
     knows = Known(
         kernel=np.linalg.lstsq(h - h.mean(0), np.stack([-emotion, emotion], 1))[0].astype("f"),
+        bias=np.zeros(2, np.float32),
         task=emotion,
         private={"gender": known},
         sizes={"gender": 2},
@@ -123,3 +125,12 @@ def test_the_subspace_removes_what_emotion_is_not_read_from():
     assert min(before) > 0.8
     assert abs(pressed[0] - 0.5) < 0.04 and abs(pressed[1] - 0.5) < 0.04
     assert pressed[2] == pytest.approx(before[2], abs=0.02)
+
+
+def test_the_decision_is_the_emotion_recognised_and_nothing_else():
+    released = np.asarray(RELEASES["decision"](jax.random.key(0), H, KNOWN))
+    choices = [(h @ KNOWN.kernel + KNOWN.bias).argmax(1) for h in (H, released)]
+    np.testing.assert_array_equal(*choices)
+    assert len(np.unique(released.round(4), axis=0)) == len(np.unique(choices[0]))
+    _, curve, emotion = after("decision", 1)
+    assert abs(curve - 0.5) < 0.04 and emotion == pytest.approx(after("none", 1)[2], abs=0.03)
