@@ -69,7 +69,7 @@ def measure_folds(
             there = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known])
             x = np.asarray(of_fold, np.float32)[known[there]]
             found = attack(
-                seed, x, exchanged.labels[:, there], people[there], part[there], num_classes
+                seed, x, exchanged.labels[:, there], people[there], part[there], num_classes, only=0
             )
             own = part[there] == 0
             guessed[:, there[own]] = found.predictions[:, own]
