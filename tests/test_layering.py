@@ -54,6 +54,7 @@ LAYERS = {
     "discriminants": (0, "host"),
     "neighbours": (1, "host"),
     "trees": (1, "host"),
+    "classical": (2, "host"),
     "threats": (2, "host"),
     "online_code": (2, "host"),
     "audit_threats": (4, "both"),
