@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.recipes import LEFT, RECIPES
-from privrep.attackers import ATTACKERS
+from privrep.cross_validation import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 from privrep.defences import DEFENCES
 from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
@@ -221,7 +221,7 @@ class Config:
     # Attack
     attackers: str = _setting(
         "all",
-        "all, or names joined by +: " + ", ".join(ATTACKERS),
+        "all, or names joined by +: " + ", ".join(ATTACKER_NAMES),
         paper="2 to 4 layers of 32 or 64, all that start with mlp",
     )
 
@@ -238,8 +238,8 @@ class Config:
 
     @property
     def attacker_names(self) -> tuple[str, ...]:
-        """Names in ATTACKERS."""
-        return tuple(ATTACKERS) if self.attackers == "all" else tuple(self.attackers.split("+"))
+        """Names in ATTACKER_NAMES."""
+        return ATTACKER_NAMES if self.attackers == "all" else tuple(self.attackers.split("+"))
 
 
 FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(Config)}

@@ -16,7 +16,7 @@ from experiments.corpus import Loaded
 from experiments.summary import PROTECTION, strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
-from privrep.fold_measurement import measure_folds
+from privrep.fold_measurement import measure_folds, threats_on_folds
 from privrep.labels import private_labels
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
@@ -142,7 +142,7 @@ def _measured(
             true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
             false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
-        scores |= attack_all(attribute, threats, size, config.attacker_names, pairs)
+        scores |= attack_all(attribute, threats, size, config.attacker_names, pairs, speakers)
         if attribute != SPEAKER:
             settings = list(zip(described, kinds))[: len(h)]
             scores |= verdicts(attribute, h, settings, loaded)
@@ -174,7 +174,8 @@ def verdicts(
         told = tuple(value for name, value in row.items() if name != "fold")
         together.setdefault((told, control), []).append(i)
     labels, columns = folds.private[attribute][0], ("uar", "upper", "detectable", "p", "verdict")
-    found: dict[str, list] = {f"{attribute}_pooled_{c}": [None] * len(h) for c in columns}
+    names = (*columns, "int8_uar", "ignorant_uar")
+    found: dict[str, list] = {f"{attribute}_pooled_{c}": [None] * len(h) for c in names}
     if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
         return found  # an official test part of one class, say
     for rows in together.values():
@@ -183,12 +184,31 @@ def verdicts(
             continue  # a network diverged: nothing is said of the setting
         split = Split(*(part[k] for part in folds.split))
         told = measure_folds(h[rows], labels, speakers, split)
+        bare = _without_defence(rows, settings)
+        unprotected = None if bare is None or not np.isfinite(h[bare]).all() else h[bare]
+        climbed = threats_on_folds(h[rows], labels, speakers, split, unprotected=unprotected)
         for i in rows:
+            for threat, value in climbed.items():
+                found[f"{attribute}_pooled_{threat}_uar"][i] = value
             for column in columns:
                 value = getattr(told, column)
                 known = isinstance(value, str) or math.isfinite(value)
                 found[f"{attribute}_pooled_{column}"][i] = value if known else None
     return found
+
+
+def _without_defence(rows: Sequence[int], settings: Sequence[tuple[Row, str]]) -> list[int] | None:
+    """The rows at lambda 0 that equal `rows` in all else; None if these are such, or controls."""
+    if settings[rows[0]][1] or not any(strengths(settings[rows[0]][0]["lambda"])):
+        return None
+    wanted = [settings[i][0] | {"lambda": None} for i in rows]
+    zero = {
+        i: row | {"lambda": None}
+        for i, (row, control) in enumerate(settings)
+        if not control and not any(strengths(row["lambda"]))
+    }
+    found = [next((i for i, row in zero.items() if row == one), None) for one in wanted]
+    return None if None in found else found
 
 
 def _chance(attribute: str, size: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.config import FIELDS, flag_name
 from experiments.recipes import LEFT
-from privrep.attackers import ATTACKERS
+from privrep.cross_validation import ATTACKER_NAMES
 
 
 def parse(field: str, text: str) -> list[Any]:
@@ -61,9 +61,9 @@ def _lambda(flag: str, text: str) -> str:
 
 def _attackers(flag: str, text: str) -> str:
     names = text.split("+")
-    unknown = [name for name in names if name not in ATTACKERS]
+    unknown = [name for name in names if name not in ATTACKER_NAMES]
     if text != "all" and unknown:
-        raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKERS)}")
+        raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKER_NAMES)}")
     if len(set(names)) < len(names):
         raise ValueError(f"{flag}={text} names an attacker twice")
     return text

@@ -13,6 +13,8 @@ together stands in each of their rows (`fold_measurement`):
   <a>_pooled_verdict      leaks, no_leak_shown or cannot_tell
   <a>_pooled_upper        upper bound of the attacker's UAR at 95 % confidence over speakers
   <a>_pooled_detectable   the smallest UAR that the test finds four times of five; empty if none
+  <a>_pooled_int8_uar     of a linear attacker on h in 256 steps per column
+  <a>_pooled_ignorant_uar of a linear attacker who learned from the same networks at lambda 0
 """
 
 import math

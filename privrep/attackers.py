@@ -73,7 +73,7 @@ class AttackRun(NamedTuple):
     width: jax.Array
 
 
-class _Largest(NamedTuple):
+class Largest(NamedTuple):
     """The largest network of the stack: the only size that is compiled."""
 
     depth: int
@@ -93,7 +93,7 @@ def standardise(h: jax.Array, train: jax.Array) -> jax.Array:
     return jnp.where(constant, 0, (h - mean) * jax.lax.rsqrt(jnp.where(constant, 1, variance)))
 
 
-def _init_dense(largest: _Largest, size: int, run: AttackRun):
+def init_dense(largest: Largest, size: int, run: AttackRun):
     """He's start for the network of this run's size, inside the arrays of the largest."""
     keys = jax.random.split(run.key, largest.depth + 2)
     active = (jnp.arange(largest.width) < run.width).astype(jnp.float32)
@@ -112,7 +112,7 @@ def _init_dense(largest: _Largest, size: int, run: AttackRun):
     }
 
 
-def _apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
+def apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
     """Logits [B, C] of the network of this run's size.
 
     Units beyond the run's width start at 0 and get no gradient, layers beyond its depth are passed
@@ -128,7 +128,7 @@ def _apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
     return jnp.where(run.depth == 0, straight, logits) + params["bias"][None]
 
 
-def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Problem:
+def attack_problem(largest: Largest, threats: Threat, run: AttackRun) -> Problem:
     """One attacker, as `training.fit` wants it."""
     threat = take(threats, run.threat)
     h = standardise(threat.h, threat.split.train)
@@ -137,7 +137,7 @@ def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Proble
         del key, progress
 
         def loss(params):
-            logits = _apply_dense(params, h[index], run)
+            logits = apply_dense(params, h[index], run)
             each = cross_entropy(logits, threat.labels[index], threat.weights) * weight
             return each.sum() / jnp.maximum(weight.sum(), 1), {"attacker": each.sum()}
 
@@ -145,11 +145,11 @@ def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Proble
         return sums, gradients
 
     def score(params):
-        logits = _apply_dense(params, h, run)
+        logits = apply_dense(params, h, run)
         return {"selection": uar(logits, threat.labels, largest.num_classes, threat.split.val)}
 
     return Problem(
-        init=lambda key: _init_dense(largest, h.shape[1], run),
+        init=lambda key: init_dense(largest, h.shape[1], run),
         gradient=gradient,
         score=score,
         rates=lambda params: jax.tree.map(lambda _: ATTACK_RATE, params),
@@ -161,7 +161,7 @@ def attack_problem(largest: _Largest, threats: Threat, run: AttackRun) -> Proble
 def _score_one(largest, threats, row):
     run, params = row
     threat = take(threats, run.threat)
-    logits = _apply_dense(params, standardise(threat.h, threat.split.train), run)
+    logits = apply_dense(params, standardise(threat.h, threat.split.train), run)
     return {
         part: uar(logits, threat.labels, largest.num_classes, where)
         for part, where in threat.split._asdict().items()
@@ -185,9 +185,7 @@ def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str,
       validation utterance to be chosen on, or its h is not finite.
     """
     sizes = [ATTACKERS[name] for name in names]
-    largest = _Largest(
-        max(s.depth for s in sizes), max(max(s.width for s in sizes), 1), num_classes
-    )
+    largest = Largest(max(s.depth for s in sizes), max(max(s.width for s in sizes), 1), num_classes)
     count = num_runs(threats)
 
     def each(values):  # one value per attacker -> one per attacker and threat

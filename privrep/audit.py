@@ -5,6 +5,7 @@ import json
 import math
 import platform
 import shlex
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,20 @@ from typing import Any
 import numpy as np
 
 import privrep
+from privrep.audit_threats import Sources, pooled, threats
 from privrep.card import card
-from privrep.closed_form import ATTACKS
 from privrep.files import replace_file
+from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
-from privrep.permutations import speaker_labels
 from privrep.representations import read_representations, read_table
 from privrep.samples import Samples, bring_together
+from privrep.suite import QUICK, SEQUENCE, exchanges, suite
 from privrep.verdicts import ALPHA, LIMIT
 
 PERMUTATIONS = 200
-_FEWEST = 8  # speakers of the shortest point of the learning curve
+_SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
-_EACH = 2  # speakers of each class
-_PACKAGES = ("numpy", "scipy", "privrep")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "privrep")
 Report = dict[str, Any]
 
 
@@ -37,7 +38,11 @@ def audit(
     *,
     speaker: str = "speaker",
     session: str = "session",
-    num_permutations: int = PERMUTATIONS,
+    unprotected: str | Path | None = None,
+    other: str | Path | None = None,
+    other_labels: str | Path | None = None,
+    attackers: Sequence[str] = tuple(QUICK),
+    num_permutations: int | None = None,
     limit: float = LIMIT,
     seed: int = 0,
 ) -> Report:
@@ -50,7 +55,14 @@ def audit(
       labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see
         `read_table`.
       output: the folder to write to, made if it is not there.
-      num_permutations, limit, seed: see `measurement.measure`.
+      unprotected: representations of the same utterances before a defence, of which an ignorant
+        attacker learns.
+      other, other_labels: representations and labels of another corpus, of which an attacker
+        learns who has no labels of this one.
+      attackers: names in `suite.NAMES`.
+      num_permutations: exchanged labellings; None for 200, or for 39 where one of the attackers has
+        to be trained anew for each of them.
+      limit, seed: see `measurement.measure`.
 
     Returns:
       What is in audit.json. "verdict" is "leaks", "no_leak_shown" or "cannot_tell"; scores are
@@ -62,35 +74,53 @@ def audit(
     table = read_table(labels)
     read = read_representations(representations)
     samples = bring_together(read, table, attribute, speaker, session)
-    h, pooled = _pooled(samples)
+    h, pooling = pooled(samples)
     # The unit of h is its maker's affair; squares of 1e-30 or 1e30 would leave float32.
     largest = np.abs(h).max(0)
-    h = h / np.where(largest > 0, largest, 1)
+    scale = np.where(largest > 0, largest, 1)
+    h = h / scale
+    if num_permutations is None:
+        num_permutations = exchanges(attackers, PERMUTATIONS)
+    frames = samples.h if samples.h.ndim == 3 else None
     told = measure(
         h,
         samples.labels,
         samples.speakers,
         sessions=samples.sessions,
+        attackers=suite(attackers, frames, samples.num_frames),
         num_permutations=num_permutations,
         limit=limit,
         seed=seed,
     )
+    sources = Sources(unprotected, other, other_labels, attribute, speaker, session)
+    climbed = threats(sources, read, table, samples, h, scale, told, seed)
+    quick = climbed["strongest_quick"]
     arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
     arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
     arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]
+    arguments += [f"--attackers={','.join(attackers)}"]
+    arguments += [f"--{role}={path}" for role, path in sources.roles.items()]
     report = {
         "verdict": told.verdict.verdict,
         "reason": told.verdict.reason,
         "attribute": attribute,
         **_scores(told),
-        "leak_by_speakers": _learning_curve(h, samples, told, seed),
+        "leak_by_speakers": _learning_curve(h, samples, quick, seed),
+        **climbed,
         "data": {
             "classes": _per_class(samples.classes, told),
             "utterances": told.num_utterances,
             "speakers": told.num_speakers,
             "shape": list(read.h.shape),
-            "notes": samples.notes + pooled,
-            "inputs": [_input("representations", representations), _input("labels", labels)],
+            "notes": samples.notes + pooling + _few(attackers, num_permutations),
+            "inputs": [
+                _input(role, path)
+                for role, path in {
+                    "representations": representations,
+                    "labels": labels,
+                    **sources.roles,
+                }.items()
+            ],
         },
         "test": {
             "alpha": ALPHA,
@@ -101,7 +131,7 @@ def audit(
             "folds": told.num_folds,
             "seed": seed,
         },
-        "not_tested": _not_tested(attribute, told, read.h.ndim == 3),
+        "not_tested": _not_tested(attribute, told, frames is not None),
         "versions": {name: metadata.version(name) for name in _PACKAGES[:-1]}
         | {"privrep": privrep.__version__, "python": platform.python_version()},
         "command": shlex.join(arguments),
@@ -113,19 +143,6 @@ def audit(
     replace_file(folder / "audit.json", text)
     replace_file(folder / "audit.html", card(report))
     return report
-
-
-def _pooled(samples: Samples) -> tuple[np.ndarray, list[str]]:
-    """[N, D] as it is, [N, T, D] as mean and deviation over the frames that are no padding."""
-    h = samples.h
-    if h.ndim == 2:
-        return h, []
-    length = h.shape[1] if samples.num_frames is None else samples.num_frames[:, None, None]
-    inside = np.arange(h.shape[1])[None, :, None] < length
-    return np.concatenate([h.mean(1, where=inside), h.std(1, where=inside)], 1), [
-        f"Frames [N, {h.shape[1]}, {h.shape[2]}] were pooled to mean and deviation over time"
-        + ("." if samples.num_frames is not None else ", all of them, padding too if there is any.")
-    ]
 
 
 def _scores(told: Measurement) -> Report:
@@ -153,32 +170,27 @@ def _per_class(classes: tuple[str, ...], told: Measurement) -> list[Report]:
     return [{"name": c, "utterances": int(n), "speakers": int(s)} for c, n, s in counts]
 
 
-def _learning_curve(h: np.ndarray, samples: Samples, told: Measurement, seed: int) -> list[Report]:
-    """The strongest attacker's UAR where fewer speakers are known, mean over draws of speakers."""
-    labels, speakers = samples.labels, samples.speakers
-    usual = speaker_labels(labels, speakers)
-    rng, points, count = np.random.default_rng(seed), [], _FEWEST
-    while count < told.num_speakers:
-        found = []
-        for _ in range(_DRAWS):
-            drawn = rng.permutation(told.num_speakers)[:count]
-            chosen = np.isin(speakers, drawn)
-            per_class = np.bincount(usual[drawn], minlength=len(samples.classes))
-            if per_class.min() < _EACH or len(np.unique(labels[chosen])) < len(samples.classes):
-                continue  # too few of a class to learn it from one and find it in another
-            part = measure(
-                h[chosen],
-                labels[chosen],
-                speakers[chosen],
-                attackers={told.headline: ATTACKS[told.headline]},
-                num_permutations=1,
-                seed=seed,
-            )
-            found.append(part.verdict.uar)
-        if found:
-            points.append({"speakers": count, "uar": float(np.mean(found)), "draws": len(found)})
-        count *= 2
-    return [*points, {"speakers": told.num_speakers, "uar": told.verdict.uar, "draws": 1}]
+def _learning_curve(h: np.ndarray, samples: Samples, name: str, seed: int) -> list[Report]:
+    """The attacker's UAR where it knows fewer speakers, mean over draws of speakers."""
+    points = learning_curve(
+        h,
+        samples.labels,
+        samples.speakers,
+        sessions=samples.sessions,
+        attack=QUICK[name],
+        sizes=_SIZES,
+        repetitions=_DRAWS,
+        seed=seed,
+    )
+    return [{"speakers": round(p.known, 1), "uar": p.uar, "deviation": p.deviation} for p in points]
+
+
+def _few(attackers: Sequence[str], num_permutations: int) -> list[str]:
+    slow = [name for name in attackers if name not in QUICK]
+    return [
+        f"{num_permutations} exchanged labellings, for each of which {' and '.join(slow)} had to "
+        "be trained anew: more of them (--permutations) make p and bounds finer."
+    ] * bool(slow)
 
 
 def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
@@ -186,9 +198,8 @@ def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
         f"Attackers other than {', '.join(told.attackers)}. A stronger one may find more.",
         f"Attributes other than {attribute}: speaker identity, age, accent, health and whatever "
         "else h may hold.",
-        "What the order of the frames tells."
-        if frames
-        else "The frames, or whatever these representations were made from.",
+        *(["What the order of the frames tells."] * (frames and SEQUENCE not in told.attackers)),
+        "Whatever these representations were made from.",
         "An attacker who knows more than h and labelled speakers: the network itself, transcripts, "
         "other recordings of the victim.",
         "Whether the people in this corpus were in the training set of the encoder.",

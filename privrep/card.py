@@ -43,7 +43,7 @@ def card(report: Report) -> str:
         _attackers(report),
         _curve(report),
         _null(report),
-        _victims(report),
+        _threats(report),
         _not_tested(report),
         _data(report),
     )
@@ -168,8 +168,9 @@ def _curve(report: Report) -> str:
         return ""
     return (
         "<h2>Leak against the number of known speakers</h2><figure>"
-        + curve("UAR against speakers", points, report["chance"], "speakers in the corpus")
-        + "<figcaption>The strongest attacker where fewer speakers are known. If the curve still "
+        + curve("UAR against speakers", points, report["chance"], "speakers known")
+        + f"<figcaption>The attacker {escape(report['strongest_quick'])} where fewer speakers are "
+        "known. If the curve still "
         "rises at its right end, an attacker with more speakers finds more than this card says."
         "</figcaption></figure>"
     )
@@ -193,15 +194,37 @@ def _null(report: Report) -> str:
     )
 
 
-def _victims(report: Report) -> str:
+_THREATS = {
+    "ignorant": "learned from the representations without the defence",
+    "transferred": "learned from another corpus",
+    "informed": "learned from representations like these",
+    "float16": "informed, representations sent in half precision",
+    "int8": "informed, representations sent in 256 steps per column",
+}
+
+
+def _threats(report: Report) -> str:
     rows = [
-        (f"{v['k']}", number(v["uar"]), f"{number(v['lower'])} to {number(v['upper'])}")
-        for v in report["victims"]
+        (
+            one["threat"],
+            _THREATS.get(one["threat"], "informed, several of one victim, their evidence added up"),
+            one["attacker"],
+            number(one["uar"]),
+            f"{number(one['lower'])} to {number(one['upper'])}",
+        )
+        for one in report["threats"]
     ]
-    if not rows:
-        return ""
-    header = ("utterances of one victim", "UAR", "95 % over speakers")
-    return "<h2>Several utterances of one victim</h2>" + _table(header, rows)
+    code = report["online_code"]
+    header = ("threat", "the attacker", "which", "UAR", "95 % over speakers")
+    return (
+        "<h2>The ladder of threats</h2>"
+        + _table(header, rows, text_columns=3)
+        + '<p class="small">Intervals are of the attacker as it is, not corrected for the choice '
+        "of the strongest. Online code: to one who holds the representations the labels can be "
+        f"sent in {number(code['bits'])} bits per utterance ({escape(code['attacker'])}, learning "
+        f"as the speakers come), in place of {number(code['uniform'])}: a compression of "
+        f"{number(code['compression'], 2)}, where 1 is none.</p>"
+    )
 
 
 def _not_tested(report: Report) -> str:

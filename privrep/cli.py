@@ -9,6 +9,7 @@ from privrep import __version__
 from privrep.audit import PERMUTATIONS, Report, audit
 from privrep.card import number
 from privrep.selftest import selftest
+from privrep.suite import FEW, NAMES, QUICK
 from privrep.verdicts import LIMIT
 
 LEAKS, WRONG = 1, 2  # exit statuses
@@ -46,7 +47,20 @@ def _parser() -> argparse.ArgumentParser:
         "--fail-above", type=float, metavar="UAR", help="exit with 1 if the upper bound is above"
     )
     one.add_argument(
-        "--permutations", type=int, default=PERMUTATIONS, help="of the test (%(default)s)"
+        "--unprotected", type=Path, help="the same utterances before the defence, to learn from"
+    )
+    one.add_argument("--other", type=Path, help="representations of another corpus to learn from")
+    one.add_argument("--other_labels", type=Path, metavar="LABELS", help="and their labels")
+    one.add_argument(
+        "--attackers",
+        type=lambda text: tuple(text.split(",")),
+        default=tuple(QUICK),
+        help=f"of {', '.join(NAMES)} ({','.join(QUICK)})",
+    )
+    one.add_argument(
+        "--permutations",
+        type=int,
+        help=f"of the test ({PERMUTATIONS}; {FEW} with attackers other than {','.join(QUICK)})",
     )
     one.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
@@ -72,6 +86,10 @@ def _audit(parsed: argparse.Namespace) -> int:
         parsed.output,
         speaker=parsed.speaker,
         session=parsed.session,
+        unprotected=parsed.unprotected,
+        other=parsed.other,
+        other_labels=parsed.other_labels,
+        attackers=parsed.attackers,
         num_permutations=parsed.permutations,
         limit=parsed.limit,
         seed=parsed.seed,
@@ -92,14 +110,21 @@ def table(report: Report) -> str:
         lines.append((one["name"], *(number(one[name]) for name in ("uar", "lower", "upper", "p"))))
     strongest = ("uar", "lower_bound", "upper_bound", "p")
     lines.append(("strongest, corrected", *(number(report[name]) for name in strongest)))
+    lines += [("", "", "", "", ""), ("threat", "UAR", "lower", "upper", "")]
+    for one in report["threats"]:
+        lines.append((one["threat"], *(number(one[n]) for n in ("uar", "lower", "upper")), ""))
     wide = max(len(line[0]) for line in lines)
-    text = [f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells) for name, *cells in lines]
+    text = [
+        (f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells)).rstrip() for name, *cells in lines
+    ]
     data = report["data"]
     said = [
         *data["notes"],
         f"{data['utterances']:,} utterances of {data['speakers']:,} speakers; chance "
         f"{number(report['chance'])}, minimum detectable {number(report['minimum_detectable'])}, "
         f"limit {number(report['limit'])}",
+        f"online code: {number(report['online_code']['bits'])} bits per utterance in place of "
+        f"{number(report['online_code']['uniform'])} ({report['online_code']['attacker']})",
         f"{report['attribute']}: {report['verdict']}. {report['reason']}",
     ]
     return printable("\n".join([*text, "", *said]))

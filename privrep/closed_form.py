@@ -36,9 +36,10 @@ class Attacked(NamedTuple):
 
     Attributes:
       predictions: int16[P, N], for every labelling the class guessed by the attacker that learned
-        that labelling on the other folds.
+        that labelling on the other folds; -1 in folds that were not asked for.
       log_likelihoods: float32[N, C], log p(h | class) up to a number per utterance, by the attacker
-        of row 0, calibrated on validation speakers. Add the log prior for log-posteriors.
+        of row 0, calibrated on validation speakers. Add the log prior for log-posteriors. NaN in
+        folds that were not asked for.
       chosen: what was chosen on the validation speakers for row 0, a text per fold.
     """
 
@@ -47,7 +48,8 @@ class Attacked(NamedTuple):
     chosen: tuple[str, ...]
 
 
-Attack = Callable[[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], Attacked]
+# (seed, h, labels, speakers, folds, num_classes, only=None) -> Attacked, as in `linear`.
+Attack = Callable[..., Attacked]
 
 
 def linear(
@@ -57,6 +59,7 @@ def linear(
     speakers: np.ndarray,
     folds: np.ndarray,
     num_classes: int,
+    only: int | None = None,
 ) -> Attacked:
     """Linear discriminant analysis with equal priors, its covariance shrunk.
 
@@ -75,9 +78,10 @@ def linear(
       speakers: int32[N].
       folds: int32[N] in [0, K), K >= 3; no speaker is in two.
       num_classes: C.
+      only: the one fold to guess; None for all of them. Nothing else changes.
     """
     del seed, speakers
-    return _tuned(iter([("", _standardised(h))]), labels, folds, num_classes)
+    return _tuned(iter([("", standardised(h))]), labels, folds, num_classes, only=only)
 
 
 def kernel(
@@ -87,6 +91,7 @@ def kernel(
     speakers: np.ndarray,
     folds: np.ndarray,
     num_classes: int,
+    only: int | None = None,
 ) -> Attacked:
     """`linear` on Nyström features of a Gaussian kernel: finds what is not linear in h.
 
@@ -97,18 +102,17 @@ def kernel(
     chosen with the penalty. Landmarks and scale look at h of all speakers, at no label. It learns
     from up to 200 utterances per speaker, drawn at random, and predicts all.
 
-    Arguments and result as in `linear`.
+    Arguments and result as in `linear`. An h without a column that varies is guessed one class.
     """
     rng = np.random.default_rng(seed)
-    h = _standardised(h)
-    shuffled = rng.permutation(len(h))
-    grouped = shuffled[np.argsort(speakers[shuffled], kind="stable")]
-    place = np.empty(len(h), np.int64)  # of an utterance among those of its speaker, drawn
-    place[grouped] = np.arange(len(h)) - np.searchsorted(speakers[grouped], speakers[grouped])
+    h = standardised(h)
+    if not h.any():
+        return _tuned(iter([("", h)]), labels, folds, num_classes, only=only)
+    place = places(rng, speakers)
     learn = np.flatnonzero(place < PER_SPEAKER)
     count = min(LANDMARKS, max(len(learn) // 4, 16))
     centres = h[np.lexsort((rng.random(len(h)), place))[:count]]
-    between = _squared_distances(centres, centres)
+    between = squared_distances(centres, centres)
     median = max(np.median(between[np.triu_indices(len(centres), 1)]), 1e-12)
 
     def features() -> Iterator[tuple[str, np.ndarray]]:
@@ -116,13 +120,13 @@ def kernel(
             values, vectors = scipy.linalg.eigh(np.exp(-between / (width * median)))
             root = (vectors / np.sqrt(np.maximum(values, 1e-6 * values[-1]))).astype(np.float32)
             mapped = [
-                np.exp(-_squared_distances(rows, centres) / np.float32(width * median)) @ root
+                np.exp(-squared_distances(rows, centres) / np.float32(width * median)) @ root
                 for rows in chunks(h)
             ]
             mapped = np.concatenate(mapped)
             yield f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean())
 
-    return _tuned(features(), labels, folds, num_classes, learn)
+    return _tuned(features(), labels, folds, num_classes, learn, only)
 
 
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
@@ -134,6 +138,7 @@ def _tuned(
     folds: np.ndarray,
     num_classes: int,
     learn: np.ndarray | None = None,
+    only: int | None = None,
 ) -> Attacked:
     """Discriminants on each of the named features, feature and penalty chosen on validation.
 
@@ -141,11 +146,12 @@ def _tuned(
     """
     labels = np.ascontiguousarray(labels.T.astype(np.int16))
     num_folds, count = folds.max() + 1, labels.shape[1]
+    asked = range(num_folds) if only is None else (only,)
     learn = np.arange(len(folds)) if learn is None else learn
     inside = [learn[folds[learn] == fold] for fold in range(num_folds)]
     best = np.full((num_folds, count), -1.0)
-    predictions = np.zeros(labels.shape, np.int16)
-    scores = np.zeros((len(folds), num_classes - 1), np.float32)
+    predictions = np.full(labels.shape, -1, np.int16)
+    log_likelihoods = np.full((len(folds), num_classes), np.nan, np.float32)
     chosen = [""] * num_folds
     # Matrices as small as these gain nothing from several BLAS threads, and lose tenfold on a
     # machine that is busy; the pairs of folds are what is worked on side by side.
@@ -157,8 +163,8 @@ def _tuned(
                 )
             )
             total = Moments(*(sum(parts) for parts in zip(*moments)))
-            recall, first = _validate(pool, features, labels, inside, moments, total)
-            for fold in range(num_folds):
+            recall, first = _validate(pool, features, labels, inside, moments, total, asked)
+            for fold in asked:
                 rows = np.flatnonzero(folds == fold)
                 pick = recall[fold].argmax(0)
                 found = recall[fold].max(0)
@@ -170,17 +176,18 @@ def _tuned(
                     seen, of_seen = first[fold][pick[0]], np.concatenate(_except(inside, fold))
                     prior = total.count[0] - moments[fold].count[0]
                     strength = temperature(seen, labels[of_seen, 0], prior)
-                    scores[rows] = strength * (features[rows] @ weights[:, 0] + offsets[0])
+                    log_likelihoods[rows, 0] = 0
+                    scores = features[rows] @ weights[:, 0] + offsets[0]
+                    log_likelihoods[rows, 1:] = strength * scores
                 for at in chunks(rows):
                     guessed = decide(features[at], weights, offsets)
                     predictions[at] = np.where(better, guessed, predictions[at])
-    log_likelihoods = np.concatenate([np.zeros((len(scores), 1), np.float32), scores], 1)
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
 
 
-def _validate(pool, features, labels, inside, moments, total):
-    """The UAR [K, L, P] for each tested fold and penalty on all other folds, each predicted from
-    the rest, and row 0's scores there, a list over K of [L, n, C - 1] in the order of folds.
+def _validate(pool, features, labels, inside, moments, total, asked):
+    """The UAR [L, P] for each asked fold and penalty on all other folds, each predicted from the
+    rest, and row 0's scores there, [L, n, C - 1] in the order of folds; two {fold: array}.
     """
     num_folds, (count, num_classes) = len(inside), total.count.shape
     hits = np.zeros((num_folds, len(PENALTIES), count, num_classes))
@@ -190,25 +197,27 @@ def _validate(pool, features, labels, inside, moments, total):
         a, b = pair
         fits = list(discriminants(without(without(total, moments[a]), moments[b]), PENALTIES))
         for tested, held in ((a, b), (b, a)):
+            if tested not in asked:
+                continue
             rows = inside[held]
             scored = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
             first[tested][held] = np.stack(scored)
-        for held in pair:
             found = np.zeros(hits.shape[1:])
             for i, (weights, offsets) in enumerate(fits):
                 for at in chunks(inside[held]):
                     right = decide(features[at], weights, offsets) == labels[at]
                     for c in range(num_classes):
                         found[i, :, c] += (right & (labels[at] == c)).sum(0)
-            yield a + b - held, found
+            yield tested, found
 
-    pairs = itertools.combinations(range(num_folds), 2)
+    pairs = [pair for pair in itertools.combinations(range(num_folds), 2) if {*pair} & {*asked}]
     for pair in pool.map(lambda pair: list(learn_without(pair)), pairs):
         for tested, found in pair:
             hits[tested] += found
     support = np.stack([total.count - one.count for one in moments])[:, None]
     recall = (hits / np.maximum(support, 1)).sum(-1) / np.maximum((support > 0).sum(-1), 1)
-    return recall, [np.concatenate(_except(first[fold], fold), 1) for fold in range(num_folds)]
+    seen = {fold: np.concatenate(_except(first[fold], fold), 1) for fold in asked}
+    return {fold: recall[fold] for fold in asked}, seen
 
 
 def _picked(moments: Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -219,14 +228,26 @@ def _picked(moments: Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return weights[pick, :, each].swapaxes(0, 1), offsets[pick, each]
 
 
-def _standardised(h: np.ndarray) -> np.ndarray:
+def places(rng: np.random.Generator, speakers: np.ndarray) -> np.ndarray:
+    """int64[N]: the place of an utterance among those of its speaker, in random order from 0."""
+    shuffled = rng.permutation(len(speakers))
+    grouped = shuffled[np.argsort(speakers[shuffled], kind="stable")]
+    place = np.empty(len(speakers), np.int64)
+    place[grouped] = np.arange(len(speakers)) - np.searchsorted(
+        speakers[grouped], speakers[grouped]
+    )
+    return place
+
+
+def standardised(h: np.ndarray) -> np.ndarray:
     """Columns of mean 0 and deviation 1; a constant one becomes 0. float32[N, D]."""
     mean, spread = h.mean(0, dtype=np.float64), h.std(0, dtype=np.float64)
     constant = spread <= 1e-5 * np.sqrt(1 + mean**2)
     return np.where(constant, 0, (h - mean) / np.where(constant, 1, spread)).astype(np.float32)
 
 
-def _squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+def squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """float[n, m] between the rows of x [n, D] and z [m, D]."""
     found = (x * x).sum(1)[:, None] + (z * z).sum(1) - 2 * (x @ z.T)
     return np.maximum(found, 0)
 

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from privrep.attackers import ATTACKERS, Threat, attack, verify
+from privrep.classical import CLASSICAL, attack_classically
 from privrep.epochs import DIVERGED, FitSettings
 from privrep.networks import Architecture, network_problem, represent
 from privrep.runs import Run, take
@@ -16,6 +18,7 @@ from privrep.utterances import Data, Fold, Split
 
 PyTree = Any
 SPEAKER = "speaker"
+ATTACKER_NAMES = (*ATTACKERS, *CLASSICAL)
 
 
 class Pairs(NamedTuple):
@@ -81,6 +84,7 @@ def attack_all(
     num_classes: int,
     attackers: Sequence[str] = tuple(ATTACKERS),
     pairs: Pairs | None = None,
+    speakers: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Fresh attackers on frozen representations.
 
@@ -90,7 +94,9 @@ def attack_all(
 
     Args:
       threats: rows [R, ...].
+      attackers: names in ATTACKER_NAMES.
       pairs: rows [R, ...], for "speaker".
+      speakers: [N], who speaks, for the attackers of CLASSICAL.
 
     Returns:
       {score: [R]}: <part>_<attribute>_<attacker>_uar of every attacker for val and test,
@@ -102,7 +108,7 @@ def attack_all(
         names = ["verification"] * len(found)
         scores = {f"test_{attribute}_attacker_uar": found}
     else:
-        parts = attack(attackers, threats, num_classes)
+        parts = _attacked(attackers, threats, num_classes, speakers)
         best = jnp.argmax(jnp.nan_to_num(parts["val"], nan=-1.0), 0)  # of equals, the simplest
         names = [attackers[i] for i in best]
         scores = {}
@@ -113,3 +119,21 @@ def attack_all(
             scores[f"{part}_{attribute}_attacker_uar"] = chosen
     privacy = 1 - scores[f"test_{attribute}_attacker_uar"]
     return scores | {f"{attribute}_attacker": names, f"test_{attribute}_privacy": privacy}
+
+
+def _attacked(attackers, threats, num_classes, speakers) -> dict[str, np.ndarray]:
+    """{part: UAR [len(attackers), R]} of both kinds of attackers, in the order of their names."""
+    dense = [name for name in attackers if name in ATTACKERS]
+    classical = [name for name in attackers if name in CLASSICAL]
+    of_dense = attack(dense, threats, num_classes) if dense else {}
+    of_classical = {}
+    if classical:
+        h, labels = np.asarray(threats.h), np.asarray(threats.labels)
+        split = Split(*(np.asarray(part) for part in threats.split))
+        of_classical = attack_classically(classical, h, labels, split, speakers, num_classes)
+    found = {}
+    for part in ("val", "test"):
+        of_name = dict(zip(dense, of_dense.get(part, ())))
+        of_name |= zip(classical, of_classical.get(part, ()))
+        found[part] = np.stack([of_name[name] for name in attackers])
+    return found

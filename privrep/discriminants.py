@@ -71,8 +71,12 @@ def discriminants(
 def decide(features: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """int16[n, P]: the class with the highest score."""
     size, count, contrasts = weights.shape
-    scores = (features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets
-    if contrasts == 1:
+    return choose((features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets)
+
+
+def choose(scores: np.ndarray) -> np.ndarray:
+    """int16[n, P]: the class with the highest of `scores` [n, P, C - 1] against class 0."""
+    if scores.shape[-1] == 1:
         return (scores[..., 0] > 0).astype(np.int16)
     best = scores.argmax(-1)
     return np.where(scores.max(-1) > 0, best + 1, 0).astype(np.int16)

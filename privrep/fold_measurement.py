@@ -1,14 +1,17 @@
 """The measurement of a network that was trained once per fold (see `measurement` for one h)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from privrep.closed_form import ATTACKS, Attack
+from privrep.closed_form import ATTACKS, Attack, linear
 from privrep.permutations import permute
 from privrep.statistics import confusion_counts, standard_error, uar, uars_of
+from privrep.threats import in_steps
 from privrep.utterances import Split
 from privrep.verdicts import ALPHA, LIMIT, Verdict, judge
+
+Shown = Callable[[int], np.ndarray]  # fold -> h float[N, D] as its attacker has it
 
 
 def measure_folds(
@@ -63,18 +66,72 @@ def measure_folds(
     num_classes, rows = int(truth.max()) + 1, np.flatnonzero(tested >= 0)
     uars, errors = [], []
     for attack in attackers.values():
-        guessed = np.zeros(exchanged.labels.shape, np.int16)
-        for k, of_fold in enumerate(h):
-            part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known]
-            there = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known])
-            x = np.asarray(of_fold, np.float32)[known[there]]
-            found = attack(
-                seed, x, exchanged.labels[:, there], people[there], part[there], num_classes
-            )
-            own = part[there] == 0
-            guessed[:, there[own]] = found.predictions[:, own]
+        guessed = _guessed(attack, h.__getitem__, exchanged.labels, people, known, split, seed)
         uars.append(uars_of(guessed[:, rows], exchanged.labels[:, rows], num_classes))
         who = np.unique(people[rows], return_inverse=True)[1]
         counts = confusion_counts(guessed[0, rows], truth[rows], who, num_classes)
         errors.append(standard_error(counts, uar, counts.sum(2).argmax(1)))
     return judge(np.array(uars), np.array(errors), exchanged, num_classes, limit, alpha)[0]
+
+
+def threats_on_folds(
+    h: np.ndarray,
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    split: Split,
+    *,
+    unprotected: np.ndarray | None = None,
+    attack: Attack = linear,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Two rungs of the ladder of `threats.ladder`, for a network trained once per fold.
+
+    Args:
+      h, labels, speakers, split: as in `measure_folds`.
+      unprotected: float[K, N, D], of the networks of the same folds that unlearned nothing, of
+        which an ignorant attacker learns; None: no such rung.
+      attack: see `closed_form.Attack`.
+
+    Returns:
+      {"int8": pooled UAR of an attacker that learns from and is shown h in 256 steps per column,
+      "ignorant": of one that learned from `unprotected` and is shown h}.
+    """
+    known = np.flatnonzero((labels >= 0) & (split.test | split.val | split.train).any(0))
+    people = np.unique(np.asarray(speakers)[known], return_inverse=True)[1].astype(np.int32)
+    truth = labels[known].astype(np.int32)[None]
+    rows, num_classes = split.test.any(0)[known], int(truth.max()) + 1
+    learned = split.train | split.val
+    shown: dict[str, Shown] = {"int8": lambda k: in_steps(h[k], learned[k])}
+    if unprotected is not None:
+        shown["ignorant"] = lambda k: np.where(learned[k, :, None], unprotected[k], h[k])
+    found = {}
+    for threat, of_fold in shown.items():
+        guessed = _guessed(attack, of_fold, truth, people, known, split, seed)
+        found[threat] = float(uars_of(guessed[:, rows], truth[:, rows], num_classes)[0])
+    return found
+
+
+def _guessed(
+    attack: Attack,
+    shown: Shown,
+    labels: np.ndarray,
+    people: np.ndarray,
+    known: np.ndarray,
+    split: Split,
+    seed: int,
+) -> np.ndarray:
+    """What the attackers of every fold guess of its test speakers, int16[P, n].
+
+    Args:
+      shown: h of all utterances as the attacker of a fold has it.
+      labels: int32[P, n] of the rows `known` int[n] of N, whose speakers are `people` int32[n].
+    """
+    guessed, num_classes = np.zeros(labels.shape, np.int16), int(labels.max()) + 1
+    for k in range(len(split.test)):
+        part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known]
+        there = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known])
+        x = np.asarray(shown(k)[known[there]], np.float32)
+        found = attack(seed, x, labels[:, there], people[there], part[there], num_classes, only=0)
+        own = part[there] == 0
+        guessed[:, there[own]] = found.predictions[:, own]
+    return guessed

@@ -29,6 +29,7 @@ def learning_curve(
     labels: np.ndarray,
     speakers: np.ndarray,
     *,
+    sessions: np.ndarray | None = None,
     attack: Attack = kernel,
     sizes: Sequence[int] = (8, 16, 32, 64, 128, 256),
     num_folds: int = 5,
@@ -44,6 +45,8 @@ def learning_curve(
       h: float[N, D], finite.
       labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
       speakers: [N], anything that numpy.unique can tell apart.
+      sessions: likewise, or None; kept together in the folds of the last point, as `measure` does,
+        and not looked at in subsets, which break them up.
       attack: see `closed_form.Attack`.
       sizes: of the subsets, in speakers; those of the corpus or more are left out.
       num_folds: at least 3.
@@ -53,6 +56,9 @@ def learning_curve(
     known = np.flatnonzero(np.asarray(labels) >= 0)
     people = np.unique(np.asarray(speakers)[known], return_inverse=True)[1].astype(np.int32)
     x, y = np.asarray(h)[known].astype(np.float32), np.asarray(labels)[known].astype(np.int32)
+    visits = None
+    if sessions is not None:
+        visits = np.unique(np.asarray(sessions)[known], return_inverse=True)[1]
     usual, num_classes = speaker_labels(y, people), int(y.max()) + 1
     points = []
     for size in (*(s for s in sizes if s < len(usual)), len(usual)):
@@ -61,7 +67,8 @@ def learning_curve(
             rng = np.random.default_rng((seed, size, repetition))
             rows = np.flatnonzero(np.isin(people, _subset(usual, size, rng)))
             own = np.unique(people[rows], return_inverse=True)[1].astype(np.int32)
-            folds = design(y[rows], own, None, num_folds, seed).folds
+            kept = visits if size == len(usual) else None
+            folds = design(y[rows], own, kept, num_folds, seed).folds
             found = attack(seed, x[rows], y[rows][None], own, folds, num_classes)
             counts = confusion_counts(found.predictions[0], y[rows], own, num_classes)
             scores.append(float(uar(counts.sum(0))))

@@ -8,12 +8,12 @@ import pytest
 from privrep.attackers import (
     ATTACKERS,
     AttackRun,
+    Largest,
     Threat,
-    _apply_dense,
-    _init_dense,
-    _Largest,
+    apply_dense,
     attack,
     attack_problem,
+    init_dense,
     standardise,
     verify,
 )
@@ -22,7 +22,7 @@ from privrep.metrics import equal_error_rate
 from privrep.utterances import Split
 
 N, D, SPEAKERS = 1200, 6, 60
-LARGEST = _Largest(depth=4, width=64, num_classes=3)
+LARGEST = Largest(depth=4, width=64, num_classes=3)
 SPEAKER = np.arange(N) % SPEAKERS
 PART = np.array([0, 0, 0, 1, 2, 2])[SPEAKER % 6]  # no speaker in two parts
 
@@ -49,12 +49,12 @@ def sliced(params, depth, width):
 @partial(jax.jit, static_argnums=0)
 def stacked(largest, run, h, labels):
     """The start, its logits and its gradient."""
-    params = _init_dense(largest, h.shape[1], run)
+    params = init_dense(largest, h.shape[1], run)
 
     def loss(params):
-        return cross_entropy(_apply_dense(params, h, run), labels).mean()
+        return cross_entropy(apply_dense(params, h, run), labels).mean()
 
-    return params, _apply_dense(params, h, run), jax.grad(loss)(params)
+    return params, apply_dense(params, h, run), jax.grad(loss)(params)
 
 
 @pytest.mark.parametrize("name", ATTACKERS)
@@ -185,7 +185,7 @@ def test_gradients_come_from_known_training_rows(data):
     h, labels = data["noise"]
     threats = threats_of([(h, labels)])
     run = AttackRun(jax.random.key(0), jnp.int32(0), jnp.int32(0), jnp.int32(0))
-    problem = attack_problem(_Largest(0, 1, 2), threats, run)
+    problem = attack_problem(Largest(0, 1, 2), threats, run)
     np.testing.assert_array_equal(problem.train, (PART == 0) & (labels >= 0))
     gradient_of = jax.jit(lambda *batch: problem.gradient(problem.init(run.key), None, *batch, 0.0))
     index, weight = np.arange(8), np.array([1.0] * 4 + [0.0] * 4, np.float32)

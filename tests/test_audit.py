@@ -58,12 +58,27 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert report["strongest"] in {one["name"] for one in report["attackers"]}
     assert report["p"] >= report["smallest_p"] > 0
     assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
-    assert [p["speakers"] for p in report["leak_by_speakers"]] == [8, 16, 24]
+    # Of 8, 16 and 24 speakers four in five are learned from.
+    assert [p["speakers"] for p in report["leak_by_speakers"]] == [6.4, 12.8, 19.2]
+    assert report["leak_by_speakers"][-1]["uar"] == report["uar"]
     assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
     assert not list((leaking / "out").glob("*.partial"))
     assert run(leaking, output="again") == 0
     said = capsys.readouterr().out
     assert "gender: leaks." in said and report["strongest"] in said
+
+
+def test_attackers_are_chosen_by_name(leaking, capsys):
+    assert run(leaking, "--attackers=knn,linear", output="two") == 0
+    report = report_of(leaking, "two")
+    assert [one["name"] for one in report["attackers"]] == ["knn", "linear"]
+    for wrong, said in (
+        ("svm", "linear, kernel, knn, trees, mlp, sequence"),
+        ("knn,knn", "each once"),
+        ("sequence", "reads frames"),
+    ):
+        assert run(leaking, f"--attackers={wrong}", output="none") == 2
+        assert said in capsys.readouterr().err
 
 
 def test_the_upper_bound_sets_the_exit_status(leaking, capsys):

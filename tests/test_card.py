@@ -41,6 +41,12 @@ def report(**changed):
         "smallest_p": 0.005,
         "minimum_detectable": 0.631,
         "strongest": "kernel",
+        "strongest_quick": "kernel",
+        "threats": [
+            {"threat": t, "attacker": "kernel", "uar": u, "lower": u - 0.1, "upper": u + 0.1}
+            for t, u in (("ignorant", 0.6), ("informed", 0.712), ("5 utterances", 0.81))
+        ],
+        "online_code": {"bits": 0.9, "uniform": 1.0, "compression": 1.11, "attacker": "kernel"},
         "attackers": [attacker("linear", 0.61), attacker("kernel", 0.712)],
         "victims": [{"k": 5, "uar": 0.81, "lower": 0.7, "upper": 0.9}],
         "leak_by_speakers": [{"speakers": n, "uar": 0.5 + n / 400} for n in (8, 16, 32, 60)],
@@ -95,7 +101,7 @@ class Page(HTMLParser):
 def everywhere(value, text):
     """`value` with every string in it replaced, but those that are names of ours."""
     if isinstance(value, dict):
-        kept = ("verdict", "strongest", "name")
+        kept = ("verdict", "strongest", "strongest_quick", "name", "attacker")
         return {k: v if k in kept else everywhere(v, text) for k, v in value.items()}
     if isinstance(value, list):
         return [everywhere(one, text) for one in value]

@@ -118,3 +118,23 @@ def test_calibrated_log_likelihoods_are_no_surer_than_right():
     likely = found.log_likelihoods - np.logaddexp.reduce(found.log_likelihoods, 1, keepdims=True)
     loss = -likely[np.arange(len(likely)), sample.gender].mean() / np.log(2)
     assert 0.95 < loss < 1.1
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_h_that_never_varies_is_guessed_one_class(name):
+    _, labels, speakers, folds = data()
+    h = np.full((len(folds), D), 7, np.float32)
+    h[:, 0] += 1e-6 * np.arange(len(h))  # no more than rounding
+    found = ATTACKS[name](0, h, labels, speakers, folds, 2)
+    assert (found.predictions == 0).all() and np.isfinite(found.log_likelihoods).all()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_one_fold_that_is_asked_for_is_guessed_as_among_all(name):
+    h, labels, speakers, folds = data()
+    found = ATTACKS[name](0, h, labels, speakers, folds, 2)
+    asked = ATTACKS[name](0, h, labels, speakers, folds, 2, only=2)
+    tested = folds == 2
+    np.testing.assert_array_equal(asked.predictions[:, tested], found.predictions[:, tested])
+    np.testing.assert_array_equal(asked.log_likelihoods[tested], found.log_likelihoods[tested])
+    assert (asked.predictions[:, ~tested] == -1).all() and asked.chosen[2] == found.chosen[2]

@@ -9,6 +9,7 @@ from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.parse import PATHS, parse
 from experiments.recipes import LEFT, RECIPES
 from privrep.attackers import ATTACKERS
+from privrep.cross_validation import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 
 NUMBERS = [name for name, field in FIELDS.items() if isinstance(field.default, int | float)]
@@ -101,6 +102,7 @@ def test_twice_the_same_is_refused(name, text):
         ("conv_pool", "3", "choose one of 1, 2"),
         ("max_epochs", "0", "at least 1"),
         ("attackers", "linear+mlp", "mlp_2x32"),
+        ("attackers", "svm", "lda, kernel, knn, trees"),
         ("private", "gender+", "joined by"),
         ("learning_rate", "inf", "inf is not a valid value"),
         ("lambda_", "0,", "--lambda=0,: empty value in the list"),
@@ -148,5 +150,5 @@ def test_strengths_go_to_attributes_in_order():
 
 
 def test_attackers_are_all_or_those_named():
-    assert Config().attacker_names == tuple(ATTACKERS)
-    assert Config(attackers="mlp_2x32+linear").attacker_names == ("mlp_2x32", "linear")
+    assert Config().attacker_names == ATTACKER_NAMES
+    assert Config(attackers="mlp_2x32+lda").attacker_names == ("mlp_2x32", "lda")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privrep.closed_form import linear
-from privrep.fold_measurement import measure_folds
+from privrep.fold_measurement import measure_folds, threats_on_folds
 from privrep.utterances import Split
 
 FOLDS = 4
@@ -87,3 +87,14 @@ def test_what_cannot_be_measured_is_refused():
     h[1, 3, 2] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         measure_folds(h, gender, speakers, split)
+
+
+def test_an_ignorant_attacker_is_fooled_by_a_leak_that_moved_and_eight_bits_are_enough():
+    speakers, gender, split = corpus(24)
+    bare = noise(3, speakers)
+    bare[..., 0] += 3 * (2 * gender - 1)
+    moved = bare[..., ::-1].copy()
+    told = threats_on_folds(moved, gender, speakers, split, unprotected=bare)
+    assert told["int8"] > 0.9 and abs(told["ignorant"] - 0.5) < 0.2
+    assert threats_on_folds(bare, gender, speakers, split, unprotected=bare)["ignorant"] > 0.9
+    assert list(threats_on_folds(bare, gender, speakers, split)) == ["int8"]

@@ -1,0 +1,50 @@
+"""The attackers of a measurement by name, and what each of them costs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from privrep.closed_form import Attack, kernel, linear
+from privrep.exchanged_attacks import mlp, sequence
+from privrep.neighbours import knn
+from privrep.trees import trees
+
+# Those of h that serve hundreds of labellings at one go: the suite unless another is asked for.
+QUICK: dict[str, Attack] = {"linear": linear, "kernel": kernel, "knn": knn}
+# Those of h that train anew for every labelling.
+SLOW: dict[str, Attack] = {"trees": trees, "mlp": mlp}
+SEQUENCE = "sequence"  # of frames [N, T, D]
+NAMES = (*QUICK, *SLOW, SEQUENCE)
+FEW = 39  # exchanges by default where a slow attacker takes part: p can reach 0.032
+
+
+def suite(
+    names: Sequence[str], frames: np.ndarray | None = None, num_frames: np.ndarray | None = None
+) -> dict[str, Attack]:
+    """The attackers called `names`.
+
+    Args:
+      names: in NAMES.
+      frames: float[N, T, D] and num_frames int[N] of them, for the attacker that reads frames.
+
+    Raises:
+      ValueError: an unknown name, one twice, none, or "sequence" without frames.
+    """
+    if not names or len(set(names)) < len(names) or set(names) - set(NAMES):
+        raise ValueError(
+            f"attackers {','.join(names)!r}: name one or several of {', '.join(NAMES)}, each once"
+        )
+    if SEQUENCE in names and frames is None:
+        raise ValueError(
+            f"attackers {','.join(names)}: {SEQUENCE} reads frames [N, T, D], and these "
+            "representations are [N, D], a row per utterance"
+        )
+    vectors = QUICK | SLOW
+    return {
+        name: sequence(frames, num_frames) if name == SEQUENCE else vectors[name] for name in names
+    }
+
+
+def exchanges(names: Sequence[str], usual: int) -> int:
+    """How many exchanged labellings the suite can afford: FEW if a slow attacker is in it."""
+    return usual if set(names) <= set(QUICK) else min(FEW, usual)
