@@ -5,6 +5,7 @@ import json
 import math
 import platform
 import shlex
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import privrep
 from privrep.card import card
 from privrep.closed_form import ATTACKS
 from privrep.files import replace_file
+from privrep.further import aligned, further
 from privrep.measurement import Measurement, measure
 from privrep.permutations import speaker_labels
 from privrep.representations import read_representations, read_table
@@ -37,6 +39,8 @@ def audit(
     *,
     speaker: str = "speaker",
     session: str = "session",
+    given: Sequence[str] | None = None,
+    unprotected: str | Path | None = None,
     num_permutations: int = PERMUTATIONS,
     limit: float = LIMIT,
     seed: int = 0,
@@ -50,6 +54,9 @@ def audit(
       labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see
         `read_table`.
       output: the folder to write to, made if it is not there.
+      given: columns that may explain the leak, such as emotion; None for `further.USUAL`.
+      unprotected: a file of the same utterances [N, E] without protection, for the de-censoring
+        attack.
       num_permutations, limit, seed: see `measurement.measure`.
 
     Returns:
@@ -75,22 +82,30 @@ def audit(
         limit=limit,
         seed=seed,
     )
+    other = None
+    if unprotected is not None:
+        other = aligned(read_representations(unprotected), read, samples.kept)
+    questions = further(h, other, samples, attribute, speaker, given, limit, seed)
     arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
     arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
     arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]
+    arguments += [] if given is None else [f"--given={','.join(given)}"]
+    arguments += [] if unprotected is None else [f"--unprotected={unprotected}"]
+    inputs = {"representations": representations, "labels": labels, "unprotected": unprotected}
     report = {
         "verdict": told.verdict.verdict,
         "reason": told.verdict.reason,
         "attribute": attribute,
         **_scores(told),
         "leak_by_speakers": _learning_curve(h, samples, told, seed),
+        **questions,
         "data": {
             "classes": _per_class(samples.classes, told),
             "utterances": told.num_utterances,
             "speakers": told.num_speakers,
             "shape": list(read.h.shape),
             "notes": samples.notes + pooled,
-            "inputs": [_input("representations", representations), _input("labels", labels)],
+            "inputs": [_input(role, path) for role, path in inputs.items() if path is not None],
         },
         "test": {
             "alpha": ALPHA,
@@ -184,8 +199,8 @@ def _learning_curve(h: np.ndarray, samples: Samples, told: Measurement, seed: in
 def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
     return [
         f"Attackers other than {', '.join(told.attackers)}. A stronger one may find more.",
-        f"Attributes other than {attribute}: speaker identity, age, accent, health and whatever "
-        "else h may hold.",
+        f"Attributes other than {attribute} by more than a linear attacker, and those that the "
+        "table of labels does not name: age, accent, health and whatever else h may hold.",
         "What the order of the frames tells."
         if frames
         else "The frames, or whatever these representations were made from.",

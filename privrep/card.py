@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from privrep.answers import answers, number
 from privrep.card_plots import Dot, curve, dots, histogram
 
 Report = dict[str, Any]
@@ -44,6 +45,7 @@ def card(report: Report) -> str:
         _curve(report),
         _null(report),
         _victims(report),
+        _further(report),
         _not_tested(report),
         _data(report),
     )
@@ -57,11 +59,6 @@ def card(report: Report) -> str:
         + "\n".join(section for section in sections if section)
         + "\n</body></html>\n"
     )
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A score as it is printed; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _verdict(report: Report) -> str:
@@ -202,6 +199,15 @@ def _victims(report: Report) -> str:
         return ""
     header = ("utterances of one victim", "UAR", "95 % over speakers")
     return "<h2>Several utterances of one victim</h2>" + _table(header, rows)
+
+
+def _further(report: Report) -> str:
+    return "".join(
+        f"<h2>{escape(one.title)}</h2>"
+        + (_table(one.header, one.rows) if one.rows else "")
+        + "".join(f'<p class="small">{escape(sentence)}</p>' for sentence in one.said)
+        for one in answers(report)
+    )
 
 
 def _not_tested(report: Report) -> str:

@@ -2,16 +2,18 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from privrep import __version__
+from privrep.answers import answers, number
 from privrep.audit import PERMUTATIONS, Report, audit
-from privrep.card import number
 from privrep.selftest import selftest
 from privrep.verdicts import LIMIT
 
 LEAKS, WRONG = 1, 2  # exit statuses
+_WIDTH = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +45,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--speaker", default="speaker", help="column (%(default)s)")
     one.add_argument("--session", default="session", help="column, if it is there (%(default)s)")
     one.add_argument(
+        "--given",
+        type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
+        metavar="COLUMNS",
+        help="that may explain the leak, a comma list (emotion, script, transcript, session and "
+        "num_frames, where they are there)",
+    )
+    one.add_argument(
+        "--unprotected",
+        type=Path,
+        metavar="FILE",
+        help="the same utterances without protection, for an attacker who has seen both of others",
+    )
+    one.add_argument(
         "--fail-above", type=float, metavar="UAR", help="exit with 1 if the upper bound is above"
     )
     one.add_argument(
@@ -72,6 +87,8 @@ def _audit(parsed: argparse.Namespace) -> int:
         parsed.output,
         speaker=parsed.speaker,
         session=parsed.session,
+        given=parsed.given,
+        unprotected=parsed.unprotected,
         num_permutations=parsed.permutations,
         limit=parsed.limit,
         seed=parsed.seed,
@@ -94,6 +111,13 @@ def table(report: Report) -> str:
     lines.append(("strongest, corrected", *(number(report[name]) for name in strongest)))
     wide = max(len(line[0]) for line in lines)
     text = [f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells) for name, *cells in lines]
+    for answer in answers(report):
+        wide = [max(map(len, cells)) for cells in zip(answer.header, *answer.rows)]
+        text += ["", answer.title] if answer.rows else [""]
+        for first, *cells in [answer.header, *answer.rows] if answer.rows else []:
+            aligned = (cell.rjust(size) for cell, size in zip(cells, wide[1:]))
+            text.append("  ".join([first.ljust(wide[0]), *aligned]))
+        text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.said]
     data = report["data"]
     said = [
         *data["notes"],
