@@ -85,7 +85,9 @@ def audit(
     other = None
     if unprotected is not None:
         other = aligned(read_representations(unprotected), read, samples.kept)
-    questions = further(h, other, samples, attribute, speaker, given, limit, seed)
+    questions = further(
+        h, other, samples, attribute, speaker, given, told.headline, num_permutations, limit, seed
+    )
     arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
     arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
     arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]

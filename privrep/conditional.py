@@ -60,9 +60,9 @@ class Explained(NamedTuple):
 def across(attack: Attack, covariate: Covariate) -> Attack:
     """The attack on what is left of h when its mean given Z is taken off; of all strata at once."""
 
-    def attacked(seed, h, labels, speakers, folds, num_classes):
+    def attacked(seed, h, labels, speakers, folds, num_classes, **asked):
         left = residual(h, covariate)
-        return attack(seed, left, labels, speakers, folds, num_classes)
+        return attack(seed, left, labels, speakers, folds, num_classes, **asked)
 
     return attacked
 
@@ -74,7 +74,7 @@ def inside(attack: Attack, covariate: Covariate) -> Attack:
     a leak that differs from stratum to stratum is found.
     """
 
-    def attacked(seed, h, labels, speakers, folds, num_classes):
+    def attacked(seed, h, labels, speakers, folds, num_classes, only=None):
         left = residual(h, covariate)
         predictions = np.zeros(labels.shape, np.int16)
         scores = np.zeros((len(h), num_classes), np.float32)
@@ -87,11 +87,12 @@ def inside(attack: Attack, covariate: Covariate) -> Attack:
             (alone if several else others).append(rows)
         parts = [*alone, *([np.concatenate(others)] if others else [])]
         for rows in parts:
-            of_part = np.unique(folds[rows], return_inverse=True)[1]
-            if len(np.unique(of_part)) < _LEAST:
+            there, of_part = np.unique(folds[rows], return_inverse=True)
+            if len(there) < _LEAST or (only is not None and only not in there):
                 continue  # too few to learn from: class 0 is guessed of all
+            asked = {} if only is None else {"only": int(np.searchsorted(there, only))}
             people = np.unique(speakers[rows], return_inverse=True)[1].astype(np.int32)
-            found = attack(seed, left[rows], labels[:, rows], people, of_part, num_classes)
+            found = attack(seed, left[rows], labels[:, rows], people, of_part, num_classes, **asked)
             predictions[:, rows], scores[rows] = found.predictions, found.log_likelihoods
             chosen += found.chosen
         return Attacked(predictions, scores, tuple(chosen))

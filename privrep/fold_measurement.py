@@ -1,14 +1,27 @@
 """The measurement of a network that was trained once per fold (see `measurement` for one h)."""
 
+import itertools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from privrep.closed_form import ATTACKS, Attack
+from privrep.conditional import FORMS
 from privrep.permutations import permute
 from privrep.statistics import confusion_counts, standard_error, uar, uars_of
+from privrep.strata import Covariate, studentised, within_uar
 from privrep.utterances import Split
 from privrep.verdicts import ALPHA, LIMIT, Verdict, judge
+
+
+class FoldMeasurement(NamedTuple):
+    """verdict; counts: int64[S, C, C], confusion counts of the strongest attacker per tested
+    speaker, in the order of `numpy.unique(speakers)`, for `statistics.compare` of two systems.
+    """
+
+    verdict: Verdict
+    counts: np.ndarray
 
 
 def measure_folds(
@@ -17,12 +30,13 @@ def measure_folds(
     speakers: np.ndarray,
     split: Split,
     *,
+    given: np.ndarray | None = None,
     attackers: Mapping[str, Attack] = ATTACKS,
     num_permutations: int = 99,
     limit: float = LIMIT,
     alpha: float = ALPHA,
     seed: int = 0,
-) -> Verdict:
+) -> FoldMeasurement:
     """Attacks the representations of K networks on the speakers each was not trained on.
 
     In fold k the attackers learn from h[k] of the training and validation speakers, are chosen by
@@ -30,6 +44,9 @@ def measure_folds(
     folds are pooled, as every speaker is tested once. All is repeated with the attribute exchanged
     between speakers that are tested in the same fold, since folds are balanced for the attribute,
     which exchange between folds would undo and the truth thereby stand out.
+
+    With a covariate `given`, such as the emotion labels, every attacker is tried in both forms of
+    `conditional.FORMS` and scored within strata, as in `conditional.explain`: what h tells beyond.
 
     A network that unlearned saw the true labels of its training speakers; under exchanged ones its
     attackers learn from an h that was not cleaned of these. What they find on unseen speakers of
@@ -40,11 +57,9 @@ def measure_folds(
       labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
       speakers: [N].
       split: bool[K, N] each.
+      given: int[K, N], of each fold, -1 for unknown; or None.
       attackers, limit, alpha, seed: as in `measurement.measure`.
       num_permutations: exchanged labellings.
-
-    Returns:
-      The verdict, its bounds, and what this design could have found.
 
     Raises:
       ValueError: h is not finite, or fewer than two classes among the tested.
@@ -61,20 +76,37 @@ def measure_folds(
     strata[people] = tested + 1
     exchanged = permute(truth, people, strata, num_permutations, seed)
     num_classes, rows = int(truth.max()) + 1, np.flatnonzero(tested >= 0)
-    uars, errors = [], []
-    for attack in attackers.values():
+    who = np.unique(people[rows], return_inverse=True)[1]
+    of_test = None
+    if given is not None:
+        of_test = np.unique(given[tested[rows], known[rows]], return_inverse=True)[1]
+    forms = [None] if given is None else list(FORMS.values())
+    uars, errors, counts = [], [], []
+    for attack, form in itertools.product(attackers.values(), forms):
         guessed = np.zeros(exchanged.labels.shape, np.int16)
         for k, of_fold in enumerate(h):
             part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known]
             there = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known])
             x = np.asarray(of_fold, np.float32)[known[there]]
-            found = attack(
+            one = attack if form is None else form(attack, _covariate(given[k, known[there]]))
+            found = one(
                 seed, x, exchanged.labels[:, there], people[there], part[there], num_classes
             )
             own = part[there] == 0
             guessed[:, there[own]] = found.predictions[:, own]
-        uars.append(uars_of(guessed[:, rows], exchanged.labels[:, rows], num_classes))
-        who = np.unique(people[rows], return_inverse=True)[1]
-        counts = confusion_counts(guessed[0, rows], truth[rows], who, num_classes)
-        errors.append(standard_error(counts, uar, counts.sum(2).argmax(1)))
-    return judge(np.array(uars), np.array(errors), exchanged, num_classes, limit, alpha)[0]
+        guesses, truths = guessed[:, rows], exchanged.labels[:, rows]
+        counts.append(confusion_counts(guesses[0], truth[rows], who, num_classes))
+        if form is None:
+            uars.append(uars_of(guesses, truths, num_classes))
+            errors.append(standard_error(counts[-1], uar, counts[-1].sum(2).argmax(1)))
+        else:
+            scores, of_scores = within_uar(guesses, truths, who, of_test, num_classes)
+            uars.append(studentised(scores, of_scores, 1 / num_classes))
+            errors.append(of_scores[0])
+    verdict, _ = judge(np.array(uars), np.array(errors), exchanged, num_classes, limit, alpha)
+    return FoldMeasurement(verdict, counts[int(np.argmax(np.array(uars)[:, 0]))])
+
+
+def _covariate(codes: np.ndarray) -> Covariate:
+    strata = np.unique(codes, return_inverse=True)[1].astype(np.int32)
+    return Covariate("", strata, np.zeros((len(codes), 0)))

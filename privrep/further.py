@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from privrep.attributes import measure_attributes
-from privrep.conditional import explain
+from privrep.closed_form import linear
+from privrep.conditional import ATTACKERS, explain
 from privrep.decensoring import decensor
 from privrep.representations import ID, Representations
 from privrep.samples import Samples
@@ -28,6 +29,8 @@ def further(
     attribute: str,
     speaker: str,
     given: Sequence[str] | None,
+    headline: str,
+    num_permutations: int,
     limit: float,
     seed: int,
 ) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def further(
       samples: whose they are, and the columns of their table.
       attribute, speaker: columns.
       given: columns of covariates; None for those of `USUAL` that are there and vary.
-      limit, seed: see `measurement.measure`.
+      headline: the attacker that found most. What explains a leak is asked of the linear attacker,
+        and of the kernel too where the strongest is not linear.
+      num_permutations, limit, seed: see `measurement.measure`; at most 99 here.
 
     Raises:
       ValueError: `given` names a column that is not there, or the attribute itself.
@@ -57,14 +62,18 @@ def further(
     h, labels = h[rows], samples.labels[rows]
     speakers = np.unique(samples.speakers[rows], return_inverse=True)[1].astype(np.int32)
     sessions = None if samples.sessions is None else samples.sessions[rows]
-    tested = {"sessions": sessions, "num_permutations": PERMUTATIONS, "limit": limit, "seed": seed}
+    count = min(num_permutations, PERMUTATIONS)
+    tested = {"sessions": sessions, "num_permutations": count, "limit": limit, "seed": seed}
     covariates = [
         covariate(name, [columns[name][i] for i in rows]) for name in dict.fromkeys(names)
     ]
     covariates = [one for one in covariates if one.strata.any()]
     if len(covariates) > 1:
         covariates.append(together(covariates))
-    explained = explain(h, labels, speakers, covariates, **tested) if covariates else ()
+    attackers = {"linear": linear} if headline == "linear" else ATTACKERS
+    explained = ()
+    if covariates:
+        explained = explain(h, labels, speakers, covariates, attackers=attackers, **tested)
     others = {
         name: [cells[i] for i in rows]
         for name, cells in columns.items()
