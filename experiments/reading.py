@@ -13,7 +13,7 @@ from privrep.worlds import Sample, emotion_tied
 from privrep.worlds import linear as leaking
 
 LOW, HIGH, STEP = 0.2, 1.0, 0.0125  # a character
-UTTERANCES, SIZE, PERMUTATIONS, SEED = 10, 8, 199, 0
+UTTERANCES, SIZE, PERMUTATIONS, SEED = 10, 8, 199, 2
 _SHADES = " .:-=+*#"
 _MARKS = (("D", "detectable"), ("U", "upper"), ("o", "uar"))  # the later hides the earlier
 LINEAR = {"linear": linear}
@@ -23,7 +23,7 @@ def reading(draws: int) -> Iterator[str]:
     """Corpora of 10, 28 and 100 speakers under the linear attacker, a line each."""
     del draws
     yield f"{'':20}{_axis()}"
-    for count, strength in ((10, 0.0), (28, 0.0), (100, 0.0), (100, 0.55)):
+    for count, strength in ((10, 0.0), (28, 0.0), (100, 0.0), (100, 1.0)):
         world = leaking(SEED, count, UTTERANCES, SIZE, strength)
         yield _audited(f"{count} speakers, {'a leak' if strength else 'none'}", world)
     world = emotion_tied(SEED, 100, UTTERANCES, SIZE)
