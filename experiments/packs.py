@@ -1,8 +1,8 @@
 """One pack of runs from first epoch to rows: trained together, saved on the way, attacked."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from tqdm import tqdm
 from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
+from experiments.pooled import pooled
+from experiments.raw_features import principal, raw_features
 from experiments.summary import PROTECTION, strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
-from privrep.fold_measurement import measure_folds, threats_on_folds
 from privrep.labels import private_labels
+from privrep.models import EmotionNet
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.processes import decision_of_first, is_first
@@ -25,7 +27,7 @@ from privrep.releases import RELEASES
 from privrep.runs import Run, collect, join, share, take
 from privrep.streaming import place
 from privrep.training import fit, start_all
-from privrep.utterances import Data, Split
+from privrep.utterances import Data
 
 PyTree = Any
 SECONDS_BETWEEN_SAVES = 20.0
@@ -117,13 +119,17 @@ def _measured(
     controls = take(runs, index)._replace(release=as_they_are)
     untrained = take(untrained, index)
 
-    # All in one stack: the runs, their untrained twins, and attackers on shuffled labels.
-    kinds = (*[""] * len(said), *["untrained"] * len(index), *["shuffled"] * len(index))
-    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 2)]
-    total = 1 + len(net.private)
+    # All in one stack: the runs, their untrained twins, attackers on shuffled labels, and on what
+    # the networks are given.
+    kinds = [""] * len(said)
+    kinds += [kind for kind in ("untrained", "shuffled", "raw") for _ in index]
+    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 3)]
+    total = 2 + len(net.private)
     bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
     stack = join(runs, controls)
-    h, scores = represent(architecture, data, stack, join(fits.best, untrained))
+    chosen = join(fits.best, untrained)
+    h, scores = represent(architecture, data, stack, chosen)
+    raw = raw_features(loaded.packed.data.corpus)
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
     shuffled = {
@@ -137,16 +143,22 @@ def _measured(
         labels = [shuffled[said[i]["seed"]][attribute][said[i]["fold"]] for i in index]
         deaf = threats_of(folds, controls, h[index], attribute)._replace(labels=np.stack(labels))
         threats = join(threats_of(folds, stack, h, attribute), deaf)
+        if raw is not None:
+            given = np.broadcast_to(principal(raw, h.shape[2]), (len(index), *h.shape[1:]))
+            threats = join(threats, threats_of(folds, controls, given, attribute))
         pairs = None
         if attribute == SPEAKER:
             true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
             false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
+            pairs = pairs if raw is None else join(pairs, take(true, controls.fold))
         scores |= attack_all(attribute, threats, size, config.attacker_names, pairs, speakers)
-        if attribute != SPEAKER:
-            settings = list(zip(described, kinds))[: len(h)]
-            scores |= verdicts(attribute, h, settings, loaded)
         bar.update()
+    every = [*h, *[None] * len(index), *[raw] * len(index)]
+    params = collect(chosen)
+    emotions = [np.asarray(_classes(net, take(params, i), one)) for i, one in enumerate(h)]
+    scores |= pooled(every, list(zip(described, kinds)), loaded, list(net.private), emotions)
+    bar.update()
     bar.close()
     # An untrained network has nothing to collapse from: a control is a control.
     scores["collapsed"] = scores["collapsed"][: len(said)]
@@ -158,57 +170,10 @@ def _measured(
     return [row | chances for row in rows]
 
 
-def verdicts(
-    attribute: str, h: np.ndarray, settings: Sequence[tuple[Row, str]], loaded: Loaded
-) -> dict[str, list]:
-    """{column: value for each row of h}: what a setting's networks of all folds show together.
-
-    Args:
-      h: float[R, N, D].
-      settings: of each row its settings, `fold` among them, and its control.
-    """
-    folds = loaded.packed.data.folds
-    speakers = np.array([u.speaker for u in loaded.utterances])
-    together: dict[tuple, list[int]] = {}
-    for i, (row, control) in enumerate(settings):
-        told = tuple(value for name, value in row.items() if name != "fold")
-        together.setdefault((told, control), []).append(i)
-    labels, columns = folds.private[attribute][0], ("uar", "upper", "detectable", "p", "verdict")
-    names = (*columns, "int8_uar", "ignorant_uar")
-    found: dict[str, list] = {f"{attribute}_pooled_{c}": [None] * len(h) for c in names}
-    if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
-        return found  # an official test part of one class, say
-    for rows in together.values():
-        k = [settings[i][0]["fold"] for i in rows]
-        if len({*k}) < len(folds.split.test) or not np.isfinite(h[rows]).all():
-            continue  # a network diverged: nothing is said of the setting
-        split = Split(*(part[k] for part in folds.split))
-        told = measure_folds(h[rows], labels, speakers, split)
-        bare = _without_defence(rows, settings)
-        unprotected = None if bare is None or not np.isfinite(h[bare]).all() else h[bare]
-        climbed = threats_on_folds(h[rows], labels, speakers, split, unprotected=unprotected)
-        for i in rows:
-            for threat, value in climbed.items():
-                found[f"{attribute}_pooled_{threat}_uar"][i] = value
-            for column in columns:
-                value = getattr(told, column)
-                known = isinstance(value, str) or math.isfinite(value)
-                found[f"{attribute}_pooled_{column}"][i] = value if known else None
-    return found
-
-
-def _without_defence(rows: Sequence[int], settings: Sequence[tuple[Row, str]]) -> list[int] | None:
-    """The rows at lambda 0 that equal `rows` in all else; None if these are such, or controls."""
-    if settings[rows[0]][1] or not any(strengths(settings[rows[0]][0]["lambda"])):
-        return None
-    wanted = [settings[i][0] | {"lambda": None} for i in rows]
-    zero = {
-        i: row | {"lambda": None}
-        for i, (row, control) in enumerate(settings)
-        if not control and not any(strengths(row["lambda"]))
-    }
-    found = [next((i for i, row in zero.items() if row == one), None) for one in wanted]
-    return None if None in found else found
+@partial(jax.jit, static_argnums=0)
+def _classes(net: EmotionNet, params, h: jax.Array) -> jax.Array:
+    """int32[N]: the emotion that is recognised from the released h [N, D]."""
+    return net.apply({"params": params}, h, method="emotion").argmax(-1)
 
 
 def _chance(attribute: str, size: int) -> float:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from experiments.side_tables import side_tables
 from experiments.summary import (
     NOTHING,
     Entry,
@@ -32,9 +33,10 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
     columns = varying(summary)
     several = any(len(attributes(entry)) > 1 for entry in summary)
     change = ["change"] * any(entry["change"] for entry in summary)  # none without lambda 0
-    header = [*columns, "lambda", "n", "emotion UAR", *change, *["attribute"] * several]
+    sure = ["95 %"] * any(entry["interval"] for entry in summary)
+    header = [*columns, "lambda", "n", "emotion UAR", *sure, *change, *["attribute"] * several]
     header += ["adversary", "attacker", "privacy", *change]
-    judged = any(entry["verdicts"] for entry in summary)
+    judged = any(a in entry["verdicts"] for entry in summary for a in attributes(entry))
     header += ["at most", "finds", "verdict"] * judged
     lines = []
     for _, entries in blocks(summary):
@@ -44,6 +46,7 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
             place = [*("" if value is None else str(value) for value in told), label(entry)]
             emotion = "test_emotion_uar"
             middle = [str(entry["n"]), _score(entry, emotion)]
+            middle += [_interval(entry["interval"])] * len(sure)
             middle += [_change(entry, emotion)] * len(change)
             for a in attributes(entry) or [""]:
                 uars = [_score(entry, f"test_{a}_{who}_uar") for who in ("adversary", "attacker")]
@@ -63,6 +66,10 @@ def _score(entry: Entry, column: str) -> str:
         return "-"
     spread = "" if score["sd"] is None or entry["control"] == "chance" else f"±{score['sd']:.3f}"
     return f"{score['mean']:.3f}{spread}"
+
+
+def _interval(found: Mapping) -> str:
+    return f"{found['lower']:.2f}-{found['upper']:.2f}" if found else ""
 
 
 def _verdict(found: Mapping | None) -> list[str]:
@@ -96,6 +103,11 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             "finds = the smallest UAR that this test finds in four cases of five. Of several seeds "
             "the least favourable."
         )
+    if any(entry["interval"] for entry in summary):
+        notes.append(
+            "95 %: where emotion UAR would lie with other test speakers, from the guesses of all "
+            "folds and seeds together."
+        )
     if any("speaker" in attributes(entry) for entry in summary):
         notes.append(
             "speaker: the attacker verifies speakers whom no training part holds, and scores 1 - "
@@ -118,6 +130,13 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
 def table_text(summary: Sequence[Entry]) -> str:
     """The table for a terminal. A setting that is the same everywhere stands below it instead."""
     header, lines, notes = _table(summary)
+    said = [*_aligned(header, lines), *map(_wrapped, notes)]
+    for side in side_tables(summary):
+        said += ["", side.title, *_aligned(side.header, side.lines), _wrapped(side.note)]
+    return "\n".join(said)
+
+
+def _aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     cells = [header, *filter(None, lines)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
 
@@ -127,21 +146,30 @@ def table_text(summary: Sequence[Entry]) -> str:
         return "  ".join(row).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
-    wrapped = [textwrap.fill(n, _WIDTH, break_on_hyphens=False) for n in notes]
-    return "\n".join([aligned(header), rule, *map(aligned, lines), rule, *wrapped])
+    return [aligned(header), rule, *map(aligned, lines), rule]
+
+
+def _wrapped(note: str) -> str:
+    return textwrap.fill(note, _WIDTH, break_on_hyphens=False)
 
 
 def table_markdown(summary: Sequence[Entry]) -> str:
     """The table for a document, with the cells and notes of `table_text`."""
     header, lines, notes = _table(summary)
+    said = [_markdown(header, lines), *notes]
+    for side in side_tables(summary):
+        said += [f"## {side.title}", _markdown(side.header, side.lines), side.note]
+    return "\n\n".join(said)
+
+
+def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     marks = [":--" if word else "--:" for word in _is_word(header)]
-    table = [f"| {' | '.join(line)} |" for line in [header, marks, *filter(None, lines)]]
-    return "\n\n".join(["\n".join(table), *notes])
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, marks, *filter(None, lines)])
 
 
 def _is_word(header: Sequence[str]) -> list[bool]:
     left = header.index("lambda")
-    return [i < left or name == "attribute" for i, name in enumerate(header)]
+    return [i < left or name in ("attribute", "UAR of") for i, name in enumerate(header)]
 
 
 def reading(summary: Sequence[Entry]) -> list[str]:

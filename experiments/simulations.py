@@ -5,8 +5,9 @@
 
 Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers and leaks;
 `intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
-scikit-learn's logistic regression and support vector machine on the worlds; `speed`, the time and
-memory of a whole measurement of 100,000 x 256.
+scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
+and power of what h tells beyond a covariate; `reading`, the figure of README.md; `speed`, the time
+and memory of a whole measurement of 100,000 x 256.
 """
 
 import functools
@@ -19,10 +20,13 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from absl import app, flags
 
+from experiments.reading import reading
 from privrep.closed_form import ATTACKS
+from privrep.conditional import explain
 from privrep.measurement import measure
 from privrep.permutations import design
 from privrep.statistics import INTERVALS, confusion_counts, interval, uar
+from privrep.strata import covariate
 from privrep.worlds import WORLDS, linear, speaker_only
 
 FLAGS = flags.FLAGS
@@ -156,7 +160,41 @@ def speed(draws: int) -> Iterator[str]:
     yield f"{seconds:.1f} s ({each}), peak {peak:.2f} GiB, {found.verdict.reason}"
 
 
-PARTS = {"verdicts": verdicts, "intervals": intervals, "strength": strength, "speed": speed}
+def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> list[float]:
+    """uar, upper, leaks, no leak shown of what h tells beyond; whether it leaks in all."""
+    sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
+    z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
+    settings = {"attackers": {"linear": ATTACKS["linear"]}, "num_permutations": PERMUTATIONS}
+    (told,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
+    given, total = told.given.verdict, told.total.verdict
+    said = (given == "leaks", given == "no_leak_shown", total == "leaks")
+    return [told.given.uar, told.given.upper, *said]
+
+
+def given(draws: int) -> Iterator[str]:
+    """A line per world, covariate and corpus size; the linear attacker within strata."""
+    cases = (("emotion_tied", "emotion"), ("length_only", "num_frames"))
+    cases += (("speaker_only", "emotion"), ("linear", "emotion"), ("one_emotion", "emotion"))
+    for num_speakers, (world, name) in itertools.product((28, 100), cases):
+        simulate = functools.partial(one_given, world, name, num_speakers)
+        with ProcessPoolExecutor() as pool:
+            rows = np.array(list(pool.map(simulate, range(draws), chunksize=4)), float)
+        score, upper, leaks, none, total = rows.T
+        yield (
+            f"{num_speakers:3d} {world:12s} given {name:10s} | beyond: {score.mean():.3f} "
+            f"({score.std():.3f}), leaks {leaks.mean():.3f}, none shown {none.mean():.3f}, upper "
+            f"bound over chance {(upper >= 0.5).mean():.3f} | in all: leaks {total.mean():.3f}"
+        )
+
+
+PARTS = {
+    "verdicts": verdicts,
+    "intervals": intervals,
+    "strength": strength,
+    "given": given,
+    "reading": reading,
+    "speed": speed,
+}
 
 
 def main(argv: list[str]) -> None:

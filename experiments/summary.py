@@ -15,6 +15,7 @@ together stands in each of their rows (`fold_measurement`):
   <a>_pooled_detectable   the smallest UAR that the test finds four times of five; empty if none
   <a>_pooled_int8_uar     of a linear attacker on h in 256 steps per column
   <a>_pooled_ignorant_uar of a linear attacker who learned from the same networks at lambda 0
+and the rest of what `experiments.pooled` writes, of attributes that were not unlearned too.
 """
 
 import math
@@ -27,7 +28,7 @@ from privrep.metrics import SELECTIONS
 Row = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
-CONTROLS = ("chance", "majority", "shuffled", "untrained")
+CONTROLS = ("chance", "majority", "shuffled", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
 FIRST = ("modality", "task", "private")  # the order of the table
 # What keeps the attribute out of h: rows of one block differ in it. The recipe names the last two.
@@ -49,7 +50,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       [{settings: {name: value}, control, n, diverged, collapsed,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
-        verdicts: {attribute: {verdict, upper, detectable}}}, ...]
+        interval: {uar, lower, upper}, over_speakers: {"emotion" or attribute: {difference, lower,
+        upper, p}}, verdicts: {attribute: {verdict, uar, upper, detectable, p}}, given, alone: the
+        same beyond the emotion label and of the label alone}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, taken together
       over all. `sd` is the
@@ -96,26 +99,52 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
                 for c in scores
             },
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-            "verdicts": _verdicts(counted) if len(whole) == len(counted) else {},
+            "interval": _of_first(counted, "emotion_pooled", ("uar", "lower", "upper")),
+            "over_speakers": _changed(counted, len(whole) == len(counted)),
         }
+        places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
+        for name, place in places.items():
+            entry[name] = _verdicts(counted, place) if len(whole) == len(counted) else {}
         summary.append(entry)
     return summary
 
 
-def _verdicts(runs: Sequence[Row]) -> dict[str, dict]:
-    """{attribute: the least favourable of what is said of it}."""
-    found = {}
-    for column in dict.fromkeys(c for row in runs for c in row if c.endswith("_pooled_verdict")):
-        place = column.removesuffix("verdict")
+def _verdicts(runs: Sequence[Row], place: str) -> dict[str, dict]:
+    """{attribute: the least favourable of what the columns <attribute>_<place>_... say of it}."""
+    found, end = {}, f"_{place}_verdict"
+    for column in dict.fromkeys(c for row in runs for c in row if c.endswith(end)):
         of_runs = [row for row in runs if row.get(column)]
         if of_runs:
-            detectable = [_number(row.get(f"{place}detectable")) for row in of_runs]
-            found[column.removesuffix("_pooled_verdict")] = {
+            values = {
+                c: [_number(row.get(column.removesuffix("verdict") + c)) for row in of_runs]
+                for c in ("uar", "upper", "detectable", "p")
+            }
+            known = {c: all(map(math.isfinite, of)) for c, of in values.items()}
+            found[column.removesuffix(end)] = {
                 "verdict": min((row[column] for row in of_runs), key=VERDICTS.index),
-                "upper": max(_number(row[f"{place}upper"]) for row in of_runs),
-                "detectable": max(detectable) if all(map(math.isfinite, detectable)) else None,
+                **{c: max(values[c]) if known[c] else None for c in ("uar", "upper", "detectable")},
+                "p": min(values["p"]) if known["p"] else None,
             }
     return found
+
+
+def _of_first(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
+    """What stands in all rows of a setting alike, {} where it does not stand there."""
+    found = {c: _number(runs[0].get(f"{place}_{c}")) for c in names} if runs else {}
+    return found if all(map(math.isfinite, found.values())) else {}
+
+
+def _changed(runs: Sequence[Row], whole: bool) -> dict[str, dict]:
+    """{"emotion" or attribute: difference to lambda 0 over speakers}; of emotion if not whole."""
+    columns = dict.fromkeys(c for row in runs for c in row if c.endswith("_change_difference"))
+    places = [c.removesuffix("_difference") for c in columns]
+    names = ("difference", "lower", "upper", "p")
+    found = {
+        place.removesuffix("_change"): _of_first(runs, place, names)
+        for place in sorted(places, key=lambda place: place != "emotion_change")
+        if whole or place == "emotion_change"
+    }
+    return {what: told for what, told in found.items() if told}
 
 
 def _private(column: str) -> bool:

@@ -16,6 +16,7 @@ import privrep
 from privrep.audit_threats import Sources, pooled, threats
 from privrep.card import card
 from privrep.files import replace_file
+from privrep.further import aligned, further
 from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
 from privrep.representations import read_representations, read_table
@@ -38,6 +39,7 @@ def audit(
     *,
     speaker: str = "speaker",
     session: str = "session",
+    given: Sequence[str] | None = None,
     unprotected: str | Path | None = None,
     other: str | Path | None = None,
     other_labels: str | Path | None = None,
@@ -55,8 +57,9 @@ def audit(
       labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see
         `read_table`.
       output: the folder to write to, made if it is not there.
+      given: columns that may explain the leak, such as emotion; None for `further.USUAL`.
       unprotected: representations of the same utterances before a defence, of which an ignorant
-        attacker learns.
+        attacker learns, and to which a de-censoring one maps back.
       other, other_labels: representations and labels of another corpus, of which an attacker
         learns who has no labels of this one.
       attackers: names in `suite.NAMES`.
@@ -95,10 +98,17 @@ def audit(
     sources = Sources(unprotected, other, other_labels, attribute, speaker, session)
     climbed = threats(sources, read, table, samples, h, scale, told, seed)
     quick = climbed["strongest_quick"]
+    before = None
+    if unprotected is not None:
+        before = aligned(read_representations(unprotected), read, samples.kept)
+    questions = further(
+        h, before, samples, attribute, speaker, given, told.headline, num_permutations, limit, seed
+    )
     arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
     arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
     arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]
     arguments += [f"--attackers={','.join(attackers)}"]
+    arguments += [] if given is None else [f"--given={','.join(given)}"]
     arguments += [f"--{role}={path}" for role, path in sources.roles.items()]
     report = {
         "verdict": told.verdict.verdict,
@@ -107,6 +117,7 @@ def audit(
         **_scores(told),
         "leak_by_speakers": _learning_curve(h, samples, quick, seed),
         **climbed,
+        **questions,
         "data": {
             "classes": _per_class(samples.classes, told),
             "utterances": told.num_utterances,
@@ -196,8 +207,8 @@ def _few(attackers: Sequence[str], num_permutations: int) -> list[str]:
 def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
     return [
         f"Attackers other than {', '.join(told.attackers)}. A stronger one may find more.",
-        f"Attributes other than {attribute}: speaker identity, age, accent, health and whatever "
-        "else h may hold.",
+        f"Attributes other than {attribute} by more than a linear attacker, and those that the "
+        "table of labels does not name: age, accent, health and whatever else h may hold.",
         *(["What the order of the frames tells."] * (frames and SEQUENCE not in told.attackers)),
         "Whatever these representations were made from.",
         "An attacker who knows more than h and labelled speakers: the network itself, transcripts, "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from privrep.answers import answers, number
 from privrep.card_plots import Dot, curve, dots, histogram
 
 Report = dict[str, Any]
@@ -44,6 +45,7 @@ def card(report: Report) -> str:
         _curve(report),
         _null(report),
         _threats(report),
+        _further(report),
         _not_tested(report),
         _data(report),
     )
@@ -57,11 +59,6 @@ def card(report: Report) -> str:
         + "\n".join(section for section in sections if section)
         + "\n</body></html>\n"
     )
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A score as it is printed; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _verdict(report: Report) -> str:
@@ -224,6 +221,15 @@ def _threats(report: Report) -> str:
         f"sent in {number(code['bits'])} bits per utterance ({escape(code['attacker'])}, learning "
         f"as the speakers come), in place of {number(code['uniform'])}: a compression of "
         f"{number(code['compression'], 2)}, where 1 is none.</p>"
+    )
+
+
+def _further(report: Report) -> str:
+    return "".join(
+        f"<h2>{escape(one.title)}</h2>"
+        + (_table(one.header, one.rows) if one.rows else "")
+        + "".join(f'<p class="small">{escape(sentence)}</p>' for sentence in one.said)
+        for one in answers(report)
     )
 
 

@@ -2,17 +2,19 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from privrep import __version__
+from privrep.answers import answers, number
 from privrep.audit import PERMUTATIONS, Report, audit
-from privrep.card import number
 from privrep.selftest import selftest
 from privrep.suite import FEW, NAMES, QUICK
 from privrep.verdicts import LIMIT
 
 LEAKS, WRONG = 1, 2  # exit statuses
+_WIDTH = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +45,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--output", type=Path, required=True, help="folder for card and report")
     one.add_argument("--speaker", default="speaker", help="column (%(default)s)")
     one.add_argument("--session", default="session", help="column, if it is there (%(default)s)")
+    one.add_argument(
+        "--given",
+        type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
+        metavar="COLUMNS",
+        help="that may explain the leak, a comma list (emotion, script, transcript, session and "
+        "num_frames, where they are there)",
+    )
+    one.add_argument(
+        "--unprotected",
+        type=Path,
+        metavar="FILE",
+        help="the same utterances without protection, for an attacker who has seen both of others",
+    )
     one.add_argument(
         "--fail-above", type=float, metavar="UAR", help="exit with 1 if the upper bound is above"
     )
@@ -86,6 +101,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         parsed.output,
         speaker=parsed.speaker,
         session=parsed.session,
+        given=parsed.given,
         unprotected=parsed.unprotected,
         other=parsed.other,
         other_labels=parsed.other_labels,
@@ -117,6 +133,13 @@ def table(report: Report) -> str:
     text = [
         (f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells)).rstrip() for name, *cells in lines
     ]
+    for answer in answers(report):
+        sizes = [max(map(len, cells)) for cells in zip(answer.header, *answer.rows)]
+        text += ["", answer.title] if answer.rows else [""]
+        for first, *cells in [answer.header, *answer.rows] if answer.rows else []:
+            aligned = (cell.rjust(size) for cell, size in zip(cells, sizes[1:]))
+            text.append("  ".join([first.ljust(sizes[0]), *aligned]))
+        text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.said]
     data = report["data"]
     said = [
         *data["notes"],

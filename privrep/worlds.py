@@ -20,7 +20,7 @@ class Sample(NamedTuple):
       h: float32[N, D]; the first half of the columns is of one modality, the second of another.
       speaker: int32[N] from 0 to S - 1.
       gender: int32[N], 0 or 1, the same for all utterances of a speaker.
-      emotion: int32[N] from 0 to 3, drawn without regard to the speaker.
+      emotion: int32[N] from 0 to 3, drawn without regard to the speaker but in `emotion_tied`.
       session: int32[N]; speakers 2s and 2s + 1, of either gender, are session s.
       num_frames: int32[N].
     """
@@ -51,10 +51,13 @@ class World(NamedTuple):
     truth: str
 
 
-def _start(seed: int, num_speakers: int, utterances: int, size: int, spread: float):
+def _start(
+    seed: int, num_speakers: int, utterances: int, size: int, spread: float, tied: float = 0
+):
     """A Sample of speakers and emotions only, the sign of each utterance's gender, and the rng.
 
-    Speakers lie `spread` apart, emotions 1, utterances of both 1 (standard deviations).
+    Speakers lie `spread` apart, emotions 1, utterances of both 1 (standard deviations). A share
+    `tied` of the utterances has one of two emotions that the gender decides.
     """
     if num_speakers % 2 or size < 4:
         raise ValueError(
@@ -66,6 +69,9 @@ def _start(seed: int, num_speakers: int, utterances: int, size: int, spread: flo
     first = rng.integers(0, 2, num_speakers // 2)
     gender = np.stack([first, 1 - first], 1).reshape(-1)[speaker].astype(np.int32)
     emotion = rng.integers(0, EMOTIONS, len(speaker)).astype(np.int32)
+    if tied:
+        of_gender = 2 * gender + emotion % 2
+        emotion = np.where(rng.random(len(speaker)) < tied, of_gender, emotion).astype(np.int32)
     h = rng.normal(size=(len(speaker), size))
     h += spread * rng.normal(size=(num_speakers, size))[speaker]
     h += rng.normal(size=(EMOTIONS, size))[emotion]
@@ -128,6 +134,14 @@ def one_emotion(seed: int, num_speakers: int, utterances: int, size: int) -> Sam
     return _with(sample, sample.h + step[:, None] * direction / np.linalg.norm(direction))
 
 
+def emotion_tied(
+    seed: int, num_speakers: int, utterances: int, size: int, tied: float = 0.6
+) -> Sample:
+    """h holds emotion and speaker, the genders differ in their emotions, and that is all."""
+    sample, _, rng = _start(seed, num_speakers, utterances, size, 0.5, tied)
+    return _with(sample, sample.h + 2 * rng.normal(size=(EMOTIONS, size))[sample.emotion])
+
+
 def interaction(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
     """The signs of a column of each modality agree for one gender and differ for the other."""
     sample, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.3)
@@ -151,6 +165,9 @@ WORLDS: dict[str, World] = {
         length_only, True, True, True, "it is gone among utterances of one length"
     ),
     "one_emotion": World(one_emotion, True, True, True, "it is in the utterances of emotion 0"),
+    "emotion_tied": World(
+        emotion_tied, True, True, True, "it is gone among utterances of one emotion"
+    ),
     "interaction": World(
         interaction, True, False, False, "it is in both modalities together and in neither alone"
     ),

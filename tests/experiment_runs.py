@@ -20,7 +20,7 @@ SMALL = (
     *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear+mlp_2x32"),
 )
-CONTROLS = ("chance", "majority", "shuffled", "untrained")
+CONTROLS = ("chance", "majority", "shuffled", "untrained", "raw")
 
 
 def set_flags(*flags: str) -> None:
@@ -63,14 +63,31 @@ def check_results(
         assert {*map(flag_name, FIELDS), "fold", "control", "pack", "best_epoch"} <= {*row}
         assert len(str(row["prepared_hash"])) == 16 and row["version_jax"]
         assert row["emotion_chance"] == 1 / classes
+        learned = row["modality"] == "lexical" and not row["word_vectors"]
+        learned = learned and not row["lexical_features"]
         for a in attributes:
+            if row["control"] == "raw" and learned:  # there are no features before the network
+                assert row[f"test_{a}_attacker_uar"] is None
+                continue
             attacker, privacy = row[f"test_{a}_attacker_uar"], row[f"test_{a}_privacy"]
             assert 0 <= attacker <= 1 and abs(privacy - (1 - attacker)) < 2e-6
     for row in (row for row in rows if row["control"] in (None, "untrained")):
         for a in (a for a in attributes if a != "speaker"):
             assert row[f"{a}_pooled_verdict"] in VERDICTS
             assert 0 < row[f"{a}_pooled_upper"] <= 1 and 0 < row[f"{a}_pooled_p"] <= 1
+            assert row[f"{a}_given_emotion_verdict"] in VERDICTS
+            assert 0 <= row[f"{a}_from_emotion_uar"] <= 1
+        if "speaker" not in attributes:
+            assert row["speaker_pooled_verdict"] in VERDICTS
+        lower, score, upper = (row[f"emotion_pooled_{c}"] for c in ("lower", "uar", "upper"))
+        assert 0 <= lower <= score <= upper <= 1
     for row in real:
+        for place in ("emotion", *(a for a in attributes if a != "speaker")):
+            told = [row[f"{place}_change_{c}"] for c in ("difference", "lower", "upper", "p")]
+            if row["lambda"] == 0:
+                assert told == [None] * 4
+            else:
+                assert told[1] <= told[0] <= told[2] and 0 < told[3] <= 1
         assert row["diverged"] is False and 1 <= row["best_epoch"] <= row["max_epochs"]
         assert row["lambda"] is not None
         assert isinstance(row["collapsed"], bool) and 0 <= row["h_rank"] <= 16

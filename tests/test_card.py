@@ -27,6 +27,14 @@ def attacker(name, uar, **changed):
     } | changed
 
 
+VERDICT = {"verdict": "cannot_tell", "uar": 0.5, "upper": 0.61, "p": 0.4}
+
+
+def explained(name):
+    told = {"name": name, "says": f"{name} explains it.", "shared": 0.2, "share": 1.0}
+    return told | {"total": VERDICT, "alone": VERDICT, "given": VERDICT}
+
+
 def report(**changed):
     return {
         "verdict": "leaks",
@@ -50,6 +58,13 @@ def report(**changed):
         "attackers": [attacker("linear", 0.61), attacker("kernel", 0.712)],
         "victims": [{"k": 5, "uar": 0.81, "lower": 0.7, "upper": 0.9}],
         "leak_by_speakers": [{"speakers": n, "uar": 0.5 + n / 400} for n in (8, 16, 32, 60)],
+        "given": [explained("emotion")],
+        "attributes": {
+            "found": [{"name": "accent", "classes": 3, "chance": 1 / 3, "verdict": VERDICT}],
+            "left_out": {"note": "has 600 values"},
+            "utterances": 600,
+        },
+        "decensoring": {"verdict": VERDICT, "explained": 0.4, "ridges": [0.1]},
         "data": {
             "classes": [{"name": c, "utterances": 300, "speakers": 30} for c in ("f", "m")],
             "utterances": 600,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.checkpoints import save_chosen
+from experiments.reading import reading
 from privrep.datasets import demo
 from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, cache_of, run
@@ -66,6 +67,20 @@ def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, cap
     run(workdir, *words, *SMALL, *once)
     assert "privacy" in capsys.readouterr().out
     assert (workdir / "summary.md").exists()
+
+
+def test_the_figure_is_what_its_command_prints(capsys):
+    """To a character's width: another machine rounds otherwise."""
+    assert "python -m experiments.simulations --only=reading\n" in README
+    (figure,) = [block for block in blocks("text") if "U upper bound" in block]
+    shown, printed = figure.splitlines(), list(reading(0))
+    assert len(shown) == len(printed) and shown[0] == printed[0].rstrip()
+    assert shown[-1] == printed[-1]
+    for there, here in zip(shown[1:-1], printed[1:-1]):
+        assert there[:20] == here[:20]  # the corpus
+        assert there[20:].split()[-2:] == here[20:].split()[-2:]  # the verdict
+        for mark in "oDU":
+            assert abs(there.find(mark, 20) - here.find(mark, 20)) <= 1
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))

@@ -76,8 +76,10 @@ def test_the_least_favourable_verdict_of_the_seeds_counts():
     entries = by_label(summarise(rows, SETTINGS))
     assert entries[0.0]["verdicts"]["gender"] == {
         "verdict": "leaks",
+        "uar": None,
         "upper": 0.81,
         "detectable": 0.7,
+        "p": None,
     }
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]

@@ -1,0 +1,187 @@
+"""What a setting's networks of all folds show together, over all speakers: columns of runs.csv.
+
+A speaker is tested in one fold, so that the guesses of all folds together are about all speakers,
+who are the sample; scores of single folds mean little.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.corpus import Loaded
+from experiments.summary import is_zero
+from privrep.attributes import why_not
+from privrep.closed_form import linear
+from privrep.cross_validation import SPEAKER
+from privrep.fold_measurement import measure_folds
+from privrep.labels import private_labels
+from privrep.statistics import compare, confusion_counts, interval
+from privrep.utterances import Split
+from privrep.verdicts import Verdict
+from privrep.verification import Known, verify
+
+Row = dict[str, Any]
+Settings = Sequence[tuple[Row, str]]  # of each row its settings, `fold` among them, and its control
+Columns = dict[str, list]
+
+JUDGED = ("uar", "upper", "detectable", "p", "verdict")
+LINEAR = {"linear": linear}
+
+
+def together(settings: Settings, h: Sequence[np.ndarray | None], num_folds: int) -> list[list[int]]:
+    """Rows that differ in the fold alone, of settings with a finite h in every fold."""
+    groups: dict[tuple, list[int]] = {}
+    for i, (row, control) in enumerate(settings):
+        told = tuple(value for name, value in row.items() if name != "fold")
+        groups.setdefault((told, control), []).append(i)
+    return [
+        rows
+        for rows in groups.values()
+        if len({settings[i][0]["fold"] for i in rows}) == num_folds
+        and all(h[i] is not None and np.isfinite(h[i]).all() for i in rows)
+    ]
+
+
+def pooled(
+    h: Sequence[np.ndarray | None],
+    settings: Settings,
+    loaded: Loaded,
+    attributes: Sequence[str],
+    emotions: Sequence[np.ndarray],
+) -> Columns:
+    """All columns that are about the networks of all folds together, with a value per row.
+
+    <a>_pooled_{uar, upper, detectable, p, verdict}: `measure_folds`, of the attributes unlearned by
+      the linear and the kernel attacker, of the others that the corpus has by the linear one; of
+      speaker by verification.
+    <a>_given_emotion_{...}: what h tells beyond the task's label, by the linear attacker.
+    <a>_from_emotion_{...}: what the label tells alone.
+    <a>_change_{difference, lower, upper, p}: the attacker's UAR less that at lambda 0, paired over
+      speakers, all seeds together, with a 95 % interval.
+    emotion_pooled_{uar, lower, upper}, emotion_change_{...}: of emotion, likewise.
+
+    Args:
+      h: float[N, D] of each row; None where there is none.
+      settings: of each row.
+      attributes: that are unlearned.
+      emotions: int[N] of the first rows, the network's guess of each utterance's class.
+    """
+    folds, speakers = loaded.packed.data.folds, _speakers(loaded)
+    found: Columns = {}
+
+    def put(rows: Sequence[int], place: str, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            column = found.setdefault(f"{place}_{name}", [None] * len(h))
+            known = value is not None and (isinstance(value, str) or math.isfinite(value))
+            for i in rows:
+                column[i] = value if known else None
+
+    groups = together(settings, h, len(folds.split.train))
+    guessed: dict[int, np.ndarray] = {}  # counts by the first row of a group
+    for rows in groups:
+        if rows[0] < len(emotions):
+            guessed[rows[0]] = _emotion_counts(rows, settings, folds, speakers, emotions)
+    _compared(guessed, groups, settings, put, "emotion", intervals=True)
+    for attribute in [a for a in attributes if a != SPEAKER]:
+        labels = folds.private[attribute][0]
+        if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
+            continue  # an official test part of one class, say
+        counts = {}
+        label_alone = None
+        for rows in groups:
+            k = [settings[i][0]["fold"] for i in rows]
+            split = Split(*(part[k] for part in folds.split))
+            x, emotion = np.stack([h[i] for i in rows]), folds.task[k]
+            told = measure_folds(x, labels, speakers, split)
+            put(rows, f"{attribute}_pooled", _judged(told.verdict))
+            counts[rows[0]] = told.counts
+            beyond = measure_folds(x, labels, speakers, split, given=emotion, attackers=LINEAR)
+            put(rows, f"{attribute}_given_emotion", _judged(beyond.verdict))
+            if label_alone is None:
+                one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
+                label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
+            put(rows, f"{attribute}_from_emotion", _judged(label_alone.verdict))
+        _compared(counts, groups, settings, put, attribute)
+    for attribute, labels in others(loaded, attributes).items():
+        for rows in groups:
+            k = [settings[i][0]["fold"] for i in rows]
+            split = Split(*(part[k] for part in folds.split))
+            x = np.stack([h[i] for i in rows])
+            try:
+                if attribute == SPEAKER:
+                    parts = zip(x, split.train | split.val, split.test)
+                    verdict = verify([Known(*part) for part in parts], labels)
+                else:
+                    told = measure_folds(x, labels, speakers, split, attackers=LINEAR)
+                    verdict = told.verdict
+            except ValueError:  # too few of a class among the tested
+                break
+            put(rows, f"{attribute}_pooled", _judged(verdict))
+    return found
+
+
+def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
+    """{attribute: int32[N]} of the private attributes that are not unlearned and can be judged."""
+    there = dict.fromkeys(name for u in loaded.utterances for name in u.private)
+    found, speakers = {}, _speakers(loaded)
+    for attribute in [*there, SPEAKER]:
+        if attribute in attributes:
+            continue
+        try:
+            codes, names = private_labels(loaded.utterances, attribute)
+        except ValueError:
+            continue  # one value only
+        if attribute == SPEAKER or not why_not(codes, names, speakers):
+            found[attribute] = codes
+    return found
+
+
+def _speakers(loaded: Loaded) -> np.ndarray:
+    return np.array([u.speaker for u in loaded.utterances])
+
+
+def _judged(verdict: Verdict) -> dict[str, Any]:
+    return {name: getattr(verdict, name) for name in JUDGED}
+
+
+def _emotion_counts(rows, settings, folds, speakers, emotions) -> np.ndarray:
+    """int64[S, C, C] of the tested speakers."""
+    guessed = np.zeros(len(speakers), int)
+    truth = np.full(len(speakers), -1)
+    for i in rows:
+        k = settings[i][0]["fold"]
+        tested = folds.split.test[k]
+        guessed[tested], truth[tested] = emotions[i][tested], folds.task[k][tested]
+    tested = truth >= 0
+    who = np.unique(speakers[tested], return_inverse=True)[1]
+    return confusion_counts(guessed[tested], truth[tested], who, int(folds.task.max()) + 1)
+
+
+def _compared(counts, groups, settings, put, place: str, intervals: bool = False) -> None:
+    """Intervals of every setting and its difference to lambda 0; seeds are added up."""
+    seeds: dict[tuple, dict[Any, list[int]]] = {}
+    for rows in groups:
+        row, control = settings[rows[0]]
+        if rows[0] in counts:
+            rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", "lambda"))
+            lambda_ = None if control else row["lambda"]
+            seeds.setdefault((rest, control, lambda_), {})[row["seed"]] = rows
+    for (rest, control, lambda_), of_seed in seeds.items():
+        rows = [i for one in of_seed.values() for i in one]
+        if intervals:
+            score, lower, upper, _ = interval(sum(counts[one[0]] for one in of_seed.values()))
+            put(rows, f"{place}_pooled", {"uar": score, "lower": lower, "upper": upper})
+        if control or is_zero(lambda_):
+            continue
+        zeros = next(
+            (of for (r, c, z), of in seeds.items() if r == rest and not c and is_zero(z)), {}
+        )
+        both = [seed for seed in of_seed if seed in zeros]
+        if both:
+            a = sum(counts[of_seed[seed][0]] for seed in both)
+            b = sum(counts[zeros[seed][0]] for seed in both)
+            told = compare(a, b)._asdict()
+            told.pop("smallest_p")
+            put(rows, f"{place}_change", told)

@@ -1,0 +1,141 @@
+"""What an audit asks beside "does it leak": what explains it, what else, what undoes it (host).
+
+These questions are asked of at most 10,000 utterances, drawn evenly from the speakers: it is the
+speakers that there are few of, and each question costs as much as the audit's own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from privrep.attributes import measure_attributes
+from privrep.closed_form import linear
+from privrep.conditional import ATTACKERS, explain
+from privrep.decensoring import decensor
+from privrep.representations import ID, Representations
+from privrep.samples import Samples
+from privrep.strata import covariate, together
+
+MOST = 10_000
+PERMUTATIONS = 99
+USUAL = ("emotion", "script", "transcript", "session", "num_frames")  # covariates, if there
+
+
+def further(
+    h: np.ndarray,
+    unprotected: np.ndarray | None,
+    samples: Samples,
+    attribute: str,
+    speaker: str,
+    given: Sequence[str] | None,
+    headline: str,
+    num_permutations: int,
+    limit: float,
+    seed: int,
+) -> dict[str, Any]:
+    """The keys `given`, `attributes` and `decensoring` of audit.json.
+
+    Args:
+      h: float[N, D], as attacked.
+      unprotected: float[N, E], the same utterances without protection, or None.
+      samples: whose they are, and the columns of their table.
+      attribute, speaker: columns.
+      given: columns of covariates; None for those of `USUAL` that are there and vary.
+      headline: the attacker that found most. What explains a leak is asked of the linear attacker,
+        and of the kernel too where the strongest is not linear.
+      num_permutations, limit, seed: see `measurement.measure`; at most 99 here.
+
+    Raises:
+      ValueError: `given` names a column that is not there, or the attribute itself.
+    """
+    columns = samples.columns
+    for name in given or ():
+        if name not in columns or name == attribute:
+            usable = ", ".join(n for n in columns if n not in (attribute, ID))
+            raise ValueError(
+                f"--given={name}: a covariate is a column of the labels other than {attribute}. "
+                f"There are: {usable}"
+            )
+    names = [n for n in USUAL if n in columns and n != attribute] if given is None else given
+    rows = _some(samples.speakers, seed)
+    h, labels = h[rows], samples.labels[rows]
+    speakers = np.unique(samples.speakers[rows], return_inverse=True)[1].astype(np.int32)
+    sessions = None if samples.sessions is None else samples.sessions[rows]
+    count = min(num_permutations, PERMUTATIONS)
+    tested = {"sessions": sessions, "num_permutations": count, "limit": limit, "seed": seed}
+    covariates = [
+        covariate(name, [columns[name][i] for i in rows]) for name in dict.fromkeys(names)
+    ]
+    covariates = [one for one in covariates if one.strata.any()]
+    if len(covariates) > 1:
+        covariates.append(together(covariates))
+    attackers = {"linear": linear} if headline == "linear" else ATTACKERS
+    explained = ()
+    if covariates:
+        explained = explain(h, labels, speakers, covariates, attackers=attackers, **tested)
+    others = {
+        name: [cells[i] for i in rows]
+        for name, cells in columns.items()
+        if name not in (attribute, speaker, ID, "num_frames")
+    }
+    attributes, left_out = measure_attributes(h, speakers, others, **tested)
+    found: dict[str, Any] = {
+        "given": [_plain(one) for one in explained],
+        "attributes": {
+            "found": [_plain(one) for one in attributes],
+            "left_out": left_out,
+            "utterances": len(rows),
+        },
+        "decensoring": None,
+    }
+    if unprotected is not None:
+        undone = decensor(h, unprotected[rows], labels, speakers, **tested)
+        found["decensoring"] = _plain(undone)
+    return found
+
+
+def aligned(other: Representations, own: Representations, kept: np.ndarray) -> np.ndarray:
+    """Rows `kept` of `own`, as `other` has them: by id if both have ids, else row by row.
+
+    Raises:
+      ValueError: an utterance is missing, the numbers of rows differ, or they are frames.
+    """
+    if other.h.ndim != 2:
+        raise ValueError(
+            f"--unprotected: has shape {list(other.h.shape)}; one row per utterance is needed, "
+            "[N, D]: pool frames first"
+        )
+    if own.ids is not None and other.ids is not None:
+        place = {one: i for i, one in enumerate(other.ids)}
+        absent = [own.ids[i] for i in kept if own.ids[i] not in place]
+        if absent:
+            raise ValueError(
+                f"--unprotected: lacks {len(absent):,} of the utterances, the first is {absent[0]}"
+            )
+        return other.h[[place[own.ids[i]] for i in kept]]
+    if len(other.h) != len(own.h):
+        raise ValueError(
+            f"--unprotected: has {len(other.h):,} rows for {len(own.h):,} representations; without "
+            "ids in both, row i of one is row i of the other"
+        )
+    return other.h[kept]
+
+
+def _plain(value: Any) -> Any:
+    """NamedTuples as dicts."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(one) for name, one in value._asdict().items()}
+    return value
+
+
+def _some(speakers: np.ndarray, seed: int) -> np.ndarray:
+    """Rows of at most MOST utterances, in order: as many of each speaker as the others allow."""
+    if len(speakers) <= MOST:
+        return np.arange(len(speakers))
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(speakers))
+    rows = rows[np.argsort(speakers[rows], kind="stable")]
+    place = np.arange(len(rows)) - np.searchsorted(speakers[rows], speakers[rows])
+    taken = rows[np.lexsort((rng.random(len(rows)), place))[:MOST]]
+    return np.sort(taken)
