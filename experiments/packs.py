@@ -115,19 +115,19 @@ def _measured(
     for i in sorted(range(len(said)), key=lambda i: strengths(said[i]["lambda"])):
         first.setdefault(tuple(v for n, v in said[i].items() if n not in PROTECTION), i)
     index = np.array(sorted(first.values()))
-    as_they_are = np.full(len(index), tuple(RELEASES).index("none"), np.int32)
-    controls = take(runs, index)._replace(release=as_they_are)
+    controls = _released(take(runs, index), "none")
+    decisions = _released(controls, "decision")
     untrained = take(untrained, index)
 
-    # All in one stack: the runs, their untrained twins, attackers on shuffled labels, and on what
-    # the networks are given.
+    # All in one stack: the runs, their untrained twins, what they decide, attackers on shuffled
+    # labels, and on what the networks are given.
     kinds = [""] * len(said)
-    kinds += [kind for kind in ("untrained", "shuffled", "raw") for _ in index]
-    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 3)]
+    kinds += [kind for kind in ("untrained", "decision", "shuffled", "raw") for _ in index]
+    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 4)]
     total = 2 + len(net.private)
     bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
-    stack = join(runs, controls)
-    chosen = join(fits.best, untrained)
+    stack = join(runs, controls, decisions)
+    chosen = join(fits.best, untrained, take(fits.best, index))
     h, scores = represent(architecture, data, stack, chosen)
     raw = raw_features(loaded.packed.data.corpus)
     bar.update()
@@ -174,6 +174,13 @@ def _measured(
 def _classes(net: EmotionNet, params, h: jax.Array) -> jax.Array:
     """int32[N]: the emotion that is recognised from the released h [N, D]."""
     return net.apply({"params": params}, h, method="emotion").argmax(-1)
+
+
+def _released(runs: Run, release: str) -> Run:
+    """The runs with another release, of strength 1."""
+    number = np.full(len(runs.fold), tuple(RELEASES).index(release), np.int32)
+    strength = {a: np.ones(len(number), np.float32) for a in runs.release_lambda}
+    return runs._replace(release=number, release_lambda=strength)
 
 
 def _chance(attribute: str, size: int) -> float:

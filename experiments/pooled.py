@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from experiments.corpus import Loaded
-from experiments.summary import is_zero
+from experiments.summary import PROTECTION, is_zero
 from privrep.attributes import why_not
 from privrep.closed_form import linear
 from privrep.cross_validation import SPEAKER
-from privrep.fold_measurement import measure_folds
+from privrep.fold_measurement import measure_folds, threats_on_folds
 from privrep.labels import private_labels
 from privrep.statistics import compare, confusion_counts, interval
 from privrep.utterances import Split
@@ -56,6 +56,7 @@ def pooled(
     <a>_pooled_{uar, upper, detectable, p, verdict}: `measure_folds`, of the attributes unlearned by
       the linear and the kernel attacker, of the others that the corpus has by the linear one; of
       speaker by verification.
+    <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, who is ignorant has learned at lambda 0.
     <a>_given_emotion_{...}: what h tells beyond the task's label, by the linear attacker.
     <a>_from_emotion_{...}: what the label tells alone.
     <a>_change_{difference, lower, upper, p}: the attacker's UAR less that at lambda 0, paired over
@@ -97,6 +98,10 @@ def pooled(
             told = measure_folds(x, labels, speakers, split)
             put(rows, f"{attribute}_pooled", _judged(told.verdict))
             counts[rows[0]] = told.counts
+            bare = _without_protection(rows, groups, settings)
+            before = None if bare is None else np.stack([h[i] for i in bare])
+            climbed = threats_on_folds(x, labels, speakers, split, unprotected=before)
+            put(rows, f"{attribute}_pooled", {f"{name}_uar": v for name, v in climbed.items()})
             beyond = measure_folds(x, labels, speakers, split, given=emotion, attackers=LINEAR)
             put(rows, f"{attribute}_given_emotion", _judged(beyond.verdict))
             if label_alone is None:
@@ -120,6 +125,21 @@ def pooled(
                 break
             put(rows, f"{attribute}_pooled", _judged(verdict))
     return found
+
+
+def _without_protection(rows, groups, settings) -> list[int] | None:
+    """The group at lambda 0 that is like `rows` in all else; None for itself and for controls."""
+
+    def rest(i: int) -> dict:
+        return {n: v for n, v in settings[i][0].items() if n not in (*PROTECTION, "fold")}
+
+    row, control = settings[rows[0]]
+    if control or is_zero(row["lambda"]):
+        return None
+    zeros = [
+        of for of in groups if not settings[of[0]][1] and is_zero(settings[of[0]][0]["lambda"])
+    ]
+    return next((of for of in zeros if rest(of[0]) == rest(rows[0])), None)
 
 
 def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
@@ -165,10 +185,10 @@ def _compared(counts, groups, settings, put, place: str, intervals: bool = False
     for rows in groups:
         row, control = settings[rows[0]]
         if rows[0] in counts:
-            rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", "lambda"))
-            lambda_ = None if control else row["lambda"]
-            seeds.setdefault((rest, control, lambda_), {})[row["seed"]] = rows
-    for (rest, control, lambda_), of_seed in seeds.items():
+            rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", *PROTECTION))
+            protection = tuple(None if control else row.get(name) for name in PROTECTION)
+            seeds.setdefault((rest, control, protection), {})[row["seed"]] = rows
+    for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         rows = [i for one in of_seed.values() for i in one]
         if intervals:
             score, lower, upper, _ = interval(sum(counts[one[0]] for one in of_seed.values()))
@@ -176,7 +196,7 @@ def _compared(counts, groups, settings, put, place: str, intervals: bool = False
         if control or is_zero(lambda_):
             continue
         zeros = next(
-            (of for (r, c, z), of in seeds.items() if r == rest and not c and is_zero(z)), {}
+            (of for (r, c, (z, *_)), of in seeds.items() if r == rest and not c and is_zero(z)), {}
         )
         both = [seed for seed in of_seed if seed in zeros]
         if both:

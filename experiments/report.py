@@ -19,6 +19,7 @@ from experiments.summary import (
     is_zero,
     label,
     mean,
+    place,
     recipe_of,
     selected,
     summarise,
@@ -42,8 +43,7 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
         for entry in entries:
-            told = [entry["settings"][c] for c in columns]
-            place = [*("" if value is None else str(value) for value in told), label(entry)]
+            placed = place(entry, columns)
             emotion = "test_emotion_uar"
             middle = [str(entry["n"]), _score(entry, emotion)]
             middle += [_interval(entry["interval"])] * len(sure)
@@ -55,7 +55,7 @@ def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[s
                 uars.append(_score(entry, privacy).split("±")[0] + mark)
                 uars += [_change(entry, privacy)] * len(change)
                 uars += _verdict(entry["verdicts"].get(a)) * judged
-                lines.append([*place, *middle, *[a] * several, *uars])
+                lines.append([*placed, *middle, *[a] * several, *uars])
                 middle = [""] * len(middle)  # the emotion score is no attribute's
     return header, lines, _notes(summary)
 

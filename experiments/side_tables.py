@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.summary import Entry, attributes, blocks, label, varying
+from experiments.summary import Entry, attributes, blocks, place, varying
 
 
 class SideTable(NamedTuple):
@@ -24,11 +24,11 @@ def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
 
 def _changes(summary: Sequence[Entry]) -> SideTable:
     lines = []
-    for place, entry in _placed(summary):
+    for cells, entry in _placed(summary):
         for what, told in entry["over_speakers"].items():
             name = "emotion" if what == "emotion" else f"{what} attacker"
             difference, lower, upper = (f"{told[c]:+.3f}" for c in ("difference", "lower", "upper"))
-            lines.append([*place, name, difference, f"{lower} to {upper}", f"{told['p']:.3f}"])
+            lines.append([*cells, name, difference, f"{lower} to {upper}", f"{told['p']:.3f}"])
     return SideTable(
         "Change of UAR against lambda 0, over speakers",
         [*_columns(summary), "UAR of", "change", "95 %", "p"],
@@ -41,11 +41,11 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
 
 def _given(summary: Sequence[Entry]) -> SideTable:
     lines = []
-    for place, entry in _placed(summary):
+    for cells, entry in _placed(summary):
         for a in [a for a in attributes(entry) if a in entry["given"]]:
             beyond = entry["given"][a]
             told = [entry["verdicts"].get(a, {}), entry["alone"].get(a, {}), beyond]
-            lines.append([*place, a, *(_score(one.get("uar")) for one in told), *_end(beyond)])
+            lines.append([*cells, a, *(_score(one.get("uar")) for one in told), *_end(beyond)])
     return SideTable(
         "What the emotion label explains",
         [*_columns(summary), "attribute", "h", "label", "beyond", "at most", "p", "verdict"],
@@ -59,10 +59,10 @@ def _given(summary: Sequence[Entry]) -> SideTable:
 
 def _others(summary: Sequence[Entry]) -> SideTable:
     lines = []
-    for place, entry in _placed(summary):
+    for cells, entry in _placed(summary):
         for a in [a for a in entry["verdicts"] if a not in attributes(entry)]:
             told = entry["verdicts"][a]
-            lines.append([*place, a, _score(told["uar"]), *_end(told)])
+            lines.append([*cells, a, _score(told["uar"]), *_end(told)])
     return SideTable(
         "What else h tells",
         [*_columns(summary), "attribute", "UAR", "at most", "p", "verdict"],
@@ -75,11 +75,7 @@ def _others(summary: Sequence[Entry]) -> SideTable:
 def _placed(summary: Sequence[Entry]) -> list[tuple[list[str], Entry]]:
     """Entries in the order of the table, each with the cells that tell it from others."""
     columns = varying(summary)
-    return [
-        ([*(str(entry["settings"][c]) for c in columns), label(entry)], entry)
-        for _, entries in blocks(summary)
-        for entry in entries
-    ]
+    return [(place(entry, columns), entry) for _, entries in blocks(summary) for entry in entries]
 
 
 def _columns(summary: Sequence[Entry]) -> list[str]:

@@ -28,7 +28,7 @@ from privrep.metrics import SELECTIONS
 Row = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
-CONTROLS = ("chance", "majority", "shuffled", "untrained", "raw")
+CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
 FIRST = ("modality", "task", "private")  # the order of the table
 # What keeps the attribute out of h: rows of one block differ in it. The recipe names the last two.
@@ -211,6 +211,12 @@ def lambda_text(lambda_: Any) -> str:
 def label(entry: Entry) -> str:
     """The name of its control, or its lambda."""
     return entry["control"] or lambda_text(entry["settings"]["lambda"])
+
+
+def place(entry: Entry, columns: Sequence[str]) -> list[str]:
+    """The first cells of its line in a table: settings of these names, and its label."""
+    told = [entry["settings"][name] for name in columns]
+    return [*("" if value is None else str(value) for value in told), label(entry)]
 
 
 def recipe_of(entry: Entry) -> str:

@@ -37,7 +37,8 @@ class Pack(NamedTuple):
 def expand(flags: Mapping[str, str]) -> list[Pack]:
     """All combinations of the flags' values, in packs.
 
-    Where every lambda is 0 nothing is protected, whatever the recipe: such runs are there once.
+    Where every lambda is 0 nothing is protected, whatever the recipe, and where nothing protects
+    lambda is 0: such runs are there once.
 
     Args:
       flags: {field of Config: text}; fields that are left out keep their default.
@@ -68,6 +69,8 @@ def _protected(point: Mapping[str, Any]) -> Config:
     """The setting that a point of the flags' product means, its recipe looked up."""
     said = RECIPES[point["recipe"]]
     config = Config(**point | {n: said[n] for n in GOVERNED if point[n] == LEFT})
+    if all(getattr(config, name) == value for name, value in UNPROTECTED.items()):
+        config = dataclasses.replace(config, lambda_="0")
     if not any(config.strengths.values()):
         config = dataclasses.replace(config, **UNPROTECTED)
     return dataclasses.replace(config, recipe=name_of({n: getattr(config, n) for n in GOVERNED}))

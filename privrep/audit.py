@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 import privrep
-from privrep.audit_threats import Sources, pooled, threats
+from privrep.audit_threats import Sources, bare, pooled, threats
 from privrep.card import card
 from privrep.files import replace_file
-from privrep.further import aligned, further
+from privrep.further import further
 from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
 from privrep.representations import read_representations, read_table
@@ -96,11 +96,9 @@ def audit(
         seed=seed,
     )
     sources = Sources(unprotected, other, other_labels, attribute, speaker, session)
-    climbed = threats(sources, read, table, samples, h, scale, told, seed)
+    before = bare(sources, read, table, scale)
+    climbed = threats(sources, samples, h, before, scale, told, seed)
     quick = climbed["strongest_quick"]
-    before = None
-    if unprotected is not None:
-        before = aligned(read_representations(unprotected), read, samples.kept)
     questions = further(
         h, before, samples, attribute, speaker, given, told.headline, num_permutations, limit, seed
     )

@@ -41,10 +41,9 @@ class Sources(NamedTuple):
 
 def threats(
     sources: Sources,
-    read: Representations,
-    table: Table,
     samples: Samples,
     h: np.ndarray,
+    unprotected: np.ndarray | None,
     scale: np.ndarray,
     told: Measurement,
     seed: int,
@@ -52,8 +51,9 @@ def threats(
     """What `threats`, `online_code` and `strongest_quick` of an audit say.
 
     Args:
-      read, table, samples: what is audited.
+      samples: what is audited.
       h: float[N, D], pooled and divided by `scale` float[D].
+      unprotected: float[N, D], see `bare`.
       told: its measurement.
 
     Raises:
@@ -68,7 +68,7 @@ def threats(
         samples.speakers,
         sessions=samples.sessions,
         attack=QUICK[name],
-        unprotected=_unprotected(sources, read, table, scale),
+        unprotected=unprotected,
         other=_other(sources, samples.classes, scale),
         seed=seed,
     )
@@ -100,27 +100,32 @@ def pooled(samples: Samples) -> tuple[np.ndarray, list[str]]:
     ]
 
 
-def _unprotected(
+def bare(
     sources: Sources, read: Representations, table: Table, scale: np.ndarray
 ) -> np.ndarray | None:
+    """The audited utterances before the defence, pooled and divided by `scale`, or None.
+
+    Raises:
+      FileNotFoundError, ValueError: the file cannot be read, or is not of the same utterances.
+    """
     path = sources.unprotected
     if path is None:
         return None
-    bare = read_representations(path)
-    if bare.h.shape != read.h.shape or (bare.ids is None) != (read.ids is None):
+    found = read_representations(path)
+    if found.h.shape != read.h.shape or (found.ids is None) != (read.ids is None):
         raise ValueError(
-            f"{path}: shape {list(bare.h.shape)}{_with_ids(bare)} beside {list(read.h.shape)}"
+            f"{path}: shape {list(found.h.shape)}{_with_ids(found)} beside {list(read.h.shape)}"
             f"{_with_ids(read)}: unprotected representations are of the same utterances, by the "
             "same kind of file"
         )
-    if bare.ids is not None and read.ids is not None:
-        place = {one: i for i, one in enumerate(bare.ids)}
+    if found.ids is not None and read.ids is not None:
+        place = {one: i for i, one in enumerate(found.ids)}
         absent = [one for one in read.ids if one not in place]
         if absent:
             raise ValueError(f"{path}: has no row of utterance {absent[0]!r}")
-        bare = Representations(bare.h[[place[one] for one in read.ids]], read.ids)
+        found = Representations(found.h[[place[one] for one in read.ids]], read.ids)
     columns = sources.attribute, sources.speaker, sources.session
-    return pooled(bring_together(bare, table, *columns))[0] / scale
+    return pooled(bring_together(found, table, *columns))[0] / scale
 
 
 def _with_ids(read: Representations) -> str:

@@ -53,16 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         "num_frames, where they are there)",
     )
     one.add_argument(
-        "--unprotected",
-        type=Path,
-        metavar="FILE",
-        help="the same utterances without protection, for an attacker who has seen both of others",
-    )
-    one.add_argument(
         "--fail-above", type=float, metavar="UAR", help="exit with 1 if the upper bound is above"
     )
     one.add_argument(
-        "--unprotected", type=Path, help="the same utterances before the defence, to learn from"
+        "--unprotected",
+        type=Path,
+        metavar="FILE",
+        help="the same utterances without protection, for an attacker who learns from these, and "
+        "for one who has seen both of other people",
     )
     one.add_argument("--other", type=Path, help="representations of another corpus to learn from")
     one.add_argument("--other_labels", type=Path, metavar="LABELS", help="and their labels")

@@ -95,7 +95,7 @@ def kernel(
 ) -> Attacked:
     """`linear` on Nyström features of a Gaussian kernel: finds what is not linear in h.
 
-        k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2))
+        k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2)), the median over x unlike z
 
     at up to 512 landmarks (Williams & Seeger 2001), a quarter of the utterances if these are fewer,
     drawn evenly from the speakers; the width is
@@ -113,12 +113,17 @@ def kernel(
     count = min(LANDMARKS, max(len(learn) // 4, 16))
     centres = h[np.lexsort((rng.random(len(h)), place))[:count]]
     between = squared_distances(centres, centres)
-    median = max(np.median(between[np.triu_indices(len(centres), 1)]), 1e-12)
+    # Of points that differ: an h of few values, such as a decision, has mostly pairs that do not.
+    apart = between[np.triu_indices(len(centres), 1)]
+    apart = apart[apart > 1e-6 * apart.max()]
+    median = np.median(apart) if len(apart) else 1.0
 
     def features() -> Iterator[tuple[str, np.ndarray]]:
         for width in WIDTHS:
             values, vectors = scipy.linalg.eigh(np.exp(-between / (width * median)))
-            root = (vectors / np.sqrt(np.maximum(values, 1e-6 * values[-1]))).astype(np.float32)
+            # Landmarks at one point have no more directions than points: the rest is rounding.
+            there = values > 1e-6 * values[-1]
+            root = (vectors[:, there] / np.sqrt(values[there])).astype(np.float32)
             mapped = [
                 np.exp(-squared_distances(rows, centres) / np.float32(width * median)) @ root
                 for rows in chunks(h)

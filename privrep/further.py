@@ -13,7 +13,7 @@ from privrep.attributes import measure_attributes
 from privrep.closed_form import linear
 from privrep.conditional import ATTACKERS, explain
 from privrep.decensoring import decensor
-from privrep.representations import ID, Representations
+from privrep.representations import ID
 from privrep.samples import Samples
 from privrep.strata import covariate, together
 
@@ -93,33 +93,6 @@ def further(
         undone = decensor(h, unprotected[rows], labels, speakers, **tested)
         found["decensoring"] = _plain(undone)
     return found
-
-
-def aligned(other: Representations, own: Representations, kept: np.ndarray) -> np.ndarray:
-    """Rows `kept` of `own`, as `other` has them: by id if both have ids, else row by row.
-
-    Raises:
-      ValueError: an utterance is missing, the numbers of rows differ, or they are frames.
-    """
-    if other.h.ndim != 2:
-        raise ValueError(
-            f"--unprotected: has shape {list(other.h.shape)}; one row per utterance is needed, "
-            "[N, D]: pool frames first"
-        )
-    if own.ids is not None and other.ids is not None:
-        place = {one: i for i, one in enumerate(other.ids)}
-        absent = [own.ids[i] for i in kept if own.ids[i] not in place]
-        if absent:
-            raise ValueError(
-                f"--unprotected: lacks {len(absent):,} of the utterances, the first is {absent[0]}"
-            )
-        return other.h[[place[own.ids[i]] for i in kept]]
-    if len(other.h) != len(own.h):
-        raise ValueError(
-            f"--unprotected: has {len(other.h):,} rows for {len(own.h):,} representations; without "
-            "ids in both, row i of one is row i of the other"
-        )
-    return other.h[kept]
 
 
 def _plain(value: Any) -> Any:

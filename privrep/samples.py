@@ -24,7 +24,6 @@ class Samples(NamedTuple):
       num_frames: int32[N], how many of T are no padding, or None where nothing says so.
       notes: sentences about what was left out.
       columns: {name: N cells} of the whole table, None where a cell is empty.
-      kept: int[N], the rows of the representations that these are.
     """
 
     h: np.ndarray
@@ -36,7 +35,6 @@ class Samples(NamedTuple):
     num_frames: np.ndarray | None
     notes: list[str]
     columns: dict[str, list[str | None]]
-    kept: np.ndarray
 
 
 def bring_together(
@@ -97,9 +95,7 @@ def bring_together(
     if h.ndim == 3 and _FRAMES in table.columns:
         lengths = _lengths([table.columns[_FRAMES][rows[i]] for i in kept], h.shape[1], table)
     columns = {name: [of[rows[i]] for i in kept] for name, of in table.columns.items()}
-    return Samples(
-        h, labels, classes, speakers, num_speakers, sessions, lengths, notes, columns, kept
-    )
+    return Samples(h, labels, classes, speakers, num_speakers, sessions, lengths, notes, columns)
 
 
 def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:

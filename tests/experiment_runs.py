@@ -20,7 +20,7 @@ SMALL = (
     *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear+mlp_2x32"),
 )
-CONTROLS = ("chance", "majority", "shuffled", "untrained", "raw")
+CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
 
 def set_flags(*flags: str) -> None:

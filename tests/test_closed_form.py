@@ -138,3 +138,19 @@ def test_the_one_fold_that_is_asked_for_is_guessed_as_among_all(name):
     np.testing.assert_array_equal(asked.predictions[:, tested], found.predictions[:, tested])
     np.testing.assert_array_equal(asked.log_likelihoods[tested], found.log_likelihoods[tested])
     assert (asked.predictions[:, ~tested] == -1).all() and asked.chosen[2] == found.chosen[2]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_h_of_three_points_is_attacked_too(name):
+    """A decision in place of h: most utterances are the same point, and tell a little."""
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(40), 30)
+    gender = (speakers % 2).astype(np.int32)
+    decision = np.where(rng.random(len(gender)) < 0.4, gender, rng.integers(0, 3, len(gender)))
+    h = rng.normal(size=(3, 16))[decision].astype(np.float32)
+    folds = design(gender, speakers, None, 5, 0).folds
+    found = ATTACKS[name](0, h, gender[None], speakers.astype(np.int32), folds, 2)
+    assert np.isfinite(found.log_likelihoods).all()
+    points = [set(found.predictions[0, (decision == k) & (folds == 1)]) for k in range(3)]
+    assert all(len(one) == 1 for one in points)  # the same point, the same guess
+    assert uar(confusion_counts(found.predictions[0], gender, speakers, 2).sum(0)) > 0.6

@@ -73,8 +73,8 @@ def test_unprotected_rows_are_found_by_id_or_refused(tied, tmp_path):
     assert report["decensoring"]["explained"] > 0.99 and report["given"] == []
     assert "What explains" not in table(report)
     np.savez(tmp_path / "fewer.npz", h=h[1:], id=ids[1:])
-    with pytest.raises(ValueError, match="lacks 1 of the utterances, the first is u0"):
+    with pytest.raises(ValueError, match="of the same utterances"):
         audit(*files, unprotected=tmp_path / "fewer.npz", **few)
     np.save(tmp_path / "fewer.npy", h[1:])
-    with pytest.raises(ValueError, match="239 rows for 240"):
+    with pytest.raises(ValueError, match="of the same utterances"):
         audit(*files, unprotected=tmp_path / "fewer.npy", **few)

@@ -37,6 +37,7 @@ def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
     none, paper = ("none", "none", "none"), ("paper", "grl", "none")
     assert found(recipe="paper") == [("grl", [none, paper])]
     assert found(recipe="paper", lambda_="0") == [("none", [none])]
+    assert found(defence="none", release="none") == [("none", [none])]
     assert found(release="leace", recipe="paper") == [
         ("grl", [none, ("grl+leace", "grl", "leace")])
     ]
@@ -52,7 +53,8 @@ def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
 
 
 def test_what_differs_behind_training_is_trained_once():
-    (pack,) = expand({"lambda_": "0,0.5,1", "release": "none,leace,subspace", "seed": "0,1"})
+    flags = {"recipe": "paper", "release": "none,leace,subspace"}
+    (pack,) = expand({"lambda_": "0,0.5,1", "seed": "0,1"} | flags)
     runs, rows = run_table(pack.runs, 3)
     first, of = trained_alike(runs)
     assert len(rows) == len(of) and len(first) == 2 * 3 * (1 + 2)  # lambda 0, and grl of two
