@@ -247,7 +247,8 @@ def _release_one(architecture, data, row):
         run.release_lambda,
     )
     releases = [partial(release, known=known) for release in RELEASES.values()]
-    h = jax.lax.switch(run.release, releases, release_key, outputs.h)
+    with jax.default_matmul_precision("float32"):  # a release may solve what is ill-conditioned
+        h = jax.lax.switch(run.release, releases, release_key, outputs.h)
     # What a release costs in emotion shows only behind it.
     released = outputs._replace(emotion=net.apply({"params": params}, h, method="emotion"))
     scores = {}

@@ -62,9 +62,10 @@ def noisy(key, h, known: Known):
 def pressed(key, h, known: Known):
     """`subspace.emotion_subspace`: what emotion is read from, cleaned of the attributes."""
     del key
-    return emotion_subspace(
+    matrix, offset = emotion_subspace(
         h, known.kernel, known.task, known.private, known.lambda_, known.sizes, known.train
     )
+    return h @ matrix + offset[None]
 
 
 def decided(key, h, known: Known):

@@ -1,12 +1,20 @@
 """A release that keeps of h what the emotion head reads, less what differs between people."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 STRENGTH = 30.0  # what lambda = 1 weighs; from 3 to 300 little changes
 _RIDGE = 1e-4  # of a unit's variance
+
+
+class Affine(NamedTuple):
+    """h -> h @ matrix + offset; matrix float[D, D], offset float[D]."""
+
+    matrix: jax.Array
+    offset: jax.Array
 
 
 def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: Mapping, where):
@@ -27,8 +35,8 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
     NeurIPS 2016); turning down its directions is nuisance attribute projection (Solomonoff,
     Campbell & Boardman, ICASSP 2005) with a weight in place of a number of directions.
 
-    The same emotion head serves r(h). It calls LAPACK: compute several one after another, not
-    under `vmap`, on a CPU.
+    The same emotion head serves r(h), and r is one map for all utterances, those to come as well.
+    It calls LAPACK: compute several one after another, not under `vmap`, on a CPU.
 
     Args:
       h: float[N, D].
@@ -40,7 +48,7 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
       where: bool[N], the rows to fit on.
 
     Returns:
-      float[N, D], of all rows.
+      The map r.
     """
     count = jnp.maximum(where.sum(), 1)
     rows = where[:, None]
@@ -48,10 +56,9 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
     deviation = jnp.sqrt(jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count)
     # In units of its deviation; one that hardly varies keeps its unit, not its rounding errors.
     unit = jnp.where(deviation <= 1e-5 * jnp.abs(mean) + 1e-30, 1, deviation)
-    x = (h - mean) / unit
+    fitted = jnp.where(rows, (h - mean) / unit, 0)
     v = kernel - kernel.mean(1, keepdims=True)
     read = v * unit.T
-    fitted = jnp.where(rows, x, 0)
     covariance = fitted.T @ fitted / count
     num_classes = kernel.shape[1]
     between = sum(
@@ -62,9 +69,14 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
     weights = jax.scipy.linalg.solve(
         covariance + between + ridge, covariance @ read, assume_a="pos"
     )
-    logits = x @ weights + mean @ v
+    weights = weights / unit.T
+    matrix = lift(weights, kernel)
+    offset = lift(mean @ (v - weights), kernel)[0]
     strongest = jnp.stack([jnp.asarray(one) for one in lambda_.values()]).max()
-    return jnp.where(strongest > 0, lift(logits, kernel), h)
+    as_it_is = Affine(jnp.eye(h.shape[1], dtype=h.dtype), jnp.zeros_like(offset))
+    return jax.tree.map(
+        lambda a, b: jnp.where(strongest > 0, a, b), Affine(matrix, offset), as_it_is
+    )
 
 
 def lift(logits, kernel):

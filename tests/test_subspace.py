@@ -23,7 +23,8 @@ def world(seed=0):
 
 def pressed(h, kernel, task, gender, lambda_=1.0, where=WHERE):
     labels, strength = {"gender": gender}, {"gender": np.float32(lambda_)}
-    return np.asarray(emotion_subspace(h, kernel, task, labels, strength, {"gender": 2}, where))
+    matrix, offset = emotion_subspace(h, kernel, task, labels, strength, {"gender": 2}, where)
+    return h @ np.asarray(matrix) + np.asarray(offset)
 
 
 def logits(h, kernel):
@@ -123,7 +124,8 @@ def test_of_several_attributes_each_has_its_own_strength():
 
     def released(of_gender, of_speaker):
         strength = {"gender": jnp.float32(of_gender), "speaker": jnp.float32(of_speaker)}
-        return np.asarray(emotion_subspace(h, kernel, task, labels, strength, sizes, WHERE))
+        matrix, offset = emotion_subspace(h, kernel, task, labels, strength, sizes, WHERE)
+        return h @ np.asarray(matrix) + np.asarray(offset)
 
     np.testing.assert_allclose(released(1, 0), pressed(h, kernel, task, gender), atol=1e-3)
     assert np.isfinite(released(0, 1)).all() and np.abs(released(0, 1) - released(1, 0)).max() > 0.1
