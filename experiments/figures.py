@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from experiments.front import COLOURS, front
 from experiments.summary import (
     NOTHING,
     PROTECTION,
@@ -33,8 +34,7 @@ from experiments.summary import (
 Settings = Mapping[str, Any]
 Curves = Sequence[tuple[Settings, Mapping[str, Sequence[float]]]]
 
-# The colours of Okabe and Ito, told apart with any colour vision; black is kept for lambda = 0.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_COLOURS = COLOURS[:-1]  # black is kept for lambda = 0
 _BLACK, _GREY = "#000000", "#6E6E6E"
 _CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
 _LEAST = 0.1  # of a score to either side of chance, on an axis
@@ -58,7 +58,7 @@ _STYLE = {
 def write_figures(
     workdir: Path, rows: Iterable[Row], curves: Curves, settings: Sequence[str]
 ) -> list[Path]:
-    """Writes workdir/figures/lambda_<task>.png and curves_<task>.png.
+    """Writes workdir/figures/lambda_<task>.png, front_<task>.png and curves_<task>.png.
 
     Args:
       rows, settings: as for `experiments.summary.summarise`.
@@ -81,6 +81,7 @@ def write_figures(
             of_task = [(told, scalars) for told, scalars in curves if told["task"] == task]
             for kind, figure in (
                 ("lambda", _against_lambda(task, runs, chance) if runs else None),
+                ("front", front(task, entries)),
                 ("curves", _over_epochs(task, of_task, chance) if of_task else None),
             ):
                 if figure is not None:

@@ -107,7 +107,7 @@ def check_results(
     json.loads((workdir / "summary.json").read_text(), parse_constant=_strict)
     table = (workdir / "summary.md").read_text()
     assert all(f"| {control} |" in table for control in CONTROLS)
-    for kind in ("lambda", "curves"):
+    for kind in ("lambda", "front", "curves"):
         figure = workdir / "figures" / f"{kind}_{task}.png"
         assert figure.read_bytes().startswith(b"\x89PNG") and figure.stat().st_size > 10_000
     curves = list((workdir / "tensorboard").glob(f"{real[0]['pack']:03d}_*/*/events.out.tfevents*"))
