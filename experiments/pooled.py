@@ -145,9 +145,11 @@ def _without_protection(rows, groups, settings) -> list[int] | None:
 def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
     """{attribute: int32[N]} of the private attributes that are not unlearned and can be judged."""
     there = dict.fromkeys(name for u in loaded.utterances for name in u.private)
+    # A manifest's columns may be both; what h is there to tell is no secret.
+    tasks = {name for u in loaded.utterances for name in (*u.ratings, *u.categories)}
     found, speakers = {}, _speakers(loaded)
     for attribute in [*there, SPEAKER]:
-        if attribute in attributes:
+        if attribute in attributes or attribute in tasks:
             continue
         try:
             codes, names = private_labels(loaded.utterances, attribute)

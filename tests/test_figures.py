@@ -31,7 +31,8 @@ def curve(lambda_, level, task="activation", **changed):
 def test_figures_show_the_means_and_hide_nothing(tmp_path, drawn):
     curves = [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)]
     paths = write_figures(tmp_path, ROWS, curves, SETTINGS)
-    assert [path.name for path in paths] == ["lambda_activation.png", "front_activation.png", "curves_activation.png"]
+    names = [path.name for path in paths]
+    assert names == [f"{kind}_activation.png" for kind in ("lambda", "front", "curves")]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
     emotion, privacy = drawn["lambda_activation.png"].axes
