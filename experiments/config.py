@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.recipes import LEFT, RECIPES
+from experiments.recipes import DEFAULT, LEFT, RECIPES
 from privrep.cross_validation import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 from privrep.defences import DEFENCES
@@ -100,17 +100,17 @@ class Config:
         "joint", "adversary on the joint h or on each modality's part", PLACEMENTS, "both"
     )
     recipe: str = _setting(
-        "subspace",
+        DEFAULT[0],
         "how the attribute is kept out of h, wherever lambda is not 0: a name for the values of "
         "the flags that are left to it",
         tuple(RECIPES),
         "paper",
         per_run=True,
-        flag=",".join(RECIPES),
+        flag=",".join(DEFAULT),
     )
     defence: str = _setting("none", "in training", tuple(DEFENCES), "grl", per_run=True, flag=LEFT)
     release: str = _setting(
-        "subspace", "behind training", tuple(RELEASES), "none", per_run=True, flag=LEFT
+        "posterior", "behind training", tuple(RELEASES), "none", per_run=True, flag=LEFT
     )
     folds: str = _setting("5", "number of speaker-independent folds, or official", paper="5")
     fold_seed: int = _setting(0, "deals the speakers to folds", least=0)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-# The first one is the default. Settings that a recipe does not name keep their defaults.
 RECIPES: Mapping[str, Mapping[str, object]] = {
-    "subspace": {"defence": "none", "release": "subspace"},
+    "posterior": {"defence": "none", "release": "posterior"},
     "paper": {"defence": "grl", "release": "none"},
+    "subspace": {"defence": "none", "release": "subspace"},
 }
+DEFAULT = ("posterior", "paper")
 UNPROTECTED = {"defence": "none", "release": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says
 GOVERNED = tuple(dict.fromkeys(name for recipe in RECIPES.values() for name in recipe))

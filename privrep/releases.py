@@ -68,6 +68,19 @@ def pressed(key, h, known: Known):
     return h @ matrix + offset[None]
 
 
+def doubted(key, h, known: Known):
+    """The h whose emotion logits are the posterior of what `pressed` leaves:
+
+        r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `pressed`, V as there
+
+    How sure the network is counts for little where it is sure, and differences that are not linear
+    in the logits hide there. The emotion head recognises from r(h) what it does from h'; its logits
+    there are the posterior, so that a softmax of them is none.
+    """
+    logits = pressed(key, h, known) @ known.kernel + known.bias[None]
+    return _where_protected(known, jax.nn.softmax(logits), h)
+
+
 def decided(key, h, known: Known):
     """The h that stands for the emotion recognised, one point for each class, whatever lambda > 0.
 
@@ -75,10 +88,13 @@ def decided(key, h, known: Known):
     """
     del key
     best = (h @ known.kernel + known.bias[None]).argmax(-1)
-    points = jax.nn.one_hot(best, known.kernel.shape[1], dtype=h.dtype)
+    return _where_protected(known, jax.nn.one_hot(best, known.kernel.shape[1], dtype=h.dtype), h)
+
+
+def _where_protected(known: Known, logits, h):
+    """The h of which the emotion head makes these logits; at lambda 0 h itself."""
     strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
-    # Logits of 1 and 0 once the bias is added; the head chooses the same class again.
-    return jnp.where(strongest > 0, lift(points - known.bias[None], known.kernel), h)
+    return jnp.where(strongest > 0, lift(logits - known.bias[None], known.kernel), h)
 
 
 RELEASES: dict[str, Callable] = {
@@ -86,5 +102,6 @@ RELEASES: dict[str, Callable] = {
     "leace": erased,
     "noise": noisy,
     "subspace": pressed,
+    "posterior": doubted,
     "decision": decided,
 }

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from privrep.releases import RELEASES, Known
 
@@ -120,12 +121,55 @@ def test_noise_is_lambda_training_deviations_and_its_own_draw():
     assert abs(np.corrcoef(noise[0][:, 0], noise[1][:, 0])[0, 1]) < 0.1
 
 
-def test_the_subspace_removes_what_emotion_is_not_read_from():
+def test_the_posterior_is_what_the_head_makes_of_the_subspace_and_no_more():
+    key = jax.random.key(0)
+    pressed, doubted = (
+        np.asarray(RELEASES[name](key, H, KNOWN)) for name in ("subspace", "posterior")
+    )
+    logits = [one @ KNOWN.kernel + KNOWN.bias for one in (pressed, doubted)]
+    posterior = np.exp(logits[0]) / np.exp(logits[0]).sum(1, keepdims=True)
+    np.testing.assert_allclose(
+        logits[1] - logits[1].mean(1, keepdims=True), posterior - 1 / 3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", ["subspace", "posterior"])
+def test_the_subspace_removes_what_emotion_is_not_read_from(name):
     """Neither eye finds gender, and emotion stays where it was."""
-    before, pressed = after("none", 1), after("subspace", 1)
+    before, pressed = after("none", 1), after(name, 1)
     assert min(before) > 0.8
     assert abs(pressed[0] - 0.5) < 0.04 and abs(pressed[1] - 0.5) < 0.04
     assert pressed[2] == pytest.approx(before[2], abs=0.02)
+
+
+def louder(num_rows=4000, seed=0):
+    """h of one gender is twice as far from 0: the sign of the emotion logit tells emotion, its size
+    gender."""
+    rng = np.random.default_rng(seed)
+    gender, emotion = rng.integers(0, 2, (2, num_rows), dtype=np.int32)
+    z = (2 * emotion - 1) * 60 * np.exp(0.4 * rng.normal(size=num_rows)) * (1 + gender)
+    return np.stack([-z, z], 1).astype("f"), gender, emotion
+
+
+def test_the_posterior_hides_how_sure_the_network_is():
+    h, gender, emotion = louder()
+    train = np.arange(len(h)) < 3000
+    knows = Known(
+        kernel=np.eye(2, dtype="f"),
+        bias=np.zeros(2, np.float32),
+        task=emotion,
+        private={"gender": gender},
+        sizes={"gender": 2},
+        train=train,
+        lambda_={"gender": np.float32(1)},
+    )
+    trees = DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)
+
+    def seen(name):
+        released = np.asarray(RELEASES[name](jax.random.key(0), h, knows))
+        return found(trees, released.round(3), gender, train)
+
+    assert seen("subspace") > 0.75 and seen("posterior") < 0.55
 
 
 def test_the_decision_is_the_emotion_recognised_and_nothing_else():

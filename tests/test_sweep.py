@@ -86,7 +86,7 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
         "learning_rate": "0.001,0.01",
         "adversary_learning_rate": "0.001,0.01",
         "weight_decay": "0,0.1",
-        "recipe": "subspace,paper",
+        "recipe": "posterior,paper",
     }
     (pack,) = expand(flags)
     assert len(pack.runs) == 3 * 2**4  # lambda 0 is the same in both recipes
