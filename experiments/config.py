@@ -17,7 +17,7 @@ from privrep.defences import DEFENCES
 from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.epochs import OPTIMISERS
 from privrep.metrics import SELECTIONS
-from privrep.models import PLACEMENTS
+from privrep.models import GIVEN, INPUTS, PLACEMENTS
 from privrep.networks import PRECISIONS
 from privrep.normalisation import NORMALISATIONS
 from privrep.packing import CLASS_WEIGHTS
@@ -48,8 +48,8 @@ def _setting(
       least, below: the smallest number allowed, and the first that is too large.
       modality: the one it concerns, if it is one.
     """
-    choices = [*valid, *[LEFT] * (flag == LEFT)]
-    notes = [f"one of {', '.join(map(str, choices))}"] if valid else []
+    notes = [f"one of {', '.join(map(str, valid))}"] if valid else []
+    notes += [f"or {LEFT}: as it says, else {default}"] if flag == LEFT else []
     notes += [f"the paper: {paper}"] if paper else []
     text = meaning + (f" ({'; '.join(notes)})" if notes else "")
     return dataclasses.field(
@@ -193,13 +193,33 @@ class Config:
         0.0, "share of dense units and word vectors dropped", least=0, below=1
     )
     word_size: int = _setting(64, "of learned word vectors", least=1, modality="lexical")
+    adversaries: int = _setting(
+        1, "that read the same attribute from different starts, their losses averaged", least=1
+    )
     adversary_layers: int = _setting(1, "hidden layers of an adversary", least=0)
-    adversary_width: int = _setting(64, "their width", least=1)
+    adversary_width: int = _setting(64, "their width", least=1, flag=LEFT)
+    adversary_input: str = _setting(
+        "plain",
+        "what an adversary reads: h as it is, or in units of its deviation",
+        INPUTS,
+        flag=LEFT,
+    )
+    adversary_given: str = _setting(
+        "none", "what an adversary is told beside h; mmd and hsic look within it", GIVEN
+    )
 
     # Training
     optimiser: str = _setting("adam", "optimiser", tuple(OPTIMISERS))
     learning_rate: float = _setting(1e-3, "of encoders and emotion head", per_run=True, least=0)
-    adversary_learning_rate: float = _setting(1e-3, "of adversaries", per_run=True, least=0)
+    adversary_learning_rate: float = _setting(
+        1e-3, "of adversaries", per_run=True, least=0, flag=LEFT
+    )
+    adversary_steps: int = _setting(
+        1, "of the adversaries for each step of the encoders", least=1, flag=LEFT
+    )
+    adversary_memory: int = _setting(
+        256, "latest utterances, of which their further steps draw batches", least=0
+    )
     weight_decay: float = _setting(0.0, "decoupled", per_run=True, least=0)
     clip_norm: float = _setting(1.0, "longest gradient; 0 for any length", least=0)
     batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
@@ -207,7 +227,9 @@ class Config:
     patience: int = _setting(
         5, "epochs without a better selection score before a run stops", least=1
     )
-    lambda_schedule: str = _setting("constant", "of lambda over training", tuple(SCHEDULES))
+    lambda_schedule: str = _setting(
+        "constant", "of lambda over training", tuple(SCHEDULES), flag=LEFT
+    )
     selection: str = _setting(
         "emotion_minus_leak", "what chooses the epoch on validation data", tuple(SELECTIONS)
     )

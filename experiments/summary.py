@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from experiments.recipes import GOVERNED
 from privrep.metrics import SELECTIONS
 
 Row = Mapping[str, Any]
@@ -31,8 +32,8 @@ Entry = Mapping[str, Any]
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
 FIRST = ("modality", "task", "private")  # the order of the table
-# What keeps the attribute out of h: rows of one block differ in it. The recipe names the last two.
-PROTECTION = ("lambda", "recipe", "defence", "release")
+# What keeps the attribute out of h: rows of one block differ in it. The recipe names the others.
+PROTECTION = ("lambda", "recipe", *GOVERNED)
 _SCORES = ("_uar", "_privacy")
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}

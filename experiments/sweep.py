@@ -12,7 +12,7 @@ from flax.core import FrozenDict
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.parse import parse
-from experiments.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, name_of
+from experiments.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
 from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
 from privrep.epochs import FitSettings
 from privrep.models import EmotionNet
@@ -37,8 +37,8 @@ class Pack(NamedTuple):
 def expand(flags: Mapping[str, str]) -> list[Pack]:
     """All combinations of the flags' values, in packs.
 
-    Where every lambda is 0 nothing is protected, whatever the recipe, and where nothing protects
-    lambda is 0: such runs are there once.
+    Where every lambda is 0 nothing is protected, whatever the recipe and the settings that it
+    governs, and where nothing protects lambda is 0: such runs are there once.
 
     Args:
       flags: {field of Config: text}; fields that are left out keep their default.
@@ -67,13 +67,15 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
 
 def _protected(point: Mapping[str, Any]) -> Config:
     """The setting that a point of the flags' product means, its recipe looked up."""
-    said = RECIPES[point["recipe"]]
+    defaults = {name: FIELDS[name].default for name in GOVERNED}
+    said = filled(RECIPES[point["recipe"]], defaults)
     config = Config(**point | {n: said[n] for n in GOVERNED if point[n] == LEFT})
     if all(getattr(config, name) == value for name, value in UNPROTECTED.items()):
         config = dataclasses.replace(config, lambda_="0")
     if not any(config.strengths.values()):
-        config = dataclasses.replace(config, **UNPROTECTED)
-    return dataclasses.replace(config, recipe=name_of({n: getattr(config, n) for n in GOVERNED}))
+        config = dataclasses.replace(config, **filled(UNPROTECTED, defaults))
+    settings = {name: getattr(config, name) for name in GOVERNED}
+    return dataclasses.replace(config, recipe=name_of(settings, defaults))
 
 
 def _shared(config: Config) -> tuple:
@@ -158,6 +160,9 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         placement=config.placement,
         adversary_layers=config.adversary_layers,
         adversary_width=config.adversary_width,
+        num_adversaries=config.adversaries,
+        adversary_input=config.adversary_input,
+        adversary_given=config.adversary_given,
     )
     return Architecture(
         net=net,
@@ -167,6 +172,8 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         precision=config.precision,
         longest=packed.longest,
         fill=packed.fill if jax.default_backend() == "cpu" else None,
+        adversary_steps=config.adversary_steps,
+        adversary_memory=config.adversary_memory,
     )
 
 

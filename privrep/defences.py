@@ -3,11 +3,12 @@
 A defence is a loss that is added to the emotion loss of every utterance (`releases.py` is what is
 done to h afterwards):
 
-    defence(adversary, views, private, weights, lambda_) -> float[B]
+    defence(adversary, views, strata, private, weights, lambda_) -> float[B]
 
-  adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, C]}; frozen, it learns
-    nothing from what becomes of its answer.
-  views: {view: float[B, D]}, of which "joint" is h.
+  adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, m, C]} of m adversaries,
+    whose losses are averaged; frozen, they learn nothing from what becomes of their answers.
+  views: {view: float[B, D]}, those that adversaries read.
+  strata: float[B, S], 1 for the group of utterances within which dependence counts, else 0.
   private: {attribute: int32[B]}, -1 unknown.
   weights: {attribute: float[C]}, class weights.
   lambda_: {attribute: scalar}, the strength of each adversary. At 0 a defence is `none`.
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from privrep.dependence import hsic, mmd
 from privrep.grl import gradient_reversal
 from privrep.losses import cross_entropy
 
@@ -30,20 +32,24 @@ def _adversary_loss(adversary, views, private, weights, seen: Callable):
     losses = []
     for attribute, labels in sorted(private.items()):
         logits = adversary(attribute, seen(attribute, views))
-        losses += [cross_entropy(one, labels, weights[attribute]) for one in logits.values()]
+        labels = labels[:, None]
+        losses += [
+            cross_entropy(one, labels, weights[attribute]).mean(1) for one in logits.values()
+        ]
     return sum(losses)
 
 
-def watched(adversary, views, private, weights, lambda_):
+def watched(adversary, views, strata, private, weights, lambda_):
     """The adversary learns and is listened to by nobody: it only shows what could be read."""
-    del lambda_
+    del strata, lambda_
     return _adversary_loss(
         adversary, views, private, weights, lambda _, views: jax.lax.stop_gradient(views)
     )
 
 
-def reversed_(adversary, views, private, weights, lambda_: Mapping):
+def reversed_(adversary, views, strata, private, weights, lambda_: Mapping):
     """Each adversary learns, and -lambda times its gradient reaches the encoders."""
+    del strata
     return _adversary_loss(
         adversary,
         views,
@@ -72,14 +78,35 @@ def _confused(divergence: Callable) -> Callable:
     flipped; the aim here is no answer at all.
     """
 
-    def loss(adversary, views, private, weights, lambda_: Mapping):
-        total = watched(adversary, views, private, weights, lambda_)
+    def loss(adversary, views, strata, private, weights, lambda_: Mapping):
+        total = watched(adversary, views, strata, private, weights, lambda_)
         for attribute, labels in sorted(private.items()):
             for logits in adversary(attribute, views, frozen=True).values():
                 known = labels >= 0
-                logits = jnp.where(known[:, None], logits, 0)  # 0 * NaN would be NaN
-                decided = divergence(jax.nn.log_softmax(logits))
+                logits = jnp.where(known[:, None, None], logits, 0)  # 0 * NaN would be NaN
+                decided = divergence(jax.nn.log_softmax(logits)).mean(1)
                 total += lambda_[attribute] * jnp.where(known, decided, 0)
+        return total
+
+    return loss
+
+
+def _independent(measure: Callable) -> Callable:
+    """The adversary only watches; the encoders lessen what a kernel finds of the attribute:
+
+        CE(adversary(stop_gradient(view)), a) + lambda_a measure(view, a within the strata)
+
+    The measure is one number of the batch; every utterance that it looks at bears it alike.
+    """
+
+    def loss(adversary, views, strata, private, weights, lambda_: Mapping):
+        total = watched(adversary, views, strata, private, weights, lambda_)
+        for attribute, labels in sorted(private.items()):
+            classes = jax.nn.one_hot(labels, len(weights[attribute]))
+            counted = (labels >= 0) & (strata.sum(1) > 0)
+            for _, view in sorted(views.items()):
+                found = measure(view, classes, strata)
+                total += lambda_[attribute] * jnp.where(counted, found, 0)
         return total
 
     return loss
@@ -93,4 +120,6 @@ DEFENCES: dict[str, Callable] = {
     "grl": reversed_,
     "uniform": _confused(_from_uniform),
     "entropy": _confused(_from_entropy),
+    "mmd": _independent(mmd),
+    "hsic": _independent(hsic),
 }

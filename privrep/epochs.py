@@ -21,6 +21,18 @@ OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
 }
 
 
+class Aside(NamedTuple):
+    """What follows every step: some of the parameters set or moved on their own.
+
+    Attributes:
+      start: (params, seen) -> state; of `seen` only the shapes.
+      step: (params, state, key, seen) -> (params, state); `seen` is what `gradient` returned last.
+    """
+
+    start: Callable
+    step: Callable
+
+
 class Problem(NamedTuple):
     """What one run fits, as pure functions.
 
@@ -29,7 +41,7 @@ class Problem(NamedTuple):
       gradient: (params, key, index int32[B], weight float[B], progress) -> (sums, gradient).
         `index` are rows of the data; `weight` is 1 for rows that count and 0 for padding;
         `progress` goes from 0 to 1 over the epochs. `sums` {name: sum over rows of a loss};
-        gradient of the mean loss over the rows that count.
+        gradient of the mean loss over the rows that count. With `aside`, (sums, gradient, seen).
       score: outputs -> {name: scalar} on validation data, of which "selection" chooses the epoch.
       rates: params -> a learning rate for every parameter, same structure.
       weight_decay: decoupled, scalar.
@@ -37,6 +49,7 @@ class Problem(NamedTuple):
       outputs: (params, index int32[b]) -> tree of [b, ...], what `score` must know of the rows
         `index`, of which -1 is padding. None: `score` takes the params.
       blocks: int32[n, b], the rows whose outputs `score` takes, as a tree of [n, b, ...].
+      aside: see `Aside`; None: nothing follows.
     """
 
     init: Callable
@@ -47,6 +60,7 @@ class Problem(NamedTuple):
     train: jax.Array
     outputs: Callable | None = None
     blocks: jax.Array | None = None
+    aside: Aside | None = None
 
 
 class FitSettings(NamedTuple):
@@ -72,6 +86,7 @@ class Fit(NamedTuple):
 
     params: PyTree
     optimiser: PyTree
+    aside: PyTree  # its state; () where nothing follows a step
     best: PyTree
     best_score: jax.Array  # float32, -inf before the first epoch
     best_epoch: jax.Array  # int32, counted from 1; 0: none yet
@@ -92,10 +107,15 @@ def init_key(key: jax.Array) -> jax.Array:
 
 def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     """A run before its first epoch."""
-    params = problem.init(init_key(key))
+    params, aside = problem.init(init_key(key)), ()
+    if problem.aside is not None:
+        rows = jnp.zeros(settings.batch_size, jnp.int32)
+        *_, seen = jax.eval_shape(problem.gradient, params, key, rows, rows * 1.0, jnp.float32(0))
+        aside = problem.aside.start(params, seen)
     return Fit(
         params=params,
         optimiser=_transformation(settings).init(params),
+        aside=aside,
         best=params,
         best_score=jnp.float32(-jnp.inf),
         best_epoch=jnp.int32(0),
@@ -122,7 +142,7 @@ def begin(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
     order = jnp.where(jnp.arange(rows) < problem.train.sum(), order, -1)
     order = jnp.concatenate([order, jnp.full(-rows % size, -1, order.dtype)])
     batches = order.reshape(-1, size)
-    shapes, _ = jax.eval_shape(
+    shapes, *_ = jax.eval_shape(
         problem.gradient, fit.params, step_key, batches[0], jnp.zeros(size), jnp.float32(0)
     )
     return batches, _zeros(shapes)
@@ -146,13 +166,14 @@ def advance(problem: Problem, key: jax.Array, fit: Fit, sums, batches, settings,
     _, step_key = _keys(key, fit)
     steps = num_steps(problem, settings)
     transformation = _transformation(settings)
+    aside_key = jax.random.fold_in(step_key, jnp.uint32(2**32 - 1))  # no step's
 
     def step(i, carry):
-        params, optimiser, sums = carry
+        params, optimiser, aside, sums = carry
         rows = jax.lax.dynamic_index_in_dim(batches, i, keepdims=False)
         index, weight = jnp.maximum(rows, 0), (rows >= 0).astype(jnp.float32)
         progress = (fit.epoch + i / steps) / settings.max_epochs
-        batch_sums, gradients = problem.gradient(
+        batch_sums, gradients, *seen = problem.gradient(
             params, jax.random.fold_in(step_key, i), index, weight, progress
         )
         directions, optimiser = transformation.update(gradients, optimiser, params)
@@ -162,11 +183,14 @@ def advance(problem: Problem, key: jax.Array, fit: Fit, sums, batches, settings,
             directions,
             problem.rates(params),
         )
-        return params, optimiser, jax.tree.map(jnp.add, sums, batch_sums)
+        if problem.aside is not None:
+            key = jax.random.fold_in(aside_key, i)
+            params, aside = problem.aside.step(params, aside, key, *seen)
+        return params, optimiser, aside, jax.tree.map(jnp.add, sums, batch_sums)
 
-    carry = fit.params, fit.optimiser, sums
-    params, optimiser, sums = jax.lax.fori_loop(first, last, step, carry)
-    return fit._replace(params=params, optimiser=optimiser), sums
+    carry = fit.params, fit.optimiser, fit.aside, sums
+    params, optimiser, aside, sums = jax.lax.fori_loop(first, last, step, carry)
+    return fit._replace(params=params, optimiser=optimiser, aside=aside), sums
 
 
 def unseen(problem: Problem, params: PyTree) -> PyTree:

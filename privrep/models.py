@@ -15,6 +15,8 @@ from privrep.encoders import MLP
 from privrep.utterances import Utterances
 
 PLACEMENTS = ("joint", "modality")
+INPUTS = ("plain", "standardised")  # of an adversary
+GIVEN = ("none", "emotion")  # what an adversary knows beside its view
 JOINT = "joint"
 
 
@@ -28,6 +30,10 @@ class EmotionNet(nn.Module):
       private: {attribute: number of classes}, an adversary for each.
       placement: "joint", one adversary per attribute on h; "modality", one on each modality's part.
       adversary_layers, adversary_width: hidden layers of an adversary.
+      num_adversaries: m, that read the same view for the same attribute, from different starts.
+      adversary_input: "plain", or "standardised": a view in units of its moments (`Units`).
+      adversary_given: "emotion": an adversary is told the true emotion, so that it learns what a
+        view gives away beyond it.
     """
 
     encoders: FrozenDict[str, nn.Module]
@@ -36,13 +42,24 @@ class EmotionNet(nn.Module):
     placement: str = JOINT
     adversary_layers: int = 1
     adversary_width: int = 64
+    num_adversaries: int = 1
+    adversary_input: str = "plain"
+    adversary_given: str = "none"
 
     def setup(self):
         self.emotion_head = nn.Dense(self.num_classes)
         self.adversaries = {
-            attribute: {view: self._adversary(size) for view in self.views()}
+            attribute: {
+                name: self._adversary(size) for view in self.views() for name in self._names(view)
+            }
             for attribute, size in self.private.items()
         }
+        if self.adversary_input == "standardised" and self.private:
+            self.units = {view: Units() for view in self.views()}
+
+    def _names(self, view):
+        several = self.num_adversaries > 1
+        return [f"{view}_{i}" for i in range(self.num_adversaries)] if several else [view]
 
     def _adversary(self, num_classes):
         return Adversary(num_classes, self.adversary_layers, self.adversary_width)
@@ -62,30 +79,59 @@ class EmotionNet(nn.Module):
         """[B, D] -> logits [B, C]."""
         return self.emotion_head(h)
 
-    def adversary(self, attribute: str, views: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        """{view: logits [B, classes of the attribute]}, one for each view in `views()`."""
-        return {
-            view: head(views[view]) for view, head in sorted(self.adversaries[attribute].items())
-        }
+    def adversary(
+        self, attribute: str, views: Mapping[str, jax.Array], task: jax.Array
+    ) -> dict[str, jax.Array]:
+        """{view: logits [B, m, classes of the attribute]}, for each view in `views()`.
+
+        Args:
+          task: int32[B], the true emotion, -1 unknown; looked at by adversaries that are told it.
+        """
+        logits = {}
+        for view in sorted(self.views()):
+            x = views[view]
+            if self.adversary_input == "standardised":
+                x = self.units[view](x)
+            if self.adversary_given == "emotion":
+                x = jnp.concatenate([x, jax.nn.one_hot(task, self.num_classes)], -1)
+            heads = [self.adversaries[attribute][name] for name in self._names(view)]
+            logits[view] = jnp.stack([head(x) for head in heads], 1)
+        return logits
 
     def __call__(self, utterances: Utterances):
         """Every output once: what `init` runs to make the parameters."""
         views = self.encode(utterances)
-        adversaries = {attribute: self.adversary(attribute, views) for attribute in self.private}
-        return self.emotion(views[JOINT]), adversaries
+        emotion = self.emotion(views[JOINT])
+        task = emotion.argmax(-1)  # any will do
+        return emotion, {a: self.adversary(a, views, task) for a in self.private}
 
 
-def adversary_of(net: EmotionNet, params: Mapping) -> Callable:
-    """adversary(attribute, views, frozen=False) -> {view: logits [B, classes of the attribute]}.
+def adversary_of(net: EmotionNet, params: Mapping, task: jax.Array) -> Callable:
+    """adversary(attribute, views, frozen=False) -> {view: logits [B, m, classes]}.
 
-    Of a frozen one no gradient reaches its parameters, and the views' gradient is the same.
+    Of frozen ones no gradient reaches the parameters, and the views' gradient is the same.
     """
 
     def adversary(attribute: str, views: Mapping[str, jax.Array], frozen: bool = False):
         used = jax.lax.stop_gradient(params) if frozen else params
-        return net.apply({"params": used}, attribute, views, method="adversary")
+        return net.apply({"params": used}, attribute, views, task, method="adversary")
 
     return adversary
+
+
+class Units(nn.Module):
+    """(view - mean) / deviation, of moments that are parameters but learn nothing by gradient.
+
+    They are those of the latest views (`adversaries.py`), of training and validation alike, so
+    that what an adversary says of an utterance depends on no other. [B, D] -> [B, D].
+    """
+
+    @nn.compact
+    def __call__(self, view):
+        mean = self.param("mean", nn.initializers.zeros, view.shape[-1:])
+        deviation = self.param("deviation", nn.initializers.ones, view.shape[-1:])
+        mean, deviation = jax.lax.stop_gradient((mean, deviation))
+        return (view - mean[None]) / deviation[None]
 
 
 class Adversary(nn.Module):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from privrep.adversaries import Seen, beside
 from privrep.batches import batch_of, gather
 from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
@@ -38,6 +39,8 @@ class Architecture(NamedTuple):
       precision: of the products, one of PRECISIONS; sums and parameters are float32.
       longest: (T, L), room for the longest utterance.
       fill: see `batches.batch_of`.
+      adversary_steps: of the adversaries for each step of the encoders; see `adversaries.beside`.
+      adversary_memory: utterances that the further ones draw from.
     """
 
     net: EmotionNet
@@ -47,6 +50,8 @@ class Architecture(NamedTuple):
     precision: str
     longest: Size
     fill: float | None
+    adversary_steps: int = 1
+    adversary_memory: int = 256
 
 
 def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
@@ -63,16 +68,30 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
       lambda_: {attribute: scalar}, the strength now.
 
     Returns:
-      (emotion loss [B], adversaries' loss [B]); the objective is their sum.
+      (emotion loss [B], adversaries' loss [B], views); the objective is the sum of the losses.
     """
-    bound = architecture.net.bind({"params": params}, rngs={"dropout": key})
+    net = architecture.net
+    bound = net.bind({"params": params}, rngs={"dropout": key})
     views = bound.encode(utterances, train=True)
     task, private = labels
     emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
+    read = {view: views[view] for view in net.views()}
     adversaries = DEFENCES[architecture.defence](
-        adversary_of(architecture.net, params), views, private, fold.private_weights, lambda_
+        adversary_of(net, params, task),
+        read,
+        _strata(net, task),
+        private,
+        fold.private_weights,
+        lambda_,
     )
-    return emotion, adversaries
+    return emotion, adversaries, read
+
+
+def _strata(net: EmotionNet, task):
+    """float[B, S]: all utterances together, or where adversaries are told the emotion by that."""
+    if net.adversary_given == "emotion":
+        return jax.nn.one_hot(task, net.num_classes)
+    return jnp.ones((len(task), 1))
 
 
 def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem:
@@ -80,6 +99,14 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
     net = architecture.net
     corpus, fold = data.corpus, take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
+    aside = beside(
+        net,
+        architecture.adversary_steps,
+        architecture.adversary_memory,
+        fold.private_weights,
+        run.adversary_learning_rate,
+        architecture.precision,
+    )
 
     def init(key):
         first = gather(corpus, fold.inputs, jnp.zeros(1, jnp.int32), (16, 4))
@@ -90,18 +117,20 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         count = jnp.maximum(weight.sum(), 1)
         rows = jnp.where(weight > 0, index, -1)
         utterances = batch_of(corpus, fold.inputs, rows, architecture.longest, architecture.fill)
+        labels = _labels(fold, rows)
 
         def sums(params):
-            labels = take((fold.task, fold.private), jnp.maximum(rows, 0))
-            emotion, adversaries = objective(
+            emotion, adversaries, views = objective(
                 architecture, params, key, utterances, labels, fold, lambda_
             )
             both = {"emotion": (emotion * weight).sum(), "adversary": (adversaries * weight).sum()}
-            return (both["emotion"] + both["adversary"]) / count, both
+            return (both["emotion"] + both["adversary"]) / count, (both, views)
 
         with jax.default_matmul_precision(architecture.precision):
-            gradients, both = jax.grad(sums, has_aux=True)(params)
-        return both, gradients
+            gradients, (both, views) = jax.grad(sums, has_aux=True)(params)
+        if aside is None:
+            return both, gradients
+        return both, gradients, Seen(views, *labels, rows >= 0)
 
     def outputs(params, index):
         bound = net.bind({"params": params})
@@ -109,8 +138,8 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             utterances = batch_of(
                 corpus, fold.inputs, index, architecture.longest, architecture.fill
             )
-            views = bound.encode(utterances)
-            adversaries = {a: bound.adversary(a, views) for a in net.private}
+            views, (task, _) = bound.encode(utterances), _labels(fold, index)
+            adversaries = {a: bound.adversary(a, views, task) for a in net.private}
             return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
     def score(outputs):
@@ -148,7 +177,14 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         fold.split.train,
         outputs,
         fold.val_blocks,
+        aside,
     )
+
+
+def _labels(fold, rows):
+    """(emotion int32[B], {attribute: int32[B]}) of the rows, -1 for padding too."""
+    labels = take((fold.task, fold.private), jnp.maximum(rows, 0))
+    return jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels)
 
 
 class Outputs(NamedTuple):
@@ -157,7 +193,7 @@ class Outputs(NamedTuple):
     Attributes:
       h: float[N, D].
       emotion: logits [N, C].
-      adversaries: {attribute: {view: logits [N, classes of the attribute]}}.
+      adversaries: {attribute: {view: logits [N, m, classes of the attribute]}}.
     """
 
     h: jax.Array
@@ -171,12 +207,16 @@ def _flat(outputs: Outputs) -> Outputs:
 
 
 def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:
-    """{"emotion_uar": [], "<attribute>_adversary_uar": []}: of several views' the most telling."""
+    """{"emotion_uar": [], "<attribute>_adversary_uar": []}: of several the most telling one's."""
     task, private = labels
     scores = {"emotion_uar": uar(outputs.emotion, task, net.num_classes, where)}
     for attribute, views in outputs.adversaries.items():
         size = net.private[attribute]
-        each = [uar(logits, private[attribute], size, where) for logits in views.values()]
+        each = [
+            uar(logits[:, i], private[attribute], size, where)
+            for logits in views.values()
+            for i in range(net.num_adversaries)
+        ]
         scores[f"{attribute}_adversary_uar"] = jnp.stack(each).max()
     return scores
 

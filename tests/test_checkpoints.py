@@ -30,6 +30,7 @@ class Rows(NamedTuple):
 
     params: dict
     optimiser: tuple
+    aside: tuple  # empty, as where nothing follows a step
     status: jax.Array
 
 
@@ -37,7 +38,7 @@ def rows(epoch):
     params = {"layer": {"kernel": jnp.full((3, 2, 4), epoch / 3), "bias": jnp.zeros((3, 4))}}
     params["layer"]["bias"] = params["layer"]["bias"].at[1].set(jnp.nan).at[2].set(-0.0)
     state = jax.vmap(optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam()).init)
-    return Rows(params, state(params), jnp.array([0, 1, 2], jnp.int32))
+    return Rows(params, state(params), (), jnp.array([0, 1, 2], jnp.int32))
 
 
 def history(epoch):

@@ -30,8 +30,8 @@ def test_every_field_has_a_flag_a_default_and_help():
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_default_of_a_flag_parses_to_the_default_of_its_field(name):
     values = parse(name, flag_default(name))
-    if values == [LEFT]:  # what the first recipe, which is the default, says of it
-        values = [RECIPES[Config().recipe][name]]
+    if values == [LEFT]:  # what the first recipe, which is the default, says of it, if anything
+        values = [RECIPES[Config().recipe].get(name, FIELDS[name].default)]
     assert FIELDS[name].default in values
     assert all(type(value) is type(FIELDS[name].default) for value in values)
     assert len(values) == 1 or FIELDS[name].metadata["swept"]
@@ -101,6 +101,12 @@ def test_twice_the_same_is_refused(name, text):
         ("seed", str(2**32), "below 4294967296"),  # a key would be that of seed 0
         ("conv_pool", "3", "choose one of 1, 2"),
         ("max_epochs", "0", "at least 1"),
+        ("adversary_steps", "0", "at least 1"),
+        ("adversaries", "0", "at least 1"),
+        ("adversary_memory", "-1", "at least 0"),
+        ("adversary_input", "scaled", "choose one of plain, standardised"),
+        ("adversary_given", "gender", "choose one of none, emotion"),
+        ("adversary_layers", "recipe", "int expected"),  # of which no recipe says anything
         ("attackers", "linear+mlp", "mlp_2x32"),
         ("attackers", "svm", "lda, kernel, knn, trees"),
         ("private", "gender+", "joined by"),

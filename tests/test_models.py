@@ -11,6 +11,7 @@ from tests.small_data import Average, architecture, average_net, corpus, packed,
 
 BATCH = padded()
 SIZES = {"gender": 2, "accent": 3}
+TASK = np.array([0, 2, -1], np.int32)
 
 
 @pytest.fixture(scope="module", params=PLACEMENTS)
@@ -52,7 +53,7 @@ def test_an_adversary_for_every_attribute_and_view(net, outputs):
     assert net.views() == expected
     assert emotion.shape == (3, 3)
     shapes = {a: {v: x.shape for v, x in by_view.items()} for a, by_view in adversaries.items()}
-    assert shapes == {a: dict.fromkeys(expected, (3, n)) for a, n in SIZES.items()}
+    assert shapes == {a: dict.fromkeys(expected, (3, 1, n)) for a, n in SIZES.items()}
 
     # One's own parameters each, on the view's own size.
     kernels = [
@@ -70,7 +71,7 @@ def test_an_adversary_sees_its_view_alone(net, outputs):
     params, views, _, adversaries = outputs
     for changed in net.views():
         others = {view: x + (view == changed) for view, x in views.items()}
-        found = jax.jit(lambda o: net.apply(params, "gender", o, method="adversary"))(others)
+        found = jax.jit(lambda o: net.apply(params, "gender", o, TASK, method="adversary"))(others)
         for view, logits in adversaries["gender"].items():
             same = np.allclose(found[view], logits, rtol=1e-5)
             assert same == (view != changed)
@@ -90,11 +91,41 @@ def test_adversaries_are_the_parameters_whose_names_say_so(net, outputs):
     guesses = set()
     for attribute in net.private:
         guesses |= names(
-            lambda bound, a=attribute: sum((x**2).sum() for x in bound.adversary(a, views).values())
+            lambda bound, a=attribute: sum(
+                (x**2).sum() for x in bound.adversary(a, views, TASK).values()
+            )
         )
     assert guesses == set(params["params"]) - emotion
     assert all(name.startswith("adversaries") for name in guesses)
     assert not any(name.startswith("adversaries") for name in emotion)
+
+
+def test_adversaries_in_units_of_the_view_and_told_the_emotion():
+    """logits = head([(view - mean) / deviation, one-hot emotion]), and no gradient to the units."""
+    changes = {"adversary_input": "standardised", "adversary_given": "emotion"}
+    net = average_net(num_adversaries=2, **changes)
+    plain = average_net(num_adversaries=2)
+    shapes = jax.eval_shape(lambda key: net.init(key, BATCH)["params"], jax.random.key(0))
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda a: rng.uniform(0.3, 1, a.shape).astype("f"), shapes)
+    h = rng.normal(size=(3, 5)).astype("f")
+
+    def answers(params, h, task):
+        return net.apply({"params": params}, "gender", {JOINT: h}, task, method="adversary")[JOINT]
+
+    found = answers(params, h, TASK)
+    assert found.shape == (3, 2, 2) and not np.allclose(found[:, 0], found[:, 1])
+    told = np.eye(3, dtype="f")[TASK] * (TASK >= 0)[:, None]
+    units = params["units_joint"]
+    read = np.concatenate([(h - units["mean"]) / units["deviation"], told], 1)
+    expected = plain.apply({"params": params}, "gender", {JOINT: read}, TASK, method="adversary")
+    np.testing.assert_allclose(found, expected[JOINT], rtol=1e-5)
+    slopes = jax.grad(lambda p: answers(p, h, TASK).sum())(params)
+    still = {n for n, part in slopes.items() if not any(map(np.any, jax.tree.leaves(part)))}
+    accents = {n for n in params if n.startswith("adversaries_accent")}
+    assert still == {"units_joint", "emotion_head"} | accents | {
+        n for n in params if n.startswith("encoders")
+    }
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -131,6 +162,9 @@ def test_equal_networks_are_one_compiled_program():
         {"num_classes": 4},
         {"private": FrozenDict({"gender": 2})},
         {"adversary_width": 5},
+        {"num_adversaries": 2},
+        {"adversary_input": "standardised"},
+        {"adversary_given": "emotion"},
         {"encoders": FrozenDict({"acoustic": Average("frames", 3)})},
     ],
     ids=lambda change: next(iter(change)),

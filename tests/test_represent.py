@@ -66,7 +66,7 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
             found = {f"{part}_emotion_uar": recall(emotion, of_fold.task, where)}
             for attribute, views in adversaries.items():
                 labels = of_fold.private[attribute]
-                each = [recall(logits, labels, where) for logits in views.values()]
+                each = [recall(logits[:, 0], labels, where) for logits in views.values()]
                 found[f"{part}_{attribute}_adversary_uar"] = np.max(each)
             for name, value in found.items():
                 expected_scores.setdefault(name, []).append(value)

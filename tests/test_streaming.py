@@ -125,6 +125,25 @@ def test_a_window_at_a_time_learns_the_same(resident, windows):
     assert_same(list(stages(data, fits=resident[0][0])), resident[1:])
 
 
+def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, windows):
+    """To the bit: by windows, resumed with what they remember, and alone."""
+    net = ARCHITECTURE.net.clone(adversary_input="standardised", num_adversaries=2)
+    strong = ARCHITECTURE._replace(net=net, adversary_steps=3, adversary_memory=12)
+    expected = list(stages(place(PACKED.data), strong))
+    first, last = expected[0][0], expected[-1][0]
+    assert first.aside.seen.there.shape == (4, 12) and first.aside.seen.there.any(1).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last.params))
+    assert any(
+        np.any(part["deviation"] != 1) for n, part in last.params.items() if n.startswith("units")
+    )
+    assert resident[-1][0].aside == ()
+    assert_same(list(stages(windowed(), strong, fits=first)), expected[1:])
+    assert len(windows) > SETTINGS.max_epochs
+    alone = take((RUNS, first), np.array([1]))
+    *_, end = fit(network_problem, strong, SETTINGS, PACKED.data, *alone)
+    assert_same(end.fits(), take(last, np.array([1])))
+
+
 def test_runs_that_have_stopped_take_no_windows(resident, windows):
     fits, _ = resident[0]
     stopped = fits._replace(status=np.where(np.arange(4) == 3, RUNNING, 1).astype(np.int32))

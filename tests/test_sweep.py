@@ -1,10 +1,12 @@
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.sweep import (
+    architecture,
     expand,
     fit_settings,
     plan,
@@ -21,7 +23,7 @@ def test_without_flags_there_is_one_pack_of_the_defaults():
     (pack,) = expand({})
     assert [(c.lambda_, c.recipe) for c in pack.runs] == [
         ("0", "none"),
-        ("1", "subspace"),
+        ("1", "posterior"),
         ("1", "paper"),
     ]
     assert pack.runs[1] == Config() and flag_default("lambda_") == "0,1"
@@ -50,6 +52,33 @@ def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
         ("grl", [none, paper]),
         ("uniform", [("uniform", "uniform", "none")]),
     ]
+
+
+def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
+    """By flags it is joined with a release; at lambda 0 nothing is left of it."""
+    none, strong = expand({"recipe": "strong"})
+    assert [c.recipe for c in none.runs] == ["none"] and [c.recipe for c in strong.runs] == [
+        "strong"
+    ]
+    assert none.runs[0] == expand({"lambda_": "0"})[0].runs[0]
+    (config,) = strong.runs
+    assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
+    assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
+    packed = SimpleNamespace(
+        table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
+    )
+    found = architecture(config, packed)
+    assert (found.adversary_steps, found.adversary_memory) == (5, 256)
+    assert (found.net.adversary_input, found.net.adversary_width) == ("standardised", 128)
+
+    def names(**flags):
+        return [c.recipe for pack in expand({"lambda_": "1"} | flags) for c in pack.runs]
+
+    assert names(recipe="strong", release="none,subspace") == ["strong", "strong+subspace"]
+    assert names(recipe="strong", adversary_steps="5,1") == ["strong", "strong+adversary_steps=1"]
+    assert names(recipe="paper", adversary_width="64,128") == ["paper", "grl+adversary_width=128"]
+    assert names(recipe="paper,strong") == ["paper", "strong"]
+    assert len(expand({"recipe": "paper", "lambda_": "0", "adversary_steps": "1,5"})) == 1
 
 
 def test_what_differs_behind_training_is_trained_once():
@@ -89,7 +118,8 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
         "recipe": "posterior,paper",
     }
     (pack,) = expand(flags)
-    assert len(pack.runs) == 3 * 2**4  # lambda 0 is the same in both recipes
+    # Lambda 0 is the same in both recipes, and at any rate of the adversary.
+    assert len(pack.runs) == 2**3 + 2 * 2**4
     protection = {"defence", "release"}
     for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1

@@ -1,0 +1,99 @@
+"""What the adversaries remember, in what units they read, and their own steps."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from privrep.adversaries import Seen, beside, draw, moments, own_loss, remember
+from privrep.epochs import FitSettings, start
+from privrep.networks import network_problem
+from privrep.runs import share, take
+from tests.small_data import average_net, padded
+from tests.test_networks import ARCHITECTURE, PACKED, run_table
+
+SIZE, RATE = 8, np.float32(0.01)
+WEIGHTS = {"gender": np.float32([1, 1]), "accent": np.float32([1, 1, 1])}
+
+
+def seen(seed=0, size=SIZE):
+    """Views of which the attributes can be read, in units far from 1; one of them is dead."""
+    rng = np.random.default_rng(seed)
+    gender, accent = (rng.integers(0, n, size).astype(np.int32) for n in (2, 3))
+    h = 40 * rng.normal(0, 0.3, (size, 5)) + 7
+    h[:, 0] += 40 * gender
+    h[:, 1] += 40 * accent
+    h[:, 4] = 0
+    there = np.arange(size) < size - 1
+    labels = {a: np.where(there, of, -1) for a, of in (("gender", gender), ("accent", accent))}
+    return Seen({"joint": h.astype("f")}, np.where(there, 0, -1).astype("i"), labels, there)
+
+
+def parameters(net):
+    shapes = jax.eval_shape(lambda key: net.init(key, padded())["params"], jax.random.key(0))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda a: rng.normal(0, 0.5, a.shape).astype("f"), shapes)
+
+
+def test_the_latest_are_remembered():
+    old, new = (Seen({"joint": np.full((n, 2), n)}, *[np.full(n, n)] * 3) for n in (5, 3))
+    found = remember(old, new)
+    for of in (found.task, found.there, found.views["joint"][:, 0]):
+        np.testing.assert_array_equal(of, [3, 3, 3, 5, 5])
+
+
+def test_a_draw_has_no_row_twice_and_nothing_that_is_not_there_before_all_that_is():
+    there = jnp.arange(20) % 3 > 0
+    drawn = np.array([draw(jax.random.key(seed), there, 10) for seed in range(40)])
+    assert all(len({*rows}) == 10 and there[rows].all() for rows in drawn)
+    assert {*drawn.flat} == {*np.flatnonzero(there)} and len({*drawn[:, 0]}) > 5
+    np.testing.assert_array_equal(np.sort(draw(jax.random.key(0), there, 20)), np.arange(20))
+
+
+def test_units_are_the_moments_of_what_is_there_and_a_dead_unit_has_one_too():
+    view, there = seen().views["joint"], seen().there
+    found = moments(view, there)
+    kept = np.float64(view[there])
+    np.testing.assert_allclose(found["mean"], kept.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found["deviation"][:4], kept.std(0)[:4], rtol=1e-3)
+    # Of the typical unit's a hundredth, so that waking by 1 is no more than that.
+    typical = np.sqrt(kept.var(0).mean())
+    np.testing.assert_allclose(found["deviation"][4], typical / 100, rtol=1e-3)
+    nothing = moments(jnp.zeros((4, 3)), jnp.zeros(4, bool))
+    assert np.all(nothing["mean"] == 0) and np.all(nothing["deviation"] > 0)
+
+
+def test_nothing_follows_a_step_of_one_plain_adversary():
+    assert beside(average_net(), 1, 256, WEIGHTS, RATE, "float32") is None
+    problem = network_problem(ARCHITECTURE, share(PACKED.data), take(run_table(), 0))
+    assert problem.aside is None
+    fit = jax.eval_shape(lambda key: start(problem, key, FitSettings(8, 1, 1)), run_table().key[0])
+    assert fit.aside == ()
+
+
+@pytest.mark.parametrize("steps, input_", [(1, "standardised"), (6, "plain"), (6, "standardised")])
+def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, input_):
+    net = average_net(adversary_input=input_, num_adversaries=2)
+    aside, params = beside(net, steps, 24, WEIGHTS, RATE, "float32"), parameters(net)
+    state = aside.start(params, seen())
+    step, loss = jax.jit(aside.step), jax.jit(partial(own_loss, net, weights=WEIGHTS))
+    moved, losses, everyone = params, [], seen(1, 64)
+    for i in range(12):
+        moved, state = step(moved, state, jax.random.fold_in(jax.random.key(0), i), seen(i))
+        losses.append(float(loss(moved, seen=everyone)))
+    changed = {
+        name
+        for name, part in params.items()
+        if any(map(np.any, jax.tree.leaves(jax.tree.map(np.not_equal, part, moved[name]))))
+    }
+    adversaries = {name for name in params if name.startswith("adversaries")}
+    assert len(adversaries) == 4
+    assert changed == (adversaries if steps > 1 else set()) | {
+        name for name in params if name.startswith("units")
+    }
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((moved, state)))
+    assert state.seen.there.sum() == 21  # of the latest three batches, each with a row of padding
+    if steps > 1:
+        assert losses[-1] < 0.8 * losses[0]
