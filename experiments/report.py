@@ -115,12 +115,12 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
         )
     for title, entries in blocks(summary):
         for entry in (entry for entry in entries if entry["diverged"]):
-            name = entry["control"] or f"lambda {label(entry)}"
+            name = entry["control"] or f"lambda {_named(entry)}"
             runs = entry["diverged"] + entry["n"]
             notes.append(f"{title}, {name}: {entry['diverged']} of {runs} diverged, left out.")
         for entry in (entry for entry in entries if entry["collapsed"]):
             notes.append(
-                f"* {title}, {entry['control'] or f'lambda {label(entry)}'}: {entry['collapsed']} "
+                f"* {title}, {entry['control'] or f'lambda {_named(entry)}'}: {entry['collapsed']} "
                 f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
                 "direction). An h that says nothing is not private: they do not count in privacy."
             )
@@ -202,6 +202,7 @@ def reading(summary: Sequence[Entry]) -> list[str]:
 
 
 def _named(entry: Entry) -> str:
+    """Its lambda, and the recipe if it has one."""
     return f"{label(entry)} ({recipe_of(entry)})" if recipe_of(entry) else label(entry)
 
 
