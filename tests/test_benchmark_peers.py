@@ -34,7 +34,8 @@ def ours(request):
     packed, length = make_corpus(network, BATCH, frames=0)
     data = jax.tree.map(jnp.asarray, packed.data)
     settings = {name: value for name, value in asdict(network).items() if name != "bands"}
-    config = Config(**settings, modality=network.modality, adversary_layers=0, lambda_=str(LAMBDA))
+    settings |= {"modality": network.modality, "defence": "grl", "lambda_": str(LAMBDA)}
+    config = Config(**settings, adversary_layers=0)
     runs, _ = sweep.run_table([config], 1)
     problem = network_problem(sweep.architecture(config, packed), data, take(runs, 0))
     params = problem.init(jax.random.key(0))
