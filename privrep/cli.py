@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--other_labels", type=Path, metavar="LABELS", help="and their labels")
     one.add_argument(
         "--attackers",
-        type=lambda text: tuple(text.split(",")),
+        type=lambda text: tuple(name.strip() for name in text.split(",")),
         default=tuple(QUICK),
         help=f"of {', '.join(NAMES)} ({','.join(QUICK)})",
     )

@@ -136,9 +136,13 @@ def _npz(path: Path) -> tuple[np.ndarray, list[str] | None]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name != ID]
-            if "h" not in names and len(names) != 1:
-                raise ValueError(f"it holds {_first(names)}: name the representations h")
-            h = arrays["h" if "h" in names else names[0]]
+            # An array that is passed over may be the ids by another name: rows would be mixed up.
+            if len(names) != 1:
+                raise ValueError(
+                    f"it holds {_first(arrays.files)}: name the representations h, the utterances "
+                    f"{ID}, and leave out the rest"
+                )
+            h = arrays[names[0]]
             ids = arrays[ID].astype(str).tolist() if ID in arrays.files else None
     except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: no .npz of an array of numbers ({error})") from error
@@ -152,6 +156,11 @@ def _csv_array(path: Path) -> tuple[np.ndarray, list[str] | None]:
     header = next(_lines(path), [])
     named = not all(_is_number(cell) for cell in header)
     names = [cell.strip() for cell in header]
+    if named and "" in names:
+        raise ValueError(
+            f"{path}: column {names.index('')} has no name: if it numbers the rows, as pandas "
+            "writes it, leave it out (index=False), or it will be taken for a unit of h"
+        )
     units = [i for i, name in enumerate(names) if not named or name != ID]
     if not units:
         raise ValueError(f"{path}: has no column of numbers")

@@ -71,6 +71,9 @@ def bring_together(
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    if (representations.ids is None) != (ID not in table.columns):
+        where = "the labels" if representations.ids is None else "the representations"
+        notes.append(f"Row i of one file was taken for row i of the other: only {where} have {ID}.")
     labels, classes = _numbered([cells[attribute][i] for i in kept])
     speakers, names = _numbered([cells[speaker][i] for i in kept])
     num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}

@@ -33,7 +33,7 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
 
     np.save(tmp_path / "h.npy", H)
     np.savez(tmp_path / "one.npz", anything=H)
-    np.savez(tmp_path / "h.npz", other=H[:2], h=H.astype("d"), id=np.array(IDS))
+    np.savez(tmp_path / "h.npz", h=H.astype("d"), id=np.array(IDS))
     (tmp_path / "bare.csv").write_text(csv_of(H, header=False))
     (tmp_path / "h.csv").write_text("\ufeff" + csv_of(H, ids=IDS), "utf-8")
     (tmp_path / "h.TSV").write_text(csv_of(H).replace(",", "\t"))
@@ -183,7 +183,7 @@ def test_rows_are_joined_by_id_or_by_place(tmp_path):
         assert found.labels.tolist() == [0, 0, 1, 0, 1] and found.classes == ("f", "m")
         assert found.speakers.tolist() == [0, 0, 1, 2, 3]
         assert found.num_speakers == {"f": 2, "m": 2} and found.sessions is None
-        assert found.notes == [
+        assert found.notes[:2] == [
             "1 of 7 rows have no speaker and were left out.",
             "1 of 7 rows have no gender and were left out.",
         ]
@@ -223,3 +223,17 @@ def test_representations_that_say_nothing_are_not_called_private(tmp_path):
     refused(
         "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
     )
+
+
+def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
+    """Ids under another name, a row number that pandas wrote, ids in one file alone."""
+    np.savez(tmp_path / "h.npz", h=H, ids=np.array(IDS))
+    refused(
+        "name the representations h, the utterances id", read_representations, tmp_path / "h.npz"
+    )
+    text = csv_of(H).splitlines()
+    numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
+    (tmp_path / "pandas.csv").write_text("\n".join(numbered))
+    refused("column 0 has no name", read_representations, tmp_path / "pandas.csv")
+    alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
+    assert any("only the representations have id" in note for note in alone.notes)
