@@ -50,18 +50,18 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     packs: dict[tuple, list[Config]] = {}
-    defences: dict[tuple, str] = {}
+    first: dict[tuple, tuple] = {}  # the first program that has an adversary to resist
     for config in configs:
         _check(config)
         if resists(config):
-            defences.setdefault(_shared(config), config.defence)
+            first.setdefault(_shared(config), _adversary(config))
     for config in configs:
-        shared = _shared(config)
-        defence = config.defence if resists(config) else defences.get(shared, "none")
-        packs.setdefault((shared, defence), []).append(config)
+        shared, own = _shared(config), _adversary(config)
+        key = shared, own if resists(config) else first.get(shared, own)
+        packs.setdefault(key, []).append(config)
     return [
-        Pack(dataclasses.replace(runs[0], defence=defence), tuple(runs))
-        for (_, defence), runs in packs.items()
+        Pack(next((run for run in runs if resists(run)), runs[0]), tuple(runs))
+        for runs in packs.values()
     ]
 
 
@@ -74,12 +74,22 @@ def _protected(point: Mapping[str, Any]) -> Config:
         config = dataclasses.replace(config, lambda_="0")
     if not any(config.strengths.values()):
         config = dataclasses.replace(config, **filled(UNPROTECTED, defaults))
+    if not resists(config):  # an adversary that only watches is of no account
+        watching = {name: value for name, value in defaults.items() if name != "release"}
+        config = dataclasses.replace(config, **watching | {"defence": "none"})
     settings = {name: getattr(config, name) for name in GOVERNED}
     return dataclasses.replace(config, recipe=name_of(settings, defaults))
 
 
 def _shared(config: Config) -> tuple:
-    return tuple(getattr(config, n) for n, f in FIELDS.items() if not f.metadata["per_run"])
+    compiled = [n for n, f in FIELDS.items() if not f.metadata["per_run"] and n not in GOVERNED]
+    return tuple(getattr(config, name) for name in compiled)
+
+
+def _adversary(config: Config) -> tuple:
+    """What is compiled in of how it is resisted."""
+    compiled = [n for n in GOVERNED if n == "defence" or not FIELDS[n].metadata["per_run"]]
+    return tuple(getattr(config, name) for name in compiled)
 
 
 def resists(config: Config) -> bool:

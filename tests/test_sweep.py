@@ -56,12 +56,10 @@ def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
 
 def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
     """By flags it is joined with a release; at lambda 0 nothing is left of it."""
-    none, strong = expand({"recipe": "strong"})
-    assert [c.recipe for c in none.runs] == ["none"] and [c.recipe for c in strong.runs] == [
-        "strong"
-    ]
-    assert none.runs[0] == expand({"lambda_": "0"})[0].runs[0]
-    (config,) = strong.runs
+    (pack,) = expand({"recipe": "strong"})
+    none, config = pack.runs
+    assert (none.recipe, config.recipe) == ("none", "strong") and pack.config == config
+    assert none == expand({"lambda_": "0"})[0].runs[0]
     assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
     assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
     packed = SimpleNamespace(
@@ -119,7 +117,8 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
     }
     (pack,) = expand(flags)
     # Lambda 0 is the same in both recipes, and at any rate of the adversary.
-    assert len(pack.runs) == 2**3 + 2 * 2**4
+    # Without one to resist, neither the recipe nor its adversary's rate makes a run of its own.
+    assert len(pack.runs) == 2**3 * (1 + 1 + 2)
     protection = {"defence", "release"}
     for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1
