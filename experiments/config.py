@@ -18,7 +18,7 @@ from privrep.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.epochs import OPTIMISERS
 from privrep.metrics import SELECTIONS
 from privrep.models import GIVEN, INPUTS, PLACEMENTS
-from privrep.networks import PRECISIONS
+from privrep.networks import LEAKS, PRECISIONS
 from privrep.normalisation import NORMALISATIONS
 from privrep.packing import CLASS_WEIGHTS
 from privrep.releases import RELEASES
@@ -232,6 +232,12 @@ class Config:
     )
     selection: str = _setting(
         "emotion_minus_leak", "what chooses the epoch on validation data", tuple(SELECTIONS)
+    )
+    selection_leak: str = _setting(
+        "adversary",
+        "who tells it what leaks: the training adversary, or a fresh linear attacker that learns "
+        "from h after every epoch",
+        LEAKS,
     )
 
     precision: str = _setting(

@@ -179,6 +179,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         defence=config.defence,
         schedule=config.lambda_schedule,
         selection=config.selection,
+        leak=config.selection_leak,
         precision=config.precision,
         longest=packed.longest,
         fill=packed.fill if jax.default_backend() == "cpu" else None,

@@ -13,6 +13,7 @@ from privrep.batches import batch_of, gather
 from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
 from privrep.epochs import Problem, look_at_all
+from privrep.fresh import discriminant
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet, adversary_of
@@ -25,6 +26,8 @@ from privrep.utterances import Data, Size
 PyTree = Any
 
 
+# The training adversaries, or an attacker that learns anew from h after every epoch.
+LEAKS = ("adversary", "fresh")
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")  # 24, 11 and 8 bits of the factors count
 
 
@@ -41,6 +44,7 @@ class Architecture(NamedTuple):
       fill: see `batches.batch_of`.
       adversary_steps: of the adversaries for each step of the encoders; see `adversaries.beside`.
       adversary_memory: utterances that the further ones draw from.
+      leak: who tells `selection` what leaks, one of LEAKS.
     """
 
     net: EmotionNet
@@ -52,6 +56,7 @@ class Architecture(NamedTuple):
     fill: float | None
     adversary_steps: int = 1
     adversary_memory: int = 256
+    leak: str = LEAKS[0]
 
 
 def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
@@ -99,6 +104,8 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
     net = architecture.net
     corpus, fold = data.corpus, take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
+    asks = architecture.leak == "fresh" and architecture.defence != "none"
+    blocks = _learned_or_chosen(data, fold) if asks else fold.val_blocks
     aside = beside(
         net,
         architecture.adversary_steps,
@@ -143,10 +150,15 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
     def score(outputs):
-        index, outputs = fold.val_blocks.reshape(-1), _flat(outputs)
+        index, outputs = blocks.reshape(-1), _flat(outputs)
         labels = take((fold.task, fold.private), index)
-        scores = _uars(net, outputs, labels, index >= 0)
-        leaks = {a: scores[f"{a}_adversary_uar"] for a in net.private}
+        train, val = ((index >= 0) & part[index] for part in (fold.split.train, fold.split.val))
+        scores = _uars(net, outputs, labels, val)
+        if asks:
+            for a, size in net.private.items():
+                found = discriminant(outputs.h, labels[1][a], size, train)
+                scores[f"{a}_fresh_uar"] = uar(found, labels[1][a], size, val)
+        leaks = {a: scores[f"{a}_{'fresh' if asks else 'adversary'}_uar"] for a in net.private}
         chances = {a: chance(size) for a, size in net.private.items()}
         balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
         # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
@@ -176,9 +188,15 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         run.weight_decay,
         fold.split.train,
         outputs,
-        fold.val_blocks,
+        blocks,
         aside,
     )
+
+
+def _learned_or_chosen(data, fold):
+    """int32[n, b]: all rows in blocks, those of the fold's test part left out as padding."""
+    known = fold.split.train | fold.split.val
+    return jnp.where((data.blocks >= 0) & known[data.blocks], data.blocks, -1)
 
 
 def _labels(fold, rows):

@@ -47,6 +47,7 @@ LAYERS = {
     "adversaries": (2, "device"),
     "defences": (2, "device"),
     "dependence": (1, "device"),
+    "fresh": (1, "device"),
     "releases": (2, "device"),
     "subspace": (1, "device"),
     "encoders": (2, "device"),

@@ -10,7 +10,9 @@ import pytest
 
 from privrep import layers
 from privrep.epochs import FitSettings
-from privrep.networks import network_problem
+from privrep.fresh import discriminant
+from privrep.metrics import uar
+from privrep.networks import network_problem, represent
 from privrep.runs import Run, run_key, share, take
 from privrep.training import fit
 from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_error
@@ -249,3 +251,23 @@ def test_only_a_defence_that_unlearns_is_chosen_by_what_is_left():
         (stage,) = fit(network_problem, changed, settings, data, runs)
         by_emotion_alone = stage.history["selection"] == stage.history["val_emotion_uar"]
         assert by_emotion_alone[3] and by_emotion_alone.all() != unlearns
+
+
+def test_a_fresh_attacker_tells_what_leaks_if_it_is_asked():
+    data, runs, settings = share(PACKED.data), run_table(), SETTINGS._replace(max_epochs=1)
+    (told,) = fit(network_problem, ARCHITECTURE._replace(leak="fresh"), settings, data, runs)
+    (plain,) = fit(network_problem, ARCHITECTURE, settings, data, runs)
+    jax.tree.map(np.testing.assert_array_equal, told.fits().params, plain.fits().params)
+    history = told.history
+    for name, scores in plain.history.items():
+        if name != "selection":  # validation is scored on the same rows, whoever else is looked at
+            np.testing.assert_allclose(history[name], scores, atol=1e-6, err_msg=name)
+    h, _ = represent(ARCHITECTURE, PACKED.data, runs, told.fits().params)
+    for row, fold in enumerate(np.asarray(runs.fold)):
+        part, labels = take(PACKED.data.folds.split, fold), PACKED.data.folds.private["gender"]
+        found = discriminant(h[row], labels[fold], 2, part.train)
+        expected = uar(found, labels[fold], 2, part.val)
+        np.testing.assert_allclose(history["val_gender_fresh_uar"][row], expected, atol=1e-6)
+        leak = abs(expected - 0.5) * (fold == 0)  # where lambda is 0 emotion alone is looked at
+        chosen_by = history["val_emotion_uar"][row] - leak
+        np.testing.assert_allclose(history["selection"][row], chosen_by, atol=1e-6)
