@@ -266,32 +266,39 @@ def gru_gradients(gates, states, recurrent, bias, dy, count) -> tuple[jax.Array,
       states: its result.
       dy: [T, B, H], the gradient with respect to states[1:]; 0 from `count` on.
     """
-    batch = gates.shape[1]
-    width = len(recurrent)
-    before = states[:-1]
+    length, batch, width = len(states) - 1, states.shape[1], len(recurrent)
+    # Rows of all frames: in two dimensions XLA vectorises what it does with columns.
+    before, gate = (a.reshape(length * batch, -1) for a in (states[:-1], gates))
     # Everything that does not depend on the incoming gradient, for all frames in one product.
     r, z, inner, n = _gru_gates(
-        before, matmul(before, recurrent), gates, jnp.broadcast_to(bias, before.shape)
+        before, product(before, recurrent), gate, jnp.broadcast_to(bias, before.shape)
     )
     dn = (1 - z) * (1 - n * n)
+    # What dh is multiplied with: first, side by side, for the gradients of the product's n, of r
+    # and z, which product and gates share, and of the gates' n.
     factors = jnp.concatenate(
-        [dn * inner * r * (1 - r), (before - n) * z * (1 - z), dn * r, z, dy], -1
+        [dn * r, dn * inner * r * (1 - r), (before - n) * z * (1 - z), dn, z]
+        + [dy.reshape(before.shape)],
+        -1,
     )
+    # A transpose would be part of the product, and be done again in each step.
+    back = jnp.concatenate([recurrent[:, 2 * width :].T, recurrent[:, : 2 * width].T])
+
+    def at(t):
+        return jax.lax.dynamic_slice_in_dim(factors, jnp.maximum(t, 0) * batch, batch)
 
     def step(s, carry):
-        dh, factor, dstates = carry
+        dh, factor, found = carry
         t = count - 1 - s
-        dh = dh + factor[..., 4 * width :]
-        dproduct = factor[..., : 3 * width] * jnp.concatenate([dh, dh, dh], -1)
-        earlier = dh * factor[..., 3 * width : 4 * width] + product(dproduct, recurrent.T)
-        dstates = jax.lax.dynamic_update_index_in_dim(dstates, dh, t, 0)
-        ahead = jnp.maximum(t - 1, 0)
-        following = jax.lax.dynamic_index_in_dim(factors, ahead, 0, keepdims=False)
-        return earlier, following, dstates
+        dh = dh + factor[:, 5 * width :]
+        four = factor[:, : 4 * width] * jnp.concatenate([dh, dh, dh, dh], -1)
+        earlier = dh * factor[:, 4 * width : 5 * width] + product(four[:, : 3 * width], back)
+        found = jax.lax.dynamic_update_slice_in_dim(found, four, t * batch, 0)
+        return earlier, at(t - 1), found
 
     none = jnp.zeros((batch, width), gates.dtype)
-    carry = (none, factors[count - 1], jnp.zeros_like(before))
-    dstart, _, dstates = jax.lax.fori_loop(0, count, step, carry)
-    dproduct = factors[..., : 3 * width] * jnp.concatenate([dstates, dstates, dstates], -1)
-    dgates = jnp.concatenate([dproduct[..., : 2 * width], dn * dstates], -1)
-    return dgates, outer(before, dproduct), dproduct[..., 2 * width :].sum((0, 1)), dstart
+    carry = (none, at(count - 1), jnp.zeros((length * batch, 4 * width), gates.dtype))
+    dstart, _, found = jax.lax.fori_loop(0, count, step, carry)
+    dgates, dproduct = found[:, width:].reshape(gates.shape), found[:, : 3 * width]
+    drecurrent = jnp.roll(outer(before, dproduct), -width, 1)
+    return dgates, drecurrent, dproduct[:, :width].sum(0), dstart
