@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from privrep import layers
+from privrep.convolutions import stack, stack_in_phases
 from privrep.ragged_gru import gru_pooled
 from privrep.ragged_layers import convolved
 from privrep.utterances import Spans, Utterances
@@ -162,29 +163,17 @@ class AcousticEncoder(nn.Module):
             )
             for i, size in enumerate(itertools.pairwise(sizes))
         )
-        stack = partial(_convolutions, ACTIVATIONS[self.activation], self.conv_pool)
-        rates = self.rates
+        settings, rates = (ACTIVATIONS[self.activation], self.conv_pool), self.rates
         if spans:
+            windows = partial(stack_in_phases, *settings)
             x, length, first, longest = convolved(
-                stack, rates, self.kernel_width, params, frames, length
+                windows, rates, self.kernel_width, params, frames, length
             )
             return _to_vector(self, x, length, train, (first, longest, utterances.fill))
         x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)
         lengths = [-(-length // rate) for rate in rates]
         masks = [layers.frame_mask(n, len(x) // rate) for n, rate in zip(lengths, rates)]
-        return _to_vector(self, stack(params, x, masks), lengths[-1], train)
-
-
-def _convolutions(activation, pool, params, x, masks):
-    """[T, B, F] -> [T / last rate, B, kernels]; masks [T / rate, B, 1] of each layer's frames."""
-    x = x * masks[0]
-    for i, (kernel, bias) in enumerate(params):
-        x = activation(layers.convolution(x, kernel) + jnp.expand_dims(bias, (0, 1)))
-        if pool > 1 and i + 1 < len(params):
-            x = layers.max_pool(x, masks[i], masks[i + 1])
-        else:
-            x = x * masks[i]
-    return x
+        return _to_vector(self, stack(*settings, params, x, masks), lengths[-1], train)
 
 
 def _word_vectors(key, shape):

@@ -1,12 +1,12 @@
-"""The fast forms of convolution and GRU, each beside the plain form it must equal.
+"""Products, masks and the fast form of a GRU beside the plain one it must equal.
 
 Everything here is time-major, [T, B, C]: a step of the recurrence is then one contiguous block.
 Padding lies behind the valid frames, so a forward recurrence never sees it before the frames that
 count, and a loss that reads valid frames only sends no gradient into it.
 
-The plain forms are what the layer means; the fast ones are what one core runs quickly inside a
-loop over runs, where `lax.conv` and a naive scan are several times slower. Both give the same
-numbers to rounding (tests/test_layers.py holds them to a float64 reference).
+The plain form is what the layer means; the fast one is what one core runs quickly inside a loop
+over runs, where a naive scan is several times slower. Both give the same numbers to rounding
+(tests/test_layers.py holds them to a float64 reference).
 """
 
 import jax
@@ -16,51 +16,6 @@ import jax.numpy as jnp
 def frame_mask(num_frames: jax.Array, length: int, dtype=jnp.float32) -> jax.Array:
     """1 for valid frames, 0 for padding. int32[B] -> dtype[T, B, 1]."""
     return (jnp.arange(length)[:, None] < num_frames[None, :]).astype(dtype)[..., None]
-
-
-def max_pool(x: jax.Array, mask: jax.Array, halved: jax.Array) -> jax.Array:
-    """Maximum of neighbouring pairs of valid frames; a last odd frame stands alone.
-
-    Args:
-      x: [T, B, C], T even.
-      mask: [T, B, 1], 1 for valid frames.
-      halved: [T/2, B, 1], the same of the pairs.
-
-    Returns:
-      [T/2, B, C], zero where `halved` is.
-    """
-    length, batch, channels = x.shape
-    lowest = jnp.where(mask > 0, x, jnp.finfo(x.dtype).min)
-    pairs = lowest.reshape(length // 2, 2, batch, channels)
-    return jnp.where(halved > 0, jnp.maximum(pairs[:, 0], pairs[:, 1]), 0)
-
-
-# Convolution -------------------------------------------------------------------------------------
-
-
-def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolution over time, as many frames out as in.
-
-    y[t] = sum_j x[t + j - (k - 1) // 2] @ kernel[j], zeros beyond the ends.
-
-    Args:
-      x: [T, B, C].
-      kernel: [k, C, O].
-
-    Returns:
-      [T, B, O].
-    """
-    width = kernel.shape[0]
-    before = (width - 1) // 2
-    padded = jnp.pad(x, ((before, width - 1 - before), (0, 0), (0, 0)))
-    return sum(padded[j : j + len(x)] @ kernel[j] for j in range(width))
-
-
-def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`plain_convolution` in the fast form for its width: see `_winograd` and `_windows`."""
-    if kernel.shape[0] == 3 and x.shape[0] % 4 == 0:
-        return _winograd(x, kernel)
-    return _windows(x, kernel)
 
 
 def product(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -83,102 +38,6 @@ def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
 def outer(a: jax.Array, b: jax.Array) -> jax.Array:
     """[..., K], [..., N] -> [K, N], the products summed over the rest."""
     return product(a.reshape(-1, a.shape[-1]).T, b.reshape(-1, b.shape[-1]))
-
-
-def _shift(x, by):  # y[t] = x[t + by], zeros beyond the ends
-    by = max(-len(x), min(by, len(x)))  # a kernel may be wider than the sequence
-    if by == 0:
-        return x
-    zeros = jnp.zeros((abs(by), *x.shape[1:]), x.dtype)
-    return jnp.concatenate([x[by:], zeros] if by > 0 else [zeros, x[:by]])
-
-
-def _columns(x, width):  # [T, B, C] -> [T, B, k * C]
-    return jnp.concatenate([_shift(x, j - (width - 1) // 2) for j in range(width)], -1)
-
-
-@jax.custom_vjp
-def _windows(x, kernel):
-    """One product of all windows with the kernel; the windows are kept for the gradient."""
-    return _windows_forward(x, kernel)[0]
-
-
-def _windows_forward(x, kernel):
-    width, channels, kernels = kernel.shape
-    columns = _columns(x, width)
-    return matmul(columns, kernel.reshape(width * channels, kernels)), (columns, kernel)
-
-
-def _windows_backward(residuals, dy):
-    columns, kernel = residuals
-    width = kernel.shape[0]
-    dx = sum(_shift(matmul(dy, kernel[j].T), (width - 1) // 2 - j) for j in range(width))
-    return dx, outer(columns, dy).reshape(kernel.shape)
-
-
-_windows.defvjp(_windows_forward, _windows_backward)
-
-
-# Winograd's F(4, 3) computes four outputs of a width-3 convolution from six inputs with six
-# products instead of twelve (Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
-# Networks"). Time is split into its four phases t mod 4, so that every product is one matrix
-# product over a quarter of the frames and no frame is gathered twice.
-_KERNEL_TRANSFORM = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
-
-
-def _phases(x):  # [T, B, C] -> 4 x [T / 4, B, C]
-    quarters = x.reshape(-1, 4, *x.shape[1:])
-    return [quarters[:, phase] for phase in range(4)]
-
-
-def _unphases(phases):
-    return jnp.stack(phases, 1).reshape(-1, *phases[0].shape[1:])
-
-
-@jax.custom_vjp
-def _winograd(x, kernel):
-    return _winograd_forward(x, kernel)[0]
-
-
-def _winograd_forward(x, kernel):
-    transformed = [sum(g * kernel[j] for j, g in enumerate(row) if g) for row in _KERNEL_TRANSFORM]
-    d1, d2, d3, d4 = _phases(x)
-    d0, d5 = _shift(d4, -1), _shift(d1, 1)
-    a, b, c, e = d4 - 4 * d2, d3 - 4 * d1, d4 - d2, 2 * (d3 - d1)
-    inputs = [4 * d0 - 5 * d2 + d4, a + b, a - b, c + e, c - e, 4 * d1 - 5 * d3 + d5]
-    m = [matmul(v, u) for v, u in zip(inputs, transformed)]
-    s1, s2, d1, d2 = m[1] + m[2], m[3] + m[4], m[1] - m[2], m[3] - m[4]
-    y = _unphases([m[0] + s1 + s2, d1 + 2 * d2, s1 + 4 * s2, d1 + 8 * d2 + m[5]])
-    return y, (inputs, transformed)
-
-
-def _winograd_backward(residuals, dy):
-    inputs, transformed = residuals
-    y = _phases(dy)
-    a, b, c, e = y[0] + y[2], y[1] + y[3], y[0] + 4 * y[2], 2 * y[1] + 8 * y[3]
-    dm = [y[0], a + b, a - b, c + e, c - e, y[3]]
-    du = [outer(v, m) for v, m in zip(inputs, dm)]
-    columns = list(zip(*_KERNEL_TRANSFORM))
-    dkernel = jnp.stack([sum(g * u for g, u in zip(column, du) if g) for column in columns])
-    v = [matmul(m, u.T) for m, u in zip(dm, transformed)]
-    s1, s2, d1, d2 = v[1] + v[2], v[3] + v[4], v[1] - v[2], v[3] - v[4]
-    dx = [
-        4 * v[5] - 4 * d1 - 2 * d2 + _shift(v[5], -1),
-        -5 * v[0] - 4 * s1 - s2,
-        d1 + 2 * d2 - 5 * v[5],
-        v[0] + s1 + s2 + _shift(4 * v[0], 1),
-    ]
-    return _unphases(dx), dkernel
-
-
-_winograd.defvjp(_winograd_forward, _winograd_backward)
 
 
 # GRU ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from privrep.layers import gru_gradients, gru_states, matmul, outer
-from privrep.ragged_layers import get, owner, put
+from privrep.ragged_layers import get, owner, put, rows_of
 
 PyTree = Any
 _TURN = 16  # steps between two looks at who is left
@@ -115,7 +115,7 @@ def _forward(pool, lanes, most, layers, x, first, length, keep):
         turn = _turn(i, planned, lanes, x, first, length)
         goes_on = (turn.number > 0)[:, None]
         h, pooled = jnp.where(goes_on[None], h, 0), jnp.where(goes_on, pooled, 0)
-        below, states = x[turn.rows], []
+        below, states = rows_of(x, turn.rows), []
         for number, (kernel, bias, recurrent, inner) in enumerate(layers):
             gates = matmul(below, kernel) + jnp.expand_dims(bias, (0, 1))
             states.append(gru_states(gates, recurrent, inner, h[number], turn.count))
@@ -162,7 +162,7 @@ def _gru_backward(pool, lanes, most, residuals, slopes):
         dstart, found = [], []
         for number in reversed(range(len(layers))):
             kernel, bias, recurrent, inner = layers[number]
-            below = states[number - 1, 1:] if number else x[turn.rows]
+            below = states[number - 1, 1:] if number else rows_of(x, turn.rows)
             gates = matmul(below, kernel) + jnp.expand_dims(bias, (0, 1))
             dbelow = dbelow + jnp.where(
                 jnp.arange(_TURN)[:, None, None] == _TURN - 1, dh[number][None], 0
@@ -190,7 +190,8 @@ def _gru_backward(pool, lanes, most, residuals, slopes):
     within = (time >= 0) & (time < length[who])
     time = jnp.clip(time, 0, most - 1)
     turn = jnp.minimum(planned.begin[who] + time // _TURN, len(kept) - 1)
-    dx = jnp.where(within[:, None], dx[turn, time % _TURN, planned.lane[who]], 0)
+    place = (turn * _TURN + time % _TURN) * lanes + planned.lane[who]
+    dx = jnp.where(within[:, None], rows_of(dx.reshape(-1, dx.shape[-1]), place), 0)
     return gradients, dx, None, None
 
 

@@ -34,6 +34,12 @@ def put(x: jax.Array, row: jax.Array, i) -> jax.Array:
     return jax.lax.dynamic_update_index_in_dim(x, row, i, 0)
 
 
+def rows_of(x: jax.Array, index: jax.Array) -> jax.Array:
+    """x[index], int32[...] of which none is out of bounds: half the time where it is not looked."""
+    flat = x.at[index.reshape(-1)].get(mode="promise_in_bounds")
+    return flat.reshape(*index.shape, *x.shape[1:])
+
+
 def owner(row: jax.Array, first: jax.Array) -> jax.Array:
     """Which utterance lies at each row, int32[M], where each one begins at its `first`."""
     return jnp.maximum((row[:, None] >= first[None, :]).sum(1) - 1, 0)
@@ -127,7 +133,7 @@ def convolved(
             valid = (now >= 0) & (now < limit[who[::rate]])
             masks.append(valid.astype(jnp.float32)[:, None, None])
         row = jnp.clip(spans.start[who] + time, 0, len(spans.values) - 1)
-        x = spans.values[row].astype(jnp.float32)
+        x = rows_of(spans.values, row).astype(jnp.float32)
         if spans.mean is not None:
             x = (x - spans.mean[None]) * spans.scale[None]
         # Not x * mask: what lies there is another utterance's, and may be anything.

@@ -25,6 +25,7 @@ LAYERS = {
     "filterbank": (0, "host"),
     "folds": (1, "host"),
     "layers": (1, "device"),
+    "convolutions": (1, "device"),
     "normalisation": (1, "host"),
     "packing": (1, "host"),
     "pairs": (1, "host"),
