@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from privrep import layers
+from privrep.convolutions import plain_convolution
 from privrep.epochs import FitSettings
 from privrep.fresh import discriminant
 from privrep.metrics import uar
@@ -72,7 +73,7 @@ def states(part, x):
 def acoustic(params, frames):
     x = frames[:, None]
     for i in (0, 1):
-        x = layers.plain_convolution(x, params[f"kernel_{i}"]) + params[f"bias_{i}"]
+        x = plain_convolution(x, params[f"kernel_{i}"]) + params[f"bias_{i}"]
         x = jax.nn.relu(x)
         if i == 0:
             x = jnp.pad(x, ((0, len(x) % 2), (0, 0), (0, 0)), constant_values=-jnp.inf)
