@@ -16,6 +16,8 @@ from orbax.checkpoint import v1 as ocp
 
 from privrep.files import replace_file
 from privrep.processes import is_first
+from privrep.releases import Learned
+from privrep.subspace import Affine
 
 PyTree = Any
 
@@ -74,12 +76,17 @@ def _whole(like: PyTree) -> PyTree:
 
 
 def save_chosen(
-    folder: Path | str, params: PyTree, rows: Sequence[Mapping], history: Mapping[str, np.ndarray]
+    folder: Path | str,
+    params: PyTree,
+    rows: Sequence[Mapping],
+    history: Mapping[str, np.ndarray],
+    learned: Learned,
 ) -> None:
     """Saves the chosen parameters of a pack.
 
     <folder>/params holds {...: [R, ...]}, row i being the run that line i of <folder>/runs.json
-    describes; <folder>/history.npz holds {scalar: float32[epochs, R]}.
+    describes; <folder>/history.npz holds {scalar: float32[epochs, R]}, <folder>/release.npz what
+    the releases have learned, rows [R, ...].
     """
     folder = Path(folder)
     # As numpy: arrays of many devices could not be read where there are fewer.
@@ -87,6 +94,8 @@ def save_chosen(
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
         np.savez(folder / "history.npz", **history)
+        flat = learned._asdict() | learned.map._asdict()
+        np.savez(folder / "release.npz", **{n: a for n, a in flat.items() if n != "map"})
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
 
 
@@ -123,3 +132,10 @@ def load_chosen(folder: Path | str) -> tuple[list[dict], dict[str, np.ndarray]]:
 def load_params(folder: Path | str) -> PyTree:
     """The chosen parameters of a finished pack, numpy arrays [R, ...]."""
     return ocp.load(Path(folder, "params").absolute())
+
+
+def load_release(folder: Path | str) -> Learned:
+    """What the releases of a finished pack have learned, numpy arrays [R, ...]."""
+    with np.load(Path(folder, "release.npz"), allow_pickle=False) as found:
+        map_ = Affine(found["matrix"], found["offset"])
+        return Learned(found["protects"], map_, found["noise"])

@@ -97,7 +97,11 @@ class Config:
         flag="0,1",
     )
     placement: str = _setting(
-        "joint", "adversary on the joint h or on each modality's part", PLACEMENTS, "both"
+        "joint",
+        "adversary on the joint h, on each modality's part, or on one modality's; one for all "
+        "attributes, or one per attribute joined by + (acoustic+lexical); made of "
+        + ", ".join(PLACEMENTS),
+        paper="joint, modality",
     )
     recipe: str = _setting(
         DEFAULT[0],

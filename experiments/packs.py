@@ -23,7 +23,7 @@ from privrep.models import EmotionNet
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.processes import decision_of_first, is_first
-from privrep.releases import RELEASES
+from privrep.releases import RELEASES, Learned
 from privrep.runs import Run, collect, join, share, take
 from privrep.streaming import place
 from privrep.training import fit, start_all
@@ -52,8 +52,10 @@ def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list
     said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
     starts = start_all(network_problem, architecture, settings, data, share(take(runs, learners)))
     untrained = take(collect(starts.params), of)
-    rows = _measured(pack.config, architecture, data, loaded, runs, fits, untrained, said, title)
-    checkpoints.save_chosen(folder, fits.best, said, history)
+    rows, learned = _measured(
+        pack.config, architecture, data, loaded, runs, fits, untrained, said, title
+    )
+    checkpoints.save_chosen(folder, fits.best, said, history, take(learned, slice(len(said))))
     return rows
 
 
@@ -107,8 +109,8 @@ def _measured(
     untrained: PyTree,
     said: Sequence[Row],
     title: str,
-) -> list[Row]:
-    """Rows of the runs and of the controls."""
+) -> tuple[list[Row], Learned]:
+    """Rows of the runs and of the controls, and what the releases of both have learned."""
     net, folds = architecture.net, loaded.packed.data.folds
     # Controls stand for every protection: they are made once for all that differ in it alone.
     first: dict[tuple, int] = {}
@@ -128,7 +130,7 @@ def _measured(
     bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
     stack = join(runs, controls, decisions)
     chosen = join(fits.best, untrained, take(fits.best, index))
-    h, scores = represent(architecture, data, stack, chosen)
+    h, scores, learned = represent(architecture, data, stack, chosen)
     raw = raw_features(loaded.packed.data.corpus)
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
@@ -167,7 +169,7 @@ def _measured(
     rows += _guesses(loaded, described[-len(index) :], net.private)
     chances = {"emotion_chance": 1 / net.num_classes}
     chances |= {f"{a}_chance": _chance(a, size) for a, size in net.private.items()}
-    return [row | chances for row in rows]
+    return [row | chances for row in rows], learned
 
 
 @partial(jax.jit, static_argnums=0)

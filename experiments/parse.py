@@ -8,6 +8,7 @@ from typing import Any
 from experiments.config import FIELDS, flag_name
 from experiments.recipes import LEFT
 from privrep.cross_validation import ATTACKER_NAMES
+from privrep.models import PLACEMENTS
 
 
 def parse(field: str, text: str) -> list[Any]:
@@ -69,6 +70,13 @@ def _attackers(flag: str, text: str) -> str:
     return text
 
 
+def _placement(flag: str, text: str) -> str:
+    unknown = [part for part in text.split("+") if part not in PLACEMENTS]
+    if unknown:
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(PLACEMENTS)}, or join them by +")
+    return text
+
+
 def _folds(flag: str, text: str) -> str:
     if text != "official" and not (text.isdecimal() and int(text) >= 3):
         raise ValueError(
@@ -105,4 +113,5 @@ _CHECKS = {
     "private": _private,
     "batch_size": _batch_size,
     "folds": _folds,
+    "placement": _placement,
 }

@@ -13,7 +13,7 @@ from flax.core import FrozenDict
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.parse import parse
 from experiments.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
-from privrep.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.encoders import ENCODERS, MODALITIES, AcousticEncoder, LexicalEncoder
 from privrep.epochs import FitSettings
 from privrep.models import EmotionNet
 from privrep.networks import Architecture
@@ -104,6 +104,17 @@ def _check(config: Config) -> None:
             f"--lambda={config.lambda_} has {parts} strengths and --private={config.private} "
             f"{attributes} attributes: give one strength, or one for each attribute"
         )
+    places = config.placement.split("+")
+    if len(places) not in (1, attributes):
+        raise ValueError(
+            f"--placement={config.placement} has {len(places)} places and --private="
+            f"{config.private} {attributes} attributes: give one place, or one for each attribute"
+        )
+    for place in {*places} & {*ENCODERS} - {*MODALITIES[config.modality]}:
+        raise ValueError(
+            f"--placement={config.placement}: with --modality={config.modality} there is no "
+            f"{place} part to place an adversary on"
+        )
     if config.task in config.attributes:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
 
@@ -167,7 +178,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         encoders=FrozenDict({name: encoders[name] for name in MODALITIES[config.modality]}),
         num_classes=len(packed.task_names),
         private=FrozenDict(packed.num_private),
-        placement=config.placement,
+        placement=_placement(config),
         adversary_layers=config.adversary_layers,
         adversary_width=config.adversary_width,
         num_adversaries=config.adversaries,
@@ -186,6 +197,11 @@ def architecture(config: Config, packed: Packed) -> Architecture:
         adversary_steps=config.adversary_steps,
         adversary_memory=config.adversary_memory,
     )
+
+
+def _placement(config: Config) -> str | FrozenDict[str, str]:
+    places = config.placement.split("+")
+    return places[0] if len(places) == 1 else FrozenDict(zip(config.attributes, places))
 
 
 def fit_settings(config: Config) -> FitSettings:

@@ -52,7 +52,7 @@ def run_all(
     for stage in fit(network_problem, architecture, settings, data, runs):
         last = stage
     last = last.fits()
-    h, scores = represent(architecture, data, runs, last.best)
+    h, scores, _ = represent(architecture, data, runs, last.best)
     for attribute, size in architecture.net.private.items():
         threats = threats_of(folds, runs, h, attribute)
         of_run = None if pairs is None else take(pairs, runs.fold)

@@ -104,8 +104,8 @@ def _independent(measure: Callable) -> Callable:
         for attribute, labels in sorted(private.items()):
             classes = jax.nn.one_hot(labels, len(weights[attribute]))
             counted = (labels >= 0) & (strata.sum(1) > 0)
-            for _, view in sorted(views.items()):
-                found = measure(view, classes, strata)
+            for view in adversary(attribute, views):
+                found = measure(views[view], classes, strata)
                 total += lambda_[attribute] * jnp.where(counted, found, 0)
         return total
 

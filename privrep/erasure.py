@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from privrep.subspace import Affine
+
 
 def leace(h, labels: Mapping[str, jax.Array], sizes: Mapping[str, int], where):
     """Least-squares concept erasure: the smallest change of h that leaves nothing to a linear eye.
@@ -31,12 +33,11 @@ def leace(h, labels: Mapping[str, jax.Array], sizes: Mapping[str, int], where):
       where: bool[N], the rows to fit on.
 
     Returns:
-      float[N, D], of all rows; h itself where no label is known.
+      The map r; it leaves h as it is where no label is known.
     """
     count = jnp.maximum(where.sum(), 1)
     mean = jnp.where(where[:, None], h, 0).sum(0) / count
-    centred = h - mean[None]
-    fitted = jnp.where(where[:, None], centred, 0)
+    fitted = jnp.where(where[:, None], h - mean[None], 0)
     # The result does not depend on the units of h; its rounding errors do.
     deviation = jnp.sqrt((fitted**2).sum(0) / count)
     dead = deviation <= 1e-5 * jnp.abs(mean)  # what spreads less is the rounding of the mean
@@ -53,9 +54,10 @@ def leace(h, labels: Mapping[str, jax.Array], sizes: Mapping[str, int], where):
     whitened = (vectors * inverse[None]) @ (vectors.T @ jnp.concatenate(differences).T)
     u, singular, _ = jnp.linalg.svd(whitened, full_matrices=False)
     u = u * (singular > 1e-3)[None]  # correlations; smaller ones are rounding
-    white = ((jnp.where(dead[None], 0, centred / unit[None]) @ vectors) * inverse[None]) @ vectors.T
-    read = ((white @ u) @ u.T @ vectors) * root[None]
-    return h - (read @ vectors.T) * jnp.where(dead, 0, unit)[None]
+    white = (vectors * inverse[None]) @ (vectors.T @ u)
+    read = u.T @ (vectors * root[None]) @ vectors.T
+    taken = jnp.where(dead, 0, 1 / unit)[:, None] * (white @ read) * jnp.where(dead, 0, unit)[None]
+    return Affine(jnp.eye(h.shape[1], dtype=h.dtype) - taken, (mean[None] @ taken)[0])
 
 
 def _class_means(centred, labels, num_classes: int):

@@ -14,7 +14,7 @@ from flax.core import FrozenDict
 from privrep.encoders import MLP
 from privrep.utterances import Utterances
 
-PLACEMENTS = ("joint", "modality")
+PLACEMENTS = ("joint", "modality", "acoustic", "lexical")
 INPUTS = ("plain", "standardised")  # of an adversary
 GIVEN = ("none", "emotion")  # what an adversary knows beside its view
 JOINT = "joint"
@@ -28,7 +28,8 @@ class EmotionNet(nn.Module):
         that a network can be hashed and compiled in.
       num_classes: of the emotion task.
       private: {attribute: number of classes}, an adversary for each.
-      placement: "joint", one adversary per attribute on h; "modality", one on each modality's part.
+      placement: "joint", one adversary per attribute on h; "modality", one on each modality's part;
+        a modality, on its part. Of all attributes, or {attribute: placement}.
       adversary_layers, adversary_width: hidden layers of an adversary.
       num_adversaries: m, that read the same view for the same attribute, from different starts.
       adversary_input: "plain", or "standardised": a view in units of its moments (`Units`).
@@ -39,7 +40,7 @@ class EmotionNet(nn.Module):
     encoders: FrozenDict[str, nn.Module]
     num_classes: int
     private: FrozenDict[str, int]
-    placement: str = JOINT
+    placement: str | FrozenDict[str, str] = JOINT
     adversary_layers: int = 1
     adversary_width: int = 64
     num_adversaries: int = 1
@@ -50,7 +51,9 @@ class EmotionNet(nn.Module):
         self.emotion_head = nn.Dense(self.num_classes)
         self.adversaries = {
             attribute: {
-                name: self._adversary(size) for view in self.views() for name in self._names(view)
+                name: self._adversary(size)
+                for view in self.views(attribute)
+                for name in self._names(view)
             }
             for attribute, size in self.private.items()
         }
@@ -64,9 +67,12 @@ class EmotionNet(nn.Module):
     def _adversary(self, num_classes):
         return Adversary(num_classes, self.adversary_layers, self.adversary_width)
 
-    def views(self) -> tuple[str, ...]:
-        """The views of h that adversaries read."""
-        return (JOINT,) if self.placement == JOINT else tuple(sorted(self.encoders))
+    def views(self, attribute: str | None = None) -> tuple[str, ...]:
+        """The views of h that adversaries read, of one attribute or of all."""
+        if attribute is None:
+            return tuple(sorted({view for a in self.private for view in self.views(a)}))
+        place = self.placement if isinstance(self.placement, str) else self.placement[attribute]
+        return tuple(sorted(self.encoders)) if place == "modality" else (place,)
 
     def encode(self, utterances: Utterances, train: bool = False) -> dict[str, jax.Array]:
         """{modality: [B, D of the modality], "joint": h, [B, D]}, h their concatenation."""
@@ -82,13 +88,13 @@ class EmotionNet(nn.Module):
     def adversary(
         self, attribute: str, views: Mapping[str, jax.Array], task: jax.Array
     ) -> dict[str, jax.Array]:
-        """{view: logits [B, m, classes of the attribute]}, for each view in `views()`.
+        """{view: logits [B, m, classes of the attribute]}, for each view in `views(attribute)`.
 
         Args:
           task: int32[B], the true emotion, -1 unknown; looked at by adversaries that are told it.
         """
         logits = {}
-        for view in sorted(self.views()):
+        for view in self.views(attribute):
             x = views[view]
             if self.adversary_input == "standardised":
                 x = self.units[view](x)

@@ -17,7 +17,7 @@ from privrep.fresh import discriminant
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet, adversary_of
-from privrep.releases import RELEASES, Known
+from privrep.releases import RELEASES, Known, Learned
 from privrep.runs import Run, by_calls, over_runs, take
 from privrep.schedules import SCHEDULES
 from privrep.streaming import Streamed, look_in_windows, place, rows_together
@@ -241,7 +241,7 @@ def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Arr
 
 def represent(
     architecture: Architecture, data: Data, runs: Run, params: PyTree
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[np.ndarray, dict[str, np.ndarray], Learned]:
     """What leaves the device, and how the networks did on each part.
 
     Args:
@@ -251,7 +251,8 @@ def represent(
       h float32[R, N, D] as released, and {<part>_<score>: float32[R]} for the
       parts train, val and test: emotion as it is recognised from the released h, adversaries as
       they read the views before. Also h_rank float32[R], the effective rank of h on the training
-      part before release, and collapsed bool[R] (see `collapse.collapsed`).
+      part before release, and collapsed bool[R] (see `collapse.collapsed`). And what the releases
+      have learned, rows [R, ...].
     """
     data = place(data)
     f = partial(_represent_all, architecture, data)
@@ -295,18 +296,13 @@ def _release_one(architecture, data, row):
     )
     # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
     release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
-    known = Known(
-        params["emotion_head"]["kernel"],
-        params["emotion_head"]["bias"],
-        fold.task,
-        fold.private,
-        net.private,
-        fold.split.train,
-        run.release_lambda,
-    )
-    releases = [partial(release, known=known) for release in RELEASES.values()]
+    head = params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
+    known = Known(*head, fold.task, fold.private, net.private, fold.split.train, run.release_lambda)
+    learns = [partial(release.learn, known=known) for release in RELEASES.values()]
+    sends = [partial(release.send, head=head) for release in RELEASES.values()]
     with jax.default_matmul_precision("float32"):  # a release may solve what is ill-conditioned
-        h = jax.lax.switch(run.release, releases, release_key, outputs.h)
+        learned = jax.lax.switch(run.release, learns, outputs.h)
+        h = jax.lax.switch(run.release, sends, release_key, outputs.h, learned)
     # What a release costs in emotion shows only behind it.
     released = outputs._replace(emotion=net.apply({"params": params}, h, method="emotion"))
     scores = {}
@@ -318,4 +314,4 @@ def _release_one(architecture, data, row):
     scores["collapsed"] = collapsed(
         scores["val_emotion_uar"], fold.task, net.num_classes, fold.split.val, rank
     )
-    return h, scores
+    return h, scores, learned

@@ -1,7 +1,8 @@
 """What leaves the device in place of h, made after training; RELEASES lists them by name.
 
-A release is release(key, h, known) -> float[N, D]. It may learn from the training part alone, and
-with every lambda at 0 it returns h. The emotion head that was trained reads what it returns.
+A release is learned once, from h of the training part, as numbers that travel with the network
+(`Learned`), and then sent for one utterance or many. With every lambda at 0 it sends h. The emotion
+head that was trained reads what is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,11 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from privrep.erasure import leace
-from privrep.subspace import emotion_subspace, lift
+from privrep.subspace import Affine, emotion_subspace, lift
 
 
 class Known(NamedTuple):
-    """What a release has to go by.
+    """What a release has to learn from.
 
     Attributes:
       kernel, bias: float[D, C], float[C], of the emotion head.
@@ -35,73 +36,113 @@ class Known(NamedTuple):
     lambda_: Mapping[str, jax.Array]
 
 
-def as_it_is(key, h, known: Known):
-    """h."""
-    del key, known
-    return h
+class Learned(NamedTuple):
+    """All that sending needs beside the emotion head.
 
-
-def erased(key, h, known: Known):
-    """`erasure.leace` of the attributes whose lambda is above 0; its size has no meaning."""
-    del key
-    labels = {a: jnp.where(known.lambda_[a] > 0, of, -1) for a, of in known.private.items()}
-    return leace(h, labels, known.sizes, known.train)
-
-
-def noisy(key, h, known: Known):
-    """h + lambda * deviation of the unit over the training part * N(0, 1), one draw for each row.
-
-    The network has trained without. Noise knows no attribute: the largest lambda counts. An
-    attacker averages it out over a speaker's utterances.
+    Attributes:
+      protects: bool[], whether any lambda is above 0.
+      map: h -> h @ matrix + offset.
+      noise: float[D], the deviation of what is added.
     """
-    strength = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
-    deviation = jnp.std(h, axis=0, keepdims=True, where=known.train[:, None])
-    return h + strength * deviation * jax.random.normal(key, h.shape, h.dtype)
+
+    protects: jax.Array
+    map: Affine
+    noise: jax.Array
 
 
-def pressed(key, h, known: Known):
+class Release(NamedTuple):
+    """Two functions.
+
+    Attributes:
+      learn: (h float[N, D], Known) -> Learned.
+      send: (key, h float[n, D], Learned, head) -> float[n, D]; `head` is (kernel, bias) of the
+        emotion head.
+    """
+
+    learn: Callable
+    send: Callable
+
+
+def _nothing(h, known: Known) -> Learned:
+    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+    size = h.shape[1]
+    as_it_is = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
+    return Learned(strongest > 0, as_it_is, jnp.zeros(size, h.dtype))
+
+
+def _erasure(h, known: Known) -> Learned:
+    """`erasure.leace` of the attributes whose lambda is above 0; its size has no meaning."""
+    labels = {a: jnp.where(known.lambda_[a] > 0, of, -1) for a, of in known.private.items()}
+    return _nothing(h, known)._replace(map=leace(h, labels, known.sizes, known.train))
+
+
+def _deviations(h, known: Known) -> Learned:
+    """Noise of lambda deviations of each unit over the training part; the largest lambda counts,
+    for noise knows no attribute."""
+    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+    deviation = jnp.std(h, axis=0, where=known.train[:, None])
+    return _nothing(h, known)._replace(noise=strongest * deviation)
+
+
+def _subspace(h, known: Known) -> Learned:
     """`subspace.emotion_subspace`: what emotion is read from, cleaned of the attributes."""
-    del key
-    matrix, offset = emotion_subspace(
+    found = emotion_subspace(
         h, known.kernel, known.task, known.private, known.lambda_, known.sizes, known.train
     )
-    return h @ matrix + offset[None]
+    return _nothing(h, known)._replace(map=found)
 
 
-def doubted(key, h, known: Known):
-    """The h whose emotion logits are the posterior of what `pressed` leaves:
+def mapped(key, h, learned: Learned, head):
+    """h @ matrix + offset."""
+    del key, head
+    return jnp.where(learned.protects, h @ learned.map.matrix + learned.map.offset[None], h)
 
-        r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `pressed`, V as there
+
+def noisy(key, h, learned: Learned, head):
+    """h + noise * N(0, 1), one draw for each row.
+
+    The network has trained without. An attacker averages it out over a speaker's utterances.
+    """
+    del head
+    return h + learned.noise[None] * jax.random.normal(key, h.shape, h.dtype)
+
+
+def doubted(key, h, learned: Learned, head):
+    """The h whose emotion logits are the posterior of what `mapped` leaves:
+
+        r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `mapped`, V as in `subspace`
 
     How sure the network is counts for little where it is sure, and differences that are not linear
     in the logits hide there. The emotion head recognises from r(h) what it does from h'; its logits
     there are the posterior, so that a softmax of them is none.
     """
-    logits = pressed(key, h, known) @ known.kernel + known.bias[None]
-    return _where_protected(known, jax.nn.softmax(logits), h)
+    kernel, bias = head
+    logits = mapped(key, h, learned, head) @ kernel + bias[None]
+    return _where_protected(learned, jax.nn.softmax(logits), h, head)
 
 
-def decided(key, h, known: Known):
+def decided(key, h, learned: Learned, head):
     """The h that stands for the emotion recognised, one point for each class, whatever lambda > 0.
 
     The floor: nothing that lets the emotion be recognised as the network does tells less.
     """
     del key
-    best = (h @ known.kernel + known.bias[None]).argmax(-1)
-    return _where_protected(known, jax.nn.one_hot(best, known.kernel.shape[1], dtype=h.dtype), h)
+    kernel, bias = head
+    best = (h @ kernel + bias[None]).argmax(-1)
+    return _where_protected(learned, jax.nn.one_hot(best, kernel.shape[1], dtype=h.dtype), h, head)
 
 
-def _where_protected(known: Known, logits, h):
+def _where_protected(learned: Learned, logits, h, head):
     """The h of which the emotion head makes these logits; at lambda 0 h itself."""
-    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
-    return jnp.where(strongest > 0, lift(logits - known.bias[None], known.kernel), h)
+    kernel, bias = head
+    return jnp.where(learned.protects, lift(logits - bias[None], kernel), h)
 
 
-RELEASES: dict[str, Callable] = {
-    "none": as_it_is,
-    "leace": erased,
-    "noise": noisy,
-    "subspace": pressed,
-    "posterior": doubted,
-    "decision": decided,
+RELEASES: dict[str, Release] = {
+    "none": Release(_nothing, mapped),
+    "leace": Release(_erasure, mapped),
+    "noise": Release(_deviations, noisy),
+    "subspace": Release(_subspace, mapped),
+    "posterior": Release(_subspace, doubted),
+    "decision": Release(_nothing, decided),
 }

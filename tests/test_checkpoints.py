@@ -19,10 +19,13 @@ from experiments.checkpoints import (
     load_chosen,
     load_params,
     load_progress,
+    load_release,
     save_chosen,
     save_progress,
 )
+from privrep.releases import Learned
 from privrep.runs import deal
+from privrep.subspace import Affine
 
 
 class Rows(NamedTuple):
@@ -124,11 +127,17 @@ def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
     assert_same(load(tmp_path)[0], rows(epoch + 1))
 
 
+def learned(epoch):
+    """Of the releases of three runs."""
+    matrix = np.arange(12, dtype=np.float32).reshape(3, 2, 2) * epoch
+    return Learned(np.array([False, True, True]), Affine(matrix, matrix[0]), matrix[:, 1])
+
+
 def test_the_chosen_parameters_and_what_they_are(tmp_path):
     said = [{"fold": fold, "lambda": "0.5+1", "seed": 0} for fold in range(3)]
     for epoch in (2, 3):  # a pack that is measured again replaces what it saved
         save_progress(tmp_path, epoch, rows(epoch), history(epoch))
-        save_chosen(tmp_path, rows(epoch).params, said, history(epoch))
+        save_chosen(tmp_path, rows(epoch).params, said, history(epoch), learned(epoch))
         described, found = load_chosen(tmp_path)
         assert described == said
         assert_same(found, history(epoch))
@@ -139,12 +148,13 @@ def test_the_chosen_parameters_and_what_they_are(tmp_path):
     drop_progress(tmp_path)
     assert load_chosen(str(tmp_path))[0] == said  # a user's path is a string
     assert_same(load_params(str(tmp_path)), rows(3).params)
+    assert_same(load_release(str(tmp_path)), learned(3))
 
 
 def test_another_number_of_devices_is_no_obstacle(tmp_path):
     """Saved from as many devices as there are here, read in a process that has one."""
     dealt = deal({"kernel": jnp.arange(8.0).reshape(4, 2)})
-    save_chosen(tmp_path, dealt, [{"fold": fold} for fold in range(4)], {})
+    save_chosen(tmp_path, dealt, [{"fold": fold} for fold in range(4)], {}, learned(1))
     save_progress(tmp_path, 1, dealt, history(1))
     program = (
         "import jax, pathlib, sys; from experiments.checkpoints import load_params, load_progress\n"

@@ -40,8 +40,8 @@ def test_the_default_of_a_flag_parses_to_the_default_of_its_field(name):
 def test_the_paper_grid_is_in_the_help_and_is_accepted():
     for name, field in FIELDS.items():
         for said in field.metadata["help"].split("the paper: ")[1:]:
-            grid = said.rstrip(")")
-            if name == "modality" or name == "placement":
+            grid = said.rstrip(")").replace(" ", "")
+            if name == "modality":
                 grid = ",".join(field.metadata["valid"])
             if name == "attackers":
                 grid = "+".join(a for a in ATTACKERS if a.startswith("mlp"))
@@ -56,6 +56,12 @@ def test_an_unknown_name_lists_the_valid_ones(name):
     said = str(error.value)
     assert said.startswith(f"--{flag_name(name)}=7: choose one of")
     assert all(str(valid) in said for valid in FIELDS[name].metadata["valid"])
+
+
+def test_an_adversary_is_placed_for_all_attributes_or_for_each():
+    assert parse("placement", "joint,acoustic+lexical") == ["joint", "acoustic+lexical"]
+    with pytest.raises(ValueError, match=r"^--placement=acoustic\+words: choose one of joint, mod"):
+        parse("placement", "acoustic+words")
 
 
 def test_every_corpus_can_be_named():

@@ -10,7 +10,7 @@ import pytest
 from privrep import dependence
 from privrep.defences import DEFENCES
 from privrep.losses import cross_entropy
-from privrep.models import PLACEMENTS, adversary_of
+from privrep.models import adversary_of
 from tests.small_data import average_net, padded
 
 SIZE = 8
@@ -26,7 +26,7 @@ LAMBDA = {"gender": np.float32(0.5), "accent": np.float32(2)}
 ZERO = {"gender": np.float32(0), "accent": np.float32(0)}
 
 
-@pytest.fixture(scope="module", params=PLACEMENTS)
+@pytest.fixture(scope="module", params=("joint", "modality"))
 def net(request):
     return average_net(request.param)
 

@@ -30,9 +30,10 @@ def covariance(h, labels, size, where):
     return h.T @ (classes - classes.mean(0)) / len(h)
 
 
-erase = partial(jax.jit, static_argnums=2)(
-    lambda h, labels, sizes, where: leace(h, labels, dict(sizes), where)
-)
+@partial(jax.jit, static_argnums=2)
+def erase(h, labels, sizes, where):
+    matrix, offset = leace(h, labels, dict(sizes), where)
+    return h @ matrix + offset[None]
 
 
 def erased(h, labels, where, attributes=tuple(SIZES)):

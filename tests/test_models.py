@@ -49,7 +49,8 @@ def test_each_encoder_reads_its_own_modality(net, outputs):
 
 def test_an_adversary_for_every_attribute_and_view(net, outputs):
     params, views, emotion, adversaries = outputs
-    expected = {"joint": ("joint",), "modality": ("acoustic", "lexical")}[net.placement]
+    places = {"joint": ("joint",), "modality": ("acoustic", "lexical")}
+    expected = places.get(net.placement, (net.placement,))
     assert net.views() == expected
     assert emotion.shape == (3, 3)
     shapes = {a: {v: x.shape for v, x in by_view.items()} for a, by_view in adversaries.items()}
@@ -75,6 +76,19 @@ def test_an_adversary_sees_its_view_alone(net, outputs):
         for view, logits in adversaries["gender"].items():
             same = np.allclose(found[view], logits, rtol=1e-5)
             assert same == (view != changed)
+
+
+def test_an_attribute_may_have_a_place_of_its_own():
+    net = average_net(FrozenDict(gender="acoustic", accent="joint"))
+    assert net.views() == ("acoustic", "joint") and net.views("gender") == ("acoustic",)
+    shapes = jax.eval_shape(lambda key: net.init(key, BATCH), jax.random.key(0))["params"]
+    adversaries = {name for name in shapes if name.startswith("adversaries")}
+    assert adversaries == {"adversaries_gender_acoustic", "adversaries_accent_joint"}
+    answers = jax.eval_shape(lambda p: net.apply({"params": p}, BATCH)[1], shapes)
+    assert {a: {v: x.shape for v, x in of.items()} for a, of in answers.items()} == {
+        "gender": {"acoustic": (3, 1, 2)},
+        "accent": {"joint": (3, 1, 3)},
+    }
 
 
 def test_adversaries_are_the_parameters_whose_names_say_so(net, outputs):
@@ -159,6 +173,7 @@ def test_equal_networks_are_one_compiled_program():
     "change",
     [
         {"placement": "modality"},
+        {"placement": FrozenDict(gender="acoustic", accent="joint")},
         {"num_classes": 4},
         {"private": FrozenDict({"gender": 2})},
         {"adversary_width": 5},

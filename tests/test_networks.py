@@ -263,7 +263,7 @@ def test_a_fresh_attacker_tells_what_leaks_if_it_is_asked():
     for name, scores in plain.history.items():
         if name != "selection":  # validation is scored on the same rows, whoever else is looked at
             np.testing.assert_allclose(history[name], scores, atol=1e-6, err_msg=name)
-    h, _ = represent(ARCHITECTURE, PACKED.data, runs, told.fits().params)
+    h, *_ = represent(ARCHITECTURE, PACKED.data, runs, told.fits().params)
     for row, fold in enumerate(np.asarray(runs.fold)):
         part, labels = take(PACKED.data.folds.split, fold), PACKED.data.folds.private["gender"]
         found = discriminant(h[row], labels[fold], 2, part.train)

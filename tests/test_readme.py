@@ -10,6 +10,8 @@ import pytest
 from experiments.checkpoints import save_chosen
 from experiments.reading import reading
 from privrep.datasets import demo
+from privrep.releases import Learned
+from privrep.subspace import Affine
 from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, cache_of, run
 
@@ -88,8 +90,11 @@ def test_example_of_readme_runs(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pack = tmp_path / "out" / "demo" / "checkpoints" / "000"  # as a finished run leaves it
     pack.mkdir(parents=True)
-    bias = {"emotion_head": {"bias": np.zeros((2, 3))}}
-    save_chosen(pack, bias, [{"fold": 0}, {"fold": 1}], {"selection": np.zeros((1, 2))})
+    head = {"emotion_head": {"kernel": np.ones((2, 4, 3)), "bias": np.zeros((2, 3))}}
+    map_ = Affine(np.zeros((2, 4, 4)), np.zeros((2, 4)))
+    learned = Learned(np.array([False, True]), map_, np.zeros((2, 4)))
+    said = [{"fold": fold, "release": "posterior"} for fold in (0, 1)]
+    save_chosen(pack, head, said, {"selection": np.zeros((1, 2))}, learned)
     example = blocks("python")[number]
     exec(compile(example, f"README.md, example {number}", "exec"), {})
     assert "\nassert " in example or capsys.readouterr().out.strip()  # it shows something

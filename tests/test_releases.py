@@ -26,9 +26,15 @@ KNOWN = Known(
 ZERO = {"gender": np.float32(0)}
 
 
+def release(name, key, h, known):
+    """What is sent of the h that it was learned from."""
+    one = RELEASES[name]
+    return one.send(key, h, one.learn(h, known), (known.kernel, known.bias))
+
+
 @pytest.mark.parametrize("name", RELEASES)
 def test_release_is_a_representation_of_every_utterance(name):
-    released = RELEASES[name](jax.random.key(0), H, KNOWN)
+    released = release(name, jax.random.key(0), H, KNOWN)
     assert released.shape == H.shape and released.dtype == H.dtype
     assert np.all(np.isfinite(released))
 
@@ -36,18 +42,27 @@ def test_release_is_a_representation_of_every_utterance(name):
 @pytest.mark.parametrize("name", RELEASES)
 def test_release_learns_from_the_training_part_alone(name):
     """Another h or attribute of a test utterance changes nothing for the others."""
-    release = partial(RELEASES[name], jax.random.key(0))
+    send = partial(release, name, jax.random.key(0))
     h, gender, task = H.copy(), KNOWN.private["gender"].copy(), KNOWN.task.copy()
     h[5], gender[5], task[5] = 40, 0, 2
-    released = release(H, KNOWN)
-    changed = release(h, KNOWN._replace(private={"gender": gender}, task=task))
+    released = send(H, KNOWN)
+    changed = send(h, KNOWN._replace(private={"gender": gender}, task=task))
     np.testing.assert_array_equal(changed[:5], released[:5])
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_release_at_lambda_zero_lets_h_out_as_it_is(name):
-    released = RELEASES[name](jax.random.key(0), H, KNOWN._replace(lambda_=ZERO))
+    released = release(name, jax.random.key(0), H, KNOWN._replace(lambda_=ZERO))
     np.testing.assert_array_equal(released, H)
+
+
+@pytest.mark.parametrize("name", [name for name in RELEASES if name != "noise"])
+def test_one_new_utterance_is_sent_as_it_would_be_among_all(name):
+    one = RELEASES[name]
+    learned, head = one.learn(H, KNOWN), (KNOWN.kernel, KNOWN.bias)
+    together = one.send(jax.random.key(0), H, learned, head)
+    alone = [one.send(jax.random.key(0), h[None], learned, head)[0] for h in H]
+    np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-5)
 
 
 # What a release removes, and what it does not: gender is told by the sign of unit 0 and by the
@@ -87,7 +102,7 @@ def after(name, lambda_):
         train=train,
         lambda_={"gender": np.float32(lambda_)},
     )
-    h = np.asarray(RELEASES[name](jax.random.key(3), h, knows))
+    h = np.asarray(release(name, jax.random.key(3), h, knows))
     line = make_pipeline(StandardScaler(), LogisticRegression())
     curve = make_pipeline(StandardScaler(), PolynomialFeatures(2), LogisticRegression())
     return (
@@ -116,7 +131,7 @@ def test_noise_is_lambda_training_deviations_and_its_own_draw():
     train = np.arange(5000) < 2500
     h[2500:] *= 8  # deviations are the training part's
     knows = KNOWN._replace(train=train, lambda_={"gender": np.float32(2)})
-    noise = [np.asarray(RELEASES["noise"](jax.random.key(k), h, knows)) - h for k in (0, 1)]
+    noise = [np.asarray(release("noise", jax.random.key(k), h, knows)) - h for k in (0, 1)]
     np.testing.assert_allclose(noise[0].std(0), 2 * h[train].std(0), rtol=0.05)
     assert abs(np.corrcoef(noise[0][:, 0], noise[1][:, 0])[0, 1]) < 0.1
 
@@ -124,7 +139,7 @@ def test_noise_is_lambda_training_deviations_and_its_own_draw():
 def test_the_posterior_is_what_the_head_makes_of_the_subspace_and_no_more():
     key = jax.random.key(0)
     pressed, doubted = (
-        np.asarray(RELEASES[name](key, H, KNOWN)) for name in ("subspace", "posterior")
+        np.asarray(release(name, key, H, KNOWN)) for name in ("subspace", "posterior")
     )
     logits = [one @ KNOWN.kernel + KNOWN.bias for one in (pressed, doubted)]
     posterior = np.exp(logits[0]) / np.exp(logits[0]).sum(1, keepdims=True)
@@ -166,14 +181,14 @@ def test_the_posterior_hides_how_sure_the_network_is():
     trees = DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)
 
     def seen(name):
-        released = np.asarray(RELEASES[name](jax.random.key(0), h, knows))
+        released = np.asarray(release(name, jax.random.key(0), h, knows))
         return found(trees, released.round(3), gender, train)
 
     assert seen("subspace") > 0.75 and seen("posterior") < 0.55
 
 
 def test_the_decision_is_the_emotion_recognised_and_nothing_else():
-    released = np.asarray(RELEASES["decision"](jax.random.key(0), H, KNOWN))
+    released = np.asarray(release("decision", jax.random.key(0), H, KNOWN))
     choices = [(h @ KNOWN.kernel + KNOWN.bias).argmax(1) for h in (H, released)]
     np.testing.assert_array_equal(*choices)
     assert len(np.unique(released.round(4), axis=0)) == len(np.unique(choices[0]))

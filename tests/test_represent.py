@@ -53,7 +53,7 @@ def recall(logits, labels, where):
 
 
 def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, released):
-    h, scores = released
+    h, scores, _ = released
     assert h.shape == (4, len(UTTERANCES), 8) and h.dtype == np.float32
     expected_scores = {}
     for row, fold in enumerate(run_table().fold):
@@ -87,7 +87,7 @@ def test_emotion_is_scored_behind_the_release(steps, released):
         release=np.full(4, tuple(RELEASES).index("noise"), np.int32),
         release_lambda={a: np.float32([0, 0, 1e6, 1e6]) for a in LAMBDA},
     )
-    h, scores = represent(ARCHITECTURE, PACKED.data, loud, steps[-1][0].best)
+    h, scores, _ = represent(ARCHITECTURE, PACKED.data, loud, steps[-1][0].best)
     np.testing.assert_allclose(h[:2], released[0][:2], rtol=1e-4, atol=1e-5)
     assert (np.abs(h[2:]).max(1) > 1e4).any(-1).all()
     for name, value in released[1].items():
@@ -99,7 +99,7 @@ def test_emotion_is_scored_behind_the_release(steps, released):
 
 
 def test_validation_scores_are_those_of_the_best_epoch(steps, released):
-    _, scores = released
+    _, scores, _ = released
     best = steps[-1][0].best_epoch
     for name in ("val_emotion_uar", "val_gender_adversary_uar"):
         of_best = [steps[epoch - 1][1][name][row] for row, epoch in enumerate(best)]

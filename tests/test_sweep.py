@@ -143,6 +143,15 @@ def test_the_acoustic_grid_is_96_packs_of_its_lambdas():
     assert len(packs) == 96 and sum(len(pack.runs) for pack in packs) == 384
 
 
+def test_places_have_to_match_attributes_and_modality():
+    flags = {"recipe": "paper", "private": "gender+speaker", "placement": "acoustic+lexical"}
+    assert len(expand(flags | {"modality": "multimodal"})) == 1
+    with pytest.raises(ValueError, match="with --modality=acoustic there is no lexical part"):
+        expand(flags)
+    with pytest.raises(ValueError, match=r"has 2 places and --private=gender 1 attributes"):
+        expand(flags | {"modality": "multimodal", "private": "gender"})
+
+
 def test_strengths_have_to_match_attributes():
     (pack,) = expand({"recipe": "paper", "private": "gender+speaker", "lambda_": "0.5+1,0"})
     assert [config.lambda_ for config in pack.runs] == ["0.5+1", "0"]
