@@ -3,47 +3,12 @@
 import numpy as np
 import pytest
 
+from experiments.simulated_members import SIZE, world
 from privrep.membership import changed, identify
 from privrep.membership_draws import MEMBER, OTHER, games, shown
 from privrep.utterances import Split
 
-FOLDS, EACH, SIZE = 5, 8, 6
 QUICK = {"draws": 5, "num_permutations": 39}
-
-
-def world(seed, speakers=24, shift=0.0, stretch=0.0, loss=0.0, pairs=False, size=SIZE):
-    """Voices that all networks hear, each in its own coordinates; what networks do to members.
-
-    Gender is in h and balanced over folds. With `pairs` a fold tests a session of two people, in a
-    room that everything said there sounds of.
-    """
-    rng = np.random.default_rng(seed)
-    gender, share = np.arange(speakers) % 2, np.arange(speakers) // 2 % FOLDS
-    if not pairs:
-        for one in (0, 1):
-            share[gender == one] = rng.permutation(share[gender == one])
-    who = np.repeat(np.arange(speakers), EACH)
-    rotation = (share[who] - np.arange(FOLDS)[:, None]) % FOLDS
-    split = Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
-    voices = rng.normal(size=(speakers, size)) + 2 * gender[:, None] * (np.arange(size) == 0)
-    if pairs:
-        voices += 3 * np.repeat(rng.normal(size=(speakers // 2, size)), 2, 0)
-    hard, h, losses = rng.normal(size=speakers), [], []
-    for trained in split.train:
-        x = (voices[who] + rng.normal(size=(len(who), size))) * (1 + stretch * trained[:, None])
-        x = x @ rng.normal(size=(size, size))
-        away = rng.normal(size=size)
-        h.append(x + shift * x.std() * trained[:, None] * away / np.linalg.norm(away))
-        losses.append(np.exp(hard[who] / 2 + rng.normal(size=len(who)) / 2 - loss * trained))
-    return {
-        "h": np.array(h, np.float32),
-        "speakers": who,
-        "split": split,
-        "losses": np.array(losses),
-        "emotion": rng.integers(0, 3, len(who)),
-        "kind": gender[who],
-        "sessions": who // 2 if pairs else None,
-    }
 
 
 def test_a_network_that_shifts_its_members_gives_them_away():
