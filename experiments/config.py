@@ -256,6 +256,12 @@ class Config:
         "all, or names joined by +: " + ", ".join(ATTACKER_NAMES),
         paper="2 to 4 layers of 32 or 64, all that start with mlp",
     )
+    membership: str = _setting(
+        "on",
+        "whether to ask which speakers the networks were trained on",
+        ("on", "off"),
+        swept=False,
+    )
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
+from experiments.membership import membership
 from experiments.pooled import pooled
 from experiments.raw_features import principal, raw_features
 from experiments.summary import PROTECTION, strengths
@@ -158,8 +159,11 @@ def _measured(
         bar.update()
     every = [*h, *[None] * len(index), *[raw] * len(index)]
     params = collect(chosen)
-    emotions = [np.asarray(_classes(net, take(params, i), one)) for i, one in enumerate(h)]
-    scores |= pooled(every, list(zip(described, kinds)), loaded, list(net.private), emotions)
+    logits = [np.asarray(_logits(net, take(params, i), one)) for i, one in enumerate(h)]
+    told = every, list(zip(described, kinds)), loaded, list(net.private)
+    scores |= pooled(*told, [one.argmax(-1) for one in logits])
+    if config.membership == "on":
+        scores |= membership(*told, logits)
     bar.update()
     bar.close()
     # An untrained network has nothing to collapse from: a control is a control.
@@ -173,9 +177,9 @@ def _measured(
 
 
 @partial(jax.jit, static_argnums=0)
-def _classes(net: EmotionNet, params, h: jax.Array) -> jax.Array:
-    """int32[N]: the emotion that is recognised from the released h [N, D]."""
-    return net.apply({"params": params}, h, method="emotion").argmax(-1)
+def _logits(net: EmotionNet, params, h: jax.Array) -> jax.Array:
+    """float[N, C]: of the emotion that is recognised from the released h [N, D]."""
+    return net.apply({"params": params}, h, method="emotion")
 
 
 def _released(runs: Run, release: str) -> Run:

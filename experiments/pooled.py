@@ -20,7 +20,7 @@ from privrep.labels import private_labels
 from privrep.statistics import compare, confusion_counts, interval
 from privrep.utterances import Split
 from privrep.verdicts import Verdict
-from privrep.verification import Known, verify
+from privrep.verification import Known, closed_set, verify
 
 Row = dict[str, Any]
 Settings = Sequence[tuple[Row, str]]  # of each row its settings, `fold` among them, and its control
@@ -55,7 +55,9 @@ def pooled(
 
     <a>_pooled_{uar, upper, detectable, p, verdict}: `measure_folds`, of the attributes unlearned by
       the linear and the kernel attacker, of the others that the corpus has by the linear one; of
-      speaker by verification.
+      speaker, unlearned or not, by verification.
+    speaker_closed_set_{accuracy, guessing}: `verification.closed_set` among the training speakers,
+      mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, who is ignorant has learned at lambda 0.
     <a>_given_emotion_{...}: what h tells beyond the task's label, by the linear attacker.
     <a>_from_emotion_{...}: what the label tells alone.
@@ -98,7 +100,7 @@ def pooled(
             told = measure_folds(x, labels, speakers, split)
             put(rows, f"{attribute}_pooled", _judged(told.verdict))
             counts[rows[0]] = told.counts
-            bare = _without_protection(rows, groups, settings)
+            bare = without_protection(rows, groups, settings)
             before = None if bare is None else np.stack([h[i] for i in bare])
             climbed = threats_on_folds(x, labels, speakers, split, unprotected=before)
             put(rows, f"{attribute}_pooled", {f"{name}_uar": v for name, v in climbed.items()})
@@ -118,6 +120,9 @@ def pooled(
                 if attribute == SPEAKER:
                     parts = zip(x, split.train | split.val, split.test)
                     verdict = verify([Known(*part) for part in parts], labels)
+                    scores = [closed_set(0, *one, labels) for one in zip(x, split.train)]
+                    told = dict(zip(("accuracy", "guessing"), np.mean(scores, 0).tolist()))
+                    put(rows, f"{SPEAKER}_closed_set", told)
                 else:
                     told = measure_folds(x, labels, speakers, split, attackers=LINEAR)
                     verdict = told.verdict
@@ -127,7 +132,7 @@ def pooled(
     return found
 
 
-def _without_protection(rows, groups, settings) -> list[int] | None:
+def without_protection(rows, groups, settings) -> list[int] | None:
     """The group at lambda 0 that is like `rows` in all else; None for itself and for controls."""
 
     def rest(i: int) -> dict:
@@ -143,13 +148,16 @@ def _without_protection(rows, groups, settings) -> list[int] | None:
 
 
 def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
-    """{attribute: int32[N]} of the private attributes that are not unlearned and can be judged."""
+    """{attribute: int32[N]} of the private attributes that are not unlearned and can be judged.
+
+    And of speaker, unlearned or not, who is verified either way.
+    """
     there = dict.fromkeys(name for u in loaded.utterances for name in u.private)
     # A manifest's columns may be both; what h is there to tell is no secret.
     tasks = {name for u in loaded.utterances for name in (*u.ratings, *u.categories)}
     found, speakers = {}, _speakers(loaded)
     for attribute in [*there, SPEAKER]:
-        if attribute in attributes or attribute in tasks:
+        if (attribute in attributes and attribute != SPEAKER) or attribute in tasks:
             continue
         try:
             codes, names = private_labels(loaded.utterances, attribute)

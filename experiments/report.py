@@ -124,6 +124,15 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
                 f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
                 "direction). An h that says nothing is not private: they do not count in privacy."
             )
+        closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
+        if closed:
+            told = [f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed]
+            guessing = f"{closed[0]['closed_set']['guessing']:.3f}"
+            notes.append(
+                f"{title}: which of its training speakers spoke is found out in a share of "
+                f"{', '.join(told)} (guessing {guessing}): a closed set, easier to hide in than "
+                "from one who verifies."
+            )
     return notes + reading(summary)
 
 
@@ -169,7 +178,8 @@ def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _is_word(header: Sequence[str]) -> list[bool]:
     left = header.index("lambda")
-    return [i < left or name in ("attribute", "UAR of") for i, name in enumerate(header)]
+    words = ("attribute", "UAR of", "attacker has")
+    return [i < left or name in words for i, name in enumerate(header)]
 
 
 def reading(summary: Sequence[Entry]) -> list[str]:

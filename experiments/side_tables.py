@@ -16,17 +16,19 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """Those that have a line: change over speakers, what emotion explains, what else h tells."""
-    return [
-        table for table in (_changes(summary), _given(summary), _others(summary)) if table.lines
-    ]
+    """Those that have a line: change over speakers, what emotion explains, what else h tells, who
+    was trained on."""
+    made = (_changes(summary), _given(summary), _others(summary), _membership(summary))
+    return [table for table in made if table.lines]
 
 
 def _changes(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
         for what, told in entry["over_speakers"].items():
+            known = what.removesuffix("_membership")
             name = "emotion" if what == "emotion" else f"{what} attacker"
+            name = name if known == what else f"membership by {known}, AUC"
             difference, lower, upper = (f"{told[c]:+.3f}" for c in ("difference", "lower", "upper"))
             lines.append([*cells, name, difference, f"{lower} to {upper}", f"{told['p']:.3f}"])
     return SideTable(
@@ -69,6 +71,31 @@ def _others(summary: Sequence[Entry]) -> SideTable:
         lines,
         "Private attributes of the corpus that were not unlearned, by a linear attacker; speaker "
         "by verification of strangers, 1 - equal error rate. Each is judged for itself.",
+    )
+
+
+def _membership(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for known, told in entry["membership"].items():
+            scores = [_score(told[c]) for c in ("auc", "loss_auc", "shuffled", "accuracy")]
+            least = "nothing" if told["detectable"] is None else _score(min(told["detectable"], 1))
+            upper, *rest = _end(told)
+            lines.append([*cells, known, *scores, upper, least, *rest])
+    return SideTable(
+        "Was this speaker in the training set?",
+        [
+            *_columns(summary),
+            "attacker has",
+            *("AUC", "loss alone", "shuffled", "accuracy", "at most", "finds", "p", "verdict"),
+        ],
+        lines,
+        "AUC: how often a training speaker scores higher than a test speaker, neither of whom the "
+        "attacker learned from; both sides are matched and equally many, chance 0.5. h: he has h "
+        "alone. labels: and the emotion head with the true emotions; the strongest of h with the "
+        "loss, the loss alone, and the loss less that in the other folds' networks. shuffled: the "
+        "same attack with the speakers' places exchanged, of which p is. accuracy: balanced. An "
+        "untrained network has trained on nobody: what is found there is which people they are.",
     )
 
 

@@ -6,8 +6,8 @@
 Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers and leaks;
 `intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
 scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
-and power of what h tells beyond a covariate; `reading`, the figure of README.md; `speed`, the time
-and memory of a whole measurement of 100,000 x 256.
+and power of what h tells beyond a covariate; `members`, of membership identification; `reading`,
+the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256.
 """
 
 import functools
@@ -21,6 +21,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.reading import reading
+from experiments.simulated_members import members
 from privrep.closed_form import ATTACKS
 from privrep.conditional import explain
 from privrep.measurement import measure
@@ -192,6 +193,7 @@ PARTS = {
     "intervals": intervals,
     "strength": strength,
     "given": given,
+    "members": members,
     "reading": reading,
     "speed": speed,
 }

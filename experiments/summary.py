@@ -15,7 +15,8 @@ together stands in each of their rows (`fold_measurement`):
   <a>_pooled_detectable   the smallest UAR that the test finds four times of five; empty if none
   <a>_pooled_int8_uar     of a linear attacker on h in 256 steps per column
   <a>_pooled_ignorant_uar of a linear attacker who learned from the same networks at lambda 0
-and the rest of what `experiments.pooled` writes, of attributes that were not unlearned too.
+and the rest of what `experiments.pooled` and `experiments.membership` write, of attributes that
+were not unlearned too.
 """
 
 import math
@@ -35,6 +36,7 @@ FIRST = ("modality", "task", "private")  # the order of the table
 # What keeps the attribute out of h: rows of one block differ in it. The recipe names the others.
 PROTECTION = ("lambda", "recipe", *GOVERNED)
 _SCORES = ("_uar", "_privacy")
+MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "upper", "detectable")
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
@@ -52,8 +54,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, lower, upper}, over_speakers: {"emotion" or attribute: {difference, lower,
-        upper, p}}, verdicts: {attribute: {verdict, uar, upper, detectable, p}}, given, alone: the
-        same beyond the emotion label and of the label alone}, ...]
+        upper, p}}, closed_set: {accuracy, guessing} among the training speakers, verdicts:
+        {attribute: {verdict, uar, upper, detectable, p}}, given, alone: the same beyond the emotion
+        label and of the label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, taken together
       over all. `sd` is the
@@ -102,15 +105,20 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
             "interval": _of_first(counted, "emotion_pooled", ("uar", "lower", "upper")),
             "over_speakers": _changed(counted, len(whole) == len(counted)),
+            "closed_set": _of_first(counted, "speaker_closed_set", ("accuracy", "guessing")),
         }
         places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
         for name, place in places.items():
             entry[name] = _verdicts(counted, place) if len(whole) == len(counted) else {}
+        found = _verdicts(counted, "membership", MEMBERSHIP)
+        entry["membership"] = found if len(whole) == len(counted) else {}
         summary.append(entry)
     return summary
 
 
-def _verdicts(runs: Sequence[Row], place: str) -> dict[str, dict]:
+def _verdicts(
+    runs: Sequence[Row], place: str, scores: Sequence[str] = ("uar", "upper", "detectable")
+) -> dict[str, dict]:
     """{attribute: the least favourable of what the columns <attribute>_<place>_... say of it}."""
     found, end = {}, f"_{place}_verdict"
     for column in dict.fromkeys(c for row in runs for c in row if c.endswith(end)):
@@ -118,12 +126,12 @@ def _verdicts(runs: Sequence[Row], place: str) -> dict[str, dict]:
         if of_runs:
             values = {
                 c: [_number(row.get(column.removesuffix("verdict") + c)) for row in of_runs]
-                for c in ("uar", "upper", "detectable", "p")
+                for c in (*scores, "p")
             }
             known = {c: all(map(math.isfinite, of)) for c, of in values.items()}
             found[column.removesuffix(end)] = {
                 "verdict": min((row[column] for row in of_runs), key=VERDICTS.index),
-                **{c: max(values[c]) if known[c] else None for c in ("uar", "upper", "detectable")},
+                **{c: max(values[c]) if known[c] else None for c in scores},
                 "p": min(values["p"]) if known["p"] else None,
             }
     return found

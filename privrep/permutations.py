@@ -78,7 +78,7 @@ def design(
     num_speakers = int(speakers.max()) + 1
     units, strata, paired = np.arange(num_speakers), np.zeros(num_speakers, np.int32), False
     if sessions is not None:
-        tied = _tied(speakers, sessions)
+        tied = tied_speakers(speakers, sessions)
         usual = speaker_labels(labels, speakers)
         paired = tied.max() >= 2 and all(len(set(usual[tied == unit])) > 1 for unit in tied)
         even = np.bincount(tied[speakers]).max() * num_folds <= 2 * len(speakers)
@@ -156,7 +156,7 @@ def speaker_labels(labels: np.ndarray, speakers: np.ndarray) -> np.ndarray:
     return counts.argmax(1).astype(np.int32)
 
 
-def _tied(speakers: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+def tied_speakers(speakers: np.ndarray, sessions: np.ndarray) -> np.ndarray:
     """int[S]: the number of the sessions a speaker is in, those of a common speaker being one."""
     group = np.arange(speakers.max() + 1)
     pairs = np.unique(np.stack([sessions, speakers], 1), axis=0)

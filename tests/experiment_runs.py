@@ -77,8 +77,11 @@ def check_results(
             assert 0 < row[f"{a}_pooled_upper"] <= 1 and 0 < row[f"{a}_pooled_p"] <= 1
             assert row[f"{a}_given_emotion_verdict"] in VERDICTS
             assert 0 <= row[f"{a}_from_emotion_uar"] <= 1
-        if "speaker" not in attributes:
-            assert row["speaker_pooled_verdict"] in VERDICTS
+        assert row["speaker_pooled_verdict"] in VERDICTS
+        assert 0 <= row["speaker_closed_set_accuracy"] <= 1
+        for known in ("h", "labels"):
+            assert row[f"{known}_membership_verdict"] in VERDICTS
+            assert 0 <= row[f"{known}_membership_auc"] <= row[f"{known}_membership_upper"] <= 1
         lower, score, upper = (row[f"emotion_pooled_{c}"] for c in ("lower", "uar", "upper"))
         assert 0 <= lower <= score <= upper <= 1
     for row in real:

@@ -5,7 +5,7 @@ import pytest
 
 from privrep.attributes import measure_attributes
 from privrep.scores import equal_error_rate
-from privrep.verification import Known, verify
+from privrep.verification import Known, closed_set, verify
 from privrep.worlds import WORLDS
 
 
@@ -84,3 +84,16 @@ def test_one_utterance_each_cannot_be_verified():
     sample = WORLDS["no_leak"].draw(0, 10, 1, 4)
     with pytest.raises(ValueError, match="two utterances of one"):
         verify(folds_of(sample), sample.speaker)
+
+
+def test_a_closed_set_of_voices_is_recognised_and_noise_is_not():
+    known = np.ones(200, bool)
+    voices = WORLDS["speaker_only"].draw(0, 20, 10, 8)
+    accuracy, guessing = closed_set(0, 5 * voices.h, known, voices.speaker)
+    assert accuracy > 0.25 and guessing == 1 / 20
+    noise = WORLDS["no_leak"].draw(0, 20, 10, 8)
+    accuracy, _ = closed_set(0, noise.h, known, noise.speaker)
+    assert accuracy < 0.15
+    own = np.eye(20)[voices.speaker] + 1e-3 * noise.h[:, :1]
+    assert closed_set(0, own, known, voices.speaker)[0] == 1
+    assert np.isnan(closed_set(0, own, voices.speaker == 3, voices.speaker)).all()

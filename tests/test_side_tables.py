@@ -3,7 +3,7 @@
 from experiments.report import table_markdown, table_text
 from experiments.side_tables import side_tables
 from experiments.summary import summarise
-from tests.result_rows import ROWS, SETTINGS, control, run
+from tests.result_rows import BOTH, ROWS, SETTINGS, control, run
 
 
 def judged(place, uar, verdict="cannot_tell", upper=0.7, p=0.2):
@@ -79,3 +79,44 @@ def test_where_a_network_collapsed_nothing_is_said_of_privacy():
 def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_table():
     rows = [run(0.0, **judged("age_pooled", 0.6))]
     assert "finds" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
+
+
+def placed(known, auc, loss=None, verdict="cannot_tell"):
+    values = {"auc": auc, "loss_auc": loss, "shuffled": 0.502, "accuracy": 0.56, "upper": 0.7}
+    values |= {"detectable": None, "p": 0.3, "verdict": verdict}
+    return {f"{known}_membership_{name}": value for name, value in values.items()}
+
+
+def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the_others():
+    rows = [
+        run(0.0, **placed("h", 0.55), **placed("labels", 0.8, 0.61, "leaks")),
+        run(1.0, **placed("h", 0.5), **changed("h_membership", -0.05, 0.4)),
+        control("untrained", 0.7, **placed("h", 0.49)),
+        control("raw", 0.7),
+    ]
+    changes, table = side_tables(summarise(rows, SETTINGS))
+    assert changes.lines == [["1", "membership by h, AUC", "-0.050", "-0.150 to +0.050", "0.400"]]
+    tail = ["0.502", "0.560", "0.700", "nothing", "0.300"]
+    assert table.lines == [
+        ["0", "h", "0.550", "-", *tail, "cannot tell"],
+        ["0", "labels", "0.800", "0.610", *tail, "leaks"],
+        ["1", "h", "0.500", "-", *tail, "cannot tell"],
+        ["untrained", "h", "0.490", "-", *tail, "cannot tell"],
+    ]
+    assert all(len(line) == len(table.header) for line in table.lines)
+    assert "Was this speaker in the training set?" in table_text(summarise(rows, SETTINGS))
+
+
+def test_of_several_seeds_the_least_favourable_is_told_of_members():
+    rows = [run(0.0, 0, 0, **placed("h", 0.6)), run(0.0, 0, 1, **placed("h", 0.7, None, "leaks"))]
+    told = summarise(rows, SETTINGS)[0]["membership"]["h"]
+    assert told["verdict"] == "leaks" and told["auc"] == 0.7 and told["loss_auc"] is None
+    rows[0]["collapsed"] = True
+    assert summarise(rows, SETTINGS)[0]["membership"] == {}
+
+
+def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
+    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_guessing": 0.071}
+    text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
+    assert "0 0.400, 1 0.400 (guessing 0.071)" in " ".join(text.split())
+    assert "guessing" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))
