@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from experiments import results
@@ -26,7 +27,7 @@ from experiments.validation import validated, without_test_labels
 from privrep.files import replace_file
 from privrep.processes import gather, is_first
 
-Row = dict[str, Any]
+AT_HAND = 8  # packs of which the compiled programs stay in memory; the others' are in --cache_dir
 
 
 def search(
@@ -69,27 +70,22 @@ def search(
             for i, numbers in contenders.items()
         }
         for i in [i for i in contenders if i not in done]:
-            began = time.monotonic()
-            loaded = without_test_labels(load(i))
-            configs = _runs(packs[i], settings, contenders[i])
-            said = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
-            trained = train_pack(packs[i], loaded, folders[i], said, until, list(configs))
-            stamp = {"prepared_hash": loaded.hash} | results.versions()
-            new = [
-                {"setting": configs[config], "pack": i, "rung": until} | row | stamp
-                for config, row in validated(trained, loaded, configs)
-            ]
+            runs = _runs(packs[i], settings, contenders[i])
+            title = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
+            new, pace = _compared(packs[i], runs, until, lambda i=i: load(i), folders[i], title)
+            new = [{"pack": i, "rung": until} | row for row in new]
             if is_first():
                 results.append_rows(workdir / "search.csv", new)
             rows += new
             done.add(i)
             scores |= {s: _score(new, s, until) for s in contenders[i]}
             _forget(folders, settings, going_on(settings, going, scores, keep))
-            compiling = time.monotonic() - began - trained.pace.training
-            paces.append(trained.pace._replace(compiling=compiling, most=ahead[i]))
+            paces.append(pace._replace(most=ahead[i]))
+            if len(paces) % AT_HAND == 0:
+                jax.clear_caches()
             rest = [j for j in contenders if j not in done]
             epochs = sum(ahead[j] for j in rest) + sum(most[rung + 1 :])
-            # Behind the first rung what was compiled in this process is at hand.
+            # Behind the first rung all has been compiled once.
             say([left(paces, 0 if rung else len(rest), epochs)] * bool(epochs))
         going = _agreed(going_on(settings, going, scores, keep), len(settings))
         _forget(folders, settings, going)
@@ -97,6 +93,26 @@ def search(
     say(_conclude(workdir, settings, asked, going, scores, spent(rows, count)))
     chosen = _by_pack(settings, going)
     return {i: list(_runs(packs[i], settings, numbers)) for i, numbers in chosen.items()}
+
+
+def _compared(
+    pack: Pack,
+    runs: Mapping[Config, int],
+    until: int,
+    load: Callable[[], Loaded],
+    folder: Path,
+    title: str,
+) -> tuple[list[dict[str, Any]], Pace]:
+    """Rows of search.csv for `runs` {run: its setting} of a pack after epoch `until`."""
+    began = time.monotonic()
+    loaded = without_test_labels(load())
+    trained = train_pack(pack, loaded, folder, title, until, runs)
+    stamp = {"prepared_hash": loaded.hash} | results.versions()
+    rows = [
+        {"setting": runs[config]} | row | stamp for config, row in validated(trained, loaded, runs)
+    ]
+    beside = time.monotonic() - began - trained.pace.training
+    return rows, trained.pace._replace(compiling=beside)
 
 
 def networks_of(packs: Sequence[Pack], settings: Sequence[Setting]) -> list[set[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""A search chooses what measuring everything would have, and looks at no test label on the way."""
+"""A search drops what it may, looks at no test label on the way, and goes on where it stopped."""
 
 import json
 import os
@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 
 from experiments import checkpoints, main, pack_training, packs, results, search, validation
-from experiments.choice import questions, score, settings_of
 from experiments.config import FIELDS
 from experiments.results import read_rows
-from experiments.sweep import expand
 from tests.corpora_on_disk import write_msp_improv
 from tests.experiment_runs import cache_of, run
+from tests.searches import GRID, HALVING, SWEEP, same, search_in, unattacked
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "no_attack")
 
-# 12 settings of 8 networks a fold: 2 architectures x 2 rates x (ordinary, posterior, reversal).
-SWEEP = {"kernel_width": "2,3", "learning_rate": "0.001,0.01", "max_epochs": "3"}
-HALVING = ("--search=halving", "--rungs=1", "--eta=2")
-FILES = ("search.csv", "chosen.csv", "search.json", "runs.csv", "flags.txt", "summary.json")
+
+@pytest.fixture(scope="module")
+def no_attack():
+    with pytest.MonkeyPatch.context() as patched:
+        unattacked(patched.setattr)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,63 +36,32 @@ def folder(tmp_path_factory):
     return folder
 
 
-def again(folder, name, *more):
-    flags = [f"--{name}={text}" for name, text in SWEEP.items()]
-    where = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--attackers=lda+kernel")
-    run(folder / name, *where, *flags, *more)
-    return folder / name
+@pytest.fixture(scope="module")
+def plain(folder, no_attack):
+    """What every setting comes to without a search."""
+    return read_rows(search_in(folder, "plain") / "runs.csv")
 
 
 @pytest.fixture(scope="module")
-def plain(folder):
-    """What measuring every setting says: real rows."""
-    rows = read_rows(again(folder, "plain") / "runs.csv")
-    return [row for row in rows if row["control"] is None]
+def grid(folder, no_attack):
+    return search_in(folder, "grid", *GRID)
 
 
 @pytest.fixture(scope="module")
-def grid(folder, plain):
-    return again(folder, "grid", "--search=grid")
-
-
-@pytest.fixture(scope="module")
-def halving(folder, plain):
-    return again(folder, "halving", *HALVING)
+def halving(folder, no_attack):
+    return search_in(folder, "halving", *HALVING)
 
 
 def told(row):
     return tuple(row[name] for name in ("lambda", "recipe", *SWEEP, "fold"))
 
 
-def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(grid, plain):
-    searched = read_rows(grid / "search.csv")
-    assert {*map(told, searched)} == {*map(told, plain)} and len(searched) == len(plain) == 60
-    of_plain = {told(row): row for row in plain}
-    for row in searched:
-        other = of_plain[told(row)]
-        for name in ("val_emotion_uar", "val_gender_attacker_uar", "val_gender_lda_uar"):
-            assert row[name] == pytest.approx(other[name], abs=1e-6), name
-        assert (row["best_epoch"], row["collapsed"]) == (other["best_epoch"], other["collapsed"])
-    settings = settings_of(expand(SWEEP))
-    scores = {}
-    for row in searched:
-        scores.setdefault(row["setting"], []).append(of_plain[told(row)])
-    scores = {s: score(rows) for s, rows in scores.items()}
-    chosen = {row["recipe"]: row for row in read_rows(grid / "chosen.csv")}
-    assert {*chosen} == {"none", "posterior", "paper"}
-    for numbers in questions(settings).values():
-        row = chosen[settings[numbers[0]].config.recipe]
-        sound = [s for s in numbers if scores[s].sound] or numbers
-        assert row["of"] == len(numbers) == 4 and row["setting"] in sound
-        assert scores[row["setting"]].value == max(scores[s].value for s in sound)
-        assert row["selection_score"] == pytest.approx(scores[row["setting"]].value, abs=1e-6)
-
-
 @pytest.mark.parametrize("kind", ["grid", "halving"])
 def test_what_is_chosen_is_measured_as_ever_with_its_twin(kind, plain, request):
-    """Nothing but the chosen and the ordinary networks they are compared with reaches the test."""
+    """Nothing but the chosen and the ordinary networks they are compared with reaches the test, and
+    in the state in which they would have without a search."""
     workdir = request.getfixturevalue(kind)
-    rows = [row for row in read_rows(workdir / "runs.csv") if row["control"] is None]
+    rows = read_rows(workdir / "runs.csv")
     of_plain = {told(row): row for row in plain}
     network = ("kernel_width", "learning_rate")
     there = {(row["recipe"], *(row[n] for n in network)) for row in rows}
@@ -100,12 +70,7 @@ def test_what_is_chosen_is_measured_as_ever_with_its_twin(kind, plain, request):
     assert there == places | {("none", *place[1:]) for place in places}
     assert len(rows) == 5 * len(there) < len(plain)
     for row in rows:
-        for name in ("emotion_uar", "gender_attacker_uar", "gender_lda_uar", "gender_privacy"):
-            assert row[f"test_{name}"] == of_plain[told(row)][f"test_{name}"], name
-        assert row["gender_pooled_uar"] == of_plain[told(row)]["gender_pooled_uar"]
-        assert row["pack"] == of_plain[told(row)]["pack"]
-    table = (workdir / "summary.md").read_text()
-    assert "| none |" in table and "| posterior |" in table and "| paper |" in table
+        assert row == of_plain[told(row)]
 
 
 @pytest.mark.parametrize("kind", ["grid", "halving"])
@@ -149,7 +114,7 @@ def test_the_labels_of_test_speakers_are_not_there_while_it_searches():
     assert found.task.dtype == np.int32 and task[0, 0] == 0
 
 
-def test_what_is_trained_and_scored_was_stripped_of_them(folder, plain, monkeypatch):
+def test_what_is_trained_and_scored_was_stripped_of_them(folder, monkeypatch):
     """The first pack of a grid, seen at the door of training and of scoring."""
 
     class Seen(Exception):
@@ -176,17 +141,12 @@ def test_what_is_trained_and_scored_was_stripped_of_them(folder, plain, monkeypa
     monkeypatch.setattr(search, "train_pack", trained)
     monkeypatch.setattr(search, "validated", scored)
     with pytest.raises(Seen):
-        again(folder, "seen", "--search=grid")
+        search_in(folder, "seen", *GRID)
     assert doors == ["train", "score"]
 
 
-@pytest.mark.parametrize("kind", ["grid", "halving"])
-def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(
-    kind, folder, request, monkeypatch
-):
+def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(folder, halving, monkeypatch):
     """Stopped behind or before every n-th thing that it writes, with n growing until it ends."""
-    whole = request.getfixturevalue(kind)
-    flags = HALVING if kind == "halving" else ("--search=grid",)
     monkeypatch.setattr(pack_training, "SECONDS_BETWEEN_SAVES", 0)
     left = 0
 
@@ -211,32 +171,37 @@ def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(
         (main, "drop_progress", True),
     ):
         monkeypatch.setattr(owner, name, stopping(getattr(owner, name), before))
-    workdir = folder / f"stopped_{kind}"
     for attempt in range(1, 40):
         left = attempt
         try:
-            again(folder, workdir.name, *flags, *["--resume"] * (attempt > 1))
+            search_in(folder, "stopped", *HALVING, *["--resume"] * (attempt > 1))
             break
         except KeyboardInterrupt:
             continue
     assert attempt > 4
-    for name in FILES:
-        assert (workdir / name).read_bytes() == (whole / name).read_bytes(), name
+    same(folder / "stopped", halving)
 
 
 def test_a_finished_search_is_reported_again_without_training(folder, halving, monkeypatch):
-    workdir = folder / "finished"
-    shutil.copytree(halving, workdir)
+    shutil.copytree(halving, folder / "finished")
 
     def trained(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(pack_training, "fit", trained)
-    again(folder, "finished", *HALVING, "--resume")
-    for name in FILES:
-        assert (workdir / name).read_bytes() == (halving / name).read_bytes(), name
+    search_in(folder, "finished", *HALVING, "--resume")
+    same(folder / "finished", halving)
     with pytest.raises(ValueError, match="there: --search=halving"):
-        again(folder, "finished", "--resume")
+        search_in(folder, "finished", "--resume")
+
+
+UNATTACKED = """
+from absl import app
+from experiments import main
+from tests.searches import unattacked
+unattacked(setattr)
+app.run(main.main)
+"""
 
 
 def test_two_processes_search_as_one_does(folder, halving):
@@ -244,18 +209,18 @@ def test_two_processes_search_as_one_does(folder, halving):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "experiments.main"]
+    command = [sys.executable, "-c", UNATTACKED]
     command += [f"--flagfile={halving / 'flags.txt'}", f"--workdir={workdir}"]
     command += [f"--cache_dir={cache_of(workdir)}", f"--coordinator=localhost:{port}"]
     environment = {
         **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
     }
     started = [
         subprocess.Popen(
             [*command, "--processes=2", f"--process={i}"],
-            cwd=Path(__file__).parent.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -268,8 +233,7 @@ def test_two_processes_search_as_one_does(folder, halving):
     assert "search: 12 settings, 40 networks in 2 packs" in said[0][1]
     assert "run-epochs/s" in said[0][1] and "validation chooses" in said[0][1]
     assert "search:" not in said[1][1]
-    for name in FILES:
-        assert (workdir / name).read_bytes() == (halving / name).read_bytes(), name
+    same(workdir, halving)
 
 
 @pytest.mark.parametrize(
