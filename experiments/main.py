@@ -20,21 +20,37 @@ from absl import app, flags, logging
 
 from experiments import results
 from experiments.checkpoints import check_data, drop_progress, load_chosen
-from experiments.config import FIELDS, flag_default, flag_name
-from experiments.corpus import check, inputs_of, load, preparable, prepare_inputs, read
+from experiments.choice import Setting, questions, settings_of
+from experiments.config import FIELDS, Config, flag_default, flag_name
+from experiments.corpus import Loaded, check, inputs_of, load, preparable, prepare_inputs, read
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.parse import PATHS, parse
 from experiments.report import table_text, write_summary
+from experiments.rungs import SEARCHES, Rungs, rungs_of
+from experiments.search import search
 from experiments.summary import is_zero
-from experiments.sweep import expand, idle_flags, plan
+from experiments.sweep import Pack, expand, idle_flags, plan
+from privrep.prepared import Prepared
 from privrep.processes import is_first, wait_for_all
 from privrep.split_linter import grouped, stop_on_fatal
+from privrep.utterances import Utterance
 
 __all__ = ["experiments"]
 
 for _field, _spec in FIELDS.items():
     flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.metadata["help"])
+flags.DEFINE_enum(
+    "search",
+    "none",
+    SEARCHES,
+    "choose settings on validation data and measure the chosen alone: grid trains every setting to "
+    "its end, halving the better ones",
+)
+flags.DEFINE_string(
+    "rungs", "4,8,16", "of --search=halving: the epochs behind which settings are dropped"
+)
+flags.DEFINE_integer("eta", 3, "of --search=halving: one setting of so many goes on")
 flags.DEFINE_string(
     "workdir", "", "where the results go; out/<dataset> of the present folder if not given"
 )
@@ -88,6 +104,7 @@ def experiment() -> None:
     given = {field: FLAGS[flag_name(field)].value for field in FIELDS}
     given |= {field: parse(field, given[field])[0] for field in PATHS}
     packs = expand(given)
+    settings, rungs, of_search = _searched(packs)
     workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = Path(FLAGS.cache_dir or _cache()).expanduser()
     try:
@@ -98,10 +115,11 @@ def experiment() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
+    text += "".join(f"--{name}={value}\n" for name, value in of_search.items())
     utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
     said: dict[str, None] = {}
     configs = [pack.config for pack in packs]
-    _say([plan(packs), *idle_flags(given, configs)], said)
+    _say([plan(packs)] * (rungs is None) + idle_flags(given, configs), said)
     # What a check looks at is the same for all architectures of a grid.
     distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():
@@ -111,36 +129,75 @@ def experiment() -> None:
     wait_for_all("flags")
     finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
-    inputs, prepared = None, None
-    for i, (pack, folder) in enumerate(zip(packs, folders)):
-        if i in finished:
-            continue
-        config = pack.config
-        if inputs != inputs_of(config):  # packs of the same inputs share them
-            inputs = inputs_of(config)
-            prepared = _first_before_others(
-                "prepare", partial(prepare_inputs, config, preparable(utterances), cache_dir, True)
-            )
-        loaded = load(config, prepared)
-        if is_first():
-            results.write_findings(workdir, i, loaded.findings)
-        stop_on_fatal(loaded.findings)
-        _say([*loaded.notes, *grouped(loaded.findings)], said)
-        title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
-        _first_before_others("check", partial(check_data, folder, loaded.hash))
-        rows = run_pack(pack, loaded, folder, title)
+    titles = [
+        f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
+        for i, config in enumerate(configs)
+    ]
+    say = partial(_say, said=said)
+    latest: dict[tuple, Prepared] = {}
+
+    def load_pack(i: int) -> Loaded:
+        return _load_pack(i, configs[i], folders[i], utterances, cache_dir, workdir, latest, say)
+
+    wanted = {i: list(pack.runs) for i, pack in enumerate(packs)}
+    if rungs is not None:
+        wanted = search(packs, settings, rungs, workdir, folders, load_pack, titles, say)
+    for i in [i for i in wanted if i not in finished]:
+        loaded = load_pack(i)
+        rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i])
         stamp = {"prepared_hash": loaded.hash} | results.versions()
         if is_first():
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
-            drop_progress(folder)
-    settings = [
+            drop_progress(folders[i])
+    told = [
         flag_name(field)
         for field, value in given.items()
         if field in TOLD_ALWAYS or (value != flag_default(field) and field not in TOLD_ELSEWHERE)
     ]
     if is_first():
-        _report(workdir, folders, settings)
+        _report(workdir, [folders[i] for i in wanted], told)
         print(f"\nresults: {workdir}")
+
+
+def _searched(packs: list[Pack]) -> tuple[list[Setting], Rungs | None, dict[str, Any]]:
+    """What is searched, in what rungs (None: nothing is), and the flags that say so."""
+    of_halving = {name: FLAGS[name].value for name in ("rungs", "eta")}
+    idle = [name for name, value in of_halving.items() if value != FLAGS[name].default]
+    if FLAGS.search != "halving" and idle:
+        raise ValueError(f"--{idle[0]} is for --search=halving; here --search={FLAGS.search}")
+    if FLAGS.search == "none":
+        return [], None, {}
+    settings = settings_of(packs)
+    questions(settings)  # are there any?
+    longest = max(pack.config.max_epochs for pack in packs)
+    rungs = rungs_of(FLAGS.search, FLAGS.rungs, FLAGS.eta, longest)
+    return settings, rungs, {"search": FLAGS.search} | (of_halving if rungs.epochs[1:] else {})
+
+
+def _load_pack(
+    i: int,
+    config: Config,
+    folder: Path,
+    utterances: list[Utterance],
+    cache_dir: Path,
+    workdir: Path,
+    latest: dict[tuple, Prepared],
+    say: Callable[[list[str]], None],
+) -> Loaded:
+    """A pack's data; `latest` holds the prepared inputs of the one before, which may be its own."""
+    inputs = inputs_of(config)
+    if inputs not in latest:
+        latest.clear()
+        latest[inputs] = _first_before_others(
+            "prepare", partial(prepare_inputs, config, preparable(utterances), cache_dir, True)
+        )
+    loaded = load(config, latest[inputs])
+    if is_first():
+        results.write_findings(workdir, i, loaded.findings)
+    stop_on_fatal(loaded.findings)
+    say([*loaded.notes, *grouped(loaded.findings)])
+    _first_before_others("check", partial(check_data, folder, loaded.hash))
+    return loaded
 
 
 def _first_before_others(what: str, f: Callable[[], Any]) -> Any:

@@ -1,6 +1,5 @@
-"""One pack of runs from first epoch to rows: trained together, saved on the way, attacked."""
+"""One pack of runs from first epoch to rows: trained together, attacked, saved."""
 
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,90 +13,60 @@ from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
 from experiments.membership import membership
+from experiments.pack_training import train_pack
 from experiments.pooled import pooled
 from experiments.raw_features import principal, raw_features
 from experiments.summary import PROTECTION, strengths
 from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
-from privrep.epochs import DIVERGED, RUNNING, Fit, FitSettings
+from privrep.epochs import DIVERGED, Fit
 from privrep.labels import private_labels
 from privrep.models import EmotionNet
 from privrep.networks import Architecture, network_problem, represent
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
-from privrep.processes import decision_of_first, is_first
+from privrep.processes import is_first
 from privrep.releases import RELEASES, Learned
 from privrep.runs import Run, collect, join, share, take
-from privrep.streaming import place
-from privrep.training import fit, start_all
+from privrep.training import start_all
 from privrep.utterances import Data
 
 PyTree = Any
-SECONDS_BETWEEN_SAVES = 20.0
 MOST_PAIRS = 20_000
 Row = dict[str, Any]
 
 
-def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list[Row]:
-    """Trains and attacks every run of a pack on every fold, going on from what `folder` holds.
+def run_pack(
+    pack: sweep.Pack,
+    loaded: Loaded,
+    folder: Path,
+    title: str,
+    configs: Sequence[Config] | None = None,
+) -> list[Row]:
+    """Trains and attacks runs of a pack on every fold, going on from what `folder` holds.
+
+    Args:
+      configs: those of the pack's runs that are wanted; None for all.
 
     Returns:
       One row per run and control: its settings, `fold`, `control`, and its scores.
     """
-    architecture = sweep.architecture(pack.config, loaded.packed)
+    configs = pack.runs if configs is None else configs
+    trained = train_pack(pack, loaded, folder, title, configs=configs)
+    architecture, data = trained.architecture, trained.data
+    rows = np.array([i for i, (config, _) in enumerate(trained.described) if config in configs])
+    runs, of = take(trained.runs, rows), trained.of[rows]
+    fits = take(trained.fits, of)
+    history = {name: series[:, of] for name, series in trained.history.items()}
+    said = [sweep.row_settings(c) | {"fold": f} for c, f in (trained.described[i] for i in rows)]
+    wanted, of = np.unique(of, return_inverse=True)
+    starting = share(take(trained.runs, trained.learners[wanted]))
     settings = sweep.fit_settings(pack.config)
-    runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
-    data = place(loaded.packed.data)
-    # What differs behind training only was trained by one network.
-    learners, of = sweep.trained_alike(runs)
-    fits, history = _train(architecture, settings, data, take(runs, learners), folder, title)
-    fits, history = take(fits, of), {name: series[:, of] for name, series in history.items()}
-    said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
-    starts = start_all(network_problem, architecture, settings, data, share(take(runs, learners)))
+    starts = start_all(network_problem, architecture, settings, data, starting)
     untrained = take(collect(starts.params), of)
     rows, learned = _measured(
         pack.config, architecture, data, loaded, runs, fits, untrained, said, title
     )
     checkpoints.save_chosen(folder, fits.best, said, history, take(learned, slice(len(said))))
     return rows
-
-
-def _train(
-    architecture: Architecture,
-    settings: FitSettings,
-    data: Data,
-    runs: Run,
-    folder: Path,
-    title: str,
-) -> tuple[Fit, dict[str, np.ndarray]]:
-    """The pack after its last epoch, and {scalar: float32[epochs, R]}."""
-    like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
-    fits, history = checkpoints.load_progress(folder, like)
-    epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
-    done = len(epochs)
-    count = len(runs.fold)
-    last_save = time.monotonic()
-    total = count * settings.max_epochs
-    with tqdm(desc=title, unit="epoch", total=total, disable=not is_first()) as bar:
-        bar.set_postfix_str("compiling", refresh=True)
-        bar.update(0 if fits is None else int(fits.epoch.sum()))
-        for stage in fit(network_problem, architecture, settings, data, runs, fits):
-            done += 1
-            epochs.append(stage.history)
-            running = int((stage.status == RUNNING).sum())
-            bar.total = int(stage.epoch.sum()) + running * (settings.max_epochs - done)
-            bar.n = int(stage.epoch.sum())
-            bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
-            due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
-            if running and decision_of_first(due):
-                checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
-                last_save = time.monotonic()
-            if not running:
-                fits = stage.fits()
-    checkpoints.save_progress(folder, done, fits, _stacked(epochs))
-    return fits, _stacked(epochs)
-
-
-def _stacked(epochs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.stack([scores[name] for scores in epochs]) for name in epochs[0]}
 
 
 def _measured(
@@ -172,7 +141,7 @@ def _measured(
     rows = _rows(described, scores, kinds)
     rows += _guesses(loaded, described[-len(index) :], net.private)
     chances = {"emotion_chance": 1 / net.num_classes}
-    chances |= {f"{a}_chance": _chance(a, size) for a, size in net.private.items()}
+    chances |= {f"{a}_chance": chance_of(a, size) for a, size in net.private.items()}
     return [row | chances for row in rows], learned
 
 
@@ -189,7 +158,8 @@ def _released(runs: Run, release: str) -> Run:
     return runs._replace(release=number, release_lambda=strength)
 
 
-def _chance(attribute: str, size: int) -> float:
+def chance_of(attribute: str, size: int) -> float:
+    """What guessing the attribute scores."""
     return 0.5 if attribute == SPEAKER else 1 / size  # verification answers yes or no
 
 
@@ -202,9 +172,14 @@ def _rows(described: Sequence[Row], scores: Mapping[str, Any], kinds: Sequence[s
     rows = []
     for i, (row, control) in enumerate(zip(described, kinds)):
         found = {name: values[i] for name, values in columns.items() if i < len(values)}
-        rounded = {n: round(v, 6) if isinstance(v, float) else v for n, v in found.items()}
-        rows.append(row | {"control": control} | rounded)
+        written = {name: rounded(value) for name, value in found.items()}
+        rows.append(row | {"control": control} | written)
     return rows
+
+
+def rounded(value: Any) -> Any:
+    """A score as it stands in a table."""
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _guesses(loaded: Loaded, said: Sequence[Row], sizes: Mapping[str, int]) -> list[Row]:

@@ -43,8 +43,8 @@ def attack_classically(
       seed: of what the attackers draw.
 
     Returns:
-      {part: UAR float32[len(names), R]} for val and test. NaN where h is not finite, a part has no
-      utterance, or the training part fewer than 3 speakers.
+      {part: UAR float32[len(names), R]} for val and test. NaN where h is not finite, the part or
+      one that is learned from has no utterance, or the training part fewer than 3 speakers.
     """
     people = np.unique(speakers, return_inverse=True)[1].astype(np.int32)
     found = {part: np.full((len(names), len(h)), np.nan, np.float32) for part in ("val", "test")}
@@ -52,7 +52,7 @@ def attack_classically(
     def attack_run(r: int) -> None:
         of_run = h[r]
         of_part = Split(*(part[r] & (labels[r] >= 0) for part in split))
-        if not all(part.any() for part in of_part) or not np.isfinite(of_run).all():
+        if not (of_part.train.any() and of_part.val.any() and np.isfinite(of_run).all()):
             return
         learned = np.unique(people[of_part.train])
         if len(learned) < _PARTS:
@@ -66,6 +66,8 @@ def attack_classically(
             "test": np.select([of_part.test, of_part.val, of_part.train], [0, 1, 2], -1),
         }
         for part, parts in tasks.items():
+            if not (parts == 0).any():
+                continue
             rows = np.flatnonzero(parts >= 0)
             own = np.unique(people[rows], return_inverse=True)[1].astype(np.int32)
             x, y = np.asarray(of_run[rows], np.float32), labels[r][rows][None]

@@ -20,12 +20,13 @@ SMALL = (
     *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear+mlp_2x32"),
 )
+MORE = ("workdir", "cache_dir", "resume", "search", "rungs", "eta")
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
 
 def set_flags(*flags: str) -> None:
     """Sets the program's flags to their defaults and then to `flags`, as the command line does."""
-    for name in (*map(flag_name, FIELDS), "workdir", "cache_dir", "resume"):
+    for name in (*map(flag_name, FIELDS), *MORE):
         main.FLAGS[name].unparse()
     main.FLAGS(["main", *flags])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import checkpoints, main, packs
+from experiments import checkpoints, main, pack_training, packs
 from experiments.results import read_rows
 from tests.corpora_on_disk import edit, write_msp_improv
 from tests.experiment_runs import cache_of, run
@@ -50,8 +50,8 @@ def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
 KILLED = """
 import os, signal, sys
 from absl import app
-from experiments import checkpoints, main, packs
-packs.SECONDS_BETWEEN_SAVES = 0
+from experiments import checkpoints, main, pack_training
+pack_training.SECONDS_BETWEEN_SAVES = 0
 save = checkpoints.save_progress
 def then_die(folder, epoch, *state):
     save(folder, epoch, *state)
@@ -133,8 +133,8 @@ def test_stopped_after_training_and_resumed(folder, whole, monkeypatch, owner, n
         again(folder, workdir.name, "--resume")
     with monkeypatch.context() as patched:
         trained = []
-        fit = packs.fit
-        patched.setattr(packs, "fit", lambda *a: (trained.append(e) or e for e in fit(*a)))
+        fit = pack_training.fit
+        patched.setattr(pack_training, "fit", lambda *a: (trained.append(e) or e for e in fit(*a)))
         assert again(folder, workdir.name, "--resume") == whole
         assert not trained
 
