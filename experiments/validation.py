@@ -54,7 +54,7 @@ def validated(
     """
     rows = [i for i, (config, _) in enumerate(trained.described) if config in configs]
     stack, learner = take(trained.runs, np.array(rows)), trained.of[rows]
-    h, found = represent(
+    h, found, _ = represent(
         trained.architecture, trained.data, stack, take(trained.fits.best, learner)
     )
     net, folds = trained.architecture.net, loaded.packed.data.folds
