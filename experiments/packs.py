@@ -13,6 +13,7 @@ from tqdm import tqdm
 from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
+from experiments.h_map import write_maps
 from experiments.pooled import pooled
 from experiments.raw_features import principal, raw_features
 from experiments.summary import PROTECTION, strengths
@@ -52,7 +53,9 @@ def run_pack(pack: sweep.Pack, loaded: Loaded, folder: Path, title: str) -> list
     said = [sweep.row_settings(config) | {"fold": fold} for config, fold in described]
     starts = start_all(network_problem, architecture, settings, data, share(take(runs, learners)))
     untrained = take(collect(starts.params), of)
-    rows = _measured(pack.config, architecture, data, loaded, runs, fits, untrained, said, title)
+    rows = _measured(
+        pack.config, architecture, data, loaded, runs, fits, untrained, said, folder, title
+    )
     checkpoints.save_chosen(folder, fits.best, said, history)
     return rows
 
@@ -106,9 +109,10 @@ def _measured(
     fits: Fit,
     untrained: PyTree,
     said: Sequence[Row],
+    folder: Path,
     title: str,
 ) -> list[Row]:
-    """Rows of the runs and of the controls."""
+    """Rows of the runs and of the controls; a map of h of some goes to the folder."""
     net, folds = architecture.net, loaded.packed.data.folds
     # Controls stand for every protection: they are made once for all that differ in it alone.
     first: dict[tuple, int] = {}
@@ -129,6 +133,7 @@ def _measured(
     stack = join(runs, controls, decisions)
     chosen = join(fits.best, untrained, take(fits.best, index))
     h, scores = represent(architecture, data, stack, chosen)
+    _write_maps(folder, said, h, loaded)
     raw = raw_features(loaded.packed.data.corpus)
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
@@ -167,7 +172,18 @@ def _measured(
     rows += _guesses(loaded, described[-len(index) :], net.private)
     chances = {"emotion_chance": 1 / net.num_classes}
     chances |= {f"{a}_chance": _chance(a, size) for a, size in net.private.items()}
-    return [row | chances for row in rows]
+    sizes = {"num_utterances": len(speakers), "num_speakers": len(np.unique(speakers))}
+    return [row | chances | sizes for row in rows]
+
+
+def _write_maps(folder: Path, said: Sequence[Row], h: np.ndarray, loaded: Loaded) -> None:
+    packed, split = loaded.packed, loaded.split
+    attribute = next((a for a in packed.private_names if a != SPEAKER), None)
+    if attribute is None or not is_first():
+        return
+    folds, names = packed.data.folds, packed.private_names[attribute]
+    private = attribute, folds.private[attribute][0], names
+    write_maps(folder, said, h, split, (folds.task, packed.task_names), private)
 
 
 @partial(jax.jit, static_argnums=0)
