@@ -70,7 +70,7 @@ def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
         of_task = {t: chosen.get(Cell(*row, t), {}) for t in tasks}
         lines += [[]] if lines else []
         placed = [modality_name(row[1]), corpus_name(row[2])]
-        for name in dict.fromkeys([ORDINARY, *(n for told in of_task.values() for n in told)]):
+        for name in dict.fromkeys(n for told in of_task.values() for n in told):
             cells = [_cells(of_task[task].get(name), name, member) for task in tasks]
             lines.append([*placed, name, *(cell for told in cells for cell in told)])
         printed = {t: signs(*row, t) for t in tasks}

@@ -26,6 +26,8 @@ from experiments.summary import (
 
 _GREY = "#6E6E6E"
 _CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
+_BASELINE = {"linestyle": ":", "linewidth": 1.1, "alpha": 0.8}
+_ZERO = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.5, "zorder": 4}
 _SHAPES = "osD^vPX"
 _FLOORS = {"raw": "x", "untrained": "+", "decision": "*"}
 _LEAST = 0.1  # of a score to either side of chance, on an axis
@@ -89,6 +91,10 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
                 shift = 0.1 * (i - (len(lines[cell]) - 1) / 2)
                 x = [ticks.index(lambda_text(e["settings"]["lambda"])) + shift for e, _ in points]
                 _whiskers(ax, x, [p for _, p in points], *looks[name], line=True)
+                for (e, point), place in zip(points, x):
+                    if is_zero(e["settings"]["lambda"]):
+                        ax.axhline(point[0], color=looks[name][0], **_BASELINE)
+                        ax.plot(place, point[0], mec=looks[name][0], **_ZERO)
             chance = entries[0]["chance"].get(what)
             if chance is not None:
                 guess = chance if what == "emotion" else 1 - chance
@@ -101,11 +107,12 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
         emotion = what == "emotion"
         score = "emotion UAR\n(fraction, test)" if emotion else f"{what} privacy\n(1 − UAR, test)"
         ax.set_ylabel(score)
-    handles = [_handle(name, *looks[name]) for name in names]
+    handles = [_handle(name or "λ > 0", *looks[name]) for name in names]
+    if any(map(is_zero, grid)):
+        handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
+        handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
     _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
-    figure.suptitle(
-        f"{title}\nbars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy"
-    )
+    _title(figure, title, "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy")
     return figure
 
 
@@ -176,9 +183,9 @@ def _leakage(
         ax.set_xlabel("modality")
         kind = "1 − equal error rate" if a == "speaker" else "UAR"
         ax.set_ylabel(f"{a} attacker's {kind}\n(fraction, test; lower is more private)")
-    handles = [_handle(name, *looks[name], line=False) for name in names]
+    handles = [_handle(name or "λ > 0", *looks[name], line=False) for name in names]
     _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
-    figure.suptitle(f"{title}\nbars: one-sided 95 % bounds over speakers")
+    _title(figure, title, "bars: one-sided 95 % bounds over speakers")
     return figure
 
 
@@ -192,7 +199,8 @@ def _maps_of(networks: Mapping[str, Entry], maps: Maps) -> dict[str, Map]:
             if all(str(row.get(n)) == str(v) for n, v in entry["settings"].items())
         ]
         if same:
-            found[f"{name}, λ = {lambda_text(entry['settings']['lambda'])}"] = min(same)[2]
+            title = f"λ = {lambda_text(entry['settings']['lambda'])}"
+            found[", ".join(filter(None, (name, title)))] = min(same)[2]
     return found
 
 
@@ -223,11 +231,17 @@ def _map(title: str, found: Mapping[str, Map]) -> Figure:
         if (some.emotion == c).any()
     ]
     _finish(figure, handles)
-    figure.suptitle(
-        f"{title}: where the test speakers of one fold lie in h\n"
-        f"{len(some.xy)} utterances; directions learned from the training speakers"
+    _title(
+        figure,
+        f"{title}: where the test speakers of one fold lie in h",
+        f"{len(some.xy)} utterances; directions learned from the training speakers",
     )
     return figure
+
+
+def _title(figure: Figure, *lines: str) -> None:
+    fitting = int(figure.get_size_inches()[0] * 11)
+    figure.suptitle("\n".join(textwrap.fill(line, fitting) for line in lines))
 
 
 def _handle(name: str, colour: str, shape: str, line: bool = True) -> Line2D:
