@@ -121,7 +121,8 @@ def comma_separated(table: SideTable) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     for line in filter(None, [table.header, *table.lines]):
-        writer.writerow([_MARKED.sub(lambda m: f" {_MEANING[m[1]]}", cell) for cell in line])
+        told = [_MARKED.sub(lambda m: f" {_MEANING[m[1]]}", cell) for cell in line]
+        writer.writerow([new if new == cell else new.strip() for new, cell in zip(told, line)])
     return text.getvalue()
 
 

@@ -65,12 +65,13 @@ def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
     measures = [*MEASURES[:2], *["MI"] * member]
     header = ["", "corpus", "network"]
     header += [f"{task}: {name}" for task in tasks for name in ("λ", *measures)]
+    names = list(dict.fromkeys(name for told in chosen.values() for name in told))
     lines: list[list[str]] = []
     for row in dict.fromkeys(cell[:3] for cell in chosen):
         of_task = {t: chosen.get(Cell(*row, t), {}) for t in tasks}
         lines += [[]] if lines else []
         placed = [modality_name(row[1]), corpus_name(row[2])]
-        for name in dict.fromkeys(n for told in of_task.values() for n in told):
+        for name in [n for n in names if any(n in told for told in of_task.values())]:
             cells = [_cells(of_task[task].get(name), name, member) for task in tasks]
             lines.append([*placed, name, *(cell for told in cells for cell in told)])
         printed = {t: signs(*row, t) for t in tasks}
@@ -88,7 +89,9 @@ def _cells(entry: Entry | None, name: str, member: bool) -> list[str]:
     shown += [(mean(entry, f"test_{hidden(entry)}_privacy"), "privacy")]
     shown += [(_membership(entry), MEMBERSHIP)] * member
     marks = ["" if name == ORDINARY else f" {MARKS[mark(entry, what)]}" for _, what in shown]
-    numbers = [f"{v:.3f}{m}" if v == v else "-" for (v, _), m in zip(shown, marks)]
+    stars = ["*" * (what == "privacy" and entry["collapsed"] > 0) for _, what in shown]
+    ends = [star + mark for star, mark in zip(stars, marks)]
+    numbers = [f"{v:.3f}{end}" if v == v else "-" for (v, _), end in zip(shown, ends)]
     return [lambda_text(entry["settings"]["lambda"]), *numbers]
 
 
@@ -105,6 +108,9 @@ def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], member: bool) -> Iterator
             "is more private (chance 0.5)."
         )
     yield _MARKED
+    yield "An empty cell was not run, or every network of it collapsed."
+    if any(entry["collapsed"] for told in chosen.values() for entry in told.values()):
+        yield "* some networks collapsed; an h that says nothing is not private, they do not count."
     found = [one for one in judged(chosen) if one.p is not None]
     if found:
         marked = sum(one.mark != SAME for one in found)

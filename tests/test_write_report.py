@@ -52,7 +52,7 @@ def test_the_main_job_writes_it_from_what_it_measured(workdir):
     chosen = [row for row in rows if row["control"] is None]
     for row in chosen:
         assert row["num_speakers"] == 12 and row["num_utterances"] == 60
-        for who in ("F", "M"):
+        for who in ("female", "male"):
             of = [row[f"emotion_among_gender={who}_{c}"] for c in ("lower", "uar", "upper")]
             assert 0 <= of[0] <= of[1] <= of[2] <= 1
         lower, upper = row["gender_pooled_lower"], row["gender_pooled_upper"]
@@ -60,7 +60,7 @@ def test_the_main_job_writes_it_from_what_it_measured(workdir):
     runs, maps = zip(*read_maps(workdir / "checkpoints" / "000"))
     assert len(runs) == 3 and all(1 <= len(one.xy) <= 30 for one in maps)
     with (workdir / "report" / "tables" / "table_1a.csv").open(encoding="utf-8") as file:
-        header, *lines = csv.reader(file)
+        _, *lines = csv.reader(file)
     assert [line[1:3] for line in lines] == [
         ["MSP-Improv", name] for name in ("ordinary", "paper", "posterior", "the poster")
     ]
