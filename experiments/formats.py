@@ -16,7 +16,7 @@ from experiments.side_tables import SideTable
 MARKS = {BETTER: "▲", WORSE: "▼", SAME: "○", "not compared": "·"}
 _MEANING = {mark: name for name, mark in MARKS.items()}
 _MARKED = re.compile(f" ?([{''.join(_MEANING)}])$")
-_NUMBER = re.compile(r"[-+−]?\d|-?$")
+_NUMBER = re.compile(rf"[-+−]?\d|-?$|[{''.join(_MEANING)}]$")
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},

@@ -36,49 +36,58 @@ def directions(
 ) -> np.ndarray:
     """float32[N, 2]: h along the linear discriminant of the attribute, and along emotion's.
 
-    Both are Fisher's (1936), from the utterances to learn from alone; the second is uncorrelated
-    with the first within classes. Units are standard deviations within the cells of attribute and
-    emotion, from the mean of these utterances. The last value of the attribute, and the last
-    emotion, lie on the positive side.
+    Both are Fisher's (1936), from the utterances to learn from alone, and of means in which all
+    classes of the other label weigh the same; the second is uncorrelated with the first within
+    classes. Units are standard deviations within the cells of attribute and emotion, from the mean
+    of these utterances. The last value of the attribute, and the last emotion, lie on the positive
+    side.
 
     Args:
       h: float[N, D], finite.
       private, emotion: int[N], -1 unknown.
       learn: bool[N].
     """
-    x = h.astype(np.float64) - h[learn].mean(0, dtype=np.float64)
     known = learn & (private >= 0) & (emotion >= 0)
-    cells = np.unique(private[known] * (emotion.max() + 1) + emotion[known], return_inverse=True)[1]
-    apart = x[known] - _class_means(x[known], cells)[cells]
-    within = apart.T @ apart / max(known.sum(), 1)
+    x = h.astype(np.float64) - h[known].mean(0, dtype=np.float64)
+    size = emotion.max() + 1
+    cells = private[known] * size + emotion[known]
+    count = np.bincount(cells, minlength=(private.max() + 1) * size)
+    means = np.stack([x[known][cells == c].sum(0) for c in range(len(count))])
+    means /= np.maximum(count, 1)[:, None]
+    apart = x[known] - means[cells]
+    within = apart.T @ apart / len(apart)
     # Columns that do not vary, as in an h that has collapsed, are left at nothing.
     within += (_RIDGE * np.trace(within) / len(within) + 1e-12) * np.eye(len(within))
-    white = scipy.linalg.solve_triangular(
-        scipy.linalg.cholesky(within, lower=True), x.T, lower=True
-    )
+    root = scipy.linalg.cholesky(within, lower=True)
+    white = scipy.linalg.solve_triangular(root, x.T, lower=True)
+    means = scipy.linalg.solve_triangular(root, means.T, lower=True).T.reshape(-1, size, len(x.T))
+    there = count.reshape(-1, size) > 0
     found: list[np.ndarray] = []
-    for labels in (private, emotion):
-        rows = learn & (labels >= 0)
-        means = _class_means(white.T[rows], labels[rows])
-        count = np.bincount(labels[rows], minlength=len(means))
-        means -= (count[:, None] * means).sum(0) / count.sum()
+    for of_class in (_balanced(means, there), _balanced(means.swapaxes(0, 1), there.T)):
+        centred = of_class - of_class.mean(0)
         for one in found:
-            means -= np.outer(means @ one, one)
-        between = (count[:, None] * means).T @ means
-        direction = scipy.linalg.eigh(between)[1][:, -1]
+            centred -= np.outer(centred @ one, one)
+        direction = scipy.linalg.eigh(centred.T @ centred)[1][:, -1]
         for one in found:  # also where nothing is left between classes
             direction = direction - (direction @ one) * one
         direction /= max(np.linalg.norm(direction), 1e-12)
-        seen = np.flatnonzero(count)
-        turned = (means[seen[-1]] - means[seen[0]]) @ direction < 0
+        turned = (centred[-1] - centred[0]) @ direction < 0
         found.append(-direction if turned else direction)
     return (white.T @ np.stack(found, 1)).astype(np.float32)
 
 
-def _class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """float[C, D], zeros of a class that does not occur."""
-    sums = np.stack([x[labels == c].sum(0) for c in range(labels.max() + 1)])
-    return sums / np.maximum(np.bincount(labels), 1)[:, None]
+def _balanced(means: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """float[C, D]: of the classes that occur the mean over what all of them have beside.
+
+    Else a class that goes with one emotion more often than another does would lie in its direction.
+
+    Args:
+      means: float[C, O, D], of each class of one label within each of the other.
+      there: bool[C, O].
+    """
+    means, there = means[there.any(1)], there[there.any(1)]
+    common = there & (there.all(0) if there.all(0).any() else True)
+    return (common[..., None] * means).sum(1) / common.sum(1)[:, None]
 
 
 def write_maps(

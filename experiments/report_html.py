@@ -20,7 +20,7 @@ nav a{color:inherit;display:block;text-decoration:none}nav a:hover{text-decorati
 .wide{overflow-x:auto;margin:1em 0 .3em}
 table{border-collapse:collapse;font-size:.87em}
 caption{text-align:left;font-weight:600;padding:.2em 0}
-th,td{text-align:left;padding:.18em .7em .18em 0;vertical-align:top}
+th,td{text-align:left;padding:.18em 1em .18em 0;vertical-align:top}
 thead th{vertical-align:bottom}thead tr:first-child th{border-top:2px solid #111}
 thead tr:last-child th{border-bottom:1px solid #111}
 th.over{text-align:center;border-bottom:1px solid #111}
@@ -35,7 +35,7 @@ pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f
 @page{size:A4;margin:12mm}
 @media print{body{margin:0;max-width:none;font-size:11px}nav{background:none;padding:0}
 h2,caption{break-after:avoid}figure,tr{break-inside:avoid}thead{display:table-header-group}
-.wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.5em}
+.wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}
 img{max-height:105mm}pre{background:none;padding:0}*{print-color-adjust:exact}}
 """
 

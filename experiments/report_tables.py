@@ -72,6 +72,8 @@ def _leak(entry: Entry, a: str) -> list[str]:
     lambda_ = "" if entry["control"] else lambda_text(entry["settings"]["lambda"])
     numbers = [mean(entry, f"test_{a}_attacker_uar"), mean(entry, f"test_{a}_privacy")]
     verdict = told.get("verdict", "").replace("_", " ")
+    if entry["collapsed"]:
+        verdict = f"{entry['collapsed']} of {entry['n']} collapsed"
     return [lambda_, *map(score, numbers), score(told.get("uar")), _bounds(told), verdict]
 
 
