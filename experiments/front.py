@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.pareto import pareto
 from experiments.summary import Entry, attributes, blocks, lambda_text, mean, series
 
 # The colours of Okabe and Ito, told apart with any colour vision, and a shape for each recipe.
@@ -55,6 +56,10 @@ def front(task: str, summary: Sequence[Entry]) -> Figure | None:
         ax.set_xlabel(f"{what} {attribute} attacker's UAR\n(fraction, test; lower is more private)")
         for name, line in series(entries).items():
             _line(ax, line, attribute, bounded, name or "λ = 0", looks[name], handles)
+        for entry in pareto(entries):
+            x, y = _leak(entry, attribute, bounded), mean(entry, "test_emotion_uar")
+            (ring,) = ax.plot(x, y, "o", ms=13, mfc="none", color=_GREY, mew=1, zorder=2)
+            handles.setdefault("unbeaten on validation", ring)
         for entry in entries:
             if entry["control"] in _FLOORS:
                 x, y = _leak(entry, attribute, bounded), mean(entry, "test_emotion_uar")

@@ -23,14 +23,13 @@ from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.choice import Setting, questions, settings_of
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.corpus import Loaded, check, inputs_of, load, preparable, prepare_inputs, read
-from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.parse import PATHS, parse
 from experiments.report import table_text, write_summary
 from experiments.rungs import SEARCHES, Rungs, rungs_of
 from experiments.search import search
-from experiments.summary import is_zero
 from experiments.sweep import Pack, expand, idle_flags, plan
+from experiments.write_report import write_report
 from privrep.prepared import Prepared
 from privrep.processes import is_first, wait_for_all
 from privrep.split_linter import grouped, stop_on_fatal
@@ -224,24 +223,22 @@ def _say(lines: list[str], said: dict[str, None]) -> None:
 
 
 def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
-    """Summary, figures and curves, from what the result directory holds."""
+    """Summary, curves and report, from what the result directory holds."""
     rows = results.read_rows(workdir / "runs.csv")
     per_run = {flag_name(name) for name, f in FIELDS.items() if f.metadata["per_run"]}
     names = dict.fromkeys(
         ["lambda", "recipe", *(s for s in settings if s in per_run), "seed", "fold"]
     )
-    curves, named = [], {}
+    named = {}
     for folder in folders:
         described, history = load_chosen(folder)
         for r, row in enumerate(described):
             scalars = {name: series[:, r].tolist() for name, series in history.items()}
-            if row["defence"] != "none" or is_zero(row["lambda"]):  # else trained as lambda 0 is
-                curves.append((row, scalars))
             said = "_".join(f"{name}={row[name]}" for name in names)
             named[f"{folder.name}_{row['modality']}_{row['task']}/{said}"] = scalars
     summary = write_summary(workdir, rows, settings)
-    write_figures(workdir, rows, curves, settings)
     results.write_curves(workdir, named)
+    write_report([workdir], workdir / "report")
     print("\n" + table_text(summary))
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from experiments import checkpoints, sweep
 from experiments.config import Config
 from experiments.corpus import Loaded
+from experiments.h_map import write_maps
 from experiments.membership import membership
 from experiments.pack_training import train_pack
 from experiments.pooled import pooled
@@ -63,7 +64,7 @@ def run_pack(
     starts = start_all(network_problem, architecture, settings, data, starting)
     untrained = take(collect(starts.params), of)
     rows, learned = _measured(
-        pack.config, architecture, data, loaded, runs, fits, untrained, said, title
+        pack.config, architecture, data, loaded, runs, fits, untrained, said, folder, title
     )
     checkpoints.save_chosen(folder, fits.best, said, history, take(learned, slice(len(said))))
     return rows
@@ -78,9 +79,13 @@ def _measured(
     fits: Fit,
     untrained: PyTree,
     said: Sequence[Row],
+    folder: Path,
     title: str,
 ) -> tuple[list[Row], Learned]:
-    """Rows of the runs and of the controls, and what the releases of both have learned."""
+    """Rows of the runs and of the controls, and what the releases of both have learned.
+
+    A map of h of some goes to the folder.
+    """
     net, folds = architecture.net, loaded.packed.data.folds
     # Controls stand for every protection: they are made once for all that differ in it alone.
     first: dict[tuple, int] = {}
@@ -101,6 +106,7 @@ def _measured(
     stack = join(runs, controls, decisions)
     chosen = join(fits.best, untrained, take(fits.best, index))
     h, scores, learned = represent(architecture, data, stack, chosen)
+    _write_maps(folder, said, h, loaded)
     raw = raw_features(loaded.packed.data.corpus)
     bar.update()
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
@@ -142,7 +148,18 @@ def _measured(
     rows += _guesses(loaded, described[-len(index) :], net.private)
     chances = {"emotion_chance": 1 / net.num_classes}
     chances |= {f"{a}_chance": chance_of(a, size) for a, size in net.private.items()}
-    return [row | chances for row in rows], learned
+    sizes = {"num_utterances": len(speakers), "num_speakers": len(np.unique(speakers))}
+    return [row | chances | sizes for row in rows], learned
+
+
+def _write_maps(folder: Path, said: Sequence[Row], h: np.ndarray, loaded: Loaded) -> None:
+    packed, split = loaded.packed, loaded.split
+    attribute = next((a for a in packed.private_names if a != SPEAKER), None)
+    if attribute is None or not is_first():
+        return
+    folds, names = packed.data.folds, packed.private_names[attribute]
+    private = attribute, folds.private[attribute][0], names
+    write_maps(folder, said, h, split, (folds.task, packed.task_names), private)
 
 
 @partial(jax.jit, static_argnums=0)

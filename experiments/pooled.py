@@ -26,7 +26,7 @@ Row = dict[str, Any]
 Settings = Sequence[tuple[Row, str]]  # of each row its settings, `fold` among them, and its control
 Columns = dict[str, list]
 
-JUDGED = ("uar", "upper", "detectable", "p", "verdict")
+JUDGED = ("uar", "lower", "upper", "detectable", "p", "verdict")
 LINEAR = {"linear": linear}
 
 
@@ -53,9 +53,9 @@ def pooled(
 ) -> Columns:
     """All columns that are about the networks of all folds together, with a value per row.
 
-    <a>_pooled_{uar, upper, detectable, p, verdict}: `measure_folds`, of the attributes unlearned by
-      the linear and the kernel attacker, of the others that the corpus has by the linear one; of
-      speaker, unlearned or not, by verification.
+    <a>_pooled_{uar, lower, upper, detectable, p, verdict}: `measure_folds`, of the attributes
+      unlearned by the linear and the kernel attacker, of the others that the corpus has by the
+      linear one; of speaker, unlearned or not, by verification.
     speaker_closed_set_{accuracy, guessing}: `verification.closed_set` among the training speakers,
       mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, who is ignorant has learned at lambda 0.
@@ -64,6 +64,8 @@ def pooled(
     <a>_change_{difference, lower, upper, p}: the attacker's UAR less that at lambda 0, paired over
       speakers, all seeds together, with a 95 % interval.
     emotion_pooled_{uar, lower, upper}, emotion_change_{...}: of emotion, likewise.
+    emotion_among_<a>=<value>_{uar, lower, upper}: of emotion, of the speakers with this value of an
+      attribute unlearned; two of them at least.
 
     Args:
       h: float[N, D] of each row; None where there is none.
@@ -86,9 +88,19 @@ def pooled(
     for rows in groups:
         if rows[0] < len(emotions):
             guessed[rows[0]] = _emotion_counts(rows, settings, folds, speakers, emotions)
-    _compared(guessed, groups, settings, put, "emotion", intervals=True)
+    _intervals(guessed, groups, settings, put, "emotion_pooled")
+    _compared(guessed, groups, settings, put, "emotion")
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
+        for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
+            among = labels == code
+            counts = {
+                rows[0]: _emotion_counts(rows, settings, folds, speakers, emotions, among)
+                for rows in groups
+                if rows[0] < len(emotions)
+            }
+            if all(len(of_speaker) > 1 for of_speaker in counts.values()):
+                _intervals(counts, groups, settings, put, f"emotion_among_{attribute}={value}")
         if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
             continue  # an official test part of one class, say
         counts = {}
@@ -176,21 +188,23 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
     return {name: getattr(verdict, name) for name in JUDGED}
 
 
-def _emotion_counts(rows, settings, folds, speakers, emotions) -> np.ndarray:
-    """int64[S, C, C] of the tested speakers."""
+def _emotion_counts(rows, settings, folds, speakers, emotions, among=True) -> np.ndarray:
+    """int64[S, C, C] of the tested speakers, by their utterances `among` bool[N]."""
     guessed = np.zeros(len(speakers), int)
     truth = np.full(len(speakers), -1)
     for i in rows:
         k = settings[i][0]["fold"]
         tested = folds.split.test[k]
         guessed[tested], truth[tested] = emotions[i][tested], folds.task[k][tested]
-    tested = truth >= 0
+    tested = (truth >= 0) & among
+    if not tested.any():
+        return np.zeros((0, 1, 1), int)
     who = np.unique(speakers[tested], return_inverse=True)[1]
     return confusion_counts(guessed[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 
-def _compared(counts, groups, settings, put, place: str, intervals: bool = False) -> None:
-    """Intervals of every setting and its difference to lambda 0; seeds are added up."""
+def _by_seed(counts, groups, settings) -> dict[tuple, dict[Any, list[int]]]:
+    """{(settings, control, protection): {seed: its rows}} of the groups with counts."""
     seeds: dict[tuple, dict[Any, list[int]]] = {}
     for rows in groups:
         row, control = settings[rows[0]]
@@ -198,11 +212,21 @@ def _compared(counts, groups, settings, put, place: str, intervals: bool = False
             rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", *PROTECTION))
             protection = tuple(None if control else row.get(name) for name in PROTECTION)
             seeds.setdefault((rest, control, protection), {})[row["seed"]] = rows
-    for (rest, control, (lambda_, *_)), of_seed in seeds.items():
+    return seeds
+
+
+def _intervals(counts, groups, settings, put, place: str) -> None:
+    """Of every setting; seeds are added up."""
+    for of_seed in _by_seed(counts, groups, settings).values():
         rows = [i for one in of_seed.values() for i in one]
-        if intervals:
-            score, lower, upper, _ = interval(sum(counts[one[0]] for one in of_seed.values()))
-            put(rows, f"{place}_pooled", {"uar": score, "lower": lower, "upper": upper})
+        score, lower, upper, _ = interval(sum(counts[one[0]] for one in of_seed.values()))
+        put(rows, place, {"uar": score, "lower": lower, "upper": upper})
+
+
+def _compared(counts, groups, settings, put, place: str) -> None:
+    """The difference of every setting to lambda 0; seeds are added up."""
+    seeds = _by_seed(counts, groups, settings)
+    for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         if control or is_zero(lambda_):
             continue
         zeros = next(
@@ -214,4 +238,4 @@ def _compared(counts, groups, settings, put, place: str, intervals: bool = False
             b = sum(counts[zeros[seed][0]] for seed in both)
             told = compare(a, b)._asdict()
             told.pop("smallest_p")
-            put(rows, f"{place}_change", told)
+            put([i for one in of_seed.values() for i in one], f"{place}_change", told)

@@ -29,7 +29,7 @@ from experiments.summary import (
 _WIDTH = 120
 
 
-def _table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[str]]:
+def table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[str]]:
     """Header, lines and notes; a line per private attribute, an empty one between blocks."""
     columns = varying(summary)
     several = any(len(attributes(entry)) > 1 for entry in summary)
@@ -138,7 +138,7 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
 
 def table_text(summary: Sequence[Entry]) -> str:
     """The table for a terminal. A setting that is the same everywhere stands below it instead."""
-    header, lines, notes = _table(summary)
+    header, lines, notes = table(summary)
     said = [*_aligned(header, lines), *map(_wrapped, notes)]
     for side in side_tables(summary):
         said += ["", side.title, *_aligned(side.header, side.lines), _wrapped(side.note)]
@@ -164,7 +164,7 @@ def _wrapped(note: str) -> str:
 
 def table_markdown(summary: Sequence[Entry]) -> str:
     """The table for a document, with the cells and notes of `table_text`."""
-    header, lines, notes = _table(summary)
+    header, lines, notes = table(summary)
     said = [_markdown(header, lines), *notes]
     for side in side_tables(summary):
         said += [f"## {side.title}", _markdown(side.header, side.lines), side.note]

@@ -53,10 +53,11 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       [{settings: {name: value}, control, n, diverged, collapsed,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
-        interval: {uar, lower, upper}, over_speakers: {"emotion" or attribute: {difference, lower,
-        upper, p}}, closed_set: {accuracy, guessing} among the training speakers, verdicts:
-        {attribute: {verdict, uar, upper, detectable, p}}, given, alone: the same beyond the emotion
-        label and of the label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
+        interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
+        over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
+        {accuracy, guessing} among the training speakers, verdicts: {attribute: {verdict, uar,
+        lower, upper, detectable, p}}, given, alone: the same beyond the emotion label and of the
+        label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, taken together
       over all. `sd` is the
@@ -64,7 +65,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
       lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
       lambda = 0 itself, for controls, and where lambda = 0 was not run. Of several seeds the
-      least favourable verdict and bounds count; there is none where a network collapsed.
+      least favourable verdict and bounds count; there is none where a network collapsed. Where
+      seeds were run apart, intervals and differences over speakers are means of theirs (as wide as
+      one of them, which the mean's own interval is not), and p is the largest.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
     protections = ["lambda", *["recipe"] * ("recipe" in settings)]
@@ -103,9 +106,10 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
                 for c in scores
             },
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-            "interval": _of_first(counted, "emotion_pooled", ("uar", "lower", "upper")),
+            "interval": _of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
+            "among": _among(counted),
             "over_speakers": _changed(counted, len(whole) == len(counted)),
-            "closed_set": _of_first(counted, "speaker_closed_set", ("accuracy", "guessing")),
+            "closed_set": _of_all(counted, "speaker_closed_set", ("accuracy", "guessing")),
         }
         places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
         for name, place in places.items():
@@ -117,7 +121,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
 
 
 def _verdicts(
-    runs: Sequence[Row], place: str, scores: Sequence[str] = ("uar", "upper", "detectable")
+    runs: Sequence[Row], place: str, scores: Sequence[str] = ("uar", "lower", "upper", "detectable")
 ) -> dict[str, dict]:
     """{attribute: the least favourable of what the columns <attribute>_<place>_... say of it}."""
     found, end = {}, f"_{place}_verdict"
@@ -137,10 +141,29 @@ def _verdicts(
     return found
 
 
-def _of_first(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
-    """What stands in all rows of a setting alike, {} where it does not stand there."""
-    found = {c: _number(runs[0].get(f"{place}_{c}")) for c in names} if runs else {}
-    return found if all(map(math.isfinite, found.values())) else {}
+def _of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
+    """What stands in all rows that were run together alike; {} where it stands in none.
+
+    Of several such lots the means, and the largest p, which is one whatever they have in common;
+    1 where their differences are on both sides of 0.
+    """
+    rows = [tuple(_number(row.get(f"{place}_{c}")) for c in names) for row in runs]
+    lots = [lot for lot in dict.fromkeys(rows) if all(map(math.isfinite, lot))]
+    if not lots or len(lots) == 1:
+        return dict(zip(names, lots[0])) if lots else {}
+    of = dict(zip(names, zip(*lots)))
+    both_sides = min(of.get("difference", (1,))) < 0 < max(of.get("difference", (1,)))
+    joined = {c: fmean(values) for c, values in of.items()}
+    return joined | ({"p": 1.0 if both_sides else max(of["p"])} if "p" in of else {})
+
+
+def _among(runs: Sequence[Row]) -> dict[str, dict]:
+    """{"attribute=value": emotion of these speakers, over them}"""
+    first, last = "emotion_among_", "_uar"
+    columns = dict.fromkeys(c for row in runs for c in row if c.startswith(first))
+    whose = [c.removeprefix(first).removesuffix(last) for c in columns if c.endswith(last)]
+    found = {who: _of_all(runs, first + who, ("uar", "lower", "upper")) for who in whose}
+    return {who: told for who, told in found.items() if told}
 
 
 def _changed(runs: Sequence[Row], whole: bool) -> dict[str, dict]:
@@ -149,7 +172,7 @@ def _changed(runs: Sequence[Row], whole: bool) -> dict[str, dict]:
     places = [c.removesuffix("_difference") for c in columns]
     names = ("difference", "lower", "upper", "p")
     found = {
-        place.removesuffix("_change"): _of_first(runs, place, names)
+        place.removesuffix("_change"): _of_all(runs, place, names)
         for place in sorted(places, key=lambda place: place != "emotion_change")
         if whole or place == "emotion_change"
     }

@@ -12,6 +12,7 @@ import numpy as np
 from experiments import main
 from experiments.checkpoints import load_chosen, load_params
 from experiments.config import FIELDS, flag_name
+from experiments.figures import file_name
 from experiments.results import read_rows
 from experiments.summary import VERDICTS
 
@@ -44,6 +45,19 @@ def cache_of(workdir: Path) -> Path:
 
 def _strict(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def check_report(folder: Path, dataset: str, task: str, private: str) -> None:
+    """Asserts that the report of a finished run has its page and figures."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
+    of_task = f"{dataset}_{task}"
+    names = [f"lambda_{of_task}_{private}", f"leakage_{of_task}_{private}", f"front_{of_task}"]
+    for name in [*names, f"curves_{of_task}"]:
+        name = file_name(name)
+        assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert all((folder / "tables" / f"all.{ending}").exists() for ending in ("md", "tex", "csv"))
 
 
 def check_results(
@@ -111,9 +125,7 @@ def check_results(
     json.loads((workdir / "summary.json").read_text(), parse_constant=_strict)
     table = (workdir / "summary.md").read_text()
     assert all(f"| {control} |" in table for control in CONTROLS)
-    for kind in ("lambda", "front", "curves"):
-        figure = workdir / "figures" / f"{kind}_{task}.png"
-        assert figure.read_bytes().startswith(b"\x89PNG") and figure.stat().st_size > 10_000
+    check_report(workdir / "report", rows[0]["dataset"], task, private)
     curves = list((workdir / "tensorboard").glob(f"{real[0]['pack']:03d}_*/*/events.out.tfevents*"))
     assert len(curves) == runs and all(file.stat().st_size > 100 for file in curves)
 

@@ -1,23 +1,26 @@
 """Figures show what is in the rows and curves, and hide nothing."""
 
+import matplotlib
+import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from experiments.figures import write_figures
-from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, run
+from experiments.figures import STYLE, draw, save
+from experiments.h_map import Map
+from experiments.report_figures import report_figures
+from experiments.summary import summarise
+from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that write_figures saves, by file name."""
-    figures, save = {}, Figure.savefig
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context(STYLE):
+        yield
 
-    def keep(figure, path, **how):
-        figures[path.name] = figure
-        save(figure, path, **how | {"dpi": 40})
 
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
+def drawn(rows, curves=(), maps=()):
+    """{file name: figure} of all that the report draws."""
+    summary = summarise(rows, SETTINGS)
+    return dict([*report_figures(summary, maps), *draw(summary, curves)])
 
 
 def curve(lambda_, level, task="activation", **changed):
@@ -28,55 +31,94 @@ def curve(lambda_, level, task="activation", **changed):
     return told, scores | changed
 
 
-def test_figures_show_the_means_and_hide_nothing(tmp_path, drawn):
-    curves = [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)]
-    paths = write_figures(tmp_path, ROWS, curves, SETTINGS)
-    names = [path.name for path in paths]
-    assert names == [f"{kind}_activation.png" for kind in ("lambda", "front", "curves")]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+def pooled(emotion, gender):
+    """Columns over speakers: 0.1 to either side of both scores."""
+    told = {f"emotion_pooled_{c}": emotion + d for c, d in (("uar", 0), ("lower", -0.1))}
+    told |= {"emotion_pooled_upper": emotion + 0.1, "gender_pooled_verdict": "leaks"}
+    found = (("uar", 0), ("lower", -0.1), ("upper", 0.1))
+    return told | {f"gender_pooled_{c}": gender + d for c, d in found}
 
-    emotion, privacy = drawn["lambda_activation.png"].axes
+
+def same(line, values):
+    return list(line.get_ydata()) == pytest.approx(values)
+
+
+def test_figures_show_the_means_and_hide_nothing(tmp_path):
+    found = drawn(ROWS, [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)])
+    kinds = ("lambda_demo_activation_gender", "leakage_demo_activation_gender")
+    assert [*found] == [*kinds, "front_activation", "curves_activation"]
+    emotion, privacy = found["lambda_demo_activation_gender"].axes
     assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
     means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
     for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
-        lines = [list(line.get_ydata()) for line in ax.lines]
-        assert any(line == pytest.approx(y) for line in lines)
-        for level in (guess, y[0]):  # chance, and lambda 0 across the panel
-            assert any(line == pytest.approx([level, level]) for line in lines)
-
-    uar = drawn["curves_activation.png"].axes[0]
-    lines = [list(line.get_ydata()) for line in uar.lines]
-    assert lines[0] == pytest.approx([0.4, 0.5, 0.6])
-    assert lines[1] == pytest.approx([0.4, 0.5, 0.6])
-    assert len(drawn["curves_activation.png"].axes) == 4
+        for values in (y, [guess, guess], [y[0], y[0]]):  # chance, lambda 0 across the panel
+            assert any(same(line, values) for line in ax.lines)
+    uar = found["curves_activation"].axes[0]
+    assert same(uar.lines[0], [0.4, 0.5, 0.6]) and same(uar.lines[1], [0.4, 0.5, 0.6])
+    assert len(found["curves_activation"].axes) == 4
 
 
-def test_axes_reach_beyond_chance_so_that_noise_looks_small(tmp_path, drawn):
-    write_figures(tmp_path, [run(0.0, gender=0.499), run(1.0, gender=0.501)], [], SETTINGS)
-    emotion, privacy = drawn["lambda_activation.png"].axes
-    for ax, guess in ((emotion, 1 / 3), (privacy, 0.5)):
-        low, high = ax.get_ylim()
-        assert low <= guess - 0.1 and high >= guess + 0.1
+def test_bars_are_the_intervals_over_speakers():
+    rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
+    rows.append(control("raw", 0.9, **pooled(0.5, 0.85)))
+    found = drawn(rows)
+    emotion, privacy = found["lambda_demo_activation_gender"].axes
+    assert any(same(line, [0.5, 0.6]) for line in emotion.lines)
+    assert any(same(line, [0.5, 0.7]) for line in emotion.lines)  # of lambda 1
+    assert any(same(line, [0.3, 0.5]) for line in privacy.lines)
+    (leak,) = found["leakage_demo_activation_gender"].axes
+    assert any(same(line, [0.75, 0.95]) for line in leak.lines)  # of what the network is given
 
 
-def test_curves_say_why_there_is_no_panel_of_speakers(tmp_path, drawn):
+def test_axes_reach_beyond_chance_so_that_noise_looks_small():
+    found = drawn([run(0.0, gender=0.499), run(1.0, gender=0.501)])
+    for name in ("lambda_demo_activation_gender", "leakage_demo_activation_gender"):
+        low, high = found[name].axes[-1].get_ylim()
+        assert low <= 0.4 and high >= 0.6
+
+
+def test_curves_say_why_there_is_no_panel_of_speakers():
     told, scalars = curve(0.0, 0.4, val_speaker_adversary_uar=[NAN] * 3)
-    write_figures(tmp_path, BOTH, [(told | {"private": "gender+speaker"}, scalars)], SETTINGS)
-    figure = drawn["curves_activation.png"]
+    found = drawn(BOTH, [(told | {"private": "gender+speaker"}, scalars)])
+    figure = found["curves_activation"]
     assert len(figure.axes) == 4
     assert "no speaker adversary UAR on validation: its classes are" in figure.get_suptitle()
     assert "gender" not in figure.get_suptitle()
 
 
-def test_legends_and_titles_of_figures_overlap_nothing(tmp_path, drawn):
+def a_map(shift, emotions=3):
+    rng = np.random.default_rng(0)
+    private, emotion = rng.integers(0, 2, 90), rng.integers(0, emotions, 90)
+    xy = rng.normal(size=(90, 2)) + shift * private[:, None]
+    return Map(xy, private, emotion, "gender", ("female", "male"), ("low", "mid", "high"))
+
+
+def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
+    rows = [run(0.0), run(0.5, val=(0.4, 0.6)), run(1.0)]
+    told = [{name: row[name] for name in [*SETTINGS, "seed"]} for row in rows]
+    found = drawn(rows, maps=list(zip(told, map(a_map, (4, 2, 1)))))
+    figure = found["map_demo_acoustic_activation_gender"]
+    assert [ax.get_title() for ax in figure.axes] == ["ordinary, λ = 0", "λ = 1"]
+    shown = np.concatenate([group.get_offsets() for group in figure.axes[0].collections])
+    np.testing.assert_allclose(sorted(map(tuple, shown)), sorted(map(tuple, a_map(4).xy)))
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["gender: female", "gender: male", "low", "mid", "high"]
+    shapes = {tuple(map(tuple, c.get_paths()[0].vertices)) for c in figure.axes[0].collections}
+    assert len(shapes) == 3
+
+
+def test_legends_and_titles_of_figures_overlap_nothing():
     rows = [
         row | {"modality": modality, "placement": placement}
         for row in ROWS + BOTH
-        for modality in ("acoustic", "multimodal")
+        for modality in ("acoustic", "lexical", "multimodal")
         for placement in ("joint", "modality")
     ]
-    write_figures(tmp_path, rows, [curve(x / 10, 0.4) for x in range(12)], SETTINGS)
-    for name, figure in drawn.items():
+    told = [dict(row) for row in rows if not row["control"] and row["fold"] == 0]
+    found = drawn(rows, [curve(x / 10, 0.4) for x in range(12)], [(row, a_map(3)) for row in told])
+    assert {name.split("_")[0] for name in found} == {"lambda", "leakage", "map", "front", "curves"}
+    for name, figure in found.items():
+        figure.draw_without_rendering()
         panels = [ax.get_tightbbox() for ax in figure.axes]
         (legend,) = figure.legends
         boxes = [*panels, legend.get_window_extent(), figure._suptitle.get_window_extent()]
@@ -87,15 +129,35 @@ def test_legends_and_titles_of_figures_overlap_nothing(tmp_path, drawn):
             assert not any(box.overlaps(other) for other in boxes[i + 1 :]), name
 
 
-def test_curves_of_different_length_and_a_task_without_curves(tmp_path, drawn):
+def test_every_axis_has_a_name_and_panels_of_a_row_share_it():
+    rows = [row | {"modality": m} for row in ROWS for m in ("acoustic", "lexical")]
+    for name, figure in drawn(rows, [curve(0.0, 0.4)]).items():
+        assert figure.axes[0].get_ylabel(), name
+        assert any(ax.get_xlabel() for ax in figure.axes), name
+
+
+def test_curves_of_different_length_and_a_task_without_curves():
     short = {"val_emotion_uar": [0.8]}
     rows = [run(0.0), run(0.0, task="a/b")]
-    paths = write_figures(tmp_path, rows, [curve(0.0, 0.4), curve(0.0, 0, **short)], SETTINGS)
-    names = [path.name for path in paths]
-    assert names == ["lambda_a_b.png", "lambda_activation.png", "curves_activation.png"]
-    ax = drawn["curves_activation.png"].axes[0]
+    found = drawn(rows, [curve(0.0, 0.4), curve(0.0, 0, **short)])
+    assert [*found] == [
+        "leakage_demo_activation_gender",
+        "leakage_demo_a_b_gender",
+        "curves_activation",
+    ]
+    ax = found["curves_activation"].axes[0]
     assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 0.5, 0.6])
 
 
-def test_a_task_whose_runs_all_diverged_has_no_lambda_figure(tmp_path):
-    assert write_figures(tmp_path, [run(0.0, diverged=True)], [], SETTINGS) == []
+def test_a_task_whose_runs_all_diverged_has_no_figure():
+    assert drawn([run(0.0, diverged=True)]) == {}
+
+
+def test_the_same_figure_is_the_same_bytes(tmp_path):
+    written = []
+    for name in ("a", "b"):
+        paths = [tmp_path / f"{name}.{ending}" for ending in ("png", "pdf")]
+        save(next(draw(summarise(ROWS, SETTINGS), []))[1], *paths)
+        written.append([path.read_bytes() for path in paths])
+    assert written[0] == written[1]
+    assert written[0][0].startswith(b"\x89PNG") and written[0][1].startswith(b"%PDF")

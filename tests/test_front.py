@@ -45,7 +45,7 @@ def test_a_point_for_every_lambda_of_every_recipe_behind_lambda_zero():
         judged(control("decision", 0.5, test_emotion_uar=0.6), 0.55),
     ]
     found = lines(front("activation", summarise(rows, NAMES)))
-    assert set(found) == {"paper", "subspace", "decision"}
+    assert set(found) == {"paper", "subspace", "decision", "unbeaten on validation"}
     np.testing.assert_allclose(found["paper"], [[0.9, 0.6], [0.95, 0.55]])
     np.testing.assert_allclose(found["subspace"], [[0.9, 0.6], [0.7, 0.58], [0.6, 0.57]])
     np.testing.assert_allclose(found["decision"], [[0.55, 0.6]])

@@ -94,6 +94,20 @@ def test_settings_are_compared_over_speakers(columns, loaded):
     assert found["emotion_change_p"][-1] == compare(counts, right).p
 
 
+def test_emotion_of_women_and_of_men_is_told_apart(columns, loaded):
+    found, emotions = columns
+    who = np.repeat(np.arange(SPEAKERS), EACH)
+    guessed = np.select(list(loaded.packed.data.folds.split.test), emotions[FOLDS:])
+    for code, value in enumerate("fm"):
+        of = loaded.gender == code
+        people = np.unique(who[of], return_inverse=True)[1]
+        expected = interval(confusion_counts(guessed[of], loaded.emotion[of], people, 2))
+        for name, number in zip(("uar", "lower", "upper"), expected):
+            column = found[f"emotion_among_gender={value}_{name}"]
+            assert column[FOLDS] == pytest.approx(number)
+    assert found["emotion_among_gender=f_uar"][:FOLDS] == [1.0] * FOLDS
+
+
 def test_other_attributes_are_measured_too(columns, loaded):
     found, _ = columns
     assert {*others(loaded, ["gender"])} == {"accent", "speaker"}  # of "wave" each has his own

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments import write_report
 from experiments.checkpoints import save_chosen
 from experiments.reading import reading
+from experiments.results import append_rows
 from privrep.datasets import demo
 from privrep.releases import Learned
 from privrep.subspace import Affine
 from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, cache_of, run
+from tests.result_rows import ROWS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,6 +72,19 @@ def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, cap
     run(workdir, *words, *SMALL, *once)
     assert "privacy" in capsys.readouterr().out
     assert (workdir / "summary.md").exists()
+
+
+def test_several_directories_make_one_report_as_the_readme_says(tmp_path, monkeypatch):
+    (command,) = [line for line in blocks("bash") if "experiments.write_report" in line]
+    words = shlex.split(command)[3:]
+    monkeypatch.chdir(tmp_path)
+    for folder in (word for word in words if not word.startswith("--")):
+        told = {"pack": 0, "recipe": "paper", "dataset": Path(folder).name}
+        Path(folder).mkdir(parents=True)
+        append_rows(Path(folder, "runs.csv"), [row | told for row in ROWS])
+    write_report.main(words)
+    page = Path("out/report/report.html").read_text(encoding="utf-8")
+    assert "demo (synthetic)" in page and "EmoDB" in page
 
 
 def test_the_figure_is_what_its_command_prints(capsys):

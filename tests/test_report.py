@@ -77,6 +77,7 @@ def test_the_least_favourable_verdict_of_the_seeds_counts():
     assert entries[0.0]["verdicts"]["gender"] == {
         "verdict": "leaks",
         "uar": None,
+        "lower": None,
         "upper": 0.81,
         "detectable": 0.7,
         "p": None,

@@ -1,0 +1,174 @@
+"""What the report says in words, computed from a summary and its rows, and what was not tested."""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from experiments.choices import ORDINARY, Cell, choices, corpus_name, modality_name
+from experiments.merging import Results, Row
+from experiments.poster import CORPORA
+from experiments.report_figures import block_of
+from experiments.summary import (
+    PROTECTION,
+    Entry,
+    attributes,
+    is_zero,
+    lambda_text,
+    mean,
+    recipe_of,
+)
+
+
+def lambda_words(summary: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
+    """For each line over lambda whether privacy drops again beyond some strength."""
+    said = []
+    for cell, networks in choices(summary).items():
+        for name, chosen in networks.items():
+            same = [e for e in summary if not e["control"] and block_of(e) == block_of(chosen)]
+            line = [e for e in same if recipe_of(e) == name and e["n"] > e["collapsed"]]
+            if len(line) > 1 and name != ORDINARY:
+                said += [_of_line(cell, name, line, a, rows) for a in attributes(chosen)]
+    return said
+
+
+def _of_line(cell: Cell, recipe: str, line: Sequence[Entry], a: str, rows: Sequence[Row]) -> str:
+    column = f"test_{a}_privacy"
+    known = [e for e in line if mean(e, column) == mean(e, column)]
+    start = f"{_named(cell)}, {recipe}: "
+    if len(known) < 2:
+        return f"{start}{a} privacy is known at fewer than two λ."
+    best = max(known, key=lambda e: mean(e, column))
+    beyond = known[known.index(best) + 1 :]
+    told = f"{a} privacy is highest at λ {_lambda(best)} ({mean(best, column):.3f})"
+    if not beyond:
+        return f"{start}{told}, the largest that was run: it does not drop again."
+    lowest = min(beyond, key=lambda e: mean(e, column))
+    lower, pairs = _lower(lowest, best, column, rows)
+    return (
+        f"{start}{told} and drops beyond it, to {mean(lowest, column):.3f} at λ "
+        f"{_lambda(lowest)}, lower in {lower} of {pairs} pairs of fold and seed; no test over "
+        "speakers compares the two."
+    )
+
+
+def _lower(a: Entry, b: Entry, column: str, rows: Sequence[Row]) -> tuple[int, int]:
+    """In how many pairs of fold and seed a run of a is below one of b, and of how many."""
+    scores = [
+        {
+            (row["fold"], row["seed"]): row[column]
+            for row in rows
+            if not row.get("control")
+            and not row.get("diverged")
+            and not row.get("collapsed")
+            and row.get(column) is not None
+            and all(row.get(n) == v for n, v in entry["settings"].items())
+        }
+        for entry in (a, b)
+    ]
+    both = [(scores[0][pair], scores[1][pair]) for pair in scores[0] if pair in scores[1]]
+    return sum(x < y for x, y in both), len(both)
+
+
+def _lambda(entry: Entry) -> str:
+    return lambda_text(entry["settings"]["lambda"])
+
+
+def _named(cell: Cell) -> str:
+    return f"{corpus_name(cell.dataset)}, {modality_name(cell.modality)}, {cell.task}"
+
+
+def modality_words(summary: Sequence[Entry]) -> list[str]:
+    """Which modality of a corpus and task leaks more, in the ordinary network."""
+    chosen, said = choices(summary), []
+    for dataset, task, private in dict.fromkeys((c.dataset, c.task, c.private) for c in chosen):
+        for a in private.split("+"):
+            leaks = {
+                c.modality: mean(told[ORDINARY], f"test_{a}_attacker_uar")
+                for c, told in chosen.items()
+                if (c.dataset, c.task, c.private) == (dataset, task, private) and ORDINARY in told
+            }
+            leaks = {modality: leak for modality, leak in leaks.items() if leak == leak}
+            if len(leaks) > 1:
+                order = sorted(leaks, key=lambda modality: -leaks[modality])
+                listed = ", ".join(f"{modality_name(m)} {leaks[m]:.3f}" for m in order)
+                start = f"{corpus_name(dataset)}, {task}: the {a} attacker finds"
+                said.append(f"{start}, in the ordinary network, {listed}.")
+    return said
+
+
+def not_tested(summary: Sequence[Entry], results: Results) -> list[str]:
+    """What this report cannot say, in sentences."""
+    return [*_missing(summary, results), *_never()]
+
+
+def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
+    runs = [entry for entry in summary if not entry["control"]]
+    if not any(is_zero(entry["settings"]["lambda"]) for entry in runs):
+        yield "No ordinary network (λ 0) was run: nothing can be compared with it."
+    lacking = [CORPORA[name] for name in CORPORA if name not in _values(runs, "dataset")]
+    if lacking:
+        yield f"Corpora of the paper without results here: {', '.join(lacking)}."
+    if "demo" in _values(runs, "dataset"):
+        yield "The demo corpus is synthetic: nothing found on it is a finding about people."
+    if not any(entry.get("membership") for entry in runs):
+        yield "Membership identification was not measured."
+    placements = _values(runs, "placement")
+    if len(placements) < 2:
+        yield f"Adversaries were placed in one way only ({', '.join(sorted(placements))})."
+    seeds = {row["seed"] for row in results.rows}
+    if len(seeds) < 3:
+        count = "One seed was" if len(seeds) == 1 else f"{len(seeds)} seeds were"
+        yield f"{count} run: how far scores move between starts is hardly known."
+    few = {
+        row["dataset"]: row["num_speakers"]
+        for row in results.rows
+        if row.get("num_speakers") and row["num_speakers"] < 40
+    }
+    for dataset, speakers in few.items():
+        yield (
+            f"{corpus_name(dataset)} has {speakers} speakers here: with so few, no change may mean "
+            "no more than that none could be shown."
+        )
+    if any(entry["collapsed"] for entry in runs):
+        yield "Networks that collapsed count for nothing in privacy; the last table says which did."
+
+
+def _never() -> Iterator[str]:
+    yield (
+        "Comparisons hold the networks fixed: they are over test speakers, not over other training "
+        "speakers or starts."
+    )
+    yield (
+        "Attackers of the kinds listed were tried, and no others; a stronger one, or one who "
+        "knows more speakers, may find more."
+    )
+    yield "Whoever holds the recordings or transcripts themselves needs no representation."
+    yield "The digits of the paper's tables are not known here; its signs are the poster's."
+
+
+def _values(entries: Sequence[Entry], name: str) -> set[str]:
+    return {str(entry["settings"].get(name)) for entry in entries}
+
+
+def overview(summary: Sequence[Entry], results: Results) -> list[list[str]]:
+    """A line per corpus, modality and task: how many runs, folds, seeds, speakers, utterances."""
+    lines = []
+    for cell in choices(summary):
+        runs = [
+            row
+            for row in results.rows
+            if not row.get("control")
+            and all(str(row[n] or "") == v for n, v in cell._asdict().items())
+        ]
+        counts = [len(runs), len({r["fold"] for r in runs}), len({r["seed"] for r in runs})]
+        people = [_most(runs, "num_speakers"), _most(runs, "num_utterances")]
+        settings = {tuple(r.get(n) for n in r if n in PROTECTION or n == "lambda") for r in runs}
+        epochs = [r["best_epoch"] for r in runs if isinstance(r.get("best_epoch"), int)]
+        middle = f"{fmean(epochs):.1f}" if epochs else ""
+        named = [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+        lines.append([*named, *people, *map(str, [*counts, len(settings)]), middle])
+    return lines
+
+
+def _most(rows: Sequence[Row], column: str) -> str:
+    known = [row[column] for row in rows if row.get(column)]
+    return f"{max(known)}" if known else ""

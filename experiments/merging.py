@@ -1,0 +1,189 @@
+"""Result directories read together: rows, curves, maps of h, what the folds' linter found, flags.
+
+Directories of other corpora, modalities or settings lie beside one another; those of the same
+settings and other seeds join. The same run in two directories is kept once, and where its scores
+differ there, that is refused.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.checkpoints import load_chosen
+from experiments.config import FIELDS, flag_name
+from experiments.h_map import Map, read_maps
+from experiments.results import read_rows
+from experiments.summary import PROTECTION
+
+Row = dict[str, Any]
+
+_NEEDED = ("modality", "task", "private", "lambda", "recipe", "fold", "seed", "control")
+_PATHS = ("data_dir", "word_vectors", "acoustic_features", "lexical_features")
+# Columns that say how a run was made, but neither where the data lay nor what is averaged over.
+SETTINGS = [flag_name(name) for name in FIELDS if name not in ("data_dir", "seed")]
+
+
+class Source(NamedTuple):
+    """A result directory: its name, unlike the others'; flags.txt; how many rows it gave."""
+
+    name: str
+    flags: str
+    rows: int
+
+
+class Results(NamedTuple):
+    """What the directories hold.
+
+    Attributes:
+      rows: of runs.csv, with every setting of SETTINGS.
+      sources: in the order given.
+      curves: (settings of a run, {scalar: its value after each epoch}).
+      maps: (settings of a run, its map of h).
+      findings: of the split linter, {source, pack, fold, severity, text}.
+      notes: sentences about what is missing or was left out.
+    """
+
+    rows: list[Row]
+    sources: list[Source]
+    curves: list[tuple[Row, dict[str, list[float]]]]
+    maps: list[tuple[Row, Map]]
+    findings: list[Row]
+    notes: list[str]
+
+
+def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Results:
+    """Reads result directories of `experiments.main`.
+
+    Args:
+      folders: each is left as it is.
+      keep_first: where two directories have other scores for one run, keep those of the first.
+
+    Raises:
+      FileNotFoundError: a folder is none, or holds no runs.csv.
+      ValueError: a folder is named twice, its runs.csv holds no run or lacks columns; two folders
+        have other scores for the same run, or runs that differ in protection or seed only but
+        were made of different data.
+    """
+    folders = [Path(folder) for folder in folders]
+    if not folders:
+        raise ValueError("no result directory was named")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError("a result directory is named twice: " + ", ".join(map(str, folders)))
+    found = Results([], [], [], [], [], [])
+    runs: dict[tuple, tuple[str, Row]] = {}
+    for name, folder in zip(_names(folders), folders):
+        rows = _rows(folder)
+        kept, twice = _joined(rows, name, runs, keep_first)
+        found.rows.extend(kept)
+        if twice:
+            found.notes.append(f"{name}: {twice} runs stand in a directory named before it too.")
+        flags = folder / "flags.txt"
+        text = flags.read_text(encoding="utf-8") if flags.exists() else ""
+        found.sources.append(Source(name, text, len(kept)))
+        found.notes.extend([f"{name}: no flags.txt"] * (not text))
+        for finding in read_rows(folder / "split_findings.csv"):
+            found.findings.append({"source": name} | finding)
+        _read_packs(folder, name, rows, found)
+    _check_data(found.rows)
+    return found
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Last names of the folders, with a number where two are alike."""
+    names: list[str] = []
+    for folder in folders:
+        name, number = folder.resolve().name, 2
+        while name in names:
+            name, number = f"{folder.resolve().name} ({number})", number + 1
+        names.append(name)
+    return names
+
+
+def _rows(folder: Path) -> list[Row]:
+    path = folder / "runs.csv"
+    if not path.exists():
+        what = "holds no runs.csv" if folder.is_dir() else "is no folder"
+        raise FileNotFoundError(
+            f"{folder} {what}: name a result directory of experiments.main, its --workdir, in "
+            "which at least one pack of runs has finished"
+        )
+    rows = read_rows(path)
+    if not rows or all(row.get("control") for row in rows):
+        raise ValueError(f"{path} holds no run: there is nothing to report")
+    lacking = [name for name in _NEEDED if name not in rows[0]]
+    if lacking:
+        raise ValueError(
+            f"{path} has no column {', '.join(lacking)}: it is no table of experiments.main, or of "
+            "a version before these settings; run it again"
+        )
+    return [_filled(row) for row in rows]
+
+
+def _filled(row: Row) -> Row:
+    """With every setting: what a later version brought had its default before."""
+    defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
+    return defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
+
+
+def _joined(
+    rows: Sequence[Row], name: str, runs: dict[tuple, tuple[str, Row]], keep_first: bool
+) -> tuple[list[Row], int]:
+    """The rows that no directory before had, and how many it had."""
+    kept, twice, new = [], 0, {}
+    for row in rows:
+        told = tuple(row.get(n) for n in (*SETTINGS, "seed", "fold", "control"))
+        if told not in runs:
+            kept.append(row)
+            new.setdefault(told, (name, row))
+            continue
+        twice += 1
+        first, other = runs[told]
+        differing = [c for c in row if c.startswith(("val_", "test_")) and _differ(row, other, c)]
+        # Controls stand for all protections of their pack, which may be another one.
+        if differing and not row.get("control") and not keep_first:
+            column = differing[0]
+            place = ", ".join(f"{n}={row[n]}" for n in ("dataset", *_NEEDED[:-1]))
+            raise ValueError(
+                f"{first} and {name} have other scores for the same run ({place}): {column} is "
+                f"{other.get(column)} and {row[column]}. Report them apart, or say --keep_first "
+                "to take the first directory's."
+            )
+    runs |= new
+    return kept, twice
+
+
+def _differ(row: Row, other: Row, column: str) -> bool:
+    a, b = row[column], other.get(column)
+    return a is not None and b is not None and a != b and not (a != a and b != b)
+
+
+def _check_data(rows: Sequence[Row]) -> None:
+    """Runs that are averaged or compared must be of the same data."""
+    names = [name for name in SETTINGS if name not in PROTECTION]
+    hashes: dict[tuple, Any] = {}
+    for row in rows:
+        made = row.get("prepared_hash")
+        if made is not None and hashes.setdefault(tuple(row[n] for n in names), made) != made:
+            first = hashes[tuple(row[n] for n in names)]
+            raise ValueError(
+                f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of two directories "
+                f"are of different data (hashes {first} and {made}): the corpus or its labels have "
+                "changed between them. Report them apart."
+            )
+
+
+def _read_packs(folder: Path, name: str, rows: Sequence[Row], found: Results) -> None:
+    """Curves and maps of the packs that have finished."""
+    for pack in sorted({row.get("pack") for row in rows if row.get("pack") is not None}):
+        place = folder / "checkpoints" / f"{pack:03d}"
+        if not (place / "runs.json").exists() or not (place / "history.npz").exists():
+            found.notes.append(f"{name}: no training curves of pack {pack:03d}.")
+            continue
+        described, history = load_chosen(place)
+        described = [_filled(row) for row in described]
+        for r, row in enumerate(described):
+            scalars = {key: np.asarray(series)[:, r].tolist() for key, series in history.items()}
+            found.curves.append((row, scalars))
+        found.maps.extend((described[r], one) for r, one in read_maps(place))

@@ -1,0 +1,261 @@
+"""The report's figures: scores against lambda with intervals, leaks by modality, maps of h."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.choices import ORDINARY, Cell, cell_of, choices, corpus_name, modality_name
+from experiments.figures import file_name
+from experiments.front import COLOURS
+from experiments.h_map import Map
+from experiments.summary import (
+    PROTECTION,
+    Entry,
+    attributes,
+    is_zero,
+    lambda_text,
+    mean,
+    recipe_of,
+    strengths,
+)
+
+_GREY = "#6E6E6E"
+_CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
+_BASELINE = {"linestyle": ":", "linewidth": 1.1, "alpha": 0.8}
+_ZERO = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.5, "zorder": 4}
+_SHAPES = "osD^vPX"
+_FLOORS = {"raw": "x", "untrained": "+", "decision": "*"}
+_LEAST = 0.1  # of a score to either side of chance, on an axis
+Maps = Sequence[tuple[Mapping[str, Any], Map]]
+
+
+def report_figures(summary: Sequence[Entry], maps: Maps) -> Iterator[tuple[str, Figure]]:
+    """(kind/file name without ending, figure), to be drawn in `figures.STYLE`."""
+    chosen = choices(summary)
+    for dataset, task, private in dict.fromkeys((c.dataset, c.task, c.private) for c in chosen):
+        cells = [c for c in chosen if (c.dataset, c.task, c.private) == (dataset, task, private)]
+        name = file_name(f"{dataset}_{task}_{private}")
+        title = f"{corpus_name(dataset)}, {task}, unlearning {private}"
+        lines = {cell: _lines(summary, chosen[cell]) for cell in cells}
+        if any(len(line) > 1 for told in lines.values() for line in told.values()):
+            yield f"lambda_{name}", _against_lambda(title, lines)
+        yield f"leakage_{name}", _leakage(title, {c: chosen[c] for c in cells}, summary)
+        for cell in cells:
+            found = _maps_of(chosen[cell], maps)
+            if found:
+                yield (
+                    file_name(f"map_{dataset}_{cell.modality}_{task}_{private}"),
+                    _map(f"{title}, {modality_name(cell.modality)}", found),
+                )
+
+
+def block_of(entry: Entry) -> tuple:
+    """What entries of one block have in common: all settings but the protection."""
+    return tuple(sorted((n, str(v)) for n, v in entry["settings"].items() if n not in PROTECTION))
+
+
+def _lines(summary: Sequence[Entry], networks: Mapping[str, Entry]) -> dict[str, list[Entry]]:
+    """{recipe: lambda 0 and all lambdas of it, all else as in the chosen network}"""
+    found = {}
+    for name, entry in networks.items():
+        block = [e for e in summary if e["n"] and not e["control"]]
+        block = [e for e in block if block_of(e) == block_of(entry)]
+        zeros = [e for e in block if is_zero(e["settings"]["lambda"])]
+        if name != ORDINARY:
+            found[name] = zeros + [e for e in block if e not in zeros and recipe_of(e) == name]
+    return found
+
+
+def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]]) -> Figure:
+    """A column per modality; emotion, then the privacy of each attribute."""
+    cells = [cell for cell in lines if lines[cell]]
+    entries = [e for cell in cells for line in lines[cell].values() for e in line]
+    names = list(dict.fromkeys(name for cell in cells for name in lines[cell]))
+    looks = {name: (COLOURS[i % 6], _SHAPES[i % 7]) for i, name in enumerate(names)}
+    grid = dict.fromkeys(e["settings"]["lambda"] for e in entries)
+    ticks = list(dict.fromkeys(map(lambda_text, sorted(grid, key=strengths))))
+    panels = ["emotion", *attributes(entries[0])]
+    figure, axes = _grid(len(panels), len(cells), 3.9, 2.6)
+    for column, cell in enumerate(cells):
+        axes[0, column].set_title(modality_name(cell.modality))
+        axes[-1, column].set_xlabel("strength λ (no unit)")
+        for ax, what in zip(axes[:, column], panels):
+            for i, (name, line) in enumerate(lines[cell].items()):
+                points = [(e, _point(e, what)) for e in line]
+                points = [(e, p) for e, p in points if p[0] == p[0]]
+                shift = 0.1 * (i - (len(lines[cell]) - 1) / 2)
+                x = [ticks.index(lambda_text(e["settings"]["lambda"])) + shift for e, _ in points]
+                _whiskers(ax, x, [p for _, p in points], *looks[name], line=True)
+                for (e, point), place in zip(points, x):
+                    if is_zero(e["settings"]["lambda"]):
+                        ax.axhline(point[0], color=looks[name][0], **_BASELINE)
+                        ax.plot(place, point[0], mec=looks[name][0], **_ZERO)
+            chance = entries[0]["chance"].get(what)
+            if chance is not None:
+                guess = chance if what == "emotion" else 1 - chance
+                ax.axhline(guess, **_CHANCE)
+                ax.update_datalim([(0, guess - _LEAST), (0, guess + _LEAST)])
+                ax.autoscale_view()
+            ax.set_xticks(range(len(ticks)), ticks)
+            ax.set_xlim(-0.5, len(ticks) - 0.5)
+    for ax, what in zip(axes[:, 0], panels):
+        emotion = what == "emotion"
+        score = "emotion UAR\n(fraction, test)" if emotion else f"{what} privacy\n(1 − UAR, test)"
+        ax.set_ylabel(score)
+    handles = [_handle(name or "λ > 0", *looks[name]) for name in names]
+    if any(map(is_zero, grid)):
+        handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
+        handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
+    _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
+    _title(figure, title, "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy")
+    return figure
+
+
+def _point(entry: Entry, what: str) -> tuple[float, float, float]:
+    """Score, and the ends of its interval over speakers; or the mean over folds."""
+    if what == "emotion":
+        told = entry["interval"]
+        if told:
+            return told["uar"], told["lower"], told["upper"]
+        return (mean(entry, "test_emotion_uar"),) * 3
+    leak, lower, upper = leak_of(entry, what)
+    return 1 - leak, 1 - upper, 1 - lower
+
+
+def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
+    """The attacker's score on all speakers and its bounds; the mean over folds if not known."""
+    told = entry["verdicts"].get(attribute, {})
+    if told.get("uar") is None:
+        return (mean(entry, f"test_{attribute}_attacker_uar"),) * 3
+    lower, upper = (told["uar"] if told[c] is None else told[c] for c in ("lower", "upper"))
+    return told["uar"], lower, upper
+
+
+def _whiskers(ax: Axes, x, points, colour: str, shape: str, line: bool = False) -> None:
+    for place, (_, lower, upper) in zip(x, points):
+        ax.plot([place, place], [lower, upper], color=colour, lw=1.1, zorder=2)
+    style = "-" if line else ""
+    y = [value for value, _, _ in points]
+    ax.plot(x, y, color=colour, marker=shape, ls=style, lw=1.3, ms=5.5, zorder=3)
+
+
+def _leakage(
+    title: str, chosen: Mapping[Cell, Mapping[str, Entry]], summary: Sequence[Entry]
+) -> Figure:
+    """A panel per attribute: the attacker's UAR of every network, modality by modality."""
+    shown: dict[Cell, dict[str, Entry]] = {}
+    for cell, networks in chosen.items():
+        shown[cell] = dict(networks)
+        for entry in summary:
+            if entry["control"] in _FLOORS and cell_of(entry) == cell:
+                shown[cell].setdefault(entry["control"], entry)
+    names = list(dict.fromkeys(name for told in shown.values() for name in told))
+    names.sort(key=[ORDINARY, *(n for n in names if n not in _FLOORS), *_FLOORS].index)
+    colours = iter([*COLOURS[:6]] * 9)
+    looks = {
+        n: (_GREY, _FLOORS[n])
+        if n in _FLOORS
+        else (COLOURS[6], "o")
+        if n == ORDINARY
+        else (next(colours), _SHAPES[1 + i % 6])
+        for i, n in enumerate(names)
+    }
+    some = next(iter(next(iter(shown.values())).values()))
+    figure, axes = _grid(1, len(attributes(some)), max(3.9, 1.8 * len(shown)), 3.0)
+    for ax, a in zip(axes[0], attributes(some)):
+        for i, told in enumerate(shown.values()):
+            for name, entry in told.items():
+                point = leak_of(entry, a)
+                shift = 0.75 * (names.index(name) + 0.5) / len(names) - 0.375
+                if point[0] == point[0]:
+                    _whiskers(ax, [i + shift], [point], *looks[name])
+        chance = some["chance"].get(a, 0.5)
+        ax.axhline(chance, **_CHANCE)
+        ax.update_datalim([(0, chance - _LEAST), (0, chance + _LEAST)])
+        ax.autoscale_view()
+        ax.set_xticks(range(len(shown)), [modality_name(cell.modality) for cell in shown])
+        ax.set_xlim(-0.5, len(shown) - 0.5)
+        ax.set_xlabel("modality")
+        kind = "1 − equal error rate" if a == "speaker" else "UAR"
+        ax.set_ylabel(f"{a} attacker's {kind}\n(fraction, test; lower is more private)")
+    handles = [_handle(name or "λ > 0", *looks[name], line=False) for name in names]
+    _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
+    _title(figure, title, "bars: one-sided 95 % bounds over speakers")
+    return figure
+
+
+def _maps_of(networks: Mapping[str, Entry], maps: Maps) -> dict[str, Map]:
+    """{network: its map}, of the smallest seed that has one."""
+    found = {}
+    for name, entry in networks.items():
+        same = [
+            (row["seed"], i, one)
+            for i, (row, one) in enumerate(maps)
+            if all(str(row.get(n)) == str(v) for n, v in entry["settings"].items())
+        ]
+        if same:
+            title = f"λ = {lambda_text(entry['settings']['lambda'])}"
+            found[", ".join(filter(None, (name, title)))] = min(same)[2]
+    return found
+
+
+def _map(title: str, found: Mapping[str, Map]) -> Figure:
+    """A panel per network; colour tells the attribute, shape the emotion."""
+    some = next(iter(found.values()))
+    figure, axes = _grid(1, len(found), 3.6, 3.4)
+    colours = [COLOURS[1], COLOURS[0], *COLOURS[2:]]
+    for ax, (name, one) in zip(axes[0], found.items()):
+        ax.set_title(textwrap.fill(name, 36))
+        for emotion in np.unique(one.emotion):
+            rows = one.emotion == emotion
+            edges = [colours[c % len(colours)] for c in one.private[rows]]
+            shape = _SHAPES[emotion % len(_SHAPES)]
+            ax.scatter(
+                *one.xy[rows].T, 16, marker=shape, facecolors="none", edgecolors=edges, lw=0.8
+            )
+        ax.set_xlabel(f"direction of {one.attribute}\n(deviations within classes)")
+    axes[0, 0].set_ylabel("direction of emotion\n(deviations within classes)")
+    handles = [
+        Line2D([], [], color=colours[c % len(colours)], lw=5, label=f"{some.attribute}: {value}")
+        for c, value in enumerate(some.private_names)
+        if (some.private == c).any()
+    ]
+    handles += [
+        Line2D([], [], color=_GREY, mfc="none", ls="", marker=_SHAPES[c % 7], label=value)
+        for c, value in enumerate(some.emotion_names)
+        if (some.emotion == c).any()
+    ]
+    _finish(figure, handles)
+    _title(
+        figure,
+        f"{title}: where the test speakers of one fold lie in h",
+        f"{len(some.xy)} utterances; directions learned from the training speakers",
+    )
+    return figure
+
+
+def _title(figure: Figure, *lines: str) -> None:
+    fitting = int(figure.get_size_inches()[0] * 11)
+    figure.suptitle("\n".join(textwrap.fill(line, fitting) for line in lines))
+
+
+def _handle(name: str, colour: str, shape: str, line: bool = True) -> Line2D:
+    return Line2D([], [], color=colour, marker=shape, ls="-" if line else "", label=name)
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    size = (max(width * columns + 0.6, 6.4), height * rows + 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
+
+
+def _finish(figure: Figure, handles: Sequence[Line2D]) -> None:
+    longest = max(len(handle.get_label()) for handle in handles)
+    fitting = int(figure.get_size_inches()[0] * 14 / (longest + 6))
+    columns = max(1, min(len(handles), fitting))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
