@@ -122,7 +122,8 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             notes.append(
                 f"* {title}, {entry['control'] or f'lambda {_named(entry)}'}: {entry['collapsed']} "
                 f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
-                "direction). An h that says nothing is not private: they do not count in privacy."
+                "direction). An h that says nothing is not private: they do not count in privacy, "
+                "whose starred mean is over the other runs, while the attacker's is over all."
             )
     return notes + reading(summary)
 
