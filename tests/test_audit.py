@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,11 @@ from privrep.cli import main
 from privrep.worlds import WORLDS
 from tests.test_card import EVIL, Page
 
+QUIETLY = {
+    "capture_output": True,
+    "text": True,
+    "env": os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+}
 FEW = ("--permutations=60", "--seed=3")
 
 
@@ -194,6 +203,19 @@ def test_files_that_cannot_be_judged_are_an_error_of_one_paragraph(tmp_path, cap
     assert run(tmp_path) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaking, tmp_path):
+    """It is what an auditor waits for who only wants to know which flags there are."""
+    program = (
+        "import sys; from privrep.cli import main; main(sys.argv[1:]);"
+        "print(sorted({'jax', 'flax', 'sklearn', 'orbax', 'tensorflow_datasets', 'matplotlib', "
+        "'scipy.stats', 'soundfile', 'espeakng_loader'} & {*sys.modules}))"
+    )
+    arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
+    arguments += ["--attribute=gender", f"--output={tmp_path}"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
 
 def test_the_function_is_the_script(leaking, tmp_path):
