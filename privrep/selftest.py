@@ -53,8 +53,6 @@ def selftest(seed: int, say: Callable[[str], None]) -> bool:
             f"{case.world:14}{case.num_speakers:9}{told.uar:7.3f}{told.upper:7.3f}{told.p:7.3f}"
             f"  {told.verdict:14} {' or '.join(case.right)}{'' if right else '  WRONG'}"
         )
-    seconds = time.perf_counter() - start
-    say(
-        f"{'all worlds were judged rightly' if good else 'a world was misjudged'} ({seconds:.0f} s)"
-    )
+    told = "all worlds were judged rightly" if good else "a world was misjudged"
+    say(f"{told} ({time.perf_counter() - start:.0f} s)")
     return good
