@@ -35,7 +35,7 @@ def threats(inputs: Inputs, told: Measurement, seed: int) -> Report:
     found = [one._asdict() | {"attacker": name} for one in rungs]
     found.sort(key=lambda one: _ORDER.index(one["threat"]))
     found += [
-        {"threat": f"{v.k} utterances", "attacker": told.headline}
+        {"threat": f"{v.k} utterance{'s' * (v.k > 1)}", "attacker": told.headline}
         | {n: getattr(v, n) for n in ("uar", "lower", "upper")}
         for v in told.victims
     ]

@@ -206,7 +206,7 @@ def table(report: Report) -> str:
         f"{number(report['online_code']['uniform'])} ({report['online_code']['attacker']})",
         f"{report['attribute']}: {report['verdict']}. {report['reason']}",
     ]
-    return printable("\n".join([*text, "", *said]))
+    return printable("\n".join([*text, "", *(textwrap.fill(one, _WIDTH) for one in said)]))
 
 
 def printable(text: str) -> str:

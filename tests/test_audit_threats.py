@@ -43,7 +43,7 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     found = {one["threat"]: one["uar"] for one in report["threats"]}
     assert list(found) == [
         *("ignorant", "transferred", "informed", "float16", "int8"),
-        *(f"{k} utterances" for k in (1, 2, 5, 20)),
+        *("1 utterance", "2 utterances", "5 utterances", "20 utterances"),
     ]
     assert found["informed"] > 0.7 and found["ignorant"] < 0.4 and found["transferred"] < 0.4
     informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
