@@ -3,6 +3,7 @@
     python -m experiments.benchmark                                all parts
     python -m experiments.benchmark --only=train --shapes=mid      one contest
     python -m experiments.benchmark --only=one_core --peers=torch  against one peer
+    python -m experiments.benchmark --only=audit                   `privrep audit` of 100,000 x 256
     python -m experiments.benchmark --device                       ours alone, on a GPU or TPU
     python -m experiments.benchmark --profile=out/trace            a trace for Perfetto
 

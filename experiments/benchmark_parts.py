@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from experiments.benchmark_audit import measure_audit
 from experiments.benchmark_growth import measure_growth
 from experiments.benchmark_rounds import Contestant, interleave, run_whole
 from experiments.benchmark_rows import Row, compilation, installed, row, versus
@@ -76,6 +77,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "one_core": measure_one_core,
     "growth": measure_growth,
     "attack": measure_attack,
+    "audit": measure_audit,
     "demo": measure_demo,
 }
 ON_DEVICE = ("train", "growth", "attack")  # what an accelerator has a say in

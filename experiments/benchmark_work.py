@@ -86,6 +86,7 @@ class Size(NamedTuple):
       growing_runs, growing_steps: the same where one thing grows, `growth`: {what: values}.
       minutes: of audio to prepare.
       rows: of h to attack.
+      audit: speakers, utterances of each and width of h of a corpus to audit.
       product: width of the matrices whose product is this machine's peak.
       demo: flags of the demo command.
     """
@@ -108,6 +109,7 @@ class Size(NamedTuple):
     }
     minutes: float = 10.0
     rows: int = 500
+    audit: tuple[int, int, int] = (400, 250, 256)
     product: int = 1024
     demo: Sequence[str] = ()
 
@@ -127,6 +129,7 @@ QUICK = Size(
     growth={"runs": (2,)},
     minutes=0.2,
     rows=40,
+    audit=(12, 4, 4),
     product=128,
     demo=(
         *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),

@@ -1,7 +1,8 @@
 """What a setting's networks of all folds show together, over all speakers: columns of runs.csv.
 
 A speaker is tested in one fold, so that the guesses of all folds together are about all speakers,
-who are the sample; scores of single folds mean little.
+who are the sample; scores of single folds mean little. Attackers meet at most 10,000 utterances,
+drawn evenly from the speakers, as in an audit: it is the speakers that there are few of.
 """
 
 import math
@@ -16,7 +17,9 @@ from privrep.attributes import why_not
 from privrep.closed_form import linear
 from privrep.cross_validation import SPEAKER
 from privrep.fold_measurement import measure_folds, threats_on_folds
+from privrep.further import MOST
 from privrep.labels import private_labels
+from privrep.samples import draw_evenly
 from privrep.statistics import compare, confusion_counts, interval
 from privrep.utterances import Split
 from privrep.verdicts import Verdict
@@ -90,6 +93,15 @@ def pooled(
             guessed[rows[0]] = _emotion_counts(rows, settings, folds, speakers, emotions)
     _intervals(guessed, groups, settings, put, "emotion_pooled")
     _compared(guessed, groups, settings, put, "emotion")
+    met = _met(speakers, folds.split)
+    people = speakers[met]
+
+    def of(rows: Sequence[int]) -> tuple[np.ndarray, Split, np.ndarray]:
+        """h [K, n, D], parts [K, n] and emotions [K, n] of the utterances that are met."""
+        k = [settings[i][0]["fold"] for i in rows]
+        split = Split(*(part[k][:, met] for part in folds.split))
+        return np.stack([h[i][met] for i in rows]), split, folds.task[k][:, met]
+
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
         for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
@@ -101,47 +113,51 @@ def pooled(
             }
             if all(len(of_speaker) > 1 for of_speaker in counts.values()):
                 _intervals(counts, groups, settings, put, f"emotion_among_{attribute}={value}")
-        if len(np.unique(labels[folds.split.test.any(0) & (labels >= 0)])) < 2:
+        labels = labels[met]
+        if len(np.unique(labels[folds.split.test[:, met].any(0) & (labels >= 0)])) < 2:
             continue  # an official test part of one class, say
         counts = {}
         label_alone = None
         for rows in groups:
-            k = [settings[i][0]["fold"] for i in rows]
-            split = Split(*(part[k] for part in folds.split))
-            x, emotion = np.stack([h[i] for i in rows]), folds.task[k]
-            told = measure_folds(x, labels, speakers, split)
+            x, split, emotion = of(rows)
+            told = measure_folds(x, labels, people, split)
             put(rows, f"{attribute}_pooled", _judged(told.verdict))
             counts[rows[0]] = told.counts
             bare = without_protection(rows, groups, settings)
-            before = None if bare is None else np.stack([h[i] for i in bare])
-            climbed = threats_on_folds(x, labels, speakers, split, unprotected=before)
+            before = None if bare is None else of(bare)[0]
+            climbed = threats_on_folds(x, labels, people, split, unprotected=before)
             put(rows, f"{attribute}_pooled", {f"{name}_uar": v for name, v in climbed.items()})
-            beyond = measure_folds(x, labels, speakers, split, given=emotion, attackers=LINEAR)
+            beyond = measure_folds(x, labels, people, split, given=emotion, attackers=LINEAR)
             put(rows, f"{attribute}_given_emotion", _judged(beyond.verdict))
             if label_alone is None:
                 one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
-                label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
+                label_alone = measure_folds(one_hot, labels, people, split, attackers=LINEAR)
             put(rows, f"{attribute}_from_emotion", _judged(label_alone.verdict))
         _compared(counts, groups, settings, put, attribute)
     for attribute, labels in others(loaded, attributes).items():
         for rows in groups:
-            k = [settings[i][0]["fold"] for i in rows]
-            split = Split(*(part[k] for part in folds.split))
-            x = np.stack([h[i] for i in rows])
+            x, split, _ = of(rows)
             try:
                 if attribute == SPEAKER:
                     parts = zip(x, split.train | split.val, split.test)
-                    verdict = verify([Known(*part) for part in parts], labels)
-                    scores = [closed_set(0, *one, labels) for one in zip(x, split.train)]
+                    verdict = verify([Known(*part) for part in parts], labels[met])
+                    scores = [closed_set(0, *one, labels[met]) for one in zip(x, split.train)]
                     told = dict(zip(("accuracy", "guessing"), np.mean(scores, 0).tolist()))
                     put(rows, f"{SPEAKER}_closed_set", told)
                 else:
-                    told = measure_folds(x, labels, speakers, split, attackers=LINEAR)
+                    told = measure_folds(x, labels[met], people, split, attackers=LINEAR)
                     verdict = told.verdict
             except ValueError:  # too few of a class among the tested
                 break
             put(rows, f"{attribute}_pooled", _judged(verdict))
     return found
+
+
+def _met(speakers: np.ndarray, split: Split) -> np.ndarray:
+    """int[n]: the utterances that attackers learn from and guess, MOST of those in a part."""
+    there = np.flatnonzero((split.train | split.val | split.test).any(0))
+    codes = np.unique(speakers[there], return_inverse=True)[1]
+    return there[draw_evenly(codes, MOST, seed=0)]
 
 
 def without_protection(rows, groups, settings) -> list[int] | None:

@@ -98,10 +98,10 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
     )
     if any(entry["verdicts"] for entry in summary):
         notes.append(
-            "verdict: on all speakers together, by linear and kernel attackers trained anew for "
-            "exchanged labels. at most = upper bound of the attacker's UAR at 95 % confidence; "
-            "finds = the smallest UAR that this test finds in four cases of five. Of several seeds "
-            "the least favourable."
+            "verdict: on all speakers together (of at most 10,000 utterances), by linear and "
+            "kernel attackers trained anew for exchanged labels. at most = upper bound of the "
+            "attacker's UAR at 95 % confidence; finds = the smallest UAR that this test finds in "
+            "four cases of five. Of several seeds the least favourable."
         )
     if any(entry["interval"] for entry in summary):
         notes.append(
@@ -122,7 +122,8 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             notes.append(
                 f"* {title}, {entry['control'] or f'lambda {_named(entry)}'}: {entry['collapsed']} "
                 f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
-                "direction). An h that says nothing is not private: they do not count in privacy."
+                "direction). An h that says nothing is not private: they do not count in privacy, "
+                "whose starred mean is over the other runs, while the attacker's is over all."
             )
         closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
         if closed:

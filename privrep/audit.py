@@ -5,7 +5,7 @@ import json
 import math
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 import privrep
-from privrep.audit_threats import Sources, bare, pooled, threats
+from privrep.audit_inputs import Sources, check_output, read_inputs
+from privrep.audit_threats import threats
 from privrep.card import card
 from privrep.files import replace_file
 from privrep.further import further
 from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
-from privrep.representations import read_representations, read_table
-from privrep.samples import Samples, bring_together
+from privrep.samples import Samples
 from privrep.suite import QUICK, SEQUENCE, exchanges, suite
 from privrep.verdicts import ALPHA, LIMIT
 
@@ -39,6 +39,7 @@ def audit(
     *,
     speaker: str = "speaker",
     session: str = "session",
+    only: Mapping[str, Sequence[str]] | None = None,
     given: Sequence[str] | None = None,
     unprotected: str | Path | None = None,
     other: str | Path | None = None,
@@ -57,6 +58,7 @@ def audit(
       labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see
         `read_table`.
       output: the folder to write to, made if it is not there.
+      only: {column: values} of the labels: rows that have none of the values are left out.
       given: columns that may explain the leak, such as emotion; None for `further.USUAL`.
       unprotected: representations of the same utterances before a defence, of which an ignorant
         attacker learns, and to which a de-censoring one maps back.
@@ -74,38 +76,45 @@ def audit(
     Raises:
       FileNotFoundError, ValueError: a file cannot be read or judged, and why.
     """
-    table = read_table(labels)
-    read = read_representations(representations)
-    samples = bring_together(read, table, attribute, speaker, session)
-    h, pooling = pooled(samples)
-    # The unit of h is its maker's affair; squares of 1e-30 or 1e30 would leave float32.
-    largest = np.abs(h).max(0)
-    scale = np.where(largest > 0, largest, 1)
-    h = h / scale
     if num_permutations is None:
         num_permutations = exchanges(attackers, PERMUTATIONS)
+    _check_numbers(num_permutations, limit, seed)
+    # Nothing is measured before all that was asked for has been found to be possible.
+    sources = Sources(unprotected, other, other_labels, attribute, speaker, session, only)
+    inputs = read_inputs(representations, labels, sources, given)
+    samples, h = inputs.samples, inputs.h
     frames = samples.h if samples.h.ndim == 3 else None
+    chosen = suite(attackers, frames, samples.num_frames)
+    check_output(output)
     told = measure(
         h,
         samples.labels,
         samples.speakers,
         sessions=samples.sessions,
-        attackers=suite(attackers, frames, samples.num_frames),
+        attackers=chosen,
         num_permutations=num_permutations,
         limit=limit,
         seed=seed,
     )
-    sources = Sources(unprotected, other, other_labels, attribute, speaker, session)
-    before = bare(sources, read, table, scale)
-    climbed = threats(sources, samples, h, before, scale, told, seed)
+    climbed = threats(inputs, told, seed)
     quick = climbed["strongest_quick"]
     questions = further(
-        h, before, samples, attribute, speaker, given, told.headline, num_permutations, limit, seed
+        h,
+        inputs.unprotected,
+        samples,
+        attribute,
+        speaker,
+        given,
+        told.headline,
+        num_permutations,
+        limit,
+        seed,
     )
     arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
     arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
     arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]
     arguments += [f"--attackers={','.join(attackers)}"]
+    arguments += [f"--only={name}={','.join(values)}" for name, values in (only or {}).items()]
     arguments += [] if given is None else [f"--given={','.join(given)}"]
     arguments += [f"--{role}={path}" for role, path in sources.roles.items()]
     report = {
@@ -120,8 +129,8 @@ def audit(
             "classes": _per_class(samples.classes, told),
             "utterances": told.num_utterances,
             "speakers": told.num_speakers,
-            "shape": list(read.h.shape),
-            "notes": samples.notes + pooling + _few(attackers, num_permutations),
+            "shape": list(inputs.shape),
+            "notes": inputs.notes + _few(attackers, num_permutations),
             "inputs": [
                 _input(role, path)
                 for role, path in {
@@ -147,11 +156,19 @@ def audit(
     }
     report = _finite(report)
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     replace_file(folder / "audit.json", text)
     replace_file(folder / "audit.html", card(report))
     return report
+
+
+def _check_numbers(num_permutations: int, limit: float, seed: int) -> None:
+    if num_permutations < 1:
+        raise ValueError(f"--permutations={num_permutations}: 1 is the least, and 200 are usual")
+    if not 0 < limit < 1:
+        raise ValueError(f"--limit={limit:g}: a leak over chance, 0 to 1, such as {LIMIT:g}")
+    if seed < 0:
+        raise ValueError(f"--seed={seed}: 0 is the least")
 
 
 def _scores(told: Measurement) -> Report:

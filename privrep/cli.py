@@ -1,6 +1,7 @@
 """The console script `privrep`: a thin shell over the library."""
 
 import argparse
+import math
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how much of a private attribute do these representations tell?",
         description="Attacks representations of any origin, prints the result, and writes "
         "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if the upper bound is over "
-        "--fail-above; 2 if the files cannot be judged.",
+        "--fail-above, or there is none; 2 if the files or the flags do not serve.",
     )
     one.add_argument("representations", type=Path, help=".npy, .npz, .csv, .tsv or .parquet")
     one.add_argument("labels", type=Path, help=".csv, .tsv, .jsonl or .parquet, with a speaker")
@@ -46,14 +47,25 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--speaker", default="speaker", help="column (%(default)s)")
     one.add_argument("--session", default="session", help="column, if it is there (%(default)s)")
     one.add_argument(
+        "--only",
+        type=_column_and_values,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUES",
+        help="look at rows of these values alone, a comma list (part=test); may be repeated",
+    )
+    one.add_argument(
         "--given",
-        type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
+        type=_comma_list,
         metavar="COLUMNS",
         help="that may explain the leak, a comma list (emotion, script, transcript, session and "
         "num_frames, where they are there)",
     )
     one.add_argument(
-        "--fail-above", type=float, metavar="UAR", help="exit with 1 if the upper bound is above"
+        "--fail-above",
+        type=_bound,
+        metavar="UAR",
+        help="exit with 1 if the upper bound is above, or there is none",
     )
     one.add_argument(
         "--unprotected",
@@ -66,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--other_labels", type=Path, metavar="LABELS", help="and their labels")
     one.add_argument(
         "--attackers",
-        type=lambda text: tuple(name.strip() for name in text.split(",")),
+        type=_comma_list,
         default=tuple(QUICK),
         help=f"of {', '.join(NAMES)} ({','.join(QUICK)})",
     )
@@ -91,6 +103,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _comma_list(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _column_and_values(text: str) -> tuple[str, list[str]]:
+    column, _, values = text.partition("=")
+    if not column or not _comma_list(values):
+        raise argparse.ArgumentTypeError(f"{text!r}: name a column and values, such as part=test")
+    return column.strip(), _comma_list(values)
+
+
+def _only(pairs: Sequence[tuple[str, list[str]]]) -> dict[str, list[str]]:
+    columns = [column for column, _ in pairs]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ValueError(f"--only={column}=…: twice; give its values as one comma list")
+    return dict(pairs)
+
+
+def _bound(text: str) -> float:
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if not 0 < bound <= 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: an upper bound of the UAR over 0 and up to 1, such as 0.60"
+        )
+    return bound
+
+
 def _audit(parsed: argparse.Namespace) -> int:
     report = audit(
         parsed.representations,
@@ -99,6 +142,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         parsed.output,
         speaker=parsed.speaker,
         session=parsed.session,
+        only=_only(parsed.only),
         given=parsed.given,
         unprotected=parsed.unprotected,
         other=parsed.other,
@@ -110,11 +154,25 @@ def _audit(parsed: argparse.Namespace) -> int:
     )
     print(table(report))
     print(f"\n{printable(str(parsed.output / 'audit.html'))}")
-    upper, most = report["upper_bound"], parsed.fail_above
-    if most is not None and not (upper is not None and upper <= most):
-        print(f"upper bound {number(upper)} is above --fail-above={most:g}", file=sys.stderr)
-        return LEAKS
-    return 0
+    failed = None if parsed.fail_above is None else why_failed(report, parsed.fail_above)
+    if failed:
+        print(printable(failed), file=sys.stderr)
+    return LEAKS if failed else 0
+
+
+def why_failed(report: Report, most: float) -> str | None:
+    """Why an audit fails at --fail-above=`most`, or None. Without a bound nothing is shown."""
+    upper = report["upper_bound"]
+    if upper is None:
+        return (
+            f"no upper bound can be given, and so nothing shows that it is not above --fail-above="
+            f"{most:g}: {report['reason']}"
+        )
+    if upper > most:
+        told = f"upper bound {number(upper)} is above --fail-above={most:g}"
+        least = f", which nothing can pass: chance is {number(report['chance'])}"
+        return told + least * (most <= report["chance"])
+    return None
 
 
 def table(report: Report) -> str:
@@ -148,7 +206,7 @@ def table(report: Report) -> str:
         f"{number(report['online_code']['uniform'])} ({report['online_code']['attacker']})",
         f"{report['attribute']}: {report['verdict']}. {report['reason']}",
     ]
-    return printable("\n".join([*text, "", *said]))
+    return printable("\n".join([*text, "", *(textwrap.fill(one, _WIDTH) for one in said)]))
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ These questions are asked of at most 10,000 utterances, drawn evenly from the sp
 speakers that there are few of, and each question costs as much as the audit's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from privrep.attributes import measure_attributes
 from privrep.closed_form import linear
 from privrep.conditional import ATTACKERS, explain
 from privrep.decensoring import decensor
-from privrep.representations import ID
-from privrep.samples import Samples
+from privrep.samples import Samples, draw_evenly
 from privrep.strata import covariate, together
+from privrep.tables import ID
 
 MOST = 10_000
 PERMUTATIONS = 99
@@ -47,18 +47,12 @@ def further(
       num_permutations, limit, seed: see `measurement.measure`; at most 99 here.
 
     Raises:
-      ValueError: `given` names a column that is not there, or the attribute itself.
+      ValueError: see `check_given`.
     """
     columns = samples.columns
-    for name in given or ():
-        if name not in columns or name == attribute:
-            usable = ", ".join(n for n in columns if n not in (attribute, ID))
-            raise ValueError(
-                f"--given={name}: a covariate is a column of the labels other than {attribute}. "
-                f"There are: {usable}"
-            )
+    check_given(given, columns, attribute)
     names = [n for n in USUAL if n in columns and n != attribute] if given is None else given
-    rows = _some(samples.speakers, seed)
+    rows = draw_evenly(samples.speakers, MOST, seed)
     h, labels = h[rows], samples.labels[rows]
     speakers = np.unique(samples.speakers[rows], return_inverse=True)[1].astype(np.int32)
     sessions = None if samples.sessions is None else samples.sessions[rows]
@@ -95,20 +89,29 @@ def further(
     return found
 
 
+def check_given(
+    given: Sequence[str] | None, columns: Mapping[str, Sequence[str | None]], attribute: str
+) -> None:
+    """Makes sure that `given` are covariates.
+
+    Raises:
+      ValueError: one is not there, is the attribute itself, or is the same everywhere.
+    """
+    for name in given or ():
+        if name not in columns or name == attribute:
+            usable = ", ".join(n for n in columns if n not in (attribute, ID))
+            raise ValueError(
+                f"--given={name}: a covariate is a column of the labels other than {attribute}. "
+                f"There are: {usable}"
+            )
+        if len(set(columns[name])) < 2:
+            raise ValueError(
+                f"--given={name}: it is the same in every row, and can explain nothing"
+            )
+
+
 def _plain(value: Any) -> Any:
     """NamedTuples as dicts."""
     if hasattr(value, "_asdict"):
         return {name: _plain(one) for name, one in value._asdict().items()}
     return value
-
-
-def _some(speakers: np.ndarray, seed: int) -> np.ndarray:
-    """Rows of at most MOST utterances, in order: as many of each speaker as the others allow."""
-    if len(speakers) <= MOST:
-        return np.arange(len(speakers))
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(speakers))
-    rows = rows[np.argsort(speakers[rows], kind="stable")]
-    place = np.arange(len(rows)) - np.searchsorted(speakers[rows], speakers[rows])
-    taken = rows[np.lexsort((rng.random(len(rows)), place))[:MOST]]
-    return np.sort(taken)

@@ -35,9 +35,9 @@ def online_code(
     """Minimum description length by online coding over speakers (Voita & Titov 2020).
 
     The speakers come in random order, the classes mixed evenly, in portions of 8, 8, 16, 32 and so
-    on, or of half of them first where there are fewer. Each portion after the first is sent by the
-    attacker that has learned from all before it and was chosen and calibrated on them. The sooner
-    an attacker learns, the shorter the code.
+    on, or of half of them first where there are fewer, but two of each class. Each portion after
+    the first is sent by the attacker that has learned from all before it and was chosen and
+    calibrated on them. The sooner an attacker learns, the shorter the code.
 
     Args:
       h: float[N, D], finite.
@@ -56,7 +56,9 @@ def online_code(
     turn = (place + 0.5) / np.bincount(usual)[usual] + 1e-6 * rng.random(len(usual))
     rank = np.empty(len(usual), np.int32)
     rank[np.argsort(turn)] = np.arange(len(usual))
-    first = min(_FIRST, max(len(usual) // 2, 2))
+    # Of the first portion attackers learn and are chosen: it takes two speakers of every class.
+    least = max(np.sort(rank[usual == c])[:2].max() for c in np.unique(usual)) + 1
+    first = max(min(_FIRST, len(usual) // 2), int(least))
     ends = [first * 2**i for i in range(32) if first * 2**i < len(usual)] + [len(usual)]
     counts = [int((rank[people] < ends[0]).sum())]
     losses = []

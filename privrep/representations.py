@@ -1,37 +1,40 @@
-"""Representations of any origin and the table of their labels, read with care (host).
+"""Representations of any origin, read with care (host).
 
-Nothing here unpickles, evaluates or follows what a file says; text stays text.
+Nothing here unpickles, evaluates or follows what a file says.
 """
 
-import csv
-import json
+import itertools
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from privrep.tables import DELIMITERS, ID, check_separator, first, lines, parquet_of, shown, there
+
 ARRAYS = (".npy", ".npz", ".csv", ".tsv", ".parquet")
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
-ID = "id"
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_NAMED = 5  # rows, columns or values that a message names
-_LONGEST_CELL = 1 << 20
+_PICKLED = (
+    "it holds Python objects, a pickle, which is never loaded, for it can run code. Where it was "
+    "made, save an array of numbers: numpy.save(PATH, numpy.stack(h).astype('float32'))"
+)
 
 
 class Representations(NamedTuple):
-    """h: float32[N, D] or [N, T, D], finite; ids: N strings, or None where the file has none."""
+    """What was read.
+
+    Attributes:
+      h: float32[N, D] or [N, T, D], finite.
+      ids: N strings, or None where the file has none.
+      first_line: for what the first line of text was taken where it holds numbers, a sentence.
+    """
 
     h: np.ndarray
     ids: list[str] | None
+    first_line: str = ""
 
 
-class Table(NamedTuple):
-    """columns: {name: N cells}, None where a cell is empty; path: for messages."""
-
-    columns: dict[str, list[str | None]]
-    path: Path
+_Read = tuple[np.ndarray, list[str] | None, str]  # the fields of Representations
 
 
 def read_representations(path: str | Path) -> Representations:
@@ -39,19 +42,20 @@ def read_representations(path: str | Path) -> Representations:
 
     An .npz holds one array, or one named h, and perhaps ids under the name id. The columns of a
     table are the units of h, save one named id; a .parquet may instead have one column of lists.
-    A .csv or .tsv may have a header.
+    A .csv or .tsv may have a header: a first line of numbers alone is a row of h, but for 0, 1, 2
+    and so on, which pandas writes over columns without names.
 
     Raises:
       FileNotFoundError: there is no such file.
       ValueError: another kind of file, no numbers, another shape, or rows that are not finite; the
         message names the first of them.
     """
-    path = _there(path, ARRAYS)
+    path = there(path, ARRAYS)
     read = {".npy": _npy, ".npz": _npz, ".parquet": _parquet_array}.get(
         path.suffix.lower(), _csv_array
     )
     try:
-        h, ids = read(path)
+        h, ids, first_line = read(path)
     except MemoryError as error:
         raise ValueError(f"{path}: says it holds more numbers than fit into memory") from error
     if h.ndim not in (2, 3) or 0 in h.shape:
@@ -65,7 +69,7 @@ def read_representations(path: str | Path) -> Representations:
         h = h.astype(np.float32, copy=False)
     broken = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
     if broken.size:
-        rows = _first([str(i if ids is None else ids[i]) for i in broken])
+        rows = first([str(i if ids is None else ids[i]) for i in broken])
         raise ValueError(
             f"{path}: {broken.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
             f"float32: {'row (from 0)' if ids is None else 'id'} {rows}. Leave them out, of the "
@@ -73,39 +77,7 @@ def read_representations(path: str | Path) -> Representations:
         )
     if ids is not None:
         _distinct(ids, path)
-    return Representations(h, ids)
-
-
-def read_table(path: str | Path) -> Table:
-    """Reads labels from .csv or .tsv with a header, .jsonl (an object a line) or .parquet.
-
-    Every cell becomes a string without outer blanks, an empty one None.
-
-    Raises:
-      FileNotFoundError: there is no such file.
-      ValueError: another kind of file, or not a table; the message names the line.
-    """
-    path = _there(path, TABLES)
-    read = {".jsonl": _jsonl, ".parquet": _parquet_table}.get(path.suffix.lower(), _csv_table)
-    return Table({name: list(map(_cell, cells)) for name, cells in read(path).items()}, path)
-
-
-def _there(path: str | Path, kinds: Sequence[str]) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    if path.suffix.lower() not in kinds:
-        raise ValueError(
-            f"{path}: cannot read {path.suffix or 'a file without an ending'} here, only "
-            f"{', '.join(kinds)}. A pickle is never loaded, for it can run code: save numbers with "
-            "numpy.save."
-        )
-    return path
-
-
-def _first(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return Representations(h, ids, first_line)
 
 
 def _distinct(ids: Sequence[str | None], path: Path) -> None:
@@ -116,52 +88,51 @@ def _distinct(ids: Sequence[str | None], path: Path) -> None:
         seen.add(one)
 
 
-def _cell(value: object) -> str | None:
-    text = "" if value is None or value != value else str(value).strip()  # NaN is not itself
-    return text or None
-
-
-# Arrays ------------------------------------------------------------------------------------------
-
-
-def _npy(path: Path) -> tuple[np.ndarray, None]:
+def _npy(path: Path) -> _Read:
     try:
         # Mapped first: a header that promises more than the file has is found before it costs.
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)), None
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)), None, ""
     except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path}: no .npy array of numbers ({error})") from error
+        raise ValueError(f"{path}: no .npy array of numbers: {_said(error)}") from error
 
 
-def _npz(path: Path) -> tuple[np.ndarray, list[str] | None]:
+def _npz(path: Path) -> _Read:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name != ID]
             # An array that is passed over may be the ids by another name: rows would be mixed up.
             if len(names) != 1:
                 raise ValueError(
-                    f"it holds {_first(arrays.files)}: name the representations h, the utterances "
+                    f"it holds {first(arrays.files)}: name the representations h, the utterances "
                     f"{ID}, and leave out the rest"
                 )
             h = arrays[names[0]]
             ids = arrays[ID].astype(str).tolist() if ID in arrays.files else None
     except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: no .npz of an array of numbers ({error})") from error
+        raise ValueError(f"{path}: no .npz of an array of numbers: {_said(error)}") from error
     if ids is not None and len(ids) != len(h):
         raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows")
-    return h, ids
+    return h, ids, ""
 
 
-def _csv_array(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    delimiter = _DELIMITERS[path.suffix.lower()]
-    header = next(_lines(path), [])
-    named = not all(_is_number(cell) for cell in header)
-    names = [cell.strip() for cell in header]
-    if named and "" in names:
+def _said(error: Exception) -> str:
+    # numpy's own words on pickles tell how to load them all the same.
+    text = str(error)
+    return _PICKLED if "pickle" in text.lower() or "Python object" in text else text
+
+
+def _csv_array(path: Path) -> _Read:
+    header = [cell.strip() for cell in next(lines(path), [])]
+    numbers = bool(header) and all(map(_is_number, header))
+    counted = header == list(map(str, range(len(header))))
+    named = counted or not numbers
+    if named and "" in header:
         raise ValueError(
-            f"{path}: column {names.index('')} has no name: if it numbers the rows, as pandas "
-            "writes it, leave it out (index=False), or it will be taken for a unit of h"
+            f"{path}: {_column(header, header.index(''), False)} has no name: if it numbers the "
+            "rows, as pandas writes it, leave it out (index=False), or it will be taken for a unit "
+            "of h"
         )
-    units = [i for i, name in enumerate(names) if not named or name != ID]
+    units = [i for i, name in enumerate(header) if not named or name != ID]
     if not units:
         raise ValueError(f"{path}: has no column of numbers")
     try:
@@ -169,23 +140,66 @@ def _csv_array(path: Path) -> tuple[np.ndarray, list[str] | None]:
             path,
             np.float32,
             comments=None,
-            delimiter=delimiter,
+            delimiter=DELIMITERS[path.suffix.lower()],
             skiprows=int(named),
-            usecols=units,
+            usecols=units if len(units) < len(header) else None,
             ndmin=2,
             encoding="utf-8-sig",
             quotechar='"',
         )
     except ValueError as error:
-        raise ValueError(
-            f"{path}: {str(error).rstrip('.')}. Every column but {ID!r} is a unit of h and holds a "
-            "number in every row (the row is counted without header, the column from 0 or 1)."
-        ) from error
-    if not named or ID not in names:
-        return h, None
-    place = names.index(ID)
-    ids = [line[place].strip() for number, line in enumerate(_lines(path)) if number]
-    return h, ids
+        raise ValueError(_first_fault(path, header, units, named) or f"{path}: {error}") from error
+    if len(h) and h.shape[1] != len(units):  # the rows agree with one another, not with the header
+        raise ValueError(_first_fault(path, header, units, named))
+    if not numbers:
+        return h, None if ID not in header else _ids(path, header), ""
+    taken = (
+        f"The first line of {path.name}, 0 to {len(header) - 1}, was taken for the names of its "
+        "columns, as pandas writes them, and not for a row."
+        if counted
+        else f"The first line of {path.name}, all numbers, was taken for a row: it has no header."
+    )
+    return h, None, taken
+
+
+def _ids(path: Path, header: Sequence[str]) -> list[str]:
+    place, found = header.index(ID), []
+    for number, line in enumerate(itertools.islice(lines(path), 1, None), start=2):
+        if len(line) != len(header):
+            raise ValueError(_of_another_length(path, number, line, header))
+        found.append(line[place].strip())
+    return found
+
+
+def _first_fault(path: Path, header: Sequence[str], units: Sequence[int], named: bool) -> str:
+    """What the first record that cannot be read lacks; "" if every record can be read."""
+    for number, line in enumerate(lines(path), start=1):
+        if number == 1 and named:
+            continue
+        if len(line) != len(header):
+            check_separator(path, header)
+            return _of_another_length(path, number, line, header)
+        for i in units:
+            if not _is_number(line[i]):
+                check_separator(path, [*header, line[i]])
+                return (
+                    f"{path}, record {number} (from 1, the header too), "
+                    f"{_column(header, i, named)}: {shown(line[i])} is no number. Every column but "
+                    f"{ID!r} is a unit of h and holds a number in every row."
+                )
+    return ""
+
+
+def _of_another_length(path: Path, number: int, line: list[str], header: Sequence[str]) -> str:
+    return (
+        f"{path}, record {number} (from 1, the header too): {len(line)} cells, where the first "
+        f"record has {len(header)}"
+    )
+
+
+def _column(header: Sequence[str], i: int, named: bool) -> str:
+    place = f"column {i + 1} of {len(header)}"
+    return f"{place}, {shown(header[i])}" if named else place
 
 
 def _is_number(cell: str) -> bool:
@@ -196,8 +210,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _parquet_array(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    table = _parquet(path)
+def _parquet_array(path: Path) -> _Read:
+    table = parquet_of(path)
     names = [name for name in table.column_names if name != ID]
     columns = []
     for name in names:
@@ -223,77 +237,4 @@ def _parquet_array(path: Path) -> tuple[np.ndarray, list[str] | None]:
     if not columns:
         raise ValueError(f"{path}: has no column of numbers")
     ids = [str(value) for value in table[ID].to_pylist()] if ID in table.column_names else None
-    return np.concatenate(columns, 1), ids
-
-
-# Tables ------------------------------------------------------------------------------------------
-
-
-def _lines(path: Path):
-    before = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line in csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()]):
-                if line:
-                    yield line
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no table of text in UTF-8 ({error})") from error
-    finally:
-        csv.field_size_limit(before)
-
-
-def _csv_table(path: Path) -> Mapping[str, list]:
-    lines = _lines(path)
-    header = [name.strip() for name in next(lines, [])]
-    _check_header(header, path)
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise ValueError(
-                f"{path}, record {number}: {len(line)} cells under {len(header)} columns"
-            )
-        rows.append(line)
-    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
-
-
-def _check_header(header: Sequence[str], path: Path) -> None:
-    if not header or "" in header or len(set(header)) < len(header):
-        raise ValueError(f"{path}: needs a header, a name of its own for each column")
-
-
-def _jsonl(path: Path) -> Mapping[str, list]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: no text in UTF-8 ({error})") from error
-    lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    rows = [_object(line, f"{path}, line {number}") for number, line in lines]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _object(line: str, where: str) -> dict:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: {error}") from error
-    if not isinstance(row, dict) or any(isinstance(cell, dict | list) for cell in row.values()):
-        raise ValueError(f"{where}: not an object of texts and numbers")
-    return row
-
-
-def _parquet_table(path: Path) -> Mapping[str, list]:
-    table = _parquet(path)
-    _check_header(table.column_names, path)
-    return {name: table[name].to_pylist() for name in table.column_names}
-
-
-def _parquet(path: Path):
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise ValueError(f"{path}: needs pyarrow, pip install 'privrep[parquet]'") from error
-    try:
-        return parquet.ParquetFile(path).read()
-    except (ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{path}: no Parquet file ({error})") from error
+    return np.concatenate(columns, 1), ids, ""

@@ -1,14 +1,18 @@
 """Representations and labels brought together: whose they are, and whether they can be judged."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.representations import ID, Representations, Table
+from privrep.representations import Representations
+from privrep.tables import ID, Table
 
 _LEAST = 2  # speakers of each class
 _NAMED = 8
 _FRAMES = "num_frames"
+PART = "part"  # column: of a split, "train" being whom the encoder was trained on
+TRAIN = "train"
 
 
 class Samples(NamedTuple):
@@ -43,18 +47,28 @@ def bring_together(
     attribute: str,
     speaker: str = "speaker",
     session: str = "session",
+    only: Mapping[str, Sequence[str]] | None = None,
 ) -> Samples:
     """Joins by the column id if both have it, else row by row.
 
     Args:
       attribute, speaker, session: columns of the table; only `session` may be missing. A column
         num_frames is looked at where h is [N, T, D].
+      only: {column: values}, of each column one of which a row must have to stay.
 
     Raises:
-      ValueError: a column is missing (those there are listed), the numbers of rows differ, an id
-        has no partner, only one class is left, a class has fewer than 2 speakers, or all h are
-        equal.
+      ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
+        an id has no partner, the attribute is who speaks, only one class is left, a class has fewer
+        than 2 speakers, or all h are equal.
     """
+    if attribute == speaker:
+        raise ValueError(
+            f"--attribute={attribute}: that is who speaks, and nobody shares it with another, so "
+            "that it cannot be learned from some people and found in others. Whether h tells "
+            "strangers apart is measured in every audit, by verification: the line speaker under "
+            "'What else h tells'. Audit a column that several speakers share: "
+            f"{_first([name for name in table.columns if name not in (speaker, ID)]) or 'none'}"
+        )
     for name, needed in ((speaker, "who speaks"), (attribute, "what is private")):
         if name not in table.columns:
             raise ValueError(
@@ -64,13 +78,28 @@ def bring_together(
             )
     rows = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
-    lacks = {n: np.array([cell is None for cell in of]) for n, of in cells.items()}
-    kept = np.flatnonzero(~(lacks[speaker] | lacks[attribute]))
-    notes = [
-        f"{count:,} of {len(rows):,} rows have no {name} and were left out."
+    asked = np.ones(len(rows), bool)
+    notes = [representations.first_line] if representations.first_line else []
+    for name, values in (only or {}).items():
+        asked &= _has(name, values, table, rows)
+    if only:
+        said = " and ".join(f"{name}={','.join(values)}" for name, values in only.items())
+        notes.append(f"Of {len(rows):,} rows {asked.sum():,} were looked at, those of {said}.")
+    lacks = {n: asked & [cell is None for cell in of] for n, of in cells.items()}
+    kept = np.flatnonzero(asked & ~(lacks[speaker] | lacks[attribute]))
+    notes += [
+        f"{count:,} of {asked.sum():,} rows have no {name} and were left out."
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    parts = table.columns.get(PART, [])
+    trained = sum(parts[rows[i]] == TRAIN for i in kept) if parts else 0
+    if trained:
+        notes.append(
+            f"{trained:,} of {len(kept):,} utterances have {PART} {TRAIN}: if the encoder was "
+            "trained on them, h of strangers may tell more than this says (leave them out: "
+            f"--only={PART}=test)."
+        )
     if (representations.ids is None) != (ID not in table.columns):
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Row i of one file was taken for row i of the other: only {where} have {ID}.")
@@ -79,7 +108,7 @@ def bring_together(
     num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
     _judge(num_speakers, len(names), attribute, table)
     sessions = None
-    if session in table.columns:
+    if session in table.columns and session != attribute:
         of = [table.columns[session][rows[i]] for i in kept]
         if None in of:
             notes.append(f"Some rows have no {session}; sessions were not looked at.")
@@ -99,6 +128,22 @@ def bring_together(
         lengths = _lengths([table.columns[_FRAMES][rows[i]] for i in kept], h.shape[1], table)
     columns = {name: [of[rows[i]] for i in kept] for name, of in table.columns.items()}
     return Samples(h, labels, classes, speakers, num_speakers, sessions, lengths, notes, columns)
+
+
+def draw_evenly(speakers: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """int[n]: rows of at most `most` of N utterances, in order, as many of each as others allow.
+
+    Args:
+      speakers: int[N].
+    """
+    if len(speakers) <= most:
+        return np.arange(len(speakers))
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(speakers))
+    rows = rows[np.argsort(speakers[rows], kind="stable")]
+    place = np.arange(len(rows)) - np.searchsorted(speakers[rows], speakers[rows])
+    taken = rows[np.lexsort((rng.random(len(rows)), place))[:most]]
+    return np.sort(taken)
 
 
 def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
@@ -128,9 +173,27 @@ def _rows(representations: Representations, table: Table) -> list[int]:
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
             f"without a column {ID} in both, row i of one is row i of the other, and their numbers "
-            "must be equal"
+            f"must be equal. {representations.first_line}".rstrip()
         )
     return list(range(count))
+
+
+def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) -> np.ndarray:
+    """bool[N]: whether the column `name` has one of the values."""
+    if name not in table.columns:
+        raise ValueError(
+            f"--only={name}=…: {table.path} has no column {name!r}. It has: "
+            f"{_first([*table.columns])}"
+        )
+    cells = [table.columns[name][i] for i in rows]
+    there = dict.fromkeys(cell for cell in cells if cell is not None)
+    for value in values:
+        if value not in there:
+            raise ValueError(
+                f"--only={name}={value}: no row has it. Column {name!r} of {table.path} has: "
+                f"{_first([*there]) or 'no value'}"
+            )
+    return np.array([cell in values for cell in cells])
 
 
 def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Does the measurement find what is there, and nothing else? Worlds with a known answer say so."""
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ def selftest(seed: int, say: Callable[[str], None]) -> bool:
     seed may bring one.
     """
     say(f"{'world':14}{'speakers':>9}{'UAR':>7}{'upper':>7}{'p':>7}  {'found':14} must find")
-    good = True
+    good, start = True, time.perf_counter()
     for case in CASES:
         sample = WORLDS[case.world].draw(seed, case.num_speakers, UTTERANCES, SIZE)
         told = measure(
@@ -52,5 +53,6 @@ def selftest(seed: int, say: Callable[[str], None]) -> bool:
             f"{case.world:14}{case.num_speakers:9}{told.uar:7.3f}{told.upper:7.3f}{told.p:7.3f}"
             f"  {told.verdict:14} {' or '.join(case.right)}{'' if right else '  WRONG'}"
         )
-    say("all worlds were judged rightly" if good else "a world was misjudged")
+    told = "all worlds were judged rightly" if good else "a world was misjudged"
+    say(f"{told} ({time.perf_counter() - start:.0f} s)")
     return good

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 Score = Callable[[np.ndarray], np.ndarray]  # counts [..., C, C] -> [...]
 
@@ -146,7 +146,7 @@ def interval(
 def _t(counts, score, strata, found, error, tails, draws, seed):
     del score, draws, seed
     freedom = max(len(counts) - len(np.unique(strata)), 1)
-    return found + error * scipy.stats.t.ppf(tails, freedom)
+    return found + error * scipy.special.stdtrit(freedom, tails)
 
 
 def _percentile(counts, score, strata, found, error, tails, draws, seed):
@@ -210,7 +210,7 @@ def compare(
 
     found = float(difference(both.sum(0)))
     error = standard_error(both, difference, strata)
-    half = error * scipy.stats.t.ppf((1 + level) / 2, num_speakers - len(np.unique(strata)))
+    half = error * scipy.special.stdtrit(num_speakers - len(np.unique(strata)), (1 + level) / 2)
     complete = 2**num_speakers <= draws + 1
     if complete:
         swap = np.array(list(itertools.product((False, True), repeat=num_speakers)))

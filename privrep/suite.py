@@ -1,13 +1,37 @@
-"""The attackers of a measurement by name, and what each of them costs."""
+"""The attackers of a measurement by name, and what each of them costs.
+
+What only the slow ones need (jax, scikit-learn) is imported when one of them attacks: it takes
+longer to import than a small audit takes.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from privrep.closed_form import Attack, kernel, linear
-from privrep.exchanged_attacks import mlp, sequence
+from privrep.closed_form import Attack, Attacked, kernel, linear
 from privrep.neighbours import knn
-from privrep.trees import trees
+
+
+def trees(*arguments, **asked) -> Attacked:
+    """See `trees.trees`."""
+    from privrep.trees import trees as attack
+
+    return attack(*arguments, **asked)
+
+
+def mlp(*arguments, **asked) -> Attacked:
+    """See `exchanged_attacks.mlp`."""
+    from privrep.exchanged_attacks import mlp as attack
+
+    return attack(*arguments, **asked)
+
+
+def sequence(frames: np.ndarray, num_frames: np.ndarray | None) -> Attack:
+    """See `exchanged_attacks.sequence`."""
+    from privrep.exchanged_attacks import sequence as attack_on
+
+    return attack_on(frames, num_frames)
+
 
 # Those of h that serve hundreds of labellings at one go: the suite unless another is asked for.
 QUICK: dict[str, Attack] = {"linear": linear, "kernel": kernel, "knn": knn}

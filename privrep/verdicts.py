@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from privrep.permutations import Permutations
 
@@ -105,13 +105,13 @@ def judge(
     of_headline = each[headline]
     spread = max(of_headline.null_deviation, errors[headline])
     score = float(uars[headline, 0])
-    distance = max(np.quantile(highest[1:], 1 - alpha), scipy.stats.norm.ppf(1 - alpha))
+    distance = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))
     lower = max(0.0, score - float(distance) * spread)
     upper = max(one.upper for one in each)
     detectable = np.inf
     if smallest_p <= alpha:
         detectable = of_headline.null_mean + of_headline.null_deviation * (
-            np.quantile(highest[1:], 1 - _ABOVE * alpha) + scipy.stats.norm.ppf(POWER)
+            np.quantile(highest[1:], 1 - _ABOVE * alpha) + scipy.special.ndtri(POWER)
         )
     if p <= alpha:
         verdict = "leaks"
@@ -136,12 +136,12 @@ def judge(
 def _judge_one(uars, error, permutations, chance, alpha) -> Judged:
     null = uars[1:]
     mean, deviation = float(null.mean()), float(null.std(ddof=1) if len(null) > 1 else 0)
-    spread = scipy.stats.norm.ppf(1 - alpha) * max(deviation, float(error))
+    spread = scipy.special.ndtri(1 - alpha) * max(deviation, float(error))
     scaled = _scaled(uars)
     detectable = np.inf
     if permutations.smallest_share / _ABOVE <= alpha:
         detectable = np.quantile(null, 1 - _ABOVE * alpha)
-        detectable += scipy.stats.norm.ppf(POWER) * deviation
+        detectable += scipy.special.ndtri(POWER) * deviation
     return Judged(
         lower=max(0.0, float(uars[0]) - spread),
         upper=min(1.0, chance + abs(float(uars[0]) - mean) + spread),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-import scipy.stats
+import scipy.special
 
 from privrep.scores import equal_error_rate
 from privrep.verdicts import ALPHA, LIMIT, POWER, Verdict
@@ -90,10 +90,10 @@ def verify(
             left.append(1 - equal_error_rate(score[kept], same[kept]))
     error = float(np.sqrt((len(left) - 1) * np.var(left))) if left else 1.0
     spread = max(error, float(np.std(null)))
-    z = scipy.stats.norm.ppf(1 - alpha)
+    z = scipy.special.ndtri(1 - alpha)
     p = (1 + sum(one >= found for one in null)) / (1 + num_permutations)
     upper = min(1.0, max(found, 0.5) + z * spread)
-    detectable = np.quantile(null, 1 - alpha) + scipy.stats.norm.ppf(POWER) * spread
+    detectable = np.quantile(null, 1 - alpha) + scipy.special.ndtri(POWER) * spread
     if p <= alpha:
         verdict, reason = "leaks", "strangers can be told apart"
     elif upper <= 0.5 + limit:

@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,11 @@ from privrep.cli import main
 from privrep.worlds import WORLDS
 from tests.test_card import EVIL, Page
 
+QUIETLY = {
+    "capture_output": True,
+    "text": True,
+    "env": os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+}
 FEW = ("--permutations=60", "--seed=3")
 
 
@@ -68,17 +77,71 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert "gender: leaks." in said and report["strongest"] in said
 
 
-def test_attackers_are_chosen_by_name(leaking, capsys):
+def test_attackers_are_chosen_by_name(leaking):
     assert run(leaking, "--attackers=knn,linear", output="two") == 0
     report = report_of(leaking, "two")
     assert [one["name"] for one in report["attackers"]] == ["knn", "linear"]
-    for wrong, said in (
-        ("svm", "linear, kernel, knn, trees, mlp, sequence"),
-        ("knn,knn", "each once"),
-        ("sequence", "reads frames"),
-    ):
-        assert run(leaking, f"--attackers={wrong}", output="none") == 2
-        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--attackers=svm", "linear, kernel, knn, trees, mlp, sequence"),
+        ("--attackers=knn,knn", "each once"),
+        ("--attackers=,", "name one or several"),
+        ("--attackers=sequence", "reads frames"),
+        ("--given=age", "There are: speaker, session"),
+        ("--attribute=age", "has no column 'age'"),
+        ("--attribute=speaker", "the line speaker under 'What else h tells'"),
+        ("--only=room=1", "has no column 'room'"),
+        ("--only=session=s", "Column 'session' of"),
+        ("--other=h.npy", "--other_labels=FILE"),
+        ("--permutations=0", "1 is the least"),
+        ("--limit=nan", "--limit=nan"),
+        ("--seed=-1", "0 is the least"),
+        ("--output=labels.csv", "nothing can be written there"),
+        ("--output=labels.csv/out", "nothing can be written there"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_measured(
+    leaking, capsys, monkeypatch, flag, said
+):
+    monkeypatch.chdir(leaking)
+    monkeypatch.setattr("privrep.audit.measure", None)
+    assert run(leaking, flag, output="none") == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert flag[:10] == "--output=l" or not (leaking / "none").exists()
+
+
+@pytest.mark.parametrize("flag", ["--fail-above=nan", "--fail-above=0", "--fail-above=1.01"])
+def test_a_bound_that_nothing_can_be_over_is_refused(leaking, capsys, flag):
+    with pytest.raises(SystemExit) as stopped:
+        run(leaking, flag)
+    assert stopped.value.code == 2
+    assert "over 0 and up to 1, such as 0.60" in capsys.readouterr().err
+
+
+def test_no_bound_is_no_pass(leaking, monkeypatch, capsys):
+    report = report_of(leaking) | {"upper_bound": None, "reason": "Because."}
+    monkeypatch.setattr("privrep.cli.audit", lambda *_, **__: report)
+    assert run(leaking) == 0 and run(leaking, "--fail-above=1") == 1
+    assert "no upper bound can be given" in (said := capsys.readouterr().err)
+    assert "Because." in said
+
+
+def test_rows_are_chosen_by_the_values_of_a_column(leaking, tmp_path):
+    for name in ("h.npy", "labels.csv"):
+        (tmp_path / name).write_bytes((leaking / name).read_bytes())
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    parts = ["part", *("train" if i % 12 < 6 else "test" for i in range(len(lines) - 1))]
+    (tmp_path / "labels.csv").write_text("\n".join(map(",".join, zip(lines, parts))))
+    assert run(tmp_path, "--only=part=test", "--attackers=linear") == 0
+    report = report_of(tmp_path)
+    assert report["data"]["utterances"] == 144 and "--only=part=test" in report["command"]
+    assert report["data"]["notes"] == ["Of 288 rows 144 were looked at, those of part=test."]
+    assert run(tmp_path, "--attackers=linear") == 0
+    assert "144 of 288 utterances have part train" in report_of(tmp_path)["data"]["notes"][0]
 
 
 def test_the_upper_bound_sets_the_exit_status(leaking, capsys):
@@ -140,6 +203,19 @@ def test_files_that_cannot_be_judged_are_an_error_of_one_paragraph(tmp_path, cap
     assert run(tmp_path) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaking, tmp_path):
+    """It is what an auditor waits for who only wants to know which flags there are."""
+    program = (
+        "import sys; from privrep.cli import main; main(sys.argv[1:]);"
+        "print(sorted({'jax', 'flax', 'sklearn', 'orbax', 'tensorflow_datasets', 'matplotlib', "
+        "'scipy.stats', 'soundfile', 'espeakng_loader'} & {*sys.modules}))"
+    )
+    arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
+    arguments += ["--attribute=gender", f"--output={tmp_path}"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
 
 def test_the_function_is_the_script(leaking, tmp_path):

@@ -43,7 +43,7 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     found = {one["threat"]: one["uar"] for one in report["threats"]}
     assert list(found) == [
         *("ignorant", "transferred", "informed", "float16", "int8"),
-        *(f"{k} utterances" for k in (1, 2, 5, 20)),
+        *("1 utterance", "2 utterances", "5 utterances", "20 utterances"),
     ]
     assert found["informed"] > 0.7 and found["ignorant"] < 0.4 and found["transferred"] < 0.4
     informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
@@ -78,7 +78,10 @@ def test_rows_of_unprotected_are_found_by_their_id(folder):
     assert found["ignorant"] < 0.4 < 0.7 < found["informed"]
 
 
-def test_sources_that_do_not_fit_are_said(folder, capsys, tmp_path):
+def test_sources_that_do_not_fit_are_said_before_anything_is_measured(
+    folder, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("privrep.audit.measure", None)
     np.save(tmp_path / "short.npy", np.zeros((5, 8)))
     np.save(tmp_path / "narrow.npy", np.random.default_rng(0).normal(size=(288, 3)))
     (tmp_path / "words.csv").write_text(
@@ -91,6 +94,10 @@ def test_sources_that_do_not_fit_are_said(folder, capsys, tmp_path):
         ([other], "both its representations and its labels"),
         ([f"--other={tmp_path / 'narrow.npy'}", same], "by the same encoder"),
         ([other, f"--other_labels={tmp_path / 'words.csv'}"], "two common values"),
+        ([f"--other={tmp_path / 'short.npy'}", same], "5 representations and 288 rows"),
+        ([f"--other={tmp_path / 'none.npy'}", same], "there is no such file"),
+        ([other, f"--other_labels={tmp_path / 'none.csv'}"], "there is no such file"),
+        ([f"--unprotected={tmp_path / 'words.csv'}"], "is no number"),
     ):
         assert run(folder, "--attackers=linear", *flags, output="none") == 2
         assert said in capsys.readouterr().err

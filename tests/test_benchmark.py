@@ -173,6 +173,7 @@ KEYS = {
     "one_core": TRAINING,
     "growth": TRAINING | {"conv_per_useful", "grows", "value"},
     "attack": {"compile_seconds"},
+    "audit": {"seconds"},
 }
 
 
@@ -226,7 +227,7 @@ def benchmark(*flags):
 @pytest.mark.parametrize(
     ("flag", "valid"),
     [
-        ("--only=train,speed", "prepare, train, one_core, growth, attack, demo"),
+        ("--only=train,speed", "prepare, train, one_core, growth, attack, audit, demo"),
         ("--shapes=speed", "mid, pooled, real, lexical, long, deep"),
         ("--peers=speed", "flax, flax-vmap, torch, torch-packed, torch-processes"),
     ],

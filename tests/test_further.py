@@ -56,6 +56,7 @@ def test_covariates_are_columns_of_the_table(tied, capsys):
     assert run(tied, "--given=emotoin") == 2
     assert "--given=emotoin" in (said := capsys.readouterr().err) and "emotion" in said
     assert run(tied, "--given=gender") == 2
+    assert "other than gender" in capsys.readouterr().err
     assert run(tied, "--given=accent") == 0
     assert [one["name"] for one in report_of(tied)["given"]] == ["accent"]
     assert "--given=accent" in report_of(tied)["command"]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments.pooled import others, pooled, together
+from experiments.pooled import _met, others, pooled, together
 from experiments.raw_features import principal, raw_features
 from privrep.statistics import compare, confusion_counts, interval
 from privrep.utterances import Corpus, Split, Utterance, ragged
@@ -114,6 +114,27 @@ def test_other_attributes_are_measured_too(columns, loaded):
     assert "leaks" not in found["accent_pooled_verdict"]
     assert found["speaker_pooled_verdict"][0] in ("leaks", "cannot_tell", "no_leak_shown")
     assert "accent_given_emotion_verdict" not in found
+
+
+def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, monkeypatch):
+    """What is not drawn is never looked at; of whom there is little, all is."""
+    monkeypatch.setattr("experiments.pooled.MOST", SPEAKERS * EACH // 2)
+    rng = np.random.default_rng(2)
+    speakers = np.array([u.speaker for u in loaded.utterances])
+    met = _met(speakers, loaded.packed.data.folds.split)
+    assert (np.unique(speakers[met], return_counts=True)[1] == EACH // 2).all()
+    settings = settings_of((0.0,))
+    h = [rng.normal(size=(len(loaded.gender), 3)).astype(np.float32) for _ in settings]
+    for one in h:
+        one[met, 1] += 4 * loaded.gender[met]
+        one[:, 2] += rng.normal(size=SPEAKERS)[np.repeat(np.arange(SPEAKERS), EACH)]
+    emotions = [loaded.emotion] * len(h)
+    first = pooled(h, settings, loaded, ["gender"], emotions)
+    assert first["gender_pooled_verdict"][0] == "leaks"
+    passed = np.setdiff1d(np.arange(len(loaded.gender)), met)
+    for one in h:
+        one[passed] = rng.normal(size=(len(passed), 3))
+    assert pooled(h, settings, loaded, ["gender"], emotions) == first
 
 
 def test_a_setting_that_lacks_a_fold_or_diverged_says_nothing(loaded):

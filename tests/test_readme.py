@@ -11,6 +11,7 @@ from experiments import write_report
 from experiments.checkpoints import save_chosen
 from experiments.reading import reading
 from experiments.results import append_rows
+from privrep.cli import main as audit
 from privrep.datasets import demo
 from privrep.releases import Learned
 from privrep.subspace import Affine
@@ -99,6 +100,24 @@ def test_the_figure_is_what_its_command_prints(capsys):
         assert there[20:].split()[-2:] == here[20:].split()[-2:]  # the verdict
         for mark in "oDU":
             assert abs(there.find(mark, 20) - here.find(mark, 20)) <= 1
+
+
+def test_the_audit_prints_what_is_shown(tmp_path, monkeypatch, capsys):
+    """On the files of the example, but for the digits: another machine rounds otherwise."""
+    monkeypatch.chdir(tmp_path)
+    (example,) = [block for block in blocks("python") if "privrep.worlds" in block]
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out in blocks("text")
+    (command,) = [block for block in blocks("bash") if block.startswith("privrep audit ")]
+    (shown,) = [block for block in blocks("text") if block.startswith("attacker ")]
+    assert audit(shlex.split(command)[1:]) == 1
+    printed = capsys.readouterr()
+
+    def without_digits(text):
+        return sorted(re.sub(r"[0-9]+", "0", line) for line in text.splitlines())
+
+    assert without_digits(printed.out + printed.err) == without_digits(shown)
+    assert (tmp_path / "out" / "audit" / "audit.html").exists()
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))

@@ -251,6 +251,7 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     said = " ".join(text.split())
     assert "* acoustic, activation, gender, lambda 1: 2 of 3 collapsed" in said
     assert "An h that says nothing is not private" in said
+    assert "starred mean is over the other runs, while the attacker's is over all" in said
     # Lambda 5 looks best on validation, and is nobody's choice.
     assert "chooses lambda 1 of 0, 1, 5 (2 of its 3 networks collapsed)." in said
     (reading_of_five,) = reading(summarise(rows[-3:], SETTINGS))

@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from privrep.representations import read_representations, read_table
+from privrep.representations import read_representations
 from privrep.samples import bring_together
+from privrep.tables import read_table
 
 H = np.random.default_rng(0).normal(size=(7, 3)).astype("f")
 IDS = [f"u{i}" for i in range(7)]
@@ -43,7 +44,7 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
     known = ("h.npz", "h.csv", "h.parquet")
     others = ("h.npy", "one.npz", "bare.csv", "h.TSV", "lists.parquet")
     for name in (*known, *others):
-        h, ids = read_representations(tmp_path / name)
+        h, ids, _ = read_representations(tmp_path / name)
         assert h.dtype == np.float32
         np.testing.assert_array_equal(h, H, err_msg=name)
         assert ids == (IDS if name in known else None), name
@@ -82,7 +83,8 @@ def test_no_pickle_is_loaded(tmp_path):
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "h.pkl").write_bytes(pickle.dumps(H))
     for name in ("bomb.npy", "bomb.npz", "ids.npz", "plain.npy", "plain.npz"):
-        refused(re.escape(name), read_representations, tmp_path / name)
+        said = refused(re.escape(name), read_representations, tmp_path / name)
+        assert "numpy.save(PATH" in said and "allow_pickle" not in said
     refused("pickle is never loaded", read_representations, tmp_path / "h.pkl")
 
 
@@ -117,9 +119,14 @@ def test_rows_that_are_not_finite_are_named(tmp_path, kind):
 def test_what_is_no_number_is_named(tmp_path):
     path = tmp_path / "h.csv"
     path.write_text("h0,h1\n1,2\n3,four\n")
-    assert "four" in refused("every row", read_representations, path)
-    path.write_text("h0,h1\n1,2\n3,\n")
-    refused("every row", read_representations, path)
+    said = refused("every row", read_representations, path)
+    assert "record 3 (from 1, the header too), column 2 of 2, 'h1': 'four' is no number" in said
+    path.write_text("1,2\n3,\n")
+    assert "record 2 (from 1" in (said := refused("every row", read_representations, path))
+    assert "column 2 of 2: '' is no number" in said
+    for text in ("h0,h1\n1,2\n3\n", "id,h0\nu0,1\nu1,2,3\n", "h0,h1\n1,2,3\n4,5,6\n"):
+        path.write_text(text)
+        refused("cells, where the first record has 2", read_representations, path)
     path.write_text("")
     refused("no column of numbers", read_representations, path)
     for name, array, said in (
@@ -154,6 +161,44 @@ def test_what_is_no_number_is_named(tmp_path):
 def test_what_is_no_table_is_named(tmp_path, name, text, said):
     (tmp_path / name).write_text(text)
     refused(re.escape(said), read_table, tmp_path / name)
+
+
+def joined(path, table):
+    return read_representations(path), read_table(table), "gender"
+
+
+def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path):
+    path, labels = tmp_path / "h.csv", tmp_path / "labels.csv"
+    for header, count in (("0,1,2", 7), ("1,2,3", 8), ("0.0,1.0,2.0", 8), ("7,8,9", 8)):
+        path.write_text(f"{header}\n{csv_of(H, header=False)}")
+        found = read_representations(path)
+        assert len(found.h) == count, header
+        np.testing.assert_array_equal(found.h[-7:], H)
+        assert ("names of its columns" in found.first_line) == (count == 7)
+        assert ("for a row:" in found.first_line) == (count == 8)
+    path.write_text(csv_of(H))
+    assert read_representations(path).first_line == ""
+    path.write_text(csv_of(H, header=False))
+    labels.write_text(text_of(ROWS[:6]))
+    refused("taken for a row: it has no header", bring_together, *joined(path, labels))
+    labels.write_text(text_of(ROWS))
+    assert "taken for a row" in bring_together(*joined(path, labels)).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("h.csv", "h0;h1\n1;2\n3;4\n", "separated by semicolons"),
+        ("h.csv", "0,5;0,7\n1,5;2,7\n", "separated by semicolons"),
+        ("h.csv", "h0\th1\n1\t2\n3\t4\n", "as .tsv"),
+        ("h.tsv", "h0\th1\n0,5\t0,7\n", "points in its decimal fractions"),
+        ("t.csv", "speaker;gender\na;f\n", "separated by semicolons"),
+        ("t.tsv", "speaker,gender\na,f\n", "separated by commas"),
+    ],
+)
+def test_another_separator_is_told(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    refused(said, read_table if name[0] == "t" else read_representations, tmp_path / name)
 
 
 def samples(tmp_path, text, ids=None, **columns):
@@ -234,6 +279,6 @@ def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
     text = csv_of(H).splitlines()
     numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
     (tmp_path / "pandas.csv").write_text("\n".join(numbered))
-    refused("column 0 has no name", read_representations, tmp_path / "pandas.csv")
+    refused("column 1 of 4 has no name", read_representations, tmp_path / "pandas.csv")
     alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
     assert any("only the representations have id" in note for note in alone.notes)

@@ -1,5 +1,7 @@
 """The self-test says what it must find and what it found, and is wrong aloud."""
 
+import re
+
 import pytest
 
 from privrep import selftest
@@ -20,3 +22,4 @@ def test_a_misjudged_world_is_named_and_sets_the_exit_status(monkeypatch, capsys
     assert main(["selftest"]) == status
     said = capsys.readouterr().out
     assert "nonlinear" in said and ("WRONG" in said) == bool(status)
+    assert re.search(r"judged( rightly)? \(\d+ s\)$", said.strip())

@@ -88,3 +88,12 @@ def test_a_perfect_attacker_sends_all_but_the_first_portion_for_next_to_nothing(
     found = online_code(h, labels, speakers, attack=linear)
     # 8 of 32 speakers at one bit, the rest at -log2 0.995.
     assert found.bits == pytest.approx(0.25 - 0.75 * np.log2(0.995), abs=2e-3)
+
+
+def test_nothing_is_learned_before_two_speakers_of_each_class_are_known():
+    sample = WORLDS["linear"].draw(0, 4, 5, 6)
+    found = online_code(sample.h, sample.gender, sample.speaker, attack=linear)
+    assert found.speakers == (4,) and found.bits == found.compression == 1
+    rare = np.where(np.arange(20) < 2, 1, 0)[np.repeat(np.arange(20), 5)]
+    found = online_code(np.ones((100, 1)), rare, np.repeat(np.arange(20), 5), attack=linear)
+    assert found.speakers[0] >= 10  # the second of two among twenty comes late
