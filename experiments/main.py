@@ -22,6 +22,7 @@ from experiments import results
 from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.config import FIELDS, flag_default, flag_name
 from experiments.corpus import check, inputs_of, load, preparable, prepare_inputs, read
+from experiments.export import EXPORTS, export
 from experiments.figures import write_figures
 from experiments.packs import run_pack
 from experiments.parse import PATHS, parse
@@ -40,6 +41,13 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string(
     "cache_dir", "", "where prepared data and compiled programs are kept between runs"
+)
+flags.DEFINE_enum(
+    "export",
+    "none",
+    EXPORTS,
+    "write h as released, and labels, to representations/ of the workdir, for privrep audit: of "
+    "each network the test part of its fold, or all parts; with --resume of finished runs too",
 )
 flags.DEFINE_bool("resume", False, "go on where a stopped sweep of the same flags is")
 flags.DEFINE_string(
@@ -113,7 +121,7 @@ def experiment() -> None:
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
     inputs, prepared = None, None
     for i, (pack, folder) in enumerate(zip(packs, folders)):
-        if i in finished:
+        if i in finished and FLAGS.export == "none":
             continue
         config = pack.config
         if inputs != inputs_of(config):  # packs of the same inputs share them
@@ -126,13 +134,17 @@ def experiment() -> None:
             results.write_findings(workdir, i, loaded.findings)
         stop_on_fatal(loaded.findings)
         _say([*loaded.notes, *grouped(loaded.findings)], said)
-        title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         _first_before_others("check", partial(check_data, folder, loaded.hash))
-        rows = run_pack(pack, loaded, folder, title)
+        title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
+        rows = [] if i in finished else run_pack(pack, loaded, folder, title)
         stamp = {"prepared_hash": loaded.hash} | results.versions()
-        if is_first():
+        if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
             drop_progress(folder)
+        if FLAGS.export != "none":
+            to = workdir / "representations" / folder.name
+            export(pack, loaded, folder, to, FLAGS.export)
+            _say([f"representations: {to}"], said)
     settings = [
         flag_name(field)
         for field, value in given.items()

@@ -25,7 +25,7 @@ CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
 def set_flags(*flags: str) -> None:
     """Sets the program's flags to their defaults and then to `flags`, as the command line does."""
-    for name in (*map(flag_name, FIELDS), "workdir", "cache_dir", "resume"):
+    for name in (*map(flag_name, FIELDS), "workdir", "cache_dir", "resume", "export"):
         main.FLAGS[name].unparse()
     main.FLAGS(["main", *flags])
 
