@@ -23,6 +23,7 @@ from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.choice import Setting, questions, settings_of
 from experiments.config import FIELDS, Config, flag_default, flag_name
 from experiments.corpus import Loaded, check, inputs_of, load, preparable, prepare_inputs, read
+from experiments.export import EXPORTS, export
 from experiments.packs import run_pack
 from experiments.parse import PATHS, parse
 from experiments.report import table_text, write_summary
@@ -55,6 +56,13 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string(
     "cache_dir", "", "where prepared data and compiled programs are kept between runs"
+)
+flags.DEFINE_enum(
+    "export",
+    "none",
+    EXPORTS,
+    "write h as released, and labels, to representations/ of the workdir, for privrep audit: of "
+    "each network the test part of its fold, or all parts; with --resume of finished runs too",
 )
 flags.DEFINE_bool("resume", False, "go on where a stopped sweep of the same flags is")
 flags.DEFINE_string(
@@ -141,13 +149,18 @@ def experiment() -> None:
     wanted = {i: list(pack.runs) for i, pack in enumerate(packs)}
     if rungs is not None:
         wanted = search(packs, settings, rungs, workdir, folders, load_pack, titles, say)
-    for i in [i for i in wanted if i not in finished]:
+    for i in [i for i in wanted if i not in finished or FLAGS.export != "none"]:
         loaded = load_pack(i)
-        rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i])
+        rows = [] if i in finished else run_pack(packs[i], loaded, folders[i], titles[i], wanted[i])
         stamp = {"prepared_hash": loaded.hash} | results.versions()
-        if is_first():
+        if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
             drop_progress(folders[i])
+        if FLAGS.export != "none":
+            to = workdir / "representations" / folders[i].name
+            runs = tuple(run for run in packs[i].runs if run in wanted[i])
+            export(packs[i]._replace(runs=runs), loaded, folders[i], to, FLAGS.export)
+            say([f"representations: {to}"])
     told = [
         flag_name(field)
         for field, value in given.items()

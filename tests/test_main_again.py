@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments import checkpoints, main, pack_training, packs
 from experiments.results import read_rows
+from privrep.cli import main as audit
 from tests.corpora_on_disk import edit, write_msp_improv
 from tests.experiment_runs import cache_of, run
 
@@ -146,6 +148,57 @@ def test_a_finished_directory_is_reported_again(folder, whole, capsys):
     assert again(folder, "finished", "--resume") == whole
     assert "emotion UAR" in capsys.readouterr().out
     assert (folder / "finished" / "summary.json").exists()
+
+
+def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
+    """What is written is what was scored, and the audit reads it without more ado."""
+    workdir = folder / "exported"
+    shutil.copytree(folder / "whole", workdir)
+    assert again(folder, "exported", "--resume", "--export=test") == whole
+    runs = [row for row in read_rows(workdir / "runs.csv") if row["control"] is None]
+    pack = workdir / "checkpoints" / "000"
+    described, params = checkpoints.load_chosen(pack)[0], checkpoints.load_params(pack)
+    told = ("lambda", "recipe", "seed", "fold")
+    first = [row for row in runs if row["pack"] == 0]
+    scores = {tuple(row[n] for n in told): row["test_emotion_uar"] for row in first}
+    seen = []
+    for fold in range(5):
+        to = workdir / "representations" / "000" / f"fold_{fold}"
+        labels = read_rows(to / "labels.csv")
+        assert {row["part"] for row in labels} == {"test"}
+        assert {"speaker", "gender", "session", "emotion", "num_frames"} <= {*labels[0]}
+        seen += [row["id"] for row in labels]
+        files = sorted(path.name for path in to.glob("*.npz"))
+        assert files == [
+            "lambda=0_recipe=none_seed=0.npz",
+            "lambda=1_recipe=paper_seed=0.npz",
+            "lambda=1_recipe=posterior_seed=0.npz",
+        ]
+        truth = np.array([row["emotion"] for row in labels])
+        for i, run_ in enumerate(described):
+            if run_["fold"] != fold:
+                continue
+            name = f"lambda={run_['lambda']:g}_recipe={run_['recipe']}_seed=0.npz"
+            with np.load(to / name) as file:
+                assert file["id"].tolist() == [row["id"] for row in labels]
+                h = file["h"]
+            head = params["emotion_head"]
+            guessed = (h @ head["kernel"][i] + head["bias"][i]).argmax(1)
+            names = np.array(["low", "mid", "high"])[guessed]
+            uar = np.mean([(names == c)[truth == c].mean() for c in np.unique(truth)])
+            assert uar == pytest.approx(scores[tuple(run_[n] for n in told)], abs=1e-5)
+    assert len(seen) == len({*seen}) == 60  # everybody is tested once
+
+    again(folder, "exported", "--resume", "--export=all")
+    to = workdir / "representations" / "000" / "fold_0"
+    arguments = [str(to / "lambda=1_recipe=paper_seed=0.npz"), str(to / "labels.csv")]
+    arguments += [f"--unprotected={to / 'lambda=0_recipe=none_seed=0.npz'}", "--attackers=linear"]
+    arguments += ["--attribute=gender", "--permutations=19", f"--output={folder / 'audit'}"]
+    assert audit(["audit", *arguments]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 60 utterances have part train" in said and "ignorant" in said
+    assert audit(["audit", *arguments, "--only=part=test"]) == 0
+    assert "gender: cannot_tell. So few speakers" in capsys.readouterr().out
 
 
 def test_a_used_directory_is_left_alone(folder, whole):
