@@ -6,7 +6,7 @@ Networks are those of `choices`, unless a table says otherwise.
 from collections.abc import Mapping, Sequence
 
 from experiments.choices import ORDINARY, Cell, cell_of, choices, corpus_name, modality_name
-from experiments.merging import SETTINGS, Row
+from experiments.merging import Row
 from experiments.pareto import leaks_of, pareto
 from experiments.side_tables import SideTable
 from experiments.summary import (
@@ -159,8 +159,9 @@ def _joined(scores: Sequence[float | None]) -> str:
 def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
     """Test scores of the chosen networks in each fold."""
     folds = sorted({row["fold"] for row in rows}, key=str)
+    names = list(summary[0]["settings"]) if summary else []
     of_fold = {
-        fold: {_key(e): e for e in summarise([r for r in rows if r["fold"] == fold], SETTINGS)}
+        fold: {_key(e): e for e in summarise([r for r in rows if r["fold"] == fold], names)}
         for fold in folds
     }
     lines = []
@@ -182,7 +183,6 @@ def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
 
 
 def _key(entry: Entry) -> tuple:
-    # The entries of one fold may lack settings that others have, but not of these names.
     return entry["control"], tuple(sorted((n, str(v)) for n, v in entry["settings"].items()))
 
 
