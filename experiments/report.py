@@ -140,13 +140,14 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
 def table_text(summary: Sequence[Entry]) -> str:
     """The table for a terminal. A setting that is the same everywhere stands below it instead."""
     header, lines, notes = table(summary)
-    said = [*_aligned(header, lines), *map(_wrapped, notes)]
+    said = [*aligned(header, lines), *map(_wrapped, notes)]
     for side in side_tables(summary):
-        said += ["", side.title, *_aligned(side.header, side.lines), _wrapped(side.note)]
+        said += ["", side.title, *aligned(side.header, side.lines), _wrapped(side.note)]
     return "\n".join(said)
 
 
-def _aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table for a terminal; what is left of "lambda" in the header are words."""
     cells = [header, *filter(None, lines)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
 
