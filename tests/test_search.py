@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled", "no_attack")
 def no_attack():
     with pytest.MonkeyPatch.context() as patched:
         unattacked(patched.setattr)
+        patched.setattr(search, "AT_HAND", 3)  # programs are given up once on the way
         yield
 
 
