@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from experiments import main
+from experiments.config import FIELDS, flag_name
+from experiments.corpus import load, preparable, prepare_inputs, read
 from experiments.results import read_rows
+from experiments.sweep import expand
 from tests import corpora_on_disk
-from tests.experiment_runs import SMALL, run
+from tests.experiment_runs import SMALL, run, set_flags
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -19,49 +23,65 @@ WRITE = {
 SIZES = {"msp_improv": {"utterances_per_speaker": 5}}
 WITH_WORDS = ("iemocap", "muse")
 FLAGFILES = sorted(path.stem for path in (ROOT / "experiments/flagfiles").glob("rq*.flags"))
-# What a question's report must hold, and on what it is asked here: the third needs both modalities.
-ASKED = [
-    *(("rq1", corpus, "acoustic", ["table_1a"]) for corpus in WRITE),
-    *(("rq2", corpus, "acoustic", ["table_1a", "front"]) for corpus in WRITE),
-    *(("rq3", corpus, "multimodal", ["placement"]) for corpus in WITH_WORDS),
-    *(("rq4", corpus, "acoustic", ["table_1b", "membership"]) for corpus in WRITE),
+
+
+def asked(question, corpus, root):
+    """The command's flags; what a corpus has no words for is asked of its sound."""
+    WRITE[corpus](root, **SIZES.get(corpus, {}))
+    flags = [f"--flagfile=experiments/flagfiles/{question}.flags", f"--dataset={corpus}"]
+    flags += [f"--data_dir={root}"]
+    return flags + ["--modality=acoustic"] * (corpus not in WITH_WORDS)
+
+
+PAIRS = [
+    (question, corpus)
+    for question in FLAGFILES
+    for corpus in (WITH_WORDS if question == "rq3" else WRITE)
 ]
 
 
-def test_every_question_is_asked():
-    assert FLAGFILES == ["rq1", "rq2", "rq3", "rq4"]
-    assert {question for question, *_ in ASKED} == set(FLAGFILES)
+def test_there_are_four_questions():
+    assert FLAGFILES == ["rq1", "rq2", "rq3", "rq4"] and len(PAIRS) == 14
+
+
+@pytest.mark.parametrize("question, corpus", PAIRS)
+def test_a_question_can_be_asked_of_a_corpus(question, corpus, tmp_path, monkeypatch):
+    """All up to training: what the flags mean, the corpus, its features, labels and folds."""
+    monkeypatch.chdir(ROOT)
+    set_flags(*asked(question, corpus, tmp_path / "corpus"), "--max_seconds=0.3")
+    packs = expand({field: main.FLAGS[flag_name(field)].value for field in FIELDS})
+    assert {pack.config.task for pack in packs} >= {"activation"}
+    utterances = read(packs[0].config, tmp_path)
+    for config in (packs[0].config, packs[-1].config):
+        prepared = prepare_inputs(config, preparable(utterances), tmp_path, True)
+        assert load(config, prepared).packed.num_private.keys() == {*config.private.split("+")}
 
 
 @pytest.mark.parametrize(
-    "question, corpus, modality, tables", ASKED, ids=[f"{one[0]}-{one[1]}" for one in ASKED]
+    "question, corpus, tables",
+    [
+        ("rq1", "msp_podcast", {"table_1a", "leakage"}),
+        ("rq2", "msp_improv", {"table_1a", "front"}),
+        ("rq3", "iemocap", {"table_1a", "placement"}),
+        ("rq4", "muse", {"table_1b", "side_was_this_speaker_in_the_training_set_"}),
+    ],
 )
-def test_question_is_answered_on_a_corpus(
-    question, corpus, modality, tables, tmp_path, monkeypatch
-):
+def test_a_question_is_answered_by_its_report(question, corpus, tables, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    WRITE[corpus](tmp_path / "corpus", **SIZES.get(corpus, {}))
     workdir = tmp_path / "out" / "a"
     run(
         workdir,
-        f"--flagfile=experiments/flagfiles/{question}.flags",
-        f"--dataset={corpus}",
-        f"--data_dir={tmp_path / 'corpus'}",
-        f"--modality={modality}",
-        *("--task=activation", "--lambda=0,1", "--recipe=paper", f"--workdir={workdir}", *SMALL),
-        "--attackers=linear",
-        *(() if question == "rq4" else ("--membership=off",)),
+        *asked(question, corpus, tmp_path / "corpus"),
+        *SMALL,
+        *("--task=activation", "--lambda=0,1", "--recipe=paper", f"--workdir={workdir}"),
+        *(("--modality=multimodal",) if question == "rq3" else ("--modality=acoustic",)),
+        *("--attackers=linear", f"--membership={'on' if question == 'rq4' else 'off'}"),
     )
     rows = read_rows(workdir / "runs.csv")
     assert {row["dataset"] for row in rows} == {corpus}
-    assert {row["placement"] for row in rows} == (
-        {"joint", "modality"} if question == "rq3" else {"joint"}
-    )
-    if question == "rq4":
-        assert {row["private"] for row in rows} == {"gender+speaker"}
-        assert any(str(row["h_membership_verdict"]) != "None" for row in rows)
-    text = (workdir / "report/report.html").read_text(encoding="utf-8")
-    names = {path.stem for path in (workdir / "report/tables").glob("*.csv")}
-    for table in tables:
-        assert any(table in name for name in names), names
-    assert "poster" in text or question != "rq1"
+    placements = {"joint", "modality"} if question == "rq3" else {"joint"}
+    assert {row["placement"] for row in rows} == placements
+    attributes = "gender+speaker" if question == "rq4" else "gender"
+    assert {row["private"] for row in rows} == {attributes}
+    assert tables <= {path.stem for path in (workdir / "report/tables").glob("*.csv")}
+    assert (workdir / "report/report.html").stat().st_size > 10_000
