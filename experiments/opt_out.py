@@ -23,6 +23,9 @@ from experiments.results import read_rows
 from experiments.summary import strengths
 
 FLAGS = flags.FLAGS
+flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
+flags.DEFINE_string("attribute", "gender", "of what")
+flags.DEFINE_integer("pack", 0, "which of the directory's packs, as in runs.csv", lower_bound=0)
 _NETWORK = re.compile(r"lambda=(?P<lambda>[^_]+)_recipe=(?P<recipe>.+?)_seed=(?P<seed>\d+)")
 
 
@@ -156,7 +159,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
-    flags.DEFINE_string("attribute", "gender", "of what")
-    flags.DEFINE_integer("pack", 0, "which of the directory's packs, as in runs.csv", lower_bound=0)
     app.run(main)

@@ -25,6 +25,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from experiments.recipes import GOVERNED
+from experiments.seeds import among, changed, number, of_all, verdicts
 from privrep.metrics import SELECTIONS
 
 Row = Mapping[str, Any]
@@ -37,7 +38,6 @@ FIRST = ("modality", "task", "private")  # the order of the table
 PROTECTION = ("lambda", "recipe", *GOVERNED)
 _SCORES = ("_uar", "_privacy")
 MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "upper", "detectable")
-VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -64,9 +64,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
       score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
       lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
-      lambda = 0 itself, for controls, and where lambda = 0 was not run. Of several seeds the
-      least favourable verdict and bounds count; there is none where a network collapsed. Where
-      seeds were run apart, intervals and differences over speakers are means of theirs (as wide as
+      lambda = 0 itself, for controls, and where lambda = 0 was not run. Verdicts and bounds are
+      those of all seeds (`seeds.verdicts`); there is none where a network collapsed. Where seeds
+      were run apart, intervals and differences over speakers are means of theirs (as wide as
       one of them, which the mean's own interval is not), and p is the largest.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
@@ -97,86 +97,27 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             "diverged": len(runs) - len(counted),
             "collapsed": len(counted) - len(whole),
             "chance": {
-                c.removesuffix("_chance"): _spread(_number(row.get(c)) for row in runs)["mean"]
+                c.removesuffix("_chance"): _spread(number(row.get(c)) for row in runs)["mean"]
                 for c in columns
                 if c.endswith("_chance")
             },
             "scores": {
-                c: _spread(_number(row.get(c)) for row in (whole if _private(c) else counted))
+                c: _spread(number(row.get(c)) for row in (whole if _private(c) else counted))
                 for c in scores
             },
             "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-            "interval": _of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
-            "among": _among(counted),
-            "over_speakers": _changed(counted, len(whole) == len(counted)),
-            "closed_set": _of_all(counted, "speaker_closed_set", ("accuracy", "guessing")),
+            "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
+            "among": among(counted),
+            "over_speakers": changed(counted, len(whole) == len(counted)),
+            "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "guessing")),
         }
         places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
         for name, place in places.items():
-            entry[name] = _verdicts(counted, place) if len(whole) == len(counted) else {}
-        found = _verdicts(counted, "membership", MEMBERSHIP)
+            entry[name] = verdicts(counted, place) if len(whole) == len(counted) else {}
+        found = verdicts(counted, "membership", MEMBERSHIP)
         entry["membership"] = found if len(whole) == len(counted) else {}
         summary.append(entry)
     return summary
-
-
-def _verdicts(
-    runs: Sequence[Row], place: str, scores: Sequence[str] = ("uar", "lower", "upper", "detectable")
-) -> dict[str, dict]:
-    """{attribute: the least favourable of what the columns <attribute>_<place>_... say of it}."""
-    found, end = {}, f"_{place}_verdict"
-    for column in dict.fromkeys(c for row in runs for c in row if c.endswith(end)):
-        of_runs = [row for row in runs if row.get(column)]
-        if of_runs:
-            values = {
-                c: [_number(row.get(column.removesuffix("verdict") + c)) for row in of_runs]
-                for c in (*scores, "p")
-            }
-            known = {c: all(map(math.isfinite, of)) for c, of in values.items()}
-            found[column.removesuffix(end)] = {
-                "verdict": min((row[column] for row in of_runs), key=VERDICTS.index),
-                **{c: max(values[c]) if known[c] else None for c in scores},
-                "p": min(values["p"]) if known["p"] else None,
-            }
-    return found
-
-
-def _of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
-    """What stands in all rows that were run together alike; {} where it stands in none.
-
-    Of several such lots the means, and the largest p, which is one whatever they have in common;
-    1 where their differences are on both sides of 0.
-    """
-    rows = [tuple(_number(row.get(f"{place}_{c}")) for c in names) for row in runs]
-    lots = [lot for lot in dict.fromkeys(rows) if all(map(math.isfinite, lot))]
-    if not lots or len(lots) == 1:
-        return dict(zip(names, lots[0])) if lots else {}
-    of = dict(zip(names, zip(*lots)))
-    both_sides = min(of.get("difference", (1,))) < 0 < max(of.get("difference", (1,)))
-    joined = {c: fmean(values) for c, values in of.items()}
-    return joined | ({"p": 1.0 if both_sides else max(of["p"])} if "p" in of else {})
-
-
-def _among(runs: Sequence[Row]) -> dict[str, dict]:
-    """{"attribute=value": emotion of these speakers, over them}"""
-    first, last = "emotion_among_", "_uar"
-    columns = dict.fromkeys(c for row in runs for c in row if c.startswith(first))
-    whose = [c.removeprefix(first).removesuffix(last) for c in columns if c.endswith(last)]
-    found = {who: _of_all(runs, first + who, ("uar", "lower", "upper")) for who in whose}
-    return {who: told for who, told in found.items() if told}
-
-
-def _changed(runs: Sequence[Row], whole: bool) -> dict[str, dict]:
-    """{"emotion" or attribute: difference to lambda 0 over speakers}; of emotion if not whole."""
-    columns = dict.fromkeys(c for row in runs for c in row if c.endswith("_change_difference"))
-    places = [c.removesuffix("_difference") for c in columns]
-    names = ("difference", "lower", "upper", "p")
-    found = {
-        place.removesuffix("_change"): _of_all(runs, place, names)
-        for place in sorted(places, key=lambda place: place != "emotion_change")
-        if whole or place == "emotion_change"
-    }
-    return {what: told for what, told in found.items() if told}
 
 
 def _private(column: str) -> bool:
@@ -185,10 +126,6 @@ def _private(column: str) -> bool:
 
 def _repeat(row: Row) -> tuple:
     return tuple(row.get(name) for name in _REPEATS)
-
-
-def _number(cell: Any) -> float:
-    return math.nan if cell is None or cell == "" else float(cell)
 
 
 def _spread(values: Iterable[float]) -> dict:
@@ -203,7 +140,7 @@ def _spread(values: Iterable[float]) -> dict:
 def _differences(column: str, pairs: Sequence[tuple[Row, Row]]) -> dict:
     if _private(column):
         pairs = [pair for pair in pairs if not any(row.get("collapsed") for row in pair)]
-    values = [_number(row.get(column)) - _number(zero.get(column)) for row, zero in pairs]
+    values = [number(row.get(column)) - number(zero.get(column)) for row, zero in pairs]
     sides = {"lower": sum(v < 0 for v in values), "higher": sum(v > 0 for v in values)}
     return _spread(values) | sides
 
@@ -268,7 +205,7 @@ def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 def mean(entry: Entry, column: str) -> float:
     """Mean score, NaN where there is none."""
-    return _number(entry["scores"].get(column, NOTHING)["mean"])
+    return number(entry["scores"].get(column, NOTHING)["mean"])
 
 
 def varying(summary: Sequence[Entry]) -> list[str]:

@@ -14,7 +14,7 @@ from experiments.checkpoints import load_chosen, load_params
 from experiments.config import FIELDS, flag_name
 from experiments.figures import file_name
 from experiments.results import read_rows
-from experiments.summary import VERDICTS
+from experiments.seeds import VERDICTS
 
 SMALL = (
     *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8", "--dense_width=8"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import write_report
+from experiments import opt_out, write_report
 from experiments.checkpoints import save_chosen
 from experiments.reading import reading
 from experiments.results import append_rows
@@ -73,6 +73,10 @@ def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, cap
     run(workdir, *words, *SMALL, *once)
     assert "privacy" in capsys.readouterr().out
     assert (workdir / "summary.md").exists()
+    if "--export=all" in command:  # what stands behind it in README.md
+        assert "python -m experiments.opt_out out/demo\n" in README
+        opt_out.main(["opt_out", str(workdir)])
+        assert "has opted out" in capsys.readouterr().out
 
 
 def test_several_directories_make_one_report_as_the_readme_says(tmp_path, monkeypatch):

@@ -55,33 +55,27 @@ def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
     assert "nan" not in text
 
 
-def pooled(verdict, upper, detectable):
-    return {
-        "gender_pooled_verdict": verdict,
-        "gender_pooled_upper": upper,
-        "gender_pooled_detectable": detectable,
-    }
+def pooled(verdict, upper, detectable, p=0.5, uar=0.6):
+    values = {"verdict": verdict, "upper": upper, "detectable": detectable, "p": p, "uar": uar}
+    return {f"gender_pooled_{name}": value for name, value in values.items()}
 
 
-def test_the_least_favourable_verdict_of_the_seeds_counts():
+def test_seeds_are_judged_together():
     rows = [
-        run(0.0, 0, 0, **pooled("leaks", 0.81, 0.7)),
-        run(0.0, 0, 1, **pooled("no_leak_shown", 0.58, 0.55)),
-        run(0.5, 0, 0, **pooled("cannot_tell", 0.66, 0.7)),
+        run(0.0, 0, 0, **pooled("leaks", 0.81, 0.7, 0.01, 0.6)),
+        run(0.0, 0, 1, **pooled("no_leak_shown", 0.58, 0.55, 0.9, 0.5)),
+        run(0.0, 0, 2, **pooled("leaks", 0.8, 0.6, 0.02, 0.7)),
+        run(0.5, 0, 0, **pooled("leaks", 0.66, 0.7, 0.01)),
         run(0.5, 0, 1, **pooled("no_leak_shown", 0.59, 0.55)),
         run(1.0, 0, 0, **pooled("cannot_tell", 0.93, None)),
         run(2.0, 0, 0, **pooled("no_leak_shown", 0.5, 0.55), collapsed=True),
         control("chance", 0.5),
     ]
     entries = by_label(summarise(rows, SETTINGS))
-    assert entries[0.0]["verdicts"]["gender"] == {
-        "verdict": "leaks",
-        "uar": None,
-        "lower": None,
-        "upper": 0.81,
-        "detectable": 0.7,
-        "p": None,
-    }
+    found = entries[0.0]["verdicts"]["gender"]
+    assert found.pop("uar") == pytest.approx(0.6) and found.pop("p") == pytest.approx(0.04)
+    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "detectable": 0.7}
+    # One seed in two, of which the other finds nothing, is no leak shown by both together.
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]
     text = table_text(summarise(rows, SETTINGS))

@@ -11,6 +11,7 @@ from privrep.statistics import (
     compare,
     confusion_counts,
     interval,
+    over_seeds,
     standard_error,
     uar,
 )
@@ -130,3 +131,15 @@ def test_a_comparison_of_many_speakers_draws_exchanges():
 def test_a_comparison_needs_the_same_speakers():
     with pytest.raises(ValueError, match="24 and 23 speakers"):
         compare(COUNTS, COUNTS[1:])
+
+
+def test_one_p_for_tests_on_the_same_speakers_holds_its_level_and_the_smallest_does_not():
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(4000, 1)), rng.normal(size=(4000, 5))
+    for correlation in (0.0, 0.5, 0.95):
+        z = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
+        p = scipy.stats.norm.sf(z)
+        assert np.mean([over_seeds(row) <= 0.05 for row in p]) < 0.06
+        if correlation < 0.9:
+            assert np.mean(p.min(1) <= 0.05) > 0.1
+    assert over_seeds([0.03]) == 0.03 and over_seeds([0.6, 0.9, 0.8]) == 1
