@@ -1,7 +1,8 @@
 """Tables 1a and 1b in the paper's layout, from a summary: emotion, privacy, membership, and marks.
 
 A mark compares a network with the ordinary one (lambda 0, all else the same) over speakers: better
-or worse where the paired test of `privrep.statistics.compare` gives p < 0.05, else no change.
+or worse where the paired test of `privrep.statistics.compare` gives p < 0.05 and an interval
+without 0, else no change.
 """
 
 import math
@@ -31,8 +32,9 @@ _TITLES = {
 }
 _MARKED = (
     "▲ better, ▼ worse, ○ no change against the ordinary network: difference over speakers, "
-    "p < 0.05 by exchanging the two networks' guesses of random speakers; · not compared (no "
-    "ordinary network beside it, or one of the two collapsed or diverged)."
+    "p < 0.05 by exchanging the two networks' guesses of random speakers and 0 outside the 95 % "
+    "interval; · not compared (no ordinary network beside it, or one of the two collapsed or "
+    "diverged)."
 )
 
 
@@ -127,7 +129,8 @@ def mark(entry: Entry, what: str) -> str:
     told = _tested(entry, what)
     if told is None:
         return UNTESTED
-    if told["p"] >= ALPHA or told["difference"] == 0:
+    # Both must say so: for membership the exchange and the jackknife do not always agree.
+    if told["p"] >= ALPHA or told["lower"] <= 0 <= told["upper"]:
         return SAME
     # Of an attacker, less is better.
     return BETTER if (told["difference"] > 0) == (what == "emotion") else WORSE

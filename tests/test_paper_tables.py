@@ -5,7 +5,7 @@ import pytest
 from experiments import formats
 from experiments.choices import ORDINARY, Cell, choices
 from experiments.merging import SETTINGS
-from experiments.paper_tables import agreement, paper_tables, survivors
+from experiments.paper_tables import agreement, mark, paper_tables, survivors
 from experiments.poster import BETTER, CORPORA, SAME, WORSE, signs
 from experiments.summary import summarise
 from tests.result_rows import run
@@ -17,7 +17,8 @@ CHANGES = {BETTER: (0.05, 0.01), WORSE: (-0.05, 0.01), SAME: (0.05, 0.2)}
 
 def changed(place, sign, worse_is=1):
     difference, p = CHANGES[sign]
-    told = {"difference": worse_is * difference, "lower": -0.1, "upper": 0.1, "p": p}
+    about = worse_is * difference
+    told = {"difference": about, "lower": about - 0.04, "upper": about + 0.04, "p": p}
     return {f"{place}_change_{name}": value for name, value in told.items()}
 
 
@@ -139,3 +140,14 @@ def test_holms_correction_steps_down():
     assert survivors([0.04, 0.001, 0.02]) == 3
     assert survivors([0.04, 0.001, 0.03]) == 1
     assert survivors([0.2]) == survivors([]) == 0
+
+
+def test_an_interval_that_holds_no_change_marks_nothing_however_small_p_is():
+    (entry, *_) = [
+        e
+        for e in summarise(rows_of("acoustic", "muse", "valence", WORSE, BETTER), NAMES)
+        if e["over_speakers"]
+    ]
+    assert mark(entry, "emotion") == WORSE and mark(entry, "privacy") == BETTER
+    entry["over_speakers"]["gender"]["upper"] = 0.01
+    assert mark(entry, "privacy") == SAME
