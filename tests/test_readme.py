@@ -23,7 +23,7 @@ from tests.result_rows import ROWS
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
-    "demo": partial(demo.make, speakers=12, utterances=5),
+    "demo": partial(demo.make, speakers=20, utterances=3),
     "iemocap": corpora_on_disk.write_iemocap,
     "msp_improv": partial(corpora_on_disk.write_msp_improv, utterances_per_speaker=5),
     "msp_podcast": corpora_on_disk.write_msp_podcast,
