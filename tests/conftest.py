@@ -1,6 +1,7 @@
 """Strict settings for every test. Set before jax is first imported."""
 
 import os
+from pathlib import Path
 
 # Two CPU devices, so that sharding over runs is tested on any machine.
 _DEVICES = "--xla_force_host_platform_device_count"
@@ -46,7 +47,35 @@ def pytest_configure(config):
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
+# Files whose tests share compiled programs or fits, a line for a worker; the longest first.
+TOGETHER = (
+    ("test_main", "test_readme", "test_questions", "test_write_report", "test_search_grid"),
+    ("test_networks", "test_represent", "test_streaming", "test_devices", "test_device_memory"),
+    ("test_main_again", "test_search"),
+    ("test_benchmark",),
+    ("test_suite",),
+)
+_GROUPS = {file: number for number, files in enumerate(TOGETHER) for file in files}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Of `-n`: a file's tests go to one worker, where they find what its fixtures have made."""
+    if config.option.dist != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = Path(nodeid.split("::")[0]).stem
+            return str(_GROUPS.get(file, file))
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: _GROUPS.get(item.path.stem, len(TOGETHER)))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():
         for item in marked:

@@ -8,9 +8,9 @@ from tests.sounds_on_disk import HIGH, LOW, MID, ON_5, WORDS, by_id, levels, wri
 
 
 def write_emodb(
-    root: Path, utterances_per_speaker: int = 7, folder: str = "wav"
+    root: Path, utterances_per_speaker: int = 7, folder: str = "wav", letters: str = "WLEAFTN"
 ) -> list[Utterance]:
-    """Ten speakers, the seven emotions in turn; from the eighth utterance on, the next sentence."""
+    """Ten speakers, the emotions of `letters` in turn; from the second turn, the next sentence."""
     male, female = ("03", "10", "11", "12", "15"), ("08", "09", "13", "14", "16")
     sentences = {
         "a01": "Der Lappen liegt auf dem Eisschrank.",
@@ -29,8 +29,9 @@ def write_emodb(
     for number, speaker in enumerate(male + female):
         gender = "male" if speaker in male else "female"
         for i in range(utterances_per_speaker):
-            letter, (emotion, a, v) = list(emotions.items())[i % 7]
-            code, take = list(sentences)[i // 7 % 2], "abcdefgh"[i // 14]
+            turn, letter = i // len(letters), letters[i % len(letters)]
+            emotion, a, v = emotions[letter]
+            code, take = list(sentences)[turn % 2], "abcdefgh"[turn // 2]
             wav = root / folder / f"{speaker}{code}{letter}{take}.wav"
             write_wav(wav, gender, a, v, number)
             written.append(

@@ -12,12 +12,9 @@ import pytest
 
 from privrep.networks import network_problem, represent
 from privrep.training import fit
-from tests import test_networks
 from tests.small_data import relative_error
-from tests.test_networks import PACKED, SETTINGS, run_table
+from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
 
-# Its own, so that no program is taken that another test compiled with other optimisations.
-ARCHITECTURE = test_networks.ARCHITECTURE._replace(schedule="ganin")
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 

@@ -30,7 +30,8 @@ def folder(tmp_path_factory):
 
 
 def flags(folder):
-    return ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--task=activation,valence")
+    corpus = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}")
+    return (*corpus, "--task=activation,valence", "--membership=off")
 
 
 def again(folder, name, *more):
@@ -64,26 +65,9 @@ app.run(main.main)
 """
 
 
-def test_killed_in_training_and_resumed(folder, whole):
-    """kill -9 in the second pack, after its first epoch of two."""
-    workdir = folder / "killed"
-    command = [sys.executable, "-c", KILLED, f"--flagfile={folder / 'whole' / 'flags.txt'}"]
-    command += [f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent),
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
-    }
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert {row["task"] for row in read_rows(workdir / "runs.csv")} == {"activation"}
-    assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
-    assert again(folder, "killed", "--resume") == whole
-    assert not (workdir / "checkpoints" / "001" / "progress").exists()
-
-
 def test_two_processes_do_what_one_does(folder, whole):
-    """One pack whole, and one until kill -9 takes both: a single process ends it the same."""
+    """One pack whole, and one until kill -9 takes both after its first epoch of two: a single
+    process ends it the same."""
     workdir = folder / "shared"
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -96,6 +80,7 @@ def test_two_processes_do_what_one_does(folder, whole):
         "PYTHONPATH": str(Path(__file__).parent.parent),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+        "JAX_SHARE_BINARY_BETWEEN_HOSTS": "1",  # one compiles for both
     }
     started = [
         subprocess.Popen(
@@ -112,8 +97,38 @@ def test_two_processes_do_what_one_does(folder, whole):
     assert "utterances" in said[0][1] and "utterances" not in said[1][1]  # one speaks for both
     rows = (workdir / "runs.csv").read_bytes()
     assert len(rows.splitlines()) > 10 and whole.startswith(rows)
+    assert {row["task"] for row in read_rows(workdir / "runs.csv")} == {"activation"}
     assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
     assert again(folder, "shared", "--resume") == whole
+    assert not (workdir / "checkpoints" / "001" / "progress").exists()
+
+
+def half_done(folder, whole, name):
+    """A copy of whole/ of which the first pack is done."""
+    workdir = folder / name
+    shutil.copytree(folder / "whole", workdir)
+    kept = [line for line in whole.decode().splitlines(True) if not line.startswith("1,")]
+    (workdir / "runs.csv").write_text("".join(kept))
+    shutil.rmtree(workdir / "checkpoints" / "001")
+    return workdir
+
+
+def stop(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_stopped_in_training_and_resumed(folder, whole, monkeypatch):
+    """After the first epoch of two, in the process that saved it."""
+    workdir = half_done(folder, whole, "stopped")
+    save = checkpoints.save_progress
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(pack_training, "SECONDS_BETWEEN_SAVES", 0)
+        patched.setattr(checkpoints, "save_progress", lambda *a: stop(save(*a)))
+        again(folder, "stopped", "--resume")
+    progress = workdir / "checkpoints" / "001" / "progress"
+    assert [path.name for path in progress.iterdir()] == ["1"]
+    assert again(folder, "stopped", "--resume") == whole
+    assert not progress.exists()
 
 
 @pytest.mark.parametrize(
@@ -121,15 +136,7 @@ def test_two_processes_do_what_one_does(folder, whole):
 )
 def test_stopped_after_training_and_resumed(folder, whole, monkeypatch, owner, name):
     """Between the last epoch and the end of a pack, training is not done again."""
-    workdir = folder / f"stopped_{name}"
-    shutil.copytree(folder / "whole", workdir)  # the first pack is done
-    kept = [line for line in whole.decode().splitlines(True) if not line.startswith("1,")]
-    (workdir / "runs.csv").write_text("".join(kept))
-    shutil.rmtree(workdir / "checkpoints" / "001")
-
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
+    workdir = half_done(folder, whole, f"stopped_{name}")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(owner, name, stop)
         again(folder, workdir.name, "--resume")

@@ -73,9 +73,10 @@ def test_a_question_is_answered_by_its_report(question, corpus, tables, tmp_path
         workdir,
         *asked(question, corpus, tmp_path / "corpus"),
         *SMALL,
-        *("--task=activation", "--lambda=0,1", "--recipe=paper", f"--workdir={workdir}"),
+        *("--task=activation", "--lambda=0,1", f"--workdir={workdir}"),
         *(("--modality=multimodal",) if question == "rq3" else ("--modality=acoustic",)),
-        *("--attackers=linear", f"--membership={'on' if question == 'rq4' else 'off'}"),
+        f"--membership={'on' if question == 'rq4' else 'off'}",
+        report=True,
     )
     rows = read_rows(workdir / "runs.csv")
     assert {row["dataset"] for row in rows} == {corpus}

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ from tests.result_rows import ROWS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FAKES = {
+FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
+    "demo": partial(demo.make, speakers=20, utterances=3),
     "iemocap": corpora_on_disk.write_iemocap,
-    "msp_improv": corpora_on_disk.write_msp_improv,
+    "msp_improv": partial(corpora_on_disk.write_msp_improv, utterances_per_speaker=5),
     "msp_podcast": corpora_on_disk.write_msp_podcast,
     "muse": corpora_on_disk.write_muse,
-    "emodb": corpora_on_disk.write_emodb,
-    "manifest": corpora_on_disk.write_manifest,
+    "emodb": partial(corpora_on_disk.write_emodb, utterances_per_speaker=6, letters="WLN"),
+    "manifest": partial(corpora_on_disk.write_manifest, utterances_per_speaker=3, speakers=20),
 }
 
 
@@ -35,6 +37,8 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+ONCE = {"modality": "acoustic", "task": "activation"}  # what is swept in a command: its first value
+OF_ALL = ("--lambda=0,1", "--seed=0", "--folds=5", "--membership=off")
 COMMANDS = [
     line
     for block in blocks("bash")
@@ -61,16 +65,16 @@ def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, cap
         flags |= dict(line.removeprefix("--").split("=", 1) for line in lines if line[:2] == "--")
     dataset = flags.get("dataset", "demo")
     workdir = tmp_path / "out"
+    root = tmp_path / ("corpus.csv" if dataset == "manifest" else "corpus")
     if dataset == "demo":
-        demo.make(cache_of(workdir) / "corpora" / "demo", speakers=24, utterances=5)
+        root = cache_of(workdir) / "corpora" / "demo"
     else:
-        root = tmp_path / ("corpus.csv" if dataset == "manifest" else "corpus")
-        FAKES[dataset](root, **{"speakers": 20} if dataset == "manifest" else {})
         words.append(f"--data_dir={root}")
+    FAKES[dataset](root)
     # As it stands in README.md, but small, and without sweeps that only repeat.
-    task = flags.get("task", "activation").split(",")[0]
-    once = ("--lambda=0,1", "--seed=0", f"--task={task}", f"--workdir={workdir}")
-    run(workdir, *words, *SMALL, *once)
+    swept = {name: flags.get(name, text) for name, text in ONCE.items()}
+    once = [f"--{name}={text.split(',')[0]}" for name, text in swept.items()]
+    run(workdir, *words, *SMALL, *once, *OF_ALL, f"--workdir={workdir}")
     assert "privacy" in capsys.readouterr().out
     assert (workdir / "summary.md").exists()
     if "--export=all" in command:  # what stands behind it in README.md

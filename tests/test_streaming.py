@@ -14,8 +14,7 @@ from privrep.runs import take
 from privrep.streaming import Streamed, place, ranges
 from privrep.training import fit
 from tests.small_data import BANDS, relative_error
-from tests.test_devices import ARCHITECTURE
-from tests.test_networks import PACKED, SETTINGS, run_table
+from tests.test_networks import ARCHITECTURE, LIGHT, PACKED, SETTINGS, run_table
 from tests.trained import assert_same
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -127,8 +126,8 @@ def test_a_window_at_a_time_learns_the_same(resident, windows):
 
 def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, windows):
     """To the bit: by windows, resumed with what they remember, and alone."""
-    net = ARCHITECTURE.net.clone(adversary_input="standardised", num_adversaries=2)
-    strong = ARCHITECTURE._replace(net=net, adversary_steps=3, adversary_memory=12)
+    net = LIGHT.net.clone(adversary_input="standardised", num_adversaries=2)
+    strong = LIGHT._replace(net=net, adversary_steps=3, adversary_memory=12)
     expected = list(stages(place(PACKED.data), strong))
     first, last = expected[0][0], expected[-1][0]
     assert first.aside.seen.there.shape == (4, 12) and first.aside.seen.there.any(1).all()

@@ -43,12 +43,12 @@ class Page(HTMLParser):
 def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     write_msp_improv(folder / "corpus", utterances_per_speaker=5)
-    run(folder / "run", "--dataset=msp_improv", f"--data_dir={folder / 'corpus'}")
+    run(folder / "run", "--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", report=True)
     return folder / "run"
 
 
 def test_the_main_job_writes_it_from_what_it_measured(workdir):
-    rows = check_results(workdir, "activation", "gender", classes=3)
+    rows = check_results(workdir, "activation", "gender", classes=3, report=True)
     chosen = [row for row in rows if row["control"] is None]
     for row in chosen:
         assert row["num_speakers"] == 12 and row["num_utterances"] == 60
