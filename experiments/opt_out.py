@@ -1,7 +1,7 @@
 """A person opts out: what whoever holds h says of the attribute all the same, with and without.
 
     python -m experiments.main --dataset=demo --export=all
-    python -m experiments.opt_out out/demo --speaker=demo_f03
+    python -m experiments.opt_out out/demo --speaker=s03
 
 The attacker of a fold has h and attribute of its training speakers, and of the person h alone.
 Bound and verdict are those of the main table, over all speakers.
@@ -44,8 +44,10 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
     person's utterances the log-probabilities are averaged.
 
     Raises:
-      ValueError: no such export, or no such column.
+      ValueError: no such export or column, or the attribute is who speaks.
     """
+    if attribute == "speaker":
+        raise ValueError("--attribute=speaker: who speaks is nobody's whom the attacker has met")
     found: dict[str, dict[str, Guess]] = {}
     for labels in sorted(folder.glob("fold_*/labels.csv")):
         rows = _labels(labels, attribute)
@@ -139,8 +141,9 @@ def _settings(network: str) -> tuple[tuple[float, ...], str, int]:
 
 def _judged(rows, settings, attribute: str) -> list[str]:
     for row in rows:
-        same = (strengths(row["lambda"]), row["recipe"], row["seed"]) == settings
-        if same and row["control"] is None and row.get(f"{attribute}_pooled_verdict"):
+        if row["control"] is not None or not row.get(f"{attribute}_pooled_verdict"):
+            continue
+        if (strengths(row["lambda"]), row["recipe"], row["seed"]) == settings:
             upper, verdict = (row[f"{attribute}_pooled_{c}"] for c in ("upper", "verdict"))
             return [f"{upper:.3f}", verdict.replace("_", " ")]
     return ["", ""]
@@ -151,8 +154,10 @@ def main(argv: list[str]) -> None:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = Path(argv[1])
     try:
-        found = guesses(workdir / "representations" / f"{FLAGS.pack:03d}", FLAGS.attribute)
         rows = [row for row in read_rows(workdir / "runs.csv") if row["pack"] == FLAGS.pack]
+        if not rows:
+            raise ValueError(f"{workdir} is no result directory, or has no --pack={FLAGS.pack}")
+        found = guesses(workdir / "representations" / f"{FLAGS.pack:03d}", FLAGS.attribute)
         print("\n".join(told(found, rows, FLAGS.attribute, FLAGS.speaker)))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -52,8 +52,8 @@ def bring_together(
     """Joins by the column id if both have it, else row by row.
 
     Args:
-      attribute, speaker, session: columns of the table; only `session` may be missing. A column
-        num_frames is looked at where h is [N, T, D].
+      attribute, speaker, session: columns of the table; a session that is called session may be
+        missing. A column num_frames is looked at where h is [N, T, D].
       only: {column: values}, of each column one of which a row must have to stay.
 
     Raises:
@@ -76,6 +76,11 @@ def bring_together(
                 f"{', '.join(table.columns) or 'none'}. Speakers are the sample: without them no "
                 "number can be judged. Name columns by --speaker and --attribute."
             )
+    if session not in table.columns and session != "session":
+        raise ValueError(
+            f"{table.path}: has no column {session!r}, recorded together (--session). It has: "
+            f"{', '.join(table.columns)}"
+        )
     rows = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     asked = np.ones(len(rows), bool)

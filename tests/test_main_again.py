@@ -80,7 +80,6 @@ def test_two_processes_do_what_one_does(folder, whole):
         "PYTHONPATH": str(Path(__file__).parent.parent),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-        "JAX_SHARE_BINARY_BETWEEN_HOSTS": "1",  # one compiles for both
     }
     started = [
         subprocess.Popen(

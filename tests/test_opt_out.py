@@ -53,7 +53,11 @@ def row(lambda_, recipe, upper, verdict):
 
 
 def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
-    rows = [row(1.0, "posterior", 0.58, "no_leak_shown"), row(0, "none", 0.97, "leaks")]
+    rows = [
+        {"control": "shuffled", "lambda": None},
+        row(1.0, "posterior", 0.58, "no_leak_shown"),
+        row(0, "none", 0.97, "leaks"),
+    ]
     lines = told(guesses(exported, "gender"), rows, "gender", "f00")
     assert lines[0].startswith("f00 (gender: female) has opted out.")
     table = [line.split() for line in lines[4:6]]
@@ -69,6 +73,8 @@ def test_mistakes_say_what_to_do(exported, tmp_path):
     (tmp_path / "fold_0/labels.csv").write_text("id,speaker,gender,part\na,b,female,test\n")
     with pytest.raises(ValueError, match=r"holds no exported h with a training part"):
         guesses(tmp_path, "gender")
+    with pytest.raises(ValueError, match="--attribute=speaker"):
+        guesses(exported, "speaker")
     with pytest.raises(ValueError, match=r"has no column accent: it has id, speaker, gender, part"):
         guesses(exported, "accent")
     with pytest.raises(ValueError, match="--speaker=nobody: choose one of f00"):

@@ -238,6 +238,8 @@ def test_sessions_and_columns_of_other_names(tmp_path):
     rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
     found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
     assert found.sessions.tolist() == [0, 0, 0, 1, 1]
+    with pytest.raises(ValueError, match=r"no column 'rom', recorded together \(--session\)"):
+        samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="rom")
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,6 @@ def test_two_processes_search_as_one_does(folder):
         "PYTHONPATH": str(Path(__file__).parent.parent),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-        "JAX_SHARE_BINARY_BETWEEN_HOSTS": "1",  # one compiles for both
     }
     started = [
         subprocess.Popen(
