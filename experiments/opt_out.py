@@ -7,7 +7,6 @@ The attacker of a fold has h and attribute of its training speakers, and of the 
 Bound and verdict are those of the main table, over all speakers.
 """
 
-import csv
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from experiments.report import aligned
 from experiments.results import read_rows
-from experiments.summary import strengths
+from experiments.summary import lambda_text, strengths
+from privrep.representations import read_representations
+from privrep.tables import Table, read_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
@@ -50,16 +51,13 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
         raise ValueError("--attribute=speaker: who speaks is nobody's whom the attacker has met")
     found: dict[str, dict[str, Guess]] = {}
     for labels in sorted(folder.glob("fold_*/labels.csv")):
-        rows = _labels(labels, attribute)
-        part = np.array([row["part"] for row in rows])
-        of, speaker = (np.array([row[c] for row in rows]) for c in (attribute, "speaker"))
+        of, speaker, part = _columns(read_table(labels), attribute, "speaker", "part")
         known = of != ""
         taught = (part == "train") & known
         if not taught.any():
             break
         for file in sorted(labels.parent.glob("lambda=*.npz")):
-            with np.load(file, allow_pickle=False) as exported:
-                h = exported["h"]
+            h = read_representations(file).h
             values = np.unique(of[taught])
             even = np.full(len(values), 1 / len(values))
             attacker = LinearDiscriminantAnalysis("lsqr", shrinkage="auto", priors=even)
@@ -78,13 +76,14 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
     return found
 
 
-def _labels(path: Path, attribute: str) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    missing = [c for c in (attribute, "speaker", "part") if rows and c not in rows[0]]
+def _columns(table: Table, *names: str) -> list[np.ndarray]:
+    """str[N] of each name, "" where a cell is empty."""
+    missing = [name for name in names if name not in table.columns]
     if missing:
-        raise ValueError(f"{path} has no column {missing[0]}: it has {', '.join(rows[0])}")
-    return rows
+        raise ValueError(
+            f"{table.path} has no column {missing[0]}: it has {', '.join(table.columns)}"
+        )
+    return [np.array([cell or "" for cell in table.columns[name]]) for name in names]
 
 
 def told(
@@ -115,7 +114,7 @@ def told(
         lines.append(
             [
                 str(settings[1]),
-                f"{'+'.join(f'{s:g}' for s in settings[0])}",
+                lambda_text(_NETWORK.match(network)["lambda"]),
                 guess.value,
                 f"{guess.sure:.2f}",
                 f"{right} of {len(of)}",
