@@ -6,8 +6,14 @@ matrix product, and everything from a core of its own.
 
 import os
 import sys
+from importlib.metadata import version
 
 _MOST = 16  # every device holds the data, so a large host stops here
+# XLA's newer way to make kernels of fused operations takes half as much memory again to compile our
+# programs as the older one, which computes as fast. XLA ends a process that sets a flag it does not
+# know, so that the older is asked for where it has been seen to be there.
+_KERNELS = "xla_cpu_use_fusion_emitters"
+_HAVE_OLDER_KERNELS = ("0.10",)
 
 
 def use_cores() -> None:
@@ -20,6 +26,14 @@ def use_cores() -> None:
     os.environ["XLA_FLAGS"] = flags.strip()
 
 
+def compile_in_less_memory() -> None:
+    """Sets XLA_FLAGS for it, unless the user has chosen or this jaxlib is not known to have it."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _KERNELS not in flags and version("jaxlib").rpartition(".")[0] in _HAVE_OLDER_KERNELS:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_KERNELS}=false".strip()
+
+
 use_cores()
+compile_in_less_memory()
 if not sys.stderr.isatty():
     os.environ.setdefault("TQDM_MININTERVAL", "30")  # in a log file, a line now and then

@@ -8,6 +8,11 @@ _DEVICES = "--xla_force_host_platform_device_count"
 if _DEVICES not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_DEVICES}=2".strip()
 
+import experiments.devices  # noqa: E402, F401  # the flags that programs have, before jax
+
+if "xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]:  # a jaxlib whose flags are known
+    os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1"  # no core waits for work
+
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402

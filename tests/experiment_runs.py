@@ -20,6 +20,7 @@ from experiments.config import FIELDS, flag_name
 from experiments.figures import file_name
 from experiments.results import read_rows
 from experiments.seeds import VERDICTS
+from tests.small_data import devices
 
 SMALL = (
     *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8", "--dense_width=8"),
@@ -65,7 +66,7 @@ def in_processes(
     }
     own: list[tuple[str, ...]] = [()]
     if count > 1:
-        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"
+        environment["XLA_FLAGS"] = devices(1)
         with socket.socket() as free:
             free.bind(("localhost", 0))
             port = free.getsockname()[1]

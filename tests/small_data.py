@@ -1,5 +1,7 @@
 """A tiny corpus with a task and a gender to find in it, and networks that compile quickly."""
 
+import os
+import re
 from functools import cache
 
 import flax.linen as nn
@@ -142,3 +144,8 @@ def relative_error(actual, expected) -> float:
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     assert actual.shape == expected.shape
     return np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-30)
+
+
+def devices(count: int) -> str:
+    """XLA_FLAGS of this process, for another number of devices."""
+    return re.sub(r"(device_count)=\d+", rf"\g<1>={count}", os.environ["XLA_FLAGS"])

@@ -21,6 +21,8 @@ from tests.reference import (
 )
 from tests.small_data import relative_error
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 B = 3
 # (kernel width, T): Winograd where the width is 3 and T divides by 4, windows elsewhere.
 CONVOLUTIONS = [(3, 4), (3, 48), (3, 7), (2, 9), (2, 1), (3, 1), (5, 12), (5, 1), (1, 5)]

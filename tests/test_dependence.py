@@ -9,6 +9,8 @@ import pytest
 
 from privrep.dependence import WIDTHS, hsic, mmd
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 MEASURES = {"mmd": mmd, "hsic": hsic}
 
 

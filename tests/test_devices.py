@@ -13,7 +13,7 @@ import pytest
 from privrep.networks import network_problem
 from privrep.represent import represent
 from privrep.training import fit
-from tests.small_data import relative_error
+from tests.small_data import devices, relative_error
 from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +40,7 @@ def epochs(quickly_compiled):
 def test_eight_devices_learn_what_two_do(epochs):
     """Four runs on eight devices: half of them have only padding to go through."""
     environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": devices(8),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
     program = "from tests.test_devices import *; "

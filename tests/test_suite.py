@@ -12,6 +12,8 @@ from privrep.suite import FEW, QUICK, exchanges, suite
 from privrep.trees import trees
 from privrep.worlds import WORLDS
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 S, EACH, D = 24, 12, 6
 
 

@@ -19,6 +19,8 @@ from privrep.metrics import uar
 from privrep.runs import take
 from tests.trained import assert_same, trained
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 # A problem to learn: three classes on a ring of points, by a small dense network. -------------
 
 
