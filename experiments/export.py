@@ -19,8 +19,8 @@ from experiments.config import Config, flag_name
 from experiments.corpus import Loaded
 from experiments.recipes import GOVERNED
 from privrep.files import replace_file
-from privrep.networks import represent
 from privrep.processes import is_first
+from privrep.represent import represent
 from privrep.streaming import place
 from privrep.utterances import Split
 

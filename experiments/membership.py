@@ -1,14 +1,13 @@
 """Whether a setting's networks give away whom they were trained on: columns of runs.csv."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import scipy.special
 
 from experiments.corpus import Loaded
-from experiments.pooled import Columns, Settings, together, without_protection
+from experiments.pooled import Columns, Settings, fill, together, without_protection
 from privrep.cross_validation import SPEAKER
 from privrep.membership import Identified, changed, identify
 from privrep.utterances import Split
@@ -65,13 +64,7 @@ def membership(
         except ValueError:  # too few speakers to be told apart
             break
     columns: Columns = {}
-
-    def put(rows: Sequence[int], place: str, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            column = columns.setdefault(f"{place}_{name}", [None] * len(h))
-            for i in rows:
-                column[i] = value if isinstance(value, str) or math.isfinite(value) else None
-
+    put = partial(fill, columns, len(h))
     for rows in groups:
         for known, told in found.get(rows[0], {}).items():
             put(rows, f"{known}_membership", {name: getattr(told, name) for name in TOLD})

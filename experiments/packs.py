@@ -22,10 +22,11 @@ from privrep.cross_validation import SPEAKER, Pairs, attack_all, threats_of
 from privrep.epochs import DIVERGED, Fit
 from privrep.labels import private_labels
 from privrep.models import EmotionNet
-from privrep.networks import Architecture, network_problem, represent
+from privrep.networks import Architecture, network_problem
 from privrep.pairs import shuffled_over_speakers, shuffled_pairs, verification_pairs
 from privrep.processes import is_first
 from privrep.releases import RELEASES, Learned
+from privrep.represent import represent
 from privrep.runs import Run, collect, join, share, take
 from privrep.training import start_all
 from privrep.utterances import Data

@@ -7,6 +7,7 @@ drawn evenly from the speakers, as in an audit: it is the speakers that there ar
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,21 @@ def together(settings: Settings, h: Sequence[np.ndarray | None], num_folds: int)
     ]
 
 
+def fill(
+    columns: Columns, count: int, rows: Sequence[int], place: str, values: Mapping[str, Any]
+) -> None:
+    """Puts what all `rows` show together under <place>_<name>, None where it is no finite number.
+
+    Args:
+      columns: added to; a new column has `count` cells.
+    """
+    for name, value in values.items():
+        column = columns.setdefault(f"{place}_{name}", [None] * count)
+        known = value is not None and (isinstance(value, str) or math.isfinite(value))
+        for i in rows:
+            column[i] = value if known else None
+
+
 def pooled(
     h: Sequence[np.ndarray | None],
     settings: Settings,
@@ -78,14 +94,7 @@ def pooled(
     """
     folds, speakers = loaded.packed.data.folds, _speakers(loaded)
     found: Columns = {}
-
-    def put(rows: Sequence[int], place: str, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            column = found.setdefault(f"{place}_{name}", [None] * len(h))
-            known = value is not None and (isinstance(value, str) or math.isfinite(value))
-            for i in rows:
-                column[i] = value if known else None
-
+    put = partial(fill, found, len(h))
     groups = together(settings, h, len(folds.split.train))
     guessed: dict[int, np.ndarray] = {}  # counts by the first row of a group
     for rows in groups:

@@ -14,7 +14,7 @@ from privrep.classical import attack_classically
 from privrep.cross_validation import SPEAKER
 from privrep.epochs import DIVERGED
 from privrep.labels import private_labels
-from privrep.networks import represent
+from privrep.represent import represent
 from privrep.runs import take
 from privrep.utterances import Split
 

@@ -10,7 +10,8 @@ import numpy as np
 from privrep.attackers import ATTACKERS, Threat, attack, verify
 from privrep.classical import CLASSICAL, attack_classically
 from privrep.epochs import DIVERGED, FitSettings
-from privrep.networks import Architecture, network_problem, represent
+from privrep.networks import Architecture, network_problem
+from privrep.represent import represent
 from privrep.runs import Run, take
 from privrep.streaming import place
 from privrep.training import fit

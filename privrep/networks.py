@@ -1,26 +1,21 @@
 """The emotion network as something to fit: its objective, its validation scores, its outputs."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from privrep.adversaries import Seen, beside
 from privrep.batches import batch_of, gather
-from privrep.collapse import collapsed, effective_rank
 from privrep.defences import DEFENCES
-from privrep.epochs import Problem, look_at_all
+from privrep.epochs import Problem
 from privrep.fresh import discriminant
 from privrep.losses import cross_entropy
 from privrep.metrics import SELECTIONS, chance, uar
 from privrep.models import JOINT, EmotionNet, adversary_of
-from privrep.releases import RELEASES, Known, Learned
-from privrep.runs import Run, by_calls, over_runs, take
+from privrep.runs import Run, take
 from privrep.schedules import SCHEDULES
-from privrep.streaming import Streamed, look_in_windows, place, rows_together
 from privrep.utterances import Data, Size
 
 PyTree = Any
@@ -150,10 +145,10 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
     def score(outputs):
-        index, outputs = blocks.reshape(-1), _flat(outputs)
+        index, outputs = blocks.reshape(-1), flat(outputs)
         labels = take((fold.task, fold.private), index)
         train, val = ((index >= 0) & part[index] for part in (fold.split.train, fold.split.val))
-        scores = _uars(net, outputs, labels, val)
+        scores = uars(net, outputs, labels, val)
         if asks:
             for a, size in net.private.items():
                 found = discriminant(outputs.h, labels[1][a], size, train)
@@ -219,12 +214,12 @@ class Outputs(NamedTuple):
     adversaries: Mapping[str, Mapping[str, jax.Array]]
 
 
-def _flat(outputs: Outputs) -> Outputs:
+def flat(outputs: Outputs) -> Outputs:
     """Of blocks [n, b, ...]: rows [n * b, ...]."""
     return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outputs)
 
 
-def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:
+def uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Array]:
     """{"emotion_uar": [], "<attribute>_adversary_uar": []}: of several the most telling one's."""
     task, private = labels
     scores = {"emotion_uar": uar(outputs.emotion, task, net.num_classes, where)}
@@ -237,81 +232,3 @@ def _uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Arr
         ]
         scores[f"{attribute}_adversary_uar"] = jnp.stack(each).max()
     return scores
-
-
-def represent(
-    architecture: Architecture, data: Data, runs: Run, params: PyTree
-) -> tuple[np.ndarray, dict[str, np.ndarray], Learned]:
-    """What leaves the device, and how the networks did on each part.
-
-    Args:
-      runs, params: rows [R, ...].
-
-    Returns:
-      h float32[R, N, D] as released, and {<part>_<score>: float32[R]} for the
-      parts train, val and test: emotion as it is recognised from the released h, adversaries as
-      they read the views before. Also h_rank float32[R], the effective rank of h on the training
-      part before release, and collapsed bool[R] (see `collapse.collapsed`). And what the releases
-      have learned, rows [R, ...].
-    """
-    data = place(data)
-    f = partial(_represent_all, architecture, data)
-    if isinstance(data, Streamed):
-
-        def f(rows):
-            outputs = look_in_windows(_all_blocks, architecture, data, *rows)
-            return _release_all(architecture, data.resident, rows, outputs)
-
-    size = rows_together(partial(_represent_one, architecture), data, (runs, params))
-    return by_calls(f, (runs, params), size)
-
-
-def _all_blocks(architecture, data, run) -> Problem:
-    return network_problem(architecture, data, run)._replace(blocks=data.blocks)
-
-
-@partial(jax.jit, static_argnums=0)
-def _represent_all(architecture, data, rows):
-    return over_runs(partial(_represent_one, architecture), data, rows)
-
-
-def _represent_one(architecture, data, row):
-    run, params = row
-    outputs = look_at_all(_all_blocks(architecture, data, run), params)
-    return _release_one(architecture, data, (row, outputs))
-
-
-@partial(jax.jit, static_argnums=0)
-def _release_all(architecture, data, rows, outputs):
-    return over_runs(partial(_release_one, architecture), data, (rows, outputs))
-
-
-def _release_one(architecture, data, row):
-    net, ((run, params), flat) = architecture.net, row
-    index, flat = data.blocks.reshape(-1), _flat(flat)
-    fold = take(data.folds, run.fold)
-    position = jnp.where(index >= 0, index, len(fold.task))
-    outputs = jax.tree.map(
-        lambda a: jnp.zeros((len(fold.task), *a.shape[1:])).at[position].set(a, mode="drop"), flat
-    )
-    # The epochs' keys are fold_in(key, epoch); this one is never an epoch's.
-    release_key = jax.random.fold_in(run.key, jnp.uint32(2**32 - 1))
-    head = params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
-    known = Known(*head, fold.task, fold.private, net.private, fold.split.train, run.release_lambda)
-    learns = [partial(release.learn, known=known) for release in RELEASES.values()]
-    sends = [partial(release.send, head=head) for release in RELEASES.values()]
-    with jax.default_matmul_precision("float32"):  # a release may solve what is ill-conditioned
-        learned = jax.lax.switch(run.release, learns, outputs.h)
-        h = jax.lax.switch(run.release, sends, release_key, outputs.h, learned)
-    # What a release costs in emotion shows only behind it.
-    released = outputs._replace(emotion=net.apply({"params": params}, h, method="emotion"))
-    scores = {}
-    for part, where in fold.split._asdict().items():
-        of_part = _uars(net, released, (fold.task, fold.private), where)
-        scores |= {f"{part}_{name}": value for name, value in of_part.items()}
-    rank = effective_rank(outputs.h, fold.split.train)
-    scores["h_rank"] = rank
-    scores["collapsed"] = collapsed(
-        scores["val_emotion_uar"], fold.task, net.num_classes, fold.split.val, rank
-    )
-    return h, scores, learned

@@ -63,11 +63,14 @@ class Release(NamedTuple):
     send: Callable
 
 
+def _strongest(known: Known):
+    return jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+
+
 def _nothing(h, known: Known) -> Learned:
-    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
     size = h.shape[1]
-    as_it_is = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
-    return Learned(strongest > 0, as_it_is, jnp.zeros(size, h.dtype))
+    unmoved = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
+    return Learned(_strongest(known) > 0, unmoved, jnp.zeros(size, h.dtype))
 
 
 def _erasure(h, known: Known) -> Learned:
@@ -79,9 +82,8 @@ def _erasure(h, known: Known) -> Learned:
 def _deviations(h, known: Known) -> Learned:
     """Noise of lambda deviations of each unit over the training part; the largest lambda counts,
     for noise knows no attribute."""
-    strongest = jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
     deviation = jnp.std(h, axis=0, where=known.train[:, None])
-    return _nothing(h, known)._replace(noise=strongest * deviation)
+    return _nothing(h, known)._replace(noise=_strongest(known) * deviation)
 
 
 def _subspace(h, known: Known) -> Learned:
@@ -90,6 +92,12 @@ def _subspace(h, known: Known) -> Learned:
         h, known.kernel, known.task, known.private, known.lambda_, known.sizes, known.train
     )
     return _nothing(h, known)._replace(map=found)
+
+
+def as_it_is(key, h, learned: Learned, head):
+    """h."""
+    del key, learned, head
+    return h
 
 
 def mapped(key, h, learned: Learned, head):
@@ -139,7 +147,7 @@ def _where_protected(learned: Learned, logits, h, head):
 
 
 RELEASES: dict[str, Release] = {
-    "none": Release(_nothing, mapped),
+    "none": Release(_nothing, as_it_is),
     "leace": Release(_erasure, mapped),
     "noise": Release(_deviations, noisy),
     "subspace": Release(_subspace, mapped),

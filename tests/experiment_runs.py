@@ -5,6 +5,10 @@ of 28 frames, 3 classes, 5 folds x (lambda 0 and two recipes), h of 8 numbers.
 """
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +52,40 @@ def run(workdir: Path, *flags: str, report: bool = False) -> bytes:
 
 def cache_of(workdir: Path) -> Path:
     return workdir.parent / "cache"
+
+
+def in_processes(
+    program: str, *flags: str, count: int = 1
+) -> list[subprocess.CompletedProcess[str]]:
+    """`python -c program` with the flags; of several processes each has a device of one job."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
+    }
+    own: list[tuple[str, ...]] = [()]
+    if count > 1:
+        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        shared = (f"--coordinator=localhost:{port}", f"--processes={count}")
+        own = [(*shared, f"--process={i}") for i in range(count)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *flags, *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for more in own
+    ]
+    said = [process.communicate() for process in started]
+    return [
+        subprocess.CompletedProcess(process.args, process.returncode, *texts)
+        for process, texts in zip(started, said)
+    ]
 
 
 def _strict(constant: str) -> None:

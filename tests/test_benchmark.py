@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -158,12 +157,18 @@ def test_a_contestant_that_fails_is_named_with_what_it_said():
 
 
 def test_a_whole_program_is_timed_and_weighed():
-    program = "import time; x = bytearray(200_000_000); time.sleep(0.3)"
-    seconds, peak = run_whole(["-c", program])
+    # From a process of its own, as the benchmark is: what this one weighs, which starts it, would
+    # count as the program's until that begins.
+    program = """
+from experiments.benchmark_rounds import run_whole
+print(*run_whole(["-c", "import time; x = bytearray(200_000_000); time.sleep(0.3)"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=CHECKOUT
+    )
+    seconds, peak = map(float, done.stdout.split())
     assert 0.3 <= seconds < 10
-    # What the process weighed that starts it counts as its own, until the program begins.
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    assert 200 <= peak < 2000 + own
+    assert 200 <= peak < 2000
 
 
 TRAINING = {
@@ -185,9 +190,7 @@ def test_every_part_prints_a_table_and_writes_figures(tmp_path):
     program = [sys.executable, "-m", "experiments.benchmark", "--quick", f"--output={output}"]
     # Compiled quickly: whether it runs is the question here, not how fast.
     environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    # Of torch's variants the one that stacks networks does so in several processes.
-    peers = ["flax", "flax-vmap", "torch", "torch-packed", "torch-stacked-processes"]
-    command = [*program, f"--only={','.join(KEYS)}", f"--peers={','.join(peers)}"]
+    command = [*program, f"--only={','.join(KEYS)}"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text())

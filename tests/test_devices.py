@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from privrep.networks import network_problem, represent
+from privrep.networks import network_problem
+from privrep.represent import represent
 from privrep.training import fit
 from tests.small_data import relative_error
 from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table

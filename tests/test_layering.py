@@ -56,6 +56,7 @@ LAYERS = {
     "encoders": (2, "device"),
     "models": (2, "device"),
     "networks": (2, "device"),
+    "represent": (2, "device"),
     "training": (2, "device"),
     "attackers": (3, "device"),
     "closed_form": (1, "host"),

@@ -1,12 +1,7 @@
 """A result directory says how it was made: repeated, stopped and resumed, its runs are the same."""
 
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +10,7 @@ from experiments import checkpoints, main, pack_training, packs
 from experiments.results import read_rows
 from privrep.cli import main as audit
 from tests.corpora_on_disk import edit, write_msp_improv
-from tests.experiment_runs import cache_of, run
+from tests.experiment_runs import cache_of, in_processes, run
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -65,35 +60,30 @@ app.run(main.main)
 """
 
 
+def killed(folder, name, count=1):
+    """The processes of the sweep of whole/ in folder/name, ended by kill -9 in the second pack."""
+    workdir = folder / name
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    flagfile = f"--flagfile={folder / 'whole' / 'flags.txt'}"
+    return in_processes(KILLED, flagfile, *given, count=count)
+
+
+def test_killed_in_training_and_resumed(folder, whole):
+    """kill -9 in the second pack, after its first epoch of two."""
+    (done,), workdir = killed(folder, "killed"), folder / "killed"
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert {row["task"] for row in read_rows(workdir / "runs.csv")} == {"activation"}
+    assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
+    assert again(folder, "killed", "--resume") == whole
+    assert not (workdir / "checkpoints" / "001" / "progress").exists()
+
+
 def test_two_processes_do_what_one_does(folder, whole):
     """One pack whole, and one until kill -9 takes both after its first epoch of two: a single
     process ends it the same."""
-    workdir = folder / "shared"
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", KILLED, f"--flagfile={folder / 'whole' / 'flags.txt'}"]
-    command += [f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}"]
-    command += [f"--coordinator=localhost:{port}", "--processes=2"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent),
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-    }
-    started = [
-        subprocess.Popen(
-            [*command, f"--process={i}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for i in range(2)
-    ]
-    said = [process.communicate() for process in started]
-    assert started[0].returncode == -signal.SIGKILL, said
-    assert "utterances" in said[0][1] and "utterances" not in said[1][1]  # one speaks for both
+    (first, second), workdir = killed(folder, "shared", 2), folder / "shared"
+    assert first.returncode == -signal.SIGKILL, (first.stderr, second.stderr)
+    assert "utterances" in first.stderr and "utterances" not in second.stderr  # one speaks for both
     rows = (workdir / "runs.csv").read_bytes()
     assert len(rows.splitlines()) > 10 and whole.startswith(rows)
     assert {row["task"] for row in read_rows(workdir / "runs.csv")} == {"activation"}
@@ -114,20 +104,6 @@ def half_done(folder, whole, name):
 
 def stop(*arguments):
     raise KeyboardInterrupt
-
-
-def test_stopped_in_training_and_resumed(folder, whole, monkeypatch):
-    """After the first epoch of two, in the process that saved it."""
-    workdir = half_done(folder, whole, "stopped")
-    save = checkpoints.save_progress
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(pack_training, "SECONDS_BETWEEN_SAVES", 0)
-        patched.setattr(checkpoints, "save_progress", lambda *a: stop(save(*a)))
-        again(folder, "stopped", "--resume")
-    progress = workdir / "checkpoints" / "001" / "progress"
-    assert [path.name for path in progress.iterdir()] == ["1"]
-    assert again(folder, "stopped", "--resume") == whole
-    assert not progress.exists()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from privrep.convolutions import plain_convolution
 from privrep.epochs import FitSettings
 from privrep.fresh import discriminant
 from privrep.metrics import uar
-from privrep.networks import network_problem, represent
+from privrep.networks import network_problem
+from privrep.represent import represent
 from privrep.runs import Run, run_key, share, take
 from privrep.training import fit
 from tests.small_data import VOCABULARY, architecture, corpus, packed, relative_error

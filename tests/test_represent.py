@@ -9,8 +9,8 @@ import pytest
 
 from privrep.batches import gather
 from privrep.collapse import collapsed, effective_rank
-from privrep.networks import represent
 from privrep.releases import RELEASES
+from privrep.represent import represent
 from privrep.runs import share, take
 from tests.test_networks import (
     ARCHITECTURE,

@@ -1,12 +1,7 @@
 """A search drops what it may, looks at no test label on the way, and goes on where it stopped."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +11,7 @@ from experiments import checkpoints, main, pack_training, packs, results, search
 from experiments.config import FIELDS
 from experiments.results import read_rows
 from tests.corpora_on_disk import write_msp_improv
-from tests.experiment_runs import cache_of, run
+from tests.experiment_runs import cache_of, in_processes, run
 from tests.searches import GRID, HALVING, SWEEP, same, search_in, unattacked
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "no_attack")
@@ -208,33 +203,13 @@ app.run(main.main)
 def test_two_processes_search_as_one_does(folder):
     """Of one architecture, as nothing is compiled yet for two processes."""
     alone, workdir = search_in(folder, "alone", *HALVING, "--kernel_width=2"), folder / "shared"
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", UNATTACKED]
-    command += [f"--flagfile={alone / 'flags.txt'}", f"--workdir={workdir}"]
-    command += [f"--cache_dir={cache_of(workdir)}", f"--coordinator=localhost:{port}"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent),
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-    }
-    started = [
-        subprocess.Popen(
-            [*command, "--processes=2", f"--process={i}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for i in range(2)
-    ]
-    said = [process.communicate() for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
-    assert "search: 6 settings, 20 networks in 1 packs" in said[0][1]
-    assert "run-epochs/s" in said[0][1] and "validation chooses" in said[0][1]
-    assert "search:" not in said[1][1]
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    done = in_processes(UNATTACKED, f"--flagfile={alone / 'flags.txt'}", *given, count=2)
+    assert [process.returncode for process in done] == [0, 0], [one.stderr for one in done]
+    first, second = (process.stderr for process in done)
+    assert "search: 6 settings, 20 networks in 1 packs" in first
+    assert "run-epochs/s" in first and "validation chooses" in first
+    assert "search:" not in second
     same(workdir, alone)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from privrep import streaming
 from privrep.epochs import RUNNING
-from privrep.networks import network_problem, represent
+from privrep.networks import network_problem
+from privrep.represent import represent
 from privrep.runs import take
 from privrep.streaming import Streamed, place, ranges
 from privrep.training import fit
