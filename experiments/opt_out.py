@@ -17,6 +17,7 @@ import numpy as np
 from absl import app, flags
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from experiments.config import FIELDS, flag_name
 from experiments.report import aligned
 from experiments.results import read_rows
 from experiments.summary import lambda_text, strengths
@@ -27,7 +28,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
 flags.DEFINE_string("attribute", "gender", "of what")
 flags.DEFINE_integer("pack", 0, "which of the directory's packs, as in runs.csv", lower_bound=0)
-_NETWORK = re.compile(r"lambda=(?P<lambda>[^_]+)_recipe=(?P<recipe>.+?)_seed=(?P<seed>\d+)")
+_ALWAYS = ("recipe", "lambda")  # columns of the table, whatever varies
+# The name of an exported file: see `export.file_names`. What varies beside these is numbers.
+_NETWORK = re.compile(r"lambda=([^_]+)_recipe=(.+?)_seed=(\d+)((?:_[a-z_]+=[^_=]+)*)")
 
 
 class Guess(NamedTuple):
@@ -92,7 +95,7 @@ def told(
     attribute: str,
     person: str,
 ) -> list[str]:
-    """The lines to print, a line per network.
+    """The lines to print, a line per network, which says what it does not share with the others.
 
     Args:
       found: see `guesses`.
@@ -105,23 +108,27 @@ def told(
     person = person or people[0]
     if person not in people:
         raise ValueError(f"--speaker={person}: choose one of {', '.join(people)}")
-    header = ["recipe", "lambda", "says", "sure", "read rightly", "at most", "verdict"]
+    settings_of = {network: _settings(network) for network in found}
+    names = list(next(iter(settings_of.values())))[len(_ALWAYS) :]
+    varying = [n for n in names if len({one[n] for one in settings_of.values()}) > 1]
+    header = [*_ALWAYS, *varying, "says", "sure", "read rightly", "at most", "verdict"]
     lines = []
-    for network, of in sorted(found.items(), key=lambda one: _settings(one[0])):
-        settings = _settings(network)
-        guess = of[person]
+    for network, settings in sorted(settings_of.items(), key=lambda one: _in_order(one[1])):
+        of = found[network]
+        guess = of.get(person)  # None where the network of its fold diverged
         right = sum(g.value == g.true for g in of.values())
+        says = [guess.value, f"{guess.sure:.2f}"] if guess else ["", ""]
         lines.append(
             [
-                str(settings[1]),
-                lambda_text(_NETWORK.match(network)["lambda"]),
-                guess.value,
-                f"{guess.sure:.2f}",
+                settings["recipe"],
+                lambda_text(settings["lambda"]),
+                *(settings[name] for name in varying),
+                *says,
                 f"{right} of {len(of)}",
                 *_judged(rows, settings, attribute),
             ]
         )
-    truth = next(of[person].true for of in found.values())
+    truth = next(of[person].true for of in found.values() if person in of)
     return [
         f"{person} ({attribute}: {truth}) has opted out. What an attacker says who holds h:",
         "",
@@ -133,16 +140,38 @@ def told(
     ]
 
 
-def _settings(network: str) -> tuple[tuple[float, ...], str, int]:
-    named = _NETWORK.match(network)
-    return strengths(named["lambda"]), named["recipe"], int(named["seed"])
+def which_pack(rows: Sequence[Mapping[str, Any]], pack: int) -> list[str]:
+    """A line on what tells one pack from the others of its directory; [] if it is the only one.
+
+    Args:
+      rows: of runs.csv, of all packs.
+    """
+    runs = [row for row in rows if row["control"] is None]
+    told = [n for n in map(flag_name, FIELDS) if len({row.get(n) for row in runs}) > 1]
+    of = {name: {row[name] for row in runs if row["pack"] == pack} for name in told}
+    said = " ".join(f"{name}={next(iter(of[name]))}" for name in told if len(of[name]) == 1)
+    last = max(row["pack"] for row in rows)
+    return [f"--pack={pack} of 0 to {last}: {said}", ""] if last else []
 
 
-def _judged(rows, settings, attribute: str) -> list[str]:
+def _settings(network: str) -> dict[str, str]:
+    """{flag: value} of what tells a pack's networks apart."""
+    lambda_, recipe, seed, others = _NETWORK.fullmatch(network).groups()
+    named = {"recipe": recipe, "lambda": lambda_, "seed": seed}
+    return named | dict(re.findall(r"_([a-z_]+)=([^_=]+)", others))
+
+
+def _in_order(settings: Mapping[str, str]) -> tuple:
+    others = (float(value) for name, value in settings.items() if name not in _ALWAYS)
+    return strengths(settings["lambda"]), settings["recipe"], *others
+
+
+def _judged(rows, settings: Mapping[str, str], attribute: str) -> list[str]:
     for row in rows:
         if row["control"] is not None or not row.get(f"{attribute}_pooled_verdict"):
             continue
-        if (strengths(row["lambda"]), row["recipe"], row["seed"]) == settings:
+        same = (str(row[name]) == settings[name] for name in settings if name != "lambda")
+        if strengths(row["lambda"]) == strengths(settings["lambda"]) and all(same):
             upper, verdict = (row[f"{attribute}_pooled_{c}"] for c in ("upper", "verdict"))
             return [f"{upper:.3f}", verdict.replace("_", " ")]
     return ["", ""]
@@ -153,11 +182,13 @@ def main(argv: list[str]) -> None:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = Path(argv[1])
     try:
-        rows = [row for row in read_rows(workdir / "runs.csv") if row["pack"] == FLAGS.pack]
+        packs = read_rows(workdir / "runs.csv")
+        rows = [row for row in packs if row["pack"] == FLAGS.pack]
         if not rows:
             raise ValueError(f"{workdir} is no result directory, or has no --pack={FLAGS.pack}")
         found = guesses(workdir / "representations" / f"{FLAGS.pack:03d}", FLAGS.attribute)
-        print("\n".join(told(found, rows, FLAGS.attribute, FLAGS.speaker)))
+        lines = told(found, rows, FLAGS.attribute, FLAGS.speaker)
+        print("\n".join([*which_pack(packs, FLAGS.pack), *lines]))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

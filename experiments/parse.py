@@ -9,6 +9,7 @@ from experiments.config import FIELDS, flag_name
 from experiments.recipes import LEFT
 from privrep.cross_validation import ATTACKER_NAMES
 from privrep.models import PLACEMENTS
+from privrep.spelling import nearest
 
 
 def parse(field: str, text: str) -> list[Any]:
@@ -38,7 +39,8 @@ def _value(field: str, text: str) -> Any:
         raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
     valid, least = spec.metadata["valid"], spec.metadata["least"]
     if valid and value not in valid:
-        raise ValueError(f"{flag}={text}: choose one of {', '.join(map(str, valid))}")
+        names = [str(name) for name in valid]
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{nearest(text, names)}")
     below = spec.metadata["below"]
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{flag}={text}: {value} is not a valid value; give a finite number")
@@ -64,7 +66,10 @@ def _attackers(flag: str, text: str) -> str:
     names = text.split("+")
     unknown = [name for name in names if name not in ATTACKER_NAMES]
     if text != "all" and unknown:
-        raise ValueError(f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKER_NAMES)}")
+        raise ValueError(
+            f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKER_NAMES)}"
+            + nearest(unknown[0], ("all", *ATTACKER_NAMES))
+        )
     if len(set(names)) < len(names):
         raise ValueError(f"{flag}={text} names an attacker twice")
     return text
@@ -73,7 +78,10 @@ def _attackers(flag: str, text: str) -> str:
 def _placement(flag: str, text: str) -> str:
     unknown = [part for part in text.split("+") if part not in PLACEMENTS]
     if unknown:
-        raise ValueError(f"{flag}={text}: choose one of {', '.join(PLACEMENTS)}, or join them by +")
+        raise ValueError(
+            f"{flag}={text}: choose one of {', '.join(PLACEMENTS)}, or join them by +"
+            + nearest(unknown[0], PLACEMENTS)
+        )
     return text
 
 

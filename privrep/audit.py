@@ -78,6 +78,10 @@ def audit(
     """
     if num_permutations is None:
         num_permutations = exchanges(attackers, PERMUTATIONS)
+    _check_named("a column of the labels", attribute=attribute, speaker=speaker, session=session)
+    _check_named("a folder; the present one is .", output=output)
+    files = {"representations": representations, "labels": labels, "unprotected": unprotected}
+    _check_named("a file", **files, other=other, other_labels=other_labels)
     _check_numbers(num_permutations, limit, seed)
     # Nothing is measured before all that was asked for has been found to be possible.
     sources = Sources(unprotected, other, other_labels, attribute, speaker, session, only)
@@ -160,6 +164,13 @@ def audit(
     replace_file(folder / "audit.json", text)
     replace_file(folder / "audit.html", card(report))
     return report
+
+
+def _check_named(what: str, **given: str | Path | None) -> None:
+    for name, value in given.items():
+        if value is not None and not str(value).strip():
+            flag = name if name in ("representations", "labels") else f"--{name}="
+            raise ValueError(f"{flag} is empty: it names {what}")
 
 
 def _check_numbers(num_permutations: int, limit: float, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from privrep import __version__
 from privrep.answers import answers, number
 from privrep.audit import PERMUTATIONS, Report, audit
 from privrep.selftest import selftest
+from privrep.spelling import nearest
 from privrep.suite import FEW, NAMES, QUICK
 from privrep.verdicts import LIMIT
 
@@ -20,7 +22,11 @@ _WIDTH = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand; the exit status."""
-    parsed = _parser().parse_args(arguments)
+    parser, commands = _parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in commands:
+        given = _spelt(given, commands[given[0]])
+    parsed = parser.parse_args(given)
     try:
         return parsed.run(parsed)
     except (ValueError, OSError) as error:
@@ -28,7 +34,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG
 
 
-def _parser() -> argparse.ArgumentParser:
+def _spelt(arguments: Sequence[str], command: argparse.ArgumentParser) -> list[str]:
+    """The arguments, their flags with hyphens and underscores as the command declares them.
+
+    An unknown flag ends the program here: argparse would first name what is missing instead.
+    """
+    flags = [*re.findall(r"--[\w-]+", command.format_usage()), "--help"]
+    declared = {flag.replace("-", "_"): flag for flag in flags}
+    found = []
+    for place, argument in enumerate(arguments):
+        name, *value = argument.split("=", 1)
+        plain = name.replace("-", "_")
+        if name == "--":
+            return [*found, *arguments[place:]]
+        if name.startswith("--") and plain in declared:
+            argument = "=".join([declared[plain], *value])
+        elif name.startswith("--") and not any(flag.startswith(plain) for flag in declared):
+            command.error(f"there is no flag {name}{nearest(name, flags)}")
+        found.append(argument)
+    return found
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of its commands by name."""
     parser = argparse.ArgumentParser(prog="privrep", description="Privacy of representations.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -40,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if the upper bound is over "
         "--fail-above, or there is none; 2 if the files or the flags do not serve.",
     )
-    one.add_argument("representations", type=Path, help=".npy, .npz, .csv, .tsv or .parquet")
-    one.add_argument("labels", type=Path, help=".csv, .tsv, .jsonl or .parquet, with a speaker")
+    one.add_argument("representations", help=".npy, .npz, .csv, .tsv or .parquet")
+    one.add_argument("labels", help=".csv, .tsv, .jsonl or .parquet, with a speaker")
     one.add_argument("--attribute", required=True, help="the column that is private")
-    one.add_argument("--output", type=Path, required=True, help="folder for card and report")
+    one.add_argument("--output", required=True, help="folder for card and report")
     one.add_argument("--speaker", default="speaker", help="column (%(default)s)")
     one.add_argument("--session", default="session", help="column, if it is there (%(default)s)")
     one.add_argument(
@@ -69,13 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument(
         "--unprotected",
-        type=Path,
         metavar="FILE",
         help="the same utterances without protection, for an attacker who learns from these, and "
         "for one who has seen both of other people",
     )
-    one.add_argument("--other", type=Path, help="representations of another corpus to learn from")
-    one.add_argument("--other_labels", type=Path, metavar="LABELS", help="and their labels")
+    one.add_argument("--other", help="representations of another corpus to learn from")
+    one.add_argument("--other_labels", metavar="LABELS", help="and their labels")
     one.add_argument(
         "--attackers",
         type=_comma_list,
@@ -100,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     other.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
     other.set_defaults(run=_selftest)
-    return parser
+    return parser, {"audit": one, "selftest": other}
 
 
 def _comma_list(text: str) -> list[str]:
@@ -153,7 +180,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         seed=parsed.seed,
     )
     print(table(report))
-    print(f"\n{printable(str(parsed.output / 'audit.html'))}")
+    print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
     failed = None if parsed.fail_above is None else why_failed(report, parsed.fail_above)
     if failed:
         print(printable(failed), file=sys.stderr)

@@ -14,6 +14,7 @@ from privrep.closed_form import linear
 from privrep.conditional import ATTACKERS, explain
 from privrep.decensoring import decensor
 from privrep.samples import Samples, draw_evenly
+from privrep.spelling import nearest
 from privrep.strata import covariate, together
 from privrep.tables import ID
 
@@ -99,10 +100,10 @@ def check_given(
     """
     for name in given or ():
         if name not in columns or name == attribute:
-            usable = ", ".join(n for n in columns if n not in (attribute, ID))
+            usable = [n for n in columns if n not in (attribute, ID)]
             raise ValueError(
                 f"--given={name}: a covariate is a column of the labels other than {attribute}. "
-                f"There are: {usable}"
+                f"There are: {', '.join(usable)}{nearest(name, usable)}"
             )
         if len(set(columns[name])) < 2:
             raise ValueError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from privrep.spelling import nearest
 from privrep.utterances import Utterance
 
 LEVELS = ("low", "mid", "high")
@@ -144,7 +145,7 @@ def task_labels(
         return _numbered([u.categories.get(task) for u in utterances], f"task {task!r}")
     if not rated:
         at_hand = Counter(name for u in utterances for name in (*u.ratings, *u.categories))
-        raise ValueError(f"no task {task!r} in this corpus: {_listed(at_hand)}")
+        raise ValueError(f"no task {task!r} in this corpus: {_listed(at_hand, task)}")
     ratings = np.array([u.ratings.get(task, np.nan) for u in utterances], np.float64)
     codes = levels(ratings, thresholds(binning, _scale_of(rated, task), ratings, train))
     if len(np.unique(codes[codes >= 0])) < 2:
@@ -186,7 +187,9 @@ def private_labels(
     at_hand = Counter(name for u in utterances for name in u.private)
     at_hand["speaker"] = sum(u.speaker is not None for u in utterances)
     if not at_hand[attribute]:
-        raise ValueError(f"no private attribute {attribute!r} in this corpus: {_listed(+at_hand)}")
+        raise ValueError(
+            f"no private attribute {attribute!r} in this corpus: {_listed(+at_hand, attribute)}"
+        )
     values = [u.speaker if attribute == "speaker" else u.private.get(attribute) for u in utterances]
     return _numbered(values, f"private attribute {attribute!r}")
 
@@ -203,10 +206,11 @@ def _numbered(values: Sequence[str | None], what: str) -> tuple[np.ndarray, tupl
     return np.array([number[value] for value in values], np.int32), names
 
 
-def _listed(at_hand: Counter) -> str:
+def _listed(at_hand: Counter, asked: str) -> str:
     if not at_hand:
         return "it has none"
-    return "it has " + ", ".join(f"{n} ({at_hand[n]} utterances)" for n in sorted(at_hand))
+    names = ", ".join(f"{n} ({at_hand[n]} utterances)" for n in sorted(at_hand))
+    return f"it has {names}{nearest(asked, at_hand)}"
 
 
 def recode_to_part(labels: np.ndarray, part: np.ndarray, num_classes: int) -> np.ndarray:

@@ -11,13 +11,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.tables import DELIMITERS, ID, check_separator, first, lines, parquet_of, shown, there
+from privrep.tables import (
+    DELIMITERS,
+    ID,
+    PICKLED,
+    cell_of,
+    check_separator,
+    first,
+    lines,
+    parquet_of,
+    shown,
+    there,
+)
 
 ARRAYS = (".npy", ".npz", ".csv", ".tsv", ".parquet")
-_PICKLED = (
-    "it holds Python objects, a pickle, which is never loaded, for it can run code. Where it was "
-    "made, save an array of numbers: numpy.save(PATH, numpy.stack(h).astype('float32'))"
-)
 
 
 class Representations(NamedTuple):
@@ -34,14 +41,15 @@ class Representations(NamedTuple):
     first_line: str = ""
 
 
-_Read = tuple[np.ndarray, list[str] | None, str]  # the fields of Representations
+_Read = tuple[np.ndarray, list[str | None] | None, str]  # the fields of Representations
 
 
 def read_representations(path: str | Path) -> Representations:
     """Reads numbers from .npy, .npz, .csv, .tsv or .parquet.
 
-    An .npz holds one array, or one named h, and perhaps ids under the name id. The columns of a
-    table are the units of h, save one named id; a .parquet may instead have one column of lists.
+    An .npz holds one array of any name, and perhaps ids under the name id; where h and id are both
+    there, other arrays are passed over. The columns of a table are the units of h, save one named
+    id; a .parquet may instead have one column of lists.
     A .csv or .tsv may have a header: a first line of numbers alone is a row of h, but for 0, 1, 2
     and so on, which pandas writes over columns without names.
 
@@ -58,13 +66,18 @@ def read_representations(path: str | Path) -> Representations:
         h, ids, first_line = read(path)
     except MemoryError as error:
         raise ValueError(f"{path}: says it holds more numbers than fit into memory") from error
+    if h.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{path}: holds {h.dtype}, and no real numbers."
+            + " Text becomes numbers by h.astype('float32')." * (h.dtype.kind in "SU")
+        )
     if h.ndim not in (2, 3) or 0 in h.shape:
         raise ValueError(
             f"{path}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
             "for each of N utterances, or [N, T, D]"
         )
-    if h.dtype.kind not in "fiub":
-        raise ValueError(f"{path}: holds {h.dtype}, which are no real numbers")
+    if ids is not None and len(ids) != len(h):
+        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows; each row takes one")
     with np.errstate(over="ignore"):
         h = h.astype(np.float32, copy=False)
     broken = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
@@ -81,11 +94,15 @@ def read_representations(path: str | Path) -> Representations:
 
 
 def _distinct(ids: Sequence[str | None], path: Path) -> None:
-    seen: set[str | None] = {None}
+    seen: dict[str, int] = {}
     for i, one in enumerate(ids):
-        if one in seen:
-            raise ValueError(f"{path}: row {i} (from 0) has no id, or one used before: {one!r}")
-        seen.add(one)
+        if one is None:
+            raise ValueError(f"{path}: row {i} (from 0) has no {ID}; each row takes one")
+        if seen.setdefault(one, i) != i:
+            raise ValueError(
+                f"{path}: rows {seen[one]} and {i} (from 0) have the same {ID}, {shown(one)}; each "
+                "row takes one of its own"
+            )
 
 
 def _npy(path: Path) -> _Read:
@@ -98,31 +115,51 @@ def _npy(path: Path) -> _Read:
 
 def _npz(path: Path) -> _Read:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name != ID]
-            # An array that is passed over may be the ids by another name: rows would be mixed up.
+            # Without id, an array that is passed over may be the ids by another name: rows would
+            # be mixed up.
+            if {"h", ID} <= {*arrays.files}:
+                names = ["h"]
             if len(names) != 1:
                 raise ValueError(
-                    f"it holds {first(arrays.files)}: name the representations h, the utterances "
-                    f"{ID}, and leave out the rest"
+                    f"it holds {first(arrays.files) or 'nothing'}: name the representations h, the "
+                    f"utterances {ID}, and leave out the rest"
                 )
-            h = arrays[names[0]]
-            ids = arrays[ID].astype(str).tolist() if ID in arrays.files else None
+            h = _member(arrays, names[0])
+            ids = _member(arrays, ID) if ID in arrays.files else None
     except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: no .npz of an array of numbers: {_said(error)}") from error
-    if ids is not None and len(ids) != len(h):
-        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows")
-    return h, ids, ""
+    if ids is not None and ids.ndim != 1:
+        raise ValueError(f"{path}: {ID} has shape {list(ids.shape)}; it is [N], one for each row")
+    return h, None if ids is None else [cell_of(one) for one in ids.astype(str)], ""
+
+
+def _member(arrays, name: str) -> np.ndarray:
+    try:
+        array = arrays[name]
+    except ValueError as error:
+        if name == ID and _said(error) == PICKLED:
+            raise ValueError(
+                f"its {ID} is an array of objects, which are never loaded, for they can run code. "
+                f"Save it as text: numpy.savez(PATH, h=h, {ID}={ID}.astype(str))"
+            ) from error
+        raise
+    if not isinstance(array, np.ndarray):  # another kind of zip file
+        raise ValueError(f"its part {shown(name)} is no array")
+    return array
 
 
 def _said(error: Exception) -> str:
     # numpy's own words on pickles tell how to load them all the same.
     text = str(error)
-    return _PICKLED if "pickle" in text.lower() or "Python object" in text else text
+    if "mmap length" in text or "not a zip file" in text:  # its first bytes are those of one
+        return "it holds less than it promises; was it written, or copied, to its end?"
+    return PICKLED if "pickle" in text.lower() or "Python object" in text else text
 
 
 def _csv_array(path: Path) -> _Read:
-    header = [cell.strip() for cell in next(lines(path), [])]
+    header = [cell_of(cell) or "" for cell in next(lines(path), [])]
     numbers = bool(header) and all(map(_is_number, header))
     counted = header == list(map(str, range(len(header))))
     named = counted or not numbers
@@ -135,6 +172,8 @@ def _csv_array(path: Path) -> _Read:
     units = [i for i, name in enumerate(header) if not named or name != ID]
     if not units:
         raise ValueError(f"{path}: has no column of numbers")
+    if named and next(itertools.islice(lines(path), 1, None), None) is None:
+        raise ValueError(f"{path}: has a header and no row of numbers")
     try:
         h = np.loadtxt(
             path,
@@ -162,12 +201,12 @@ def _csv_array(path: Path) -> _Read:
     return h, None, taken
 
 
-def _ids(path: Path, header: Sequence[str]) -> list[str]:
+def _ids(path: Path, header: Sequence[str]) -> list[str | None]:
     place, found = header.index(ID), []
     for number, line in enumerate(itertools.islice(lines(path), 1, None), start=2):
         if len(line) != len(header):
             raise ValueError(_of_another_length(path, number, line, header))
-        found.append(line[place].strip())
+        found.append(cell_of(line[place]))
     return found
 
 
@@ -236,5 +275,5 @@ def _parquet_array(path: Path) -> _Read:
             ) from error
     if not columns:
         raise ValueError(f"{path}: has no column of numbers")
-    ids = [str(value) for value in table[ID].to_pylist()] if ID in table.column_names else None
+    ids = list(map(cell_of, table[ID].to_pylist())) if ID in table.column_names else None
     return np.concatenate(columns, 1), ids, ""

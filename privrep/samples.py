@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.representations import Representations
-from privrep.tables import ID, Table
+from privrep.spelling import nearest
+from privrep.tables import ID, Table, shown
 
 _LEAST = 2  # speakers of each class
+_LEAST_OF_ALL = 3  # one to learn from, one to be chosen on, one to be tested on
 _NAMED = 8
 _FRAMES = "num_frames"
 PART = "part"  # column: of a split, "train" being whom the encoder was trained on
@@ -51,6 +53,11 @@ def bring_together(
 ) -> Samples:
     """Joins by the column id if both have it, else row by row.
 
+    Two values of the attribute, or two speakers, that differ in upper and lower case only are
+    refused, and neither joined nor only remarked on: one class as two makes a leak look small, one
+    person as two is met in training and in the test, and a remark is not read where the exit
+    status decides. Two names that are meant to differ in nothing else are easily changed.
+
     Args:
       attribute, speaker, session: columns of the table; a session that is called session may be
         missing. A column num_frames is looked at where h is [N, T, D].
@@ -58,8 +65,9 @@ def bring_together(
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
-        an id has no partner, the attribute is who speaks, only one class is left, a class has fewer
-        than 2 speakers, or all h are equal.
+        an id has no partner, the attribute is who speaks, two values differ in case only, only one
+        class is left, a class has fewer than 2 speakers or all have fewer than 3, or all h are
+        equal.
     """
     if attribute == speaker:
         raise ValueError(
@@ -73,13 +81,14 @@ def bring_together(
         if name not in table.columns:
             raise ValueError(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
-                f"{', '.join(table.columns) or 'none'}. Speakers are the sample: without them no "
-                "number can be judged. Name columns by --speaker and --attribute."
+                f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. Speakers are "
+                "the sample: without them no number can be judged. Name columns by --speaker and "
+                "--attribute."
             )
     if session not in table.columns and session != "session":
         raise ValueError(
             f"{table.path}: has no column {session!r}, recorded together (--session). It has: "
-            f"{', '.join(table.columns)}"
+            f"{', '.join(table.columns)}{nearest(session, table.columns)}"
         )
     rows = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
@@ -108,6 +117,8 @@ def bring_together(
     if (representations.ids is None) != (ID not in table.columns):
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Row i of one file was taken for row i of the other: only {where} have {ID}.")
+    for name in (attribute, speaker):
+        _check_case(name, {rows[i]: cells[name][i] for i in kept}, table)
     labels, classes = _numbered([cells[attribute][i] for i in kept])
     speakers, names = _numbered([cells[speaker][i] for i in kept])
     num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
@@ -164,9 +175,15 @@ def _rows(representations: Representations, table: Table) -> list[int]:
     """The table's row of each representation."""
     count = len(next(iter(table.columns.values())))
     if representations.ids is not None and ID in table.columns:
-        place = {one: i for i, one in enumerate(table.columns[ID])}
-        if len(place) < count:
-            raise ValueError(f"{table.path}: two rows have the same {ID}, or none")
+        place: dict[str | None, int] = {}
+        for i, one in enumerate(table.columns[ID]):
+            if one is None:
+                raise ValueError(f"{table.path}: row {i} (from 0) has no {ID}; each row takes one")
+            if place.setdefault(one, i) != i:
+                raise ValueError(
+                    f"{table.path}: rows {place[one]} and {i} (from 0) have the same {ID}, "
+                    f"{shown(one)}; each row takes one of its own"
+                )
         absent = [one for one in representations.ids if one not in place]
         if absent:
             raise ValueError(
@@ -188,7 +205,7 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
     if name not in table.columns:
         raise ValueError(
             f"--only={name}=…: {table.path} has no column {name!r}. It has: "
-            f"{_first([*table.columns])}"
+            f"{_first([*table.columns])}{nearest(name, table.columns)}"
         )
     cells = [table.columns[name][i] for i in rows]
     there = dict.fromkeys(cell for cell in cells if cell is not None)
@@ -196,9 +213,25 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
         if value not in there:
             raise ValueError(
                 f"--only={name}={value}: no row has it. Column {name!r} of {table.path} has: "
-                f"{_first([*there]) or 'no value'}"
+                f"{_first([*there]) or 'no value'}{nearest(value, there)}"
             )
     return np.array([cell in values for cell in cells])
+
+
+def _check_case(name: str, cells: Mapping[int, str], table: Table) -> None:
+    """Refuses two cells {row of the table: cell} of the column `name` that differ in case only."""
+    ids = table.columns.get(ID)
+    seen: dict[str, int] = {}
+    for row, cell in cells.items():
+        before = seen.setdefault(cell.casefold(), row)
+        if cells[before] != cell:
+            one, other = (f"{ID} {ids[i]}" if ids else f"row {i} (from 0)" for i in (before, row))
+            raise ValueError(
+                f"{table.path}: column {name!r} has {shown(cells[before])} in {one} and "
+                f"{shown(cell)} in {other}, which differ in upper and lower case only and would "
+                "count as two. Write both alike; or, if they are two, name them so that they "
+                "differ in more."
+            )
 
 
 def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -220,6 +253,11 @@ def _judge(num_speakers: dict[str, int], speakers: int, attribute: str, table: T
             f"{table.path}: {attribute} is known of {speakers} speakers, speakers of each value: "
             f"{told}. With one speaker of {_first(few)}, to know that voice would be to know the "
             f"{attribute}; each value needs {_LEAST} speakers or more."
+        )
+    if speakers < _LEAST_OF_ALL:
+        raise ValueError(
+            f"{table.path}: {attribute} is known of {speakers} speakers, and {_LEAST_OF_ALL} are "
+            "needed: one to learn from, one to be chosen on, and one to be tested on"
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from privrep.closed_form import Attack, Attacked, kernel, linear
 from privrep.neighbours import knn
+from privrep.spelling import nearest
 
 
 def trees(*arguments, **asked) -> Attacked:
@@ -54,13 +55,15 @@ def suite(
     Raises:
       ValueError: an unknown name, one twice, none, or "sequence" without frames.
     """
-    if not names or len(set(names)) < len(names) or set(names) - set(NAMES):
+    unknown = [name for name in names if name not in NAMES]
+    if not names or len(set(names)) < len(names) or unknown:
         raise ValueError(
-            f"attackers {','.join(names)!r}: name one or several of {', '.join(NAMES)}, each once"
+            f"--attackers={','.join(names)}: name one or several of {', '.join(NAMES)}, each once"
+            + nearest("".join(unknown[:1]), NAMES)
         )
     if SEQUENCE in names and frames is None:
         raise ValueError(
-            f"attackers {','.join(names)}: {SEQUENCE} reads frames [N, T, D], and these "
+            f"--attackers={','.join(names)}: {SEQUENCE} reads frames [N, T, D], and these "
             "representations are [N, D], a row per utterance"
         )
     vectors = QUICK | SLOW

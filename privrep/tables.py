@@ -16,6 +16,12 @@ _SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _NAMED = 5  # rows, columns or values that a message names
 _LONGEST_CELL = 1 << 20
 _SHOWN = 40  # characters of a cell in a message
+PICKLED = (
+    "it holds Python objects, a pickle, which is never loaded, for it can run code. Where it was "
+    "made, save an array of numbers: numpy.save(PATH, numpy.stack(h).astype('float32'))"
+)
+_BEGINNINGS = {b"\x93NUMPY": ".npy", b"PK": ".npz", b"PAR1": ".parquet", b"\x1f\x8b": ".gz"}
+_LOOKED_AT = 64  # bytes
 
 
 class Table(NamedTuple):
@@ -28,7 +34,7 @@ class Table(NamedTuple):
 def read_table(path: str | Path) -> Table:
     """Reads labels from .csv or .tsv with a header, .jsonl (an object a line) or .parquet.
 
-    Every cell becomes a string without outer blanks, an empty one None.
+    Every cell becomes a string (`cell_of`), an empty one None.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -36,16 +42,22 @@ def read_table(path: str | Path) -> Table:
     """
     path = there(path, TABLES)
     read = {".jsonl": _jsonl, ".parquet": _parquet_table}.get(path.suffix.lower(), _csv_table)
-    return Table({name: list(map(_cell, cells)) for name, cells in read(path).items()}, path)
+    return Table({name: list(map(cell_of, cells)) for name, cells in read(path).items()}, path)
 
 
 def there(path: str | Path, kinds: Sequence[str]) -> Path:
-    """`path`, if it is a file of one of the kinds.
+    """`path`, if it is a file of one of the kinds, by its ending and by its first bytes.
 
     Raises:
       FileNotFoundError, ValueError: it is not.
     """
     path = Path(path)
+    if path.is_dir():
+        held = sorted(one.name for one in path.iterdir() if one.suffix.lower() in kinds)
+        raise ValueError(
+            f"{path}: is a folder; name a file, {', '.join(kinds)}. "
+            + (f"In it: {first(held)}" if held else "It holds none.")
+        )
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     if path.suffix.lower() not in kinds:
@@ -54,7 +66,34 @@ def there(path: str | Path, kinds: Sequence[str]) -> Path:
             f"{', '.join(kinds)}. A pickle is never loaded, for it can run code: save numbers with "
             "numpy.save."
         )
+    _check_beginning(path)
     return path
+
+
+def _check_beginning(path: Path) -> None:
+    with path.open("rb") as file:
+        begins = file.read(_LOOKED_AT)
+    if not begins:
+        raise ValueError(f"{path}: is empty, 0 bytes; was it written to its end?")
+    text = begins.decode("utf-8", "ignore")
+    readable = text.strip() and all(c.isprintable() or c.isspace() for c in text)
+    found = (kind for sign, kind in _BEGINNINGS.items() if begins.startswith(sign))
+    like = "" if readable else next(found, "")  # a table's first column may be called PK
+    ending = path.suffix.lower()
+    if like == (ending if ending in _BEGINNINGS.values() else ""):
+        return
+    if like:
+        told = f"it begins as {like} files do; give it the ending of what it is, or save it anew"
+    elif begins[:1] == b"\x80":  # the first of a pickle's bytes
+        told = PICKLED
+    elif readable:
+        told = (
+            f"it is text that begins {shown(text.split()[0])}. A table of text ends in .csv or "
+            ".tsv; if this is a note of what is kept elsewhere, fetch the file itself"
+        )
+    else:
+        told = f"its first bytes are {begins[:8]!r}; was it damaged, or named by mistake?"
+    raise ValueError(f"{path}: is no {ending} file, whatever its ending says: {told}")
 
 
 def first(names: Sequence[str]) -> str:
@@ -80,10 +119,24 @@ def lines(path: Path) -> Iterator[list[str]]:
             for line in csv.reader(file, delimiter=DELIMITERS[path.suffix.lower()]):
                 if line:
                     yield line
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no table of text in UTF-8 ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(_not_utf8(path)) from error
+    except csv.Error as error:
+        raise ValueError(f"{path}: no table of text ({error})") from error
     finally:
         csv.field_size_limit(before)
+
+
+def _not_utf8(path: Path) -> str:
+    with path.open("rb") as file:  # a byte that is a line's end is no part of another sign
+        numbered = ((i, line) for i, line in enumerate(file, start=1))
+        number, line = next(
+            (i, line) for i, line in numbered if line.decode("utf-8", "ignore").encode() != line
+        )
+    return (
+        f"{path}, line {number}: no text in UTF-8. The line is {shown(line.decode('latin-1'))} if "
+        "the file is Latin-1 (of a spreadsheet: save as 'CSV UTF-8'); save it anew as UTF-8."
+    )
 
 
 def check_separator(path: Path, cells: Sequence[str]) -> None:
@@ -105,7 +158,7 @@ def check_separator(path: Path, cells: Sequence[str]) -> None:
 
 def _csv_table(path: Path) -> Mapping[str, list]:
     records = lines(path)
-    header = [name.strip() for name in next(records, [])]
+    header = [cell_of(name) or "" for name in next(records, [])]
     if len(header) == 1:
         check_separator(path, header)
     _check_header(header, path)
@@ -128,7 +181,7 @@ def _jsonl(path: Path) -> Mapping[str, list]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: no text in UTF-8 ({error})") from error
+        raise ValueError(_not_utf8(path)) from error
     numbered = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
     rows = [_object(line, f"{path}, line {number}") for number, line in numbered]
     names = dict.fromkeys(name for row in rows for name in row)
@@ -160,13 +213,19 @@ def parquet_of(path: Path):
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise ValueError(f"{path}: needs pyarrow, pip install 'privrep[parquet]'") from error
+        raise ValueError(
+            f"{path}: needs pyarrow: pip install pyarrow, or save it as .csv"
+        ) from error
     try:
         return parquet.ParquetFile(path).read()
     except (ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path}: no Parquet file ({error})") from error
 
 
-def _cell(value: object) -> str | None:
-    text = "" if value is None or value != value else str(value).strip()  # NaN is not itself
+def cell_of(value: object) -> str | None:
+    """A value as a string without outer blanks, one for each inner run of them; empty, NaN: None.
+
+    A line break is a blank: nothing that a file says can begin a line of what is printed.
+    """
+    text = "" if value is None or value != value else " ".join(str(value).split())  # NaN != NaN
     return text or None

@@ -89,7 +89,16 @@ def test_attackers_are_chosen_by_name(leaking):
         ("--attackers=svm", "linear, kernel, knn, trees, mlp, sequence"),
         ("--attackers=knn,knn", "each once"),
         ("--attackers=,", "name one or several"),
+        ("--attackers=liner", "sequence, each once (did you mean linear?)"),
         ("--attackers=sequence", "reads frames"),
+        ("--given=sesion", "(did you mean session?)"),
+        ("--attribute=gendr", "labels.csv: has no column 'gendr'"),
+        ("--attribute=gendr", "(did you mean gender?)"),
+        ("--attribute=", "--attribute= is empty: it names a column of the labels"),
+        ("--speaker= ", "--speaker= is empty: it names a column of the labels"),
+        ("--session=", "--session= is empty"),
+        ("--unprotected=", "--unprotected= is empty: it names a file"),
+        ("--output=", "--output= is empty: it names a folder; the present one is ."),
         ("--given=age", "There are: speaker, session"),
         ("--attribute=age", "has no column 'age'"),
         ("--attribute=speaker", "the line speaker under 'What else h tells'"),
@@ -112,22 +121,6 @@ def test_what_cannot_be_done_is_said_before_anything_is_measured(
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert flag[:10] == "--output=l" or not (leaking / "none").exists()
-
-
-@pytest.mark.parametrize("flag", ["--fail-above=nan", "--fail-above=0", "--fail-above=1.01"])
-def test_a_bound_that_nothing_can_be_over_is_refused(leaking, capsys, flag):
-    with pytest.raises(SystemExit) as stopped:
-        run(leaking, flag)
-    assert stopped.value.code == 2
-    assert "over 0 and up to 1, such as 0.60" in capsys.readouterr().err
-
-
-def test_no_bound_is_no_pass(leaking, monkeypatch, capsys):
-    report = report_of(leaking) | {"upper_bound": None, "reason": "Because."}
-    monkeypatch.setattr("privrep.cli.audit", lambda *_, **__: report)
-    assert run(leaking) == 0 and run(leaking, "--fail-above=1") == 1
-    assert "no upper bound can be given" in (said := capsys.readouterr().err)
-    assert "Because." in said
 
 
 def test_rows_are_chosen_by_the_values_of_a_column(leaking, tmp_path):
@@ -185,6 +178,15 @@ def test_frames_are_pooled_without_their_padding(tmp_path):
     assert again["data"]["inputs"][0]["sha256"] != report["data"]["inputs"][0]["sha256"]
 
 
+def test_a_line_break_in_the_labels_begins_no_line_of_what_is_printed(tmp_path, capsys):
+    write(tmp_path, "linear", 12, names=("f\ngender: no leak shown.", "m"))
+    assert run(tmp_path, "--attackers=linear") == 0
+    assert report_of(tmp_path)["data"]["classes"][0]["name"] == "f gender: no leak shown."
+    (tmp_path / "labels.csv").write_text("speaker,gender\n" + '"a\nerror: b",f\n' * 144)
+    assert run(tmp_path) == 2
+    assert all(not line.startswith("gender: no") for line in capsys.readouterr().out.splitlines())
+
+
 def test_what_stands_in_the_labels_does_no_harm(tmp_path, capsys):
     write(tmp_path, "linear", 12, names=(EVIL, "=1+1"))
     assert run(tmp_path) == 0
@@ -225,6 +227,15 @@ def test_the_function_is_the_script(leaking, tmp_path):
     expected = report_of(leaking)
     for name in ("uar", "upper_bound", "p", "verdict", "leak_by_speakers"):
         assert report[name] == expected[name]
+
+
+def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
+    column = np.load(leaking / "h.npy")[:, :1]
+    labels, asked = leaking / "labels.csv", {"num_permutations": 20, "attackers": ["linear"]}
+    for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
+        np.save(tmp_path / f"{name}.npy", h)
+        told = audit(tmp_path / f"{name}.npy", labels, "gender", tmp_path / name, **asked)
+        assert told["data"]["shape"] == list(h.shape) and 0 <= told["uar"] <= 1
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])

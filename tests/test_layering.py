@@ -38,6 +38,7 @@ LAYERS = {
     "device_memory": (2, "device"),
     "epochs": (2, "device"),
     "streaming": (2, "device"),
+    "spelling": (0, "host"),
     "tables": (0, "host"),
     "representations": (1, "host"),
     "split_linter": (1, "host"),

@@ -108,6 +108,27 @@ def test_an_error_is_one_sentence_that_helps(start, flags, said):
     assert len(message.strip().splitlines()) == 1 or "cannot be used" in message
 
 
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [
+        ("--private=gendre", "gender"),
+        ("--task=activaton", "activation"),
+        ("--attackers=linear+kernal", "kernel"),
+        ("--recipe=postrior,paper", "posterior"),
+        ("--release=subspce", "subspace"),
+        ("--defence=gril", "grl"),
+        ("--modality=Acustic", "acoustic"),
+        ("--dataset=emdb", "emodb"),
+        ("--placement=jont", "joint"),
+    ],
+)
+def test_a_misspelt_name_is_told_before_anything_is_prepared(start, monkeypatch, flag, meant):
+    monkeypatch.setattr(main, "prepare_inputs", None)
+    said = start(*EMODB, flag)
+    assert said.startswith(f"error: {flag.split('=')[0]}") or flag.split("=")[1] in said
+    assert f"(did you mean {meant}?)" in said and meant in said.split("(did")[0]
+
+
 def test_too_few_speakers_for_the_folds_are_explained_by_fold(start):
     message = start(*EMODB, "--folds=3")
     assert "fold 0" in message and "single speaker of gender female" in message

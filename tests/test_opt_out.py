@@ -5,7 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from experiments.opt_out import Guess, guesses, told
+from experiments.config import Config
+from experiments.export import file_names
+from experiments.opt_out import Guess, guesses, told, which_pack
 
 LEAKS, HIDES = "lambda=0_recipe=none_seed=0", "lambda=1_recipe=posterior_seed=0"
 
@@ -64,6 +66,43 @@ def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
     assert table[0][:3] == ["none", "0", "female"] and table[0][-2:] == ["0.970", "leaks"]
     assert table[0][4:7] == ["20", "of", "20"]
     assert table[1][:2] == ["posterior", "1"] and table[1][-4:] == ["0.580", "no", "leak", "shown"]
+
+
+def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict():
+    guess = {"a": Guess("f", 0.9, "f"), "b": Guess("m", 0.8, "f")}
+    points = [
+        (seed, rate, decay) for seed in (0, 1) for rate in (1e-5, 1e-3) for decay in (0.0, 0.1)
+    ]
+    recipe, rows = "strong+adversary_learning_rate=0.01", []
+    configs = [
+        Config(lambda_="0.5", recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
+        for seed, rate, decay in points
+    ]
+    found = dict.fromkeys(file_names(configs)[:6], guess)
+    for i, (seed, rate, decay) in enumerate(points):
+        settings = {"seed": seed, "learning_rate": rate, "weight_decay": decay}
+        rows.append(row(0.5, recipe, 0.5 + i / 100, "leaks") | settings)
+    lines = told(found, rows[::-1], "gender", "a")[2:]
+    assert lines[0].split()[:5] == ["recipe", "lambda", "seed", "learning_rate", "weight_decay"]
+    shown = [line.split() for line in lines[2:8]]
+    assert [line[1:5] for line in shown] == [
+        ["0.5", str(s), str(r), str(d)] for s, r, d in points[:6]
+    ]
+    assert [line[-2] for line in shown] == [f"{0.5 + i / 100:.3f}" for i in range(6)]
+    # What is the same in all is no column, as a network that diverged is no guess of its people.
+    two = {name: of for name, of in found.items() if "_seed=0" in name and "decay=0.0" in name}
+    two[next(iter(two))] = {"b": guess["b"]}
+    header, _, diverged, whole = told(two, rows, "gender", "a")[2:6]
+    assert "seed" not in header and "weight_decay" not in header and "learning_rate" in header
+    assert whole.split()[3:5] == ["f", "0.90"] and diverged.split()[3:6] == ["0", "of", "1"]
+
+
+def test_a_pack_among_others_says_what_it_is_of():
+    rows = [row(strength, "none", 0.5, "leaks") for strength in (0, 1)]
+    acoustic, lexical = ([one | {"modality": m, "task": "a"} for one in rows] for m in "xy")
+    packs = [one | {"pack": i} for i, of in enumerate((acoustic, lexical)) for one in of]
+    assert which_pack(packs, 1) == ["--pack=1 of 0 to 1: modality=y", ""]
+    assert which_pack(packs[:2], 0) == []
 
 
 def test_mistakes_say_what_to_do(exported, tmp_path):

@@ -3,13 +3,13 @@
 import json
 import pickle
 import re
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 from privrep.representations import read_representations
-from privrep.samples import bring_together
 from privrep.tables import read_table
 
 H = np.random.default_rng(0).normal(size=(7, 3)).astype("f")
@@ -84,7 +84,8 @@ def test_no_pickle_is_loaded(tmp_path):
     (tmp_path / "h.pkl").write_bytes(pickle.dumps(H))
     for name in ("bomb.npy", "bomb.npz", "ids.npz", "plain.npy", "plain.npz"):
         said = refused(re.escape(name), read_representations, tmp_path / name)
-        assert "numpy.save(PATH" in said and "allow_pickle" not in said
+        advice = "numpy.savez(PATH" if name == "ids.npz" else "numpy.save(PATH"
+        assert advice in said and "allow_pickle" not in said
     refused("pickle is never loaded", read_representations, tmp_path / "h.pkl")
 
 
@@ -127,13 +128,16 @@ def test_what_is_no_number_is_named(tmp_path):
     for text in ("h0,h1\n1,2\n3\n", "id,h0\nu0,1\nu1,2,3\n", "h0,h1\n1,2,3\n4,5,6\n"):
         path.write_text(text)
         refused("cells, where the first record has 2", read_representations, path)
-    path.write_text("")
+    path.write_text("id\nu0\n")
     refused("no column of numbers", read_representations, path)
+    path.write_text("h0,h1\n\n")
+    refused("a header and no row of numbers", read_representations, path)
     for name, array, said in (
-        ("text", np.array([["a", "b"]]), "no real numbers"),
+        ("text", np.array([["a", "b"]]), r"no real numbers. Text becomes numbers by h\.astype"),
         ("complex", np.ones((2, 2), complex), "no real numbers"),
         ("flat", np.ones(5), r"shape \[5\]"),
         ("empty", np.ones((0, 4)), r"shape \[0, 4\]"),
+        ("no_frames", np.ones((3, 0, 4)), r"shape \[3, 0, 4\]"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
         refused(said, read_representations, tmp_path / f"{name}.npy")
@@ -149,12 +153,12 @@ def test_what_is_no_number_is_named(tmp_path):
     [
         ("t.csv", "speaker,gender\na,f\nb\n", "record 3: 1 cells under 2 columns"),
         ("t.csv", "speaker,speaker\na,f\n", "a name of its own"),
-        ("t.csv", "", "needs a header"),
+        ("t.csv", " ", "needs a header"),
         ("t.csv", "speaker\n" + "x" * 2_000_000 + "\n", "no table of text"),
         ("t.jsonl", '{"speaker": "a"}\n[1]\n', "line 2"),
         ("t.jsonl", '{"speaker": {"a": 1}}\n', "line 1"),
         ("t.jsonl", "[" * 100_000, "line 1"),
-        ("t.parquet", "nothing", "no Parquet file"),
+        ("t.parquet", "PAR1\0 and no more", "no Parquet file"),
         ("t.xlsx", "nothing", "only .csv, .tsv, .jsonl, .parquet"),
     ],
 )
@@ -163,26 +167,97 @@ def test_what_is_no_table_is_named(tmp_path, name, text, said):
     refused(re.escape(said), read_table, tmp_path / name)
 
 
-def joined(path, table):
-    return read_representations(path), read_table(table), "gender"
+@pytest.mark.parametrize("ending", ["npy", "npz", "parquet", "csv", "tsv"])
+def test_a_file_that_is_not_what_its_ending_says(tmp_path, ending):
+    path = tmp_path / f"h.{ending}"
+    path.write_bytes(b"")
+    assert "h." + ending in refused("is empty, 0 bytes", read_representations, path)
+    np.savez(tmp_path / "numbers.npz", h=H)
+    np.save(tmp_path / "numbers.npy", H)
+    other = "npz" if ending == "npy" else "npy"
+    path.write_bytes((tmp_path / f"numbers.{other}").read_bytes())
+    refused(f"is no .{ending} file, .* begins as .{other} files", read_representations, path)
+    if ending in ("csv", "tsv"):
+        path.write_text("PK\n1\n2\n")  # as a zip file begins
+        assert read_representations(path).h.tolist() == [[1], [2]]
+    else:
+        path.write_text(csv_of(H, ids=IDS))
+        said = refused(f"is no .{ending} file", read_representations, path)
+        assert "text that begins 'id,h0,h1,h2'" in said and "ends in .csv" in said
+        path.write_bytes(bytes(range(1, 80)))
+        refused("its first bytes are", read_representations, path)
 
 
-def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path):
-    path, labels = tmp_path / "h.csv", tmp_path / "labels.csv"
-    for header, count in (("0,1,2", 7), ("1,2,3", 8), ("0.0,1.0,2.0", 8), ("7,8,9", 8)):
-        path.write_text(f"{header}\n{csv_of(H, header=False)}")
-        found = read_representations(path)
-        assert len(found.h) == count, header
-        np.testing.assert_array_equal(found.h[-7:], H)
-        assert ("names of its columns" in found.first_line) == (count == 7)
-        assert ("for a row:" in found.first_line) == (count == 8)
-    path.write_text(csv_of(H))
-    assert read_representations(path).first_line == ""
-    path.write_text(csv_of(H, header=False))
-    labels.write_text(text_of(ROWS[:6]))
-    refused("taken for a row: it has no header", bring_together, *joined(path, labels))
-    labels.write_text(text_of(ROWS))
-    assert "taken for a row" in bring_together(*joined(path, labels)).notes[0]
+def test_what_parquet_needs_is_said_where_it_is_lacking(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "h.parquet").write_bytes(b"PAR1\0")
+    for read in READERS.values():
+        refused("h.parquet: needs pyarrow: pip install pyarrow", read, tmp_path / "h.parquet")
+
+
+def test_numbers_of_any_kind_are_read(tmp_path):
+    for dtype in ("float16", "float64", "int8", "uint64", "bool"):
+        array = np.arange(6).reshape(3, 2).astype(dtype)
+        np.save(tmp_path / "h.npy", array)
+        h = read_representations(tmp_path / "h.npy").h
+        assert h.dtype == np.float32 and (h == array).all()
+
+
+def test_a_file_that_is_cut_off_is_no_numpy_riddle(tmp_path):
+    np.save(tmp_path / "h.npy", H)
+    np.savez(tmp_path / "h.npz", h=H)
+    for name in ("h.npy", "h.npz"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
+        refused("holds less than it promises", read_representations, tmp_path / name)
+
+
+def test_a_folder_in_place_of_a_file_says_what_lies_there(tmp_path):
+    refused("is a folder; .* It holds none", read_representations, tmp_path)
+    np.save(tmp_path / "h.npy", H)
+    (tmp_path / "labels.jsonl").write_text("{}")
+    refused("is a folder; name a file, .npy, .* In it: h.npy$", read_representations, tmp_path)
+    refused("In it: labels.jsonl$", read_table, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "h.csv"])
+def test_text_in_another_encoding_is_named_by_its_line(tmp_path, name):
+    text = {"t.csv": "speaker,gender\na,f\nRené,m\n", "h.csv": "id,h0\na,1\nRené,2\n"}
+    lines = text.get(name, '{"speaker": "a"}\n{}\n{"speaker": "René"}\n')
+    (tmp_path / name).write_bytes(lines.encode("latin-1"))
+    said = refused("save it anew as UTF-8", READERS[name[0]], tmp_path / name)
+    assert f"{name}, line 3: no text in UTF-8" in said and "René" in said
+
+
+READERS = {"t": read_table, "h": read_representations}
+
+
+def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
+    path, ids = tmp_path / "h.npz", np.array([f" u{i} " for i in range(7)])
+    for arrays in ({"x": H}, {"x": H, "id": ids}, {"h": H, "id": ids, "y": H[0]}):
+        np.savez(path, **arrays)
+        h, found, _ = read_representations(path)
+        assert (h == H).all() and found == (IDS if "id" in arrays else None)
+    for arrays in (
+        {"x": H, "y": H},
+        {"h": H, "y": H},
+        {"x": H, "y": H, "id": ids},
+        {"id": ids},
+        {},
+    ):
+        np.savez(path, **arrays)
+        refused("h.npz: .*name the representations h", read_representations, path)
+    for arrays, said in (
+        ({"id": ids[:, None]}, r"id has shape \[7, 1\]"),
+        ({"id": ids[:6]}, "6 ids for 7 rows"),
+        ({"id": ids[[0, 1, 1, 3, 4, 5, 6]]}, r"rows 1 and 2 \(from 0\) have the same id, 'u1'"),
+        ({"id": [*ids[:6], ""]}, r"row 6 \(from 0\) has no id"),
+    ):
+        np.savez(path, h=H, **arrays)
+        refused(f"h.npz: {said}", read_representations, path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.txt", "hello")
+    refused("its part 'data.txt' is no array", read_representations, path)
 
 
 @pytest.mark.parametrize(
@@ -199,88 +274,3 @@ def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path)
 def test_another_separator_is_told(tmp_path, name, text, said):
     (tmp_path / name).write_text(text)
     refused(said, read_table if name[0] == "t" else read_representations, tmp_path / name)
-
-
-def samples(tmp_path, text, ids=None, **columns):
-    (tmp_path / "labels.csv").write_text(text)
-    np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
-    return bring_together(
-        read_representations(tmp_path / "h.npz"),
-        read_table(tmp_path / "labels.csv"),
-        "gender",
-        **columns,
-    )
-
-
-ROWS = [("u0", "a", "f"), ("u1", "a", "f"), ("u2", "b", "m"), ("u3", "c", "f"), ("u4", "d", "m")]
-ROWS += [("u5", "", "m"), ("u6", "d", "")]
-
-
-def text_of(rows, header="id,speaker,gender"):
-    return "\n".join([header, *map(",".join, rows)])
-
-
-def test_rows_are_joined_by_id_or_by_place(tmp_path):
-    by_place = samples(tmp_path, text_of(ROWS))
-    by_id = samples(tmp_path, text_of(ROWS[::-1]), ids=IDS)
-    for found in (by_place, by_id):
-        np.testing.assert_array_equal(found.h, H[:5])
-        assert found.labels.tolist() == [0, 0, 1, 0, 1] and found.classes == ("f", "m")
-        assert found.speakers.tolist() == [0, 0, 1, 2, 3]
-        assert found.num_speakers == {"f": 2, "m": 2} and found.sessions is None
-        assert found.notes[:2] == [
-            "1 of 7 rows have no speaker and were left out.",
-            "1 of 7 rows have no gender and were left out.",
-        ]
-
-
-def test_sessions_and_columns_of_other_names(tmp_path):
-    rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
-    found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
-    assert found.sessions.tolist() == [0, 0, 0, 1, 1]
-    with pytest.raises(ValueError, match=r"no column 'rom', recorded together \(--session\)"):
-        samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="rom")
-
-
-@pytest.mark.parametrize(
-    ("text", "ids", "said"),
-    [
-        (text_of(ROWS, "id,name,gender"), None, "no column 'speaker'.*It has: id, name, gender"),
-        (text_of(ROWS, "id,speaker,sex"), None, "no column 'gender'"),
-        (text_of(ROWS[:4]), None, "7 representations and 4 rows"),
-        (text_of(ROWS[:4]), IDS, "no row of 3 of the representations: id u4, u5, u6"),
-        (text_of([*ROWS, ROWS[0]]), IDS, "the same id"),
-        (text_of([(i, s, "f") for i, s, _ in ROWS]), None, r"one value only, f \(4\)"),
-        (text_of([(i, s, "") for i, s, _ in ROWS]), None, "no value"),
-        (
-            text_of([(i, "ab"[g == "m"], g) for i, _, g in ROWS[:6]] + [("u6", "b", "m")]),
-            None,
-            r"known of 2 speakers, .*f \(1\), m \(1\)",
-        ),
-    ],
-)
-def test_what_cannot_be_judged_is_explained(tmp_path, text, ids, said):
-    refused(said, samples, tmp_path, text, ids)
-
-
-def test_representations_that_say_nothing_are_not_called_private(tmp_path):
-    np.save(tmp_path / "h.npy", np.ones((7, 3), "f"))
-    (tmp_path / "labels.csv").write_text(text_of(ROWS))
-    same = read_representations(tmp_path / "h.npy")
-    refused(
-        "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
-    )
-
-
-def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
-    """Ids under another name, a row number that pandas wrote, ids in one file alone."""
-    np.savez(tmp_path / "h.npz", h=H, ids=np.array(IDS))
-    refused(
-        "name the representations h, the utterances id", read_representations, tmp_path / "h.npz"
-    )
-    text = csv_of(H).splitlines()
-    numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
-    (tmp_path / "pandas.csv").write_text("\n".join(numbered))
-    refused("column 1 of 4 has no name", read_representations, tmp_path / "pandas.csv")
-    alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
-    assert any("only the representations have id" in note for note in alone.notes)
