@@ -23,6 +23,13 @@ from privrep.utterances import Ragged, Split, Utterance, take_rows
 from privrep.word_vectors import read_word_vectors
 from privrep.words import coverage, encode_all, vocabulary
 
+# What the data of a pack depends on beside `inputs_of`.
+_LAID_OUT_BY = (
+    *("dataset", "data_dir", "acoustic_features", "lexical_features", "word_vectors"),
+    *("unusable", "task", "private", "folds", "fold_seed"),
+    *("bins", "normalise", "class_weights"),
+)
+
 
 class Loaded(NamedTuple):
     """A pack's data, and what is to be said about it.
@@ -146,6 +153,13 @@ def prepare_inputs(
 
 def _folder(path: str) -> Path | None:
     return Path(path) if path else None
+
+
+def same_data(a: Config, b: Config) -> bool:
+    """Whether `load` gives both the same arrays."""
+    return inputs_of(a) == inputs_of(b) and all(
+        getattr(a, n) == getattr(b, n) for n in _LAID_OUT_BY
+    )
 
 
 def load(config: Config, prepared: Prepared) -> Loaded:

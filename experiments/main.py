@@ -149,9 +149,12 @@ def experiment() -> None:
     wanted = {i: list(pack.runs) for i, pack in enumerate(packs)}
     if rungs is not None:
         wanted = search(packs, settings, rungs, workdir, folders, load_pack, titles, say)
-    for i in [i for i in wanted if i not in finished or FLAGS.export != "none"]:
-        loaded = load_pack(i)
-        rows = [] if i in finished else run_pack(packs[i], loaded, folders[i], titles[i], wanted[i])
+    ahead = [i for i in wanted if i not in finished]
+    for i in [i for i in wanted if i in ahead or FLAGS.export != "none"]:
+        loaded, rows = load_pack(i), []
+        if i in ahead:
+            following = next((packs[j] for j in ahead if j > i), None)
+            rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], following)
         stamp = {"prepared_hash": loaded.hash} | results.versions()
         if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])

@@ -1,7 +1,9 @@
 """The networks of a pack: trained together, saved on the way, to the end or to some epoch."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +13,14 @@ from tqdm import tqdm
 
 from experiments import checkpoints, sweep
 from experiments.config import Config
-from experiments.corpus import Loaded
+from experiments.corpus import Loaded, same_data
 from experiments.rungs import Pace
 from privrep.epochs import RUNNING, STOPPED, Fit, FitSettings
 from privrep.networks import Architecture, network_problem
 from privrep.processes import decision_of_first, is_first
 from privrep.runs import Run, take
 from privrep.streaming import place
-from privrep.training import fit, start_all
+from privrep.training import compile_ahead, fit, start_all
 from privrep.utterances import Data
 
 SECONDS_BETWEEN_SAVES = 20.0
@@ -53,24 +55,39 @@ def train_pack(
     title: str,
     until: int | None = None,
     configs: Collection[Config] | None = None,
+    following: sweep.Pack | None = None,
 ) -> Trained:
     """Trains a pack on every fold, going on from what `folder` holds, and keeps its progress there.
 
     Args:
       until: the epoch to stop behind; None for none but their own last one.
       configs: those of the pack's runs that go on; the others stop where they are. None for all.
+      following: a pack that is to be trained next. Where it differs in its networks alone they are
+        compiled meanwhile.
     """
     architecture = sweep.architecture(pack.config, loaded.packed)
     settings = sweep.fit_settings(pack.config)
-    runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
+    folds = len(loaded.split.train)
+    runs, described = sweep.run_table(pack.runs, folds)
     data = place(loaded.packed.data)
     # What differs behind training only was trained by one network.
     learners, of = sweep.trained_alike(runs)
+    beside: Callable[[], None] | None = None
+    if following is not None and same_data(pack.config, following.config):
+        next_runs, _ = sweep.run_table(following.runs, folds)
+        beside = partial(
+            compile_ahead,
+            network_problem,
+            sweep.architecture(following.config, loaded.packed),
+            sweep.fit_settings(following.config),
+            data,
+            take(next_runs, sweep.trained_alike(next_runs)[0]),
+        )
     rows = [i for i, (config, _) in enumerate(described) if configs is None or config in configs]
     going = np.isin(np.arange(len(learners)), of[rows])
     until = min(until or settings.max_epochs, settings.max_epochs)
     fits, history, pace = _train(
-        architecture, settings, data, take(runs, learners), folder, title, until, going
+        architecture, settings, data, take(runs, learners), folder, title, until, going, beside
     )
     return Trained(architecture, data, runs, described, learners, of, fits, history, pace)
 
@@ -84,8 +101,13 @@ def _train(
     title: str,
     until: int,
     going: np.ndarray,
+    beside: Callable[[], None] | None,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
-    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went."""
+    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went.
+
+    Args:
+      beside: to be done by a thread while the devices train, and be over with the training.
+    """
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
     fits, history = checkpoints.load_progress(folder, like)
     if fits is not None:
@@ -97,14 +119,20 @@ def _train(
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
-    with tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar:
+    with (
+        ThreadPoolExecutor(1) as thread,
+        tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar,
+    ):
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(before)
         stages = fit(network_problem, architecture, settings, data, runs, fits)
         for stage in stages if done < until else ():
             done += 1
             epochs.append(stage.history)
-            first = first or (time.monotonic(), int(stage.epoch.sum()))
+            if first is None:
+                first = time.monotonic(), int(stage.epoch.sum())
+                if beside is not None:  # what fails there fails again in its turn, and is told then
+                    thread.submit(beside)
             running = int((stage.status == RUNNING).sum()) if done < until else 0
             bar.total = int(stage.epoch.sum()) + running * (until - done)
             bar.n = int(stage.epoch.sum())

@@ -5,6 +5,7 @@ the packs' saved progress are all that a stopped search needs to go on. When it 
 `chosen.csv` has a row per question and `search.json` says what was trained.
 """
 
+import itertools
 import json
 import shutil
 import time
@@ -69,10 +70,15 @@ def search(
             i: len(set().union(*(networks[s] for s in numbers))) * folds * (until - before)
             for i, numbers in contenders.items()
         }
-        for i in [i for i in contenders if i not in done]:
+        to_do = [i for i in contenders if i not in done]
+        for i, following in itertools.zip_longest(to_do, to_do[1:]):
             runs = _runs(packs[i], settings, contenders[i])
             title = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
-            new, pace = _compared(packs[i], runs, until, lambda i=i: load(i), folders[i], title)
+            # Behind the first rung all has been compiled once.
+            then = None if rung or following is None else packs[following]
+            new, pace = _compared(
+                packs[i], runs, until, lambda i=i: load(i), folders[i], title, then
+            )
             new = [{"pack": i, "rung": until} | row for row in new]
             if is_first():
                 results.append_rows(workdir / "search.csv", new)
@@ -85,7 +91,6 @@ def search(
                 jax.clear_caches()
             rest = [j for j in contenders if j not in done]
             epochs = sum(ahead[j] for j in rest) + sum(most[rung + 1 :])
-            # Behind the first rung all has been compiled once.
             say([left(paces, 0 if rung else len(rest), epochs)] * bool(epochs))
         going = _agreed(going_on(settings, going, scores, keep), len(settings))
         _forget(folders, settings, going)
@@ -102,11 +107,12 @@ def _compared(
     load: Callable[[], Loaded],
     folder: Path,
     title: str,
+    following: Pack | None,
 ) -> tuple[list[dict[str, Any]], Pace]:
     """Rows of search.csv for `runs` {run: its setting} of a pack after epoch `until`."""
     began = time.monotonic()
     loaded = without_test_labels(load())
-    trained = train_pack(pack, loaded, folder, title, until, runs)
+    trained = train_pack(pack, loaded, folder, title, until, runs, following)
     stamp = {"prepared_hash": loaded.hash} | results.versions()
     rows = [
         {"setting": runs[config]} | row | stamp for config, row in validated(trained, loaded, runs)
