@@ -142,7 +142,8 @@ def rows_computed(architecture, length: np.ndarray, batch: int) -> dict[str, flo
         turned = np.mean(jax.vmap(partial(steps_computed, lanes))(shorter)) * lanes
         convolved = turned
         if acoustic:
-            convolved = frames_computed(batches, rates, encoder.kernel_width).mean()
+            usual = architecture.fill * longest
+            convolved = frames_computed(batches, rates, encoder.kernel_width, usual).mean()
     return {
         "conv_per_useful": float(convolved / (batch * batches.mean())),
         "gru_per_useful": float(turned / (batch * shorter.mean())),

@@ -165,9 +165,9 @@ class AcousticEncoder(nn.Module):
         )
         settings, rates = (ACTIVATIONS[self.activation], self.conv_pool), self.rates
         if spans:
-            windows = partial(stack_in_phases, *settings)
+            windows, usual = partial(stack_in_phases, *settings), utterances.fill * frames.longest
             x, length, first, longest = convolved(
-                windows, rates, self.kernel_width, params, frames, length
+                windows, rates, self.kernel_width, usual, params, frames, length
             )
             return _to_vector(self, x, length, train, (first, longest, utterances.fill))
         x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)

@@ -9,6 +9,7 @@ Nothing here may be differentiated twice, and nothing should be under vmap: a lo
 row wants another number of turns takes the largest. Accelerators use the padded form.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from privrep.utterances import Spans
 
 PyTree = Any
-_WINDOW = 2048  # frames: what the layers make of them stays in the cache
+_WINDOW = 2048  # frames at most: what the layers make of them stays in the cache
 
 
 # Not x[i] and x.at[i].set, which become gathers and scatters.
@@ -101,7 +102,13 @@ over_windows.defvjp(_windows_forward, _windows_backward)
 
 
 def convolved(
-    stack: Callable, rates: tuple[int, ...], width: int, params: PyTree, spans: Spans, length
+    stack: Callable,
+    rates: tuple[int, ...],
+    width: int,
+    usual: float,
+    params: PyTree,
+    spans: Spans,
+    length: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, int]:
     """A stack of convolutions over utterances that lie anywhere in a corpus.
 
@@ -109,6 +116,7 @@ def convolved(
       stack: (params, x [T, 1, F], masks [T / rate, 1, 1] of each layer) -> [T / last rate, 1, C].
       rates: of every layer's frames, how many of the corpus's frames one stands for; rising.
       width: of the convolutions.
+      usual: mean length of the corpus or so: a batch of such utterances fills its last window.
       spans, length: int32[B], the utterances.
 
     Returns:
@@ -119,12 +127,13 @@ def convolved(
     units = -(-length // stride)
     first = jnp.cumsum(units + gap) - (units + gap)
     longest = -(-spans.longest // stride)
-    most = -(-len(length) * (longest + gap) * stride // _WINDOW)
-    count = -(-(units + gap).sum() * stride // _WINDOW)
+    size = _window(len(length), usual, stride, gap)
+    most = -(-len(length) * (longest + gap) * stride // size)
+    count = -(-(units + gap).sum() * stride // size)
 
     def window(params, shared, i):
         spans, first, length = shared
-        place = i * _WINDOW - halo + jnp.arange(_WINDOW + 2 * halo, dtype=jnp.int32)
+        place = i * size - halo + jnp.arange(size + 2 * halo, dtype=jnp.int32)
         who = owner(place // stride, first)
         time = place - first[who] * stride
         masks = []
@@ -151,11 +160,21 @@ def _spacing(rates, width):
     return stride, -(-reach // (2 * stride)) * 2 * stride, width // 2
 
 
-def frames_computed(length: np.ndarray, rates: tuple[int, ...], width: int) -> np.ndarray:
+def _window(batch: int, usual: float, stride: int, gap: int) -> int:
+    """Frames of a window: the fewest windows that hold a usual batch have little room to spare."""
+    frames = batch * (math.ceil(usual / stride) + gap) * stride
+    step = 16 * stride  # the fast convolution works on groups of 4 frames of the last layer
+    return -(-frames // (-(-frames // _WINDOW) * step)) * step
+
+
+def frames_computed(
+    length: np.ndarray, rates: tuple[int, ...], width: int, usual: float
+) -> np.ndarray:
     """How many frames `convolved` goes over for batches of these lengths, int[..., B] -> int[...].
 
     Rims and what is left of the last window included (host).
     """
     stride, halo, gap = _spacing(rates, width)
-    windows = -(-((-(-length // stride) + gap).sum(-1) * stride) // _WINDOW)
-    return windows * (_WINDOW + 2 * halo)
+    size = _window(length.shape[-1], usual, stride, gap)
+    windows = -(-((-(-length // stride) + gap).sum(-1) * stride) // size)
+    return windows * (size + 2 * halo)

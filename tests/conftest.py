@@ -1,6 +1,7 @@
 """Strict settings for every test. Set before jax is first imported."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 # Two CPU devices, so that sharding over runs is tested on any machine.
@@ -36,6 +37,16 @@ def quickly_compiled():
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def few_exchanges(monkeypatch):
+    """For whole runs of the main job of which no p is looked at: 9 exchanges in place of 99."""
+    from experiments import membership, pooled
+
+    monkeypatch.setattr(pooled, "measure_folds", partial(pooled.measure_folds, num_permutations=9))
+    fewer = partial(membership.identify, num_permutations=9, draws=4)
+    monkeypatch.setattr(membership, "identify", fewer)
 
 
 def pytest_configure(config):

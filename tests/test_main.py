@@ -14,7 +14,7 @@ from tests.corpora_on_disk import (
 )
 from tests.experiment_runs import check_results, run
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
 
 
 def test_msp_improv_two_tasks(tmp_path, capsys):

@@ -13,7 +13,7 @@ from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, run, set_flags
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
 WRITE = {
     "msp_improv": corpora_on_disk.write_msp_improv,
     "msp_podcast": corpora_on_disk.write_msp_podcast,

@@ -52,7 +52,7 @@ def test_readme_shows_the_commands_that_are_tested_here():
     assert len(blocks("python")) >= 2
 
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
