@@ -40,7 +40,7 @@ QUICK: dict[str, Attack] = {"linear": linear, "kernel": kernel, "knn": knn}
 SLOW: dict[str, Attack] = {"trees": trees, "mlp": mlp}
 SEQUENCE = "sequence"  # of frames [N, T, D]
 NAMES = (*QUICK, *SLOW, SEQUENCE)
-FEW = 39  # exchanges by default where a slow attacker takes part: p can reach 0.032
+FEW = 39  # exchanges by default where a slow attacker takes part: p can reach 0.031
 
 
 def suite(
