@@ -23,6 +23,8 @@ def use_cores() -> None:
     if "xla_force_host_platform_device_count" not in flags:
         flags += f" --xla_force_host_platform_device_count={min(cores or 1, _MOST)}"
         flags += " --xla_cpu_multi_thread_eigen=false"
+        if "xla_disable_hlo_passes" not in flags:
+            flags += " --xla_disable_hlo_passes=cpu-parallel-task-assigner"
     os.environ["XLA_FLAGS"] = flags.strip()
 
 
