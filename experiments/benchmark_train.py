@@ -21,8 +21,7 @@ from experiments.benchmark_work import SHAPES, Shape, Size
 
 # With one device there is one thread: this project keeps operations to a core.
 ONE_CORE = {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false "
-    "--xla_disable_hlo_passes=cpu-parallel-task-assigner",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }

@@ -77,7 +77,8 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
             expected_scores.setdefault(name, []).append(value)
     assert set(scores) == set(expected_scores)
     for name, values in expected_scores.items():
-        np.testing.assert_allclose(scores[name], values, atol=1e-6, rtol=1e-4, err_msg=name)
+        near = 6e-4 if name == "h_rank" else 1e-6  # that is rounded
+        np.testing.assert_allclose(scores[name], values, atol=near, rtol=1e-4, err_msg=name)
 
 
 def test_emotion_is_scored_behind_the_release(steps, released):
