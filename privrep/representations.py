@@ -20,6 +20,7 @@ from privrep.tables import (
     first,
     lines,
     parquet_of,
+    rows_by_id,
     shown,
     there,
 )
@@ -89,20 +90,8 @@ def read_representations(path: str | Path) -> Representations:
             "labels too; no number can be made up for them here."
         )
     if ids is not None:
-        _distinct(ids, path)
+        rows_by_id(ids, path)  # each has one of its own
     return Representations(h, ids, first_line)
-
-
-def _distinct(ids: Sequence[str | None], path: Path) -> None:
-    seen: dict[str, int] = {}
-    for i, one in enumerate(ids):
-        if one is None:
-            raise ValueError(f"{path}: row {i} (from 0) has no {ID}; each row takes one")
-        if seen.setdefault(one, i) != i:
-            raise ValueError(
-                f"{path}: rows {seen[one]} and {i} (from 0) have the same {ID}, {shown(one)}; each "
-                "row takes one of its own"
-            )
 
 
 def _npy(path: Path) -> _Read:

@@ -1,17 +1,18 @@
 """Representations and labels brought together: whose they are, and whether they can be judged."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from privrep.representations import Representations
 from privrep.spelling import nearest
-from privrep.tables import ID, Table, shown
+from privrep.tables import ID, Table, first, rows_by_id, shown
 
 _LEAST = 2  # speakers of each class
 _LEAST_OF_ALL = 3  # one to learn from, one to be chosen on, one to be tested on
-_NAMED = 8
+_first = partial(first, most=8)
 _FRAMES = "num_frames"
 PART = "part"  # column: of a split, "train" being whom the encoder was trained on
 TRAIN = "train"
@@ -175,15 +176,7 @@ def _rows(representations: Representations, table: Table) -> list[int]:
     """The table's row of each representation."""
     count = len(next(iter(table.columns.values())))
     if representations.ids is not None and ID in table.columns:
-        place: dict[str | None, int] = {}
-        for i, one in enumerate(table.columns[ID]):
-            if one is None:
-                raise ValueError(f"{table.path}: row {i} (from 0) has no {ID}; each row takes one")
-            if place.setdefault(one, i) != i:
-                raise ValueError(
-                    f"{table.path}: rows {place[one]} and {i} (from 0) have the same {ID}, "
-                    f"{shown(one)}; each row takes one of its own"
-                )
+        place = rows_by_id(table.columns[ID], table.path)
         absent = [one for one in representations.ids if one not in place]
         if absent:
             raise ValueError(
@@ -259,8 +252,3 @@ def _judge(num_speakers: dict[str, int], speakers: int, attribute: str, table: T
             f"{table.path}: {attribute} is known of {speakers} speakers, and {_LEAST_OF_ALL} are "
             "needed: one to learn from, one to be chosen on, and one to be tested on"
         )
-
-
-def _first(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -96,10 +96,28 @@ def _check_beginning(path: Path) -> None:
     raise ValueError(f"{path}: is no {ending} file, whatever its ending says: {told}")
 
 
-def first(names: Sequence[str]) -> str:
+def first(names: Sequence[str], most: int = _NAMED) -> str:
     """The first of the names, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def rows_by_id(ids: Sequence[str | None], path: Path) -> dict[str, int]:
+    """{id: its row} of what a file holds.
+
+    Raises:
+      ValueError: a row has none, or another's.
+    """
+    rows: dict[str, int] = {}
+    for i, one in enumerate(ids):
+        if one is None:
+            raise ValueError(f"{path}: row {i} (from 0) has no {ID}; each row takes one")
+        if rows.setdefault(one, i) != i:
+            raise ValueError(
+                f"{path}: rows {rows[one]} and {i} (from 0) have the same {ID}, {shown(one)}; each "
+                "row takes one of its own"
+            )
+    return rows
 
 
 def shown(cell: str) -> str:
