@@ -7,6 +7,7 @@ Every flag may hold a comma list and is then swept; see README.md.
 
 import experiments.devices  # isort: skip  # before jax
 
+import itertools
 import os
 import sys
 import warnings
@@ -149,12 +150,13 @@ def experiment() -> None:
     wanted = {i: list(pack.runs) for i, pack in enumerate(packs)}
     if rungs is not None:
         wanted = search(packs, settings, rungs, workdir, folders, load_pack, titles, say)
-    ahead = [i for i in wanted if i not in finished]
-    for i in [i for i in wanted if i in ahead or FLAGS.export != "none"]:
+    to_do = [i for i in wanted if i not in finished]
+    following = {i: packs[j] for i, j in itertools.pairwise(to_do)}
+    for i in to_do if FLAGS.export == "none" else wanted:
         loaded, rows = load_pack(i), []
-        if i in ahead:
-            following = next((packs[j] for j in ahead if j > i), None)
-            rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], following)
+        if i in to_do:
+            then = following.get(i)
+            rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], then)
         stamp = {"prepared_hash": loaded.hash} | results.versions()
         if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,12 +17,14 @@ from experiments.corpus import Loaded, same_data
 from experiments.rungs import Pace
 from privrep.epochs import RUNNING, STOPPED, Fit, FitSettings
 from privrep.networks import Architecture, network_problem
+from privrep.packing import Packed
 from privrep.processes import decision_of_first, is_first
 from privrep.runs import Run, take
 from privrep.streaming import place
 from privrep.training import compile_ahead, fit, start_all
 from privrep.utterances import Data
 
+PyTree = Any
 SECONDS_BETWEEN_SAVES = 20.0
 
 
@@ -67,22 +69,13 @@ def train_pack(
     """
     architecture = sweep.architecture(pack.config, loaded.packed)
     settings = sweep.fit_settings(pack.config)
-    folds = len(loaded.split.train)
-    runs, described = sweep.run_table(pack.runs, folds)
+    runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
     data = place(loaded.packed.data)
     # What differs behind training only was trained by one network.
     learners, of = sweep.trained_alike(runs)
-    beside: Callable[[], None] | None = None
+    beside = None
     if following is not None and same_data(pack.config, following.config):
-        next_runs, _ = sweep.run_table(following.runs, folds)
-        beside = partial(
-            compile_ahead,
-            network_problem,
-            sweep.architecture(following.config, loaded.packed),
-            sweep.fit_settings(following.config),
-            data,
-            take(next_runs, sweep.trained_alike(next_runs)[0]),
-        )
+        beside = partial(_compile, following, loaded.packed, data)
     rows = [i for i, (config, _) in enumerate(described) if configs is None or config in configs]
     going = np.isin(np.arange(len(learners)), of[rows])
     until = min(until or settings.max_epochs, settings.max_epochs)
@@ -90,6 +83,15 @@ def train_pack(
         architecture, settings, data, take(runs, learners), folder, title, until, going, beside
     )
     return Trained(architecture, data, runs, described, learners, of, fits, history, pace)
+
+
+def _compile(pack: sweep.Pack, packed: Packed, data: PyTree) -> None:
+    """The epoch of a pack whose data are laid out as `packed`, and placed as `data`."""
+    architecture = sweep.architecture(pack.config, packed)
+    runs, _ = sweep.run_table(pack.runs, len(packed.data.folds.split.train))
+    learners, _ = sweep.trained_alike(runs)
+    settings = sweep.fit_settings(pack.config)
+    compile_ahead(network_problem, architecture, settings, data, take(runs, learners))
 
 
 def _train(

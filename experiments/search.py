@@ -71,11 +71,12 @@ def search(
             for i, numbers in contenders.items()
         }
         to_do = [i for i in contenders if i not in done]
-        for i, following in itertools.zip_longest(to_do, to_do[1:]):
+        # Behind the first rung all has been compiled once.
+        following = {} if rung else {i: packs[j] for i, j in itertools.pairwise(to_do)}
+        for i in to_do:
             runs = _runs(packs[i], settings, contenders[i])
             title = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
-            # Behind the first rung all has been compiled once.
-            then = None if rung or following is None else packs[following]
+            then = following.get(i)
             new, pace = _compared(
                 packs[i], runs, until, lambda i=i: load(i), folders[i], title, then
             )
