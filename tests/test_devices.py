@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.devices import set_flags
 from privrep.networks import network_problem
 from privrep.represent import represent
 from privrep.training import fit
@@ -64,3 +65,23 @@ def test_an_accelerator_would_learn_the_same(epochs, monkeypatch):
             np.testing.assert_allclose(history[name], expected_history[name], rtol=1e-3)
         errors = jax.tree.map(relative_error, fits.params, expected.params)
         assert max(jax.tree.leaves(errors)) < 1e-2, errors
+
+
+def test_flags_that_the_user_has_set_stay(monkeypatch):
+    given = "--xla_force_host_platform_device_count=3 --xla_cpu_multi_thread_eigen=true"
+    monkeypatch.setenv("XLA_FLAGS", given)
+    set_flags()
+    flags = dict(flag.split("=") for flag in os.environ["XLA_FLAGS"].split())
+    assert flags["--xla_force_host_platform_device_count"] == "3"
+    assert flags["--xla_cpu_multi_thread_eigen"] == "true"
+    assert flags["--xla_disable_hlo_passes"] == "cpu-parallel-task-assigner"
+    set_flags()  # once is enough
+    assert len(os.environ["XLA_FLAGS"].split()) == len(flags)
+
+
+@pytest.mark.parametrize(("jaxlib", "known"), [("0.10.2", True), ("0.11.0", False), ("1.0", False)])
+def test_a_jaxlib_that_nobody_has_tried_gets_no_flag_it_may_not_know(monkeypatch, jaxlib, known):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr("experiments.devices.version", lambda package: jaxlib)
+    set_flags()
+    assert ("xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]) == known
