@@ -7,11 +7,14 @@ Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers 
 `intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
 scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
 and power of what h tells beyond a covariate; `members`, of membership identification; `reading`,
-the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256.
+the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256;
+`trained`, false alarms and power of neighbours and of the attackers that learn anew for every
+exchange (of --draws=400 a tenth is drawn, they are slow).
 """
 
 import functools
 import itertools
+import multiprocessing
 import resource
 import time
 from collections.abc import Iterator
@@ -28,6 +31,7 @@ from privrep.measurement import measure
 from privrep.permutations import design
 from privrep.statistics import INTERVALS, confusion_counts, interval, uar
 from privrep.strata import covariate
+from privrep.suite import SEQUENCE, SLOW, exchanges, suite
 from privrep.worlds import WORLDS, linear, speaker_only
 
 FLAGS = flags.FLAGS
@@ -63,16 +67,17 @@ def verdicts(draws: int) -> Iterator[str]:
     """A line per suite, corpus size, design and leak. Truth: the best attacker's mean UAR."""
     yield "suite speakers design strength | mean UAR, sd | leaks, none shown, cannot tell | "
     yield "         p <= .1 .2 .5 | upper, lower bound hold | minimum detectable, median"
-    for suite, (num_speakers, paired) in itertools.product(SUITES, DESIGNS):
-        for strength in SUITES[suite]:
-            simulate = functools.partial(one_verdict, suite, paired, num_speakers, strength)
+    for attackers, (num_speakers, paired) in itertools.product(SUITES, DESIGNS):
+        for strength in SUITES[attackers]:
+            simulate = functools.partial(one_verdict, attackers, paired, num_speakers, strength)
             with ProcessPoolExecutor() as pool:
                 rows = np.array(list(pool.map(simulate, range(draws), chunksize=8)))
             score, lower, upper, p, detectable, leaks, none = rows[:, :7].T
             truth = max(0.5, rows[:, 7:].mean(0).max())
             below = " ".join(f"{(p <= level).mean():.2f}" for level in (0.1, 0.2, 0.5))
             yield (
-                f"{suite:13s} {num_speakers:3d} {'pairs' if paired else 'free '} {strength:.2f} | "
+                f"{attackers:13s} {num_speakers:3d} {'pairs' if paired else 'free '} "
+                f"{strength:.2f} | "
                 f"{score.mean():.3f} {score.std():.3f} | {leaks.mean():.3f} {none.mean():.3f} "
                 f"{1 - leaks.mean() - none.mean():.3f} | {below} | "
                 f"{(upper >= truth).mean():.3f} {(lower <= truth).mean():.3f} | "
@@ -172,6 +177,40 @@ def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> 
     return [told.given.uar, told.given.upper, *said]
 
 
+def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) -> list[float]:
+    """uar, upper, p, leaks, no leak shown of one attacker that is not of the closed form."""
+    world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
+    # Four frames of an utterance are its h and noise of their own.
+    noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
+    found = measure(
+        world.h,
+        world.gender,
+        world.speaker,
+        attackers=suite([attacker], world.h[:, None] + noise, None),
+        num_permutations=exchanges([attacker], PERMUTATIONS),
+        seed=seed,
+    ).verdict
+    said = (found.verdict == "leaks", found.verdict == "no_leak_shown")
+    return [found.uar, found.upper, found.p, *said]
+
+
+def trained(draws: int) -> Iterator[str]:
+    """A line per attacker and leak, 28 speakers without sessions, draws // 10 corpora each."""
+    # jax has threads of its own, which a forked process would lack
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        for attacker, strength in itertools.product(("knn", *SLOW, SEQUENCE), (0.0, 1.0)):
+            simulate = functools.partial(one_trained, attacker, 28, strength)
+            rows = np.array(list(pool.map(simulate, range(max(1, draws // 10)))), float)
+            score, upper, p, leaks, none = rows.T
+            yield (
+                f"{attacker:8s} {strength:.2f} | {score.mean():.3f} ({score.std():.3f}) | "
+                f"leaks {leaks.mean():.3f}, none shown {none.mean():.3f}, p <= .2 "
+                f"{(p <= 0.2).mean():.2f} .5 {(p <= 0.5).mean():.2f} | upper bound holds "
+                f"{(upper >= max(0.5, score.mean())).mean():.3f}"
+            )
+
+
 def given(draws: int) -> Iterator[str]:
     """A line per world, covariate and corpus size; the linear attacker within strata."""
     cases = (("emotion_tied", "emotion"), ("length_only", "num_frames"))
@@ -196,6 +235,7 @@ PARTS = {
     "members": members,
     "reading": reading,
     "speed": speed,
+    "trained": trained,
 }
 
 

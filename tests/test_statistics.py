@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
+from confidence_intervals import evaluate_with_conf_int
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from privrep.statistics import (
@@ -74,6 +75,20 @@ def test_intervals_agree_with_scipys(method):
         )
     np.testing.assert_allclose(found.error, expected.standard_error, rtol=0.06)
     assert found.lower < found.score < found.upper
+
+
+def test_the_bootstrap_is_that_of_confidence_intervals_where_each_speaks_once():
+    """Ferrer and Riera's package; of speakers (its `conditions`) who speak more than once it
+    draws utterances anew as well, which counts what differs within them twice."""
+    alone = confusion_counts(PREDICTIONS, LABELS, np.arange(S * EACH), 3)
+    found = interval(alone, method="percentile", draws=4000)
+    score, ends = evaluate_with_conf_int(
+        PREDICTIONS, balanced_accuracy_score, LABELS, num_bootstraps=1000, alpha=5
+    )
+    np.testing.assert_allclose(found.score, score, atol=1e-12)
+    np.testing.assert_allclose((found.lower, found.upper), ends, atol=0.008)
+    # The speakers are the sample: whoever draws utterances is too sure.
+    assert np.diff(ends) < 0.85 * np.diff(interval(COUNTS, method="percentile", draws=4000)[1:3])
 
 
 def test_a_bootstrap_draw_keeps_every_stratum():
