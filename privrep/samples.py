@@ -66,9 +66,9 @@ def bring_together(
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
-        an id has no partner, the attribute is who speaks, two values differ in case only, only one
-        class is left, a class has fewer than 2 speakers or all have fewer than 3, or all h are
-        equal.
+        an id has no partner, the attribute is who speaks, two values of it, speakers or sessions
+        differ in case only, only one class is left, a class has fewer than 2 speakers or all have
+        fewer than 3, or all h are equal.
     """
     if attribute == speaker:
         raise ValueError(
@@ -130,6 +130,7 @@ def bring_together(
         if None in of:
             notes.append(f"Some rows have no {session}; sessions were not looked at.")
         else:
+            _check_case(session, {rows[i]: cell for i, cell in zip(kept, of)}, table)
             sessions, _ = _numbered(of)
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(len(names)))
     if mixed:

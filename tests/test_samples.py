@@ -113,6 +113,14 @@ def test_values_that_differ_in_case_only_are_refused_with_a_row_of_each(tmp_path
         rows[3][header.split(",").index(column)] = value
         said = f"column '{column}' has '{value.lower()}' in {where[0]} and '{value}' in {where[1]}"
         refused(f"labels.csv: {said}, which differ", samples, tmp_path, text_of(rows, header), ids)
+    rows = [(*row, "aAbbccc"[i]) for i, row in enumerate(ROWS)]
+    refused(
+        "column 'session' has 'a' in .* and 'A'",
+        samples,
+        tmp_path,
+        text_of(rows, header + ",session"),
+        ids,
+    )
     # A row that is not looked at says nothing.
     rows = [*((*row, "yes") for row in ROWS[:6]), ("u6", "d", "F", "no")]
     asked = {"only": {"use": ["yes"]}}
