@@ -1,0 +1,129 @@
+"""What each way to unlearn takes from a fresh attacker on strangers, in worlds with a known answer.
+
+Encoders are one dense layer on the world's columns, so that nothing but the defence decides.
+"""
+
+from functools import cache
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.core import FrozenDict
+
+from privrep.closed_form import linear
+from privrep.epochs import FitSettings
+from privrep.models import EmotionNet
+from privrep.networks import Architecture, network_problem
+from privrep.packing import pack
+from privrep.permutations import design
+from privrep.represent import represent
+from privrep.runs import Run, run_key
+from privrep.statistics import confusion_counts, uar
+from privrep.training import fit
+from privrep.utterances import Split, Utterance, ragged
+from privrep.worlds import WORLDS
+from tests.small_data import Average
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+SPEAKERS, LEARNED = 120, 60  # the others are strangers to the networks, 20 of whom validate
+SEEDS, EPOCHS = 4, 20
+RATE, SLOW = 0.02, 0.0003
+KEEPS_UP = {"adversary_steps": 10, "adversary_input": "standardised"}
+
+
+@cache
+def packed(name):
+    world = WORLDS[name].draw(3, SPEAKERS, 10, 8)
+    utterances = [
+        Utterance(
+            id=f"u{i}",
+            speaker=f"s{speaker}",
+            categories={"emotion": "abcd"[emotion]},
+            private={"gender": "fm"[gender]},
+        )
+        for i, (speaker, emotion, gender) in enumerate(
+            zip(world.speaker, world.emotion, world.gender)
+        )
+    ]
+    parts = np.digitize(world.speaker, (LEARNED, LEARNED + 20))
+    split = Split(*(parts[None] == part for part in range(3)))
+    frames = ragged(list(world.h[:, None]))
+    settings = {"task": "emotion", "private": ("gender",), "normalise": "train"}
+    return world, pack(utterances, frames, None, None, split, **settings, block_size=200)
+
+
+@cache
+def unlearned(world_name, defence, ways, adversary_steps=1, adversary_input="plain"):
+    """(emotion UAR, adversary's UAR, fresh attacker's UAR) of each way, means over seeds.
+
+    A way is (lambda, adversary's rate); the attacker is linear, and all scores are of strangers.
+    """
+    world, data = packed(world_name)
+    net = EmotionNet(
+        encoders=FrozenDict(acoustic=Average("frames", 6)),
+        num_classes=4,
+        private=FrozenDict(gender=2),
+        adversary_width=32,
+        adversary_input=adversary_input,
+    )
+    architecture = Architecture(
+        *(net, defence, "constant", "emotion", "float32", data.longest, None),
+        adversary_steps=adversary_steps,
+    )
+    rows = [(*way, seed) for way, seed in product(ways, range(SEEDS))]
+    strength, rate, seeds = (np.float32(of) for of in zip(*rows))
+    zeros = np.zeros(len(rows), np.float32)
+    runs = Run(
+        key=jnp.stack([run_key(int(seed), 0) for seed in seeds]),
+        fold=zeros.astype(np.int32),
+        lambda_={"gender": strength},
+        release=zeros.astype(np.int32),
+        release_lambda={"gender": zeros},
+        learning_rate=zeros + RATE,
+        adversary_learning_rate=rate,
+        weight_decay=zeros,
+    )
+    *_, last = fit(network_problem, architecture, FitSettings(60, EPOCHS, EPOCHS), data.data, runs)
+    h, scores, _ = represent(architecture, data.data, runs, last.fits().params)
+    found = [scores["test_emotion_uar"], scores["test_gender_adversary_uar"]]
+    found.append([attacked(world, one) for one in h])
+    return np.array(found).reshape(3, len(ways), SEEDS).mean(2).T
+
+
+def attacked(world, h):
+    strange = world.speaker >= LEARNED
+    gender, speakers = world.gender[strange], world.speaker[strange] - LEARNED
+    folds = design(gender, speakers, None, 5, 0).folds
+    guessed = linear(0, h[strange], gender[None], speakers, folds, 2).predictions[0]
+    return uar(confusion_counts(guessed, gender, speakers, 2).sum(0))
+
+
+def test_an_adversary_that_lags_hides_the_attribute_from_itself_alone():
+    """At chance or below, while a fresh attacker finds more than if nothing had been done."""
+    plain = unlearned("linear", "grl", ((0, RATE), (1, RATE), (1, SLOW)))
+    (emotion, watching, before), (_, _, quick), (same, adversary, slow) = plain
+    assert watching > 0.65 and adversary < 0.5
+    assert slow > before + 0.02 and quick < before - 0.06
+    # Steps of its own, in units that move with h, make the same slow adversary one to be reckoned
+    # with.
+    ((kept, _, keeps_up),) = unlearned("linear", "grl", ((1, SLOW),), **KEEPS_UP)
+    assert keeps_up < slow - 0.07 and keeps_up < before - 0.03
+    assert min(same, kept) > emotion - 0.03
+
+
+@pytest.mark.parametrize(
+    "defence, strength", [("uniform", 1), ("entropy", 1), ("mmd", 3), ("hsic", 24)]
+)
+def test_a_defence_takes_a_part_of_what_is_independent_of_emotion(defence, strength):
+    found = unlearned("linear", defence, ((0, RATE), (strength, RATE)))
+    (emotion, _, before), (kept, _, after) = found
+    assert before > 0.65 and after - 0.5 < 0.8 * (before - 0.5), (before, after)
+    assert kept > emotion - 0.03
+
+
+def test_what_emotion_itself_tells_stays_with_it():
+    ((emotion, _, before),) = unlearned("emotion_tied", "grl", ((0, RATE),))
+    ((kept, _, after),) = unlearned("emotion_tied", "grl", ((1, RATE),), **KEEPS_UP)
+    assert min(emotion, kept) > 0.9
+    assert after > before - 0.04 and after > 0.7
