@@ -22,14 +22,15 @@ body{font:15px/1.5 system-ui,sans-serif;color:#111;max-width:46em;margin:2em aut
 h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:2em 0 .4em;border-bottom:1px solid #ccc}
 .verdict{border-left:.6em solid;padding:.6em 1em;margin:1em 0;background:#f6f6f6}
 .verdict b{font-size:1.4em}
-table{border-collapse:collapse;margin:.6em 0;width:100%}
+table{border-collapse:collapse;width:100%}.wide{overflow-x:auto;margin:.6em 0}
 th,td{text-align:left;padding:.2em .7em .2em 0;border-bottom:1px solid #e3e3e3;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 svg{width:100%;height:auto;font:12px system-ui,sans-serif}figure{margin:.5em 0}
 figcaption,.small{font-size:.87em;color:#444}
 code{font-size:.85em;overflow-wrap:anywhere}
 @media print{body{margin:0;max-width:none;font-size:11px}h2,figure,table{break-inside:avoid}
-h2{break-after:avoid}.verdict{background:none;border:2px solid;border-left-width:.6em}
+h2{break-after:avoid}.wide{overflow:visible}
+.verdict{background:none;border:2px solid;border-left-width:.6em}
 *{print-color-adjust:exact}}
 """
 
@@ -75,7 +76,9 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: i
         return "".join(f"<{tag}{m}>{escape(c)}</{tag}>" for m, c in zip(marks, cells))
 
     lines = [line(header, "th")] * bool(header) + [line(row, "td") for row in rows]
-    return f"<table>{''.join(f'<tr>{one}</tr>' for one in lines)}</table>"
+    lines = [line(header, "th")] * bool(header) + [line(row, "td") for row in rows]
+    body = "".join(f"<tr>{one}</tr>" for one in lines)
+    return f'<div class="wide"><table>{body}</table></div>'  # a phone scrolls it, not the page
 
 
 def _numbers(report: Report) -> str:
