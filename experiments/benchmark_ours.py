@@ -69,10 +69,9 @@ def train(
         max_epochs=ENDLESS,
         patience=ENDLESS,
     )
-    architecture = sweep.architecture(config, packed)
-    table, _ = sweep.run_table(
-        [Config(**vars(config) | {"seed": seed, "lambda_": "0.5"}) for seed in range(runs)], 1
-    )
+    seeds = [Config(**vars(config) | {"seed": seed, "lambda_": "0.5"}) for seed in range(runs)]
+    architecture = sweep.architecture(sweep.Pack(config, tuple(seeds)), packed)
+    table, _ = sweep.run_table(seeds, 1)
     stack = fit(network_problem, architecture, sweep.fit_settings(config), packed.data, table)
 
     def once() -> dict[str, float]:

@@ -39,7 +39,7 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
       checkpoint: where the pack is saved, see `checkpoints.save_chosen`.
       which: "test" or "all".
     """
-    architecture = sweep.architecture(pack.config, loaded.packed)
+    architecture = sweep.architecture(pack, loaded.packed)
     runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
     h, *_ = represent(architecture, place(loaded.packed.data), runs, load_params(checkpoint))
     if not is_first():

@@ -67,7 +67,7 @@ def train_pack(
       following: a pack that is to be trained next. Where it differs in its networks alone they are
         compiled meanwhile.
     """
-    architecture = sweep.architecture(pack.config, loaded.packed)
+    architecture = sweep.architecture(pack, loaded.packed)
     settings = sweep.fit_settings(pack.config)
     runs, described = sweep.run_table(pack.runs, len(loaded.split.train))
     data = place(loaded.packed.data)
@@ -87,7 +87,7 @@ def train_pack(
 
 def _compile(pack: sweep.Pack, packed: Packed, data: PyTree) -> None:
     """The epoch of a pack whose data are laid out as `packed`, and placed as `data`."""
-    architecture = sweep.architecture(pack.config, packed)
+    architecture = sweep.architecture(pack, packed)
     runs, _ = sweep.run_table(pack.runs, len(packed.data.folds.split.train))
     learners, _ = sweep.trained_alike(runs)
     settings = sweep.fit_settings(pack.config)

@@ -26,8 +26,8 @@ class Pack(NamedTuple):
     """Runs of one architecture on one task: `config` for what they share, a Config for each run.
 
     `runs` differ only in settings that need no compiling; every run is trained on every fold, and
-    those that differ only behind training are trained once. `config.defence` is the one that the
-    program has; a run without any is one of strength 0.
+    those that differ only behind training are trained once. A run without a defence is one of
+    strength 0 of the pack's first.
     """
 
     config: Config
@@ -87,14 +87,19 @@ def _shared(config: Config) -> tuple:
 
 
 def _adversary(config: Config) -> tuple:
-    """What is compiled in of how it is resisted."""
-    compiled = [n for n in GOVERNED if n == "defence" or not FIELDS[n].metadata["per_run"]]
+    """What is compiled in of the adversary."""
+    compiled = [n for n in GOVERNED if not FIELDS[n].metadata["per_run"]]
     return tuple(getattr(config, name) for name in compiled)
 
 
 def resists(config: Config) -> bool:
     """Whether the encoders resist an adversary while they train."""
     return config.defence != "none" and any(config.strengths.values())
+
+
+def _defences(configs: Sequence[Config]) -> tuple[str, ...]:
+    """Those that the program of these runs has."""
+    return tuple(sorted({c.defence for c in configs if resists(c)})) or ("none",)
 
 
 def _check(config: Config) -> None:
@@ -148,8 +153,9 @@ def row_settings(config: Config) -> dict[str, Any]:
     return settings | {"lambda": strength if "+" in strength else float(strength)}
 
 
-def architecture(config: Config, packed: Packed) -> Architecture:
+def architecture(pack: Pack, packed: Packed) -> Architecture:
     """The network of a pack, for data of these sizes."""
+    config = pack.config
     shared = {
         name: getattr(config, name)
         for name in (
@@ -187,7 +193,7 @@ def architecture(config: Config, packed: Packed) -> Architecture:
     )
     return Architecture(
         net=net,
-        defence=config.defence,
+        defences=_defences(pack.runs),
         schedule=config.lambda_schedule,
         selection=config.selection,
         leak=config.selection_leak,
@@ -228,10 +234,12 @@ def trained_alike(runs: Run) -> tuple[np.ndarray, np.ndarray]:
 def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[Config, int]]]:
     """The rows of a pack, every run on every fold: arrays [R, ...], and what each row is."""
     rows = [(config, fold) for config in runs for fold in range(num_folds)]
+    defences = _defences(runs)
     single = [
         Run(
             key=run_key(config.seed, fold),
             fold=jnp.int32(fold),
+            defence=jnp.int32(defences.index(config.defence) if resists(config) else 0),
             lambda_={a: jnp.float32(s * resists(config)) for a, s in config.strengths.items()},
             release=jnp.int32(tuple(RELEASES).index(config.release)),
             release_lambda={a: jnp.float32(s) for a, s in config.strengths.items()},

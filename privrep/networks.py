@@ -1,6 +1,7 @@
 """The emotion network as something to fit: its objective, its validation scores, its outputs."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +32,7 @@ class Architecture(NamedTuple):
 
     Attributes:
       net: the network.
-      defence: a name in DEFENCES.
+      defences: names in DEFENCES, of which each run has one (`Run.defence`).
       schedule: of lambda, a name in SCHEDULES.
       selection: how the epoch is chosen, a name in SELECTIONS.
       precision: of the products, one of PRECISIONS; sums and parameters are float32.
@@ -43,7 +44,7 @@ class Architecture(NamedTuple):
     """
 
     net: EmotionNet
-    defence: str
+    defences: tuple[str, ...]
     schedule: str
     selection: str
     precision: str
@@ -54,7 +55,7 @@ class Architecture(NamedTuple):
     leak: str = LEAKS[0]
 
 
-def objective(architecture: Architecture, params, key, utterances, labels, fold, lambda_):
+def objective(architecture: Architecture, params, key, utterances, labels, fold, run, lambda_):
     """What is minimised, for every utterance: emotion loss plus what the defence adds.
 
         L = CE(emotion(h), emotion) + sum_a CE(adversary_a(R_lambda_a(view)), a)
@@ -65,6 +66,7 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
     Args:
       labels: (emotion int32[B], {attribute: int32[B]}).
       fold: for its class weights.
+      run: for its defence.
       lambda_: {attribute: scalar}, the strength now.
 
     Returns:
@@ -76,15 +78,12 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
     task, private = labels
     emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
     read = {view: views[view] for view in net.views()}
-    adversaries = DEFENCES[architecture.defence](
-        adversary_of(net, params, task),
-        read,
-        _strata(net, task),
-        private,
-        fold.private_weights,
-        lambda_,
-    )
-    return emotion, adversaries, read
+    given = (read, _strata(net, task), private, fold.private_weights, lambda_)
+    adversary = adversary_of(net, params, task)
+    added = [partial(DEFENCES[name], adversary) for name in architecture.defences]
+    if len(added) == 1:
+        return emotion, added[0](*given), read
+    return emotion, jax.lax.switch(run.defence, added, *given), read
 
 
 def _strata(net: EmotionNet, task):
@@ -99,7 +98,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
     net = architecture.net
     corpus, fold = data.corpus, take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
-    asks = architecture.leak == "fresh" and architecture.defence != "none"
+    asks = architecture.leak == "fresh" and architecture.defences != ("none",)
     blocks = _learned_or_chosen(data, fold) if asks else fold.val_blocks
     aside = beside(
         net,
@@ -123,7 +122,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
 
         def sums(params):
             emotion, adversaries, views = objective(
-                architecture, params, key, utterances, labels, fold, lambda_
+                architecture, params, key, utterances, labels, fold, run, lambda_
             )
             both = {"emotion": (emotion * weight).sum(), "adversary": (adversaries * weight).sum()}
             return (both["emotion"] + both["adversary"]) / count, (both, views)
@@ -158,7 +157,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
         # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
         # by what it is for, or it would be an undertrained one.
-        unlearns = (architecture.defence != "none") & (sum(run.lambda_.values()) > 0)
+        unlearns = (architecture.defences != ("none",)) & (sum(run.lambda_.values()) > 0)
         selection = jnp.where(unlearns, balance, scores["emotion_uar"])
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 

@@ -25,7 +25,8 @@ class Run(NamedTuple):
       key: PRNG key; runs that differ only in lambda share it, so that they start from the same
         parameters and see the same batches.
       fold: int32, which of the K folds.
-      lambda_: {attribute: float32}, the strength of each adversary in training.
+      defence: int32, which of the network's defences.
+      lambda_: {attribute: float32}, its strength for each attribute.
       release: int32, which of RELEASES h goes through.
       release_lambda: {attribute: float32}, the strength of the release.
       learning_rate, adversary_learning_rate, weight_decay: float32.
@@ -33,6 +34,7 @@ class Run(NamedTuple):
 
     key: jax.Array
     fold: jax.Array
+    defence: jax.Array
     lambda_: Mapping[str, jax.Array]
     release: jax.Array
     release_lambda: Mapping[str, jax.Array]

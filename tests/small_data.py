@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import flax.linen as nn
@@ -82,7 +83,7 @@ def packed(utterances: tuple[Utterance, ...], frames: Ragged, words: Ragged) -> 
     )
 
 
-def architecture(data: Packed, defence: str = "grl") -> Architecture:
+def architecture(data: Packed, defences: Sequence[str] = ("grl",)) -> Architecture:
     """Both encoders, linear adversaries for every attribute and modality, nothing padded."""
     shared = {"gru_layers": 1, "gru_width": 5, "dense_width": 4}
     encoders = {
@@ -96,7 +97,8 @@ def architecture(data: Packed, defence: str = "grl") -> Architecture:
         placement="modality",
         adversary_layers=0,
     )
-    return Architecture(net, defence, "linear", "emotion_minus_leak", "float32", data.longest, 0.5)
+    rest = ("linear", "emotion_minus_leak", "float32", data.longest, 0.5)
+    return Architecture(net, tuple(defences), *rest)
 
 
 class Average(nn.Module):

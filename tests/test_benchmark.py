@@ -115,9 +115,8 @@ def test_rows_of_padded_batches():
 
 
 def _architecture(network, packed):
-    return sweep.architecture(
-        Config(conv_pool=network.conv_pool, modality=network.modality), packed
-    )
+    config = Config(conv_pool=network.conv_pool, modality=network.modality)
+    return sweep.architecture(sweep.Pack(config, (config,)), packed)
 
 
 def test_rows_that_training_computes():

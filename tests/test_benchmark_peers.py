@@ -37,7 +37,9 @@ def ours(request):
     settings |= {"modality": network.modality, "defence": "grl", "lambda_": str(LAMBDA)}
     config = Config(**settings, adversary_layers=0)
     runs, _ = sweep.run_table([config], 1)
-    problem = network_problem(sweep.architecture(config, packed), data, take(runs, 0))
+    problem = network_problem(
+        sweep.architecture(sweep.Pack(config, (config,)), packed), data, take(runs, 0)
+    )
     params = problem.init(jax.random.key(0))
     # Biases start at zero, where a mistake with one of them would not be seen.
     leaves, tree = jax.tree.flatten(params)

@@ -78,7 +78,7 @@ def architecture(packed):
         adversary_layers=0,
     )
     return Architecture(
-        net, "grl", "constant", "emotion_minus_leak", "float32", packed.longest, 1.0
+        net, ("grl",), "constant", "emotion_minus_leak", "float32", packed.longest, 1.0
     )
 
 
@@ -88,6 +88,7 @@ def runs(*rows):
         Run(
             key=run_key(seed, fold),
             fold=jnp.int32(fold),
+            defence=jnp.int32(0),
             lambda_={a: jnp.float32(strength) for a in ("gender", "speaker")},
             release=jnp.int32(0),
             release_lambda={a: jnp.float32(0) for a in ("gender", "speaker")},

@@ -1,6 +1,7 @@
 """What a defence adds to the gradient."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from privrep import dependence
 from privrep.defences import DEFENCES
 from privrep.losses import cross_entropy
 from privrep.models import adversary_of
+from privrep.networks import Architecture, objective
 from tests.small_data import average_net, padded
 
 SIZE = 8
@@ -103,6 +105,28 @@ def test_none_is_grl_with_lambda_zero(net, params):
         none = added(net, "none", params, PRIVATE, strength)
         assert_equal(none, added(net, "grl", params, PRIVATE, ZERO))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(groups(none[1])[0]))
+
+
+def test_of_several_in_a_program_each_run_has_its_own(net, params):
+    """The loss and the gradient of the one that is named, as if no other were there."""
+    labels, fold = (EMOTION, PRIVATE), SimpleNamespace(private_weights=WEIGHTS)
+    fold.task_weights = np.ones(3, np.float32)
+
+    @partial(jax.jit, static_argnums=0)
+    def of(defences, number):
+        rest = ("constant", "emotion", "float32", (8, 8), None)
+        run = SimpleNamespace(defence=number)
+
+        def loss(params):
+            key, made = jax.random.key(0), Architecture(net, defences, *rest)
+            _, added, _ = objective(made, params, key, BATCH, labels, fold, run, LAMBDA)
+            return added.sum(), added
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    several = ("grl", "mmd", "none", "uniform")
+    for number, name in enumerate(several):
+        assert_close(of(several, number), of((name,), 0))
 
 
 # Every defence ------------------------------------------------------------------------------------

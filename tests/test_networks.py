@@ -40,6 +40,7 @@ def run_table() -> Run:
     return Run(
         key=jnp.stack([run_key(0, fold) for fold in (0, 0, 0, 1)]),
         fold=np.array([0, 0, 0, 1], np.int32),
+        defence=np.zeros(4, np.int32),
         lambda_={a: strength * np.float32([1, 1, 1, 0]) for a, strength in LAMBDA.items()},
         release=np.zeros(4, np.int32),
         release_lambda={a: np.ones(4, np.float32) for a in LAMBDA},
@@ -255,7 +256,7 @@ def test_test_utterances_change_no_parameter(steps):
 def test_only_a_defence_that_unlearns_is_chosen_by_what_is_left():
     data, runs, settings = share(PACKED.data), run_table(), SETTINGS._replace(max_epochs=1)
     for defence, unlearns in (("uniform", True), ("none", False)):
-        changed = LIGHT._replace(defence=defence)
+        changed = LIGHT._replace(defences=(defence,))
         (stage,) = fit(network_problem, changed, settings, data, runs)
         by_emotion_alone = stage.history["selection"] == stage.history["val_emotion_uar"]
         assert by_emotion_alone[3] and by_emotion_alone.all() != unlearns

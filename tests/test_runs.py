@@ -30,6 +30,7 @@ def table(keys, **changes):
     size = len(keys)
     columns = {
         "fold": np.arange(size, dtype=np.int32),
+        "defence": np.zeros(size, np.int32),
         "lambda_": {"gender": np.linspace(0, 1, size, dtype=np.float32)},
         "release": np.zeros(size, np.int32),
         "release_lambda": {"gender": np.ones(size, np.float32)},

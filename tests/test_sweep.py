@@ -18,6 +18,10 @@ from experiments.sweep import (
 from privrep.releases import RELEASES
 from privrep.runs import run_key
 
+PACKED = SimpleNamespace(
+    table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
+)
+
 
 def test_without_flags_there_is_one_pack_of_the_defaults():
     (pack,) = expand({})
@@ -47,11 +51,14 @@ def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
     assert found(defence="none", release="subspace") == [
         ("none", [none, ("subspace", "none", "subspace")])
     ]
-    # A run that resists nothing goes with the first program there is; each defence needs its own.
-    assert found(defence="grl,uniform", release="none", lambda_="0,1") == [
-        ("grl", [none, paper]),
-        ("uniform", [("uniform", "uniform", "none")]),
-    ]
+    # All defences go through one program, each run through its own.
+    together = [none, paper, ("uniform", "uniform", "none")]
+    assert found(defence="grl,uniform", release="none", lambda_="0,1") == [("grl", together)]
+    (pack,) = expand({"recipe": "posterior,paper", "defence": "mmd,grl", "lambda_": "0,1"})
+    runs, rows = run_table(pack.runs, 2)
+    assert architecture(pack, PACKED).defences == ("grl", "mmd")
+    expected = [int(config.defence == "mmd") for config, _ in rows]
+    np.testing.assert_array_equal(runs.defence, expected)
 
 
 def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
@@ -62,10 +69,7 @@ def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
     assert none == expand({"lambda_": "0"})[0].runs[0]
     assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
     assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
-    packed = SimpleNamespace(
-        table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
-    )
-    found = architecture(config, packed)
+    found = architecture(pack, PACKED)
     assert (found.adversary_steps, found.adversary_memory) == (5, 256)
     assert (found.net.adversary_input, found.net.adversary_width) == ("standardised", 128)
 
