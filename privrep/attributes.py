@@ -67,7 +67,7 @@ def measure_attributes(
                 h,
                 codes,
                 speakers,
-                sessions=sessions,
+                sessions=None if _same(codes, sessions) else sessions,
                 attackers={"linear": linear},
                 num_permutations=num_permutations,
                 limit=limit,
@@ -103,6 +103,14 @@ def _speaker(h, speakers, num_permutations, limit, alpha, seed) -> Attribute:
     attacks = [Known(h, folds != fold, folds == fold) for fold in range(folds.max() + 1)]
     settings = {"num_permutations": num_permutations, "limit": limit, "alpha": alpha, "seed": seed}
     return Attribute(SPEAKER, 2, 0.5, verify(attacks, speakers, **settings))
+
+
+def _same(codes: np.ndarray, sessions: np.ndarray | None) -> bool:
+    """Whether the attribute is the session itself, which no fold could learn if kept together."""
+    if sessions is None or (codes < 0).any():
+        return False
+    pairs = np.unique(np.stack([codes, sessions]), axis=1).shape[1]
+    return pairs == len(np.unique(codes)) == len(np.unique(sessions))
 
 
 def _numbered(cells: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:

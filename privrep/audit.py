@@ -149,7 +149,7 @@ def audit(
             "limit": limit,
             "permutations": told.num_permutations,
             "possible_permutations": told.distinct_permutations,
-            "within_sessions": told.paired,
+            "exchanged": told.exchanged,
             "folds": told.num_folds,
             "seed": seed,
         },

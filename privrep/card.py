@@ -118,7 +118,6 @@ def _many(count: int) -> str:
 
 def _threat(report: Report) -> str:
     data, a = report["data"], escape(report["attribute"])
-    within = ", within sessions" if report["test"]["within_sessions"] else ""
     return (
         "<h2>Threat model</h2><p>The attacker holds representations like these of other speakers, "
         f"whose {a} is known (an <i>informed</i> attacker), trains on them, and guesses the {a} of "
@@ -126,8 +125,8 @@ def _threat(report: Report) -> str:
         f"{data['speakers']:,} speakers are attacked once, in {report['test']['folds']} folds; "
         "each attacker is tuned on further speakers. The sample is the speakers, not their "
         f"{data['utterances']:,} utterances: bounds and p come from exchanging {a} between "
-        f"speakers{within}.</p><p class='small'>UAR is the mean recall over the classes. A UAR "
-        "below chance is a leak too if it lies below what chance explains.</p>"
+        f"{escape(report['test']['exchanged'])}.</p><p class='small'>UAR is the mean recall over "
+        "the classes. A UAR below chance is a leak too if it lies below what chance explains.</p>"
     )
 
 

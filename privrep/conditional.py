@@ -139,21 +139,23 @@ def explain(
     """
     num_classes = int(labels.max()) + 1
     dealt = design(labels, speakers, sessions, num_folds, seed)
-    exchanged = permute(labels, speakers, dealt.strata, num_permutations, seed)
+    exchanged = permute(labels, speakers, dealt.strata, num_permutations, seed, dealt.units)
 
-    def tried(attacks: Mapping[str, Attack], x: np.ndarray) -> Verdict:
+    def tried(attacks: Mapping[str, Attack], x: np.ndarray, folds: np.ndarray) -> Verdict:
         rows, errors = [], []
         for attack in attacks.values():
-            found = attack(seed, x, exchanged.labels, speakers, dealt.folds, num_classes)
+            found = attack(seed, x, exchanged.labels, speakers, folds, num_classes)
             rows.append(uars_of(found.predictions, exchanged.labels, num_classes))
             counts = confusion_counts(found.predictions[0], labels, speakers, num_classes)
             errors.append(standard_error(counts, uar, speaker_labels(labels, speakers)))
         return judge(np.array(rows), np.array(errors), exchanged, num_classes, limit, alpha)[0]
 
-    total = tried(attackers, h.astype(np.float32))
+    total = tried(attackers, h.astype(np.float32), dealt.folds)
+    # Folds that keep a session together would hide what the session tells.
+    free = design(labels, speakers, None, num_folds, seed).folds
     explained = []
     for one in covariates:
-        alone = tried({"linear": linear}, _one_hot(one))
+        alone = tried({"linear": linear}, _one_hot(one), free)
         given, attacker = _given(
             h, labels, speakers, one, dealt, attackers, num_permutations, limit, alpha, seed
         )
@@ -187,8 +189,8 @@ def _given(
 ) -> tuple[Verdict, str]:
     """The verdict within strata, and the name of the strongest attacker with its form."""
     num_classes = int(labels.max()) + 1
-    strata = strata_of_speakers(covariate, speakers, dealt.strata)
-    exchanged = permute(labels, speakers, strata, num_permutations, seed)
+    strata = strata_of_speakers(covariate, speakers, dealt.strata, dealt.units)
+    exchanged = permute(labels, speakers, strata, num_permutations, seed, dealt.units)
     if len(exchanged.labels) < 2 or not share_judged(covariate, labels):
         chance = 1 / num_classes
         reason = (
@@ -229,6 +231,11 @@ def _one_hot(covariate: Covariate) -> np.ndarray:
 def _says(told: Explained, alpha: float) -> str:
     z, given, alone = told.name, told.given, told.alone
     beyond = f"UAR {given.uar:.3f}, at most {given.upper:.3f}"
+    if not told.share:
+        return (
+            f"No two classes share one {z}: what h tells of the one and what of the other cannot "
+            "be told apart."
+        )
     if given.verdict == "leaks":
         said = f"h tells it beyond {z}: among utterances of one {z} it is found too ({beyond})."
         if alone.verdict == "leaks":

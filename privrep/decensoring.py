@@ -79,7 +79,7 @@ def decensor(
     """
     num_classes = int(labels.max()) + 1
     dealt = design(labels, speakers, sessions, num_folds, seed)
-    exchanged = permute(labels, speakers, dealt.strata, num_permutations, seed)
+    exchanged = permute(labels, speakers, dealt.strata, num_permutations, seed, dealt.units)
     p, u = _standardised(protected), _standardised(unprotected)
     folds = [np.flatnonzero(dealt.folds == fold) for fold in range(dealt.folds.max() + 1)]
     columns = np.ascontiguousarray(exchanged.labels.T.astype(np.int16))

@@ -75,7 +75,7 @@ class Measurement(NamedTuple):
       num_utterances, num_speakers: that counted; unknown labels do not.
       utterances_per_class, speakers_per_class: int per class, of a speaker's most frequent class.
       num_folds: K; no speaker is in two.
-      paired: whether labels were exchanged within sessions only.
+      exchanged: between whom labels were exchanged, see `permutations.Design`.
       num_permutations: exchanged labellings for which every attacker was trained anew.
       distinct_permutations: that the design allows, the true one included; 10**18 is "or more".
       complete: whether all of them were tried.
@@ -97,7 +97,7 @@ class Measurement(NamedTuple):
     utterances_per_class: tuple[int, ...]
     speakers_per_class: tuple[int, ...]
     num_folds: int
-    paired: bool
+    exchanged: str
     num_permutations: int
     distinct_permutations: int
     complete: bool
@@ -131,8 +131,8 @@ def measure(
       h: float[N, D], finite. For [N, T, D] pool first, as the mean over valid frames.
       labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
       speakers: [N], anything that numpy.unique can tell apart: str or int.
-      sessions: likewise, or None. Where each session has speakers of at least two classes, labels
-        are exchanged within sessions only.
+      sessions: likewise, or None. In a session of several classes labels are exchanged within it,
+        sessions of one class exchange theirs as a whole (`permutations.design`).
       attackers: {name: Attack}, see `closed_form.Attack`; another attacker is a function of the
         same signature.
       num_folds: K, at least 3.
@@ -159,7 +159,7 @@ def measure(
     usual = speaker_labels(y, people)
     _check_classes(y, people)
     dealt = design(y, people, visits, num_folds, seed)
-    exchanged = permute(y, people, dealt.strata, num_permutations, seed)
+    exchanged = permute(y, people, dealt.strata, num_permutations, seed, dealt.units)
     attacked, seconds = {}, {}
     for name, attack in attackers.items():
         start = time.perf_counter()
@@ -193,7 +193,7 @@ def measure(
         utterances_per_class=tuple(np.bincount(y, minlength=num_classes).tolist()),
         speakers_per_class=tuple(np.bincount(usual, minlength=num_classes).tolist()),
         num_folds=int(dealt.folds.max()) + 1,
-        paired=dealt.paired,
+        exchanged=dealt.exchanged,
         num_permutations=len(exchanged.labels) - 1,
         distinct_permutations=exchanged.distinct,
         complete=exchanged.complete,

@@ -23,13 +23,19 @@ class Design(NamedTuple):
 
     Attributes:
       folds: int32[N] in [0, K), the fold that tests the utterance; no speaker is in two.
-      strata: int32[S]; labels are exchanged between speakers of one stratum only.
-      paired: whether the strata are the sessions, each of which holds speakers of several classes.
+      strata: int32[S]; labels are exchanged within a stratum only.
+      units: int32[S]; between units of speakers, whose labels stay together.
+      exchanged: between whom, in words: one of EXCHANGED.
     """
 
     folds: np.ndarray
     strata: np.ndarray
-    paired: bool
+    units: np.ndarray
+    exchanged: str
+
+
+FREE, WITHIN, WHOLE = "speakers", "speakers of a session", "whole sessions"
+EXCHANGED = (FREE, WITHIN, WHOLE, f"{WITHIN}, and {WHOLE}")
 
 
 class Permutations(NamedTuple):
@@ -59,11 +65,12 @@ def design(
 ) -> Design:
     """Deals the speakers to folds of like numbers of utterances, without a look at their labels.
 
-    Where every session has speakers of at least two classes (as the conversations of one woman and
-    one man in IEMOCAP), the sessions are kept together and are the strata: whatever a session's
-    speakers share, such as the room, cannot be taken for a leak. Sessions tied by a common speaker
-    are one. Otherwise labels are exchanged freely, and sessions are kept together if that leaves
-    enough of them, none with more than twice a fair share of the utterances.
+    Whatever a session's speakers share, such as the room, cannot be taken for a leak: where they
+    are of several classes (as in the conversations of one woman and one man in IEMOCAP) they
+    exchange labels among themselves, and sessions of one class exchange theirs as a whole. Sessions
+    tied by a common speaker are one. They are kept together in the folds if all have several
+    classes, or if that leaves enough of them, none with more than twice a fair share of the
+    utterances.
 
     Args:
       labels: int32[N], none unknown; a speaker's class here is the most frequent one.
@@ -76,22 +83,30 @@ def design(
       ValueError: fewer than 3 folds can be made.
     """
     num_speakers = int(speakers.max()) + 1
-    units, strata, paired = np.arange(num_speakers), np.zeros(num_speakers, np.int32), False
+    alone = np.arange(num_speakers)
+    together, strata, units, said = alone, np.zeros(num_speakers, int), alone, FREE
     if sessions is not None:
         tied = tied_speakers(speakers, sessions)
         usual = speaker_labels(labels, speakers)
-        paired = tied.max() >= 2 and all(len(set(usual[tied == unit])) > 1 for unit in tied)
+        mixed = np.array([len(set(usual[tied == unit])) > 1 for unit in range(tied.max() + 1)])
+        strata = np.where(mixed[tied], 1 + tied, 0)
+        # Behind the speakers' numbers, so that nobody else's unit has it.
+        units = np.where(mixed[tied], alone, num_speakers + tied)
+        whole = (np.bincount(tied)[~mixed] > 1).any()
+        several = len(mixed) > 1 and mixed.any()
+        said = f"{WITHIN}, and {WHOLE}" if several and whole else WITHIN if several else said
+        said = WHOLE if whole and not several else said
         even = np.bincount(tied[speakers]).max() * num_folds <= 2 * len(speakers)
-        strata = tied.astype(np.int32) if paired else strata
-        units = tied if paired or (even and tied.max() + 1 >= num_folds) else units
-    num_units = units.max() + 1
+        paired = mixed.all() and len(mixed) > 2
+        together = tied if paired or (even and len(mixed) >= num_folds) else alone
+    num_units = together.max() + 1
     num_folds = min(num_folds, num_units)
     if num_folds < 3:
         raise ValueError(
             f"{num_units} speakers in {num_folds} folds: an attacker needs at least 3 of both, one "
             "to learn from, one to be chosen on and one to be tested on"
         )
-    sizes = np.bincount(units[speakers], minlength=num_units)
+    sizes = np.bincount(together[speakers], minlength=num_units)
     order = np.random.default_rng(seed).permutation(num_units)
     order = order[np.argsort(-sizes[order], kind="stable")]
     held = np.zeros((num_folds, 2))
@@ -99,13 +114,20 @@ def design(
     for unit in order:  # the largest first, each to the fold with the fewest utterances
         fold_of[unit] = min(range(num_folds), key=lambda fold: (held[fold, 0], held[fold, 1]))
         held[fold_of[unit]] += sizes[unit], 1
-    return Design(fold_of[units[speakers]], strata, paired)
+    return Design(
+        fold_of[together[speakers]], strata.astype(np.int32), units.astype(np.int32), said
+    )
 
 
 def permute(
-    labels: np.ndarray, speakers: np.ndarray, strata: np.ndarray, count: int, seed: int
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    strata: np.ndarray,
+    count: int,
+    seed: int,
+    units: np.ndarray | None = None,
 ) -> Permutations:
-    """The true labels, and `count` rows of labels exchanged between speakers of one stratum.
+    """The true labels, and `count` rows of labels exchanged between units of one stratum.
 
     All labellings, the true one first, if there are at most 2 * `count`; else random ones.
 
@@ -120,31 +142,43 @@ def permute(
       strata: int32[S].
       count: P - 1, at least 1.
       seed: another seed draws others.
+      units: int32[S], None where every speaker is one. Speakers of a unit are of one stratum and,
+        if the attribute is the same in all their utterances, of one class; a unit gets the labels
+        of another, speaker by speaker, and those of its first again if it is larger.
     """
     rng = np.random.default_rng(seed)
     num_speakers = len(strata)
     by_speaker = [np.flatnonzero(speakers == s) for s in range(num_speakers)]
     sorted_labels = [np.sort(labels[rows]) for rows in by_speaker]
     constant = all(own[0] == own[-1] for own in sorted_labels)
-    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
-    distinct = _distinct(sorted_labels, members)
+    units = np.arange(num_speakers) if units is None else units
+    first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
+    of_unit = [np.flatnonzero(unit == u) for u in range(len(first))]
+    # Each stratum's units.
+    members = [np.flatnonzero(strata[first] == stratum) for stratum in np.unique(strata)]
+    distinct = _distinct([[sorted_labels[s] for s in own] for own in of_unit], members)
+    usual = speaker_labels(labels, speakers)[first]
     if constant and distinct <= 2 * count:
-        usual = np.array([own[0] for own in sorted_labels])
         tables = np.array(list(_all_tables(usual, members)), np.int32)
-        rows = np.concatenate([labels[None], tables[(tables != usual).any(1)][:, speakers]])
+        tables = tables[(tables != usual).any(1)][:, unit]
+        rows = np.concatenate([labels[None], tables[:, speakers]])
         share = _names(usual, members) / distinct
         return Permutations(rows.astype(np.int32), distinct, True, share)
     rows = np.repeat(labels[None].astype(np.int32), 1 + count, axis=0)
     for row in rows[1:]:
         for group in members:
-            for speaker, source in zip(group, rng.permutation(group)):
+            pairs = (
+                (speaker, of_unit[source][i % len(of_unit[source])])
+                for to, source in zip(group, rng.permutation(group))
+                for i, speaker in enumerate(of_unit[to])
+            )
+            for speaker, source in pairs:
                 own, given = by_speaker[speaker], sorted_labels[source]
                 if given[0] == given[-1]:
                     row[own] = given[0]
                 else:
                     places = ((np.arange(len(own)) + 0.5) * len(given) / len(own)).astype(int)
                     row[own] = rng.permutation(given[places])
-    usual = speaker_labels(labels, speakers)
     share = max(1 / (1 + count), _names(usual, members) / distinct if constant else 0)
     return Permutations(rows, distinct, False, share)
 
@@ -166,17 +200,19 @@ def tied_speakers(speakers: np.ndarray, sessions: np.ndarray) -> np.ndarray:
     return np.unique(group, return_inverse=True)[1]
 
 
-def _distinct(sorted_labels: Sequence[np.ndarray], members: Sequence[np.ndarray]) -> int:
-    """How many labellings exchange can make: arrangements of speakers times orders within them."""
+def _distinct(sorted_labels: Sequence[Sequence[np.ndarray]], members: Sequence[np.ndarray]) -> int:
+    """How many labellings exchange can make: arrangements of units times orders within speakers."""
     found = 1
     for group in members:
-        # Speakers of one value are alike however many utterances they have.
-        shares = [
-            own[:1] if own[0] == own[-1] else own for own in (sorted_labels[s] for s in group)
-        ]
-        found *= _arrangements(Counter(share.tobytes() for share in shares).values())
-        for share in shares:
-            found = min(found * _arrangements(np.unique(share, return_counts=True)[1]), MOST)
+        # Units of one value are alike however many speakers and utterances they have.
+        shares = []
+        for unit in group:
+            one = len({label for own in sorted_labels[unit] for label in own.tolist()}) == 1
+            shares.append([sorted_labels[unit][0][:1]] if one else sorted_labels[unit])
+        alike = Counter(tuple(own.tobytes() for own in share) for share in shares)
+        found *= _arrangements(alike.values())
+        for own in (own for share in shares for own in share):
+            found = min(found * _arrangements(np.unique(own, return_counts=True)[1]), MOST)
     return min(found, MOST)
 
 
@@ -190,7 +226,7 @@ def _arrangements(counts: Iterable[int]) -> int:
 
 
 def _all_tables(usual: np.ndarray, members: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Every labelling [S] that keeps the classes of each stratum."""
+    """Every labelling of the units that keeps the classes of each stratum."""
     each = [list(_orders(sorted(usual[group].tolist()))) for group in members]
     for chosen in itertools.product(*each):
         table = np.empty_like(usual)

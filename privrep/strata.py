@@ -83,14 +83,17 @@ def residual(h: np.ndarray, covariate: Covariate) -> np.ndarray:
 
 
 def strata_of_speakers(
-    covariate: Covariate, speakers: np.ndarray, strata: np.ndarray
+    covariate: Covariate, speakers: np.ndarray, strata: np.ndarray, units: np.ndarray
 ) -> np.ndarray:
     """int32[S]: who may exchange labels with whom, given the covariate.
 
-    As `strata` int32[S] say; where every speaker has one value of Z, those of equal value only.
+    As `strata` int32[S] say; where every speaker, and all of a unit (int32[S], see
+    `permutations.Design`), has one value of Z, those of equal value only.
     """
     own = np.unique(np.stack([speakers, covariate.strata]), axis=1)
     if len(own[0]) > len(strata):
+        return strata
+    if len(np.unique(np.stack([units, own[1]]), axis=1)[0]) > len(np.unique(units)):
         return strata
     both = np.stack([strata, own[1]], 1)
     return np.unique(both, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)

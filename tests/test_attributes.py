@@ -41,6 +41,19 @@ def test_every_column_is_measured_or_its_absence_explained():
     }
 
 
+def test_the_session_itself_can_be_learned_although_sessions_are_kept_together():
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(32), 6)
+    h, room = rng.normal(size=(192, 6)), speaker // 4
+    heard = h + 2 * rng.normal(size=(8, 6))[room]
+    columns = {"session": [f"r{i}" for i in room]}
+    settings = {"sessions": room, "num_permutations": 59}
+    for x, verdict in ((heard, "leaks"), (h, "no_leak_shown")):
+        found, _ = measure_attributes(x, speaker, columns, **settings)
+        (told,) = (one.verdict for one in found if one.name == "session")
+        assert told.verdict == verdict and told.uar > 0.05, told
+
+
 def test_verification_finds_voices_and_nothing_where_there_are_none():
     sample = WORLDS["speaker_only"].draw(0, 20, 10, 8)
     told = verify(folds_of(sample), sample.speaker)

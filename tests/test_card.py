@@ -78,7 +78,7 @@ def report(**changed):
             "limit": 0.1,
             "permutations": 200,
             "possible_permutations": 10**18,
-            "within_sessions": False,
+            "exchanged": "speakers",
             "folds": 5,
             "seed": 0,
         },

@@ -83,7 +83,7 @@ def test_where_nobody_shares_a_stratum_nothing_can_be_told():
         sample.h, sample.gender, sample.speaker, [column("who", sample.speaker)], attackers=LINEAR
     )
     assert told.given.verdict == "cannot_tell" and told.share == 0 and told.given.upper == 1
-    assert "Only 0% of the utterances" in told.says
+    assert "No two classes share one who" in told.says
 
 
 def test_a_rule_that_looks_at_the_covariate_alone_scores_chance():
@@ -139,6 +139,8 @@ def test_labels_are_exchanged_between_speakers_of_equal_covariate_where_there_is
     speakers = np.repeat(np.arange(4), 3)
     everyone = np.zeros(4, np.int32)
     accent = column("accent", np.array([0, 1, 0, 1])[speakers])
-    assert strata_of_speakers(accent, speakers, everyone).tolist() == [0, 1, 0, 1]
+    assert strata_of_speakers(accent, speakers, everyone, np.arange(4)).tolist() == [0, 1, 0, 1]
     varying = column("emotion", np.arange(12) % 2)
-    assert strata_of_speakers(varying, speakers, everyone) is everyone
+    assert strata_of_speakers(varying, speakers, everyone, np.arange(4)) is everyone
+    # A unit of two accents stays one.
+    assert strata_of_speakers(accent, speakers, everyone, np.array([0, 0, 1, 2])) is everyone

@@ -8,7 +8,7 @@ import scipy.stats
 
 from privrep.closed_form import ATTACKS
 from privrep.measurement import Measurement, measure
-from privrep.permutations import Permutations
+from privrep.permutations import WITHIN, Permutations
 from privrep.statistics import compare
 from privrep.verdicts import judge
 from privrep.worlds import WORLDS, linear
@@ -56,6 +56,37 @@ def test_at_most_seven_percent_false_alarms_and_uniform_p(num_speakers):
         assert not any(m.verdict.verdict == "no_leak_shown" for m in found)
 
 
+ROOMS = {  # the gender of each session's four speakers
+    "of one gender each": [[i % 2] * 4 for i in range(8)],
+    "one of women, seven mixed": [[0, 0, 0, 0], *[[0, 0, 1, 1]] * 7],
+    "half of one gender, half mixed": [*([[i % 2] * 4 for i in range(8)]), *[[0, 0, 1, 1]] * 4],
+}
+
+
+@pytest.mark.parametrize("rooms", ROOMS)
+def test_what_a_session_shares_is_no_leak_whoever_is_in_it(rooms):
+    """Rooms are heard and genders are not; exchanged one by one, a third would be called leaks."""
+    gender = np.concatenate(ROOMS[rooms])
+    speaker = np.repeat(np.arange(len(gender)), EACH)
+    found = {"sessions": 0, "none": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        h = rng.normal(size=(len(speaker), SIZE)) + rng.normal(size=(len(gender), SIZE))[speaker]
+        h += 2 * rng.normal(size=(len(gender) // 4, SIZE))[speaker // 4]
+        for name, sessions in (("sessions", speaker // 4), ("none", None)):
+            told = measure(
+                *(h, gender[speaker], speaker),
+                sessions=sessions,
+                attackers=LINEAR,
+                num_permutations=59,
+                seed=seed,
+            )
+            found[name] += told.verdict.verdict == "leaks"
+    assert found["sessions"] <= 4
+    if rooms != "one of women, seven mixed":  # the world is such that it can go wrong
+        assert found["none"] > 4
+
+
 def test_eighty_percent_of_moderate_leaks_are_found_with_100_speakers_and_the_bounds_hold():
     found = simulated(100, MODERATE, 50, num_folds=5)
     verdicts = [m.verdict for m in found]
@@ -70,7 +101,7 @@ def test_eighty_percent_of_moderate_leaks_are_found_with_100_speakers_and_the_bo
 
 def test_an_iemocap_sized_null_cannot_tell():
     for found in simulated(10, 0.0, 10, num_folds=5, paired=True):
-        assert found.paired and found.complete and found.num_permutations == 31
+        assert found.exchanged == WITHIN and found.complete and found.num_permutations == 31
         verdict = found.verdict
         assert verdict.verdict == "cannot_tell" and verdict.p >= verdict.smallest_p == 0.078125
         assert verdict.detectable == np.inf and "32 labellings" in verdict.reason

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privrep.permutations import MOST, design, permute, speaker_labels
+from privrep.permutations import FREE, MOST, WHOLE, WITHIN, design, permute, speaker_labels
 
 RNG = np.random.default_rng(0)
 
@@ -24,7 +24,7 @@ def test_iemocap_has_32_labellings_and_no_p_under_one_in_sixteen():
     """Five conversations of a woman and a man: 2^5 ways, each tied with that of changed names."""
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, speakers // 2, 5, seed=3)
-    assert dealt.paired
+    assert dealt.exchanged == WITHIN
     found = permute(labels, speakers, dealt.strata, 200, seed=0)
     assert (found.distinct, found.complete, found.smallest_share) == (32, True, 2 / 32)
     assert found.labels.shape == (32, 30) and len(np.unique(found.labels, axis=0)) == 32
@@ -114,7 +114,7 @@ def test_folds_part_speakers_and_look_at_no_label(paired):
     labels, speakers = corpus([0, 1] * 14)
     sessions = speakers // 2 if paired else None
     dealt = design(labels, speakers, sessions, 5, seed=1)
-    assert dealt.paired == paired and set(dealt.folds) == set(range(5))
+    assert dealt.exchanged == (WITHIN if paired else FREE) and set(dealt.folds) == set(range(5))
     for s in range(28):
         assert len(set(dealt.folds[speakers == s])) == 1
     if paired:
@@ -126,18 +126,61 @@ def test_folds_part_speakers_and_look_at_no_label(paired):
     assert (design(labels, speakers, sessions, 5, seed=2).folds != dealt.folds).any()
 
 
-def test_sessions_are_strata_only_where_each_holds_several_classes():
+def test_sessions_of_one_class_exchange_theirs_as_a_whole():
+    """What a room tells is told of all in it, under exchanged labels as under the true ones."""
+    labels, speakers = corpus([0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0], 2)
+    dealt = design(labels, speakers, speakers // 2, 5, seed=0)
+    assert dealt.exchanged == WHOLE
+    found = permute(labels, speakers, dealt.strata, 40, 0, dealt.units)
+    assert (found.distinct, found.complete, found.smallest_share) == (70, True, 2 / 70)
+    drawn = permute(labels, speakers, dealt.strata, 30, 0, dealt.units)
+    assert not drawn.complete and len(np.unique(drawn.labels, axis=0)) > 20
+    for row in (*found.labels, *drawn.labels):
+        by_session = row.reshape(8, 4)
+        assert (by_session == by_session[:, :1]).all() and by_session[:, 0].sum() == 4
+
+
+def test_sessions_of_several_classes_and_of_one_are_exchanged_each_in_its_way():
+    """2 within the first, 3 ways to choose the one of women among three whole ones."""
+    labels, speakers = corpus([0, 1, 0, 0, 1, 1, 1, 1, 1, 0])
+    sessions = np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 4])[speakers]
+    sessions[speakers == 9] = 0  # a third in the first
+    dealt = design(labels, speakers, sessions, 3, seed=0)
+    assert dealt.exchanged == f"{WITHIN}, and {WHOLE}"
+    found = permute(labels, speakers, dealt.strata, 50, 0, dealt.units)
+    assert (found.distinct, found.complete) == (3 * 3, True)
+    for row in found.labels:
+        of = row.reshape(10, 3)[:, 0]
+        assert sorted(of[[0, 1, 9]]) == [0, 0, 1]
+        assert sorted((of[2], of[4], of[7])) == [0, 1, 1] and of[7] == of[8]
+        assert of[2] == of[3] and of[4] == of[5] == of[6]
+        again = design(row, speakers, sessions, 3, seed=0)
+        np.testing.assert_array_equal(again.folds, dealt.folds)
+        np.testing.assert_array_equal(again.units, dealt.units)
+
+
+def test_sessions_of_their_own_change_nothing():
+    labels, speakers = corpus([0, 0, 1, 1, 0, 1])
+    dealt = design(labels, speakers, speakers, 3, seed=0)
+    assert dealt.exchanged == FREE
+    one, other = (
+        permute(labels, speakers, of.strata, 9, 0, of.units).labels
+        for of in (dealt, design(labels, speakers, None, 3, seed=0))
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_sessions_are_kept_together():
     labels, speakers = corpus([0, 0, 1, 1, 0, 1])
     dealt = design(labels, speakers, speakers // 2, 3, seed=0)
-    assert not dealt.paired and (dealt.strata == 0).all()
-    for session in range(3):  # partners are tested together all the same
+    for session in range(3):
         assert len(set(dealt.folds[speakers // 2 == session])) == 1
     # Two sessions of one speaker are one session.
     labels, speakers = corpus([0, 1, 0, 1, 0, 1, 0, 1], 2)
     sessions = np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
     dealt = design(labels, speakers, sessions, 3, seed=0)
-    assert dealt.paired
-    assert dealt.strata.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert dealt.exchanged == WITHIN
+    assert dealt.strata.tolist() == [1, 1, 1, 1, 2, 2, 3, 3]
 
 
 def test_two_speakers_are_too_few():
