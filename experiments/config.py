@@ -173,7 +173,7 @@ class Config:
 
     # Network
     conv_layers: int = _setting(
-        3, "convolutions over time", paper="3, 4", least=1, modality="acoustic"
+        3, "convolutions over time", paper="3, 4", least=1, below=17, modality="acoustic"
     )
     kernel_width: int = _setting(3, "their width", paper="2, 3", least=1, modality="acoustic")
     num_kernels: int = _setting(

@@ -8,6 +8,7 @@ import os
 import sys
 from importlib.metadata import version
 
+_FEWEST = 2
 _MOST = 16  # every device holds the data, so a large host stops here
 # XLA's newer way to make kernels of fused operations takes half as much memory again to compile our
 # programs as the older one, which computes as fast. XLA ends a process that sets a flag it does not
@@ -18,12 +19,13 @@ _HAVE_OLDER_KERNELS = ("0.10",)
 def set_flags() -> None:
     """Sets XLA_FLAGS, but for those that the user has set.
 
-    One device per core; no operation on more than one core, by Eigen or by XLA's own loops; and
-    kernels that are compiled in less memory.
+    One device per core, but two on a machine of one core: a program for a single device is compiled
+    otherwise and rounds otherwise, those for two and more are alike. No operation on more than one
+    core, by Eigen or by XLA's own loops; and kernels that are compiled in less memory.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     wanted = {
-        "xla_force_host_platform_device_count": min(cores or 1, _MOST),
+        "xla_force_host_platform_device_count": min(max(cores or 1, _FEWEST), _MOST),
         "xla_cpu_multi_thread_eigen": "false",
         "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
     }

@@ -9,6 +9,7 @@ import experiments.devices  # isort: skip  # before jax
 
 import itertools
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -91,16 +92,37 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; go on with the same flags and --resume")
+    except jax.errors.JaxRuntimeError as error:
+        if not FLAGS.coordinator:
+            raise
+        said = str(error).partition("\n")[0]
+        print(
+            f"error: {said}\nAnother process has probably ended. End those that are left, and "
+            "start all again with --resume, or one alone.",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)  # jax would wait for the others, and abort
 
 
 def _join_processes() -> None:
+    # It would keep SIGTERM, by which schedulers and `kill` end a program, to itself.
+    jax.config.update("jax_enable_preemption_service", False)
     if FLAGS.coordinator == "auto":
-        jax.distributed.initialize()
-    elif FLAGS.coordinator:
-        if not 0 <= FLAGS.process < FLAGS.processes:
+        return jax.distributed.initialize()
+    if FLAGS.processes < 1:
+        raise ValueError(f"--processes={FLAGS.processes}: there is at least 1")
+    if not 0 <= FLAGS.process < FLAGS.processes:
+        raise ValueError(
+            f"--process={FLAGS.process}: of --processes={FLAGS.processes} it is one of 0 to "
+            f"{FLAGS.processes - 1}"
+        )
+    if FLAGS.coordinator:
+        port = FLAGS.coordinator.rpartition(":")[2]
+        if not re.fullmatch(r".+:\d{1,5}", FLAGS.coordinator) or not 0 < int(port) < 2**16:
             raise ValueError(
-                f"--process={FLAGS.process}: of --processes={FLAGS.processes} it is one of 0 to "
-                f"{FLAGS.processes - 1}"
+                f"--coordinator={FLAGS.coordinator}: host:port of the first process, the same for "
+                "all, such as localhost:12345; or auto"
             )
         jax.distributed.initialize(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
     elif FLAGS.processes > 1:

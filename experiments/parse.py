@@ -65,6 +65,8 @@ def _lambda(flag: str, text: str) -> str:
 def _attackers(flag: str, text: str) -> str:
     names = text.split("+")
     unknown = [name for name in names if name not in ATTACKER_NAMES]
+    if "all" in names[1:] or text.startswith("all+"):
+        raise ValueError(f"{flag}={text}: all are all, and it stands alone")
     if text != "all" and unknown:
         raise ValueError(
             f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKER_NAMES)}"

@@ -28,6 +28,7 @@ SMALL = (
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear"),
 )
 MORE = ("workdir", "cache_dir", "resume", "export", "search", "rungs", "eta")
+MORE += ("coordinator", "processes", "process")
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from experiments.devices import set_flags
 from privrep.networks import network_problem
+from privrep.releases import RELEASES
 from privrep.represent import represent
 from privrep.training import fit
 from tests.small_data import devices, relative_error
@@ -28,7 +29,11 @@ def trained(architecture):
 
 def digest(epochs):
     """Of all that four runs learn and say."""
-    released = represent(ARCHITECTURE, PACKED.data, run_table(), epochs[-1][0].best)
+    sent = np.int32(
+        [list(RELEASES).index(name) for name in ("none", "posterior", "leace", "noise")]
+    )
+    runs = run_table()._replace(release=sent)
+    released = represent(ARCHITECTURE, PACKED.data, runs, epochs[-1][0].best)
     learned = jax.tree.leaves((epochs, released))
     return sha256(b"".join(np.asarray(a).tobytes() for a in learned)).hexdigest()
 
@@ -85,3 +90,11 @@ def test_a_jaxlib_that_nobody_has_tried_gets_no_flag_it_may_not_know(monkeypatch
     monkeypatch.setattr("experiments.devices.version", lambda package: jaxlib)
     set_flags()
     assert ("xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]) == known
+
+
+def test_a_machine_of_one_core_has_two_devices_too(monkeypatch):
+    """A program for a single one rounds otherwise, and runs.csv would be another."""
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
+    set_flags()
+    assert "--xla_force_host_platform_device_count=2" in os.environ["XLA_FLAGS"].split()

@@ -49,11 +49,12 @@ KILLED = """
 import os, signal, sys
 from absl import app
 from experiments import checkpoints, main, pack_training
+import jax
 pack_training.SECONDS_BETWEEN_SAVES = 0
 save = checkpoints.save_progress
 def then_die(folder, epoch, *state):
     save(folder, epoch, *state)
-    if folder.name == "001":
+    if folder.name == "001" and jax.process_index() == jax.process_count() - 1:
         os.kill(os.getpid(), signal.SIGKILL)
 checkpoints.save_progress = then_die
 app.run(main.main)
@@ -61,7 +62,7 @@ app.run(main.main)
 
 
 def killed(folder, name, count=1):
-    """The processes of the sweep of whole/ in folder/name, ended by kill -9 in the second pack."""
+    """The sweep of whole/ in folder/name, whose last process kill -9 ends in the second pack."""
     workdir = folder / name
     given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
     flagfile = f"--flagfile={folder / 'whole' / 'flags.txt'}"
@@ -79,10 +80,12 @@ def test_killed_in_training_and_resumed(folder, whole):
 
 
 def test_two_processes_do_what_one_does(folder, whole):
-    """One pack whole, and one until kill -9 takes both after its first epoch of two: a single
-    process ends it the same."""
+    """One pack whole, and one until kill -9 takes the second after its first epoch of two: the
+    first says so, and a single process ends it the same."""
     (first, second), workdir = killed(folder, "shared", 2), folder / "shared"
-    assert first.returncode == -signal.SIGKILL, (first.stderr, second.stderr)
+    assert second.returncode == -signal.SIGKILL, (first.stderr, second.stderr)
+    assert first.returncode == 1 and "Another process has probably ended" in first.stderr
+    assert "Traceback" not in first.stderr
     assert "utterances" in first.stderr and "utterances" not in second.stderr  # one speaks for both
     rows = (workdir / "runs.csv").read_bytes()
     assert len(rows.splitlines()) > 10 and whole.startswith(rows)
@@ -90,6 +93,24 @@ def test_two_processes_do_what_one_does(folder, whole):
     assert [p.name for p in (workdir / "checkpoints" / "001" / "progress").iterdir()] == ["1"]
     assert again(folder, "shared", "--resume") == whole
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
+
+
+TERMINATED = """
+import os, signal, time
+from absl import app
+from experiments import main
+def experiment():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+main.experiment = experiment
+app.run(main.main)
+"""
+
+
+def test_sigterm_ends_one_of_several_processes():
+    """As a scheduler sends it; jax would rather keep it for a checkpoint that nobody makes."""
+    ended = in_processes(TERMINATED, count=2)
+    assert [one.returncode for one in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
 
 
 def half_done(folder, whole, name):

@@ -100,6 +100,13 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         ([*MINE, "--modality=lexical", "--lexical_features=emodb"], ["60 of 60", "u00-000"]),
         (["--dataset=manifest", "--data_dir=mine.csv"], ["mine.csv", "id and speaker"]),
         ([*MINE, "--workdir=my.csv"], ["my.csv"]),
+        ([*EMODB, "--coordinator=localhost"], ["--coordinator=localhost: host:port"]),
+        ([*EMODB, "--coordinator=a:99999"], ["--coordinator=a:99999: host:port"]),
+        ([*EMODB, "--processes=0"], ["--processes=0: there is at least 1"]),
+        ([*EMODB, "--process=1"], ["--process=1: of --processes=1"]),
+        ([*EMODB, "--processes=2"], ["--processes=2 needs --coordinator"]),
+        ([*EMODB, "--conv_layers=40"], ["--conv_layers=40", "17"]),
+        ([*EMODB, "--attackers=all+lda"], ["--attackers=all+lda: all are all"]),
     ],
 )
 def test_an_error_is_one_sentence_that_helps(start, flags, said):
