@@ -22,7 +22,7 @@ from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
 from privrep.samples import Samples
 from privrep.suite import QUICK, SEQUENCE, exchanges, suite
-from privrep.verdicts import ALPHA, LIMIT
+from privrep.verdicts import ALPHA, LIMIT, least_exchanges
 
 PERMUTATIONS = 200
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
@@ -66,7 +66,7 @@ def audit(
         learns who has no labels of this one.
       attackers: names in `suite.NAMES`.
       num_permutations: exchanged labellings; None for 200, or for 39 where one of the attackers has
-        to be trained anew for each of them.
+        to be trained anew for each of them. Fewer than `verdicts.least_exchanges` are refused.
       limit, seed: see `measurement.measure`.
 
     Returns:
@@ -82,11 +82,12 @@ def audit(
     _check_named("a folder; the present one is .", output=output)
     files = {"representations": representations, "labels": labels, "unprotected": unprotected}
     _check_named("a file", **files, other=other, other_labels=other_labels)
-    _check_numbers(num_permutations, limit, seed)
+    _check_numbers(num_permutations, seed)
     # Nothing is measured before all that was asked for has been found to be possible.
     sources = Sources(unprotected, other, other_labels, attribute, speaker, session, only)
     inputs = read_inputs(representations, labels, sources, given)
     samples, h = inputs.samples, inputs.h
+    _check_limit(limit, 1 / len(samples.classes))
     frames = samples.h if samples.h.ndim == 3 else None
     chosen = suite(attackers, frames, samples.num_frames)
     check_output(output)
@@ -130,7 +131,7 @@ def audit(
         **climbed,
         **questions,
         "data": {
-            "classes": _per_class(samples.classes, told),
+            "classes": _per_class(samples.num_speakers, told),
             "utterances": told.num_utterances,
             "speakers": told.num_speakers,
             "shape": list(inputs.shape),
@@ -173,13 +174,23 @@ def _check_named(what: str, **given: str | Path | None) -> None:
             raise ValueError(f"{flag} is empty: it names {what}")
 
 
-def _check_numbers(num_permutations: int, limit: float, seed: int) -> None:
-    if num_permutations < 1:
-        raise ValueError(f"--permutations={num_permutations}: 1 is the least, and 200 are usual")
-    if not 0 < limit < 1:
-        raise ValueError(f"--limit={limit:g}: a leak over chance, 0 to 1, such as {LIMIT:g}")
+def _check_numbers(num_permutations: int, seed: int) -> None:
+    least = least_exchanges()
+    if num_permutations < least:
+        raise ValueError(
+            f"--permutations={num_permutations}: {least} is the least, as with fewer p cannot be "
+            f"{ALPHA:g}, whatever the leak; {PERMUTATIONS} are usual"
+        )
     if seed < 0:
         raise ValueError(f"--seed={seed}: 0 is the least")
+
+
+def _check_limit(limit: float, chance: float) -> None:
+    if not 0 < limit < 1 - chance:
+        raise ValueError(
+            f"--limit={limit:g}: a leak over chance, which is {chance:.3g} here: over 0 and under "
+            f"{1 - chance:.3g}, such as {LIMIT:g}"
+        )
 
 
 def _scores(told: Measurement) -> Report:
@@ -202,9 +213,9 @@ def _scores(told: Measurement) -> Report:
     }
 
 
-def _per_class(classes: tuple[str, ...], told: Measurement) -> list[Report]:
-    counts = zip(classes, told.utterances_per_class, told.speakers_per_class)
-    return [{"name": c, "utterances": int(n), "speakers": int(s)} for c, n, s in counts]
+def _per_class(num_speakers: Mapping[str, int], told: Measurement) -> list[Report]:
+    counts = zip(num_speakers.items(), told.utterances_per_class)
+    return [{"name": c, "utterances": int(n), "speakers": s} for (c, s), n in counts]
 
 
 def _learning_curve(h: np.ndarray, samples: Samples, name: str, seed: int) -> list[Report]:

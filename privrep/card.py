@@ -90,15 +90,16 @@ def _numbers(report: Report) -> str:
         (
             "Upper bound",
             number(report["upper_bound"]),
-            f"the leak is not larger than this, at {level}; read this one",
+            f"these attackers find no more in one utterance, at {level} over speakers; read this "
+            "one",
         ),
-        ("Lower bound", number(report["lower_bound"]), f"nor smaller than this, at {level}"),
+        ("Lower bound", number(report["lower_bound"]), f"nor less than this, at {level}"),
         (
             "Minimum detectable",
             number(report["minimum_detectable"]),
             "a UAR that this many speakers show 4 times in 5; what lies below may be missed"
             if report["minimum_detectable"] is not None
-            else "no leak, however large, could be shown with so few speakers",
+            else "no leak, however large, could be shown: p cannot be small enough",
         ),
         (
             "p",
@@ -206,7 +207,9 @@ def _threats(report: Report) -> str:
     rows = [
         (
             one["threat"],
-            _THREATS.get(one["threat"], "informed, several of one victim, their evidence added up"),
+            _THREATS.get(
+                one["threat"], "informed, so many of one victim (or all there are), added up"
+            ),
             one["attacker"],
             number(one["uar"]),
             f"{number(one['lower'])} to {number(one['upper'])}",

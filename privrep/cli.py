@@ -14,10 +14,12 @@ from privrep.audit import PERMUTATIONS, Report, audit
 from privrep.selftest import selftest
 from privrep.spelling import nearest
 from privrep.suite import FEW, NAMES, QUICK
-from privrep.verdicts import LIMIT
+from privrep.tables import first
+from privrep.verdicts import LIMIT, least_exchanges
 
 LEAKS, WRONG = 1, 2  # exit statuses
 _WIDTH = 100
+_CLASSES = 12  # that are named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +95,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--fail-above",
         type=_bound,
         metavar="UAR",
-        help="exit with 1 if the upper bound is above, or there is none",
+        help="exit with 1 if the upper bound is above, whatever the verdict, or there is none",
     )
     one.add_argument(
         "--unprotected",
@@ -112,7 +114,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     one.add_argument(
         "--permutations",
         type=int,
-        help=f"of the test ({PERMUTATIONS}; {FEW} with attackers other than {','.join(QUICK)})",
+        help=f"of the test, {least_exchanges()} or more ({PERMUTATIONS}; {FEW} with attackers "
+        f"other than {','.join(QUICK)})",
     )
     one.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
@@ -216,12 +219,13 @@ def table(report: Report) -> str:
     text = [
         (f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells)).rstrip() for name, *cells in lines
     ]
+    text.append(textwrap.fill(_by(report), _WIDTH))
     for answer in answers(report):
         sizes = [max(map(len, cells)) for cells in zip(answer.header, *answer.rows)]
         text += ["", answer.title] if answer.rows else [""]
-        for first, *cells in [answer.header, *answer.rows] if answer.rows else []:
+        for name, *cells in [answer.header, *answer.rows] if answer.rows else []:
             aligned = (cell.rjust(size) for cell, size in zip(cells, sizes[1:]))
-            text.append("  ".join([first.ljust(sizes[0]), *aligned]))
+            text.append("  ".join([name.ljust(sizes[0]), *aligned]))
         text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.said]
     data = report["data"]
     said = [
@@ -233,7 +237,27 @@ def table(report: Report) -> str:
         f"{number(report['online_code']['uniform'])} ({report['online_code']['attacker']})",
         f"{report['attribute']}: {report['verdict']}. {report['reason']}",
     ]
-    return printable("\n".join([*text, "", *(textwrap.fill(one, _WIDTH) for one in said)]))
+    said = [textwrap.fill(one, _WIDTH) for one in said]
+    return printable("\n".join([*text, "", _classes(report), *said]))
+
+
+def _by(report: Report) -> str:
+    strongest, quick = report["strongest"], report["strongest_quick"]
+    if quick == strongest:
+        return f"All threats are by {quick}."
+    return (
+        f"k utterances are by {strongest}, the other threats by {quick}, which is quickly trained."
+    )
+
+
+def _classes(report: Report) -> str:
+    told = [
+        f"{one['name']} ({one['speakers']:,}{' speakers' * (i == 0)})"
+        for i, one in enumerate(report["data"]["classes"])
+    ]
+    # A class may be called anything, and what begins a line is ours.
+    found = f"classes of {report['attribute']}: {first(told, _CLASSES)}"
+    return textwrap.fill(found, _WIDTH, subsequent_indent="  ")
 
 
 def printable(text: str) -> str:
@@ -243,3 +267,7 @@ def printable(text: str) -> str:
 
 def _selftest(parsed: argparse.Namespace) -> int:
     return 0 if selftest(parsed.seed, print) else LEAKS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

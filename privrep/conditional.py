@@ -246,7 +246,7 @@ def _says(told: Explained, alpha: float) -> str:
         said = (
             f"The leak may be no more than {z}'s own correlation with it: {z} alone finds it at "
             f"UAR {alone.uar:.3f}, and among utterances of one {z} nothing more is shown "
-            f"({beyond}). Such a leak cannot be unlearned without losing {z}."
+            f"({beyond}). Such a leak goes only with what h tells of {z}."
         )
     else:
         said = (

@@ -201,15 +201,16 @@ def _ids(path: Path, header: Sequence[str]) -> list[str | None]:
 
 def _first_fault(path: Path, header: Sequence[str], units: Sequence[int], named: bool) -> str:
     """What the first record that cannot be read lacks; "" if every record can be read."""
+    # The header is read anew where separators are looked for: in a clean cell a tab is a blank.
     for number, line in enumerate(lines(path), start=1):
         if number == 1 and named:
             continue
         if len(line) != len(header):
-            check_separator(path, header)
+            check_separator(path, next(lines(path)))
             return _of_another_length(path, number, line, header)
         for i in units:
             if not _is_number(line[i]):
-                check_separator(path, [*header, line[i]])
+                check_separator(path, [*next(lines(path)), line[i]])
                 return (
                     f"{path}, record {number} (from 1, the header too), "
                     f"{_column(header, i, named)}: {shown(line[i])} is no number. Every column but "

@@ -66,9 +66,9 @@ def bring_together(
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
-        an id has no partner, the attribute is who speaks, two values of it, speakers or sessions
-        differ in case only, only one class is left, a class has fewer than 2 speakers or all have
-        fewer than 3, or all h are equal.
+        an id has no partner, the ids stand in another column, the attribute is who speaks, two
+        values of it, speakers or sessions differ in case only, only one class is left, a class has
+        fewer than 2 speakers or all have fewer than 3, or all h are equal.
     """
     if attribute == speaker:
         raise ValueError(
@@ -95,6 +95,12 @@ def bring_together(
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     asked = np.ones(len(rows), bool)
     notes = [representations.first_line] if representations.first_line else []
+    held = len(table.columns[speaker])
+    if held > len(rows):
+        notes.append(
+            f"{held - len(rows):,} of {held:,} rows of the labels have no representation and were "
+            "left out."
+        )
     for name, values in (only or {}).items():
         asked &= _has(name, values, table, rows)
     if only:
@@ -124,6 +130,11 @@ def bring_together(
     speakers, names = _numbered([cells[speaker][i] for i in kept])
     num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
     _judge(num_speakers, len(names), attribute, table)
+    if len(names) == len(kept):
+        notes.append(
+            f"Every speaker has one utterance: does the column {speaker} say who speaks? Where "
+            "several rows are of one person, no number here holds."
+        )
     sessions = None
     if session in table.columns and session != attribute:
         of = [table.columns[session][rows[i]] for i in kept]
@@ -176,7 +187,9 @@ def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
 def _rows(representations: Representations, table: Table) -> list[int]:
     """The table's row of each representation."""
     count = len(next(iter(table.columns.values())))
-    if representations.ids is not None and ID in table.columns:
+    if representations.ids is not None and ID not in table.columns:
+        _check_elsewhere(representations.ids, table)
+    elif representations.ids is not None:
         place = rows_by_id(table.columns[ID], table.path)
         absent = [one for one in representations.ids if one not in place]
         if absent:
@@ -192,6 +205,19 @@ def _rows(representations: Representations, table: Table) -> list[int]:
             f"must be equal. {representations.first_line}".rstrip()
         )
     return list(range(count))
+
+
+def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
+    """Refuses a column of another name that holds all the ids: by place, rows would be mixed up."""
+    wanted = set(ids)
+    for name, cells in table.columns.items():
+        held = [cell for cell in cells if cell in wanted]
+        if len(held) == len(set(held)) == len(wanted):
+            raise ValueError(
+                f"{table.path}: column {name!r} holds every {ID} of the representations, each "
+                f"once, and there is no column {ID}. Call it {ID}, or add it once more as {ID}: "
+                "rows are joined by the column of that name alone"
+            )
 
 
 def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) -> np.ndarray:

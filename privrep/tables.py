@@ -22,6 +22,7 @@ PICKLED = (
 )
 _BEGINNINGS = {b"\x93NUMPY": ".npy", b"PK": ".npz", b"PAR1": ".parquet", b"\x1f\x8b": ".gz"}
 _LOOKED_AT = 64  # bytes
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what such a text begins with
 
 
 class Table(NamedTuple):
@@ -146,6 +147,13 @@ def lines(path: Path) -> Iterator[list[str]]:
 
 
 def _not_utf8(path: Path) -> str:
+    with path.open("rb") as file:
+        mark = file.read(2)
+    if mark in _UTF16:
+        return (
+            f"{path}: is text in UTF-16, by its first bytes, and UTF-8 is needed (of a "
+            "spreadsheet: save as 'CSV UTF-8')"
+        )
     with path.open("rb") as file:  # a byte that is a line's end is no part of another sign
         numbered = ((i, line) for i, line in enumerate(file, start=1))
         number, line = next(
@@ -176,9 +184,10 @@ def check_separator(path: Path, cells: Sequence[str]) -> None:
 
 def _csv_table(path: Path) -> Mapping[str, list]:
     records = lines(path)
-    header = [cell_of(name) or "" for name in next(records, [])]
-    if len(header) == 1:
-        check_separator(path, header)
+    cells = next(records, [])
+    if len(cells) == 1:
+        check_separator(path, cells)  # before they are cleaned: a tab is a blank
+    header = [cell_of(name) or "" for name in cells]
     _check_header(header, path)
     rows = []
     for number, line in enumerate(records, start=2):

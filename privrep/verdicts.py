@@ -1,5 +1,6 @@
 """From the scores of attackers on true and exchanged labels to a verdict with its bounds."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -164,6 +165,11 @@ def _p(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> float:
     return min(1.0, high / _ABOVE, low / _BELOW)
 
 
+def least_exchanges(alpha: float = ALPHA) -> int:
+    """The fewest exchanges of labels with which p can be alpha: 24 at 5 %."""
+    return math.ceil(1 / (alpha * _ABOVE)) - 1
+
+
 def _reason(found: Verdict, permutations: Permutations, alpha: float) -> str:
     tried = len(permutations.labels) - 1
     shown = f"UAR {found.uar:.3f}, p = {found.p:.3g} by {tried} exchanges of speakers' labels"
@@ -171,8 +177,15 @@ def _reason(found: Verdict, permutations: Permutations, alpha: float) -> str:
         return f"The strongest attacker finds what exchanged labels do not explain: {shown}."
     if found.verdict == "no_leak_shown":
         return (
-            f"No leak is found ({shown}), and one over {found.limit:.2f} is excluded: the upper "
-            f"bound at {1 - alpha:.0%} confidence is {found.upper:.3f}."
+            f"No leak is found ({shown}), and one over {found.limit:.2f} by these attackers from "
+            f"one utterance is excluded over speakers: the upper bound at {1 - alpha:.0%} "
+            f"confidence is {found.upper:.3f}."
+        )
+    if found.smallest_p > alpha and not permutations.complete and tried < least_exchanges(alpha):
+        return (
+            f"So few exchanges cannot show anything at the level {alpha:g}, whatever the leak: "
+            f"with {tried}, p cannot be under {found.smallest_p:.3g}; make "
+            f"{least_exchanges(alpha)} or more ({shown})."
         )
     if found.smallest_p > alpha:
         return (

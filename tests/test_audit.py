@@ -75,6 +75,7 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert run(leaking, output="again") == 0
     said = capsys.readouterr().out
     assert "gender: leaks." in said and report["strongest"] in said
+    assert "\nclasses of gender: female (12 speakers), male (12)\n" in said
 
 
 def test_attackers_are_chosen_by_name(leaking):
@@ -105,8 +106,10 @@ def test_attackers_are_chosen_by_name(leaking):
         ("--only=room=1", "has no column 'room'"),
         ("--only=session=s", "Column 'session' of"),
         ("--other=h.npy", "--other_labels=FILE"),
-        ("--permutations=0", "1 is the least"),
+        ("--permutations=23", "24 is the least"),
         ("--limit=nan", "--limit=nan"),
+        ("--limit=0", "over 0 and under 0.5"),
+        ("--limit=0.5", "chance, which is 0.5 here: over 0 and under 0.5, such as 0.1"),
         ("--seed=-1", "0 is the least"),
         ("--output=labels.csv", "nothing can be written there"),
         ("--output=labels.csv/out", "nothing can be written there"),
@@ -220,6 +223,12 @@ def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaki
     assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("module", ["privrep", "privrep.cli"])
+def test_a_module_is_the_script(module):
+    done = subprocess.run([sys.executable, "-m", module, "audit", "--zzz"], **QUIETLY)
+    assert done.returncode == 2 and "there is no flag --zzz" in done.stderr
+
+
 def test_the_function_is_the_script(leaking, tmp_path):
     report = audit(
         leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, num_permutations=60, seed=3
@@ -231,7 +240,7 @@ def test_the_function_is_the_script(leaking, tmp_path):
 
 def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
     column = np.load(leaking / "h.npy")[:, :1]
-    labels, asked = leaking / "labels.csv", {"num_permutations": 20, "attackers": ["linear"]}
+    labels, asked = leaking / "labels.csv", {"num_permutations": 24, "attackers": ["linear"]}
     for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
         np.save(tmp_path / f"{name}.npy", h)
         told = audit(tmp_path / f"{name}.npy", labels, "gender", tmp_path / name, **asked)
@@ -256,4 +265,5 @@ def test_more_classes_that_vary_within_speakers(tmp_path):
     report = report_of(tmp_path)
     assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
     assert "12 of 12 speakers have more than one gender." in report["data"]["notes"]
+    assert [one["speakers"] for one in report["data"]["classes"]] == [12, 12, 12]
     assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

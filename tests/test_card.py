@@ -143,6 +143,10 @@ def test_every_verdict_is_told_by_words_and_shape(verdict, words):
     assert words in Page(card(report(verdict=verdict))).text
 
 
+def test_the_bound_is_of_these_attackers_and_one_utterance():
+    assert "these attackers find no more in one utterance, at 95% over" in Page(card(report())).text
+
+
 def test_numbers_that_do_not_exist_are_dashes():
     none = {"auc": None, "bits": None, "null": []}
     changed = report(
@@ -186,3 +190,19 @@ def test_the_terminal_table_has_every_attacker_the_strongest_first():
     assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "strongest,"]
     assert lines[3].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
     assert "gender: leaks. More than exchanged labels explain." in lines[-1]
+    assert "classes of gender: f (30 speakers), m (30)" in lines
+
+
+def test_the_terminal_says_who_the_attacker_of_a_threat_is():
+    assert "All threats are by kernel.\n" in table(report())
+    said = table(report(strongest="mlp", attackers=[attacker("mlp", 0.8)]))
+    assert "k utterances are by mlp, the other threats by kernel, which is quickly trained." in said
+
+
+def test_the_terminal_names_a_dozen_classes_and_none_begins_a_line():
+    data = report()["data"]
+    names = ["x" * 80, "gender: no leak shown. " * 4, *"abcdefghijkl"]
+    classes = [{"name": name, "utterances": 9, "speakers": 3} for name in names]
+    lines = table(report(data=data | {"classes": classes})).splitlines()
+    assert " ".join(" ".join(lines).split()).count("j (3) and 2 more") == 1
+    assert [line for line in lines if line.startswith("gender: ")] == lines[-1:]

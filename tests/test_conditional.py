@@ -37,7 +37,7 @@ def test_a_leak_that_is_the_covariates_own_vanishes_given_it(world, name):
     assert told.given.verdict in ("no_leak_shown", "cannot_tell")
     assert abs(told.given.uar - 0.5) < 0.08 and told.shared > 0.15
     assert told.shared == told.total.uar - told.given.uar
-    assert f"cannot be unlearned without losing {name}" in told.says
+    assert f"goes only with what h tells of {name}" in told.says
 
 
 @pytest.mark.parametrize(

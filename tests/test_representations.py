@@ -229,6 +229,14 @@ def test_text_in_another_encoding_is_named_by_its_line(tmp_path, name):
     assert f"{name}, line 3: no text in UTF-8" in said and "René" in said
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "h.csv"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_sixteen_bits_a_letter_are_no_latin(tmp_path, name, order):
+    (tmp_path / name).write_bytes("\ufeffspeaker,gender\na,f\n".encode(f"utf-16-{order}"))
+    said = refused(f"{name}: is text in UTF-16", READERS[name[0]], tmp_path / name)
+    assert "Latin" not in said
+
+
 READERS = {"t": read_table, "h": read_representations}
 
 
@@ -267,6 +275,8 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         ("h.csv", "0,5;0,7\n1,5;2,7\n", "separated by semicolons"),
         ("h.csv", "h0\th1\n1\t2\n3\t4\n", "as .tsv"),
         ("h.tsv", "h0\th1\n0,5\t0,7\n", "points in its decimal fractions"),
+        ("h.csv", "h0\th1\n1,5\t2,5\n", "separated by tabs"),
+        ("t.csv", "speaker\tgender\na\tf\n", "separated by tabs.* or, separated by tabs, as .tsv"),
         ("t.csv", "speaker;gender\na;f\n", "separated by semicolons"),
         ("t.tsv", "speaker,gender\na,f\n", "separated by commas"),
     ],

@@ -64,6 +64,19 @@ def test_rows_are_joined_by_id_or_by_place(tmp_path):
         ]
 
 
+def test_labels_without_representations_are_counted(tmp_path):
+    found = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
+    assert found.notes[0] == ("2 of 9 rows of the labels have no representation and were left out.")
+    np.testing.assert_array_equal(found.h, H[:5])
+
+
+@pytest.mark.parametrize("column", ["id", "speaker"])
+def test_a_speaker_for_every_row_is_asked_about(tmp_path, column):
+    found = samples(tmp_path, text_of(ROWS), speaker=column)
+    asked = [note for note in found.notes if "does the column" in note]
+    assert len(asked) == (column == "id") and all("column id say who speaks?" in a for a in asked)
+
+
 def test_sessions_and_columns_of_other_names(tmp_path):
     rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
     found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
@@ -151,5 +164,8 @@ def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
     numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
     (tmp_path / "pandas.csv").write_text("\n".join(numbered))
     refused("column 1 of 4 has no name", read_representations, tmp_path / "pandas.csv")
+    for column in ("ID", "utterance"):
+        said = f"labels.csv: column '{column}' holds every id .* Call it id"
+        refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)
     alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
     assert any("only the representations have id" in note for note in alone.notes)
