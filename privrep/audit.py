@@ -20,6 +20,7 @@ from privrep.files import replace_file
 from privrep.further import further
 from privrep.learning_curve import learning_curve
 from privrep.measurement import Measurement, measure
+from privrep.permutations import FREE
 from privrep.samples import Samples
 from privrep.suite import QUICK, SEQUENCE, exchanges, suite
 from privrep.verdicts import ALPHA, LIMIT, least_exchanges
@@ -135,7 +136,7 @@ def audit(
             "utterances": told.num_utterances,
             "speakers": told.num_speakers,
             "shape": list(inputs.shape),
-            "notes": inputs.notes + _few(attackers, num_permutations),
+            "notes": inputs.notes + _few(attackers, num_permutations) + _between(told.exchanged),
             "inputs": [
                 _input(role, path)
                 for role, path in {
@@ -165,6 +166,10 @@ def audit(
     replace_file(folder / "audit.json", text)
     replace_file(folder / "audit.html", card(report))
     return report
+
+
+def _between(exchanged: str) -> list[str]:
+    return [] if exchanged == FREE else [f"Labels were exchanged between {exchanged}."]
 
 
 def _check_named(what: str, **given: str | Path | None) -> None:
