@@ -47,9 +47,12 @@ def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
 
 KILLED = """
 import os, signal, sys
+from functools import partial
 from absl import app
 from experiments import checkpoints, main, pack_training
 import jax
+# Who is gone is missed after 100 s otherwise.
+jax.distributed.initialize = partial(jax.distributed.initialize, heartbeat_timeout_seconds=20)
 pack_training.SECONDS_BETWEEN_SAVES = 0
 save = checkpoints.save_progress
 def then_die(folder, epoch, *state):
