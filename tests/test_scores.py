@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import audmetric
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn import metrics as sklearn
 
 from privrep import scores
 from privrep.metrics import equal_error_rate as device_equal_error_rate
+from privrep.statistics import confusion_counts, uar
 
 RNG = np.random.default_rng(0)
 POSITIVE = RNG.random(500) < 0.3
@@ -100,6 +102,28 @@ def test_linkability_is_its_definition():
     np.testing.assert_allclose(scores.linkability(mated, other), expected, atol=1e-9)
     assert scores.linkability(mated, mated) == 0
     assert scores.linkability(mated + 100, other) == 1
+
+
+def test_scores_are_audmetrics():
+    """Of voices that are told apart in part; audmetric interpolates no error rate, and counts the
+    outermost bins of its histograms half, so that here the rates meet and these bins are empty."""
+    mated = RNG.normal(1, 1, 400)
+    truth, scored = np.repeat([1, 0], 400), np.concatenate([mated, 1 - mated])
+    found = scores.equal_error_rate(scored, truth == 1)
+    np.testing.assert_allclose(found, audmetric.equal_error_rate(truth, scored)[0], atol=1e-6)
+    assert 0.2 < found < 0.4
+    other = np.concatenate([RNG.normal(size=598), [-9.0, 9.0]])
+    truth, scored = np.repeat([1, 0], [400, 600]), np.concatenate([mated, other])
+    for bins in (10, 40):
+        found = scores.linkability(mated, other, bins)
+        np.testing.assert_allclose(
+            found, audmetric.linkability(truth, scored, nbins=bins), atol=1e-6
+        )
+        assert 0.2 < found < 0.5
+    guesses = np.where(RNG.random(200) < 0.5, LABELS, 0)
+    counts = confusion_counts(guesses, LABELS, np.zeros(200, int), 3)[0]
+    expected = audmetric.unweighted_average_recall(LABELS, guesses)
+    np.testing.assert_allclose(uar(counts), expected, atol=1e-6)
 
 
 def test_groups_of_a_victims_utterances_add_up_once_each():
