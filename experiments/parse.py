@@ -65,7 +65,7 @@ def _lambda(flag: str, text: str) -> str:
 def _attackers(flag: str, text: str) -> str:
     names = text.split("+")
     unknown = [name for name in names if name not in ATTACKER_NAMES]
-    if "all" in names[1:] or text.startswith("all+"):
+    if "all" in names and len(names) > 1:
         raise ValueError(f"{flag}={text}: all are all, and it stands alone")
     if text != "all" and unknown:
         raise ValueError(

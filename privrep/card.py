@@ -76,7 +76,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: i
         return "".join(f"<{tag}{m}>{escape(c)}</{tag}>" for m, c in zip(marks, cells))
 
     lines = [line(header, "th")] * bool(header) + [line(row, "td") for row in rows]
-    lines = [line(header, "th")] * bool(header) + [line(row, "td") for row in rows]
     body = "".join(f"<tr>{one}</tr>" for one in lines)
     return f'<div class="wide"><table>{body}</table></div>'  # a phone scrolls it, not the page
 

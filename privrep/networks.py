@@ -81,8 +81,6 @@ def objective(architecture: Architecture, params, key, utterances, labels, fold,
     given = (read, _strata(net, task), private, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, task)
     added = [partial(DEFENCES[name], adversary) for name in architecture.defences]
-    if len(added) == 1:
-        return emotion, added[0](*given), read
     return emotion, jax.lax.switch(run.defence, added, *given), read
 
 
@@ -98,7 +96,8 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
     net = architecture.net
     corpus, fold = data.corpus, take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
-    asks = architecture.leak == "fresh" and architecture.defences != ("none",)
+    resists = architecture.defences != ("none",)
+    asks = architecture.leak == "fresh" and resists
     blocks = _learned_or_chosen(data, fold) if asks else fold.val_blocks
     aside = beside(
         net,
@@ -157,7 +156,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
         # The rule is for networks that unlearn; the ordinary one they are compared with is chosen
         # by what it is for, or it would be an undertrained one.
-        unlearns = (architecture.defences != ("none",)) & (sum(run.lambda_.values()) > 0)
+        unlearns = resists & (sum(run.lambda_.values()) > 0)
         selection = jnp.where(unlearns, balance, scores["emotion_uar"])
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 

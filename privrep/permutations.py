@@ -25,7 +25,7 @@ class Design(NamedTuple):
       folds: int32[N] in [0, K), the fold that tests the utterance; no speaker is in two.
       strata: int32[S]; labels are exchanged within a stratum only.
       units: int32[S]; between units of speakers, whose labels stay together.
-      exchanged: between whom, in words: one of EXCHANGED.
+      exchanged: between whom, in words: FREE, WITHIN, WHOLE or BOTH.
     """
 
     folds: np.ndarray
@@ -35,7 +35,7 @@ class Design(NamedTuple):
 
 
 FREE, WITHIN, WHOLE = "speakers", "speakers of a session", "whole sessions"
-EXCHANGED = (FREE, WITHIN, WHOLE, f"{WITHIN}, and {WHOLE}")
+BOTH = f"{WITHIN}, and {WHOLE}"
 
 
 class Permutations(NamedTuple):
@@ -92,10 +92,9 @@ def design(
         strata = np.where(mixed[tied], 1 + tied, 0)
         # Behind the speakers' numbers, so that nobody else's unit has it.
         units = np.where(mixed[tied], alone, num_speakers + tied)
-        whole = (np.bincount(tied)[~mixed] > 1).any()
-        several = len(mixed) > 1 and mixed.any()
-        said = f"{WITHIN}, and {WHOLE}" if several and whole else WITHIN if several else said
-        said = WHOLE if whole and not several else said
+        whole = bool((np.bincount(tied)[~mixed] > 1).any())
+        several = bool(len(mixed) > 1 and mixed.any())
+        said = (BOTH if whole else WITHIN) if several else (WHOLE if whole else FREE)
         even = np.bincount(tied[speakers]).max() * num_folds <= 2 * len(speakers)
         paired = mixed.all() and len(mixed) > 2
         together = tied if paired or (even and len(mixed) >= num_folds) else alone

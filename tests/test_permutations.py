@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privrep.permutations import FREE, MOST, WHOLE, WITHIN, design, permute, speaker_labels
+from privrep.permutations import BOTH, FREE, MOST, WHOLE, WITHIN, design, permute, speaker_labels
 
 RNG = np.random.default_rng(0)
 
@@ -146,7 +146,7 @@ def test_sessions_of_several_classes_and_of_one_are_exchanged_each_in_its_way():
     sessions = np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 4])[speakers]
     sessions[speakers == 9] = 0  # a third in the first
     dealt = design(labels, speakers, sessions, 3, seed=0)
-    assert dealt.exchanged == f"{WITHIN}, and {WHOLE}"
+    assert dealt.exchanged == BOTH
     found = permute(labels, speakers, dealt.strata, 50, 0, dealt.units)
     assert (found.distinct, found.complete) == (3 * 3, True)
     for row in found.labels:
