@@ -64,7 +64,7 @@ def train(
         modality=sizes.modality,
         defence="grl",
         private="speaker" if speakers else "gender",
-        adversary_layers=0,
+        adversary_layers=(0,),
         batch_size=batch,
         max_epochs=ENDLESS,
         patience=ENDLESS,

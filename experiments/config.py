@@ -198,9 +198,14 @@ class Config:
     )
     word_size: int = _setting(64, "of learned word vectors", least=1, modality="lexical")
     adversaries: int = _setting(
-        1, "that read the same attribute from different starts, their losses averaged", least=1
+        1,
+        "that read the same attribute from different starts, of each depth; their losses are "
+        "averaged",
+        least=1,
     )
-    adversary_layers: int = _setting(1, "hidden layers of an adversary", least=0)
+    adversary_layers: str = _setting(
+        "1", "hidden layers of an adversary; joined by + (0+1+2) an adversary of each depth"
+    )
     adversary_width: int = _setting(64, "their width", least=1, flag=LEFT)
     adversary_input: str = _setting(
         "plain",
@@ -223,6 +228,9 @@ class Config:
     )
     adversary_memory: int = _setting(
         256, "latest utterances, of which their further steps draw batches", least=0
+    )
+    adversary_restart: int = _setting(
+        0, "steps after which the next of the adversaries begins anew; 0: none ever", least=0
     )
     weight_decay: float = _setting(0.0, "decoupled", per_run=True, least=0)
     clip_norm: float = _setting(1.0, "longest gradient; 0 for any length", least=0)

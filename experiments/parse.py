@@ -77,6 +77,15 @@ def _attackers(flag: str, text: str) -> str:
     return text
 
 
+def _layers(flag: str, text: str) -> str:
+    parts = text.split("+")
+    if not all(part.isdecimal() for part in parts) or max(map(int, parts)) > 16:
+        raise ValueError(
+            f"{flag}={text}: a number of layers from 0 to 16, or several joined by +, expected"
+        )
+    return "+".join(str(int(part)) for part in parts)
+
+
 def _placement(flag: str, text: str) -> str:
     unknown = [part for part in text.split("+") if part not in PLACEMENTS]
     if unknown:
@@ -119,6 +128,7 @@ PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS = {
     **dict.fromkeys(PATHS, _path),
     "lambda_": _lambda,
+    "adversary_layers": _layers,
     "attackers": _attackers,
     "private": _private,
     "batch_size": _batch_size,

@@ -185,7 +185,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         num_classes=len(packed.task_names),
         private=FrozenDict(packed.num_private),
         placement=_placement(config),
-        adversary_layers=config.adversary_layers,
+        adversary_layers=tuple(map(int, config.adversary_layers.split("+"))),
         adversary_width=config.adversary_width,
         num_adversaries=config.adversaries,
         adversary_input=config.adversary_input,
@@ -202,6 +202,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         fill=packed.fill if jax.default_backend() == "cpu" else None,
         adversary_steps=config.adversary_steps,
         adversary_memory=config.adversary_memory,
+        adversary_restart=config.adversary_restart,
     )
 
 

@@ -5,6 +5,7 @@ encoders need only stay ahead of it. Beside the encoders its own steps cost litt
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -35,10 +36,16 @@ class Seen(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The latest M utterances, newest first, and the adversaries' optimiser, () without one."""
+    """The latest M utterances, newest first, and where the adversaries are.
+
+    Attributes:
+      optimiser: of their own steps, () without any.
+      count: int32, steps of the network so far.
+    """
 
     seen: Seen
     optimiser: PyTree
+    count: jax.Array
 
 
 def remember(memory: Seen, seen: Seen) -> Seen:
@@ -82,43 +89,80 @@ def own_loss(net: EmotionNet, params: PyTree, seen: Seen, weights: Mapping) -> j
     return total / jnp.maximum(seen.there.sum(), 1)
 
 
+def begun_anew(net: EmotionNet, own: PyTree, key: jax.Array, seen: Seen, turn) -> PyTree:
+    """The adversaries' parameters `own`, those of number `turn` of every view as at a start."""
+    keys = jax.random.split(key, len(net.private))
+    starts = [
+        net.init(key, attribute, seen.views, seen.task, method="adversary")["params"]
+        for key, attribute in zip(keys, net.private)
+    ]
+    start = {name: part for one in starts for name, part in one.items()}
+    number = net.numbered()
+    return {
+        name: jax.tree.map(partial(jnp.where, turn == number[name]), start[name], part)
+        for name, part in own.items()
+    }
+
+
 def beside(
-    net: EmotionNet, steps: int, size: int, weights: Mapping, rate, precision: str
+    net: EmotionNet,
+    steps: int,
+    size: int,
+    restart: int,
+    weights: Mapping,
+    rate,
+    precision: str,
 ) -> Aside | None:
     """What follows every step of the network, as `epochs.Problem` wants it; None: nothing does.
 
     The batch's views enter the memory, the units of standardised input become those of the memory,
     and the adversaries alone take steps - 1 steps of Adam, each on as many utterances of the
-    memory as a batch has.
+    memory as a batch has. One that begins anew keeps the moments of Adam, which forget in some tens
+    of steps.
 
     Args:
       steps: of an adversary for each step of the encoders; a Python number.
       size: utterances in the memory, which holds at least the present batch.
+      restart: after so many steps of the network the next of the m adversaries of every view begins
+        anew; 0: none ever does.
       weights: {attribute: float[C]}, class weights.
       rate: the adversaries' learning rate, scalar.
       precision: of the products, see `networks.PRECISIONS`.
     """
     standardised = net.adversary_input == "standardised"
-    if not net.private or (steps == 1 and not standardised):
+    if not net.private or (steps == 1 and not standardised and not restart):
         return None
-    adam = optax.scale_by_adam()
+    adam, numbers = optax.scale_by_adam(), net.numbered()
+
+    def own_of(params):
+        return {name: params[name] for name in numbers}
 
     def start(params, seen: Seen) -> Memory:
         room = jax.tree.map(
             lambda a: jnp.zeros((max(size, a.shape[0]), *a.shape[1:]), a.dtype), seen
         )
-        own = {n: part for n, part in params.items() if n.startswith("adversaries")}
-        return Memory(room, adam.init(own) if steps > 1 else ())
+        return Memory(room, adam.init(own_of(params)) if steps > 1 else (), jnp.int32(0))
 
     def step(params, memory: Memory, key, seen: Seen):
         latest, optimiser = remember(memory.seen, seen), memory.optimiser
+        count = memory.count + 1
         if standardised:
             units = {
                 f"units_{view}": moments(of, latest.there) for view, of in latest.views.items()
             }
             params = params | units
+        if restart:
+            turn = (count // restart - 1) % (1 + max(numbers.values()))
+            start_key = jax.random.fold_in(key, steps)  # no step's
+            own = jax.lax.cond(
+                count % restart == 0,
+                lambda own: begun_anew(net, own, start_key, seen, turn),
+                lambda own: own,
+                own_of(params),
+            )
+            params = params | own
         if steps == 1:
-            return params, Memory(latest, optimiser)
+            return params, Memory(latest, optimiser, count)
 
         def one(i, carry):
             own, optimiser = carry
@@ -128,9 +172,9 @@ def beside(
             direction, optimiser = adam.update(gradient, optimiser)
             return jax.tree.map(lambda p, d: p - rate * d, own, direction), optimiser
 
-        own = {n: part for n, part in params.items() if n.startswith("adversaries")}
+        own = own_of(params)
         with jax.default_matmul_precision(precision):
             own, optimiser = jax.lax.fori_loop(0, steps - 1, one, (own, optimiser))
-        return params | own, Memory(latest, optimiser)
+        return params | own, Memory(latest, optimiser, count)
 
     return Aside(start, step)

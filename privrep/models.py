@@ -30,8 +30,9 @@ class EmotionNet(nn.Module):
       private: {attribute: number of classes}, an adversary for each.
       placement: "joint", one adversary per attribute on h; "modality", one on each modality's part;
         a modality, on its part. Of all attributes, or {attribute: placement}.
-      adversary_layers, adversary_width: hidden layers of an adversary.
-      num_adversaries: m, that read the same view for the same attribute, from different starts.
+      adversary_layers, adversary_width: hidden layers; an adversary of each depth named.
+      num_adversaries: so many of each depth, from different starts. Together they are the m that
+        read the same view for the same attribute.
       adversary_input: "plain", or "standardised": a view in units of its moments (`Units`).
       adversary_given: "emotion": an adversary is told the true emotion, so that it learns what a
         view gives away beyond it.
@@ -41,7 +42,7 @@ class EmotionNet(nn.Module):
     num_classes: int
     private: FrozenDict[str, int]
     placement: str | FrozenDict[str, str] = JOINT
-    adversary_layers: int = 1
+    adversary_layers: tuple[int, ...] = (1,)
     adversary_width: int = 64
     num_adversaries: int = 1
     adversary_input: str = "plain"
@@ -51,21 +52,30 @@ class EmotionNet(nn.Module):
         self.emotion_head = nn.Dense(self.num_classes)
         self.adversaries = {
             attribute: {
-                name: self._adversary(size)
+                name: Adversary(size, depth, self.adversary_width)
                 for view in self.views(attribute)
-                for name in self._names(view)
+                for name, depth in zip(self._names(view), self._depths())
             }
             for attribute, size in self.private.items()
         }
         if self.adversary_input == "standardised" and self.private:
             self.units = {view: Units() for view in self.views()}
 
-    def _names(self, view):
-        several = self.num_adversaries > 1
-        return [f"{view}_{i}" for i in range(self.num_adversaries)] if several else [view]
+    def _depths(self):
+        return self.adversary_layers * self.num_adversaries
 
-    def _adversary(self, num_classes):
-        return Adversary(num_classes, self.adversary_layers, self.adversary_width)
+    def _names(self, view):
+        count = len(self._depths())
+        return [f"{view}_{i}" for i in range(count)] if count > 1 else [view]
+
+    def numbered(self) -> dict[str, int]:
+        """{name of its parameters: which of the m of its view}, of every adversary."""
+        return {
+            f"adversaries_{attribute}_{name}": i
+            for attribute in self.private
+            for view in self.views(attribute)
+            for i, name in enumerate(self._names(view))
+        }
 
     def views(self, attribute: str | None = None) -> tuple[str, ...]:
         """The views of h that adversaries read, of one attribute or of all."""

@@ -40,6 +40,7 @@ class Architecture(NamedTuple):
       fill: see `batches.batch_of`.
       adversary_steps: of the adversaries for each step of the encoders; see `adversaries.beside`.
       adversary_memory: utterances that the further ones draw from.
+      adversary_restart: steps after which one adversary begins anew; 0: never.
       leak: who tells `selection` what leaks, one of LEAKS.
     """
 
@@ -52,6 +53,7 @@ class Architecture(NamedTuple):
     fill: float | None
     adversary_steps: int = 1
     adversary_memory: int = 256
+    adversary_restart: int = 0
     leak: str = LEAKS[0]
 
 
@@ -103,6 +105,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         net,
         architecture.adversary_steps,
         architecture.adversary_memory,
+        architecture.adversary_restart,
         fold.private_weights,
         run.adversary_learning_rate,
         architecture.precision,
@@ -226,7 +229,7 @@ def uars(net: EmotionNet, outputs: Outputs, labels, where) -> dict[str, jax.Arra
         each = [
             uar(logits[:, i], private[attribute], size, where)
             for logits in views.values()
-            for i in range(net.num_adversaries)
+            for i in range(logits.shape[1])
         ]
         scores[f"{attribute}_adversary_uar"] = jnp.stack(each).max()
     return scores

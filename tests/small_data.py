@@ -95,7 +95,7 @@ def architecture(data: Packed, defences: Sequence[str] = ("grl",)) -> Architectu
         num_classes=len(data.task_names),
         private=FrozenDict(data.num_private),
         placement="modality",
-        adversary_layers=0,
+        adversary_layers=(0,),
     )
     rest = ("linear", "emotion_minus_leak", "float32", data.longest, 0.5)
     return Architecture(net, tuple(defences), *rest)

@@ -1,5 +1,6 @@
 """What the adversaries remember, in what units they read, and their own steps."""
 
+import itertools
 from functools import partial
 
 import jax
@@ -66,7 +67,7 @@ def test_units_are_the_moments_of_what_is_there_and_a_dead_unit_has_one_too():
 
 
 def test_nothing_follows_a_step_of_one_plain_adversary():
-    assert beside(average_net(), 1, 256, WEIGHTS, RATE, "float32") is None
+    assert beside(average_net(), 1, 256, 0, WEIGHTS, RATE, "float32") is None
     problem = network_problem(ARCHITECTURE, share(PACKED.data), take(run_table(), 0))
     assert problem.aside is None
     fit = jax.eval_shape(lambda key: start(problem, key, FitSettings(8, 1, 1)), run_table().key[0])
@@ -76,7 +77,7 @@ def test_nothing_follows_a_step_of_one_plain_adversary():
 @pytest.mark.parametrize("steps, input_", [(1, "standardised"), (6, "plain"), (6, "standardised")])
 def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, input_):
     net = average_net(adversary_input=input_, num_adversaries=2)
-    aside, params = beside(net, steps, 24, WEIGHTS, RATE, "float32"), parameters(net)
+    aside, params = beside(net, steps, 24, 0, WEIGHTS, RATE, "float32"), parameters(net)
     state = aside.start(params, seen())
     step, loss = jax.jit(aside.step), jax.jit(partial(own_loss, net, weights=WEIGHTS))
     moved, losses, everyone = params, [], seen(1, 64)
@@ -97,3 +98,48 @@ def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, 
     assert state.seen.there.sum() == 21  # of the latest three batches, each with a row of padding
     if steps > 1:
         assert losses[-1] < 0.8 * losses[0]
+
+
+def changed(before, after):
+    """The names of what is not the same."""
+    unlike = jax.tree.map(lambda a, b: bool(np.any(a != b)), before, after)
+    return {name for name, part in unlike.items() if any(jax.tree.leaves(part))}
+
+
+def test_one_adversary_of_every_view_after_another_begins_anew():
+    net = average_net("modality", adversary_layers=(0, 2))
+    aside, params = beside(net, 1, 0, 3, WEIGHTS, RATE, "float32"), parameters(net)
+    views = {"acoustic": np.ones((SIZE, 3), "f"), "lexical": np.ones((SIZE, 2), "f")}
+    batch = seen()._replace(views=views)
+    state, step = aside.start(params, batch), jax.jit(aside.step)
+    every = [params]
+    for i in range(9):
+        moved, state = step(every[-1], state, jax.random.fold_in(jax.random.key(0), i), batch)
+        every.append(moved)
+    expected = {i: {name for name, number in net.numbered().items() if number == i} for i in (0, 1)}
+    assert {len(names) for names in expected.values()} == {4}  # two attributes, two views
+    turns = [changed(one, other) for one, other in itertools.pairwise(every)]
+    assert turns == [set(), set(), expected[0], set(), set(), expected[1]] + [
+        *(set(), set(), expected[0])
+    ]
+    for name in expected[0]:  # another start each time, and as a start: biases are zero
+        first, again = every[3][name]["Dense_0"], every[9][name]["Dense_0"]
+        assert np.any(first["kernel"] != again["kernel"]) and not np.any(again["bias"])
+
+
+@pytest.mark.parametrize("restart", [0, 8])
+def test_an_adversary_that_can_learn_no_more_learns_again_when_it_begins_anew(restart):
+    settings = {"adversary_input": "standardised", "adversary_width": 16}
+    net = average_net("joint", num_adversaries=2, **settings)
+    aside, params = beside(net, 6, 24, restart, WEIGHTS, RATE, "float32"), parameters(net)
+    for name in net.numbered():  # units that are never active have no gradient
+        params[name]["MLP_0"]["Dense_0"]["bias"] -= 1e4
+    step, state = jax.jit(aside.step), aside.start(params, seen())
+    loss = jax.jit(partial(own_loss, net, weights=WEIGHTS))
+    everyone = seen(1, 64)
+    losses = []
+    for i in range(24):
+        losses.append(float(loss(params, seen=everyone)))
+        params, state = step(params, state, jax.random.fold_in(jax.random.key(0), i), seen(i))
+    chance = float(np.log(2) + np.log(3))
+    assert losses[-1] < 0.6 * chance if restart else losses[-1] > 0.9 * chance, losses

@@ -35,7 +35,7 @@ def ours(request):
     data = jax.tree.map(jnp.asarray, packed.data)
     settings = {name: value for name, value in asdict(network).items() if name != "bands"}
     settings |= {"modality": network.modality, "defence": "grl", "lambda_": str(LAMBDA)}
-    config = Config(**settings, adversary_layers=0)
+    config = Config(**settings, adversary_layers="0")
     runs, _ = sweep.run_table([config], 1)
     problem = network_problem(
         sweep.architecture(sweep.Pack(config, (config,)), packed), data, take(runs, 0)

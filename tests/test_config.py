@@ -112,7 +112,10 @@ def test_twice_the_same_is_refused(name, text):
         ("adversary_memory", "-1", "at least 0"),
         ("adversary_input", "scaled", "choose one of plain, standardised"),
         ("adversary_given", "gender", "choose one of none, emotion"),
-        ("adversary_layers", "recipe", "int expected"),  # of which no recipe says anything
+        ("adversary_layers", "recipe", "a number of layers"),  # no recipe says anything of it
+        ("adversary_layers", "0+", "or several joined by +"),
+        ("adversary_layers", "17", "from 0 to 16"),
+        ("adversary_restart", "-1", "at least 0"),
         ("attackers", "linear+mlp", "mlp_2x32"),
         ("attackers", "svm", "lda, kernel, knn, trees"),
         ("private", "gender+", "joined by"),

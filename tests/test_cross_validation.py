@@ -75,7 +75,7 @@ def architecture(packed):
         encoders=FrozenDict(lexical=encoder),
         num_classes=2,
         private=FrozenDict(packed.num_private),
-        adversary_layers=0,
+        adversary_layers=(0,),
     )
     return Architecture(
         net, ("grl",), "constant", "emotion_minus_leak", "float32", packed.longest, 1.0

@@ -195,6 +195,29 @@ def test_a_dependence_is_borne_by_those_it_is_of(net, params, name):
     np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_adversaries_of_several_depths_add_the_mean_of_their_losses():
+    alone = {
+        depth: average_net("modality", adversary_layers=(depth,), adversary_width=5)
+        for depth in (0, 2)
+    }
+    both = average_net("modality", adversary_layers=(0, 2), adversary_width=5)
+    shapes = jax.eval_shape(lambda key: both.init(key, BATCH)["params"], jax.random.key(0))
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(lambda a: rng.normal(0, 0.7, a.shape).astype("f"), shapes)
+    numbers = both.numbered()
+    assert set(numbers) == {name for name in params if name.startswith("adversaries")}
+    parts = []
+    for i, (depth, net) in enumerate(alone.items()):
+        own = {name[:-2]: params[name] for name, number in numbers.items() if number == i}
+        rest = {name: part for name, part in params.items() if name not in numbers}
+        parts.append(added(net, "grl", rest | own, PRIVATE, LAMBDA))
+        assert len(own["adversaries_gender_acoustic"].get("MLP_0", {})) == depth
+    each, gradient = added(both, "grl", params, PRIVATE, LAMBDA)
+    assert_close(each, (parts[0][0] + parts[1][0]) / 2)
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, *(groups(one)[0] for _, one in parts))
+    assert_close(groups(gradient)[0], mean)
+
+
 def test_several_adversaries_add_the_mean_of_their_losses():
     """Two that are equal are as one, in the loss and in what reaches the encoders."""
     one, two = average_net("joint"), average_net("joint", num_adversaries=2)
