@@ -103,7 +103,10 @@ def _measured(
     # labels, and on what the networks are given.
     kinds = [""] * len(said)
     kinds += [kind for kind in ("untrained", "decision", "shuffled", "raw") for _ in index]
-    described = [*said, *([said[i] | dict.fromkeys(PROTECTION) for i in index] * 4)]
+    unprotected = [
+        said[i] | dict.fromkeys(PROTECTION) | {"control_lambda": said[i]["lambda"]} for i in index
+    ]
+    described = [*said, *(unprotected * 4)]
     total = 2 + len(net.private)
     bar = tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first())
     stack = join(runs, controls, decisions)

@@ -1,7 +1,8 @@
 """Rows of runs.csv to means and spreads: the only numbers that tables and figures show.
 
 A row is one run: {column: value}. Its settings stand under the names of their flags; `control` is
-empty for a real run, or says which control the row is; `diverged` marks a run that counts for
+empty for a real run, or says which control the row is, and `control_lambda` at which strength the
+network it was made from had been trained; `diverged` marks a run that counts for
 nothing, `collapsed` one that counts for nothing in privacy: what h does not hold at all needs no
 protection. Scores are val_* and test_*; those of a private attribute a are
   test_<a>_adversary_uar  of the adversary in training, which sees gradients
@@ -59,15 +60,15 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         lower, upper, detectable, p}}, given, alone: the same beyond the emotion label and of the
         label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
-      the recipes and their lambdas; after these come the controls of a combination, taken together
-      over all. `sd` is the
-      sample standard deviation, None of a single run. `n` counts neither diverged runs nor, in a
-      score, NaN, nor, in privacy, collapsed runs. `change` is the mean of the differences to
-      lambda = 0 at the same fold and seed, with how many of them are below and above 0; {} for
-      lambda = 0 itself, for controls, and where lambda = 0 was not run. Verdicts and bounds are
-      those of all seeds (`seeds.verdicts`); there is none where a network collapsed. Where seeds
-      were run apart, intervals and differences over speakers are means of theirs (as wide as
-      one of them, which the mean's own interval is not), and p is the largest.
+      the recipes and their lambdas; after these come the controls of a combination, of the least
+      protected network of every fold and seed. `sd` is the sample standard deviation, None of a
+      single run. `n` counts neither diverged runs nor, in a score, NaN, nor, in privacy, collapsed
+      runs. `change` is the mean of the differences to lambda = 0 at the same fold and seed, with
+      how many of them are below and above 0; {} for lambda = 0 itself, for controls, and where
+      lambda = 0 was not run. Verdicts and bounds are those of all seeds (`seeds.verdicts`); there
+      is none where a network collapsed. Where seeds were run apart, intervals and differences over
+      speakers are means of theirs (as wide as one of them, which the mean's own interval is not),
+      and p is the largest.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
     protections = ["lambda", *["recipe"] * ("recipe" in settings)]
@@ -83,6 +84,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
     summary = []
     for values, control, protection in sorted(groups, key=_in_order):
         runs, lambda_ = groups[values, control, protection], protection[0]
+        runs = _least_protected(runs) if control else runs
         counted = [row for row in runs if not row.get("diverged")]
         # Columns that other runs brought into the table are empty here.
         columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
@@ -118,6 +120,14 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         entry["membership"] = found if len(whole) == len(counted) else {}
         summary.append(entry)
     return summary
+
+
+def _least_protected(controls: Sequence[Row]) -> list[Row]:
+    """One per fold and seed: every pack has its own, some of networks that nothing protects."""
+    kept: dict[tuple, Row] = {}
+    for row in sorted(controls, key=lambda row: strengths(row.get("control_lambda") or 0)):
+        kept.setdefault(_repeat(row), row)
+    return list(kept.values())
 
 
 def _private(column: str) -> bool:

@@ -94,6 +94,19 @@ def test_baseline_comes_first_and_controls_last_in_any_order_of_rows():
     assert table_text(summarise(shuffled, SETTINGS)) == table_text(expected)
 
 
+def test_controls_are_those_of_the_least_protected_networks():
+    """Another pack, such as that of another adversary, may have no network at lambda 0."""
+    rows = [run(0.0, fold) for fold in range(2)] + [run(1.0, fold) for fold in range(2)]
+    rows += [
+        control("decision", gender, fold=fold, control_lambda=lambda_)
+        for fold in range(2)
+        for lambda_, gender in ((1.0, 0.9), (0.0, 0.6), ("0.5+1", 0.8))
+    ]
+    entry = by_label(summarise(rows, SETTINGS))["decision"]
+    assert entry["n"] == 2
+    assert entry["scores"]["test_gender_attacker_uar"]["mean"] == pytest.approx(0.6)
+
+
 def test_order_is_modality_task_private_then_numbers_by_size():
     rows = [
         run(lambda_, modality=modality, task=task, kernels=kernels)
