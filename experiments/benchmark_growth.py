@@ -1,7 +1,9 @@
-"""How the cost of training grows: networks side by side, frames, batch, speakers, hours.
+"""How the cost of training grows: networks side by side, frames, batch, speakers, hours, adversary.
 
 Of the default network, one thing grows and the others stay. Speakers are the classes of an
-adversary; hours are of a corpus, of which as few utterances as ever are trained on.
+adversary; hours are of a corpus, of which as few utterances as ever are trained on. The adversary
+of the recipe `strong` takes more and more steps for each of the network's; 0 is a linear one that
+takes one.
 """
 
 from dataclasses import asdict

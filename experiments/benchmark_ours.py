@@ -24,6 +24,7 @@ from experiments.benchmark_work import (
     draw_lengths,
 )
 from experiments.config import Config
+from experiments.recipes import RECIPES
 from privrep.attackers import ATTACKERS, Threat, attack
 from privrep.encoders import AcousticEncoder
 from privrep.epochs import DIVERGED
@@ -50,21 +51,24 @@ def train(
     steps: int,
     speakers: int = 0,
     hours: float = 0,
+    adversary_steps: int = 0,
 ):
     """A round is one epoch of `steps` batches for `runs` networks, through `training.fit`.
 
     Args:
       speakers: the adversary tells so many apart; 0: it guesses gender.
       hours: of corpus, all but the epoch's utterances in its test part.
+      adversary_steps: the adversary is that of the recipe `strong`, with so many; 0: a linear one.
     """
     sizes = Network(**network)
     packed, length = make_corpus(sizes, batch * steps, frames, speakers, hours)
+    strong = RECIPES["strong"] | {"adversary_steps": adversary_steps}
+    adversary = strong if adversary_steps else {"defence": "grl", "adversary_layers": "0"}
     config = Config(
         **{name: value for name, value in network.items() if name != "bands"},
+        **adversary,
         modality=sizes.modality,
-        defence="grl",
         private="speaker" if speakers else "gender",
-        adversary_layers=(0,),
         batch_size=batch,
         max_epochs=ENDLESS,
         patience=ENDLESS,

@@ -106,6 +106,7 @@ class Size(NamedTuple):
         "batch": (8, 32, 128),
         "speakers": (2, 16, 128),
         "hours": (1, 4, 16),
+        "adversary_steps": (0, 1, 2, 5, 10),
     }
     minutes: float = 10.0
     rows: int = 500
@@ -126,7 +127,7 @@ QUICK = Size(
     steps=1,
     growing_runs=2,
     growing_steps=1,
-    growth={"runs": (2,)},
+    growth={"adversary_steps": (2,)},
     minutes=0.2,
     rows=40,
     audit=(12, 4, 4),
