@@ -60,3 +60,15 @@ def test_without_bounds_the_attackers_mean_stands_there_and_the_axis_says_so():
 
 def test_one_point_makes_no_front():
     assert front("activation", summarise([run(1.0)], SETTINGS)) is None
+
+
+def test_what_diverged_altogether_has_no_line():
+    gone = [run(lambda_, recipe="paper", diverged=True) for lambda_ in (0.5, 1.0)]
+    assert (
+        front("activation", summarise([run(0.0, recipe="none", diverged=True), *gone], NAMES))
+        is None
+    )
+    kept = [run(0.0, recipe="none"), run(1.0, emotion=0.57, recipe="subspace")]
+    assert set(lines(front("activation", summarise([*kept, *gone], NAMES)))) == {
+        *("subspace", "unbeaten on validation")
+    }
