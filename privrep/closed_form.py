@@ -129,6 +129,9 @@ def kernel(
                 for rows in chunks(h)
             ]
             mapped = np.concatenate(mapped)
+            # An h of few places has features far from 0 beside how much they vary: the rounding of
+            # their squares would be larger than the penalty.
+            mapped -= mapped.mean(0)
             yield f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean())
 
     return _tuned(features(), labels, folds, num_classes, learn, only)

@@ -102,6 +102,18 @@ def test_the_kernel_learns_from_a_share_of_a_talkative_speaker_and_predicts_all(
     assert uar(confusion_counts(part.predictions[0], labels[0], speakers, 2).sum(0)) > 0.8
 
 
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_h_of_two_places_of_which_one_is_hardly_ever_taken(name):
+    """Such as the decision of a network that has collapsed; what is there says nothing."""
+    speakers = np.repeat(np.arange(20), 50)
+    folds, labels = (np.arange(20) % 5)[speakers], (np.arange(20) // 2 % 2)[speakers]
+    for seed in range(8):
+        h = np.zeros((1000, 16), np.float32)
+        h[np.random.default_rng(seed).choice(1000, 1 + 2 * (seed % 2), replace=False)] = 1
+        found = ATTACKS[name](0, h, labels[None], speakers, folds, 2)
+        assert 0.4 < np.mean(found.predictions[0] == labels) < 0.6
+
+
 def test_scale_shift_and_constant_columns_change_no_guess():
     h, labels, speakers, folds = data()
     other = np.concatenate([1e3 * h + 50, np.full((len(h), 1), 7)], 1).astype(np.float32)
