@@ -60,7 +60,7 @@ PLAIN = (
 DEFENCES = tuple(dict.fromkeys(defence for defence, *_ in PLAIN))
 
 
-def unlearned(world_name, ways, adversary_steps=1, adversary_input="plain"):
+def unlearned(world_name, ways, adversary_steps=1, adversary_input="plain", given="none"):
     """{way: (emotion UAR, adversary's UAR, fresh attacker's UAR)}, means over seeds.
 
     A way is (defence, lambda, adversary's rate); the attacker is linear, and all scores are of
@@ -73,6 +73,7 @@ def unlearned(world_name, ways, adversary_steps=1, adversary_input="plain"):
         private=FrozenDict(gender=2),
         adversary_width=32,
         adversary_input=adversary_input,
+        adversary_given=given,
     )
     architecture = Architecture(
         *(net, DEFENCES, "constant", "emotion", "float32", data.longest, None),
@@ -140,3 +141,12 @@ def test_what_emotion_itself_tells_stays_with_it():
     assert min(kept for kept, _, _ in found.values()) > 0.9
     assert min(after for _, _, after in found.values()) > 0.65
     assert found["grl", 1, SLOW][1] < 0.55 and found["grl", 1, SLOW][2] > 0.75
+
+
+def test_an_adversary_that_is_told_the_emotion_leaves_it_alone():
+    """Where gender can be read from the emotion alone, reversal of other adversaries costs it."""
+    ways = (("grl", 0, RATE), ("grl", 3, RATE))
+    (before, _, _), (plain, _, _) = unlearned("emotion_tied", ways, **KEEPS_UP).values()
+    _, (told, _, attacker) = unlearned("emotion_tied", ways, **KEEPS_UP, given="emotion").values()
+    assert plain < before - 0.05 and told > before - 0.03
+    assert attacker > 0.7  # which is what emotion tells
