@@ -93,7 +93,8 @@ def latex(table: SideTable) -> str:
             *note,
             r"\end{table}",
         )
-    size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if wide > _UPRIGHT else r"\small"
+    gap = rf"\scriptsize\setlength{{\tabcolsep}}{{{2 if turned else 3}pt}}"
+    size = gap if wide > _UPRIGHT else r"\small"
     packages = "booktabs,amssymb,array,longtable" + ",pdflscape" * turned
     return _lines_of(
         rf"% \usepackage{{{packages}}}",
