@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
+from experiments.latex_text import in_latex
 from experiments.poster import BETTER, SAME, WORSE
 from experiments.side_tables import SideTable
 
@@ -17,26 +18,10 @@ MARKS = {BETTER: "▲", WORSE: "▼", SAME: "○", "not compared": "·"}
 _MEANING = {mark: name for name, mark in MARKS.items()}
 _MARKED = re.compile(f" ?([{''.join(_MEANING)}])$")
 _NUMBER = re.compile(rf"[-+−]?\d|-?$|[{''.join(_MEANING)}]$")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "λ": r"$\lambda$",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "×": r"$\times$",
-    "–": "--",
-    "…": r"\ldots{}",
-    "▲": r"$\blacktriangle$",
-    "▼": r"$\blacktriangledown$",
-    "○": r"$\circ$",
-    "·": r"$\cdot$",
-}
+# Of LaTeX tables: one of more lines goes over pages; widths in points at 10 pt, of a page of the
+# standard classes, of what shrinks to it in small print, and of a float; longer cells are
+# paragraphs.
+_LINES, _UPRIGHT, _SMALL, _FLOAT, _PARAGRAPH = 32, 345, 500, 600, 44
 
 
 def numeric(table: SideTable) -> list[bool]:
@@ -74,27 +59,98 @@ def _in_markdown(text: str) -> str:
 
 
 def latex(table: SideTable) -> str:
-    """A table environment in booktabs' rules, of one file that can be \\input."""
-    columns = "".join("r" if right else "l" for right in numeric(table))
-    body = _latex_header(table.header)
-    for line in table.lines:
-        body.append(" & ".join(map(in_latex, line)) + r" \\" if line else r"\addlinespace")
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs,amssymb,graphicx}",
+    """One file to be \\input, in booktabs' rules; its first line names the packages it needs.
+
+    A table that fits a page is a float, shrunk to the line where it is wider. A longer one goes
+    over pages, and one that shrinking would make illegible lies on pages turned by a quarter.
+    """
+    header = _latex_header(table.header)
+    lines = [" & ".join(map(in_latex, line)) + r" \\" if line else r"\addlinespace"
+             for line in table.lines]  # fmt: skip
+    title = in_latex(re.sub(r"^Table \w+: ", "", table.title))  # LaTeX counts tables itself
+    label = re.sub("[^a-z0-9]+", "-", table.title.lower()).strip("-")
+    caption = rf"\caption{{{title}}}\label{{tab:{label}}}"
+    note = [rf"{{\footnotesize\raggedright\noindent {in_latex(table.note)}\par}}"] * bool(
+        table.note
+    )
+    wide = _latex_width(table)
+    turned = _turned(table)
+    if not turned and len(lines) <= _LINES:
+        return _lines_of(
+            r"% \usepackage{booktabs,amssymb,array,graphicx}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{in_latex(table.title)}. {in_latex(table.note)}}}",
+            caption,
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{columns}}}",
+            rf"\begin{{tabular}}{{{_latex_columns(table)}}}",
             r"\toprule",
-            *body,
+            *header,
+            r"\midrule",
+            *lines,
             r"\bottomrule",
             r"\end{tabular}}",
+            *[r"\par\smallskip"] * bool(note),
+            *note,
             r"\end{table}",
-            "",
-        ]
+        )
+    gap = rf"\scriptsize\setlength{{\tabcolsep}}{{{2 if turned else 3}pt}}"
+    size = gap if wide > _UPRIGHT else r"\small"
+    packages = "booktabs,amssymb,array,longtable" + ",pdflscape" * turned
+    return _lines_of(
+        rf"% \usepackage{{{packages}}}",
+        "% Of more than one page, or turned: for a document of one column.",
+        *[r"\begin{landscape}"] * turned,
+        rf"\begingroup{size}",
+        rf"\begin{{longtable}}{{{_latex_columns(table)}}}",
+        rf"{caption}\\",
+        r"\toprule",
+        *header,
+        r"\midrule",
+        r"\endfirsthead",
+        r"\toprule",
+        *header,
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *lines,
+        r"\end{longtable}",
+        r"\endgroup",
+        *note,
+        *[r"\end{landscape}"] * turned,
     )
+
+
+def _lines_of(*lines: str) -> str:
+    return "\n".join([*lines, ""])
+
+
+def _longest(table: SideTable) -> list[int]:
+    """Characters of the longest cell of each column; a heading counts without its group."""
+    names = [name for _, told in grouped(table.header) for name in told]
+    cells = [names, *filter(None, table.lines)]
+    return [max(len(line[i]) for line in cells) for i in range(len(names))]
+
+
+def _latex_columns(table: SideTable) -> str:
+    """l, r, and of long cells p, which share half a line, or 0.3 of a turned one."""
+    longest, share = _longest(table), 0.3 if _turned(table) else 0.5
+    long = sum(n for n in longest if n > _PARAGRAPH)
+    return "".join(
+        rf">{{\raggedright\arraybackslash}}p{{{share * n / long:.2f}\linewidth}}"
+        if n > _PARAGRAPH
+        else "lr"[right]
+        for n, right in zip(longest, numeric(table))
+    )
+
+
+def _turned(table: SideTable) -> bool:
+    return _latex_width(table) > (_FLOAT if len(table.lines) <= _LINES else _SMALL)
+
+
+def _latex_width(table: SideTable) -> float:
+    """About how wide it would be at 10 pt: a character has 5 pt, the gap of columns 12 pt."""
+    return sum(5 * min(n, _PARAGRAPH) + 12 for n in _longest(table))
 
 
 def _latex_header(header: Sequence[str]) -> list[str]:
@@ -108,12 +164,7 @@ def _latex_header(header: Sequence[str]) -> list[str]:
         rules += rf"\cmidrule(lr){{{column}-{last}}}" if group else ""
         column = last + 1
     first = [" & ".join(above) + r" \\", rules] if rules else []
-    return [*first, " & ".join(map(in_latex, names)) + r" \\", r"\midrule"]
-
-
-def in_latex(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    return [*first, " & ".join(map(in_latex, names)) + r" \\"]
 
 
 def comma_separated(table: SideTable) -> str:

@@ -12,7 +12,7 @@ from privrep.cross_validation import SPEAKER
 from privrep.membership import Identified, changed, identify
 from privrep.utterances import Split
 
-TOLD = ("auc", "accuracy", "shuffled", "upper", "detectable", "p", "verdict", "attacker")
+TOLD = ("auc", "accuracy", "shuffled", "lower", "upper", "detectable", "p", "verdict", "attacker")
 
 
 def membership(
@@ -24,8 +24,8 @@ def membership(
 ) -> Columns:
     """Columns of `membership.identify` for h and labels, a value per row.
 
-    <known>_membership_{auc, accuracy, shuffled, upper, detectable, p, verdict, attacker}: known is
-      what the attacker has, h or labels.
+    <known>_membership_{auc, accuracy, shuffled, lower, upper, detectable, p, verdict, attacker}:
+      known is what the attacker has, h or labels.
     labels_membership_{both, loss, reference}_auc: of each attacker who has labels.
     <known>_membership_change_{difference, lower, upper, p}: the AUC less that at lambda 0, paired
       over speakers, all seeds together.

@@ -24,13 +24,13 @@ from experiments.summary import (
     strengths,
 )
 
-_GREY = "#6E6E6E"
-_CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
+GREY = "#6E6E6E"
+CHANCE = {"color": GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
 _BASELINE = {"linestyle": ":", "linewidth": 1.1, "alpha": 0.8}
 _ZERO = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.5, "zorder": 4}
-_SHAPES = "osD^vPX"
+SHAPES = "osD^vPX"
 _FLOORS = {"raw": "x", "untrained": "+", "decision": "*"}
-_LEAST = 0.1  # of a score to either side of chance, on an axis
+LEAST = 0.1  # of a score to either side of chance, on an axis
 Maps = Sequence[tuple[Mapping[str, Any], Map]]
 
 
@@ -76,11 +76,11 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
     cells = [cell for cell in lines if lines[cell]]
     entries = [e for cell in cells for line in lines[cell].values() for e in line]
     names = list(dict.fromkeys(name for cell in cells for name in lines[cell]))
-    looks = {name: (COLOURS[i % 6], _SHAPES[i % 7]) for i, name in enumerate(names)}
+    looks = {name: (COLOURS[i % 6], SHAPES[i % 7]) for i, name in enumerate(names)}
     grid = dict.fromkeys(e["settings"]["lambda"] for e in entries)
     ticks = list(dict.fromkeys(map(lambda_text, sorted(grid, key=strengths))))
     panels = ["emotion", *attributes(entries[0])]
-    figure, axes = _grid(len(panels), len(cells), 3.9, 2.6)
+    figure, axes = framed(len(panels), len(cells), 3.9, 2.6)
     for column, cell in enumerate(cells):
         axes[0, column].set_title(modality_name(cell.modality))
         axes[-1, column].set_xlabel("strength λ (no unit)")
@@ -90,7 +90,7 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
                 points = [(e, p) for e, p in points if p[0] == p[0]]
                 shift = 0.1 * (i - (len(lines[cell]) - 1) / 2)
                 x = [ticks.index(lambda_text(e["settings"]["lambda"])) + shift for e, _ in points]
-                _whiskers(ax, x, [p for _, p in points], *looks[name], line=True)
+                whiskers(ax, x, [p for _, p in points], *looks[name], line=True)
                 for (e, point), place in zip(points, x):
                     if is_zero(e["settings"]["lambda"]):
                         ax.axhline(point[0], color=looks[name][0], **_BASELINE)
@@ -98,8 +98,8 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
             chance = entries[0]["chance"].get(what)
             if chance is not None:
                 guess = chance if what == "emotion" else 1 - chance
-                ax.axhline(guess, **_CHANCE)
-                ax.update_datalim([(0, guess - _LEAST), (0, guess + _LEAST)])
+                ax.axhline(guess, **CHANCE)
+                ax.update_datalim([(0, guess - LEAST), (0, guess + LEAST)])
                 ax.autoscale_view()
             ax.set_xticks(range(len(ticks)), ticks)
             ax.set_xlim(-0.5, len(ticks) - 0.5)
@@ -107,12 +107,12 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
         emotion = what == "emotion"
         score = "emotion UAR\n(fraction, test)" if emotion else f"{what} privacy\n(1 − UAR, test)"
         ax.set_ylabel(score)
-    handles = [_handle(name or "λ > 0", *looks[name]) for name in names]
+    handles = [in_legend(name or "λ > 0", *looks[name]) for name in names]
     if any(map(is_zero, grid)):
         handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
         handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
-    _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
-    _title(figure, title, "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy")
+    finish(figure, [*handles, Line2D([], [], label="chance", **CHANCE)])
+    titled(figure, title, "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy")
     return figure
 
 
@@ -136,7 +136,7 @@ def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
     return told["uar"], lower, upper
 
 
-def _whiskers(ax: Axes, x, points, colour: str, shape: str, line: bool = False) -> None:
+def whiskers(ax: Axes, x, points, colour: str, shape: str, line: bool = False) -> None:
     for place, (_, lower, upper) in zip(x, points):
         ax.plot([place, place], [lower, upper], color=colour, lw=1.1, zorder=2)
     style = "-" if line else ""
@@ -158,34 +158,34 @@ def _leakage(
     names.sort(key=[ORDINARY, *(n for n in names if n not in _FLOORS), *_FLOORS].index)
     colours = iter([*COLOURS[:6]] * 9)
     looks = {
-        n: (_GREY, _FLOORS[n])
+        n: (GREY, _FLOORS[n])
         if n in _FLOORS
         else (COLOURS[6], "o")
         if n == ORDINARY
-        else (next(colours), _SHAPES[1 + i % 6])
+        else (next(colours), SHAPES[1 + i % 6])
         for i, n in enumerate(names)
     }
     some = next(iter(next(iter(shown.values())).values()))
-    figure, axes = _grid(1, len(attributes(some)), max(3.9, 1.8 * len(shown)), 3.0)
+    figure, axes = framed(1, len(attributes(some)), max(3.9, 1.8 * len(shown)), 3.0)
     for ax, a in zip(axes[0], attributes(some)):
         for i, told in enumerate(shown.values()):
             for name, entry in told.items():
                 point = leak_of(entry, a)
                 shift = 0.75 * (names.index(name) + 0.5) / len(names) - 0.375
                 if point[0] == point[0]:
-                    _whiskers(ax, [i + shift], [point], *looks[name])
+                    whiskers(ax, [i + shift], [point], *looks[name])
         chance = some["chance"].get(a, 0.5)
-        ax.axhline(chance, **_CHANCE)
-        ax.update_datalim([(0, chance - _LEAST), (0, chance + _LEAST)])
+        ax.axhline(chance, **CHANCE)
+        ax.update_datalim([(0, chance - LEAST), (0, chance + LEAST)])
         ax.autoscale_view()
         ax.set_xticks(range(len(shown)), [modality_name(cell.modality) for cell in shown])
         ax.set_xlim(-0.5, len(shown) - 0.5)
         ax.set_xlabel("modality")
         kind = "1 − equal error rate" if a == "speaker" else "UAR"
         ax.set_ylabel(f"{a} attacker's {kind}\n(fraction, test; lower is more private)")
-    handles = [_handle(name or "λ > 0", *looks[name], line=False) for name in names]
-    _finish(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
-    _title(figure, title, "bars: one-sided 95 % bounds over speakers")
+    handles = [in_legend(name or "λ > 0", *looks[name], line=False) for name in names]
+    finish(figure, [*handles, Line2D([], [], label="chance", **CHANCE)])
+    titled(figure, title, "bars: one-sided 95 % bounds over speakers")
     return figure
 
 
@@ -207,14 +207,14 @@ def _maps_of(networks: Mapping[str, Entry], maps: Maps) -> dict[str, Map]:
 def _map(title: str, found: Mapping[str, Map]) -> Figure:
     """A panel per network; colour tells the attribute, shape the emotion."""
     some = next(iter(found.values()))
-    figure, axes = _grid(1, len(found), 3.6, 3.4)
+    figure, axes = framed(1, len(found), 3.6, 3.4)
     colours = [COLOURS[1], COLOURS[0], *COLOURS[2:]]
     for ax, (name, one) in zip(axes[0], found.items()):
         ax.set_title(textwrap.fill(name, 36))
         for emotion in np.unique(one.emotion):
             rows = one.emotion == emotion
             edges = [colours[c % len(colours)] for c in one.private[rows]]
-            shape = _SHAPES[emotion % len(_SHAPES)]
+            shape = SHAPES[emotion % len(SHAPES)]
             ax.scatter(
                 *one.xy[rows].T, 16, marker=shape, facecolors="none", edgecolors=edges, lw=0.8
             )
@@ -226,12 +226,12 @@ def _map(title: str, found: Mapping[str, Map]) -> Figure:
         if (some.private == c).any()
     ]
     handles += [
-        Line2D([], [], color=_GREY, mfc="none", ls="", marker=_SHAPES[c % 7], label=value)
+        Line2D([], [], color=GREY, mfc="none", ls="", marker=SHAPES[c % 7], label=value)
         for c, value in enumerate(some.emotion_names)
         if (some.emotion == c).any()
     ]
-    _finish(figure, handles)
-    _title(
+    finish(figure, handles)
+    titled(
         figure,
         f"{title}: where the test speakers of one fold lie in h",
         f"{len(some.xy)} utterances; directions learned from the training speakers",
@@ -239,22 +239,22 @@ def _map(title: str, found: Mapping[str, Map]) -> Figure:
     return figure
 
 
-def _title(figure: Figure, *lines: str) -> None:
+def titled(figure: Figure, *lines: str) -> None:
     fitting = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(line, fitting) for line in lines))
 
 
-def _handle(name: str, colour: str, shape: str, line: bool = True) -> Line2D:
+def in_legend(name: str, colour: str, shape: str, line: bool = True) -> Line2D:
     return Line2D([], [], color=colour, marker=shape, ls="-" if line else "", label=name)
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+def framed(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     size = (max(width * columns + 0.6, 6.4), height * rows + 1.3)
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
 
 
-def _finish(figure: Figure, handles: Sequence[Line2D]) -> None:
+def finish(figure: Figure, handles: Sequence[Line2D]) -> None:
     longest = max(len(handle.get_label()) for handle in handles)
     fitting = int(figure.get_size_inches()[0] * 14 / (longest + 6))
     columns = max(1, min(len(handles), fitting))

@@ -30,7 +30,8 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 abbr{text-decoration:none;font-weight:600}
 abbr.better{color:#00735c}abbr.worse{color:#b34700}abbr.no,abbr.not{color:#555}
 .note,figcaption{font-size:.85em;color:#444;margin:.2em 0 1em}
-figure{margin:1em 0}img{max-width:100%;height:auto}
+figure{margin:1em 0;overflow-x:auto}img{max-width:100%;height:auto}
+@media screen and (max-width:600px){img{max-width:none;width:44em}}
 pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;padding:.7em}
 @page{size:A4;margin:12mm}
 @media print{body{margin:0;max-width:none;font-size:11px}nav{background:none;padding:0}

@@ -38,7 +38,7 @@ FIRST = ("modality", "task", "private")  # the order of the table
 # What keeps the attribute out of h: rows of one block differ in it. The recipe names the others.
 PROTECTION = ("lambda", "recipe", *GOVERNED)
 _SCORES = ("_uar", "_privacy")
-MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "upper", "detectable")
+MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "detectable")
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 

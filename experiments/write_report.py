@@ -16,6 +16,7 @@ import matplotlib
 from experiments import findings, formats
 from experiments.choices import choices, corpus_name
 from experiments.figures import STYLE, draw, file_name, save
+from experiments.membership_figure import membership_figures, membership_words
 from experiments.merging import SETTINGS, Results, read_results
 from experiments.paper_tables import agreement, paper_tables
 from experiments.report import reading, table
@@ -31,6 +32,7 @@ _CAPTIONS = {
     "leakage": "What a fresh attacker finds, modality by modality",
     "front": "What emotion is left at how much leak",
     "curves": "Training: emotion and the adversary after each epoch",
+    "membership": "Whom the network was trained on, as an attacker tells members from others",
     "map": "Test speakers in h: colour is the private attribute, shape the emotion",
 }
 
@@ -135,6 +137,8 @@ def _draw(
     with matplotlib.rc_context(STYLE):
         for name, figure in report_figures(summary, results.maps):
             keep(name, figure)
+        for name, figure in membership_figures(summary):
+            keep(name, figure)
         blocks = [block_of(e) for told in choices(summary).values() for e in told.values()]
         for dataset in dict.fromkeys(entry["settings"]["dataset"] for entry in summary):
             entries = [e for e in summary if e["settings"]["dataset"] == dataset]
@@ -154,7 +158,9 @@ def _sections(summary, results: Results, found, pictures) -> list[Section]:
         return [picture for _, picture in pictures.get(kind, [])]
 
     paper = [one for name, one in found.items() if name.startswith("table_")]
-    sides = [one for name, one in found.items() if name.startswith("side_")]
+    sides = {name: one for name, one in found.items() if name.startswith("side_")}
+    member = [one for name, one in sides.items() if "training_set" in name]
+    seen = membership_words(summary)
     said, modality = reading(summary), findings.modality_words(summary)
     strength = findings.lambda_words(summary, results.rows)
     repeated: list = []
@@ -174,7 +180,8 @@ def _sections(summary, results: Results, found, pictures) -> list[Section]:
             [*drawn("leakage"), *[modality] * bool(modality), *of("leakage")],
         ),
         Section("Where the adversary reads", of("placement")),
-        Section("Over speakers", sides),
+        Section("Over speakers", [one for one in sides.values() if one not in member]),
+        Section("Membership", [*drawn("membership"), *[seen] * bool(seen), *member]),
         Section("Emotion against leak", [*drawn("front"), *of("front")]),
         Section("Folds and groups", of("folds", "groups")),
         Section("Training", drawn("curves")),

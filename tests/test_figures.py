@@ -6,6 +6,7 @@ import pytest
 
 from experiments.figures import STYLE, draw, save
 from experiments.h_map import Map
+from experiments.membership_figure import membership_figures, membership_words
 from experiments.report_figures import report_figures
 from experiments.summary import summarise
 from tests.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
@@ -20,7 +21,8 @@ def style():
 def drawn(rows, curves=(), maps=()):
     """{file name: figure} of all that the report draws."""
     summary = summarise(rows, SETTINGS)
-    return dict([*report_figures(summary, maps), *draw(summary, curves)])
+    of_rows = [*report_figures(summary, maps), *membership_figures(summary)]
+    return dict([*of_rows, *draw(summary, curves)])
 
 
 def curve(lambda_, level, task="activation", **changed):
@@ -37,6 +39,11 @@ def pooled(emotion, gender):
     told |= {"emotion_pooled_upper": emotion + 0.1, "gender_pooled_verdict": "leaks"}
     found = (("uar", 0), ("lower", -0.1), ("upper", 0.1))
     return told | {f"gender_pooled_{c}": gender + d for c, d in found}
+
+
+def member(known, auc, verdict="cannot_tell", lower=None):
+    told = {"auc": auc, "lower": lower, "upper": auc + 0.1, "p": 0.3, "verdict": verdict}
+    return {f"{known}_membership_{name}": value for name, value in told.items()}
 
 
 def same(line, values):
@@ -68,6 +75,40 @@ def test_bars_are_the_intervals_over_speakers():
     assert any(same(line, [0.3, 0.5]) for line in privacy.lines)
     (leak,) = found["leakage_demo_activation_gender"].axes
     assert any(same(line, [0.75, 0.95]) for line in leak.lines)  # of what the network is given
+
+
+def test_membership_shows_every_network_its_bounds_its_verdict_and_the_control():
+    rows = [
+        run(0.0, **member("h", 0.55), **member("labels", 0.8, "leaks")),
+        run(1.0, **member("h", 0.45, "no_leak_shown", lower=0.4)),
+        control("untrained", 0.7, **member("h", 0.6)),
+        control("raw", 0.7, **member("h", 0.9)),
+    ]
+    assert membership_words(summarise(rows, SETTINGS)) == [
+        "Audio, demo (synthetic), activation, unlearning gender, attacker has h alone: AUC 0.450 "
+        "to 0.550 (guessing 0.5), a leak in 0 of 2 networks; untrained, which has trained on "
+        "nobody, 0.600.",
+        "Audio, demo (synthetic), activation, unlearning gender, attacker has h and labels: AUC "
+        "0.800 (guessing 0.5), a leak in 1 of 1 networks.",
+    ]
+    h, labels = drawn(rows)["membership_demo_activation_gender"].axes
+    assert [tick.get_text() for tick in labels.get_xticklabels()] == ["0", "1", "untrained"]
+    shown = [line for line in h.lines if line.get_marker() not in ("", "None")]
+    assert sorted(float(line.get_ydata()[0]) for line in shown) == [0.45, 0.55, 0.6]
+    assert {line.get_markerfacecolor() for line in shown} == {"white"}
+    for bar in ([0.55, 0.65], [0.4, 0.55], [0.6, 0.7], [0.5, 0.5]):
+        assert any(same(line, bar) for line in h.lines), bar
+    (leak,) = [line for line in labels.lines if line.get_marker() == "o"]
+    assert leak.get_markerfacecolor() != "white"
+    for ax in (h, labels):
+        assert ax.get_ylim()[0] <= 0.4 and "AUC\n(fraction" in ax.get_ylabel()
+
+
+def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
+    collapsed = [run(0.0, **member("h", 0.6), collapsed=True)]
+    for rows in (ROWS, collapsed):
+        summary = summarise(rows, SETTINGS)
+        assert [*membership_figures(summary)] == [] == membership_words(summary)
 
 
 def test_axes_reach_beyond_chance_so_that_noise_looks_small():
@@ -109,14 +150,16 @@ def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
 
 def test_legends_and_titles_of_figures_overlap_nothing():
     rows = [
-        row | {"modality": modality, "placement": placement}
+        row | {"modality": modality, "placement": placement} | member("h", 0.6)
         for row in ROWS + BOTH
         for modality in ("acoustic", "lexical", "multimodal")
         for placement in ("joint", "modality")
     ]
     told = [dict(row) for row in rows if not row["control"] and row["fold"] == 0]
     found = drawn(rows, [curve(x / 10, 0.4) for x in range(12)], [(row, a_map(3)) for row in told])
-    assert {name.split("_")[0] for name in found} == {"lambda", "leakage", "map", "front", "curves"}
+    assert {name.split("_")[0] for name in found} == {
+        *("lambda", "leakage", "membership", "map", "front", "curves")
+    }
     for name, figure in found.items():
         figure.draw_without_rendering()
         panels = [ax.get_tightbbox() for ax in figure.axes]
