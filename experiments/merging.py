@@ -111,6 +111,11 @@ def _names(folders: Sequence[Path]) -> list[str]:
 def _rows(folder: Path) -> list[Row]:
     path = folder / "runs.csv"
     if not path.exists():
+        if (folder / "search.csv").exists():
+            raise FileNotFoundError(
+                f"{folder} holds a search that is not over, and no runs.csv yet: go on with the "
+                "flags of its flags.txt and --resume"
+            )
         what = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {what}: name a result directory of experiments.main, its --workdir, in "

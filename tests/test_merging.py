@@ -106,6 +106,10 @@ def test_what_is_no_result_directory_is_named(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"empty holds no runs\.csv"):
         read_results([tmp_path / "empty"])
+    append_rows(tmp_path / "empty" / "search.csv", [{"pack": 0}])
+    with pytest.raises(FileNotFoundError, match=r"empty holds a search that is not over.*--resume"):
+        read_results([tmp_path / "empty"])
+    (tmp_path / "empty" / "search.csv").unlink()
     controls = directory(tmp_path / "controls", [control("raw", 0.8)])
     with pytest.raises(ValueError, match="holds no run"):
         read_results([controls])
@@ -117,6 +121,13 @@ def test_what_is_no_result_directory_is_named(tmp_path, capsys):
         read_results([controls, tmp_path / "other" / ".." / "controls"])
     with pytest.raises(SystemExit, match=r"error: .*no runs\.csv"):
         main([str(tmp_path / "empty")])
+
+
+def test_a_report_that_cannot_be_put_there_names_its_flag(tmp_path):
+    folder = directory(tmp_path / "a", seed(0))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=r"error: --output=.*file/x: cannot be made: Not a dir"):
+        main([str(folder), f"--output={tmp_path / 'file' / 'x'}"])
 
 
 def test_a_directory_without_checkpoints_is_reported_and_what_lacks_is_said(tmp_path):
