@@ -113,13 +113,19 @@ def check_data(folder: Path, data_hash: str) -> None:
       ValueError: the corpus or its preparation is another one now.
     """
     path = folder / "prepared_hash"
-    if path.exists() and path.read_text(encoding="utf-8") != data_hash:
+    if path.exists():
+        compare_data(folder, path.read_text(encoding="utf-8"), data_hash)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data_hash)
+
+
+def compare_data(folder: Path, begun_on: str, data_hash: str) -> None:
+    """As `check_data` for a pack that stands in a table, its data's hash then and now."""
+    if begun_on != data_hash:
         raise ValueError(
             f"{folder}: this pack was begun on other data; the corpus or its labels have changed "
             "since. Choose another --workdir."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(path, data_hash)
 
 
 def load_chosen(folder: Path | str) -> tuple[list[dict], dict[str, np.ndarray]]:

@@ -3,12 +3,13 @@
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.checkpoints import compare_data
 from experiments.config import FIELDS, Config
 from privrep.datasets import DATASETS
 from privrep.encoders import MODALITIES
@@ -16,7 +17,7 @@ from privrep.features import FeatureSettings
 from privrep.folds import make_folds
 from privrep.labels import private_labels, task_labels
 from privrep.packing import Packed, pack
-from privrep.prepared import Prepared, prepare
+from privrep.prepared import Prepared, prepare, prepared_hash
 from privrep.processes import is_first
 from privrep.split_linter import Finding, lint_split
 from privrep.utterances import Ragged, Split, Utterance, take_rows
@@ -136,19 +137,49 @@ def prepare_inputs(
     config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
 ) -> Prepared:
     """Frames and words of the utterances, computed once for these settings."""
-    modalities, settings = inputs_of(config)
     return prepare(
         config.dataset,
         utterances,
-        settings,
+        inputs_of(config)[1],
         cache_dir / "prepared",
-        acoustic="acoustic" in modalities,
-        lexical="lexical" in modalities,
-        acoustic_features=_folder(config.acoustic_features),
-        lexical_features=_folder(config.lexical_features),
         unusable=config.unusable,
         progress=progress,
+        **_modalities(config),
     )
+
+
+def check_finished(
+    rows: Sequence[Mapping],
+    configs: Sequence[Config],
+    folders: Sequence[Path],
+    utterances: Sequence[Utterance],
+) -> None:
+    """Makes sure that rows of runs.csv were found on the data that is there now, reading none.
+
+    A pack that has finished is not loaded again, which would tell.
+
+    Args:
+      configs, folders: of each pack.
+
+    Raises:
+      ValueError: the corpus or its preparation is another one now.
+    """
+    utterances, now = preparable(utterances), {}
+    for i, begun_on in sorted({(row["pack"], str(row["prepared_hash"])) for row in rows}):
+        inputs = inputs_of(configs[i])
+        if inputs not in now:
+            now[inputs] = prepared_hash(utterances, inputs[1], **_modalities(configs[i]))
+        compare_data(folders[i], begun_on, now[inputs])
+
+
+def _modalities(config: Config) -> dict[str, Any]:
+    modalities, _ = inputs_of(config)
+    return {
+        "acoustic": "acoustic" in modalities,
+        "lexical": "lexical" in modalities,
+        "acoustic_features": _folder(config.acoustic_features),
+        "lexical_features": _folder(config.lexical_features),
+    }
 
 
 def _folder(path: str) -> Path | None:

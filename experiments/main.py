@@ -20,7 +20,7 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from experiments import results
+from experiments import corpus, results
 from experiments.checkpoints import check_data, drop_progress, load_chosen
 from experiments.choice import Setting, questions, settings_of
 from experiments.config import FIELDS, Config, flag_default, flag_name
@@ -157,8 +157,11 @@ def experiment() -> None:
     if is_first() and not results.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
         _say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"], said)
     wait_for_all("flags")
-    finished = {row["pack"] for row in results.read_rows(workdir / "runs.csv")}
+    rows = results.read_rows(workdir / "runs.csv")
+    finished = {row["pack"] for row in rows}
     folders = [workdir / "checkpoints" / f"{i:03d}" for i in range(len(packs))]
+    searched = results.read_rows(workdir / "search.csv")
+    corpus.check_finished([*searched, *rows], configs, folders, utterances)
     titles = [
         f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         for i, config in enumerate(configs)

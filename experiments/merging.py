@@ -2,7 +2,7 @@
 
 Directories of other corpora, modalities or settings lie beside one another; those of the same
 settings and other seeds join. The same run in two directories is kept once, and where its scores
-differ there, that is refused.
+differ there, that is refused. Corpora of manifests go by the names of their files.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from experiments.config import FIELDS, flag_name
 from experiments.h_map import Map, read_maps
 from experiments.results import read_rows
 from experiments.summary import PROTECTION
+from privrep.datasets import DATASETS
 
 Row = dict[str, Any]
 
@@ -23,6 +24,8 @@ _NEEDED = ("modality", "task", "private", "lambda", "recipe", "fold", "seed", "c
 _PATHS = ("data_dir", "word_vectors", "acoustic_features", "lexical_features")
 # Columns that say how a run was made, but neither where the data lay nor what is averaged over.
 SETTINGS = [flag_name(name) for name in FIELDS if name not in ("data_dir", "seed")]
+# What runs share that are averaged or compared, and that are therefore of the same data.
+_COMPARED = [name for name in SETTINGS if name not in PROTECTION]
 
 
 class Source(NamedTuple):
@@ -63,8 +66,8 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
     Raises:
       FileNotFoundError: a folder is none, or holds no runs.csv.
       ValueError: a folder is named twice, its runs.csv holds no run or lacks columns; two folders
-        have other scores for the same run, or runs that differ in protection or seed only but
-        were made of different data.
+        have other scores for the same run; or runs that differ in protection or seed only were
+        made of different data, whatever `keep_first`.
     """
     folders = [Path(folder) for folder in folders]
     if not folders:
@@ -73,12 +76,17 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         raise ValueError("a result directory is named twice: " + ", ".join(map(str, folders)))
     found = Results([], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
+    hashes: dict[tuple, tuple[str, Any]] = {}
     for name, folder in zip(_names(folders), folders):
         rows = _rows(folder)
-        kept, twice = _joined(rows, name, runs, keep_first)
+        _check_data(rows, name, hashes)
+        kept, twice, others = _joined(rows, name, runs, keep_first)
         found.rows.extend(kept)
         if twice:
-            found.notes.append(f"{name}: {twice} runs stand in a directory named before it too.")
+            left = f", {others} of them with other scores, which are left out" if others else ""
+            found.notes.append(
+                f"{name}: {twice} rows stand in a directory named before it too{left}."
+            )
         flags = folder / "flags.txt"
         text = flags.read_text(encoding="utf-8") if flags.exists() else ""
         found.sources.append(Source(name, text, len(kept)))
@@ -86,7 +94,6 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         for finding in read_rows(folder / "split_findings.csv"):
             found.findings.append({"source": name} | finding)
         _read_packs(folder, name, rows, found)
-    _check_data(found.rows)
     return found
 
 
@@ -104,6 +111,11 @@ def _names(folders: Sequence[Path]) -> list[str]:
 def _rows(folder: Path) -> list[Row]:
     path = folder / "runs.csv"
     if not path.exists():
+        if (folder / "search.csv").exists():
+            raise FileNotFoundError(
+                f"{folder} holds a search that is not over, and no runs.csv yet: go on with the "
+                "flags of its flags.txt and --resume"
+            )
         what = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {what}: name a result directory of experiments.main, its --workdir, in "
@@ -124,14 +136,18 @@ def _rows(folder: Path) -> list[Row]:
 def _filled(row: Row) -> Row:
     """With every setting: what a later version brought had its default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
-    return defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
+    row = defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
+    name = Path(row["data_dir"]).stem
+    if row["dataset"] != "manifest" or not name:
+        return row
+    return row | {"dataset": f"{name} (manifest)" if name in DATASETS else name}
 
 
 def _joined(
     rows: Sequence[Row], name: str, runs: dict[tuple, tuple[str, Row]], keep_first: bool
-) -> tuple[list[Row], int]:
-    """The rows that no directory before had, and how many it had."""
-    kept, twice, new = [], 0, {}
+) -> tuple[list[Row], int, int]:
+    """The rows that no directory before had, how many it had, and of these with other scores."""
+    kept, twice, others, new = [], 0, 0, {}
     for row in rows:
         told = tuple(row.get(n) for n in (*SETTINGS, "seed", "fold", "control"))
         if told not in runs:
@@ -142,7 +158,10 @@ def _joined(
         first, other = runs[told]
         differing = [c for c in row if c.startswith(("val_", "test_")) and _differ(row, other, c)]
         # Controls stand for all protections of their pack, which may be another one.
-        if differing and not row.get("control") and not keep_first:
+        if not differing or row.get("control"):
+            continue
+        others += 1
+        if not keep_first:
             column = differing[0]
             place = ", ".join(f"{n}={row[n]}" for n in ("dataset", *_NEEDED[:-1]))
             raise ValueError(
@@ -151,7 +170,7 @@ def _joined(
                 "to take the first directory's."
             )
     runs |= new
-    return kept, twice
+    return kept, twice, others
 
 
 def _differ(row: Row, other: Row, column: str) -> bool:
@@ -159,18 +178,19 @@ def _differ(row: Row, other: Row, column: str) -> bool:
     return a is not None and b is not None and a != b and not (a != a and b != b)
 
 
-def _check_data(rows: Sequence[Row]) -> None:
-    """Runs that are averaged or compared must be of the same data."""
-    names = [name for name in SETTINGS if name not in PROTECTION]
-    hashes: dict[tuple, Any] = {}
+def _check_data(rows: Sequence[Row], name: str, hashes: dict[tuple, tuple[str, Any]]) -> None:
+    """Makes sure that runs to be averaged or compared are of the same data, and notes of which."""
     for row in rows:
         made = row.get("prepared_hash")
-        if made is not None and hashes.setdefault(tuple(row[n] for n in names), made) != made:
-            first = hashes[tuple(row[n] for n in names)]
+        if made is None:
+            continue
+        first, before = hashes.setdefault(tuple(row[n] for n in _COMPARED), (name, made))
+        if before != made:
             raise ValueError(
-                f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of two directories "
-                f"are of different data (hashes {first} and {made}): the corpus or its labels have "
-                "changed between them. Report them apart."
+                f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of {first} and "
+                f"{name} are of different data (hashes {before} and {made}): the corpus, its "
+                "labels or where its files lie has changed between them, or there are two. Report "
+                "them apart; corpora of manifests are told apart by the names of these files."
             )
 
 

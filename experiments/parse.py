@@ -8,6 +8,7 @@ from typing import Any
 from experiments.config import FIELDS, flag_name
 from experiments.recipes import LEFT
 from privrep.cross_validation import ATTACKER_NAMES
+from privrep.labels import BINNINGS
 from privrep.models import PLACEMENTS
 from privrep.spelling import nearest
 
@@ -105,6 +106,21 @@ def _folds(flag: str, text: str) -> str:
     return text
 
 
+def _bins(flag: str, text: str) -> str:
+    if text in BINNINGS:
+        return text
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        low = high = math.nan
+    if not low < high:  # of a task without ratings, too, where nothing would look at them
+        raise ValueError(
+            f"{flag}={text}: choose {', '.join(BINNINGS)}, or two numbers LOW:HIGH, LOW below "
+            f"HIGH, such as 2.5:3.5{nearest(text, BINNINGS)}"
+        )
+    return text
+
+
 def _private(flag: str, text: str) -> str:
     parts = text.split("+")
     if not all(parts) or len(set(parts)) < len(parts):
@@ -132,6 +148,7 @@ _CHECKS = {
     "attackers": _attackers,
     "private": _private,
     "batch_size": _batch_size,
+    "bins": _bins,
     "folds": _folds,
     "placement": _placement,
 }

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -128,11 +128,46 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
     unread = flags["dataset"] == "demo" and flags["data_dir"]
-    return ["note: --data_dir has no effect with --dataset=demo"] * bool(unread) + [
-        f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
-        for name, field in FIELDS.items()
-        if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)
-    ]
+    return (
+        ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
+        + [
+            f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
+            for name, field in FIELDS.items()
+            if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)
+        ]
+        + [*_of_no_adversary(flags, configs), *_of_no_protection(flags)]
+    )
+
+
+def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Iterator[str]:
+    given = [n for n in FIELDS if flags[n] != flag_default(n)]
+    if not any(map(resists, configs)):
+        nobody = "no defence of this sweep resists an adversary"
+        for name in given:
+            if name in GOVERNED and name not in UNPROTECTED:
+                yield f"note: --{name} has no effect: {nobody}"
+            elif name.startswith("adversar"):
+                yield f"note: --{name} is of adversaries that only watch: {nobody}"
+    elif "adversary_memory" in given and not any(
+        c.adversary_steps > 1 or c.adversary_input != "plain" for c in configs
+    ):
+        yield (
+            "note: --adversary_memory has no effect with --adversary_steps=1 and "
+            "--adversary_input=plain"
+        )
+
+
+def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
+    """Recipes of which the other flags leave nothing, so that no lambda is one."""
+    told = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
+    for recipe in told["recipe"] if told["lambda_"] != ["0"] else ():
+        said = RECIPES[recipe]
+        if all(
+            {said.get(n, "none") if value == LEFT else value for value in told[n]} == {"none"}
+            for n in UNPROTECTED
+        ):
+            given = " ".join(f"--{n}={flags[n]}" for n in UNPROTECTED if flags[n] != LEFT)
+            yield f"note: --recipe={recipe} with {given} protects nothing: lambda is 0 in all of it"
 
 
 def plan(packs: Sequence[Pack]) -> str:

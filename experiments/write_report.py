@@ -54,7 +54,10 @@ def write_report(
     summary = summarise(results.rows, SETTINGS)
     found = _tables(summary, results)
     for kind in ("tables", "figures"):
-        (output / kind).mkdir(parents=True, exist_ok=True)
+        try:
+            (output / kind).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--output={output}: cannot be made: {error.strerror}") from error
     for name, one in found.items():
         for ending, written in formats.FORMATS.items():
             path = output / "tables" / file_name(f"{name}.{ending}")

@@ -54,7 +54,7 @@ def collapsed(emotion_uar, labels, num_classes: int, val, rank):
     Emotion is at chance where more than 1 in 20 even guesses would score as much, utterances taken
     as independent: UAR <= 1/C + 1.645 deviations. h is of one direction where its effective rank is
     under `LEAST_RANK`; there is no lower limit to how simple a good h may be, so this asks for the
-    extreme.
+    extreme. Two classes need no more than one direction: of them only emotion is asked for.
 
     Args:
       emotion_uar: float[], on the validation part.
@@ -65,5 +65,6 @@ def collapsed(emotion_uar, labels, num_classes: int, val, rank):
     Returns:
       bool[]; True where a score is NaN.
     """
+    least = LEAST_RANK if num_classes > 2 else 0
     most = 1 / num_classes + 1.645 * guessing_deviation(labels, num_classes, val)
-    return ~((emotion_uar > most) & (rank >= LEAST_RANK))
+    return ~((emotion_uar > most) & (rank >= least))

@@ -89,11 +89,7 @@ def prepare(
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
     _check_ids(dataset, utterances)
-    inputs = Inputs(
-        settings if acoustic and acoustic_features is None else None,
-        Path(acoustic_features) if acoustic and acoustic_features is not None else None,
-        Path(lexical_features) if lexical and lexical_features is not None else None,
-    )
+    inputs = _inputs(settings, acoustic, lexical, acoustic_features, lexical_features)
     key = fingerprint(utterances, inputs)
     directory = Path(cache_dir) / dataset / key
     workers = workers or os.cpu_count() or 1
@@ -130,11 +126,43 @@ def prepare(
         kept,
         _select(store.frames, rows),
         words,
-        hash_of([key, acoustic, lexical, *(_record(u, files=False) for u in utterances)]),
+        _hash(key, acoustic, lexical, utterances),
         {id_: reason for id_, (reason, _) in faults.items()},
         built,
         float(store.seconds[rows].sum(dtype=np.float64)),
     )
+
+
+def prepared_hash(
+    utterances: Sequence[Utterance],
+    settings: FeatureSettings,
+    *,
+    acoustic: bool,
+    lexical: bool,
+    acoustic_features: Path | None = None,
+    lexical_features: Path | None = None,
+) -> str:
+    """`Prepared.hash` of what `prepare` makes of these; no file is read, only its size and time."""
+    inputs = _inputs(settings, acoustic, lexical, acoustic_features, lexical_features)
+    return _hash(fingerprint(utterances, inputs), acoustic, lexical, utterances)
+
+
+def _inputs(
+    settings: FeatureSettings,
+    acoustic: bool,
+    lexical: bool,
+    acoustic_features: Path | None,
+    lexical_features: Path | None,
+) -> Inputs:
+    return Inputs(
+        settings if acoustic and acoustic_features is None else None,
+        Path(acoustic_features) if acoustic and acoustic_features is not None else None,
+        Path(lexical_features) if lexical and lexical_features is not None else None,
+    )
+
+
+def _hash(key: str, acoustic: bool, lexical: bool, utterances: Sequence[Utterance]) -> str:
+    return hash_of([key, acoustic, lexical, *(_record(u, files=False) for u in utterances)])
 
 
 def _check_ids(dataset: str, utterances: Sequence[Utterance]) -> None:

@@ -70,3 +70,14 @@ def test_collapsed_at_chance_or_in_one_direction():
         assert bool(collapsed(jnp.float32(score), LABELS, 3, ALL, jnp.float32(rank))) == expected
     few = np.arange(600) < 30
     assert collapsed(jnp.float32(0.45), LABELS, 3, few, jnp.float32(5))
+
+
+def test_one_direction_is_enough_for_two_classes_and_chance_is_not():
+    labels = np.arange(600, dtype=np.int32) % 2
+    for score, rank, expected in (
+        (0.7, 1.0, False),
+        (0.52, 5, True),
+        (np.nan, 1.0, True),
+        (0.7, np.nan, True),
+    ):
+        assert bool(collapsed(jnp.float32(score), labels, 2, ALL, jnp.float32(rank))) == expected

@@ -227,14 +227,15 @@ def test_a_used_directory_is_left_alone(folder, whole):
 
 
 def test_a_pack_is_not_resumed_on_another_corpus(folder, whole):
-    workdir = folder / "other_data"
-    shutil.copytree(folder / "whole", workdir)
-    lines = whole.decode().splitlines(True)
-    (workdir / "runs.csv").write_text("".join(line for line in lines if not line.startswith("1,")))
+    """Neither one that was begun nor one that is finished."""
+    for name in ("begun", "all_done"):
+        shutil.copytree(folder / "whole", folder / name)
+    (folder / "begun" / "runs.csv").unlink()
     shutil.copytree(folder / "corpus", folder / "before")
     try:
         edit(folder / "corpus" / "Evalution.txt", "V:3.000000", "V:3.100000")
-        with pytest.raises(ValueError, match="begun on other data"):
-            again(folder, "other_data", "--resume")
+        for name in ("begun", "all_done"):
+            with pytest.raises(ValueError, match="000: this pack was begun on other data"):
+                again(folder, name, "--resume")
     finally:
         shutil.copy2(folder / "before" / "Evalution.txt", folder / "corpus" / "Evalution.txt")

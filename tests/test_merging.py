@@ -55,7 +55,7 @@ def test_corpora_lie_side_by_side_and_the_same_run_counts_once(tmp_path):
     two = directory(tmp_path / "b", [*seed(0)[:1], *seed(0, dataset="muse", prepared_hash="x")])
     found = read_results([one, two])
     assert len(found.rows) == 6 and [source.rows for source in found.sources] == [3, 3]
-    assert "b: 1 runs stand in a directory named before it too." in found.notes
+    assert "b: 1 rows stand in a directory named before it too." in found.notes
 
 
 def test_other_scores_for_the_same_run_are_refused_unless_the_first_is_to_count(tmp_path):
@@ -65,6 +65,26 @@ def test_other_scores_for_the_same_run_are_refused_unless_the_first_is_to_count(
         read_results([one, two])
     found = read_results([one, two], keep_first=True)
     assert {row["test_emotion_uar"] for row in found.rows} == {0.5, 0.54, None}
+    assert any("3 rows" in note and "2 of them with other scores" in note for note in found.notes)
+
+
+def test_corpora_of_manifests_go_by_the_names_of_their_files(tmp_path):
+    given = {"dataset": "manifest", "data_dir": "/x/calls.csv", "prepared_hash": "abc"}
+    one = directory(tmp_path / "a", seed(0, **given))
+    given |= {"data_dir": "/x/emodb.csv", "prepared_hash": "def"}
+    two = directory(tmp_path / "b", seed(0, emotion=0.6, **given))
+    found = read_results([one, two])
+    assert len(found.rows) == 6
+    assert {row["dataset"] for row in found.rows} == {"calls", "emodb (manifest)"}
+
+
+@pytest.mark.parametrize("keep_first", [False, True])
+def test_other_data_are_told_before_other_scores_and_never_left_out(tmp_path, keep_first):
+    given = {"dataset": "manifest", "data_dir": "/x/calls.csv"}
+    one = directory(tmp_path / "a", seed(0, prepared_hash="abc", **given))
+    two = directory(tmp_path / "b", seed(0, emotion=0.6, prepared_hash="def", **given))
+    with pytest.raises(ValueError, match=r"calls, acoustic, .* of a and b are of different data"):
+        read_results([one, two], keep_first)
 
 
 def test_runs_of_other_data_are_not_averaged(tmp_path):
@@ -86,6 +106,10 @@ def test_what_is_no_result_directory_is_named(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"empty holds no runs\.csv"):
         read_results([tmp_path / "empty"])
+    append_rows(tmp_path / "empty" / "search.csv", [{"pack": 0}])
+    with pytest.raises(FileNotFoundError, match=r"empty holds a search that is not over.*--resume"):
+        read_results([tmp_path / "empty"])
+    (tmp_path / "empty" / "search.csv").unlink()
     controls = directory(tmp_path / "controls", [control("raw", 0.8)])
     with pytest.raises(ValueError, match="holds no run"):
         read_results([controls])
@@ -97,6 +121,13 @@ def test_what_is_no_result_directory_is_named(tmp_path, capsys):
         read_results([controls, tmp_path / "other" / ".." / "controls"])
     with pytest.raises(SystemExit, match=r"error: .*no runs\.csv"):
         main([str(tmp_path / "empty")])
+
+
+def test_a_report_that_cannot_be_put_there_names_its_flag(tmp_path):
+    folder = directory(tmp_path / "a", seed(0))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=r"error: --output=.*file/x: cannot be made: Not a dir"):
+        main([str(folder), f"--output={tmp_path / 'file' / 'x'}"])
 
 
 def test_a_directory_without_checkpoints_is_reported_and_what_lacks_is_said(tmp_path):

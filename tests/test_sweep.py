@@ -9,6 +9,7 @@ from experiments.sweep import (
     architecture,
     expand,
     fit_settings,
+    idle_flags,
     plan,
     resists,
     row_settings,
@@ -210,3 +211,26 @@ def test_the_plan_counts_settings_packs_and_programs():
     assert plan(packs).startswith("plan: 18 settings on every fold, in 2 packs on ")
     assert plan(packs).endswith("at most 10 programs to compile")
     assert plan(expand({"private": "gender+speaker"})).endswith("at most 7 programs to compile")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"recipe": "posterior", "adversary_steps": "5"}, "--adversary_steps has no effect: no"),
+        ({"recipe": "posterior", "adversaries": "3"}, "--adversaries is of adversaries that only"),
+        ({"recipe": "paper", "adversary_memory": "1"}, "--adversary_memory has no effect with"),
+        ({"recipe": "paper", "adversary_memory": "1", "adversary_steps": "1,5"}, None),
+        ({"adversary_steps": "5", "adversary_memory": "1", "adversaries": "3"}, None),
+        (
+            {"recipe": "paper", "defence": "none", "release": "none", "lambda_": "1"},
+            "--recipe=paper with --defence=none --release=none protects nothing",
+        ),
+        ({"defence": "none"}, "--recipe=paper with --defence=none protects nothing"),
+        ({"defence": "none", "lambda_": "0"}, None),
+        ({"recipe": "paper", "defence": "none", "release": "none,leace"}, None),
+    ],
+)
+def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
+    flags = {name: flag_default(name) for name in FIELDS} | given
+    lines = idle_flags(flags, [config for pack in expand(given) for config in pack.runs])
+    assert len(lines) == (said is not None) and all(said in line for line in lines), lines
