@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
     Attributes:
       utterances: the N that serve.
       split: bool[K, N] each.
-      hash: of the prepared data.
+      hash, content: of the prepared data, see `Prepared`.
       findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
     """
@@ -47,6 +47,7 @@ class Loaded(NamedTuple):
     split: Split
     packed: Packed
     hash: str
+    content: str
     findings: list[Finding]
     notes: list[str]
 
@@ -224,7 +225,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {config.task: (packed.data.folds.task, packed.task_names)},
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
     )
-    return Loaded(utterances, split, packed, prepared.hash, findings, notes)
+    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
 
 
 def _dropped(prepared: Prepared) -> list[str]:

@@ -182,7 +182,7 @@ def experiment() -> None:
         if i in to_do:
             then = following.get(i)
             rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], then)
-        stamp = {"prepared_hash": loaded.hash} | results.versions()
+        stamp = results.stamp(loaded.hash, loaded.content)
         if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
             drop_progress(folders[i])

@@ -76,10 +76,10 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         raise ValueError("a result directory is named twice: " + ", ".join(map(str, folders)))
     found = Results([], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
-    hashes: dict[tuple, tuple[str, Any]] = {}
+    data: dict[tuple, tuple[str, Row]] = {}
     for name, folder in zip(_names(folders), folders):
         rows = _rows(folder)
-        _check_data(rows, name, hashes)
+        _check_data(rows, name, data)
         kept, twice, others = _joined(rows, name, runs, keep_first)
         found.rows.extend(kept)
         if twice:
@@ -178,19 +178,27 @@ def _differ(row: Row, other: Row, column: str) -> bool:
     return a is not None and b is not None and a != b and not (a != a and b != b)
 
 
-def _check_data(rows: Sequence[Row], name: str, hashes: dict[tuple, tuple[str, Any]]) -> None:
+def data_of(row: Row) -> str | None:
+    """The hash of the run's data: of earlier versions one that depends on where it lay."""
+    return row.get("data_hash") or row.get("prepared_hash")
+
+
+def _check_data(rows: Sequence[Row], name: str, before: dict[tuple, tuple[str, Row]]) -> None:
     """Makes sure that runs to be averaged or compared are of the same data, and notes of which."""
     for row in rows:
-        made = row.get("prepared_hash")
-        if made is None:
+        if data_of(row) is None:
             continue
-        first, before = hashes.setdefault(tuple(row[n] for n in _COMPARED), (name, made))
-        if before != made:
+        first, other = before.setdefault(tuple(row[n] for n in _COMPARED), (name, row))
+        # What earlier versions wrote depends on where the corpus lies.
+        known = "data_hash" if row.get("data_hash") and other.get("data_hash") else "prepared_hash"
+        if row.get(known) != other.get(known):
+            where = "" if known == "data_hash" else ", its labels or where its files lie"
             raise ValueError(
                 f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of {first} and "
-                f"{name} are of different data (hashes {before} and {made}): the corpus, its "
-                "labels or where its files lie has changed between them, or there are two. Report "
-                "them apart; corpora of manifests are told apart by the names of these files."
+                f"{name} are of different data (hashes {other.get(known)} and {row.get(known)}): "
+                f"the corpus{where or ' or its labels'} has changed between them, or there are "
+                "two. Report them apart; corpora of manifests are told apart by the names of these "
+                "files."
             )
 
 

@@ -179,6 +179,11 @@ def versions() -> dict[str, str]:
     return found | {"version_privrep": privrep.__version__}
 
 
+def stamp(prepared_hash: str, data_hash: str) -> dict[str, str]:
+    """Of what data, as it lies here and wherever it lies, and by what a row was computed."""
+    return {"prepared_hash": prepared_hash, "data_hash": data_hash} | versions()
+
+
 def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Writes training curves for `tensorboard --logdir=<workdir>/tensorboard`.
 

@@ -114,7 +114,7 @@ def _compared(
     began = time.monotonic()
     loaded = without_test_labels(load())
     trained = train_pack(pack, loaded, folder, title, until, runs, following)
-    stamp = {"prepared_hash": loaded.hash} | results.versions()
+    stamp = results.stamp(loaded.hash, loaded.content)
     rows = [
         {"setting": runs[config]} | row | stamp for config, row in validated(trained, loaded, runs)
     ]

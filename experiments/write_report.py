@@ -17,7 +17,7 @@ from experiments import findings, formats
 from experiments.choices import choices, corpus_name
 from experiments.figures import STYLE, draw, file_name, save
 from experiments.membership_figure import membership_figures, membership_words
-from experiments.merging import SETTINGS, Results, read_results
+from experiments.merging import SETTINGS, Results, data_of, read_results
 from experiments.paper_tables import agreement, paper_tables
 from experiments.report import reading, table
 from experiments.report_figures import block_of, report_figures
@@ -116,7 +116,7 @@ def _versions(results: Results) -> SideTable:
     columns = [c for c in results.rows[0] if c.startswith("version_")]
     told: dict[tuple, int] = {}
     for row in results.rows:
-        data = (corpus_name(row["dataset"]), row["modality"], row.get("prepared_hash") or "")
+        data = (corpus_name(row["dataset"]), row["modality"], data_of(row) or "")
         key = tuple(map(str, (*data, *(row.get(c) or "" for c in columns))))
         told[key] = told.get(key, 0) + 1
     header = ["corpus", "modality", "hash of the data", *(c.split("_", 1)[1] for c in columns)]

@@ -36,7 +36,9 @@ class Prepared(NamedTuple):
       frames: float16[M, F] ragged, log-Mel or ready features; None without the acoustic modality.
       words: the words of each utterance; with ready lexical features float16[M, E] ragged; None
         without the lexical modality.
-      hash: 16 hex digits of the corpus with its labels and all settings.
+      hash: 16 hex digits of the corpus with its labels and all settings, and of where it lies.
+      content: 16 hex digits of the utterances that can be used, their labels and lengths, which are
+        the same wherever the corpus lies.
       dropped: {utterance id: reason} of those that cannot be used.
       built: True if this call computed the features, False if it found them.
       seconds_of_audio: of the utterances kept, before `max_seconds` cuts; 0 for ready features.
@@ -46,6 +48,7 @@ class Prepared(NamedTuple):
     frames: Ragged | None
     words: tuple[tuple[str, ...], ...] | Ragged | None
     hash: str
+    content: str
     dropped: Mapping[str, str]
     built: bool
     seconds_of_audio: float
@@ -122,11 +125,14 @@ def prepare(
     words = _select(store.words, rows)
     if lexical and inputs.lexical_features is None:
         words = tuple(tokenise(u.transcript) for u in kept)
+    frames = _select(store.frames, rows)
+    lengths = [of.length.tolist() for of in (frames, words) if isinstance(of, Ragged)]
     return Prepared(
         kept,
-        _select(store.frames, rows),
+        frames,
         words,
         _hash(key, acoustic, lexical, utterances),
+        _hash(lengths, acoustic, lexical, kept),
         {id_: reason for id_, (reason, _) in faults.items()},
         built,
         float(store.seconds[rows].sum(dtype=np.float64)),
@@ -161,7 +167,7 @@ def _inputs(
     )
 
 
-def _hash(key: str, acoustic: bool, lexical: bool, utterances: Sequence[Utterance]) -> str:
+def _hash(key: Any, acoustic: bool, lexical: bool, utterances: Sequence[Utterance]) -> str:
     return hash_of([key, acoustic, lexical, *(_record(u, files=False) for u in utterances)])
 
 

@@ -94,6 +94,16 @@ def test_runs_of_other_data_are_not_averaged(tmp_path):
         read_results([one, two])
 
 
+def test_runs_of_two_machines_are_of_the_same_data(tmp_path):
+    """The corpus lay elsewhere on the other, or had been copied at another time."""
+    one = directory(tmp_path / "a", seed(0, prepared_hash="abc", data_hash="x"))
+    two = directory(tmp_path / "b", seed(1, prepared_hash="def", data_hash="x"))
+    three = directory(tmp_path / "c", seed(2, prepared_hash="ghi", data_hash="y"))
+    assert len(read_results([one, two]).rows) == 6
+    with pytest.raises(ValueError, match=r"of a and c are of different data \(hashes x and y\)"):
+        read_results([one, three])
+
+
 def test_where_the_data_lay_makes_no_other_setting(tmp_path):
     one = directory(tmp_path / "a", seed(0, data_dir="/x/corpus", word_vectors="/x/v.txt"))
     two = directory(tmp_path / "b", seed(1, data_dir="/y/corpus", word_vectors="/y/v.txt"))

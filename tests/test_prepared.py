@@ -139,6 +139,14 @@ def test_labels_change_the_hash_and_not_the_features(tmp_path, counted):
         assert results[-1].utterances == tuple(others) and not results[-1].built
     results.append(run(utterances, cache, lexical=True))
     assert len({r.hash for r in results}) == len(results) and len(counted) == 6
+    assert len({r.content for r in results}) == len(results)
+
+
+def test_what_data_are_does_not_depend_on_where_they_lie(tmp_path):
+    here, there = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
+    assert here.hash != there.hash and here.content == there.content
+    soundfile.write(there.utterances[2].wav, np.ones(3000), RATE)
+    assert run(there.utterances, tmp_path / "cache").content != here.content  # another length
 
 
 def broken(folder):
