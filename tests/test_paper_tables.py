@@ -136,6 +136,18 @@ def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
     assert told[ORDINARY]["settings"]["width"] == 1 and told["paper"]["settings"]["width"] == 2
 
 
+@pytest.mark.parametrize("fault", ["collapsed", "diverged"])
+def test_a_setting_with_a_fault_stands_behind_all_others_as_in_a_search(fault):
+    rows = [run(0.0, fold, recipe="none") for fold in range(2)]
+    rows += [run(1.0, fold, recipe="paper", val=(0.5, 0.85)) for fold in range(2)]
+    rows += [run(2.0, 0, recipe="paper", val=(0.9, 0.5)), run(2.0, 1, recipe="paper")]
+    rows[-1][fault] = True
+    (told,) = choices(summarise(rows, NAMES)).values()
+    assert told["paper"]["settings"]["lambda"] == 1.0
+    (told,) = choices(summarise(rows[-2:], NAMES)).values()  # there is no other
+    assert told["paper"]["settings"]["lambda"] == 2.0
+
+
 def test_holms_correction_steps_down():
     assert survivors([0.04, 0.001, 0.02]) == 3
     assert survivors([0.04, 0.001, 0.03]) == 1
