@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from experiments.poster import CORPORA
-from experiments.summary import Entry, attributes, is_zero, mean, recipe_of, selected
+from experiments.summary import Entry, attributes, is_zero, mean, recipe_of, selected, sound
 
 ORDINARY = "ordinary"
 MODALITIES = {"acoustic": "Audio", "lexical": "Lexical", "multimodal": "Audio+Lexical"}
@@ -30,7 +30,8 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
     """{cell: {ORDINARY or recipe: its entry}}, in the paper's order; the ordinary network first.
 
     Where adversaries were placed on the joint h, only these networks are chosen from: placement is
-    a question of its own. A recipe all of whose networks collapsed at every lambda is left out.
+    a question of its own. Settings of which a run collapsed or diverged stand behind all others, as
+    in a search, and a recipe all of whose networks collapsed at every lambda is left out.
     """
     found: dict[Cell, list[Entry]] = {}
     for entry in summary:
@@ -57,9 +58,9 @@ def cell_of(entry: Entry) -> Cell:
 
 
 def best(entries: Iterable[Entry], score) -> Entry | None:
-    """The entry with the highest score, the first of equals; None where none has a score."""
+    """The sound entry with the highest score, else the unsound; the first of equals, or None."""
     known = [entry for entry in entries if not math.isnan(score(entry))]
-    return max(known, key=score, default=None)
+    return max(known, key=lambda e: (sound(e), score(e)), default=None)
 
 
 def corpus_name(dataset: str) -> str:

@@ -15,6 +15,7 @@ from experiments.summary import (
     lambda_text,
     mean,
     recipe_of,
+    sound,
 )
 
 
@@ -24,29 +25,41 @@ def lambda_words(summary: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
     for cell, networks in choices(summary).items():
         for name, chosen in networks.items():
             same = [e for e in summary if not e["control"] and block_of(e) == block_of(chosen)]
-            line = [e for e in same if recipe_of(e) == name and e["n"] > e["collapsed"]]
+            line = [e for e in same if recipe_of(e) == name]
             if len(line) > 1 and name != ORDINARY:
                 said += [_of_line(cell, name, line, a, rows) for a in attributes(chosen)]
     return said
 
 
+def _passed(line: Sequence[Entry]) -> str:
+    """Which settings of a line count for nothing, and why."""
+    told = [
+        f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged of "
+        f"{e['n'] + e['diverged']} runs)"
+        for e in line
+        if not sound(e)
+    ]
+    return f" Passed over: {', '.join(told)}." * bool(told)
+
+
 def _of_line(cell: Cell, recipe: str, line: Sequence[Entry], a: str, rows: Sequence[Row]) -> str:
     column = f"test_{a}_privacy"
-    known = [e for e in line if mean(e, column) == mean(e, column)]
-    start = f"{_named(cell)}, {recipe}: "
+    known = [e for e in line if sound(e) and mean(e, column) == mean(e, column)]
+    start, end = f"{_named(cell)}, {recipe}: ", _passed(line)
     if len(known) < 2:
-        return f"{start}{a} privacy is known at fewer than two λ."
+        return f"{start}{a} privacy is known at fewer than two λ.{end}"
     best = max(known, key=lambda e: mean(e, column))
     beyond = known[known.index(best) + 1 :]
     told = f"{a} privacy is highest at λ {_lambda(best)} ({mean(best, column):.3f})"
     if not beyond:
-        return f"{start}{told}, the largest that was run: it does not drop again."
+        largest = "that was run" if best is line[-1] else "of those that count"
+        return f"{start}{told}, the largest {largest}: it does not drop again.{end}"
     lowest = min(beyond, key=lambda e: mean(e, column))
     lower, pairs = _lower(lowest, best, column, rows)
     return (
         f"{start}{told} and drops beyond it, to {mean(lowest, column):.3f} at λ "
         f"{_lambda(lowest)}, lower in {lower} of {pairs} pairs of fold and seed; no test over "
-        "speakers compares the two."
+        f"speakers compares the two.{end}"
     )
 
 

@@ -17,13 +17,14 @@ _MOST = 12  # panels
 _FLOORS = {"decision": "*", "untrained": "x"}
 
 
-def front(task: str, summary: Sequence[Entry]) -> Figure | None:
+def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     """Emotion UAR against the upper bound of the attacker's, a panel per modality and attribute.
 
     Where a bound was not measured, the attacker's mean UAR stands for it, and the axis says so.
     Upright lines are 95 % intervals of emotion over speakers.
 
     Args:
+      title: the corpus and the task.
       summary: of `experiments.summary.summarise`, of one task.
 
     Returns:
@@ -49,8 +50,8 @@ def front(task: str, summary: Sequence[Entry]) -> Figure | None:
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for ax in axes[len(shown) :]:
         ax.remove()
-    for ax, (title, attribute, entries) in zip(axes, shown):
-        ax.set_title(textwrap.fill(title, 44))
+    for ax, (block, attribute, entries) in zip(axes, shown):
+        ax.set_title(textwrap.fill(block, 44))
         ax.set_ylabel("emotion UAR (fraction, test)")
         what = "upper bound of the" if bounded else "mean of the"
         ax.set_xlabel(f"{what} {attribute} attacker's UAR\n(fraction, test; lower is more private)")
@@ -69,7 +70,7 @@ def front(task: str, summary: Sequence[Entry]) -> Figure | None:
         ax.axvline(entries[0]["chance"].get(attribute, 0.5), color=_GREY, ls=(0, (5, 3)), lw=1)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 6))
     few = f"\nthe first {len(shown)} of {len(panels)} settings" * (len(shown) < len(panels))
-    figure.suptitle(f"{task}: what emotion is left at how much leak (dashed: chance){few}")
+    figure.suptitle(f"{title}: what emotion is left at how much leak (dashed: chance){few}")
     return figure
 
 

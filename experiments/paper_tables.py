@@ -19,9 +19,9 @@ from experiments.choices import (
     task_order,
 )
 from experiments.formats import MARKS
-from experiments.poster import BETTER, CITATION, CORPORA, MEASURES, SAME, WORSE, signs
+from experiments.poster import BETTER, CITATION, CORPORA, SAME, WORSE, signs
 from experiments.side_tables import SideTable
-from experiments.summary import Entry, lambda_text, mean
+from experiments.summary import Entry, attributes, lambda_text, mean
 
 ALPHA = 0.05
 UNTESTED = "not compared"
@@ -33,7 +33,9 @@ _TITLES = {
 _MARKED = (
     "▲ better, ▼ worse, ○ no change against the ordinary network: difference over speakers, "
     "p < 0.05 by exchanging the two networks' guesses of random speakers and 0 outside the 95 % "
-    "interval; · not compared (no ordinary network beside it, or one of the two collapsed or "
+    "interval. The test is of all speakers together, of privacy by the strongest of linear and "
+    "kernel attackers, and not of the means over folds that stand in the cells; "
+    "· not compared (no ordinary network beside it, or one of the two collapsed or "
     "diverged)."
 )
 
@@ -64,7 +66,10 @@ def paper_tables(summary: Sequence[Entry]) -> dict[str, SideTable]:
 def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
     tasks = task_order(cell.task for cell in chosen)
     member = any(_has_membership(e) for told in chosen.values() for e in told.values())
-    measures = [*MEASURES[:2], *["MI"] * member]
+    some = next(entry for told in chosen.values() for entry in told.values())
+    whats, several = _measures(some, member), len(attributes(some)) > 1
+    titles = {MEMBERSHIP: "MI"} | ({"privacy": f"{hidden(some)} privacy"} if several else {})
+    measures = [titles.get(what, what) for what in whats]
     header = ["", "corpus", "network"]
     header += [f"{task}: {name}" for task in tasks for name in ("λ", *measures)]
     names = list(dict.fromkeys(name for told in chosen.values() for name in told))
@@ -74,40 +79,54 @@ def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
         lines += [[]] if lines else []
         placed = [modality_name(row[1]), corpus_name(row[2])]
         for name in [n for n in names if any(n in told for told in of_task.values())]:
-            cells = [_cells(of_task[task].get(name), name, member) for task in tasks]
+            cells = [_cells(of_task[task].get(name), name, whats) for task in tasks]
             lines.append([*placed, name, *(cell for told in cells for cell in told)])
         printed = {t: signs(*row, t) for t in tasks}
         if any(printed.values()):
-            cells = [["", *(MARKS.get(printed[t].get(m), "") for m in MEASURES)] for t in tasks]
-            shown = [told[: 1 + len(measures)] for told in cells]
-            lines.append([*placed, "the poster", *(c for told in shown for c in told)])
+            cells = [["", *(MARKS.get(printed[t].get(m), "") for m in whats)] for t in tasks]
+            lines.append([*placed, "the poster", *(c for told in cells for c in told)])
     return SideTable(title, header, lines, " ".join(_notes(chosen, member)))
 
 
-def _cells(entry: Entry | None, name: str, member: bool) -> list[str]:
+def _measures(entry: Entry, member: bool) -> list[str]:
+    """What is marked: "privacy" is the paper's, that of `hidden`; others have the attribute."""
+    others = [f"{a} privacy" for a in attributes(entry) if a != hidden(entry)]
+    return ["emotion", "privacy", *others, *[MEMBERSHIP] * member]
+
+
+def _attribute(entry: Entry, what: str) -> str:
+    return hidden(entry) if what == "privacy" else what.removesuffix(" privacy")
+
+
+def _cells(entry: Entry | None, name: str, whats: Sequence[str]) -> list[str]:
     if entry is None:
-        return [""] * (3 + member)
-    shown = [(mean(entry, "test_emotion_uar"), "emotion")]
-    shown += [(mean(entry, f"test_{hidden(entry)}_privacy"), "privacy")]
-    shown += [(_membership(entry), MEMBERSHIP)] * member
+        return [""] * (1 + len(whats))
+    numbers_of = {"emotion": mean(entry, "test_emotion_uar"), MEMBERSHIP: _membership(entry)}
+    for what in whats:
+        if what.endswith("privacy"):
+            numbers_of[what] = mean(entry, f"test_{_attribute(entry, what)}_privacy")
+    shown = [(numbers_of[what], what) for what in whats]
     marks = ["" if name == ORDINARY else f" {MARKS[mark(entry, what)]}" for _, what in shown]
-    stars = ["*" * (what == "privacy" and entry["collapsed"] > 0) for _, what in shown]
+    stars = ["*" * (what.endswith("privacy") and entry["collapsed"] > 0) for _, what in shown]
     ends = [star + mark for star, mark in zip(stars, marks)]
     numbers = [f"{v:.3f}{end}" if v == v else "-" for (v, _), end in zip(shown, ends)]
     return [lambda_text(entry["settings"]["lambda"]), *numbers]
 
 
 def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], member: bool) -> Iterator[str]:
-    entry = next(entry for told in chosen.values() for entry in told.values())
+    some = next(entry for told in chosen.values() for entry in told.values())
+    verified = "; of speaker, the equal error rate of verification of strangers"
+    speaker = verified * ("speaker" in attributes(some))
     yield (
         "Means over folds and seeds on test speakers. emotion: UAR. privacy: 1 - UAR of the fresh "
-        f"{hidden(entry)} attacker that was best on validation. λ and all other settings that were "
+        f"attacker that was best on validation{speaker}. λ and all other settings that were "
         "swept are those that validation chooses, for the ordinary network by emotion alone."
     )
     if member:
         yield (
             "MI: AUC of an attacker who has h alone and tells training speakers from others, lower "
-            "is more private (chance 0.5)."
+            "is more private (chance 0.5); marked better or worse only where that of one of the "
+            "two networks is above 0.5, for below it nobody is told from others."
         )
     yield _MARKED
     yield "An empty cell was not run, or every network of it collapsed."
@@ -125,19 +144,23 @@ def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], member: bool) -> Iterator
 
 
 def mark(entry: Entry, what: str) -> str:
-    """BETTER, WORSE, SAME or UNTESTED, of "emotion", "privacy" or "membership"."""
+    """BETTER, WORSE, SAME or UNTESTED, of "emotion", "privacy", "membership", "speaker privacy"."""
     told = _tested(entry, what)
     if told is None:
         return UNTESTED
     # Both must say so: for membership the exchange and the jackknife do not always agree.
     if told["p"] >= ALPHA or told["lower"] <= 0 <= told["upper"]:
         return SAME
+    # Away from chance on its wrong side an attacker does not get better at it.
+    auc = _membership(entry)
+    if what == MEMBERSHIP and max(auc, auc - told["difference"]) <= 0.5:
+        return SAME
     # Of an attacker, less is better.
     return BETTER if (told["difference"] > 0) == (what == "emotion") else WORSE
 
 
 def _tested(entry: Entry, what: str) -> Mapping | None:
-    place = {"privacy": hidden(entry), MEMBERSHIP: "h_membership"}.get(what, what)
+    place = "h_membership" if what == MEMBERSHIP else _attribute(entry, what)
     return entry["over_speakers"].get(place)
 
 
@@ -146,9 +169,7 @@ def judged(chosen: Mapping[Cell, Mapping[str, Entry]]) -> list[Judged]:
     found = []
     for cell, networks in chosen.items():
         for name, entry in networks.items():
-            for measure in MEASURES:
-                if name == ORDINARY or (measure == MEMBERSHIP and not _has_membership(entry)):
-                    continue
+            for measure in _measures(entry, _has_membership(entry)) * (name != ORDINARY):
                 told = _tested(entry, measure)
                 found.append(
                     Judged(cell, name, measure, mark(entry, measure), told["p"] if told else None)

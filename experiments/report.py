@@ -22,6 +22,7 @@ from experiments.summary import (
     place,
     recipe_of,
     selected,
+    sound,
     summarise,
     varying,
 )
@@ -194,13 +195,20 @@ def reading(summary: Sequence[Entry]) -> list[str]:
         if not standing:
             said += [f"{title}: every network collapsed; there is nothing to choose."] * bool(runs)
             continue
-        best = max(standing, key=selected)
+        best = max(standing, key=lambda e: (sound(e), selected(e)))
         zero = any(is_zero(e["settings"]["lambda"]) for e in runs)
         grid = ", ".join(map(_named, runs))
         chosen = f"{title}: validation chooses lambda {_named(best)} of {grid}"
-        if best["collapsed"]:
-            chosen += f" ({best['collapsed']} of its {best['n']} networks collapsed)"
-        if is_zero(best["settings"]["lambda"]):
+        passed = [e for e in runs if not sound(e) and selected(e) > selected(best)]
+        if not sound(best):
+            chosen += " (every setting had runs that collapsed or diverged; "
+            chosen += f"{best['collapsed']} of its {best['n']} networks collapsed)"
+        elif passed:
+            names = ", ".join(map(_named, passed))
+            chosen += f", passing over {names}, of which runs collapsed or diverged"
+        if len(runs) == 1 and zero:
+            said.append(f"{title}: lambda 0 alone was run, which is no protection.")
+        elif is_zero(best["settings"]["lambda"]):
             said.append(f"{chosen}, which is no protection.")
         elif not zero:
             said.append(f"{chosen}; lambda 0 was not run, so there is nothing to compare it with.")

@@ -180,7 +180,7 @@ def _conclude(
         told = [f"{flag_name(n)}={getattr(config, n)}" for n in differing(settings, numbers)]
         place = ", ".join(str(row[name]) for name in (*FIRST, "recipe"))
         emotion = found.means["val_emotion_uar"]
-        doubt = "" if found.sound else " (no setting of which no run collapsed or diverged)"
+        doubt = "" if found.sound else " (every setting had runs that collapsed or diverged)"
         said.append(
             f"search: {place}: of {len(numbers):,} settings validation chooses "
             f"{' '.join(told) or 'the only one'}: emotion UAR {emotion:.3f}, score "

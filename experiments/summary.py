@@ -204,6 +204,11 @@ def recipe_of(entry: Entry) -> str:
     return "" if entry["control"] or is_zero(told["lambda"]) else told.get("recipe") or ""
 
 
+def sound(entry: Entry) -> bool:
+    """Whether no run of it collapsed or diverged; others stand behind in every choice."""
+    return not entry["collapsed"] and not entry["diverged"]
+
+
 def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """{recipe: the runs of a block with it, behind those of lambda 0}."""
     runs = [entry for entry in entries if not entry["control"]]

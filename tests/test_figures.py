@@ -192,6 +192,28 @@ def test_curves_of_different_length_and_a_task_without_curves():
     assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 0.5, 0.6])
 
 
+def test_curves_of_other_recipes_and_placements_are_never_averaged():
+    told, scalars = curve(1.0, 0.2)
+    curves = [
+        (told | {"recipe": recipe, "placement": placement}, scalars | {"val_emotion_uar": [level]})
+        for recipe, placement, level in (
+            ("paper", "joint", 0.2),
+            ("strong", "joint", 0.8),
+            ("strong", "modality", 0.9),
+        )
+    ]
+    figure = drawn(ROWS, [curve(0.0, 0.5), *curves])["curves_activation"]
+    levels = [line.get_ydata()[0] for line in figure.axes[0].lines[1:4]]
+    assert levels == pytest.approx([0.2, 0.8, 0.9])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "paper, placement=joint, λ = 1" in labels
+    assert "strong, placement=modality, λ = 1" in labels
+    assert figure.get_suptitle().startswith("demo (synthetic), activation: training")
+    assert "mean over 1 run per line" in figure.get_suptitle()
+    styles = {line.get_linestyle() for line in figure.legends[0].get_lines()[1:4]}
+    assert len(styles) == 3
+
+
 def test_a_task_whose_runs_all_diverged_has_no_figure():
     assert drawn([run(0.0, diverged=True)]) == {}
 

@@ -122,6 +122,29 @@ def test_table_1b_has_membership_where_it_was_measured():
     assert [line[-1] for line in table.lines] == ["0.900", "0.700 ▲", "▲"]
 
 
+def test_every_attribute_that_is_unlearned_has_a_column_and_is_counted():
+    told = {"private": "gender+accent", "accent_chance": 0.5}
+    told |= {"test_accent_attacker_uar": 0.6, "test_accent_privacy": 0.4}
+    rows = [row | told for row in rows_of("acoustic", "demo", "valence", SAME, SAME)]
+    rows = [row | changed("accent", WORSE, -1) if row["lambda"] else row for row in rows]
+    (table,) = paper_tables(summarise(rows, NAMES)).values()
+    assert [name.removeprefix("valence: ") for name in table.header[3:]] == [
+        *("λ", "emotion", "gender privacy", "accent privacy")
+    ]
+    assert [line[-1] for line in table.lines] == ["0.400", "0.400 ▼"]
+    assert "1 of 3 comparisons" in table.note
+
+
+@pytest.mark.parametrize(("auc", "marked"), [(0.148, SAME), (0.45, BETTER)])
+def test_an_attacker_of_membership_below_chance_gets_no_better_at_it(auc, marked):
+    summary = summarise(rows_of("acoustic", "emodb", "valence", SAME, SAME), NAMES)
+    entry = summary[-1]
+    entry["membership"] = {"h": {"auc": auc}}
+    told = {"difference": -0.204, "lower": -0.3, "upper": -0.1, "p": 0.001}
+    entry["over_speakers"]["h_membership"] = told
+    assert mark(entry, "membership") == marked
+
+
 def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
     rows = [
         run(0.0, width=1, recipe="none", val=(0.60, 0.9), emotion=0.1),
@@ -134,6 +157,18 @@ def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
     (cell,), (told,) = zip(*choices(summarise(rows, [*NAMES, "width"])).items())
     assert cell == Cell("gender", "acoustic", "demo", "activation")
     assert told[ORDINARY]["settings"]["width"] == 1 and told["paper"]["settings"]["width"] == 2
+
+
+@pytest.mark.parametrize("fault", ["collapsed", "diverged"])
+def test_a_setting_with_a_fault_stands_behind_all_others_as_in_a_search(fault):
+    rows = [run(0.0, fold, recipe="none") for fold in range(2)]
+    rows += [run(1.0, fold, recipe="paper", val=(0.5, 0.85)) for fold in range(2)]
+    rows += [run(2.0, 0, recipe="paper", val=(0.9, 0.5)), run(2.0, 1, recipe="paper")]
+    rows[-1][fault] = True
+    (told,) = choices(summarise(rows, NAMES)).values()
+    assert told["paper"]["settings"]["lambda"] == 1.0
+    (told,) = choices(summarise(rows[-2:], NAMES)).values()  # there is no other
+    assert told["paper"]["settings"]["lambda"] == 2.0
 
 
 def test_holms_correction_steps_down():

@@ -220,6 +220,8 @@ def test_reading_says_when_the_attacker_rose():
 def test_reading_without_reversal_or_without_a_baseline():
     (said,) = reading(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
     assert said.endswith("validation chooses lambda 0 of 0, 1, which is no protection.")
+    (said,) = reading(summarise([run(0.0)], SETTINGS))
+    assert said.endswith("lambda 0 alone was run, which is no protection.")
     (said,) = reading(summarise([run(0.5), run(1.0)], SETTINGS))
     assert "lambda 0 was not run" in said
     assert reading(summarise([run(0.0, diverged=True)], SETTINGS)) == []
@@ -259,8 +261,10 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     assert "* acoustic, activation, gender, lambda 1: 2 of 3 collapsed" in said
     assert "An h that says nothing is not private" in said
     assert "starred mean is over the other runs, while the attacker's is over all" in said
-    # Lambda 5 looks best on validation, and is nobody's choice.
-    assert "chooses lambda 1 of 0, 1, 5 (2 of its 3 networks collapsed)." in said
+    # Lambda 5 looks best on validation, then 1; a sound setting is preferred to both.
+    assert "chooses lambda 0 of 0, 1, 5, passing over 1, 5, of which runs collapsed" in said
+    (of_one,) = reading(summarise([row for row in rows if row["lambda"] == 1], SETTINGS))
+    assert "(every setting had runs that collapsed or diverged; 2 of its 3" in of_one
     (reading_of_five,) = reading(summarise(rows[-3:], SETTINGS))
     assert reading_of_five.endswith("every network collapsed; there is nothing to choose.")
 

@@ -76,6 +76,20 @@ def test_words_say_where_privacy_drops_again():
     assert "highest at λ 2 (0.500), the largest that was run" in said
 
 
+def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
+    rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
+    rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
+    rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
+    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    assert "highest at λ 0.5 (0.400)" in said
+    assert said.endswith(
+        "Passed over: λ 2 (1 collapsed, 0 diverged of 2 runs), "
+        "λ 3 (0 collapsed, 1 diverged of 2 runs)."
+    )
+    (said,) = lambda_words(summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows)
+    assert "fewer than two λ. Passed over: λ 2 (" in said
+
+
 def test_words_order_the_modalities_by_what_they_leak():
     rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
     (said,) = modality_words(summarise(rows, SETTINGS))
