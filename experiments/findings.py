@@ -6,14 +6,13 @@ from statistics import fmean
 from experiments.choices import ORDINARY, Cell, choices, corpus_name, modality_name
 from experiments.merging import Results, Row
 from experiments.poster import CORPORA
-from experiments.report_figures import block_of
+from experiments.report_figures import block_of, leak_of
 from experiments.summary import (
     PROTECTION,
     Entry,
     attributes,
     is_zero,
     lambda_text,
-    mean,
     recipe_of,
     sound,
 )
@@ -44,23 +43,29 @@ def _passed(line: Sequence[Entry]) -> str:
 
 def _of_line(cell: Cell, recipe: str, line: Sequence[Entry], a: str, rows: Sequence[Row]) -> str:
     column = f"test_{a}_privacy"
-    known = [e for e in line if sound(e) and mean(e, column) == mean(e, column)]
+    known = [e for e in line if sound(e) and _drawn(e, a) == _drawn(e, a)]
     start, end = f"{_named(cell)}, {recipe}: ", _passed(line)
     if len(known) < 2:
         return f"{start}{a} privacy is known at fewer than two λ.{end}"
-    best = max(known, key=lambda e: mean(e, column))
+    best = max(known, key=lambda e: _drawn(e, a))
     beyond = known[known.index(best) + 1 :]
-    told = f"{a} privacy is highest at λ {_lambda(best)} ({mean(best, column):.3f})"
+    told = f"{a} privacy, as drawn, is highest at λ {_lambda(best)} ({_drawn(best, a):.3f})"
     if not beyond:
         largest = "that was run" if best is line[-1] else "of those that count"
         return f"{start}{told}, the largest {largest}: it does not drop again.{end}"
-    lowest = min(beyond, key=lambda e: mean(e, column))
+    lowest = min(beyond, key=lambda e: _drawn(e, a))
     lower, pairs = _lower(lowest, best, column, rows)
     return (
-        f"{start}{told} and drops beyond it, to {mean(lowest, column):.3f} at λ "
-        f"{_lambda(lowest)}, lower in {lower} of {pairs} pairs of fold and seed; no test over "
+        f"{start}{told} and drops beyond it, to {_drawn(lowest, a):.3f} at λ "
+        f"{_lambda(lowest)}. By the attacker best on validation it is lower in {lower} of {pairs} "
+        "pairs of fold and seed; no test over "
         f"speakers compares the two.{end}"
     )
+
+
+def _drawn(entry: Entry, a: str) -> float:
+    """The privacy that the figure above these words shows."""
+    return 1 - leak_of(entry, a)[0]
 
 
 def _lower(a: Entry, b: Entry, column: str, rows: Sequence[Row]) -> tuple[int, int]:
@@ -95,7 +100,7 @@ def modality_words(summary: Sequence[Entry]) -> list[str]:
     for dataset, task, private in dict.fromkeys((c.dataset, c.task, c.private) for c in chosen):
         for a in private.split("+"):
             leaks = {
-                c.modality: mean(told[ORDINARY], f"test_{a}_attacker_uar")
+                c.modality: leak_of(told[ORDINARY], a)[0]
                 for c, told in chosen.items()
                 if (c.dataset, c.task, c.private) == (dataset, task, private) and ORDINARY in told
             }
@@ -110,7 +115,8 @@ def modality_words(summary: Sequence[Entry]) -> list[str]:
 
 def not_tested(summary: Sequence[Entry], results: Results) -> list[str]:
     """What this report cannot say, in sentences."""
-    return [*_missing(summary, results), *_never()]
+    kinds = sorted({str(row["attackers"]) for row in results.rows if row.get("attackers")})
+    return [*_missing(summary, results), *_never(", ".join(kinds))]
 
 
 def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
@@ -125,7 +131,7 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     if not any(entry.get("membership") for entry in runs):
         yield "Membership identification was not measured."
     placements = _values(runs, "placement")
-    if len(placements) < 2:
+    if len(placements) < 2 and "multimodal" in _values(runs, "modality"):
         yield f"Adversaries were placed in one way only ({', '.join(sorted(placements))})."
     seeds = {row["seed"] for row in results.rows}
     if len(seeds) < 3:
@@ -142,17 +148,21 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
             "no more than that none could be shown."
         )
     if any(entry["collapsed"] for entry in runs):
-        yield "Networks that collapsed count for nothing in privacy; the last table says which did."
+        yield (
+            "Networks that collapsed count for nothing in privacy; "
+            "the table All settings says which did."
+        )
 
 
-def _never() -> Iterator[str]:
+def _never(kinds: str) -> Iterator[str]:
+    """kinds: the values of --attackers."""
     yield (
         "Comparisons hold the networks fixed: they are over test speakers, not over other training "
         "speakers or starts."
     )
     yield (
-        "Attackers of the kinds listed were tried, and no others; a stronger one, or one who "
-        "knows more speakers, may find more."
+        f"Attackers of these kinds were tried for the means over folds, and no others: {kinds}. A "
+        "stronger one, or one who knows more speakers, may find more."
     )
     yield "Whoever holds the recordings or transcripts themselves needs no representation."
     yield "The digits of the paper's tables are not known here; its signs are the poster's."

@@ -36,7 +36,7 @@ _MARKED = (
     "interval. The test is of all speakers together, of privacy by the strongest of linear and "
     "kernel attackers, and not of the means over folds that stand in the cells; "
     "· not compared (no ordinary network beside it, or one of the two collapsed or "
-    "diverged)."
+    "diverged; verification of speakers has no such test)."
 )
 
 

@@ -102,7 +102,8 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             "verdict: on all speakers together (of at most 10,000 utterances), by linear and "
             "kernel attackers trained anew for exchanged labels. at most = upper bound of the "
             "attacker's UAR at 95 % confidence; finds = the smallest UAR that this test finds in "
-            "four cases of five. Of several seeds the widest bounds, and a leak where twice the "
+            "four cases of five; nothing where not even UAR 1 would be, as of so few speakers that "
+            "p cannot reach 0.05. Of several seeds the widest bounds, and a leak where twice the "
             "median p is at most 0.05."
         )
     if any(entry["interval"] for entry in summary):

@@ -1,5 +1,6 @@
 """The report's figures: scores against lambda with intervals, leaks by modality, maps of h."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -104,16 +105,35 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, list[Entry]]])
             ax.set_xticks(range(len(ticks)), ticks)
             ax.set_xlim(-0.5, len(ticks) - 0.5)
     for ax, what in zip(axes[:, 0], panels):
-        emotion = what == "emotion"
-        score = "emotion UAR\n(fraction, test)" if emotion else f"{what} privacy\n(1 − UAR, test)"
-        ax.set_ylabel(score)
+        ax.set_ylabel(_measured(entries, what))
     handles = [in_legend(name or "λ > 0", *looks[name]) for name in names]
     if any(map(is_zero, grid)):
         handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
         handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
     finish(figure, [*handles, Line2D([], [], label="chance", **CHANCE)])
-    titled(figure, title, "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy")
+    bars = "bars over speakers: 95 % of emotion, one-sided 95 % bounds of privacy"
+    faulty = any(e["collapsed"] for e in entries)
+    bars += "; no privacy is drawn of settings of which runs collapsed" * faulty
+    titled(figure, title, bars)
     return figure
+
+
+def _measured(entries: Sequence[Entry], what: str) -> str:
+    """The name of an axis: which number it is, of tables 1 or of all speakers together."""
+    if what == "emotion":
+        pooled = any(e["interval"] for e in entries)
+        return f"emotion UAR, test\n({'all speakers together' if pooled else 'mean over folds'})"
+    if what == "speaker":
+        return "speaker privacy, test\n(equal error rate\nof verification)"
+    if pooled_of(entries, what):
+        attacker = "the strongest of linear and kernel\nattackers, all speakers together"
+        return f"{what} privacy, test: 1 − UAR of\n{attacker}"
+    return f"{what} privacy, test: 1 − UAR of\nthe attacker best on validation,\nmean over folds"
+
+
+def pooled_of(entries: Sequence[Entry], attribute: str) -> bool:
+    """Whether the attacker's score on all speakers together is known, and is what is drawn."""
+    return any(e["verdicts"].get(attribute, {}).get("uar") is not None for e in entries)
 
 
 def _point(entry: Entry, what: str) -> tuple[float, float, float]:
@@ -123,6 +143,8 @@ def _point(entry: Entry, what: str) -> tuple[float, float, float]:
         if told:
             return told["uar"], told["lower"], told["upper"]
         return (mean(entry, "test_emotion_uar"),) * 3
+    if entry["collapsed"]:  # an h that says nothing is not private
+        return (math.nan,) * 3
     leak, lower, upper = leak_of(entry, what)
     return 1 - leak, 1 - upper, 1 - lower
 
@@ -182,7 +204,12 @@ def _leakage(
         ax.set_xlim(-0.5, len(shown) - 0.5)
         ax.set_xlabel("modality")
         kind = "1 − equal error rate" if a == "speaker" else "UAR"
-        ax.set_ylabel(f"{a} attacker's {kind}\n(fraction, test; lower is more private)")
+        drawn = [e for told in shown.values() for e in told.values()]
+        who = "best on validation, mean over folds"
+        if pooled_of(drawn, a):
+            who = "strongest of linear and kernel, all speakers"
+        who = "of verification" if a == "speaker" else who
+        ax.set_ylabel(f"{a} attacker's {kind}\n({who};\ntest; lower is more private)")
     handles = [in_legend(name or "λ > 0", *looks[name], line=False) for name in names]
     finish(figure, [*handles, Line2D([], [], label="chance", **CHANCE)])
     titled(figure, title, "bars: one-sided 95 % bounds over speakers")

@@ -28,7 +28,7 @@ from experiments.summary import Entry, is_zero, summarise
 from privrep.files import replace_file
 
 _CAPTIONS = {
-    "lambda": "Emotion and privacy against the strength of the adversary",
+    "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
     "leakage": "What a fresh attacker finds, modality by modality",
     "front": "What emotion is left at how much leak",
     "curves": "Training: emotion and the adversary after each epoch",
@@ -134,7 +134,7 @@ def _draw(
         png = folder / f"{name}.png"
         save(figure, png, folder / f"{name}.pdf")
         kind, _, of = name.partition("_")
-        picture = Picture(png.read_bytes(), f"{_CAPTIONS[kind]} ({of.replace('_', ', ')})")
+        picture = Picture(png.read_bytes(), f"{_CAPTIONS[kind]} ({of})")
         pictures.setdefault(kind, []).append((name, picture))
 
     with matplotlib.rc_context(STYLE):
@@ -177,7 +177,7 @@ def _sections(summary, results: Results, found, pictures) -> list[Section]:
         Section("What was run", [*of("overview"), *[results.notes] * bool(results.notes)]),
         Section("In words", [said] if said else []),
         Section("Ordinary and protected networks", [*paper, *of("poster")]),
-        Section("Strength of the adversary", [*drawn("lambda"), *[strength] * bool(strength)]),
+        Section("Strength λ of the protection", [*drawn("lambda"), *[strength] * bool(strength)]),
         Section(
             "Leakage by modality",
             [*drawn("leakage"), *[modality] * bool(modality), *of("leakage")],

@@ -111,6 +111,21 @@ def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
         assert [*membership_figures(summary)] == [] == membership_words(summary)
 
 
+def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
+    rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
+    found = drawn([*rows, run(2.0, gender=0.5, collapsed=True)])
+    emotion, privacy = found["lambda_demo_activation_gender"].axes
+    assert "all speakers together" in emotion.get_ylabel()
+    assert "strongest of linear and kernel" in " ".join(privacy.get_ylabel().split())
+    assert not any(len(line.get_xdata()) == 3 for line in privacy.lines)
+    assert "no privacy is drawn" in found["lambda_demo_activation_gender"].get_suptitle()
+    (leak,) = found["leakage_demo_activation_gender"].axes
+    assert "strongest of linear and kernel" in leak.get_ylabel()
+    means = drawn([run(0.0), run(1.0)])
+    assert "mean over folds" in means["lambda_demo_activation_gender"].axes[1].get_ylabel()
+    assert "mean over folds" in means["leakage_demo_activation_gender"].axes[0].get_ylabel()
+
+
 def test_axes_reach_beyond_chance_so_that_noise_looks_small():
     found = drawn([run(0.0, gender=0.499), run(1.0, gender=0.501)])
     for name in ("lambda_demo_activation_gender", "leakage_demo_activation_gender"):

@@ -90,6 +90,18 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     assert "fewer than two λ. Passed over: λ 2 (" in said
 
 
+def test_words_speak_of_the_numbers_that_are_drawn():
+    rows = [
+        run(0.5, gender=0.6, **judged(0.72, 0.7, 0.9)),
+        run(1.0, gender=0.5, **judged(0.75, 0.7, 0.9)),
+    ]
+    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    assert "as drawn, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1" in said
+    rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
+    (said,) = modality_words(summarise(rows, SETTINGS))
+    assert "Audio 0.800, b 0.600" in said
+
+
 def test_words_order_the_modalities_by_what_they_leak():
     rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
     (said,) = modality_words(summarise(rows, SETTINGS))
@@ -105,6 +117,9 @@ def test_words_order_the_modalities_by_what_they_leak():
         ([run(0.0)], "Membership identification was not measured."),
         ([run(0.0)], "MSP-Improv, MSP-Podcast, IEMOCAP, MuSE"),
         ([run(0.0)], "The demo corpus is synthetic"),
+        ([run(0.0, attackers="linear+kernel")], "no others: linear+kernel."),
+        ([run(0.0, collapsed=True)], "the table All settings says which did"),
+        ([run(0.0, modality="multimodal")], "placed in one way only (joint)"),
         ([run(0.0, num_speakers=10)], "has 10 speakers here"),
         ([run(0.0, seed=0), run(0.0, seed=1)], "2 seeds were run"),
     ],
