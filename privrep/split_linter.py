@@ -71,7 +71,7 @@ def lint_split(
                 f"{way} folds, another --fold_seed" if num_folds > 1 else _OFFICIAL
                 for way in ("fewer", "more")
             )
-            said += _missing(parts, of_task, of_private, fewer)
+            said += _missing(parts, of_task, of_private, speakers[0], fewer)
             said += _single_speakers(parts, of_private, speakers[0], more)
             said += _sessions(parts, sessions)
             said += _rare(parts, of_task | of_private)
@@ -182,19 +182,30 @@ def _recordings(parts: Split, recordings: tuple[np.ndarray, list[str]]) -> _Said
         )
 
 
-def _missing(parts: Split, tasks: Labels, private: Labels, remedy: str) -> _Said:
+def _few(value: np.ndarray, speaker: np.ndarray) -> str:
+    """What no number of folds can mend: a value of too few speakers, where `value` is bool[N]."""
+    count = len(np.unique(speaker[value & (speaker >= 0)]))
+    told = f" Only {count} of all speakers have it: any split needs 4, of whom 2 are learned from."
+    return told * (count < 4)
+
+
+def _missing(
+    parts: Split, tasks: Labels, private: Labels, speaker: np.ndarray, remedy: str
+) -> _Said:
     for labels, what in ((tasks, "class"), (private, "value")):
         for label, (codes, names) in labels.items():
             for part_name, part in zip(_PARTS, parts):
                 absent = [n for i, n in enumerate(names) if not (codes[part] == i).any()]
                 if absent:
+                    value = codes == names.index(absent[0])
+                    few = _few(value, speaker) * (what == "value")
                     yield (
                         "fatal",
                         f"the {part_name} part has no utterance of {what} {_first(absent)} of "
                         f"{label}, so recall of it cannot be "
                         + ("learned" if part is parts.train else "measured")
                         + f". Use {remedy}, (for a rating) other bins, or leave the {what} out of "
-                        "the corpus.",
+                        f"the corpus.{few}",
                     )
 
 
@@ -207,7 +218,8 @@ def _single_speakers(parts: Split, private: Labels, speaker: np.ndarray, remedy:
                     "fatal",
                     f"the training part has a single speaker of {attribute} {name}: to know "
                     f"that voice would be to know the {attribute}. Each value needs 2 "
-                    f"speakers or more: use {remedy}, or more speakers.",
+                    f"speakers or more: use {remedy}, or more speakers."
+                    + _few(codes == index, speaker),
                 )
 
 

@@ -97,6 +97,12 @@ def test_a_clean_split_has_no_findings():
             id="gender",
         ),
         pytest.param(
+            changed(lambda u: u.speaker not in ("s01", "s03", "s13"), private={"gender": "female"}),
+            "fatal",
+            ["validation part has no utterance of value male", "Only 3 of all speakers have it"],
+            id="too few for any split",
+        ),
+        pytest.param(
             changed(lambda u: u.speaker in ("s01", "s03", "s05"), private={"gender": "female"}),
             "fatal",
             ["the training part has a single speaker of gender male"],
