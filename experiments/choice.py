@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from experiments.config import FIELDS, Config, flag_name
 from experiments.recipes import GOVERNED
-from experiments.summary import FIRST, Row, attributes, is_zero, mean, selected, summarise
+from experiments.summary import FIRST, Row, attributes, is_zero, mean, selected, sound, summarise
 from experiments.sweep import Pack
 
 # What a setting is measured on and by, and what of it the research questions compare.
@@ -107,8 +107,9 @@ def score(rows: Sequence[Row]) -> Score:
     means = {column: mean(entry, column) for column in columns}
     zero = is_zero(entry["settings"]["lambda"])
     value = means["val_emotion_uar"] if zero else selected(entry)
-    sound = math.isfinite(value) and not entry["diverged"] and not entry["collapsed"]
-    return Score(sound, value if math.isfinite(value) else -math.inf, means)
+    return Score(
+        math.isfinite(value) and sound(entry), value if math.isfinite(value) else -math.inf, means
+    )
 
 
 def best(numbers: Iterable[int], scores: Mapping[int, Score], count: int) -> list[int]:

@@ -30,11 +30,12 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     Returns:
       None where no recipe has two points.
     """
+    summary = [entry for entry in summary if entry["n"]]  # the others diverged
     panels = [
         (title, attribute, entries)
         for title, entries in blocks(summary)
         for attribute in attributes(entries[0])
-        if any(len(line) > 1 for line in series(_runs(entries)).values())
+        if any(len(line) > 1 for line in series(entries).values())
     ]
     if not panels:
         return None
@@ -44,7 +45,7 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     down = -(-len(shown) // across)
     size = (max(4.2 * across, 6.4), 3.4 * down + 1.2)
     figure = Figure(figsize=size, layout="constrained")
-    names = list(dict.fromkeys(name for _, _, es in panels for name in series(_runs(es))))
+    names = list(dict.fromkeys(name for _, _, es in panels for name in series(es)))
     looks = {name: (COLOURS[i % 7], _SHAPES[i % 7]) for i, name in enumerate(names)}
     handles: dict[str, object] = {}
     axes = figure.subplots(down, across, squeeze=False).ravel()
@@ -55,7 +56,7 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
         ax.set_ylabel("emotion UAR (fraction, test)")
         what = "upper bound of the" if bounded else "mean of the"
         ax.set_xlabel(f"{what} {attribute} attacker's UAR\n(fraction, test; lower is more private)")
-        for name, line in series(_runs(entries)).items():
+        for name, line in series(entries).items():
             _line(ax, line, attribute, bounded, name or "λ = 0", looks[name], handles)
         for entry in pareto(entries):
             x, y = _leak(entry, attribute, bounded), mean(entry, "test_emotion_uar")
@@ -75,7 +76,7 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
 
 
 def _runs(entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if not entry["control"] and entry["n"]]
+    return [entry for entry in entries if not entry["control"]]
 
 
 def _leak(entry: Entry, attribute: str, bounded: bool) -> float:

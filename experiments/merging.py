@@ -192,13 +192,13 @@ def _check_data(rows: Sequence[Row], name: str, before: dict[tuple, tuple[str, R
         # What earlier versions wrote depends on where the corpus lies.
         known = "data_hash" if row.get("data_hash") and other.get("data_hash") else "prepared_hash"
         if row.get(known) != other.get(known):
-            where = "" if known == "data_hash" else ", its labels or where its files lie"
+            what = "the corpus, its labels or where its files lie"
+            what = "the corpus or its labels" if known == "data_hash" else what
             raise ValueError(
                 f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of {first} and "
                 f"{name} are of different data (hashes {other.get(known)} and {row.get(known)}): "
-                f"the corpus{where or ' or its labels'} has changed between them, or there are "
-                "two. Report them apart; corpora of manifests are told apart by the names of these "
-                "files."
+                f"{what} has changed between them, or there are two. Report them apart; corpora of "
+                "manifests are told apart by the names of their files."
             )
 
 

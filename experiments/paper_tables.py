@@ -98,18 +98,22 @@ def _attribute(entry: Entry, what: str) -> str:
     return hidden(entry) if what == "privacy" else what.removesuffix(" privacy")
 
 
+def _number(entry: Entry, what: str) -> float:
+    if what == MEMBERSHIP:
+        return _membership(entry)
+    if what == "emotion":
+        return mean(entry, "test_emotion_uar")
+    return mean(entry, f"test_{_attribute(entry, what)}_privacy")
+
+
 def _cells(entry: Entry | None, name: str, whats: Sequence[str]) -> list[str]:
     if entry is None:
         return [""] * (1 + len(whats))
-    numbers_of = {"emotion": mean(entry, "test_emotion_uar"), MEMBERSHIP: _membership(entry)}
-    for what in whats:
-        if what.endswith("privacy"):
-            numbers_of[what] = mean(entry, f"test_{_attribute(entry, what)}_privacy")
-    shown = [(numbers_of[what], what) for what in whats]
-    marks = ["" if name == ORDINARY else f" {MARKS[mark(entry, what)]}" for _, what in shown]
-    stars = ["*" * (what.endswith("privacy") and entry["collapsed"] > 0) for _, what in shown]
+    marks = ["" if name == ORDINARY else f" {MARKS[mark(entry, what)]}" for what in whats]
+    stars = ["*" * (what.endswith("privacy") and entry["collapsed"] > 0) for what in whats]
     ends = [star + mark for star, mark in zip(stars, marks)]
-    numbers = [f"{v:.3f}{end}" if v == v else "-" for (v, _), end in zip(shown, ends)]
+    shown = [_number(entry, what) for what in whats]
+    numbers = [f"{v:.3f}{end}" if v == v else "-" for v, end in zip(shown, ends)]
     return [lambda_text(entry["settings"]["lambda"]), *numbers]
 
 

@@ -198,7 +198,7 @@ def _missing(
                 absent = [n for i, n in enumerate(names) if not (codes[part] == i).any()]
                 if absent:
                     value = codes == names.index(absent[0])
-                    few = _few(value, speaker) * (what == "value")
+                    few = _few(value, speaker) if labels is private else ""
                     yield (
                         "fatal",
                         f"the {part_name} part has no utterance of {what} {_first(absent)} of "
