@@ -8,7 +8,7 @@ from typing import Any
 from experiments.config import FIELDS, flag_name
 from experiments.recipes import LEFT
 from privrep.cross_validation import ATTACKER_NAMES
-from privrep.labels import BINNINGS
+from privrep.labels import BINNINGS, two_numbers
 from privrep.models import PLACEMENTS
 from privrep.spelling import nearest
 
@@ -109,15 +109,12 @@ def _folds(flag: str, text: str) -> str:
 def _bins(flag: str, text: str) -> str:
     if text in BINNINGS:
         return text
-    try:
-        low, high = map(float, text.split(":"))
-    except ValueError:
-        low = high = math.nan
-    if not low < high:  # of a task without ratings, too, where nothing would look at them
-        raise ValueError(
-            f"{flag}={text}: choose {', '.join(BINNINGS)}, or two numbers LOW:HIGH, LOW below "
-            f"HIGH, such as 2.5:3.5{nearest(text, BINNINGS)}"
-        )
+    try:  # of a task without ratings, too, where nothing would look at them
+        low, high = two_numbers(text)
+    except ValueError as error:
+        raise ValueError(f"{flag}={text}: {error}{nearest(text, BINNINGS)}") from None
+    if not low < high:
+        raise ValueError(f"{flag}={text}: of LOW:HIGH, LOW below HIGH expected")
     return text
 
 

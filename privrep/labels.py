@@ -82,7 +82,7 @@ def thresholds(
         known = train & ~np.isnan(ratings)
         low, high = BINNINGS[binning](scale, np.asarray(ratings, np.float64)[known])
     else:
-        low, high = _two_numbers(binning)
+        low, high = two_numbers(binning)
         if scale is not None and not scale[0] <= low <= high < scale[1]:
             raise ValueError(
                 f"bins {binning!r} leave a level without ratings on the scale "
@@ -96,7 +96,8 @@ def thresholds(
     return low, high
 
 
-def _two_numbers(binning: str) -> Thresholds:
+def two_numbers(binning: str) -> Thresholds:
+    """LOW:HIGH as it was written; ValueError where it is neither that nor a name in BINNINGS."""
     try:
         low, high = (float(number) for number in binning.split(":"))
     except ValueError:
