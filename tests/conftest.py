@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 # Two CPU devices, so that sharding over runs is tested on any machine.
 _DEVICES = "--xla_force_host_platform_device_count"
@@ -17,6 +16,8 @@ if "xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]:  # a jaxlib w
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
+
+from tests.support.paths import ROOT  # noqa: E402
 
 # A shape that fits only by accident of broadcasting is the commonest silent error of array code.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -50,7 +51,6 @@ def few_exchanges(monkeypatch):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "gpu: needs a GPU; skipped where there is none")
     for package in ("privrep", "experiments"):  # a library's deprecation is not ours to fail on
         config.addinivalue_line("filterwarnings", rf"error:::{package}(\.|$)")
     # Compiled programs are kept in this checkout's own pytest cache (`pytest --cache-clear` empties
@@ -63,7 +63,8 @@ def pytest_configure(config):
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
-# Files whose tests share compiled programs or fits, a line for a worker; the longest first.
+# Files, below tests/, whose tests share compiled programs or fits, a line for a worker; the longest
+# first.
 TOGETHER = (
     ("test_main", "test_readme", "test_questions", "test_write_report", "test_search_grid"),
     ("test_networks", "test_represent", "test_streaming", "test_devices", "test_device_memory"),
@@ -83,7 +84,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file = Path(nodeid.split("::")[0]).stem
+            file = _below_tests(ROOT / nodeid.split("::")[0])
             return str(_GROUPS.get(file, file))
 
     config.option.loadscopereorder = False
@@ -91,11 +92,16 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: _GROUPS.get(item.path.stem, len(TOGETHER)))
+    items.sort(key=lambda item: _GROUPS.get(_below_tests(item.path), len(TOGETHER)))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no GPU"))
+
+
+def _below_tests(path):
+    """Such as report/test_latex: names need not be unique in all of tests/."""
+    return path.relative_to(ROOT / "tests").with_suffix("").as_posix()
 
 
 def _has_gpu():

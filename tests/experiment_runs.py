@@ -21,6 +21,7 @@ from experiments.figures import file_name
 from experiments.results import read_rows
 from experiments.seeds import VERDICTS
 from tests.small_data import devices
+from tests.support.paths import ROOT
 
 SMALL = (
     *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8", "--dense_width=8"),
@@ -62,7 +63,7 @@ def in_processes(
     """`python -c program` with the flags; of several processes each has a device of one job."""
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONPATH": str(ROOT),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
     }
     own: list[tuple[str, ...]] = [()]

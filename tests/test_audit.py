@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +13,13 @@ import pytest
 from privrep.audit import audit
 from privrep.cli import main
 from privrep.worlds import WORLDS
+from tests.support.paths import ROOT
 from tests.test_card import EVIL, Page
 
 QUIETLY = {
     "capture_output": True,
     "text": True,
-    "env": os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    "env": os.environ | {"PYTHONPATH": str(ROOT)},
 }
 FEW = ("--permutations=60", "--seed=3")
 

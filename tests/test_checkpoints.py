@@ -26,6 +26,7 @@ from experiments.checkpoints import (
 from privrep.releases import Learned
 from privrep.runs import deal
 from privrep.subspace import Affine
+from tests.support.paths import ROOT
 
 
 class Rows(NamedTuple):
@@ -111,7 +112,7 @@ def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
         "    save_progress(pathlib.Path(sys.argv[1]), epoch, rows(epoch), history(epoch))\n"
         "    print(epoch, flush=True)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         said = [process.stdout.readline() for _ in range(3)]
@@ -163,7 +164,7 @@ def test_another_number_of_devices_is_no_obstacle(tmp_path):
         "fits, _ = load_progress(folder, jax.eval_shape(lambda: params))\n"
         "print(jax.device_count(), params['kernel'].sum(), fits['kernel'].sum())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "XLA_FLAGS": ""}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": ""}
     command = [sys.executable, "-W", "error::UserWarning", "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout.split() == ["1", "28.0", "28.0"], done.stderr

@@ -1,7 +1,5 @@
 """What competes in a search, and that the rule chooses; nothing is trained here."""
 
-from pathlib import Path
-
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -11,8 +9,9 @@ from experiments.choice import settings_of as settings_of_packs
 from experiments.config import Config
 from experiments.sweep import expand
 from tests.result_rows import run
+from tests.support.paths import ROOT
 
-FLAGFILE = Path(__file__).parent.parent / "experiments" / "flagfiles" / "search.flags"
+FLAGFILE = ROOT / "experiments" / "flagfiles" / "search.flags"
 
 
 def settings_of(**flags):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from hashlib import sha256
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,9 +15,9 @@ from privrep.releases import RELEASES
 from privrep.represent import represent
 from privrep.training import fit
 from tests.small_data import devices, relative_error
+from tests.support.paths import ROOT
 from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
 
-ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 

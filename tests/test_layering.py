@@ -2,9 +2,10 @@
 
 import ast
 import graphlib
-from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "privrep"
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "privrep"
 
 # Every file or folder directly in privrep/: its layer in DESIGN.md, and its side. Host code reads
 # files and knows no jax; device code is jax and reads no files; "both" joins them.

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,7 @@ from experiments.sweep import idle_flags
 from privrep.datasets import DATASETS
 from tests.corpora_on_disk import corrupt, write_emodb, write_manifest, write_msp_podcast
 from tests.experiment_runs import SMALL, set_flags
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 class Reached(Exception):

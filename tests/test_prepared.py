@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from privrep import prepared, prepared_inputs
 from privrep.features import FeatureSettings, read_features, read_log_mel
 from privrep.prepared import prepare
 from privrep.utterances import Utterance
+from tests.support.paths import ROOT
 
 RATE = 16000
 SETTINGS = FeatureSettings(num_mel_bands=8)
@@ -253,7 +253,7 @@ def start(script, *arguments):
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
 
 

@@ -1,7 +1,5 @@
 """The paper's four questions, by their flagfiles, on every corpus that they are asked of."""
 
-from pathlib import Path
-
 import pytest
 
 from experiments import main
@@ -11,8 +9,8 @@ from experiments.results import read_rows
 from experiments.sweep import expand
 from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, run, set_flags
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
 WRITE = {
     "msp_improv": corpora_on_disk.write_msp_improv,

@@ -19,8 +19,8 @@ from privrep.subspace import Affine
 from tests import corpora_on_disk
 from tests.experiment_runs import SMALL, cache_of, run
 from tests.result_rows import ROWS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
     "demo": partial(demo.make, speakers=20, utterances=3),

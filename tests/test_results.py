@@ -4,7 +4,6 @@ import signal
 import struct
 import subprocess
 import sys
-from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -22,6 +21,7 @@ from experiments.results import (
     write_flags,
 )
 from privrep.split_linter import Finding
+from tests.support.paths import ROOT
 
 words = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]))
 values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), words)
@@ -96,8 +96,7 @@ def test_a_kill_loses_no_finished_row(tmp_path):
         "    append_rows(pathlib.Path(sys.argv[1]), [{'row': i, f'column{i % 7}': 'x' * 1000}])\n"
         "    print(i, flush=True)\n"
     )
-    root = Path(__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         said = [process.stdout.readline() for _ in range(30)]
