@@ -20,23 +20,34 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from experiments import corpus, results
-from experiments.checkpoints import check_data, drop_progress, load_chosen
-from experiments.choice import Setting, questions, settings_of
-from experiments.config import FIELDS, Config, flag_default, flag_name
-from experiments.corpus import Loaded, check, inputs_of, load, preparable, prepare_inputs, read
-from experiments.export import EXPORTS, export
-from experiments.packs import run_pack
-from experiments.parse import PATHS, parse
-from experiments.report import table_text, write_summary
-from experiments.rungs import SEARCHES, Rungs, rungs_of
-from experiments.search import search
-from experiments.sweep import Pack, expand, idle_flags, plan
-from experiments.write_report import write_report
-from privrep.prepared import Prepared
-from privrep.processes import is_first, wait_for_all
-from privrep.split_linter import grouped, stop_on_fatal
-from privrep.utterances import Utterance
+from experiments.config.parse import PATHS, parse
+from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.report.main_table import table_text, write_summary
+from experiments.report.write_report import write_report
+from experiments.results import provenance, resume, tensorboard
+from experiments.results import runs_csv as results
+from experiments.results.checkpoints import check_data, drop_progress, load_chosen
+from experiments.run import load_data as corpus
+from experiments.run.export_h import EXPORTS, export
+from experiments.run.load_data import (
+    Loaded,
+    check,
+    inputs_of,
+    load,
+    preparable,
+    prepare_inputs,
+    read,
+)
+from experiments.run.run_pack import run_pack
+from experiments.rungs import Rungs, rungs_of
+from experiments.search.candidates import Setting, questions, settings_of
+from experiments.search.grid import search
+from experiments.search.progress import SEARCHES
+from privrep.inputs.cache import Prepared
+from privrep.inputs.split_linter import grouped, stop_on_fatal
+from privrep.parallel.processes import is_first, wait_for_all
+from privrep.types import Utterance
 
 __all__ = ["experiments"]
 
@@ -154,7 +165,7 @@ def experiment() -> None:
     distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():
         _say(check(config, utterances), said)
-    if is_first() and not results.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
+    if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
         _say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"], said)
     wait_for_all("flags")
     rows = results.read_rows(workdir / "runs.csv")
@@ -182,7 +193,7 @@ def experiment() -> None:
         if i in to_do:
             then = following.get(i)
             rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], then)
-        stamp = results.stamp(loaded.hash, loaded.content)
+        stamp = provenance.stamp(loaded.hash, loaded.content)
         if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])
             drop_progress(folders[i])
@@ -280,7 +291,7 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
             said = "_".join(f"{name}={row[name]}" for name in names)
             named[f"{folder.name}_{row['modality']}_{row['task']}/{said}"] = scalars
     summary = write_summary(workdir, rows, settings)
-    results.write_curves(workdir, named)
+    tensorboard.write_curves(workdir, named)
     write_report([workdir], workdir / "report")
     print("\n" + table_text(summary))
 

@@ -17,19 +17,19 @@ import numpy as np
 from absl import app, flags
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from experiments.config import FIELDS, flag_name
-from experiments.report import aligned
-from experiments.results import read_rows
-from experiments.summary import lambda_text, strengths
-from privrep.representations import read_representations
-from privrep.tables import Table, read_table
+from experiments.config.lambdas import lambda_text, strengths
+from experiments.config.settings import FIELDS, flag_name
+from experiments.report.text_table import aligned
+from experiments.results.runs_csv import read_rows
+from privrep.formats.tables import Table, read_table
+from privrep.formats.vectors import read_representations
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
 flags.DEFINE_string("attribute", "gender", "of what")
 flags.DEFINE_integer("pack", 0, "which of the directory's packs, as in runs.csv", lower_bound=0)
 _ALWAYS = ("recipe", "lambda")  # columns of the table, whatever varies
-# The name of an exported file: see `export.file_names`. What varies beside these is numbers.
+# The name of an exported file: see `export_h.file_names`. What varies beside these is numbers.
 _NETWORK = re.compile(r"lambda=([^_]+)_recipe=(.+?)_seed=(\d+)((?:_[a-z_]+=[^_=]+)*)")
 
 

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from privrep import __version__
-from privrep.answers import answers, number
-from privrep.audit import PERMUTATIONS, Report, audit
-from privrep.selftest import selftest
-from privrep.spelling import nearest
-from privrep.suite import FEW, NAMES, QUICK
-from privrep.tables import first
-from privrep.verdicts import LIMIT, least_exchanges
+from privrep.attacks.suite import FEW, NAMES, QUICK
+from privrep.auditing.answer_tables import answers, number
+from privrep.auditing.run_audit import PERMUTATIONS, Report, audit
+from privrep.leakage.selftest import selftest
+from privrep.messages import first, nearest
+from privrep.statistics.verdict import LIMIT, least_exchanges
 
 LEAKS, WRONG = 1, 2  # exit statuses
 _WIDTH = 100

@@ -43,7 +43,8 @@ def quickly_compiled():
 @pytest.fixture
 def few_exchanges(monkeypatch):
     """For whole runs of the main job of which no p is looked at: 9 exchanges in place of 99."""
-    from experiments import membership, pooled
+    from experiments.run import membership_scores as membership
+    from experiments.run import pooled_scores as pooled
 
     monkeypatch.setattr(pooled, "measure_folds", partial(pooled.measure_folds, num_permutations=9))
     fewer = partial(membership.identify, num_permutations=9, draws=4)
@@ -66,11 +67,23 @@ def pytest_configure(config):
 # Files, below tests/, whose tests share compiled programs or fits, a line for a worker; the longest
 # first.
 TOGETHER = (
-    ("test_main", "test_readme", "test_questions", "test_write_report", "test_search_grid"),
-    ("test_networks", "test_represent", "test_streaming", "test_devices", "test_device_memory"),
-    ("test_main_again", "test_search"),
-    ("test_benchmark",),
-    ("test_suite",),
+    (
+        "test_main",
+        "test_readme",
+        "test_questions",
+        "report/test_write_report",
+        "search/test_grid",
+    ),
+    (
+        "unlearning/test_training_problem",
+        "unlearning/test_released_h",
+        "training/test_streaming",
+        "test_devices",
+        "parallel/test_memory",
+    ),
+    ("test_main_again", "search/test_search"),
+    ("benchmark/test_benchmark",),
+    ("attacks/test_suite",),
 )
 _GROUPS = {file: number for number, files in enumerate(TOGETHER) for file in files}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from privrep.cli import main
-from tests.test_audit import report_of, run, write
+from tests.support.audits import report_of, run, write
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from experiments.devices import set_flags
-from privrep.networks import network_problem
-from privrep.releases import RELEASES
-from privrep.represent import represent
-from privrep.training import fit
-from tests.small_data import devices, relative_error
+from privrep.training.fit import fit
+from privrep.unlearning.released_h import represent
+from privrep.unlearning.releases import RELEASES
+from privrep.unlearning.training_problem import network_problem
 from tests.support.paths import ROOT
-from tests.test_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
+from tests.support.small_data import devices, relative_error
+from tests.support.small_networks import ARCHITECTURE, PACKED, SETTINGS, run_table
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 

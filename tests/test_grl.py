@@ -1,6 +1,9 @@
 """The reversal is the identity forwards and -lambda_ times the identity backwards, everywhere."""
 
 import doctest
+import shutil
+import subprocess
+import sys
 
 import hypothesis.extra.numpy as arrays
 import hypothesis.strategies as st
@@ -243,3 +246,18 @@ def test_docstring_example():
     (example,) = doctest.DocTestFinder().find(grl.gradient_reversal.fun, globs=vars(grl))
     outcome = doctest.DocTestRunner().run(example)
     assert outcome.attempted == 2 and outcome.failed == 0
+
+
+def test_the_file_alone_is_enough(tmp_path):
+    """Copied into an empty folder it runs in a Python that finds nothing of this project."""
+    shutil.copy(grl.__file__, tmp_path / "reversal.py")
+    program = (
+        "import sys, jax; from reversal import gradient_reversal\n"
+        "print(jax.grad(lambda h: 3.0 * gradient_reversal(h, 0.5))(2.0))\n"
+        "assert not [name for name in sys.modules if name.startswith('privrep')]"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["-1.5"]

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from experiments.results import read_rows
-from tests.corpora_on_disk import (
-    write_emodb,
+from experiments.results.runs_csv import read_rows
+from tests.support.corpora_on_disk import (
     write_iemocap,
-    write_manifest,
     write_msp_improv,
     write_msp_podcast,
     write_muse,
 )
-from tests.experiment_runs import check_results, run
+from tests.support.experiment_runs import check_results, run
+from tests.support.open_corpora_on_disk import write_emodb, write_manifest
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
 

@@ -6,11 +6,15 @@ import signal
 import numpy as np
 import pytest
 
-from experiments import checkpoints, main, pack_training, packs
-from experiments.results import read_rows
+from experiments import main
+from experiments.results import checkpoints
+from experiments.results.runs_csv import read_rows
+from experiments.run import run_pack as packs
+from experiments.run import train_pack as pack_training
 from privrep.cli import main as audit
-from tests.corpora_on_disk import edit, write_msp_improv
-from tests.experiment_runs import cache_of, in_processes, run
+from tests.support.corpora_on_disk import write_msp_improv
+from tests.support.experiment_runs import cache_of, in_processes, run
+from tests.support.sounds_on_disk import edit
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 # What goes from one epoch to the next beside the network: what the adversaries remember, their own

@@ -5,13 +5,16 @@ import sys
 
 import pytest
 
-from experiments import corpus, main
-from experiments.config import FIELDS, Config, flag_default
-from experiments.sweep import idle_flags
+from experiments import main
+from experiments.config.settings import FIELDS, Config, flag_default
+from experiments.config.sweep import idle_flags
+from experiments.run import load_data as corpus
 from privrep.datasets import DATASETS
-from tests.corpora_on_disk import corrupt, write_emodb, write_manifest, write_msp_podcast
-from tests.experiment_runs import SMALL, set_flags
+from tests.support.corpora_on_disk import write_msp_podcast
+from tests.support.experiment_runs import SMALL, set_flags
+from tests.support.open_corpora_on_disk import write_emodb, write_manifest
 from tests.support.paths import ROOT
+from tests.support.sounds_on_disk import corrupt
 
 
 class Reached(Exception):

@@ -5,9 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from experiments.config import Config
-from experiments.export import file_names
+from experiments.config.settings import Config
 from experiments.opt_out import Guess, guesses, told, which_pack
+from experiments.run.export_h import file_names
 
 LEAKS, HIDES = "lambda=0_recipe=none_seed=0", "lambda=1_recipe=posterior_seed=0"
 

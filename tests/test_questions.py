@@ -3,12 +3,12 @@
 import pytest
 
 from experiments import main
-from experiments.config import FIELDS, flag_name
-from experiments.corpus import load, preparable, prepare_inputs, read
-from experiments.results import read_rows
-from experiments.sweep import expand
-from tests import corpora_on_disk
-from tests.experiment_runs import SMALL, run, set_flags
+from experiments.config.settings import FIELDS, flag_name
+from experiments.config.sweep import expand
+from experiments.results.runs_csv import read_rows
+from experiments.run.load_data import load, preparable, prepare_inputs, read
+from tests.support import corpora_on_disk
+from tests.support.experiment_runs import SMALL, run, set_flags
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")

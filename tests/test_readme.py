@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import opt_out, write_report
-from experiments.checkpoints import save_chosen
-from experiments.reading import reading
-from experiments.results import append_rows
+from experiments import opt_out
+from experiments.report import write_report
+from experiments.results.checkpoints import save_chosen
+from experiments.results.runs_csv import append_rows
+from experiments.simulations.readme_figure import reading
 from privrep.cli import main as audit
-from privrep.datasets import demo
-from privrep.releases import Learned
-from privrep.subspace import Affine
-from tests import corpora_on_disk
-from tests.experiment_runs import SMALL, cache_of, run
-from tests.result_rows import ROWS
+from privrep.datasets.demo import corpus as demo
+from privrep.unlearning.emotion_subspace import Affine
+from privrep.unlearning.releases import Learned
+from tests.support import corpora_on_disk
+from tests.support.experiment_runs import SMALL, cache_of, run
 from tests.support.paths import ROOT
+from tests.support.result_rows import ROWS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
@@ -86,7 +87,7 @@ def test_command_of_readme_runs_to_its_table(command, tmp_path, monkeypatch, cap
 
 
 def test_several_directories_make_one_report_as_the_readme_says(tmp_path, monkeypatch):
-    (command,) = [line for line in blocks("bash") if "experiments.write_report" in line]
+    (command,) = [line for line in blocks("bash") if "experiments.report" in line]
     words = shlex.split(command)[3:]
     monkeypatch.chdir(tmp_path)
     for folder in (word for word in words if not word.startswith("--")):

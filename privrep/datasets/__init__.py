@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from privrep.datasets import demo, emodb, iemocap, manifest, msp_improv, msp_podcast, muse
-from privrep.utterances import Utterance
+from privrep.datasets import emodb, iemocap, manifest, msp_improv, msp_podcast, muse
+from privrep.datasets.demo import corpus as demo
+from privrep.types import Utterance
 
 
 class Dataset(NamedTuple):

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from privrep.datasets.categories import SCALE, ratings_of
-from privrep.datasets.reading import misread, not_found, sorted_by_id
-from privrep.utterances import Utterance
+from privrep.datasets.parsing import not_found, sorted_by_id
+from privrep.messages import misread
+from privrep.types import Utterance
 
 OBTAIN = "EmoDB is free to download: http://emodb.bilderbar.info/"
 GENDERS = {name: "male" for name in ("03", "10", "11", "12", "15")} | {

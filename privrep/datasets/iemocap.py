@@ -8,16 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from privrep.datasets.reading import (
-    known,
-    lookup,
-    misread,
-    not_found,
-    rating,
-    read_lines,
-    sorted_by_id,
-)
-from privrep.utterances import Utterance
+from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
+from privrep.formats.text_files import read_lines
+from privrep.messages import misread
+from privrep.types import Utterance
 
 OBTAIN = (
     "IEMOCAP is free for research on request from the University of Southern California: "

@@ -22,17 +22,10 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.reading import (
-    known,
-    lookup,
-    misread,
-    not_found,
-    rating,
-    read_lines,
-    read_table,
-    sorted_by_id,
-)
-from privrep.utterances import Utterance
+from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
+from privrep.formats.text_files import read_lines, read_table
+from privrep.messages import misread
+from privrep.types import Utterance
 
 OBTAIN = (
     "Write it yourself: a CSV with the columns id and speaker and at least one to be learned or "

@@ -9,19 +9,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from privrep.datasets.reading import (
+from privrep.datasets.parsing import (
     first_existing,
     known,
     lookup,
-    misread,
     not_found,
     rating,
-    read_table,
-    read_text,
     read_transcript,
     sorted_by_id,
 )
-from privrep.utterances import Utterance
+from privrep.formats.text_files import read_table, read_text
+from privrep.messages import misread
+from privrep.types import Utterance
 
 OBTAIN = (
     "MSP-Podcast is free for research on request from the University of Texas at Dallas: "

@@ -10,17 +10,10 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.reading import (
-    known,
-    lookup,
-    misread,
-    not_found,
-    rating,
-    read_table,
-    read_transcript,
-    sorted_by_id,
-)
-from privrep.utterances import Utterance
+from privrep.datasets.parsing import known, lookup, not_found, rating, read_transcript, sorted_by_id
+from privrep.formats.text_files import read_table
+from privrep.messages import misread
+from privrep.types import Utterance
 
 OBTAIN = (
     "MuSE is given out for research by its authors at the University of Michigan: "

@@ -66,8 +66,8 @@ def _write_world(folder: Path, name: str, seed: int) -> None:
     plain[:, 0] += 2.0 * gender
     h[:, 1] += emotion
     ids = np.array([f"u{k:03d}" for k in range(len(speaker))])
-    np.savez(folder / f"{name}.npz", ids=ids, h=h.astype(np.float32))
-    np.savez(folder / "plain.npz", ids=ids, h=plain.astype(np.float32))
+    np.savez(folder / f"{name}.npz", id=ids, h=h.astype(np.float32))
+    np.savez(folder / "plain.npz", id=ids, h=plain.astype(np.float32))
     rows = ["id,speaker,gender,emotion,session"]
     for k in range(len(speaker)):
         sex, feeling = "fm"[gender[k]], ("angry", "neutral", "sad")[emotion[k]]
@@ -87,8 +87,8 @@ def make(checkout: Path, folder: Path, only: list[str], cache_dir: Path) -> None
         elif "audit" in command:
             _write_world(there, "other", 1)
             _write_world(there, "h", 0)  # last, for its plain.npz
-            command = [str(there / c) if c.endswith((".npz", ".csv")) else c for c in command]
-            command = [re.sub(r"=(\w+\.\w+)$", rf"={there}/\1", c) for c in command]
+            file = re.compile(r"(^|=)(\w+\.(?:npz|csv))$")
+            command = [file.sub(rf"\1{there}/\2", word) for word in command]
             command.append(f"--output={there}")
         out = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
         (there / "terminal.txt").write_text(out.stdout, encoding="utf-8")

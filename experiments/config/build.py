@@ -1,0 +1,123 @@
+"""From a pack of settings to the arrays and static values that its program takes."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.core import FrozenDict
+
+from experiments.config.settings import Config
+from experiments.config.sweep import Pack, resists
+from privrep.inputs.packing import Packed
+from privrep.networks.emotion_net import EmotionNet
+from privrep.networks.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.parallel.run_axis import Run, run_key
+from privrep.training.problem import FitSettings
+from privrep.unlearning.objective import Architecture
+from privrep.unlearning.releases import RELEASES
+
+
+def _defences(configs: Sequence[Config]) -> tuple[str, ...]:
+    """Those that the program of these runs has."""
+    return tuple(sorted({c.defence for c in configs if resists(c)})) or ("none",)
+
+
+def architecture(pack: Pack, packed: Packed) -> Architecture:
+    """The network of a pack, for data of these sizes."""
+    config = pack.config
+    shared = {
+        name: getattr(config, name)
+        for name in (
+            "gru_layers",
+            "gru_width",
+            "dense_layers",
+            "dense_width",
+            "pooling",
+            "activation",
+            "dropout",
+        )
+    }
+    encoders = {
+        "acoustic": AcousticEncoder(
+            conv_layers=config.conv_layers,
+            kernel_width=config.kernel_width,
+            num_kernels=config.num_kernels,
+            conv_pool=config.conv_pool,
+            **shared,
+        ),
+        "lexical": LexicalEncoder(
+            table_size=packed.table_size, word_size=config.word_size, **shared
+        ),
+    }
+    net = EmotionNet(
+        encoders=FrozenDict({name: encoders[name] for name in MODALITIES[config.modality]}),
+        num_classes=len(packed.task_names),
+        private=FrozenDict(packed.num_private),
+        placement=_placement(config),
+        adversary_layers=tuple(map(int, config.adversary_layers.split("+"))),
+        adversary_width=config.adversary_width,
+        num_adversaries=config.adversaries,
+        adversary_input=config.adversary_input,
+        adversary_given=config.adversary_given,
+    )
+    return Architecture(
+        net=net,
+        defences=_defences(pack.runs),
+        schedule=config.lambda_schedule,
+        selection=config.selection,
+        leak=config.selection_leak,
+        precision=config.precision,
+        longest=packed.longest,
+        fill=packed.fill if jax.default_backend() == "cpu" else None,
+        adversary_steps=config.adversary_steps,
+        adversary_memory=config.adversary_memory,
+        adversary_restart=config.adversary_restart,
+    )
+
+
+def _placement(config: Config) -> str | FrozenDict[str, str]:
+    places = config.placement.split("+")
+    return places[0] if len(places) == 1 else FrozenDict(zip(config.attributes, places))
+
+
+def fit_settings(config: Config) -> FitSettings:
+    """How the networks of a pack are fitted."""
+    return FitSettings(
+        batch_size=config.batch_size,
+        max_epochs=config.max_epochs,
+        patience=config.patience,
+        clip_norm=config.clip_norm,
+        optimiser=config.optimiser,
+    )
+
+
+def trained_alike(runs: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows train networks of their own, int[U], and of each row which of these, int[R]."""
+    plain = runs._replace(key=jax.random.key_data(runs.key), release=None, release_lambda=None)
+    columns = [np.asarray(a).reshape(len(runs.fold), -1) for a in jax.tree.leaves(plain)]
+    numbers: dict[tuple, int] = {}
+    rows = [tuple(row) for row in np.concatenate(columns, 1, dtype=np.float64).tolist()]
+    of = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+    return np.unique(of, return_index=True)[1], of
+
+
+def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[Config, int]]]:
+    """The rows of a pack, every run on every fold: arrays [R, ...], and what each row is."""
+    rows = [(config, fold) for config in runs for fold in range(num_folds)]
+    defences = _defences(runs)
+    single = [
+        Run(
+            key=run_key(config.seed, fold),
+            fold=jnp.int32(fold),
+            defence=jnp.int32(defences.index(config.defence) if resists(config) else 0),
+            lambda_={a: jnp.float32(s * resists(config)) for a, s in config.strengths.items()},
+            release=jnp.int32(tuple(RELEASES).index(config.release)),
+            release_lambda={a: jnp.float32(s) for a, s in config.strengths.items()},
+            learning_rate=jnp.float32(config.learning_rate),
+            adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
+            weight_decay=jnp.float32(config.weight_decay),
+        )
+        for config, fold in rows
+    ]
+    return jax.tree.map(lambda *column: jnp.stack(column), *single), rows

@@ -1,0 +1,151 @@
+"""What stands behind a flag, as the values of its field of `Config`."""
+
+import math
+import os
+import re
+from typing import Any
+
+from experiments.config.recipes import LEFT
+from experiments.config.settings import FIELDS, flag_name
+from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
+from privrep.inputs.labels import BINNINGS, two_numbers
+from privrep.messages import nearest
+from privrep.networks.emotion_net import PLACEMENTS
+
+
+def parse(field: str, text: str) -> list[Any]:
+    """The values of a flag, one or a comma list.
+
+    Raises:
+      ValueError: not a value of this flag; the message names the flag and what is valid.
+    """
+    spec = FIELDS[field]
+    parts = [part.strip() for part in text.split(",")] if spec.metadata["swept"] else [text.strip()]
+    if len(parts) > 1 and not all(parts):
+        raise ValueError(f"--{flag_name(field)}={text}: empty value in the list")
+    values = [_value(field, part) for part in parts]
+    if len(set(values)) < len(values):
+        raise ValueError(f"--{flag_name(field)}={text} names a value twice")
+    return values
+
+
+def _value(field: str, text: str) -> Any:
+    spec, flag = FIELDS[field], f"--{flag_name(field)}"
+    kind = type(spec.default)
+    if text == LEFT == spec.metadata["flag"]:
+        return LEFT
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
+    valid, least = spec.metadata["valid"], spec.metadata["least"]
+    if valid and value not in valid:
+        names = [str(name) for name in valid]
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{nearest(text, names)}")
+    below = spec.metadata["below"]
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{flag}={text}: {value} is not a valid value; give a finite number")
+    if least is not None and not least <= value < below:
+        end = f" and below {below}" if below < float("inf") else ""
+        raise ValueError(f"{flag}={text}: must be at least {least:g}{end}")
+    check = _CHECKS.get(field)
+    return check(flag, value) if check else value
+
+
+def _lambda(flag: str, text: str) -> str:
+    try:
+        parts = [float(part) for part in re.split(r"(?<=[^eE])\+", text)]  # not that of 1e+3
+    except ValueError:
+        raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
+    if not all(0 <= part < 1e6 for part in parts):
+        raise ValueError(f"{flag}={text}: strengths are at least 0 and below a million")
+    # As short as reads back the same; without a sign where it is -0.
+    return "+".join(repr(part + 0.0).removesuffix(".0") for part in parts)
+
+
+def _attackers(flag: str, text: str) -> str:
+    names = text.split("+")
+    unknown = [name for name in names if name not in ATTACKER_NAMES]
+    if "all" in names and len(names) > 1:
+        raise ValueError(f"{flag}={text}: all are all, and it stands alone")
+    if text != "all" and unknown:
+        raise ValueError(
+            f"{flag}: no attacker {unknown[0]!r}: all, or {', '.join(ATTACKER_NAMES)}"
+            + nearest(unknown[0], ("all", *ATTACKER_NAMES))
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"{flag}={text} names an attacker twice")
+    return text
+
+
+def _layers(flag: str, text: str) -> str:
+    parts = text.split("+")
+    if not all(part.isdecimal() for part in parts) or max(map(int, parts)) > 16:
+        raise ValueError(
+            f"{flag}={text}: a number of layers from 0 to 16, or several joined by +, expected"
+        )
+    return "+".join(str(int(part)) for part in parts)
+
+
+def _placement(flag: str, text: str) -> str:
+    unknown = [part for part in text.split("+") if part not in PLACEMENTS]
+    if unknown:
+        raise ValueError(
+            f"{flag}={text}: choose one of {', '.join(PLACEMENTS)}, or join them by +"
+            + nearest(unknown[0], PLACEMENTS)
+        )
+    return text
+
+
+def _folds(flag: str, text: str) -> str:
+    if text != "official" and not (text.isdecimal() and int(text) >= 3):
+        raise ValueError(
+            f"{flag}={text}: official (the corpus's own split), or a number of speaker-independent "
+            "folds of at least 3, such as 5"
+        )
+    return text
+
+
+def _bins(flag: str, text: str) -> str:
+    if text in BINNINGS:
+        return text
+    try:  # of a task without ratings, too, where nothing would look at them
+        low, high = two_numbers(text)
+    except ValueError as error:
+        raise ValueError(f"{flag}={text}: {error}{nearest(text, BINNINGS)}") from None
+    if not low < high:
+        raise ValueError(f"{flag}={text}: of LOW:HIGH, LOW below HIGH expected")
+    return text
+
+
+def _private(flag: str, text: str) -> str:
+    parts = text.split("+")
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise ValueError(f"{flag}={text}: names of attributes joined by +, each once")
+    return text
+
+
+def _batch_size(flag: str, value: int) -> int:
+    if value % 4:
+        raise ValueError(f"{flag}={value}: a batch is computed in 4 parts; give a multiple of 4")
+    return value
+
+
+def _path(flag: str, text: str) -> str:
+    del flag
+    # Absolute, so that flags.txt means the same in any folder; a shell leaves the ~ as it is.
+    return os.path.abspath(os.path.expanduser(text)) if text else ""
+
+
+PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
+_CHECKS = {
+    **dict.fromkeys(PATHS, _path),
+    "lambda_": _lambda,
+    "adversary_layers": _layers,
+    "attackers": _attackers,
+    "private": _private,
+    "batch_size": _batch_size,
+    "bins": _bins,
+    "folds": _folds,
+    "placement": _placement,
+}

@@ -1,0 +1,174 @@
+"""What a sweep consists of: packs of runs that share one compiled program."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from experiments.config.parse import parse
+from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
+from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from privrep.networks.encoders import ENCODERS, MODALITIES
+
+
+class Pack(NamedTuple):
+    """Runs of one architecture on one task: `config` for what they share, a Config for each run.
+
+    `runs` differ only in settings that need no compiling; every run is trained on every fold, and
+    those that differ only behind training are trained once. A run without a defence is one of
+    strength 0 of the pack's first.
+    """
+
+    config: Config
+    runs: tuple[Config, ...]
+
+
+def expand(flags: Mapping[str, str]) -> list[Pack]:
+    """All combinations of the flags' values, in packs.
+
+    Where every lambda is 0 nothing is protected, whatever the recipe and the settings that it
+    governs, and where nothing protects lambda is 0: such runs are there once.
+
+    Args:
+      flags: {field of Config: text}; fields that are left out keep their default.
+
+    Raises:
+      ValueError: see `config.parse`; or --lambda and --private do not match.
+    """
+    values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
+    points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+    configs = list(dict.fromkeys(_protected(point) for point in points))
+    packs: dict[tuple, list[Config]] = {}
+    first: dict[tuple, tuple] = {}  # the first program that has an adversary to resist
+    for config in configs:
+        _check(config)
+        if resists(config):
+            first.setdefault(_shared(config), _adversary(config))
+    for config in configs:
+        shared, own = _shared(config), _adversary(config)
+        key = shared, own if resists(config) else first.get(shared, own)
+        packs.setdefault(key, []).append(config)
+    return [
+        Pack(next((run for run in runs if resists(run)), runs[0]), tuple(runs))
+        for runs in packs.values()
+    ]
+
+
+def _protected(point: Mapping[str, Any]) -> Config:
+    """The setting that a point of the flags' product means, its recipe looked up."""
+    defaults = {name: FIELDS[name].default for name in GOVERNED}
+    said = filled(RECIPES[point["recipe"]], defaults)
+    config = Config(**point | {n: said[n] for n in GOVERNED if point[n] == LEFT})
+    if all(getattr(config, name) == value for name, value in UNPROTECTED.items()):
+        config = dataclasses.replace(config, lambda_="0")
+    if not any(config.strengths.values()):
+        config = dataclasses.replace(config, **filled(UNPROTECTED, defaults))
+    if not resists(config):  # an adversary that only watches is of no account
+        watching = {name: value for name, value in defaults.items() if name != "release"}
+        config = dataclasses.replace(config, **watching | {"defence": "none"})
+    settings = {name: getattr(config, name) for name in GOVERNED}
+    return dataclasses.replace(config, recipe=name_of(settings, defaults))
+
+
+def _shared(config: Config) -> tuple:
+    compiled = [n for n, f in FIELDS.items() if not f.metadata["per_run"] and n not in GOVERNED]
+    return tuple(getattr(config, name) for name in compiled)
+
+
+def _adversary(config: Config) -> tuple:
+    """What is compiled in of the adversary."""
+    compiled = [n for n in GOVERNED if not FIELDS[n].metadata["per_run"]]
+    return tuple(getattr(config, name) for name in compiled)
+
+
+def resists(config: Config) -> bool:
+    """Whether the encoders resist an adversary while they train."""
+    return config.defence != "none" and any(config.strengths.values())
+
+
+def _check(config: Config) -> None:
+    parts, attributes = config.lambda_.count("+") + 1, len(config.attributes)
+    if parts not in (1, attributes):
+        raise ValueError(
+            f"--lambda={config.lambda_} has {parts} strengths and --private={config.private} "
+            f"{attributes} attributes: give one strength, or one for each attribute"
+        )
+    places = config.placement.split("+")
+    if len(places) not in (1, attributes):
+        raise ValueError(
+            f"--placement={config.placement} has {len(places)} places and --private="
+            f"{config.private} {attributes} attributes: give one place, or one for each attribute"
+        )
+    for place in {*places} & {*ENCODERS} - {*MODALITIES[config.modality]}:
+        raise ValueError(
+            f"--placement={config.placement}: with --modality={config.modality} there is no "
+            f"{place} part to place an adversary on"
+        )
+    if config.task in config.attributes:
+        raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
+
+
+def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
+    """A line for each flag that was set and that the corpus or no network has a use for."""
+    used = {modality for config in configs for modality in MODALITIES[config.modality]}
+    unread = flags["dataset"] == "demo" and flags["data_dir"]
+    return (
+        ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
+        + [
+            f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
+            for name, field in FIELDS.items()
+            if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)
+        ]
+        + [*_of_no_adversary(flags, configs), *_of_no_protection(flags)]
+    )
+
+
+def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Iterator[str]:
+    given = [n for n in FIELDS if flags[n] != flag_default(n)]
+    if not any(map(resists, configs)):
+        nobody = "no defence of this sweep resists an adversary"
+        for name in given:
+            if name in GOVERNED and name not in UNPROTECTED:
+                yield f"note: --{name} has no effect: {nobody}"
+            elif name.startswith("adversar"):
+                yield f"note: --{name} is of adversaries that only watch: {nobody}"
+    elif "adversary_memory" in given and not any(
+        c.adversary_steps > 1 or c.adversary_input != "plain" for c in configs
+    ):
+        yield (
+            "note: --adversary_memory has no effect with --adversary_steps=1 and "
+            "--adversary_input=plain"
+        )
+
+
+def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
+    """Recipes of which the other flags leave nothing, so that no lambda is one."""
+    told = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
+    for recipe in told["recipe"] if told["lambda_"] != ["0"] else ():
+        said = RECIPES[recipe]
+        if all(
+            {said.get(n, "none") if value == LEFT else value for value in told[n]} == {"none"}
+            for n in UNPROTECTED
+        ):
+            given = " ".join(f"--{n}={flags[n]}" for n in UNPROTECTED if flags[n] != LEFT)
+            yield f"note: --recipe={recipe} with {given} protects nothing: lambda is 0 in all of it"
+
+
+def plan(packs: Sequence[Pack]) -> str:
+    """What there is to do, in a line: runs before they are dealt to folds, and programs at most."""
+    runs = sum(len(pack.runs) for pack in packs)
+    # To start, to train, and for h; of an attribute to train attackers and to score them.
+    programs = sum(3 + 2 * len(pack.config.attributes) for pack in packs)
+    return (
+        f"plan: {runs:,} settings on every fold, in {len(packs):,} packs on {jax.device_count()} "
+        f"devices; at most {programs:,} programs to compile"
+    )
+
+
+def row_settings(config: Config) -> dict[str, Any]:
+    """The columns of runs.csv that say how a run was made, under the names of their flags."""
+    settings = {flag_name(name): getattr(config, name) for name in FIELDS}
+    strength = settings["lambda"]
+    return settings | {"lambda": strength if "+" in strength else float(strength)}

@@ -1,0 +1,6 @@
+"""python -m experiments.report"""
+
+from experiments.report.write_report import main
+
+if __name__ == "__main__":
+    main()

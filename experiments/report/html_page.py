@@ -1,0 +1,98 @@
+"""The report as one HTML file that loads nothing and runs nothing: images are inside it.
+
+Whatever comes from a file is text and is escaped; the page forbids scripts and outside resources.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+from experiments.report import table_formats as formats
+from experiments.report.side_tables import SideTable
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#111;max-width:64em;margin:2em auto;padding:0 1em}
+h1{font-size:1.5em;margin:0}
+h2{font-size:1.15em;margin:2.2em 0 .5em;border-bottom:1px solid #bbb}
+nav{columns:2;font-size:.92em;margin:1em 0;padding:.6em 1em;background:#f6f6f6}
+nav a{color:inherit;display:block;text-decoration:none}nav a:hover{text-decoration:underline}
+.wide{overflow-x:auto;margin:1em 0 .3em}
+table{border-collapse:collapse;font-size:.87em}
+caption{text-align:left;font-weight:600;padding:.2em 0}
+th,td{text-align:left;padding:.18em 1em .18em 0;vertical-align:top}
+thead th{vertical-align:bottom}thead tr:first-child th{border-top:2px solid #111}
+thead tr:last-child th{border-bottom:1px solid #111}
+th.over{text-align:center;border-bottom:1px solid #111}
+tbody tr:last-child td{border-bottom:2px solid #111}
+tr.ruled td{border-top:1px solid #bbb}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+abbr{text-decoration:none;font-weight:600}
+abbr.better{color:#00735c}abbr.worse{color:#b34700}abbr.no,abbr.not{color:#555}
+.note,figcaption{font-size:.85em;color:#444;margin:.2em 0 1em}
+figure{margin:1em 0;overflow-x:auto}img{max-width:100%;height:auto}
+@media screen and (max-width:600px){img{max-width:none;width:44em}}
+pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;padding:.7em}
+@page{size:A4;margin:12mm}
+@media print{body{margin:0;max-width:none;font-size:11px}nav{background:none;padding:0}
+h2,caption{break-after:avoid}figure,tr{break-inside:avoid}thead{display:table-header-group}
+.wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}
+img{max-height:105mm}pre{background:none;padding:0}*{print-color-adjust:exact}}
+"""
+
+
+class Picture(NamedTuple):
+    """A figure: its PNG, and what it shows in a sentence or less."""
+
+    png: bytes
+    caption: str
+
+
+class Listing(NamedTuple):
+    """Text as it stands in a file."""
+
+    text: str
+
+
+class Section(NamedTuple):
+    """title; parts: a str is a paragraph, a list of str a list of items."""
+
+    title: str
+    parts: Sequence[SideTable | Picture | Listing | str | list[str]]
+
+
+def page(title: str, sections: Sequence[Section]) -> str:
+    """A whole HTML document; sections without parts are left out."""
+    shown = [section for section in sections if section.parts]
+    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(shown, 1))
+    body = "\n".join(
+        f'<section><h2 id="s{i}">{escape(section.title)}</h2>\n'
+        + "\n".join(map(_part, section.parts))
+        + "</section>"
+        for i, section in enumerate(shown, 1)
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'; img-src data:\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>"
+        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+    )
+
+
+def _part(part: SideTable | Picture | Listing | str | list[str]) -> str:
+    if isinstance(part, SideTable):
+        return formats.html(part)
+    if isinstance(part, Picture):
+        said = escape(part.caption)
+        data = b64encode(part.png).decode("ascii")
+        return (
+            f'<figure><img alt="{said}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{said}</figcaption></figure>"
+        )
+    if isinstance(part, Listing):
+        return f"<pre>{escape(part.text)}</pre>"
+    if isinstance(part, list):
+        return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in part)}</ul>"
+    return f"<p>{escape(part)}</p>"

@@ -1,0 +1,105 @@
+"""What a result directory holds: flags.txt, which made it; runs.csv, one row per run; curves;
+split_findings.csv, what is wrong with the folds.
+
+Nothing here depends on the clock or the machine's name, so the same runs give the same bytes.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from privrep.files import replace_file
+from privrep.inputs.split_linter import Finding
+
+Value = str | float | int | bool | None
+
+
+def append_rows(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
+    """Appends rows to a table of comma-separated values, which need not exist.
+
+    The file is replaced as a whole, so a kill at any moment leaves all rows or those before.
+    Columns stand in the order of first appearance: new ones on the right, empty in older rows. A
+    float is written so that reading gives the same float, NaN as nan, None as an empty cell.
+
+    Raises:
+      ValueError: a value is no string, number, bool or None, or is a string with a line break; or
+        the file is no such table.
+    """
+    if not rows:
+        return
+    header, cells = _cells(path)
+    columns = list(dict.fromkeys([*header, *(column for row in rows for column in row)]))
+    lines = [line + [""] * (len(columns) - len(header)) for line in cells]
+    lines += [[_written(row.get(c), c) for c in columns] for row in rows]
+    replace_file(path, _text(columns, lines))
+
+
+def read_rows(path: Path) -> list[dict[str, Value]]:
+    """The rows of `append_rows`, each with every column; [] where there is no file.
+
+    A string that spells a number as Python would (a hash "1234567") comes back as that number; its
+    str() is the string. An empty string comes back as None.
+    """
+    header, cells = _cells(path)
+    return [{column: _read(cell) for column, cell in zip(header, line)} for line in cells]
+
+
+def _text(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows([columns, *lines])
+    return table.getvalue()
+
+
+def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
+    if not path.exists():
+        return [], []
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *cells = list(csv.reader(file)) or [[]]
+    for number, line in enumerate(cells, start=2):
+        if len(line) != len(header):
+            raise ValueError(
+                f"{path}, line {number}: {len(line)} cells under {len(header)} columns; the file "
+                "was changed by another program, repair the line or choose another --workdir"
+            )
+    return header, cells
+
+
+def _written(value: Value, column: str) -> str:
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()  # a scalar of numpy or jax
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, bool | int) or (isinstance(value, str) and not {*value} & {*"\r\n\0"}):
+        return str(value)
+    raise ValueError(f"column {column!r}: {value!r} does not fit into one cell of a table")
+
+
+def _read(cell: str) -> Value:
+    if cell == "":
+        return None
+    if cell in ("True", "False"):
+        return cell == "True"
+    for kind in (int, float):
+        try:
+            number = kind(cell)
+        except ValueError:
+            continue
+        if repr(number) == cell:
+            return number
+    return cell
+
+
+def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:
+    """Puts what the split linter found for a pack into workdir/split_findings.csv.
+
+    A row for each finding: pack, fold, severity (fatal, warning, note), text. Those of the same
+    pack that stand there are replaced, so a resumed sweep says nothing twice.
+    """
+    path = workdir / "split_findings.csv"
+    rows = [row for row in read_rows(path) if row["pack"] != pack]
+    rows += [{"pack": pack} | f._asdict() | {"text": " ".join(f.text.split())} for f in findings]
+    columns = ["pack", *Finding._fields]
+    replace_file(path, _text(columns, [[_written(row[c], c) for c in columns] for row in rows]))

@@ -1,0 +1,116 @@
+"""Which networks of a summary stand for the ordinary one and for each recipe: by validation only.
+
+A cell is a corpus, a modality, a task and the private attributes. In it the ordinary network is
+the one of lambda 0 that recognises emotion best on validation data, and that of a recipe the one
+that the selection rule prefers, over all its lambdas and all other settings that were swept.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from experiments.config.lambdas import is_zero
+from experiments.results.columns import PROTECTION
+from experiments.results.poster import CORPORA
+from experiments.results.summary import Entry, attributes, mean, recipe_of, selected, sound
+
+
+def block_of(entry: Entry) -> tuple:
+    """What entries of one block have in common: all settings but the protection."""
+    return tuple(sorted((n, str(v)) for n, v in entry["settings"].items() if n not in PROTECTION))
+
+
+def pooled_of(entries: Sequence[Entry], attribute: str) -> bool:
+    """Whether the attacker's score on all speakers together is known, and is what is drawn."""
+    return any(e["verdicts"].get(attribute, {}).get("uar") is not None for e in entries)
+
+
+def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
+    """The attacker's score on all speakers and its bounds; the mean over folds if not known."""
+    told = entry["verdicts"].get(attribute, {})
+    if told.get("uar") is None:
+        return (mean(entry, f"test_{attribute}_attacker_uar"),) * 3
+    lower, upper = (told["uar"] if told[c] is None else told[c] for c in ("lower", "upper"))
+    return told["uar"], lower, upper
+
+
+ORDINARY = "ordinary"
+MODALITIES = {"acoustic": "Audio", "lexical": "Lexical", "multimodal": "Audio+Lexical"}
+_NAMES = CORPORA | {"demo": "demo (synthetic)", "emodb": "EmoDB"}
+
+
+class Cell(NamedTuple):
+    """Where a choice is made; the values of the flags --private, --modality, --dataset, --task."""
+
+    private: str
+    modality: str
+    dataset: str
+    task: str
+
+
+def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
+    """{cell: {ORDINARY or recipe: its entry}}, in the paper's order; the ordinary network first.
+
+    Where adversaries were placed on the joint h, only these networks are chosen from: placement is
+    a question of its own. Settings of which a run collapsed or diverged stand behind all others, as
+    in a search, and a recipe all of whose networks collapsed at every lambda is left out.
+    """
+    found: dict[Cell, list[Entry]] = {}
+    for entry in summary:
+        if not entry["control"] and entry["n"]:
+            found.setdefault(cell_of(entry), []).append(entry)
+    told = {}
+    for cell in sorted(found, key=_in_order):
+        entries = [e for e in found[cell] if e["settings"].get("placement", "joint") == "joint"]
+        entries = entries or found[cell]
+        zeros = [e for e in entries if is_zero(e["settings"]["lambda"])]
+        networks = {ORDINARY: best(zeros, lambda e: mean(e, "val_emotion_uar"))}
+        for recipe in dict.fromkeys(recipe_of(e) for e in entries if e not in zeros):
+            of_recipe = [e for e in entries if e not in zeros and recipe_of(e) == recipe]
+            standing = [e for e in of_recipe if e["collapsed"] < e["n"]]
+            networks[recipe] = best(standing, selected)
+        networks = {name: entry for name, entry in networks.items() if entry is not None}
+        told |= {cell: networks} if networks else {}
+    return told
+
+
+def cell_of(entry: Entry) -> Cell:
+    """Of an entry or a control."""
+    return Cell(*(str(entry["settings"].get(name) or "") for name in Cell._fields))
+
+
+def best(entries: Iterable[Entry], score) -> Entry | None:
+    """The sound entry with the highest score, else the unsound; the first of equals, or None."""
+    known = [entry for entry in entries if not math.isnan(score(entry))]
+    return max(known, key=lambda e: (sound(e), score(e)), default=None)
+
+
+def corpus_name(dataset: str) -> str:
+    """As people write it."""
+    return _NAMES.get(dataset, dataset)
+
+
+def modality_name(modality: str) -> str:
+    """As the paper's tables call it."""
+    return MODALITIES.get(modality, modality)
+
+
+def task_order(tasks: Iterable[str]) -> list[str]:
+    """Activation and valence first, as in the paper."""
+    first = ("activation", "valence")
+    return sorted({*tasks}, key=lambda t: (first.index(t) if t in first else len(first), t))
+
+
+def hidden(entry: Entry) -> str:
+    """The attribute whose privacy the paper's tables show: the first that is not the speaker."""
+    names = attributes(entry)
+    return next((name for name in names if name != "speaker"), names[0] if names else "")
+
+
+def _in_order(cell: Cell) -> tuple:
+    def of(value: str, known: Sequence[str]) -> tuple:
+        return (known.index(value) if value in known else len(known), value)
+
+    dataset, modality = of(cell.dataset, [*CORPORA]), of(cell.modality, [*MODALITIES])
+    task = task_order([cell.task, "activation", "valence"]).index(cell.task)
+    return (len(cell.private.split("+")), cell.private, modality, dataset, task, cell.task)

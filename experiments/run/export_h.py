@@ -1,0 +1,99 @@
+"""h of the networks of a finished pack, in files that `privrep audit` reads.
+
+A network is asked about people it was not trained on: `test` writes the utterances of its fold's
+test part alone. `all` writes every part, and says of each utterance which it is in; of speakers
+whose attribute the network saw in training, h may tell less than of strangers.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.config import build, sweep
+from experiments.config.recipes import GOVERNED
+from experiments.config.settings import Config, flag_name
+from experiments.results.checkpoints import load_params
+from experiments.run.load_data import Loaded
+from privrep.files import replace_file
+from privrep.parallel.processes import is_first
+from privrep.training.streaming import place
+from privrep.types import Split
+from privrep.unlearning.released_h import represent
+
+EXPORTS = ("none", "test", "all")
+_ALWAYS = ("lambda_", "recipe", "seed")  # in the name of a file
+
+
+def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, which: str) -> None:
+    """Writes what the networks of a pack release, from their saved parameters.
+
+    <folder>/fold_<k>/<lambda=1_recipe=posterior_seed=0>.npz holds h float32[n, D], as released, and
+    id str[n]; <folder>/fold_<k>/labels.csv says of each id what `labels_of` returns. A network that
+    diverged has no file.
+
+    Args:
+      checkpoint: where the pack is saved, see `checkpoints.save_chosen`.
+      which: "test" or "all".
+    """
+    architecture = build.architecture(pack, loaded.packed)
+    runs, described = build.run_table(pack.runs, len(loaded.split.train))
+    h, *_ = represent(architecture, place(loaded.packed.data), runs, load_params(checkpoint))
+    if not is_first():
+        return
+    names = dict(zip(pack.runs, file_names(pack.runs)))
+    ids = np.array([u.id for u in loaded.utterances])
+    for fold in range(len(loaded.split.train)):
+        split = Split(*(part[fold] for part in loaded.split))
+        rows = np.flatnonzero(split.test if which == "test" else np.any(split, 0))
+        to = folder / f"fold_{fold}"
+        to.mkdir(parents=True, exist_ok=True)
+        for (config, of), one in zip(described, h):
+            if of == fold and np.isfinite(one).all():
+                partial = to / "h.partial.npz"
+                np.savez(partial, h=one[rows], id=ids[rows])
+                os.replace(partial, to / f"{names[config]}.npz")
+        replace_file(to / "labels.csv", _table(labels_of(loaded, fold, rows)))
+
+
+def file_names(configs: Sequence[Config]) -> list[str]:
+    """A name of its own for each run of a pack, of what tells it from the others."""
+    # What a recipe governs is in its name.
+    others = [n for n in vars(configs[0]) if n not in (*_ALWAYS, *GOVERNED)]
+    varying = [n for n in others if len({getattr(c, n) for c in configs}) > 1]
+    return [
+        "_".join(f"{flag_name(n)}={getattr(c, n)}" for n in (*_ALWAYS, *varying)) for c in configs
+    ]
+
+
+def labels_of(loaded: Loaded, fold: int, rows: np.ndarray) -> dict[str, list]:
+    """{column: n cells} of the utterances `rows` int[n], None where nothing is known.
+
+    id, speaker, every private attribute, session and transcript of the corpus, num_frames where
+    there is sound; emotion is the class of the task, part is train, val or test of the fold.
+    """
+    data, utterances = loaded.packed.data, [loaded.utterances[i] for i in rows]
+    classes = (*loaded.packed.task_names, None)  # -1, unknown, is the last
+    split = Split(*(part[fold] for part in loaded.split))
+    columns: dict[str, list] = {
+        "id": [u.id for u in utterances],
+        "speaker": [u.speaker for u in utterances],
+    }
+    for name in dict.fromkeys(name for u in utterances for name in u.private):
+        columns.setdefault(name, [u.private.get(name) for u in utterances])
+    columns["session"] = [u.session for u in utterances]
+    columns["transcript"] = [u.transcript for u in utterances]
+    if data.corpus.frames is not None:
+        columns["num_frames"] = data.corpus.frames.length[rows].tolist()
+    columns["emotion"] = [classes[i] for i in data.folds.task[fold, rows]]
+    columns["part"] = [next(n for n, of in split._asdict().items() if of[i]) for i in rows]
+    return {name: of for name, of in columns.items() if any(cell is not None for cell in of)}
+
+
+def _table(columns: dict[str, list]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([columns, *zip(*columns.values())])
+    return text.getvalue()

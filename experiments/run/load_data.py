@@ -1,0 +1,269 @@
+"""From flags to arrays: read the corpus, prepare its inputs once, lay out each pack."""
+
+import dataclasses
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.config.settings import FIELDS, Config
+from experiments.results.checkpoints import compare_data
+from privrep.datasets import DATASETS
+from privrep.inputs.audio import FeatureSettings
+from privrep.inputs.cache import Prepared, prepare, prepared_hash
+from privrep.inputs.folds import make_folds
+from privrep.inputs.labels import private_labels, task_labels
+from privrep.inputs.packing import Packed, pack
+from privrep.inputs.split_linter import Finding, lint_split
+from privrep.inputs.text import coverage, encode_all, vocabulary
+from privrep.inputs.word_vectors import read_word_vectors
+from privrep.networks.encoders import MODALITIES
+from privrep.parallel.processes import is_first
+from privrep.types import Ragged, Split, Utterance, take_rows
+
+# What the data of a pack depends on beside `inputs_of`.
+_LAID_OUT_BY = (
+    *("dataset", "data_dir", "acoustic_features", "lexical_features", "word_vectors"),
+    *("unusable", "task", "private", "folds", "fold_seed"),
+    *("bins", "normalise", "class_weights"),
+)
+
+
+class Loaded(NamedTuple):
+    """A pack's data, and what is to be said about it.
+
+    Attributes:
+      utterances: the N that serve.
+      split: bool[K, N] each.
+      hash, content: of the prepared data, see `Prepared`.
+      findings: of the split linter, the fatal ones too.
+      notes: sentences for the user.
+    """
+
+    utterances: Sequence[Utterance]
+    split: Split
+    packed: Packed
+    hash: str
+    content: str
+    findings: list[Finding]
+    notes: list[str]
+
+
+def read(config: Config, cache_dir: Path) -> list[Utterance]:
+    """The corpus as it is described on disk."""
+    demo = config.dataset == "demo"
+    root = cache_dir / "corpora" / "demo" if demo else Path(config.data_dir)
+    if not config.data_dir and not demo:
+        raise ValueError(
+            f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
+        )
+    dataset = DATASETS[config.dataset]
+    utterances = dataset.read(root)
+    whole = dataset.utterances
+    said = f"{config.dataset}: {len(utterances):,} utterances"
+    if whole is not None and whole != len(utterances):
+        said += f", {whole:,} were published: is the copy whole?"
+    if is_first():
+        print(said, file=sys.stderr)
+    return utterances
+
+
+def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
+    """Makes sure that a pack can be laid out, before any pack is prepared or trained.
+
+    Returns:
+      What is to be said of utterances that are left out.
+
+    Raises:
+      ValueError: the corpus has no such task or private attribute (the message lists what it has),
+        too few speakers for the folds, or utterances without labels that are not to be left out.
+      FileNotFoundError: a file or folder that a flag names is not there.
+    """
+    task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
+    for attribute in config.attributes:
+        private_labels(utterances, attribute)
+    said: dict[str, str] = {}
+    for u in utterances:
+        gender = u.private.get("gender")
+        if u.speaker and gender and said.setdefault(u.speaker, gender) != gender:
+            raise ValueError(
+                f"{config.dataset}: speaker {u.speaker} is {said[u.speaker]} and, in utterance "
+                f"{u.id}, {gender}: correct the labels, or give two people two names"
+            )
+    for flag in ("acoustic_features", "lexical_features", "word_vectors"):
+        path, used = getattr(config, flag), FIELDS[flag].metadata["modality"]
+        if path and used in MODALITIES[config.modality] and not Path(path).exists():
+            raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
+    for modality, ready, there, what in (
+        ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),
+        ("lexical", config.lexical_features, [u.transcript for u in utterances], "transcript"),
+    ):
+        if modality in MODALITIES[config.modality] and not ready and not any(there):
+            raise ValueError(
+                f"--modality={config.modality}: {config.dataset} has no {what} of any utterance; "
+                f"choose another modality, or give --{modality}_features"
+            )
+    rows, lacking = _labelled(utterances, config)
+    said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
+    said = f"{config.dataset}: {said}, of {len(utterances):,} utterances"
+    if lacking and config.unlabelled == "stop":
+        raise ValueError(f"{said}. Leave them out with --unlabelled=drop.")
+    if not len(rows):
+        raise ValueError(f"{said}: none is left for {config.task} and {config.private}")
+    _split(config, [utterances[i] for i in rows])
+    return [f"{said}; left out"] * bool(lacking)
+
+
+def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Those that some task could use: of known speakers, with a label of some kind."""
+    return [u for u in utterances if u.speaker is not None and (u.ratings or u.categories)]
+
+
+def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
+    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
+    return make_folds(utterances, config.folds, config.fold_seed, balance)
+
+
+def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
+    """What the prepared inputs of a pack depend on besides the corpus: modalities and settings."""
+    names = [field.name for field in dataclasses.fields(FeatureSettings)]
+    settings = FeatureSettings(**{name: getattr(config, name) for name in names})
+    return MODALITIES[config.modality], settings
+
+
+def prepare_inputs(
+    config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
+) -> Prepared:
+    """Frames and words of the utterances, computed once for these settings."""
+    return prepare(
+        config.dataset,
+        utterances,
+        inputs_of(config)[1],
+        cache_dir / "prepared",
+        unusable=config.unusable,
+        progress=progress,
+        **_modalities(config),
+    )
+
+
+def check_finished(
+    rows: Sequence[Mapping],
+    configs: Sequence[Config],
+    folders: Sequence[Path],
+    utterances: Sequence[Utterance],
+) -> None:
+    """Makes sure that rows of runs.csv were found on the data that is there now, reading none.
+
+    A pack that has finished is not loaded again, which would tell.
+
+    Args:
+      configs, folders: of each pack.
+
+    Raises:
+      ValueError: the corpus or its preparation is another one now.
+    """
+    utterances, now = preparable(utterances), {}
+    for i, begun_on in sorted({(row["pack"], str(row["prepared_hash"])) for row in rows}):
+        inputs = inputs_of(configs[i])
+        if inputs not in now:
+            now[inputs] = prepared_hash(utterances, inputs[1], **_modalities(configs[i]))
+        compare_data(folders[i], begun_on, now[inputs])
+
+
+def _modalities(config: Config) -> dict[str, Any]:
+    modalities, _ = inputs_of(config)
+    return {
+        "acoustic": "acoustic" in modalities,
+        "lexical": "lexical" in modalities,
+        "acoustic_features": _folder(config.acoustic_features),
+        "lexical_features": _folder(config.lexical_features),
+    }
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path) if path else None
+
+
+def same_data(a: Config, b: Config) -> bool:
+    """Whether `load` gives both the same arrays."""
+    return inputs_of(a) == inputs_of(b) and all(
+        getattr(a, n) == getattr(b, n) for n in _LAID_OUT_BY
+    )
+
+
+def load(config: Config, prepared: Prepared) -> Loaded:
+    """Lays out one pack: utterances with all its labels, folds, arrays.
+
+    Raises:
+      ValueError: the corpus cannot serve, and why.
+    """
+    rows, _ = _labelled(prepared.utterances, config)
+    utterances = [prepared.utterances[i] for i in rows]
+    frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
+    words, vectors, size, of_words = _words(config, prepared, rows)
+    notes = [*_dropped(prepared), *of_words]
+    split = _split(config, utterances)
+    packed = pack(
+        utterances,
+        frames,
+        words,
+        vectors,
+        split,
+        task=config.task,
+        private=config.attributes,
+        bins=config.bins,
+        normalise=config.normalise,
+        class_weights=config.class_weights,
+        vocabulary_size=size,
+    )
+    findings = lint_split(
+        split,
+        utterances,
+        {config.task: (packed.data.folds.task, packed.task_names)},
+        {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
+    )
+    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
+
+
+def _dropped(prepared: Prepared) -> list[str]:
+    counts = Counter(prepared.dropped.values()).most_common()
+    total = len(prepared.utterances) + len(prepared.dropped)
+    return [f"{count:,} of {total:,} utterances left out: {reason}" for reason, count in counts]
+
+
+def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, Counter]:
+    """Utterances with a speaker, the task's label and every attribute; what the others lack."""
+    wants: dict[str, Callable[[Utterance], bool]] = {"speaker": lambda u: u.speaker is not None}
+    task = config.task
+    wants[task] = lambda u: task in u.ratings or task in u.categories
+    for a in config.attributes:
+        if a != "speaker":
+            wants[a] = lambda u, a=a: a in u.private
+    # A name that no utterance has is a misspelling; the labels' own error lists what there is.
+    wants = {what: has for what, has in wants.items() if any(map(has, utterances))}
+    lacks = [next((what for what, has in wants.items() if not has(u)), None) for u in utterances]
+    rows = np.array([i for i, what in enumerate(lacks) if what is None], np.int64)
+    return rows, Counter(what for what in lacks if what is not None)
+
+
+def _words(
+    config: Config, prepared: Prepared, rows: np.ndarray
+) -> tuple[Ragged | None, np.ndarray | None, int, list[str]]:
+    """Words of a pack, their vectors, the vocabulary's size, and what to say about them."""
+    if prepared.words is None:
+        return None, None, 0, []
+    if isinstance(prepared.words, Ragged):
+        return take_rows(prepared.words, rows), None, 0, []
+    transcripts = [prepared.words[i] for i in rows]
+    if config.word_vectors:
+        spoken = {word for words in transcripts for word in words}
+        known, vectors = read_word_vectors(Path(config.word_vectors), spoken)
+        share = coverage(transcripts, known)
+        note = f"word vectors: {share:.1%} of the running words are in {config.word_vectors}"
+        return encode_all(transcripts, known), vectors, len(known), [note]
+    known = vocabulary(transcripts)
+    note = f"word vectors: learned in the network, {len(known) - 1:,} words"
+    return encode_all(transcripts, known), None, len(known), [note]

@@ -1,0 +1,182 @@
+"""The networks of a pack: trained together, saved on the way, to the end or to some epoch."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from experiments.config import build, sweep
+from experiments.config.settings import Config
+from experiments.results import checkpoints
+from experiments.run.load_data import Loaded, same_data
+from privrep.inputs.packing import Packed
+from privrep.parallel.processes import decision_of_first, is_first
+from privrep.parallel.run_axis import Run, take
+from privrep.training.fit import compile_ahead, fit, start_all
+from privrep.training.problem import RUNNING, STOPPED, Fit, FitSettings
+from privrep.training.streaming import place
+from privrep.types import Data
+from privrep.unlearning.objective import Architecture
+from privrep.unlearning.training_problem import network_problem
+
+
+class Pace(NamedTuple):
+    """How fast a pack went: seconds beside training, seconds of training, run-epochs in these, and
+    how many of them there could have been, had no run stopped early.
+    """
+
+    compiling: float
+    training: float
+    epochs: int
+    most: int = 0
+
+
+PyTree = Any
+SECONDS_BETWEEN_SAVES = 20.0
+
+
+class Trained(NamedTuple):
+    """A pack and what its networks have come to, after their last epoch or an earlier one.
+
+    Attributes:
+      runs: rows [R, ...], every run on every fold; `described` says of each row what it is.
+      learners, of: int[U], int[R], see `sweep.trained_alike`.
+      fits: rows [U, ...].
+      history: {scalar: float32[epochs, U]}.
+      pace: how fast it went in this call.
+    """
+
+    architecture: Architecture
+    data: Data
+    runs: Run
+    described: Sequence[tuple[Config, int]]
+    learners: np.ndarray
+    of: np.ndarray
+    fits: Fit
+    history: Mapping[str, np.ndarray]
+    pace: Pace
+
+
+def train_pack(
+    pack: sweep.Pack,
+    loaded: Loaded,
+    folder: Path,
+    title: str,
+    until: int | None = None,
+    configs: Collection[Config] | None = None,
+    following: sweep.Pack | None = None,
+) -> Trained:
+    """Trains a pack on every fold, going on from what `folder` holds, and keeps its progress there.
+
+    Args:
+      until: the epoch to stop behind; None for none but their own last one.
+      configs: those of the pack's runs that go on; the others stop where they are. None for all.
+      following: a pack that is to be trained next. Where it differs in its networks alone they are
+        compiled meanwhile.
+    """
+    architecture = build.architecture(pack, loaded.packed)
+    settings = build.fit_settings(pack.config)
+    runs, described = build.run_table(pack.runs, len(loaded.split.train))
+    data = place(loaded.packed.data)
+    # What differs behind training only was trained by one network.
+    learners, of = build.trained_alike(runs)
+    beside = None
+    if following is not None and same_data(pack.config, following.config):
+        beside = partial(_compile, following, loaded.packed, data)
+    rows = [i for i, (config, _) in enumerate(described) if configs is None or config in configs]
+    going = np.isin(np.arange(len(learners)), of[rows])
+    until = min(until or settings.max_epochs, settings.max_epochs)
+    fits, history, pace = _train(
+        architecture, settings, data, take(runs, learners), folder, title, until, going, beside
+    )
+    return Trained(architecture, data, runs, described, learners, of, fits, history, pace)
+
+
+def _compile(pack: sweep.Pack, packed: Packed, data: PyTree) -> None:
+    """The epoch of a pack whose data are laid out as `packed`, and placed as `data`."""
+    architecture = build.architecture(pack, packed)
+    runs, _ = build.run_table(pack.runs, len(packed.data.folds.split.train))
+    learners, _ = build.trained_alike(runs)
+    settings = build.fit_settings(pack.config)
+    compile_ahead(network_problem, architecture, settings, data, take(runs, learners))
+
+
+def _train(
+    architecture: Architecture,
+    settings: FitSettings,
+    data: Data,
+    runs: Run,
+    folder: Path,
+    title: str,
+    until: int,
+    going: np.ndarray,
+    beside: Callable[[], None] | None,
+) -> tuple[Fit, dict[str, np.ndarray], Pace]:
+    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went.
+
+    Args:
+      beside: to be done by a thread while the devices train, and be over with the training.
+    """
+    like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
+    fits, history = checkpoints.load_progress(folder, like)
+    if fits is not None:
+        on = going | (fits.status != RUNNING)
+        fits = fits._replace(status=np.where(on, fits.status, STOPPED).astype(np.int32))
+    epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
+    done = len(epochs)
+    count = len(runs.fold)
+    before = 0 if fits is None else int(fits.epoch.sum())
+    began = last_save = time.monotonic()
+    first: tuple[float, int] | None = None
+    with (
+        ThreadPoolExecutor(1) as thread,
+        tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar,
+    ):
+        bar.set_postfix_str("compiling", refresh=True)
+        bar.update(before)
+        stages = fit(network_problem, architecture, settings, data, runs, fits)
+        for stage in stages if done < until else ():
+            done += 1
+            epochs.append(stage.history)
+            if first is None:
+                first = time.monotonic(), int(stage.epoch.sum())
+                if beside is not None:  # what fails there fails again in its turn, and is told then
+                    thread.submit(beside)
+            running = int((stage.status == RUNNING).sum()) if done < until else 0
+            bar.total = int(stage.epoch.sum()) + running * (until - done)
+            bar.n = int(stage.epoch.sum())
+            bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
+            due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
+            if running and decision_of_first(due):
+                checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
+                last_save = time.monotonic()
+            if not running:
+                fits = stage.fits()
+                break
+    pace = _pace(began, before, first, time.monotonic(), int(fits.epoch.sum()))
+    checkpoints.save_progress(folder, done, fits, _stacked(epochs))
+    return fits, _stacked(epochs), pace
+
+
+def _pace(
+    began: float, before: int, first: tuple[float, int] | None, ended: float, epochs: int
+) -> Pace:
+    """Of run-epochs `before`, after the first epoch (with its time) and at the end."""
+    if first is None:
+        return Pace(0.0, 0.0, 0)
+    when, then = first
+    if epochs == then:  # compiling and training cannot be told apart
+        return Pace(0.0, when - began, then - before)
+    each = (ended - when) / (epochs - then)
+    compiling = max(when - began - each * (then - before), 0.0)
+    return Pace(compiling, ended - began - compiling, epochs - before)
+
+
+def _stacked(epochs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([scores[name] for scores in epochs]) for name in epochs[0]}

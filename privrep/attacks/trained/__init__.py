@@ -1,0 +1,1 @@
+"""Attackers trained by gradient descent: dense networks and GRUs, many in one program."""

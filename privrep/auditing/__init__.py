@@ -1,0 +1,1 @@
+"""The audit: label table and representations in; verdict, JSON and card out."""

@@ -1,0 +1,191 @@
+"""demo: a corpus any machine makes in seconds. Its speech is synthetic, made by espeak-ng.
+
+It is there to show and test the whole job where no licensed corpus lies, and is built to be a
+problem: nothing found on it is a finding about people.
+
+    <root>/labels.csv          id,speaker,gender,accent,transcript,activation,valence; ratings 1-5
+    <root>/wav/<id>.wav        16 kHz, 16 bit, mono
+    <root>/demo_corpus.json    what made it, and a fingerprint that tells whether it is whole
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from privrep.datasets.demo import espeak
+from privrep.datasets.demo.plan import Line, Speaker, draw_plan
+from privrep.types import Utterance
+
+OBTAIN = "the demo corpus is made on first use, in seconds; it needs `pip install espeakng-loader`"
+VERSION = 1  # of the maker: raise it when a change makes other sound or other labels
+SAMPLE_RATE = 16000
+LOUDEST = -14.0  # dB of full scale, as a level control would hold it: beyond, speech clips
+MADE = "demo_corpus.json"  # marks a folder as ours to replace
+COLUMNS = ("id", "speaker", "gender", "accent", "transcript", "activation", "valence")
+
+
+def read(root: Path) -> list[Utterance]:
+    """The utterances under `root`, sorted by id.
+
+    `root` is made first, by `make` with its defaults, if it is missing, damaged or outdated.
+
+    Ratings are activation and valence on 1-5; private attributes are gender (female, male) and
+    accent (american, british), balanced against each other. There are no sessions.
+
+    Raises:
+      ValueError: `root` holds something else, or there is no speech synthesis.
+    """
+    root = Path(root)
+    if not is_whole(root):
+        make(root)
+    with open(root / "labels.csv", newline="", encoding="utf-8") as file:
+        utterances = [
+            Utterance(
+                id=row["id"],
+                speaker=row["speaker"],
+                wav=root / "wav" / f"{row['id']}.wav",
+                transcript=row["transcript"],
+                ratings={task: float(row[task]) for task in ("activation", "valence")},
+                scale=(1.0, 5.0),
+                private={"gender": row["gender"], "accent": row["accent"]},
+            )
+            for row in csv.DictReader(file)
+        ]
+    return sorted(utterances, key=lambda utterance: utterance.id)
+
+
+def make(root: Path, seed: int = 0, speakers: int = 24, utterances: int = 50) -> None:
+    """Makes the corpus, `utterances` for each of `speakers`, in the place of any under `root`.
+
+    It is written beside `root` and renamed into place, so `root` is never half a corpus. The same
+    arguments and the same espeak-ng give the same bytes.
+
+    Raises:
+      ValueError: `root` is there and is no demo corpus, or there is no speech synthesis.
+    """
+    root = Path(root).resolve()
+    ours = (root / MADE).is_file()
+    if root.exists() and not ours and (not root.is_dir() or any(root.iterdir())):
+        raise ValueError(
+            f"{root} holds something other than the demo corpus, which would replace it: "
+            "name an empty or new folder"
+        )
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for left in root.parent.glob(f".{root.name}.making-*"):
+        if time.time() - left.stat().st_mtime > 3600:  # no making takes that long: it was killed
+            shutil.rmtree(left, ignore_errors=True)
+    plan = draw_plan(seed, speakers, utterances)
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.making-") as beside:
+        new = Path(beside, "new")
+        (new / "wav").mkdir(parents=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(lambda part: _record(new / "wav", *part), plan):
+                pass
+        with open(new / "labels.csv", "w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            for speaker, lines in plan:
+                who = (speaker.name, speaker.gender, speaker.accent)
+                rows.writerows((x.id, *who, x.transcript, x.activation, x.valence) for x in lines)
+        made = {
+            "what": "synthetic speech by espeak-ng: the demo corpus of privrep",
+            "version": VERSION,
+            "seed": seed,
+            "speakers": speakers,
+            "utterances": utterances,
+            "fingerprint": fingerprint(new),
+        }
+        (new / MADE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        if is_whole(root) and (root / MADE).read_bytes() == (new / MADE).read_bytes():
+            return  # another process was making the same, was first, and may be reading it by now
+        if root.exists():
+            root.rename(Path(beside, "old"))
+        new.rename(root)
+
+
+def is_whole(root: Path) -> bool:
+    """Whether this version of the maker wrote `root` and nothing is missing from it since."""
+    try:
+        made = json.loads((root / MADE).read_text(encoding="utf-8"))
+        return made["version"] == VERSION and made["fingerprint"] == fingerprint(root)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def fingerprint(root: Path) -> str:
+    """Hash of the labels and of the name and size of each recording."""
+    digest = hashlib.sha256((root / "labels.csv").read_bytes())
+    for wav in sorted((root / "wav").iterdir()):
+        digest.update(f"{wav.name} {wav.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _record(folder: Path, speaker: Speaker, lines: list[Line]) -> None:
+    """Speaks and records all lines of one speaker."""
+    # Played faster by `tract`, a voice has its resonances and its pitch raised by it, as a shorter
+    # vocal tract does; its rate is raised too, which is taken back here.
+    requests = [
+        espeak.Request(x.transcript, round(x.rate / speaker.tract), x.pitch, x.pitch_range)
+        for x in lines
+    ]
+    rng = np.random.default_rng(speaker.seed)
+    echo, noise = _echo(rng, speaker), _noise(rng, speaker)
+    for line, samples in zip(lines, espeak.speak(speaker.voice, requests)):
+        voice_rate = espeak.SAMPLE_RATE * speaker.tract
+        dry = soxr.resample(samples.astype(np.float32), voice_rate, SAMPLE_RATE)
+        before, after = rng.integers(SAMPLE_RATE // 20, SAMPLE_RATE // 4, 2)
+        wave = _in_room(np.pad(dry, (before, after)), line, echo)
+        cut = rng.integers(len(noise))
+        wave += np.take(noise, np.arange(cut, cut + len(wave)), mode="wrap")
+        soundfile.write(folder / f"{line.id}.wav", _int16(wave), SAMPLE_RATE, subtype="PCM_16")
+
+
+def _echo(rng: np.random.Generator, speaker: Speaker) -> np.ndarray:
+    """float32[n]: the room's impulse response, decaying noise behind the direct sound."""
+    seconds = np.arange(int(speaker.reverberation * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.normal(size=len(seconds)) * 10 ** (-3 * seconds / speaker.reverberation)
+    tail *= _amplitude(speaker.wet) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    return tail.astype(np.float32)
+
+
+def _noise(rng: np.random.Generator, speaker: Speaker, size: int = 1 << 17) -> np.ndarray:
+    """float32[size]: the room's noise at its level, which can be repeated end to end."""
+    spectrum = np.fft.rfft(rng.normal(size=size)) * _tilt(speaker.noise_tilt, size)
+    noise = np.fft.irfft(spectrum, size)
+    return (noise * (_amplitude(speaker.level - speaker.noise) / noise.std())).astype(np.float32)
+
+
+def _in_room(dry: np.ndarray, line: Line, echo: np.ndarray) -> np.ndarray:
+    """float32[n]: the dry voice, float32[n], at the line's level and brightness, in its room."""
+    size = -(-(len(dry) + len(echo)) // 4096) * 4096  # small factors make the transform fast
+    spectrum = np.fft.rfft(dry, size) * np.fft.rfft(echo, size) * _tilt(line.tilt, size)
+    speech = np.fft.irfft(spectrum, size)[: len(dry)]
+    return speech * np.float32(_amplitude(min(line.level, LOUDEST)) / speech.std())
+
+
+def _tilt(decibels_per_octave: float, size: int) -> np.ndarray:
+    """float32[size // 2 + 1]: gains of a filter that is straight over log frequency, 1 at 1 kHz."""
+    frequencies = np.fft.rfftfreq(size, 1 / SAMPLE_RATE).astype(np.float32)
+    # A slope in dB per octave is a power of frequency; below 60 Hz there is no speech to lift.
+    power = np.float32(decibels_per_octave / (20 * np.log10(2)))
+    return (np.maximum(frequencies, 60) / 1000) ** power
+
+
+def _amplitude(decibels: float) -> float:
+    return 10 ** (decibels / 20)
+
+
+def _int16(wave: np.ndarray) -> np.ndarray:
+    """int16[n] of float[n] at full scale 1, clipped there as a converter clips."""
+    return np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)

@@ -1,0 +1,255 @@
+"""From an utterance's audio file, or ready feature file, to frames float32[T, F] (host)."""
+
+import functools
+import re
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from privrep.inputs.mel_filterbank import Filterbank, build_filterbank, mel_energies
+from privrep.types import Utterance
+
+# Raised whenever a change below changes a value, so that prepared data is built anew.
+FEATURES_VERSION = "1.1.0"
+
+_FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
+_WHOLE = 0.95  # an audio file with less of its samples than this is half copied, not rounded
+
+
+class UnusableUtterance(ValueError):
+    """An utterance without usable input. `reason` is worded alike for all of its kind."""
+
+    def __init__(self, utterance_id: str, path: Path | str | None, reason: str, detail: str = ""):
+        super().__init__(
+            f"utterance {utterance_id}: {reason}"
+            + (f" ({detail})" if detail else "")
+            + (f": {path}" if path is not None else "")
+        )
+        self.utterance_id, self.path, self.reason = utterance_id, path, reason
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How audio becomes frames. The paper states none of this; the defaults are common ones.
+
+    Attributes:
+      sample_rate: Hz; audio of another rate is resampled.
+      num_mel_bands: F.
+      frame_length_ms, frame_shift_ms: the analysis window and the step between two.
+      mel_low_hz, mel_high_hz: the range of the bands; high 0 or None is half the sample rate.
+      max_seconds: longer utterances are cut; 0 or None cuts none. Ready features are never cut.
+    """
+
+    sample_rate: int = 16000
+    num_mel_bands: int = 40
+    frame_length_ms: float = 25.0
+    frame_shift_ms: float = 10.0
+    mel_low_hz: float = 20.0
+    mel_high_hz: float | None = 8000.0
+    max_seconds: float | None = None
+
+    def __post_init__(self):
+        nyquist = self.sample_rate / 2
+        if self.sample_rate <= 0:
+            raise ValueError(f"sample_rate must be above 0 Hz, not {self.sample_rate}")
+        if self.num_mel_bands < 3:  # kaldi's least
+            raise ValueError(f"num_mel_bands must be at least 3, not {self.num_mel_bands}")
+        if self.frame_length < 2 or self.frame_shift < 1:
+            raise ValueError(
+                f"frame_length_ms must hold at least 2 samples and frame_shift_ms at least 1; "
+                f"{self.frame_length_ms} and {self.frame_shift_ms} ms at {self.sample_rate} Hz "
+                f"are {self.frame_length} and {self.frame_shift}"
+            )
+        if not 0 <= self.mel_low_hz < (self.mel_high_hz or nyquist) <= nyquist:
+            raise ValueError(
+                f"the Mel bands must lie within 0 to {nyquist:g} Hz (half of sample_rate "
+                f"{self.sample_rate}) with mel_low_hz below mel_high_hz; "
+                f"they are {self.mel_low_hz:g} to {self.mel_high_hz or nyquist:g} Hz"
+            )
+        if self.max_seconds and self.max_seconds * self.sample_rate < self.frame_length:
+            raise ValueError(
+                f"max_seconds must be at least one frame of {self.frame_length_ms} ms "
+                f"(or 0 for no limit), not {self.max_seconds}"
+            )
+
+    @property
+    def frame_length(self) -> int:
+        """Samples in a frame."""
+        return int(self.sample_rate * self.frame_length_ms / 1000)
+
+    @property
+    def frame_shift(self) -> int:
+        """Samples between the starts of two frames."""
+        return int(self.sample_rate * self.frame_shift_ms / 1000)
+
+
+def read_audio(utterance: Utterance, sample_rate: int) -> np.ndarray:
+    """The utterance's waveform, float32[n] in [-1, 1]: mono (mean of channels), resampled.
+
+    Raises:
+      UnusableUtterance: the file is missing, unreadable, truncated or empty, does not reach the
+        utterance's start and end, or holds samples that are not finite.
+    """
+    path = utterance.wav
+    fault = functools.partial(UnusableUtterance, utterance.id, path)
+    if path is None:
+        raise fault("no audio file named")
+    if not path.is_file():
+        raise fault("audio file missing")
+    if path.stat().st_size == 0:
+        raise fault("audio file empty")
+    waveform, rate = _plain_wave(path, utterance) or _any_audio(path, utterance, fault)
+    if rate != sample_rate:
+        waveform = soxr.resample(waveform, rate, sample_rate)
+    return waveform
+
+
+def _plain_wave(path: Path, utterance: Utterance) -> tuple[np.ndarray, int] | None:
+    """Waveform and rate of a wav file of 16 bits with nothing wrong about it; None of any other.
+
+    Such are most corpora, and libsndfile takes twice as long to read them.
+    """
+    try:
+        with wave.open(str(path)) as file:
+            rate, channels = file.getframerate(), file.getnchannels()
+            samples = file.getnframes()
+            first = round((utterance.start or 0.0) * rate)
+            last = samples if utterance.end is None else round(utterance.end * rate)
+            whole = rate > 0 and 2 * channels * samples < path.stat().st_size
+            if file.getsampwidth() != 2 or not whole or not first < last <= samples:
+                return None
+            file.setpos(first)
+            read = np.frombuffer(file.readframes(last - first), np.int16)
+    except (wave.Error, EOFError, OSError):
+        return None
+    if len(read) != channels * (last - first):
+        return None
+    return _mono((read * np.float32(2**-15)).reshape(-1, channels)), rate
+
+
+def _any_audio(
+    path: Path, utterance: Utterance, fault: Callable[..., UnusableUtterance]
+) -> tuple[np.ndarray, int]:
+    """Waveform and rate of whatever libsndfile reads, or the fault of it."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            declared = _declared_samples(file)
+            first = round((utterance.start or 0.0) * rate)
+            last = declared if utterance.end is None else round(utterance.end * rate)
+            if last <= first:
+                raise fault("audio empty", f"{first / rate:g} s to {last / rate:g} s")
+            file.seek(min(first, file.frames))
+            waveform = _mono(file.read(last - first, dtype="float32", always_2d=True))
+    except (soundfile.SoundFileError, OSError) as error:
+        raise fault("audio unreadable", str(error)) from error
+    if len(waveform) < _WHOLE * (last - first):
+        raise fault(
+            "audio truncated", f"{len(waveform) / rate:.2f} of {(last - first) / rate:.2f} s"
+        )
+    if not np.isfinite(waveform).all():
+        raise fault("audio has samples that are not finite")
+    return waveform, rate
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    """float32[n] of float32[n, channels]."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+
+
+def _declared_samples(file: soundfile.SoundFile) -> int:
+    # libsndfile trims the length of a half-copied wav without a word, except in its log. Writers
+    # that do not know the length beforehand declare the largest one, which says nothing.
+    log = re.search(r"^data *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if log is None or int(log[1]) >= 2**31 - 2**16 or int(log[2]) == 0:
+        return file.frames
+    return max(file.frames, file.frames * int(log[1]) // int(log[2]))
+
+
+def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> tuple[np.ndarray, float]:
+    """The utterance's log-Mel frames, float32[T, F], and the length of its audio in seconds.
+
+    Raises:
+      UnusableUtterance: as `read_audio`, or the audio is shorter than one frame.
+    """
+    waveform = read_audio(utterance, settings.sample_rate)
+    seconds = len(waveform) / settings.sample_rate
+    if len(waveform) < settings.frame_length:
+        raise UnusableUtterance(
+            utterance.id, utterance.wav, "audio shorter than one frame", f"{seconds * 1000:.1f} ms"
+        )
+    return log_mel(waveform, settings), seconds
+
+
+def log_mel(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """Log-Mel filterbank energies, float32[T, F] of float32[n], T = 1 + (n - length) // shift.
+
+    Kaldi's: no dither, no padding; each frame less its mean, pre-emphasised by 0.97, under the
+    "povey" window (Hann to the power 0.85), its power spectrum summed under triangles on the HTK
+    Mel scale m = 1127 ln(1 + f / 700); ln of that, floored at 1.2e-7.
+
+    Raises:
+      ValueError: the waveform is shorter than one frame.
+    """
+    if settings.max_seconds:
+        waveform = waveform[: int(settings.max_seconds * settings.sample_rate)]
+    if len(waveform) < settings.frame_length:
+        raise ValueError(
+            f"{len(waveform)} samples are shorter than one frame of {settings.frame_length}"
+        )
+    energies = mel_energies(waveform, _filterbank(settings))
+    np.maximum(energies, _FLOOR, out=energies)
+    return np.ascontiguousarray(np.log(energies, out=energies).T)
+
+
+@functools.lru_cache
+def _filterbank(settings: FeatureSettings) -> Filterbank:
+    return build_filterbank(
+        settings.sample_rate,
+        settings.frame_length,
+        settings.frame_shift,
+        settings.num_mel_bands,
+        settings.mel_low_hz,
+        settings.mel_high_hz or settings.sample_rate / 2,
+    )
+
+
+def read_features(directory: Path, utterance_id: str) -> np.ndarray:
+    """A ready feature array, float32[T, F], from `<id>.npy` or `<id>.npz` (with one array).
+
+    A vector [F] is one frame. Nothing pickled is ever loaded.
+
+    Raises:
+      UnusableUtterance: no such file, not a numeric array, wrong rank, empty, or not finite.
+    """
+    path = Path(directory) / f"{utterance_id}.npy"
+    if not path.is_file() and path.with_name(f"{path.stem}.npz").is_file():
+        path = path.with_name(f"{path.stem}.npz")
+    fault = functools.partial(UnusableUtterance, utterance_id, path)
+    if not path.is_file():
+        raise fault("feature file missing", "or .npz")
+    try:
+        array = np.load(path, allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            with array:
+                if len(array.files) != 1:
+                    raise ValueError(f"holds {len(array.files)} arrays instead of 1")
+                array = array[array.files[0]]
+    except Exception as error:  # numpy names no closed set of errors for a damaged file
+        raise fault("feature file unreadable", str(error)) from error
+    if array.dtype.kind not in "fiu":
+        raise fault("features are not real numbers", f"dtype {array.dtype}")
+    if array.ndim not in (1, 2):
+        raise fault("features are neither [T, F] nor [F]", f"shape {array.shape}")
+    if array.size == 0:
+        raise fault("features empty", f"shape {array.shape}")
+    with np.errstate(over="ignore"):
+        array = np.atleast_2d(array).astype(np.float32)
+    if not np.isfinite(array).all():
+        raise fault("features are not finite")
+    return array

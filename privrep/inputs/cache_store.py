@@ -1,0 +1,157 @@
+"""One prepared corpus on disk, as tensorflow-datasets writes and reads it (host).
+
+Written by tfds.core.SequentialWriter and not by a GeneratorBasedBuilder: the builder sorts its
+examples in memory up to 1 GB and through TensorFlow beyond, which is not installed and which a
+corpus of 40 hours would need; the writer holds one block and keeps the order.
+
+Beside the records lie the same arrays end to end, <name>.float16, and their lengths, index.npz. A
+program maps these: to decode the records of 100 hours takes over a minute at every start, and the
+pages of a mapped file are memory that the system can take back.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from privrep.types import Ragged
+
+_SPLIT = "corpus"  # one: folds are drawn in memory
+_ARRAYS = ("frames", "words")
+_BLOCK = 128  # examples written or read at once
+_SHARD = 4096  # examples in a file
+
+
+class Store(NamedTuple):
+    """What was written, rows in that order.
+
+    Attributes:
+      frames, words: float16[M, ...] ragged, or None.
+      seconds: float32[N], the length of the audio.
+      faults: {utterance id: (reason, file)} of the utterances that could not be used.
+    """
+
+    frames: Ragged | None
+    words: Ragged | None
+    seconds: np.ndarray
+    faults: Mapping[str, tuple[str, str]]
+
+
+@contextlib.contextmanager
+def building(directory: Path) -> Iterator[Path | None]:
+    """An empty folder that becomes `directory` when the block ends well, and is removed if not.
+
+    None if `directory` is there already. The lock makes a second process wait for the first; the
+    kernel releases it when a process dies, and the next one clears away what that one left.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = directory.with_name(f"{directory.name}.unfinished")
+    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if directory.is_dir():
+            yield None
+            return
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        try:
+            yield unfinished
+            unfinished.rename(directory)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def write(
+    directory: Path,
+    dataset: str,
+    version: str,
+    examples: Iterator[dict[str, Any]],
+    faults: Mapping[str, Any],
+) -> bool:
+    """Writes `examples`; False, and nothing, if there are none.
+
+    Args:
+      directory: an empty folder.
+      dataset, version: how the data set calls itself.
+      examples: {"id", "utterance": text, "seconds": float, "frames", "words": float16[T, F]}; the
+        first tells which arrays there are.
+      faults: {utterance id: [reason, file]}, filled while `examples` runs.
+    """
+    first = next(examples, None)
+    if first is None:
+        return False
+    arrays = [name for name in _ARRAYS if name in first]
+    info = tfds.core.DatasetInfo(
+        builder=tfds.core.DatasetIdentity(
+            name=dataset,
+            version=tfds.core.Version(version),
+            data_dir=str(directory),
+            module_name=__name__,
+        ),
+        description="Features and records as of their computation; see privrep/inputs/cache.py.",
+        features=tfds.features.FeaturesDict(
+            {
+                "id": tfds.features.Text(),
+                "utterance": tfds.features.Text(),
+                "seconds": tfds.features.Scalar(np.float32),
+            }
+            | {
+                name: tfds.features.Tensor(
+                    shape=(None, first[name].shape[1]),
+                    dtype=np.float16,
+                    encoding=tfds.features.Encoding.BYTES,  # the default is 7 times slower
+                )
+                for name in arrays
+            }
+        ),
+        metadata=tfds.core.MetadataDict(),
+    )
+    writer = tfds.core.SequentialWriter(
+        info, max_examples_per_shard=_SHARD, file_format="array_record"
+    )
+    writer.initialize_splits([_SPLIT])
+    examples = itertools.chain([first], examples)
+    length: dict[str, list[int]] = {name: [] for name in arrays}
+    seconds: list[float] = []
+    with contextlib.ExitStack() as files:
+        flat = {name: files.enter_context(_flat(directory, name).open("wb")) for name in arrays}
+        while block := list(itertools.islice(examples, _BLOCK)):
+            writer.add_examples({_SPLIT: block})
+            seconds += [example["seconds"] for example in block]
+            for name in arrays:
+                length[name] += [len(example[name]) for example in block]
+                for example in block:
+                    flat[name].write(np.ascontiguousarray(example[name], np.float16))
+    np.savez(_index(directory), seconds=np.float32(seconds), **length)
+    info.metadata.update(faults=dict(faults))
+    writer.close_all()
+    return True
+
+
+def _flat(directory: Path, name: str) -> Path:
+    return directory / f"{name}.float16"
+
+
+def _index(directory: Path) -> Path:
+    return directory / "index.npz"
+
+
+def read(directory: Path) -> Store:
+    """What `write` wrote; the arrays are the files, mapped, not read."""
+    builder = tfds.builder_from_directory(directory)
+    with np.load(_index(directory), allow_pickle=False) as index:
+        lengths = {name: index[name].astype(np.int32) for name in _ARRAYS if name in index}
+        seconds = index["seconds"]
+    sequences = {}
+    for name, length in lengths.items():
+        shape = (int(length.sum(dtype=np.int64)), builder.info.features[name].shape[1])
+        values = np.memmap(_flat(directory, name), np.float16, "r", shape=shape)
+        start = (np.cumsum(length, dtype=np.int64) - length).astype(np.int32)
+        sequences[name] = Ragged(values, start, length)
+    faults = {id_: tuple(fault) for id_, fault in builder.info.metadata["faults"].items()}
+    return Store(sequences.get("frames"), sequences.get("words"), seconds, faults)

@@ -1,0 +1,247 @@
+"""From ratings, category names and private attributes to integer labels; -1 is unknown, everywhere.
+
+A rating becomes one of three levels by a binning, `low` and `high` being its two thresholds:
+
+    low level: rating <= low;   mid level: low < rating <= high;   high level: rating > high
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from privrep.messages import nearest
+from privrep.types import Utterance
+
+LEVELS = ("low", "mid", "high")
+
+# Mean ratings are fractions printed with few digits: 7/3 stands in a label file as 2.3333 or as
+# 2.333333. A rating this close to a threshold is at the threshold.
+_PRINTED = 1e-4
+
+Scale = tuple[float, float]
+Thresholds = tuple[float, float]
+
+
+def _stated(scale: Scale | None) -> Scale:
+    if scale is None:
+        raise ValueError(
+            "these bins divide the rating scale, which this corpus does not state: state it, or "
+            "use the bins tertiles or two numbers such as 2.5:3.5"
+        )
+    return scale
+
+
+def _midpoint(scale: Scale | None, ratings: np.ndarray) -> Thresholds:
+    lowest, highest = _stated(scale)
+    middle, sixteenth = (lowest + highest) / 2, (highest - lowest) / 16
+    return middle - sixteenth, middle + sixteenth
+
+
+def _thirds(scale: Scale | None, ratings: np.ndarray) -> Thresholds:
+    lowest, highest = _stated(scale)
+    third = (highest - lowest) / 3
+    return lowest + third, lowest + 2 * third
+
+
+def _tertiles(scale: Scale | None, ratings: np.ndarray) -> Thresholds:
+    if not ratings.size:
+        raise ValueError("tertiles need ratings in the training part, and there are none")
+    low, high = np.quantile(ratings, [1 / 3, 2 / 3])
+    return float(low), float(high)
+
+
+# (scale, the training part's ratings float[M]) -> thresholds
+BINNINGS: dict[str, Callable[[Scale | None, np.ndarray], Thresholds]] = {
+    "midpoint": _midpoint,
+    "thirds": _thirds,
+    "tertiles": _tertiles,
+}
+
+
+def thresholds(
+    binning: str, scale: Scale | None, ratings: np.ndarray, train: np.ndarray
+) -> Thresholds:
+    """The two thresholds between the levels low, mid and high.
+
+    Args:
+      binning: "midpoint" (middle of the scale -/+ 1/16 of its range: 2.75 and 3.25 on 1-5),
+        "thirds" (of the scale), "tertiles" (of the training part's ratings), or the two numbers
+        themselves, "LOW:HIGH", such as "2.5:3.5".
+      scale: lowest and highest possible rating; None is enough for tertiles and numbers.
+      ratings: float[N], NaN where unknown.
+      train: bool[N]. Only these ratings are looked at, and by tertiles only.
+
+    Returns:
+      (low, high), low < high.
+
+    Raises:
+      ValueError: an unknown binning, a missing scale, or thresholds that leave a level empty.
+    """
+    if binning in BINNINGS:
+        known = train & ~np.isnan(ratings)
+        low, high = BINNINGS[binning](scale, np.asarray(ratings, np.float64)[known])
+    else:
+        low, high = two_numbers(binning)
+        if scale is not None and not scale[0] <= low <= high < scale[1]:
+            raise ValueError(
+                f"bins {binning!r} leave a level without ratings on the scale "
+                f"{scale[0]:g} to {scale[1]:g}: choose {scale[0]:g} <= LOW < HIGH < {scale[1]:g}"
+            )
+    if not low < high:
+        raise ValueError(
+            f"bins {binning!r} put both thresholds at {low:g}, which leaves no mid level: "
+            "use other bins, such as two numbers LOW:HIGH"
+        )
+    return low, high
+
+
+def two_numbers(binning: str) -> Thresholds:
+    """LOW:HIGH as it was written; ValueError where it is neither that nor a name in BINNINGS."""
+    try:
+        low, high = (float(number) for number in binning.split(":"))
+    except ValueError:
+        raise ValueError(
+            f"unknown bins {binning!r}: choose {', '.join(BINNINGS)}, "
+            "or two numbers LOW:HIGH such as 2.5:3.5"
+        ) from None
+    return low, high
+
+
+def levels(ratings: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """float[N] ratings to int32[N] levels: 0 low, 1 mid, 2 high, -1 where the rating is NaN."""
+    low, high = thresholds
+    ratings = np.asarray(ratings, np.float64)
+    above = (ratings > low + _PRINTED).astype(np.int32) + (ratings > high + _PRINTED)
+    return np.where(np.isnan(ratings), -1, above).astype(np.int32)
+
+
+def task_labels(
+    utterances: Sequence[Utterance], task: str, binning: str, train: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels of an emotion task.
+
+    Args:
+      utterances: N of them.
+      task: a rating (activation, valence, ...), binned into levels, or a category (emotion, ...),
+        numbered by its class names: sorted, but low, mid, high in that order.
+      binning: as in `thresholds`; without meaning for a category.
+      train: bool[N], the training part, for binnings that look at ratings.
+
+    Returns:
+      (int32[N], -1 unknown; class names)
+
+    Raises:
+      ValueError: the corpus has no such task (the message lists those it has), fewer than two
+        classes occur, a rating is off the scale, or there is more than one scale.
+    """
+    rated = [u for u in utterances if task in u.ratings]
+    named = [u for u in utterances if task in u.categories]
+    if rated and named:
+        raise ValueError(
+            f"task {task!r} has a rating in utterance {rated[0].id} and a category in utterance "
+            f"{named[0].id}: a task has one kind of label, rename one of them"
+        )
+    if named:
+        return _numbered([u.categories.get(task) for u in utterances], f"task {task!r}")
+    if not rated:
+        at_hand = Counter(name for u in utterances for name in (*u.ratings, *u.categories))
+        raise ValueError(f"no task {task!r} in this corpus: {_listed(at_hand, task)}")
+    ratings = np.array([u.ratings.get(task, np.nan) for u in utterances], np.float64)
+    codes = levels(ratings, thresholds(binning, _scale_of(rated, task), ratings, train))
+    if len(np.unique(codes[codes >= 0])) < 2:
+        raise ValueError(
+            f"task {task!r}, bins {binning!r}: all {len(rated)} ratings are in the level "
+            f"{LEVELS[codes.max()]!r}, and a task needs two; use other bins"
+        )
+    return codes, LEVELS
+
+
+def _scale_of(rated: Sequence[Utterance], task: str) -> Scale | None:
+    scales = sorted({u.scale for u in rated if u.scale is not None})
+    if len(scales) > 1:
+        raise ValueError(f"task {task!r} is rated on several scales, {scales}: divide the corpus")
+    if not scales:
+        return None
+    low, high = scales[0]
+    off = [u for u in rated if not low <= u.ratings[task] <= high]
+    if off:
+        raise ValueError(
+            f"task {task!r}: {len(off)} of {len(rated)} ratings are off the scale {low:g} to "
+            f"{high:g}, the first in utterance {off[0].id} ({off[0].ratings[task]:g}); correct the "
+            "label or the scale"
+        )
+    return low, high
+
+
+def private_labels(
+    utterances: Sequence[Utterance], attribute: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels of a private attribute: "speaker", or a name in `Utterance.private`.
+
+    Returns:
+      (int32[N], -1 unknown; the attribute's values, sorted)
+
+    Raises:
+      ValueError: no such attribute (the message lists those at hand), or fewer than two values.
+    """
+    at_hand = Counter(name for u in utterances for name in u.private)
+    at_hand["speaker"] = sum(u.speaker is not None for u in utterances)
+    if not at_hand[attribute]:
+        raise ValueError(
+            f"no private attribute {attribute!r} in this corpus: {_listed(+at_hand, attribute)}"
+        )
+    values = [u.speaker if attribute == "speaker" else u.private.get(attribute) for u in utterances]
+    return _numbered(values, f"private attribute {attribute!r}")
+
+
+def _numbered(values: Sequence[str | None], what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    found = {value for value in values if value is not None}
+    names = tuple(name for name in LEVELS if name in found) if found <= {*LEVELS} else None
+    names = names or tuple(sorted(found))
+    if len(names) < 2:
+        raise ValueError(
+            f"{what}: every known utterance has the one value {names[0]!r}, and two are needed"
+        )
+    number = {None: -1} | {name: index for index, name in enumerate(names)}
+    return np.array([number[value] for value in values], np.int32), names
+
+
+def _listed(at_hand: Counter, asked: str) -> str:
+    if not at_hand:
+        return "it has none"
+    names = ", ".join(f"{n} ({at_hand[n]} utterances)" for n in sorted(at_hand))
+    return f"it has {names}{nearest(asked, at_hand)}"
+
+
+def recode_to_part(labels: np.ndarray, part: np.ndarray, num_classes: int) -> np.ndarray:
+    """Renumbers the classes that occur in `part` as 0, 1, ...; any other class becomes -1.
+
+    A speaker adversary of a speaker-independent fold has the training speakers as its classes and
+    no others.
+
+    Args:
+      labels: int32[N] below `num_classes`, -1 unknown.
+      part: bool[N].
+
+    Returns:
+      int32[N], below the number of classes that occur in the part.
+    """
+    present = np.unique(labels[part & (labels >= 0)])
+    new = np.full(num_classes + 1, -1, np.int32)  # the last entry is read by label -1
+    new[present] = np.arange(len(present), dtype=np.int32)
+    return new[labels]
+
+
+def rare_classes(
+    labels: np.ndarray, part: np.ndarray, names: Sequence[str], share: float = 0.05
+) -> dict[str, int]:
+    """{class name: count} of the classes with less than `share` of the part's known labels.
+
+    Args:
+      labels: int32[N], -1 unknown.
+      part: bool[N].
+      names: one per class. A class that does not occur is rare, with count 0.
+    """
+    counts = np.bincount(labels[part & (labels >= 0)], minlength=len(names))
+    return {n: int(c) for n, c in zip(names, counts) if c < share * counts.sum()}

@@ -1,0 +1,1 @@
+"""What a representation reveals of an attribute: each question with its test and its bound."""

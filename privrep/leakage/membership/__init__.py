@@ -1,0 +1,1 @@
+"""Membership inference: was this speaker among the training speakers of the network?"""

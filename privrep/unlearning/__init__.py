@@ -1,0 +1,1 @@
+"""Unlearning an attribute: defences in training, adversaries, releases of the representation."""

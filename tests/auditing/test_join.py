@@ -1,0 +1,171 @@
+"""Representations and labels brought together: what is joined, noted, refused, and why."""
+
+import numpy as np
+import pytest
+
+from privrep.auditing.join import bring_together
+from privrep.formats.tables import read_table
+from privrep.formats.vectors import read_representations
+from tests.support.vector_files import IDS, H, csv_of, refused
+
+
+def joined(path, table):
+    return read_representations(path), read_table(table), "gender"
+
+
+def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path):
+    path, labels = tmp_path / "h.csv", tmp_path / "labels.csv"
+    for header, count in (("0,1,2", 7), ("1,2,3", 8), ("0.0,1.0,2.0", 8), ("7,8,9", 8)):
+        path.write_text(f"{header}\n{csv_of(H, header=False)}")
+        found = read_representations(path)
+        assert len(found.h) == count, header
+        np.testing.assert_array_equal(found.h[-7:], H)
+        assert ("names of its columns" in found.first_line) == (count == 7)
+        assert ("for a row:" in found.first_line) == (count == 8)
+    path.write_text(csv_of(H))
+    assert read_representations(path).first_line == ""
+    path.write_text(csv_of(H, header=False))
+    labels.write_text(text_of(ROWS[:6]))
+    refused("taken for a row: it has no header", bring_together, *joined(path, labels))
+    labels.write_text(text_of(ROWS))
+    assert "taken for a row" in bring_together(*joined(path, labels)).notes[0]
+
+
+def samples(tmp_path, text, ids=None, **columns):
+    (tmp_path / "labels.csv").write_text(text)
+    np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
+    return bring_together(
+        read_representations(tmp_path / "h.npz"),
+        read_table(tmp_path / "labels.csv"),
+        "gender",
+        **columns,
+    )
+
+
+ROWS = [("u0", "a", "f"), ("u1", "a", "f"), ("u2", "b", "m"), ("u3", "c", "f"), ("u4", "d", "m")]
+ROWS += [("u5", "", "m"), ("u6", "d", "")]
+
+
+def text_of(rows, header="id,speaker,gender"):
+    return "\n".join([header, *map(",".join, rows)])
+
+
+def test_rows_are_joined_by_id_or_by_place(tmp_path):
+    by_place = samples(tmp_path, text_of(ROWS))
+    by_id = samples(tmp_path, text_of(ROWS[::-1]), ids=IDS)
+    for found in (by_place, by_id):
+        np.testing.assert_array_equal(found.h, H[:5])
+        assert found.labels.tolist() == [0, 0, 1, 0, 1] and found.classes == ("f", "m")
+        assert found.speakers.tolist() == [0, 0, 1, 2, 3]
+        assert found.num_speakers == {"f": 2, "m": 2} and found.sessions is None
+        assert found.notes[:2] == [
+            "1 of 7 rows have no speaker and were left out.",
+            "1 of 7 rows have no gender and were left out.",
+        ]
+
+
+def test_labels_without_representations_are_counted(tmp_path):
+    found = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
+    assert found.notes[0] == ("2 of 9 rows of the labels have no representation and were left out.")
+    np.testing.assert_array_equal(found.h, H[:5])
+
+
+@pytest.mark.parametrize("column", ["id", "speaker"])
+def test_a_speaker_for_every_row_is_asked_about(tmp_path, column):
+    found = samples(tmp_path, text_of(ROWS), speaker=column)
+    asked = [note for note in found.notes if "does the column" in note]
+    assert len(asked) == (column == "id") and all("column id say who speaks?" in a for a in asked)
+
+
+def test_sessions_and_columns_of_other_names(tmp_path):
+    rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
+    found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
+    assert found.sessions.tolist() == [0, 0, 0, 1, 1]
+    with pytest.raises(ValueError, match=r"no column 'rom', recorded together \(--session\)"):
+        samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="rom")
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "said"),
+    [
+        (text_of(ROWS, "id,name,gender"), None, "no column 'speaker'.*It has: id, name, gender"),
+        (text_of(ROWS, "id,speaker,sex"), None, "no column 'gender'"),
+        (text_of(ROWS[:4]), None, "7 representations and 4 rows"),
+        (text_of(ROWS[:4]), IDS, "no row of 3 of the representations: id u4, u5, u6"),
+        (text_of([*ROWS, ROWS[0]]), IDS, r"rows 0 and 7 \(from 0\) have the same id, 'u0'"),
+        (text_of([*ROWS, ("", "a", "f")]), IDS, r"row 7 \(from 0\) has no id"),
+        (text_of([("u0", "a", "f")] * 9), None, "7 representations and 9 rows"),
+        (text_of(ROWS, "id,speker,gender"), None, r"did you mean speker\?"),
+        (text_of([(i, s, "f") for i, s, _ in ROWS]), None, r"one value only, f \(4\)"),
+        (text_of([(i, s, "") for i, s, _ in ROWS]), None, "no value"),
+        (
+            text_of([(i, "ab"[g == "m"], g) for i, _, g in ROWS[:6]] + [("u6", "b", "m")]),
+            None,
+            r"known of 2 speakers, .*f \(1\), m \(1\)",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_explained(tmp_path, text, ids, said):
+    refused(said, samples, tmp_path, text, ids)
+
+
+def test_values_that_differ_in_blanks_only_are_one(tmp_path):
+    rows = [(i, f" {s}\t", f"{g}\u00a0") if i in ("u0", "u4") else (i, s, g) for i, s, g in ROWS]
+    found = samples(tmp_path, text_of(rows))
+    assert found.classes == ("f", "m") and found.speakers.tolist() == [0, 0, 1, 2, 3]
+    (tmp_path / "t.csv").write_text('speaker,"gen\nder"\n"a\nb  c",f\n')
+    assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
+
+
+@pytest.mark.parametrize("ids", [None, IDS])
+def test_values_that_differ_in_case_only_are_refused_with_a_row_of_each(tmp_path, ids):
+    where = ("id u0", "id u3") if ids else (r"row 0 \(from 0\)", r"row 3 \(from 0\)")
+    header = "id,speaker,gender" if ids else "x,speaker,gender"
+    for column, value in (("gender", "F"), ("speaker", "A")):
+        rows = [list(row) for row in ROWS]
+        rows[3][header.split(",").index(column)] = value
+        said = f"column '{column}' has '{value.lower()}' in {where[0]} and '{value}' in {where[1]}"
+        refused(f"labels.csv: {said}, which differ", samples, tmp_path, text_of(rows, header), ids)
+    rows = [(*row, "aAbbccc"[i]) for i, row in enumerate(ROWS)]
+    refused(
+        "column 'session' has 'a' in .* and 'A'",
+        samples,
+        tmp_path,
+        text_of(rows, header + ",session"),
+        ids,
+    )
+    # A row that is not looked at says nothing.
+    rows = [*((*row, "yes") for row in ROWS[:6]), ("u6", "d", "F", "no")]
+    asked = {"only": {"use": ["yes"]}}
+    assert samples(tmp_path, text_of(rows, header + ",use"), ids, **asked).classes == ("f", "m")
+
+
+def test_two_speakers_with_both_values_are_too_few(tmp_path):
+    rows = [(i, "ab"[k % 2], "fm"[k < 3]) for k, (i, _, _) in enumerate(ROWS)]
+    refused("labels.csv: gender is known of 2 speakers, and 3", samples, tmp_path, text_of(rows))
+
+
+def test_representations_that_say_nothing_are_not_called_private(tmp_path):
+    np.save(tmp_path / "h.npy", np.ones((7, 3), "f"))
+    (tmp_path / "labels.csv").write_text(text_of(ROWS))
+    same = read_representations(tmp_path / "h.npy")
+    refused(
+        "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
+    )
+
+
+def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
+    """Ids under another name, a row number that pandas wrote, ids in one file alone."""
+    np.savez(tmp_path / "h.npz", h=H, ids=np.array(IDS))
+    refused(
+        "name the representations h, the utterances id", read_representations, tmp_path / "h.npz"
+    )
+    text = csv_of(H).splitlines()
+    numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
+    (tmp_path / "pandas.csv").write_text("\n".join(numbered))
+    refused("column 1 of 4 has no name", read_representations, tmp_path / "pandas.csv")
+    for column in ("ID", "utterance"):
+        said = f"labels.csv: column '{column}' holds every id .* Call it id"
+        refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)
+    alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
+    assert any("only the representations have id" in note for note in alone.notes)

@@ -1,0 +1,240 @@
+"""From two files to a verdict: the console script, its report and its card."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from privrep.auditing.run_audit import audit
+from privrep.cli import main
+from tests.support.audits import FEW, report_of, run, write
+from tests.support.card_pages import EVIL, Page
+from tests.support.paths import ROOT
+
+QUIETLY = {
+    "capture_output": True,
+    "text": True,
+    "env": os.environ | {"PYTHONPATH": str(ROOT)},
+}
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("linear")
+    write(folder, "linear", 24)
+    assert run(folder) == 0
+    return folder
+
+
+def test_a_leak_is_found_written_and_printed(leaking, capsys):
+    report = report_of(leaking)
+    assert report["verdict"] == "leaks" and report["chance"] == 0.5
+    assert report["lower_bound"] > 0.5 and report["uar"] > 0.7
+    assert report["lower_bound"] <= report["uar"] <= report["upper_bound"] <= 1
+    assert report["strongest"] in {one["name"] for one in report["attackers"]}
+    assert report["p"] >= report["smallest_p"] > 0
+    assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
+    assert report["data"]["notes"] == ["Labels were exchanged between speakers of a session."]
+    # Of 8, 16 and 24 speakers four in five are learned from.
+    assert [p["speakers"] for p in report["leak_by_speakers"]] == [6.4, 12.8, 19.2]
+    assert report["leak_by_speakers"][-1]["uar"] == report["uar"]
+    assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
+    assert not list((leaking / "out").glob("*.partial"))
+    assert run(leaking, output="again") == 0
+    said = capsys.readouterr().out
+    assert "gender: leaks." in said and report["strongest"] in said
+    assert "\nclasses of gender: female (12 speakers), male (12)\n" in said
+
+
+def test_attackers_are_chosen_by_name(leaking):
+    assert run(leaking, "--attackers=knn,linear", output="two") == 0
+    report = report_of(leaking, "two")
+    assert [one["name"] for one in report["attackers"]] == ["knn", "linear"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--attackers=svm", "linear, kernel, knn, trees, mlp, sequence"),
+        ("--attackers=knn,knn", "each once"),
+        ("--attackers=,", "name one or several"),
+        ("--attackers=liner", "sequence, each once (did you mean linear?)"),
+        ("--attackers=sequence", "reads frames"),
+        ("--given=sesion", "(did you mean session?)"),
+        ("--attribute=gendr", "labels.csv: has no column 'gendr'"),
+        ("--attribute=gendr", "(did you mean gender?)"),
+        ("--attribute=", "--attribute= is empty: it names a column of the labels"),
+        ("--speaker= ", "--speaker= is empty: it names a column of the labels"),
+        ("--session=", "--session= is empty"),
+        ("--unprotected=", "--unprotected= is empty: it names a file"),
+        ("--output=", "--output= is empty: it names a folder; the present one is ."),
+        ("--given=age", "There are: speaker, session"),
+        ("--attribute=age", "has no column 'age'"),
+        ("--attribute=speaker", "the line speaker under 'What else h tells'"),
+        ("--only=room=1", "has no column 'room'"),
+        ("--only=session=s", "Column 'session' of"),
+        ("--other=h.npy", "--other_labels=FILE"),
+        ("--permutations=23", "24 is the least"),
+        ("--limit=nan", "--limit=nan"),
+        ("--limit=0", "over 0 and under 0.5"),
+        ("--limit=0.5", "chance, which is 0.5 here: over 0 and under 0.5, such as 0.1"),
+        ("--seed=-1", "0 is the least"),
+        ("--output=labels.csv", "nothing can be written there"),
+        ("--output=labels.csv/out", "nothing can be written there"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_measured(
+    leaking, capsys, monkeypatch, flag, said
+):
+    monkeypatch.chdir(leaking)
+    monkeypatch.setattr("privrep.auditing.run_audit.measure", None)
+    assert run(leaking, flag, output="none") == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert flag[:10] == "--output=l" or not (leaking / "none").exists()
+
+
+def test_rows_are_chosen_by_the_values_of_a_column(leaking, tmp_path):
+    for name in ("h.npy", "labels.csv"):
+        (tmp_path / name).write_bytes((leaking / name).read_bytes())
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    parts = ["part", *("train" if i % 12 < 6 else "test" for i in range(len(lines) - 1))]
+    (tmp_path / "labels.csv").write_text("\n".join(map(",".join, zip(lines, parts))))
+    assert run(tmp_path, "--only=part=test", "--attackers=linear") == 0
+    report = report_of(tmp_path)
+    assert report["data"]["utterances"] == 144 and "--only=part=test" in report["command"]
+    assert report["data"]["notes"][:-1] == ["Of 288 rows 144 were looked at, those of part=test."]
+    assert run(tmp_path, "--attackers=linear") == 0
+    assert "144 of 288 utterances have part train" in report_of(tmp_path)["data"]["notes"][0]
+
+
+def test_the_upper_bound_sets_the_exit_status(leaking, capsys):
+    assert run(leaking, "--fail-above=0.6") == 1
+    assert "is above --fail-above=0.6" in capsys.readouterr().err
+    assert run(leaking, "--fail-above=1") == 0
+
+
+def test_the_command_of_the_report_repeats_it(leaking):
+    report = report_of(leaking)
+    before = (leaking / "out" / "audit.json").read_bytes()
+    program, *arguments = shlex.split(report["command"])
+    assert program == "privrep" and main(arguments) == 0
+    assert (leaking / "out" / "audit.json").read_bytes() == before
+
+
+def test_no_leak_on_as_few_speakers_as_iemocap_has_cannot_be_told(tmp_path):
+    write(tmp_path, "speaker_only", 10)
+    assert run(tmp_path, "--fail-above=0.6") == 1  # what cannot be told is no pass
+    report = report_of(tmp_path)
+    assert report["verdict"] == "cannot_tell"
+    assert report["upper_bound"] > report["limit"]
+
+
+def test_frames_are_pooled_without_their_padding(tmp_path):
+    sample = write(tmp_path, "linear", 12)
+    frames = sample.h[:, None] + np.float32([1, -1, 0, 0])[None, :, None]
+    frames[:, 3] = 99
+    np.save(tmp_path / "h.npy", frames)
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    longer = [lines[0] + ",num_frames", *(line + ",3" for line in lines[1:])]
+    (tmp_path / "labels.csv").write_text("\n".join(longer))
+    assert run(tmp_path) == 0
+    report = report_of(tmp_path)
+    frames[:, 3] = -99
+    np.save(tmp_path / "h.npy", frames)
+    assert run(tmp_path) == 0
+    again = report_of(tmp_path)
+    assert again["uar"] == report["uar"] > 0.6
+    assert "pooled to mean and deviation" in report["data"]["notes"][-2]
+    assert again["data"]["inputs"][0]["sha256"] != report["data"]["inputs"][0]["sha256"]
+
+
+def test_a_line_break_in_the_labels_begins_no_line_of_what_is_printed(tmp_path, capsys):
+    write(tmp_path, "linear", 12, names=("f\ngender: no leak shown.", "m"))
+    assert run(tmp_path, "--attackers=linear") == 0
+    assert report_of(tmp_path)["data"]["classes"][0]["name"] == "f gender: no leak shown."
+    (tmp_path / "labels.csv").write_text("speaker,gender\n" + '"a\nerror: b",f\n' * 144)
+    assert run(tmp_path) == 2
+    assert all(not line.startswith("gender: no") for line in capsys.readouterr().out.splitlines())
+
+
+def test_what_stands_in_the_labels_does_no_harm(tmp_path, capsys):
+    write(tmp_path, "linear", 12, names=(EVIL, "=1+1"))
+    assert run(tmp_path) == 0
+    assert report_of(tmp_path)["data"]["classes"][0]["name"] == EVIL.strip()
+    page = Page((tmp_path / "out" / "audit.html").read_text("utf-8"))
+    assert not {"script", "img"} & {tag for tag, _ in page.tags} and "<script>" in page.text
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("female", "female"), "one value only"), (("female", ""), "one value only")],
+)
+def test_files_that_cannot_be_judged_are_an_error_of_one_paragraph(tmp_path, capsys, names, said):
+    write(tmp_path, "linear", 12, names=names)
+    assert run(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaking, tmp_path):
+    """It is what an auditor waits for who only wants to know which flags there are."""
+    program = (
+        "import sys; from privrep.cli import main; main(sys.argv[1:]);"
+        "print(sorted({'jax', 'flax', 'sklearn', 'orbax', 'tensorflow_datasets', 'matplotlib', "
+        "'scipy.stats', 'soundfile', 'espeakng_loader'} & {*sys.modules}))"
+    )
+    arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
+    arguments += ["--attribute=gender", f"--output={tmp_path}"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["privrep", "privrep.cli"])
+def test_a_module_is_the_script(module):
+    done = subprocess.run([sys.executable, "-m", module, "audit", "--zzz"], **QUIETLY)
+    assert done.returncode == 2 and "there is no flag --zzz" in done.stderr
+
+
+def test_the_function_is_the_script(leaking, tmp_path):
+    report = audit(
+        leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, num_permutations=60, seed=3
+    )
+    expected = report_of(leaking)
+    for name in ("uar", "upper_bound", "p", "verdict", "leak_by_speakers"):
+        assert report[name] == expected[name]
+
+
+def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
+    column = np.load(leaking / "h.npy")[:, :1]
+    labels, asked = leaking / "labels.csv", {"num_permutations": 24, "attackers": ["linear"]}
+    for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
+        np.save(tmp_path / f"{name}.npy", h)
+        told = audit(tmp_path / f"{name}.npy", labels, "gender", tmp_path / name, **asked)
+        assert told["data"]["shape"] == list(h.shape) and 0 <= told["uar"] <= 1
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
+    np.save(tmp_path / "h.npy", np.load(leaking / "h.npy") * np.float32(unit))
+    labels = leaking / "labels.csv"
+    report = audit(tmp_path / "h.npy", labels, "gender", tmp_path, num_permutations=60, seed=3)
+    assert report["verdict"] == "leaks"
+    assert report["uar"] == pytest.approx(report_of(leaking)["uar"], abs=0.02)
+
+
+def test_more_classes_that_vary_within_speakers(tmp_path):
+    """Of several classes there is no AUC; the report stays strict JSON and the card whole."""
+    sample = write(tmp_path, "linear", 12)
+    lines = ["speaker,gender", *(f"{s},{'abc'[i % 3]}" for i, s in enumerate(sample.speaker))]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    assert run(tmp_path) == 0
+    report = report_of(tmp_path)
+    assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
+    assert "12 of 12 speakers have more than one gender." in report["data"]["notes"]
+    assert [one["speakers"] for one in report["data"]["classes"]] == [12, 12, 12]
+    assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

@@ -1,0 +1,105 @@
+"""The ladder of threats and the online code of an audit, from files to report and table."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from privrep.cli import main
+from tests.support.audits import report_of, run, write
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """h with the leak turned round, bare.npy as it was, and a corpus with a value of its own."""
+    folder = tmp_path_factory.mktemp("threats")
+    sample = write(folder, "linear", 24)
+    np.save(folder / "bare.npy", sample.h)
+    np.save(folder / "other.npy", sample.h[::-1])
+    shutil.copy(folder / "labels.csv", folder / "same.csv")
+    lines = list(csv.reader((folder / "labels.csv").open(encoding="utf-8")))
+    with (folder / "other.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = [[f"x{speaker}", gender, f"x{s}"] for speaker, gender, s in lines[:0:-1]]
+        csv.writer(file).writerows(
+            [
+                lines[0],
+                *rows[:-12],
+                *[["odd", "neither", "o"]] * 6,
+                *[["odder", "neither", "o"]] * 6,
+            ]
+        )
+    np.save(folder / "h.npy", -sample.h)
+    return folder
+
+
+def test_the_ladder_is_in_report_card_and_table(folder, capsys):
+    sources = ("bare.npy", "other.npy", "other.csv")
+    flags = [
+        f"--{n}={folder / f}" for n, f in zip(("unprotected", "other", "other_labels"), sources)
+    ]
+    assert run(folder, *flags) == 0
+    report, said = report_of(folder), capsys.readouterr().out
+    found = {one["threat"]: one["uar"] for one in report["threats"]}
+    assert list(found) == [
+        *("ignorant", "transferred", "informed", "float16", "int8"),
+        *("1 utterance", "2 utterances", "5 utterances", "20 utterances"),
+    ]
+    assert found["informed"] > 0.7 and found["ignorant"] < 0.4 and found["transferred"] < 0.4
+    informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
+    assert found["informed"] == informed["uar"]
+    assert all(one["lower"] <= one["uar"] <= one["upper"] for one in report["threats"])
+    code = report["online_code"]
+    assert 0 < code["bits"] < code["uniform"] == 1 < code["compression"]
+    card = (folder / "out" / "audit.html").read_text("utf-8")
+    for text in ("ignorant", "int8", "20 utterances", "Online code"):
+        assert text in card
+    assert "ignorant" in said and "bits per utterance" in said
+    assert "All threats are by " + report["strongest"] in said
+    assert [one["role"] for one in report["data"]["inputs"]] == [
+        *("representations", "labels", "unprotected", "other", "other_labels")
+    ]
+    for flag in flags:
+        assert flag in report["command"]
+
+
+def test_rows_of_unprotected_are_found_by_their_id(folder):
+    h, ids = np.load(folder / "h.npy"), np.array([f"u{i}" for i in range(288)])
+    lines = (folder / "labels.csv").read_text().splitlines()
+    rows = [lines[0] + ",id", *(f"{line},{i}" for line, i in zip(lines[1:], ids))]
+    (folder / "ids.csv").write_text("\n".join(rows))
+    np.savez(folder / "h.npz", h=h, id=ids)
+    order = np.random.default_rng(0).permutation(len(h))
+    np.savez(folder / "bare.npz", h=-h[order], id=ids[order])
+    arguments = [str(folder / name) for name in ("h.npz", "ids.csv")]
+    flags = ["--attribute=gender", "--permutations=24", f"--unprotected={folder / 'bare.npz'}"]
+    flags += [f"--output={folder / 'ids'}", "--attackers=linear"]
+    assert main(["audit", *arguments, *flags]) == 0
+    found = {one["threat"]: one["uar"] for one in report_of(folder, "ids")["threats"]}
+    assert found["ignorant"] < 0.4 < 0.7 < found["informed"]
+
+
+def test_sources_that_do_not_fit_are_said_before_anything_is_measured(
+    folder, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("privrep.auditing.run_audit.measure", None)
+    np.save(tmp_path / "short.npy", np.zeros((5, 8)))
+    np.save(tmp_path / "narrow.npy", np.random.default_rng(0).normal(size=(288, 3)))
+    (tmp_path / "words.csv").write_text(
+        "speaker,gender\n" + "".join(f"s{i % 24},{'mw'[i % 2]}\n" for i in range(288))
+    )
+    other, same = f"--other={folder / 'other.npy'}", f"--other_labels={folder / 'same.csv'}"
+    for flags, said in (
+        ([f"--unprotected={tmp_path / 'short.npy'}"], "of the same utterances"),
+        ([f"--unprotected={tmp_path / 'none.npy'}"], "there is no such file"),
+        ([other], "both its representations and its labels"),
+        ([f"--other={tmp_path / 'narrow.npy'}", same], "by the same encoder"),
+        ([other, f"--other_labels={tmp_path / 'words.csv'}"], "two common values"),
+        ([f"--other={tmp_path / 'short.npy'}", same], "5 representations and 288 rows"),
+        ([f"--other={tmp_path / 'none.npy'}", same], "there is no such file"),
+        ([other, f"--other_labels={tmp_path / 'none.csv'}"], "there is no such file"),
+        ([f"--unprotected={tmp_path / 'words.csv'}"], "is no number"),
+    ):
+        assert run(folder, "--attackers=linear", *flags, output="none") == 2
+        assert said in capsys.readouterr().err
+    assert not (folder / "none").exists()

@@ -1,0 +1,227 @@
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.config.build import architecture, fit_settings, run_table, trained_alike
+from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from experiments.config.sweep import expand, idle_flags, plan, resists, row_settings
+from privrep.parallel.run_axis import run_key
+from privrep.unlearning.releases import RELEASES
+
+PACKED = SimpleNamespace(
+    table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
+)
+
+
+def test_without_flags_there_is_one_pack_of_the_defaults():
+    (pack,) = expand({})
+    assert [(c.lambda_, c.recipe) for c in pack.runs] == [
+        ("0", "none"),
+        ("1", "posterior"),
+        ("1", "paper"),
+    ]
+    assert pack.runs[1] == Config() and flag_default("lambda_") == "0,1"
+
+
+def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
+    def found(**flags):
+        return [
+            (pack.config.defence, [(c.recipe, c.defence, c.release) for c in pack.runs])
+            for pack in expand(flags)
+        ]
+
+    none, paper = ("none", "none", "none"), ("paper", "grl", "none")
+    assert found(recipe="paper") == [("grl", [none, paper])]
+    assert found(recipe="paper", lambda_="0") == [("none", [none])]
+    assert found(defence="none", release="none") == [("none", [none])]
+    assert found(release="leace", recipe="paper") == [
+        ("grl", [none, ("grl+leace", "grl", "leace")])
+    ]
+    # What is said on the command line counts, and a setting that two recipes lead to is there once.
+    assert found(defence="none", release="subspace") == [
+        ("none", [none, ("subspace", "none", "subspace")])
+    ]
+    # All defences go through one program, each run through its own.
+    together = [none, paper, ("uniform", "uniform", "none")]
+    assert found(defence="grl,uniform", release="none", lambda_="0,1") == [("grl", together)]
+    (pack,) = expand({"recipe": "posterior,paper", "defence": "mmd,grl", "lambda_": "0,1"})
+    runs, rows = run_table(pack.runs, 2)
+    assert architecture(pack, PACKED).defences == ("grl", "mmd")
+    expected = [int(config.defence == "mmd") for config, _ in rows]
+    np.testing.assert_array_equal(runs.defence, expected)
+
+
+def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
+    """By flags it is joined with a release; at lambda 0 nothing is left of it."""
+    (pack,) = expand({"recipe": "strong"})
+    none, config = pack.runs
+    assert (none.recipe, config.recipe) == ("none", "strong") and pack.config == config
+    assert none == expand({"lambda_": "0"})[0].runs[0]
+    assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
+    assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
+    found = architecture(pack, PACKED)
+    assert (found.adversary_steps, found.adversary_memory) == (5, 256)
+    assert (found.net.adversary_input, found.net.adversary_width) == ("standardised", 128)
+
+    def names(**flags):
+        return [c.recipe for pack in expand({"lambda_": "1"} | flags) for c in pack.runs]
+
+    assert names(recipe="strong", release="none,subspace") == ["strong", "strong+subspace"]
+    assert names(recipe="strong", adversary_steps="5,1") == ["strong", "strong+adversary_steps=1"]
+    assert names(recipe="paper", adversary_width="64,128") == ["paper", "grl+adversary_width=128"]
+    assert names(recipe="paper,strong") == ["paper", "strong"]
+    assert len(expand({"recipe": "paper", "lambda_": "0", "adversary_steps": "1,5"})) == 1
+
+
+def test_what_differs_behind_training_is_trained_once():
+    flags = {"recipe": "paper", "release": "none,leace,subspace"}
+    (pack,) = expand({"lambda_": "0,0.5,1", "seed": "0,1"} | flags)
+    runs, rows = run_table(pack.runs, 3)
+    first, of = trained_alike(runs)
+    assert len(rows) == len(of) and len(first) == 2 * 3 * (1 + 2)  # lambda 0, and grl of two
+    for (config, fold), number in zip(rows, of):
+        other, of_fold = rows[first[number]]
+        assert (config.seed, fold) == (other.seed, of_fold)
+        strengths = [c.strengths if resists(c) else {"gender": 0} for c in (config, other)]
+        assert strengths[0] == strengths[1]
+
+
+def test_comma_lists_expand_to_their_product():
+    flags = {
+        "recipe": "paper",
+        "lambda_": "0,0.3,1",
+        "seed": "0,1",
+        "task": "activation,valence",
+        "gru_layers": "2,3",
+    }
+    packs = expand(flags)
+    found = [(c.lambda_, c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs]
+    product = itertools.product(["0", "0.3", "1"], [0, 1], ["activation", "valence"], [2, 3])
+    assert len(found) == len(set(found)) and set(found) == set(product)
+
+
+def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
+    flags = {
+        "lambda_": "0,1",
+        "seed": "0,1",
+        "learning_rate": "0.001,0.01",
+        "adversary_learning_rate": "0.001,0.01",
+        "weight_decay": "0,0.1",
+        "recipe": "posterior,paper",
+    }
+    (pack,) = expand(flags)
+    # Lambda 0 is the same in both recipes, and at any rate of the adversary.
+    # Without one to resist, neither the recipe nor its adversary's rate makes a run of its own.
+    assert len(pack.runs) == 2**3 * (1 + 1 + 2)
+    protection = {"defence", "release"}
+    for name in set(FIELDS) - set(flags) - protection:
+        assert len({getattr(config, name) for config in pack.runs}) == 1
+    per_run = {name for name, field in FIELDS.items() if field.metadata["per_run"]}
+    assert per_run == set(flags) | protection
+    for name, text in [("placement", "joint,modality"), ("folds", "5,6"), ("dropout", "0,0.1")]:
+        assert [len(pack.runs) for pack in expand({name: text})] == [3, 3]
+
+
+def test_the_acoustic_grid_is_96_packs_of_its_lambdas():
+    grid = {
+        "recipe": "paper",
+        "conv_layers": "3,4",
+        "kernel_width": "2,3",
+        "num_kernels": "32,64,128",
+        "gru_layers": "2,3",
+        "dense_layers": "1,2",
+        "dense_width": "32,64",
+        "lambda_": "0.3,0.5,0.75,1",
+    }
+    packs = expand(grid)
+    assert len(packs) == 96 and sum(len(pack.runs) for pack in packs) == 384
+
+
+def test_places_have_to_match_attributes_and_modality():
+    flags = {"recipe": "paper", "private": "gender+speaker", "placement": "acoustic+lexical"}
+    assert len(expand(flags | {"modality": "multimodal"})) == 1
+    with pytest.raises(ValueError, match="with --modality=acoustic there is no lexical part"):
+        expand(flags)
+    with pytest.raises(ValueError, match=r"has 2 places and --private=gender 1 attributes"):
+        expand(flags | {"modality": "multimodal", "private": "gender"})
+
+
+def test_strengths_have_to_match_attributes():
+    (pack,) = expand({"recipe": "paper", "private": "gender+speaker", "lambda_": "0.5+1,0"})
+    assert [config.lambda_ for config in pack.runs] == ["0.5+1", "0"]
+    for private in ("gender", "gender+speaker+accent", "gender+speaker,gender"):
+        with pytest.raises(ValueError, match=r"--lambda=0\.5\+1 has 2 strengths and --private="):
+            expand({"private": private, "lambda_": "0.5+1"})
+
+
+def test_an_error_names_the_flag():
+    with pytest.raises(ValueError, match="--gru_width=wide: int expected"):
+        expand({"gru_width": "wide"})
+
+
+def test_a_row_has_every_setting_under_its_flag():
+    row = row_settings(Config(lambda_="0.5"))
+    assert {*row} == {flag_name(name) for name in FIELDS}
+    assert row["lambda"] == 0.5 and "lambda_" not in row
+    assert row_settings(Config(private="gender+speaker", lambda_="0.5+1"))["lambda"] == "0.5+1"
+
+
+def test_runs_are_every_config_on_every_fold():
+    (pack,) = expand({"lambda_": "0,0.5+1", "private": "gender+speaker", "seed": "0,7"})
+    runs, rows = run_table(pack.runs, 3)
+    assert len(rows) == len(runs.fold) == 3 * 2 * 3
+    for i, (config, fold) in enumerate(rows):
+        assert runs.fold[i] == fold
+        assert runs.key[i] == run_key(config.seed, fold)
+        for attribute, strength in config.strengths.items():
+            resisted = strength if config.defence == "grl" else 0
+            assert runs.lambda_[attribute][i] == np.float32(resisted)
+            assert runs.release_lambda[attribute][i] == np.float32(strength)
+        assert tuple(RELEASES)[runs.release[i]] == config.release
+        assert runs.learning_rate[i] == np.float32(config.learning_rate)
+    # What differs in lambda only starts from the same parameters and sees the same batches.
+    keys = {(c.seed, fold): runs.key[i] for i, (c, fold) in enumerate(rows)}
+    assert len(keys) == 6
+    assert all(runs.key[i] == keys[c.seed, fold] for i, (c, fold) in enumerate(rows))
+
+
+def test_training_follows_the_flags():
+    config = Config(batch_size=8, max_epochs=3, patience=2, clip_norm=0.5, optimiser="sgd")
+    assert fit_settings(config) == (8, 3, 2, 0.5, "sgd")
+
+
+def test_a_task_cannot_be_kept_and_unlearned():
+    with pytest.raises(ValueError, match="--task=gender is in --private too"):
+        expand({"task": "gender", "private": "gender"})
+
+
+def test_the_plan_counts_settings_packs_and_programs():
+    packs = expand({"lambda_": "0,1", "seed": "0,1,2", "gru_layers": "2,3"})
+    assert plan(packs).startswith("plan: 18 settings on every fold, in 2 packs on ")
+    assert plan(packs).endswith("at most 10 programs to compile")
+    assert plan(expand({"private": "gender+speaker"})).endswith("at most 7 programs to compile")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"recipe": "posterior", "adversary_steps": "5"}, "--adversary_steps has no effect: no"),
+        ({"recipe": "posterior", "adversaries": "3"}, "--adversaries is of adversaries that only"),
+        ({"recipe": "paper", "adversary_memory": "1"}, "--adversary_memory has no effect with"),
+        ({"recipe": "paper", "adversary_memory": "1", "adversary_steps": "1,5"}, None),
+        ({"adversary_steps": "5", "adversary_memory": "1", "adversaries": "3"}, None),
+        (
+            {"recipe": "paper", "defence": "none", "release": "none", "lambda_": "1"},
+            "--recipe=paper with --defence=none --release=none protects nothing",
+        ),
+        ({"defence": "none"}, "--recipe=paper with --defence=none protects nothing"),
+        ({"defence": "none", "lambda_": "0"}, None),
+        ({"recipe": "paper", "defence": "none", "release": "none,leace"}, None),
+    ],
+)
+def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
+    flags = {name: flag_default(name) for name in FIELDS} | given
+    lines = idle_flags(flags, [config for pack in expand(given) for config in pack.runs])
+    assert len(lines) == (said is not None) and all(said in line for line in lines), lines

@@ -1,0 +1,196 @@
+"""The manifest: any CSV, its types of columns, its dialects, and what is said of errors."""
+
+import pytest
+
+from privrep.datasets.manifest import read
+from tests.support.open_corpora_on_disk import write_manifest
+
+ROWS = ["id,speaker,emotion", "a,anna,sad", "b,ben,happy"]
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(*lines, encoding="utf-8"):
+        (tmp_path / "m.csv").write_bytes("\n".join(lines).encode(encoding))
+        return tmp_path / "m.csv"
+
+    return write
+
+
+def test_the_smallest_manifest(written):
+    first, second = read(written(*ROWS))
+    assert (first.id, first.speaker, first.categories) == ("a", "anna", {"emotion": "sad"})
+    assert second.private == {"emotion": "happy"}
+    unknown = (first.wav, first.transcript, first.scale, first.session, first.split, first.start)
+    assert unknown == (None,) * 6 and first.ratings == {}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_delimiters(delimiter, tmp_path):
+    expected = write_manifest(tmp_path / "m.csv", 2, delimiter=delimiter)
+    assert read(tmp_path / "m.csv") == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_encodings(encoding, written):
+    path = written("id,speaker,emotion,transcript", "a,Zoë,sad,café", encoding=encoding)
+    assert (read(path)[0].speaker, read(path)[0].transcript) == ("Zoë", "café")
+
+
+def test_quotes_commas_line_breaks_and_blank_lines(written):
+    path = written(
+        "id, speaker ,emotion,transcript", 'a,"Anna, B.",sad,"one\ntwo"', "", "b,ben,sad,x"
+    )
+    first, second = read(path)
+    assert (first.speaker, first.transcript, second.id) == ("Anna, B.", "one\ntwo", "b")
+
+
+def test_a_line_break_in_a_cell_does_not_shift_the_lines_of_errors(written):
+    path = written("id,speaker,emotion,split,transcript", 'a,x,sad,,"1\n2"', "b,x,sad,never,3")
+    with pytest.raises(ValueError, match=r"m\.csv:4, column split: 'never'"):
+        read(path)
+
+
+def test_audio_lies_relative_to_the_manifest_or_anywhere(written, tmp_path):
+    path = written("id,speaker,emotion,audio", "a,x,sad,wav/a.wav", "b,x,sad,/far/b.wav", "c,x,s,")
+    assert [str(u.wav) for u in read(path)] == [f"{tmp_path}/wav/a.wav", "/far/b.wav", "None"]
+
+
+def test_places_in_a_longer_recording(written):
+    path = written("id,speaker,emotion,audio,start,end", "a,x,sad,l.wav,1.5,2", "b,x,s,l.wav,,")
+    assert [(u.start, u.end) for u in read(path)] == [(1.5, 2.0), (None, None)]
+
+
+def test_empty_cells_are_unknown(written):
+    path = written(
+        "id,speaker,gender,emotion,activation,scale,accent,transcript,session,split",
+        "a,,,,,,,,,",
+        "b,x,f,sad,2,1-5,north,w,day,test",
+    )
+    first = read(path)[0]
+    assert (first.speaker, first.transcript, first.session, first.split) == (None,) * 4
+    assert first.ratings == first.categories == first.private == {}
+
+
+@pytest.mark.parametrize(
+    ("literal", "gender"),
+    [("f", "female"), ("Male", "male"), ("FEMALE", "female"), ("nonbinary", "nonbinary")],
+)
+def test_gender(literal, gender, written):
+    assert read(written("id,speaker,gender", f"a,x,{literal}"))[0].private == {"gender": gender}
+
+
+@pytest.mark.parametrize(
+    ("literal", "split"),
+    [("Train", "train"), ("validation", "val"), ("dev", "val"), ("DEVELOPMENT", "val"), ("", None)],
+)
+def test_splits(literal, split, written):
+    assert read(written("id,speaker,emotion,split", f"a,x,sad,{literal}"))[0].split == split
+
+
+def test_further_text_is_a_task_and_a_private_attribute(written):
+    first = read(written("id,speaker,accent,age group", "a,x,north,40", "b,y,south,20"))[0]
+    assert first.categories == first.private == {"accent": "north", "age group": "40"}
+
+
+def numbers(name, values, others="emotion", cell="sad"):
+    """A manifest with a column of numbers."""
+    rows = [f"u{i:02d},x,{cell},{value}" for i, value in enumerate(values)]
+    return [f"id,speaker,{others},{name}", *rows]
+
+
+def test_more_than_ten_different_numbers_are_a_rating_and_ten_are_classes(written):
+    eleven = [1 + i / 4 for i in range(11)]
+    with pytest.warns(UserWarning, match="took trust to be rated from 1 to 5"):
+        utterances = read(written(*numbers("trust", eleven)))
+    assert [u.ratings for u in utterances] == [{"trust": value} for value in eleven]
+    ten = read(written(*numbers("trust", eleven[:10])))
+    assert ten[0].ratings == {} and ten[1].categories["trust"] == "1.25"
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([0.1, 1], (0, 1)),
+        ([-0.5, 1], (-1, 1)),
+        ([1, 4.5], (1, 5)),
+        ([2, 5.5], (1, 7)),
+        ([1, 8], (1, 9)),
+    ],
+)
+def test_the_scale_is_the_smallest_that_holds_all_and_is_said(values, scale, written):
+    path = written(*numbers("activation", values))
+    with pytest.warns(UserWarning, match=f"took activation to be rated from {scale[0]} to"):
+        assert {u.scale for u in read(path)} == {scale}
+
+
+@pytest.mark.parametrize(("text", "scale"), [("1-100", (1, 100)), ("-3 - 3", (-3, 3))])
+def test_the_scale_may_be_declared(text, scale, written):
+    first = read(written("id,speaker,valence,scale", f"a,x,2,{text}", "b,x,,"))[0]
+    assert (first.scale, first.ratings) == (scale, {"valence": 2.0})
+
+
+def test_numbers_off_the_scale_are_left_out_with_a_warning(written):
+    ages = numbers("age", range(20, 40), "activation,scale", "3,1-5")
+    with pytest.warns(UserWarning, match="left out age: numbers off the scale"):
+        first = read(written(*ages))[0]
+    assert first.ratings == {"activation": 3.0} and first.private == {}
+
+
+def test_ages_alone_do_not_need_a_scale(written):
+    with pytest.warns(UserWarning, match="left out age"):
+        first = read(written(*numbers("age", range(20, 40))))[0]
+    assert (first.categories, first.ratings, first.scale) == ({"emotion": "sad"}, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["id,emotion", "a,sad"],
+            ":1: no column speaker in the header; its columns are id, emotion",
+        ),
+        (["id,speaker", "a,x"], ":1: .*a column besides"),
+        (["id,speaker,emotion,emotion", "a,x,sad,sad"], ":1: .*each column once"),
+        (ROWS[:2] + ["a,ben,happy"], "a is described twice: .*m.csv:2 and .*m.csv:3"),
+        (ROWS[:2] + ["b,ben"], ":3: .*3 cells as in the header, not 2"),
+        (ROWS[:2] + [",ben,sad"], ":3, column id: ''.*an id"),
+        (ROWS[:2] + ['b,"ben,sad'], ":3: this row is no CSV"),
+        (ROWS[:1], "no utterance"),
+        (["id,speaker,valence,scale", "a,x,high,1-5"], ":2, column valence: 'high'.*a number"),
+        (["id,speaker,valence,scale", 'a,x,"2,5",1-5'], ":2, column valence: '2,5'.*decimal point"),
+        (
+            ["id,speaker,valence,scale", "a,x,6,1-5"],
+            ":2, column valence: '6' is off the scale from 1 to 5",
+        ),
+        (["id,speaker,valence,scale", "a,x,2,1-5", "b,x,2,1-7"], ":3: '1-7'.*rows above, 1-5"),
+        (["id,speaker,valence,scale", "a,x,2,five"], ":2: 'five'.*a scale such as"),
+        (["id,speaker,valence,scale", "a,x,2,5-1"], ":2: '5-1'.*from low to high"),
+        (["id,speaker,valence", "a,x,50"], "no usual scale holds all of valence.*'scale'"),
+        (
+            ["id,speaker,emotion,split", "a,x,sad,eval"],
+            ":2, column split: 'eval'.*train, val, validation",
+        ),
+        (
+            ["id,speaker,emotion,start", "a,x,sad,-1"],
+            ":2, column start: '-1' is too small; expected at least 0",
+        ),
+        (
+            ["id,speaker,emotion,start", "a,x,sad,inf"],
+            ":2, column start: 'inf' is not a valid value",
+        ),
+        (
+            ["id,speaker,emotion,start,end", "a,x,sad,2,1"],
+            ":2, column end: the end, 1 s, must be behind the start, 2 s",
+        ),
+        (["id,Speaker,emotion", "a,x,sad"], ":1: .*; rename Speaker to speaker, case matters"),
+    ],
+)
+def test_errors_name_file_and_line(lines, expected, written):
+    with pytest.raises(ValueError, match=f"m.csv{expected}" if expected[0] == ":" else expected):
+        read(written(*lines))
+
+
+def test_a_folder_is_no_manifest(tmp_path):
+    with pytest.raises(FileNotFoundError, match="CSV file"):
+        read(tmp_path)

@@ -1,0 +1,129 @@
+"""The report's further tables and sentences say what is in the rows."""
+
+import pytest
+
+from experiments.report.conclusions import lambda_words, modality_words, not_tested
+from experiments.report.detail_tables import tables
+from experiments.results.result_directories import Results
+from experiments.results.summary import summarise
+from tests.support.result_rows import ROWS, SETTINGS, control, run
+
+
+def judged(uar, lower, upper, verdict="leaks"):
+    told = {"uar": uar, "lower": lower, "upper": upper, "verdict": verdict}
+    return {f"gender_pooled_{name}": value for name, value in told.items()}
+
+
+def of(name, rows):
+    return tables(summarise(rows, SETTINGS), rows)[name]
+
+
+def test_leakage_lists_networks_and_controls_with_their_bounds():
+    rows = [
+        run(0.0, gender=0.8, **judged(0.82, 0.7, 0.9)),
+        run(1.0, gender=0.6, **judged(0.61, 0.5, 0.7, "cannot_tell")),
+        control("raw", 0.85, **judged(0.9, 0.8, 1.0)),
+        control("chance", 0.5),
+        run(0.0, gender=0.8, modality="lexical", collapsed=True),
+    ]
+    lines = [line[2:] for line in of("leakage", rows).lines]
+    assert lines == [
+        ["Audio", "ordinary", "gender", "0", "0.800", "0.200", "0.820", "0.700 to 0.900", "leaks"],
+        ["Audio", "", "gender", "1", "0.600", "0.400", "0.610", "0.500 to 0.700", "cannot tell"],
+        ["Audio", "raw", "gender", "", "0.850", "0.150", "0.900", "0.800 to 1.000", "leaks"],
+        ["Lexical", "ordinary", "gender", "0", "0.800", "", "", "", "1 of 1 collapsed"],
+    ]
+
+
+def test_placements_stand_beside_each_other_where_both_were_run():
+    rows = [run(x, placement=p) for x in (0.0, 1.0) for p in ("joint", "modality")]
+    lines = of("placement", [*rows, run(0.5)]).lines
+    assert [line[4:6] for line in lines] == [["1", "joint"], ["1", "modality"]]
+    assert "placement" not in tables(summarise(ROWS, SETTINGS), ROWS)
+
+
+def test_folds_are_those_of_the_chosen_network():
+    lines = of("folds", ROWS).lines  # validation chooses lambda 0.5
+    assert [line[5:] for line in lines] == [
+        ["emotion", "0.500", "0.600"],
+        ["gender attacker", "0.700", "0.800"],
+        ["emotion", "0.520", "0.560"],
+        ["gender attacker", "0.740", "0.740"],
+    ]
+
+
+def test_groups_show_emotion_of_each_value_of_the_attribute():
+    told = {"emotion_among_gender=female_uar": 0.5, "emotion_among_gender=female_lower": 0.4}
+    rows = [run(0.0, **told, **{"emotion_among_gender=female_upper": 0.6})]
+    assert [line[4:] for line in of("groups", rows).lines] == [
+        ["ordinary", "gender", "female", "0.500", "0.400 to 0.600"]
+    ]
+
+
+def test_the_front_lists_what_nothing_beats_on_validation():
+    lines = of("front", ROWS).lines
+    assert [line[2] for line in lines] == ["0.5", "1"]  # lambda 0 leaks more, and recognises less
+    assert lines[0][3:5] == ["0.600", "0.520"]
+
+
+def test_words_say_where_privacy_drops_again():
+    rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
+    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    assert "highest at λ 0.5 (0.400) and drops beyond it, to 0.300 at λ 1" in said
+    assert "lower in 2 of 2 pairs" in said
+    rising = [row for row in rows if row["lambda"] != 1]
+    (said,) = lambda_words(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
+    assert "highest at λ 2 (0.500), the largest that was run" in said
+
+
+def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
+    rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
+    rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
+    rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
+    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    assert "highest at λ 0.5 (0.400)" in said
+    assert said.endswith(
+        "Passed over: λ 2 (1 collapsed, 0 diverged of 2 runs), "
+        "λ 3 (0 collapsed, 1 diverged of 2 runs)."
+    )
+    (said,) = lambda_words(summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows)
+    assert "fewer than two λ. Passed over: λ 2 (" in said
+
+
+def test_words_speak_of_the_numbers_that_are_drawn():
+    rows = [
+        run(0.5, gender=0.6, **judged(0.72, 0.7, 0.9)),
+        run(1.0, gender=0.5, **judged(0.75, 0.7, 0.9)),
+    ]
+    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    assert "as drawn, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1" in said
+    rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
+    (said,) = modality_words(summarise(rows, SETTINGS))
+    assert "Audio 0.800, b 0.600" in said
+
+
+def test_words_order_the_modalities_by_what_they_leak():
+    rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
+    (said,) = modality_words(summarise(rows, SETTINGS))
+    assert said.endswith(
+        "the gender attacker finds, in the ordinary network, Audio 0.800, Lexical 0.600."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([run(1.0)], "No ordinary network"),
+        ([run(0.0)], "Membership identification was not measured."),
+        ([run(0.0)], "MSP-Improv, MSP-Podcast, IEMOCAP, MuSE"),
+        ([run(0.0)], "The demo corpus is synthetic"),
+        ([run(0.0, attackers="linear+kernel")], "no others: linear+kernel."),
+        ([run(0.0, collapsed=True)], "the table All settings says which did"),
+        ([run(0.0, modality="multimodal")], "placed in one way only (joint)"),
+        ([run(0.0, num_speakers=10)], "has 10 speakers here"),
+        ([run(0.0, seed=0), run(0.0, seed=1)], "2 seeds were run"),
+    ],
+)
+def test_what_was_not_tested_is_said(rows, sentence):
+    results = Results(rows, [], [], [], [], [])
+    assert any(sentence in one for one in not_tested(summarise(rows, SETTINGS), results))

@@ -1,0 +1,125 @@
+"""The short tables below the main one say what stands in the rows, each under its name."""
+
+import pytest
+
+from experiments.report.main_table import table_markdown, table_text
+from experiments.report.side_tables import side_tables
+from experiments.results.summary import summarise
+from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
+
+
+def judged(place, uar, verdict="cannot_tell", upper=0.7, p=0.2):
+    return {
+        f"{place}_uar": uar,
+        f"{place}_upper": upper,
+        f"{place}_detectable": None,
+        f"{place}_p": p,
+        f"{place}_verdict": verdict,
+    }
+
+
+def changed(place, difference, p):
+    values = {"difference": difference, "lower": difference - 0.1, "upper": difference + 0.1}
+    return {f"{place}_change_{name}": value for name, value in (values | {"p": p}).items()}
+
+
+EMOTION = {"emotion_pooled_uar": 0.52, "emotion_pooled_lower": 0.471, "emotion_pooled_upper": 0.569}
+GENDER = judged("gender_pooled", 0.71, "leaks") | judged("gender_given_emotion", 0.64)
+GENDER |= judged("gender_from_emotion", 0.58)
+CHANGED = changed("gender", -0.05, 0.25) | changed("emotion", 0.02, 0.5)
+ROWS_OF_ALL = [
+    run(0.0, **EMOTION, **GENDER, **judged("age_pooled", 0.6), **judged("speaker_pooled", 0.8)),
+    run(1.0, **EMOTION, **GENDER, **CHANGED, **judged("age_pooled", 0.4)),
+    control("raw", 0.8, **judged("gender_pooled", 0.85, "leaks"), **judged("age_pooled", 0.7)),
+]
+
+
+def test_three_tables_stand_below_the_main_one():
+    changes, given, others = side_tables(summarise(ROWS_OF_ALL, SETTINGS))
+    assert changes.lines == [
+        ["1", "emotion", "+0.020", "-0.080 to +0.120", "0.500"],
+        ["1", "gender attacker", "-0.050", "-0.150 to +0.050", "0.250"],
+    ]
+    line = ["gender", "0.710", "0.580", "0.640", "0.700", "0.200", "cannot tell"]
+    assert given.lines == [["0", *line], ["1", *line]]
+    assert [line[:3] for line in others.lines] == [
+        ["0", "age", "0.600"],
+        ["0", "speaker", "0.800"],
+        ["1", "age", "0.400"],
+        ["raw", "age", "0.700"],
+    ]
+    for table in (changes, given, others):
+        assert all(len(line) == len(table.header) for line in table.lines)
+
+
+def test_terminal_and_document_show_them_and_the_interval_of_emotion():
+    summary = summarise(ROWS_OF_ALL, SETTINGS)
+    text, markdown = table_text(summary), table_markdown(summary)
+    for shown in (text, markdown):
+        assert "What else h tells" in shown and "What the emotion label explains" in shown
+        assert "0.47-0.57" in shown and "-0.150 to +0.050" in shown
+    assert "| raw | age | 0.700 | 0.700 | 0.200 | cannot tell |" in markdown
+    lines = text.splitlines()
+    assert lines[0].split()[:5] == ["lambda", "n", "emotion", "UAR", "95"]
+
+
+def test_rows_without_such_columns_bring_no_table():
+    assert side_tables(summarise(ROWS, SETTINGS)) == []
+    assert "95 %" not in table_text(summarise(ROWS, SETTINGS))
+
+
+def test_where_a_network_collapsed_nothing_is_said_of_privacy():
+    rows = [
+        run(0.0, **EMOTION, **GENDER),
+        run(1.0, **EMOTION, **GENDER, **CHANGED, **judged("age_pooled", 0.4), collapsed=True),
+    ]
+    changes, given = side_tables(summarise(rows, SETTINGS))
+    assert [line[1] for line in changes.lines] == ["emotion"]
+    assert [line[0] for line in given.lines] == ["0"]
+
+
+def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_table():
+    rows = [run(0.0, **judged("age_pooled", 0.6))]
+    assert "finds" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
+
+
+def placed(known, auc, loss=None, verdict="cannot_tell"):
+    values = {"auc": auc, "loss_auc": loss, "shuffled": 0.502, "accuracy": 0.56, "upper": 0.7}
+    values |= {"detectable": None, "p": 0.3, "verdict": verdict}
+    return {f"{known}_membership_{name}": value for name, value in values.items()}
+
+
+def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the_others():
+    rows = [
+        run(0.0, **placed("h", 0.55), **placed("labels", 0.8, 0.61, "leaks")),
+        run(1.0, **placed("h", 0.5), **changed("h_membership", -0.05, 0.4)),
+        control("untrained", 0.7, **placed("h", 0.49)),
+        control("raw", 0.7),
+    ]
+    changes, table = side_tables(summarise(rows, SETTINGS))
+    assert changes.lines == [["1", "membership by h, AUC", "-0.050", "-0.150 to +0.050", "0.400"]]
+    tail = ["0.502", "0.560", "0.700", "nothing", "0.300"]
+    assert table.lines == [
+        ["0", "h", "0.550", "-", *tail, "cannot tell"],
+        ["0", "labels", "0.800", "0.610", *tail, "leaks"],
+        ["1", "h", "0.500", "-", *tail, "cannot tell"],
+        ["untrained", "h", "0.490", "-", *tail, "cannot tell"],
+    ]
+    assert all(len(line) == len(table.header) for line in table.lines)
+    assert "Was this speaker in the training set?" in table_text(summarise(rows, SETTINGS))
+
+
+def test_seeds_are_taken_together_of_members_too():
+    rows = [run(0.0, 0, 0, **placed("h", 0.6)), run(0.0, 0, 1, **placed("h", 0.7, None, "leaks"))]
+    told = summarise(rows, SETTINGS)[0]["membership"]["h"]
+    assert told["verdict"] == "cannot_tell" and told["p"] == 0.6  # twice the median of 0.3, 0.3
+    assert told["auc"] == pytest.approx(0.65) and told["loss_auc"] is None
+    rows[0]["collapsed"] = True
+    assert summarise(rows, SETTINGS)[0]["membership"] == {}
+
+
+def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
+    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_guessing": 0.071}
+    text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
+    assert "0 0.400, 1 0.400 (guessing 0.071)" in " ".join(text.split())
+    assert "guessing" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))

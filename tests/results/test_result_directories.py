@@ -1,0 +1,160 @@
+"""Result directories joined: seeds together, corpora side by side, contradictions refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.report.write_report import main, write_report
+from experiments.results.result_directories import SETTINGS, read_results
+from experiments.results.runs_csv import append_rows
+from experiments.results.summary import summarise
+from tests.support.result_rows import control, run
+
+
+def change(difference, p):
+    told = {"difference": difference, "lower": difference - 0.1, "upper": difference + 0.1, "p": p}
+    return {f"emotion_change_{name}": value for name, value in told.items()}
+
+
+def directory(path, rows):
+    path.mkdir()
+    rows = [{"pack": 0, "recipe": "paper" if row["lambda"] else "none"} | row for row in rows]
+    append_rows(path / "runs.csv", rows)
+    (path / "flags.txt").write_text("--dataset=demo\n")
+    return path
+
+
+def seed(number, emotion=0.5, difference=0.04, p=0.01, **changed):
+    return [
+        run(0.0, seed=number, emotion=emotion, **changed),
+        run(1.0, seed=number, emotion=emotion + difference, **changed, **change(difference, p)),
+        control("raw", 0.8, seed=number, **changed),
+    ]
+
+
+def test_seeds_of_two_directories_join(tmp_path):
+    one = directory(tmp_path / "a", seed(0))
+    two = directory(tmp_path / "b", seed(1, difference=0.02, p=0.03))
+    found = read_results([one, two])
+    entries = {entry["settings"]["lambda"]: entry for entry in summarise(found.rows, SETTINGS)}
+    assert entries[0.0]["n"] == entries[1.0]["n"] == 2
+    over = entries[1.0]["over_speakers"]["emotion"]
+    assert over == pytest.approx({"difference": 0.03, "lower": -0.07, "upper": 0.13, "p": 0.03})
+
+
+def test_seeds_that_point_both_ways_show_nothing(tmp_path):
+    one = directory(tmp_path / "a", seed(0, difference=0.05))
+    two = directory(tmp_path / "b", seed(1, difference=-0.05))
+    entries = summarise(read_results([one, two]).rows, SETTINGS)
+    assert entries[1]["over_speakers"]["emotion"]["p"] == 1.0
+
+
+def test_corpora_lie_side_by_side_and_the_same_run_counts_once(tmp_path):
+    one = directory(tmp_path / "a", seed(0))
+    two = directory(tmp_path / "b", [*seed(0)[:1], *seed(0, dataset="muse", prepared_hash="x")])
+    found = read_results([one, two])
+    assert len(found.rows) == 6 and [source.rows for source in found.sources] == [3, 3]
+    assert "b: 1 rows stand in a directory named before it too." in found.notes
+
+
+def test_other_scores_for_the_same_run_are_refused_unless_the_first_is_to_count(tmp_path):
+    one = directory(tmp_path / "a", seed(0))
+    two = directory(tmp_path / "b", seed(0, emotion=0.6))
+    with pytest.raises(ValueError, match=r"a and b have other scores.*test_emotion_uar is 0\.5 "):
+        read_results([one, two])
+    found = read_results([one, two], keep_first=True)
+    assert {row["test_emotion_uar"] for row in found.rows} == {0.5, 0.54, None}
+    assert any("3 rows" in note and "2 of them with other scores" in note for note in found.notes)
+
+
+def test_corpora_of_manifests_go_by_the_names_of_their_files(tmp_path):
+    given = {"dataset": "manifest", "data_dir": "/x/calls.csv", "prepared_hash": "abc"}
+    one = directory(tmp_path / "a", seed(0, **given))
+    given |= {"data_dir": "/x/emodb.csv", "prepared_hash": "def"}
+    two = directory(tmp_path / "b", seed(0, emotion=0.6, **given))
+    found = read_results([one, two])
+    assert len(found.rows) == 6
+    assert {row["dataset"] for row in found.rows} == {"calls", "emodb (manifest)"}
+
+
+@pytest.mark.parametrize("keep_first", [False, True])
+def test_other_data_are_told_before_other_scores_and_never_left_out(tmp_path, keep_first):
+    given = {"dataset": "manifest", "data_dir": "/x/calls.csv"}
+    one = directory(tmp_path / "a", seed(0, prepared_hash="abc", **given))
+    two = directory(tmp_path / "b", seed(0, emotion=0.6, prepared_hash="def", **given))
+    with pytest.raises(ValueError, match=r"calls, acoustic, .* of a and b are of different data"):
+        read_results([one, two], keep_first)
+
+
+def test_runs_of_other_data_are_not_averaged(tmp_path):
+    one = directory(tmp_path / "a", seed(0, prepared_hash="abc"))
+    two = directory(tmp_path / "b", seed(1, prepared_hash="def"))
+    with pytest.raises(ValueError, match=r"demo, acoustic, activation.*abc and def"):
+        read_results([one, two])
+
+
+def test_runs_of_two_machines_are_of_the_same_data(tmp_path):
+    """The corpus lay elsewhere on the other, or had been copied at another time."""
+    one = directory(tmp_path / "a", seed(0, prepared_hash="abc", data_hash="x"))
+    two = directory(tmp_path / "b", seed(1, prepared_hash="def", data_hash="x"))
+    three = directory(tmp_path / "c", seed(2, prepared_hash="ghi", data_hash="y"))
+    assert len(read_results([one, two]).rows) == 6
+    with pytest.raises(ValueError, match=r"of a and c are of different data \(hashes x and y\)"):
+        read_results([one, three])
+
+
+def test_where_the_data_lay_makes_no_other_setting(tmp_path):
+    one = directory(tmp_path / "a", seed(0, data_dir="/x/corpus", word_vectors="/x/v.txt"))
+    two = directory(tmp_path / "b", seed(1, data_dir="/y/corpus", word_vectors="/y/v.txt"))
+    assert len(summarise(read_results([one, two]).rows, SETTINGS)) == 3
+
+
+def test_what_is_no_result_directory_is_named(tmp_path, capsys):
+    with pytest.raises(FileNotFoundError, match=r"nowhere is no folder"):
+        read_results([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"empty holds no runs\.csv"):
+        read_results([tmp_path / "empty"])
+    append_rows(tmp_path / "empty" / "search.csv", [{"pack": 0}])
+    with pytest.raises(FileNotFoundError, match=r"empty holds a search that is not over.*--resume"):
+        read_results([tmp_path / "empty"])
+    (tmp_path / "empty" / "search.csv").unlink()
+    controls = directory(tmp_path / "controls", [control("raw", 0.8)])
+    with pytest.raises(ValueError, match="holds no run"):
+        read_results([controls])
+    (tmp_path / "other").mkdir()
+    append_rows(tmp_path / "other" / "runs.csv", [{"task": "x", "fold": 0}])
+    with pytest.raises(ValueError, match="has no column modality, private, lambda"):
+        read_results([tmp_path / "other"])
+    with pytest.raises(ValueError, match="named twice"):
+        read_results([controls, tmp_path / "other" / ".." / "controls"])
+    with pytest.raises(SystemExit, match=r"error: .*no runs\.csv"):
+        main([str(tmp_path / "empty")])
+
+
+def test_a_report_that_cannot_be_put_there_names_its_flag(tmp_path):
+    folder = directory(tmp_path / "a", seed(0))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=r"error: --output=.*file/x: cannot be made: Not a dir"):
+        main([str(folder), f"--output={tmp_path / 'file' / 'x'}"])
+
+
+def test_a_directory_without_checkpoints_is_reported_and_what_lacks_is_said(tmp_path):
+    folder = directory(tmp_path / "a", seed(0))
+    assert "a: no training curves of pack 000." in read_results([folder]).notes
+    page = write_report([folder], tmp_path / "report").read_text(encoding="utf-8")
+    assert "no training curves of pack 000" in page and "Maps of h" not in page
+
+
+def test_curves_belong_to_their_runs(tmp_path):
+    folder = directory(tmp_path / "a", seed(0))
+    pack = folder / "checkpoints" / "000"
+    pack.mkdir(parents=True)
+    told = [{"lambda": 0.0, "fold": 0}, {"lambda": 1.0, "fold": 0}]
+    (pack / "runs.json").write_text(json.dumps(told))
+    np.savez(pack / "history.npz", val_emotion_uar=np.array([[0.1, 0.2], [0.3, 0.4]]))
+    (zero, first), (one, second) = read_results([folder]).curves
+    assert zero["lambda"] == 0.0 and first == {"val_emotion_uar": [0.1, 0.3]}
+    assert one["lambda"] == 1.0 and second == {"val_emotion_uar": [0.2, 0.4]}
+    assert zero["dense_width"] == 64  # a setting that the directory's version did not know

@@ -1,0 +1,173 @@
+"""Columns about all folds together: right for representations whose content is known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.run.controls import principal, raw_features
+from experiments.run.pooled_scores import _met, others, pooled, together
+from privrep.statistics.confidence import interval
+from privrep.statistics.paired_comparison import compare
+from privrep.statistics.uar import confusion_counts
+from privrep.types import Corpus, Split, Utterance, ragged
+
+FOLDS, SPEAKERS, EACH = 4, 32, 8
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """Half of the women's emotions are of a kind that men do not show; accents go by threes."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(SPEAKERS), EACH)
+    gender = speaker % 2
+    emotion = np.where(rng.random(len(speaker)) < 0.6, gender, rng.integers(0, 2, len(speaker)))
+    utterances = [
+        Utterance(
+            id=f"u{i}",
+            speaker=f"s{s:02d}",
+            private={"gender": "fm"[s % 2], "accent": "abc"[s // 2 % 3], "wave": f"{i}"},
+        )
+        for i, s in enumerate(speaker)
+    ]
+    fold = speaker // 2 % FOLDS
+    rotation = np.stack([(fold - k) % FOLDS for k in range(FOLDS)])
+    split = Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
+    folds = SimpleNamespace(
+        split=split,
+        task=np.tile(emotion, (FOLDS, 1)).astype(np.int32),
+        private={"gender": np.tile(gender, (FOLDS, 1)).astype(np.int32)},
+    )
+    packed = SimpleNamespace(data=SimpleNamespace(folds=folds))
+    return SimpleNamespace(utterances=utterances, packed=packed, emotion=emotion, gender=gender)
+
+
+def settings_of(lambdas, seeds=(0,), control=""):
+    return [
+        ({"task": "t", "lambda": lambda_, "seed": seed, "fold": fold}, control)
+        for lambda_ in lambdas
+        for seed in seeds
+        for fold in range(FOLDS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def columns(loaded):
+    """lambda 0: h tells gender itself; lambda 1: emotion only, which is guessed by chance."""
+    rng = np.random.default_rng(1)
+    settings = settings_of((0.0, 1.0))
+    h, emotions = [], []
+    for row, _ in settings:
+        one = rng.normal(size=(len(loaded.gender), 5)).astype(np.float32)
+        one[:, 0] += 4 * loaded.emotion
+        if row["lambda"] == 0:
+            one[:, 1] += 4 * loaded.gender
+        h.append(one)
+        noise = rng.integers(0, 2, len(loaded.gender))
+        emotions.append(loaded.emotion if row["lambda"] == 0 else noise)
+    return pooled(h, settings, loaded, ["gender"], emotions), emotions
+
+
+def test_what_only_emotion_tells_is_told_from_what_is_gender_itself(columns):
+    found, _ = columns
+    assert found["gender_pooled_verdict"] == ["leaks"] * 2 * FOLDS
+    given = found["gender_given_emotion_verdict"]
+    assert given[:FOLDS] == ["leaks"] * FOLDS and "leaks" not in given[FOLDS:]
+    assert len({*found["gender_from_emotion_uar"]}) == 1
+    assert found["gender_from_emotion_uar"][0] > 0.7
+
+
+def test_settings_are_compared_over_speakers(columns, loaded):
+    found, emotions = columns
+    change = found["gender_change_difference"]
+    assert change[:FOLDS] == [None] * FOLDS
+    zero, one = (found["gender_pooled_uar"][i] for i in (0, FOLDS))
+    assert change[FOLDS] == pytest.approx(one - zero) and found["gender_change_p"][FOLDS] < 0.01
+    assert found["gender_change_upper"][FOLDS] < 0
+    who, test = np.repeat(np.arange(SPEAKERS), EACH), loaded.packed.data.folds.split.test
+    guessed = np.select(list(test), emotions[FOLDS:])
+    counts = confusion_counts(guessed, loaded.emotion, who, 2)
+    expected = interval(counts)
+    for name in ("lower", "upper"):
+        column = found[f"emotion_pooled_{name}"]
+        assert column[FOLDS] == pytest.approx(getattr(expected, name))
+        assert column[:FOLDS] == [1.0] * FOLDS
+    right = confusion_counts(loaded.emotion, loaded.emotion, who, 2)
+    assert found["emotion_change_p"][-1] == compare(counts, right).p
+
+
+def test_emotion_of_women_and_of_men_is_told_apart(columns, loaded):
+    found, emotions = columns
+    who = np.repeat(np.arange(SPEAKERS), EACH)
+    guessed = np.select(list(loaded.packed.data.folds.split.test), emotions[FOLDS:])
+    for code, value in enumerate("fm"):
+        of = loaded.gender == code
+        people = np.unique(who[of], return_inverse=True)[1]
+        expected = interval(confusion_counts(guessed[of], loaded.emotion[of], people, 2))
+        for name, number in zip(("uar", "lower", "upper"), expected):
+            column = found[f"emotion_among_gender={value}_{name}"]
+            assert column[FOLDS] == pytest.approx(number)
+    assert found["emotion_among_gender=f_uar"][:FOLDS] == [1.0] * FOLDS
+
+
+def test_other_attributes_are_measured_too(columns, loaded):
+    found, _ = columns
+    assert {*others(loaded, ["gender"])} == {"accent", "speaker"}  # of "wave" each has his own
+    assert "leaks" not in found["accent_pooled_verdict"]
+    assert found["speaker_pooled_verdict"][0] in ("leaks", "cannot_tell", "no_leak_shown")
+    assert "accent_given_emotion_verdict" not in found
+
+
+def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, monkeypatch):
+    """What is not drawn is never looked at; of whom there is little, all is."""
+    monkeypatch.setattr("experiments.run.pooled_scores.MOST", SPEAKERS * EACH // 2)
+    rng = np.random.default_rng(2)
+    speakers = np.array([u.speaker for u in loaded.utterances])
+    met = _met(speakers, loaded.packed.data.folds.split)
+    assert (np.unique(speakers[met], return_counts=True)[1] == EACH // 2).all()
+    settings = settings_of((0.0,))
+    h = [rng.normal(size=(len(loaded.gender), 3)).astype(np.float32) for _ in settings]
+    for one in h:
+        one[met, 1] += 4 * loaded.gender[met]
+        one[:, 2] += rng.normal(size=SPEAKERS)[np.repeat(np.arange(SPEAKERS), EACH)]
+    emotions = [loaded.emotion] * len(h)
+    first = pooled(h, settings, loaded, ["gender"], emotions)
+    assert first["gender_pooled_verdict"][0] == "leaks"
+    passed = np.setdiff1d(np.arange(len(loaded.gender)), met)
+    for one in h:
+        one[passed] = rng.normal(size=(len(passed), 3))
+    assert pooled(h, settings, loaded, ["gender"], emotions) == first
+
+
+def test_a_setting_that_lacks_a_fold_or_diverged_says_nothing(loaded):
+    settings = settings_of((0.0, 1.0, 2.0)) + settings_of((None,), control="raw")
+    h = [np.zeros((len(loaded.gender), 2))] * len(settings)
+    h[2] = h[2] * np.nan
+    h[5] = None
+    assert together(settings, h, FOLDS) == [[8, 9, 10, 11], [12, 13, 14, 15]]
+    assert together(settings[:3], h, FOLDS) == []
+
+
+def test_raw_features_are_means_and_deviations_over_time():
+    rng = np.random.default_rng(0)
+    frames = [rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 1, 9)]
+    vectors = rng.normal(size=(5, 2)).astype(np.float32)
+    words = [np.array(w, np.int32) for w in ([0, 3], [], [4, 4, 1])]
+    found = raw_features(Corpus(ragged(frames), ragged(words), vectors))
+    assert found.shape == (3, 8) and found.dtype == np.float32
+    np.testing.assert_allclose(found[2, :3], frames[2].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found[2, 3:6], frames[2].std(0), rtol=1e-5)
+    np.testing.assert_allclose(found[0, 6:], vectors[[0, 3]].mean(0), rtol=1e-5)
+    assert (found[1, 3:] == 0).all()  # one frame has no deviation, no word no mean
+    assert raw_features(Corpus(None, ragged(words), None)) is None
+    ready = raw_features(Corpus(None, ragged(frames), None))
+    np.testing.assert_allclose(ready[0], frames[0].mean(0), rtol=1e-5)
+
+
+def test_raw_features_are_brought_to_the_width_of_h():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(50, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
+    np.testing.assert_array_equal(principal(x, 8), np.pad(x, ((0, 0), (0, 2))))
+    two = principal(x, 2)
+    scaled = (x - x.mean(0)) / x.std(0)
+    np.testing.assert_allclose(two @ two.T, scaled @ scaled.T, atol=1e-3)  # x has rank 2

@@ -1,0 +1,110 @@
+"""What competes in a search, and that the rule chooses; nothing is trained here."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from experiments.config.settings import Config
+from experiments.config.sweep import expand
+from experiments.search.candidates import (
+    Score,
+    Setting,
+    best,
+    differing,
+    going_on,
+    questions,
+    score,
+)
+from experiments.search.candidates import settings_of as settings_of_packs
+from tests.support.paths import ROOT
+from tests.support.result_rows import run
+
+FLAGFILE = ROOT / "experiments" / "flagfiles" / "search.flags"
+
+
+def settings_of(**flags):
+    return settings_of_packs(expand(flags))
+
+
+def test_the_paper_s_grid_asks_three_questions_of_96_architectures():
+    lines = FLAGFILE.read_text(encoding="utf-8").splitlines()
+    flags = dict(line[2:].split("=", 1) for line in lines if line.startswith("--"))
+    assert flags.pop("search") == "halving" and flags.pop("rungs") and flags.pop("eta")
+    del flags["workdir"]
+    flags["lambda_"] = flags.pop("lambda")
+    settings = settings_of(**flags)
+    sizes = {question: len(numbers) for question, numbers in questions(settings).items()}
+    assert sorted(sizes.values()) == [96, 96 * 4, 96 * 4]
+    assert {setting.pack for setting in settings} == {*range(96)}
+    for setting in settings:
+        if setting.config.lambda_ == "0":
+            assert setting.twin is None
+            continue
+        twin = settings[setting.twin]
+        assert twin.config.lambda_ == "0" and twin.pack == setting.pack
+        of_network = ("conv_layers", "num_kernels", "kernel_width", "gru_layers", "dense_width")
+        assert all(getattr(twin.config, n) == getattr(setting.config, n) for n in of_network)
+
+
+def test_seeds_are_one_setting_and_tasks_and_recipes_are_asked_apart():
+    settings = settings_of(seed="0,1,2", task="activation,valence", learning_rate="0.001,0.01")
+    assert all(len(setting.runs) == 3 for setting in settings)
+    found = questions(settings)
+    assert len(found) == 2 * 3 and all(len(numbers) == 2 for numbers in found.values())
+    assert differing(settings, next(iter(found.values()))) == ["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    "flags", [{}, {"seed": "0,1", "task": "activation,valence", "placement": "joint,modality"}]
+)
+def test_where_nothing_competes_there_is_nothing_to_choose(flags):
+    with pytest.raises(ValueError, match=r"nothing to choose: .*--conv_layers=3,4"):
+        questions(settings_of(**flags))
+    assert questions(settings_of(**flags, lambda_="0,0.5,1"))
+
+
+def test_protected_networks_are_judged_by_emotion_less_leak_and_ordinary_ones_by_emotion():
+    """Validation emotion 0.5 and 0.6, a fresh attacker at 0.75 and 0.65."""
+    for lambda_, value in ((1.0, 0.55 - 0.20), (0.0, 0.55)):
+        rows = [run(lambda_, 0, val=(0.5, 0.75)), run(lambda_, 1, val=(0.6, 0.65))]
+        found = score(rows)
+        assert found.sound and found.value == pytest.approx(value, abs=1e-6)
+        assert found.means == pytest.approx(
+            {"val_emotion_uar": 0.55, "val_gender_attacker_uar": 0.7}
+        )
+        # What test speakers would say is not asked.
+        assert score([row | {"test_emotion_uar": 0, "test_gender_privacy": 1} for row in rows]) == (
+            found
+        )
+        for broken in ({"diverged": True}, {"collapsed": True}):
+            assert not score([rows[0], rows[1] | broken]).sound
+
+
+def test_what_collapsed_comes_last_however_private():
+    scores = {0: Score(False, 0.9, {}), 1: Score(True, 0.2, {}), 2: Score(True, 0.3, {})}
+    scores[3] = Score(True, 0.3, {})
+    assert best(scores, scores, 4) == [2, 3, 1, 0]
+
+
+@given(st.data())
+def test_what_is_dropped_on_the_way_would_have_been_dropped_in_the_end(data):
+    """Whatever order the packs are measured in, and every survivor has its twin."""
+    count = data.draw(st.integers(1, 8))
+    values = data.draw(st.lists(st.integers(0, 5), min_size=3 * count, max_size=3 * count))
+    keep = {("none",): 1, ("paper",): data.draw(st.integers(1, 4)), ("strong",): 2}
+    settings = [Setting(i, (0,), Config(), ("none",), None) for i in range(count)]
+    settings += [Setting(i, (0,), Config(), ("paper",), i) for i in range(count)]
+    settings += [Setting(count + i, (0,), Config(), ("strong",), i) for i in range(count)]
+    every = range(len(settings))
+    scores = {s: Score(True, float(values[s]), {}) for s in every}
+    end = going_on(settings, every, scores, keep)
+    for question, number in keep.items():
+        own = [s for s in every if settings[s].question == question]
+        assert {*best(own, scores, number)} <= end
+        if question != ("none",):
+            assert len([s for s in end if s in own]) == min(number, count)
+    assert {settings[s].twin for s in end} - {None} <= end
+    known = {}
+    for pack in data.draw(st.permutations(range(2 * count))):
+        known |= {s: scores[s] for s in every if settings[s].pack == pack}
+        assert end <= going_on(settings, every, known, keep)
