@@ -60,11 +60,13 @@ KILLED = """
 import os, signal, sys
 from functools import partial
 from absl import app
-from experiments import checkpoints, main, pack_training
+from experiments import main
+from experiments.results import checkpoints
+from experiments.run import train_pack
 import jax
 # Who is gone is missed after 100 s otherwise.
 jax.distributed.initialize = partial(jax.distributed.initialize, heartbeat_timeout_seconds=20)
-pack_training.SECONDS_BETWEEN_SAVES = 0
+train_pack.SECONDS_BETWEEN_SAVES = 0
 save = checkpoints.save_progress
 def then_die(folder, epoch, *state):
     save(folder, epoch, *state)

@@ -261,7 +261,7 @@ def start(script, *arguments):
 # Prepares the records of sys.argv[1]; stands still at the utterance sys.argv[3], if that is given.
 PREPARE = """
 import json, pathlib, sys, time
-from privrep import prepared_inputs, prepared_store
+from privrep.inputs import cache_store, extraction
 from privrep.inputs.audio import FeatureSettings, read_log_mel
 from privrep.inputs.cache import prepare
 from privrep.types import Utterance
@@ -270,11 +270,11 @@ utterances = [
     Utterance(**{**record, "wav": pathlib.Path(record["wav"])})
     for record in json.loads(pathlib.Path(records).read_text())
 ]
-prepared_store._BLOCK = 8
+cache_store._BLOCK = 8
 def read(utterance, settings):
     time.sleep(600 if utterance.id == halt else 0.03)  # slow enough for two to meet
     return read_log_mel(utterance, settings)
-prepared_inputs.read_log_mel = read
+extraction.read_log_mel = read
 settings = FeatureSettings(num_mel_bands=8)
 result = prepare("fake", utterances, settings, pathlib.Path(cache), acoustic=True, lexical=False,
                  progress=False)
