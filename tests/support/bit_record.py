@@ -1,11 +1,13 @@
 """Records what a checkout computes, and compares two records to the bit.
 
     python tests/support/bit_record.py make CHECKOUT FOLDER [--only=JOB ...] [--cache_dir=DIR]
-    python tests/support/bit_record.py compare FOLDER OTHER
+    python tests/support/bit_record.py compare FOLDER OTHER [--renamed=CHANGELOG.md]
 
 A change that moves or renames code must change no number. `make` runs whole jobs in a checkout of
 any commit and keeps what they wrote; `compare` lists every cell, key and array that differs, times,
-versions and paths aside, and exits with 1 if there is one.
+versions and paths aside, and exits with 1 if there is one. With --renamed the columns and keys of
+FOLDER go through the table "where | was | is" of that file, and sentences, which are reworded with
+them, are not compared: the numbers are.
 """
 
 import argparse
@@ -14,8 +16,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -121,6 +124,10 @@ def _cells(path: Path) -> Iterator[tuple[str, object]]:
         yield from ((f"line {n}", line.strip()) for n, line in enumerate(text.splitlines()))
 
 
+def _is_sentence(value: object) -> bool:
+    return isinstance(value, str) and value.count(" ") >= 3
+
+
 def _leaves(place: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for key, part in value.items():
@@ -134,23 +141,75 @@ def _leaves(place: str, value: object) -> Iterator[tuple[str, object]]:
         yield place, value
 
 
-def _kept(folder: Path) -> dict[str, Path]:
-    """The files that are compared: results, and what the terminal said."""
-    names = ("runs.csv", "summary.json", "audit.json", "audit.html", "terminal.txt", "search.csv")
+class Renaming(NamedTuple):
+    """A line of the table: in files `file`, below the keys `below` ("" anywhere), `was` is `new`."""
+
+    file: str
+    below: str | None
+    was: str
+    new: str
+
+    def __call__(self, file: str, place: str) -> str:
+        if file != self.file:
+            return place
+        head, _, last = place.rpartition(".")
+        if self.was.startswith("*"):
+            if last.endswith(self.was[1:]) and not last.endswith(self.new[1:]):
+                last = last.removesuffix(self.was[1:]) + self.new[1:]
+            return f"{head}.{last}"
+        keys = place.split(".")
+        for k, key in enumerate(keys):
+            above = [name for name in keys[:k] if name and not name.isdigit()]
+            if key == self.was and (self.below is None or above == self.below.split()):
+                keys[k] = self.new
+        return ".".join(keys)
+
+
+def read_renamings(changelog: Path) -> list[Renaming]:
+    """The lines of the table whose header is "where | was | is"."""
+    renamings = []
+    lines = iter(changelog.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if line.replace(" ", "") == "|where|was|is|":
+            next(lines)
+            break
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        where, was, new = (cell.strip() for cell in line.strip("|").split("|"))
+        files, _, below = where.partition(", ") if where.startswith("audit") else (where, "", "")
+        if below == "everywhere" or not files.startswith("audit"):
+            place = None
+        else:
+            place = "" if below == "top level" else below
+        for file in files.split(", "):
+            for old, fresh in zip(was.split(", "), new.split(", "), strict=True):
+                renamings.append(Renaming(file, place, old.strip("`"), fresh.strip("`")))
+    return renamings
+
+
+def _kept(folder: Path, text: bool) -> dict[str, Path]:
+    """The files that are compared: results and, with `text`, what the terminal and card said."""
+    names = ("runs.csv", "summary.json", "audit.json", "search.csv")
+    names += ("audit.html", "terminal.txt") if text else ()
     files = [path for path in folder.rglob("*") if path.name in names]
     files += [p for p in folder.rglob("representations/*") if p.suffix in (".npz", ".npy", ".csv")]
     return {str(path.relative_to(folder)): path for path in sorted(files)}
 
 
-def compare(folder: Path, other: Path) -> int:
+def compare(folder: Path, other: Path, renamings: Sequence[Renaming]) -> int:
     """Prints what differs between two records; the number of places that do."""
-    here, there = _kept(folder), _kept(other)
+    here, there = (_kept(record, text=not renamings) for record in (folder, other))
     differing = 0
     for name in sorted(here.keys() ^ there.keys()):
         print(f"{name}: only in {folder if name in here else other}")
         differing += 1
     for name in sorted(here.keys() & there.keys()):
         a, b = dict(_cells(here[name])), dict(_cells(there[name]))
+        for renaming in renamings:
+            a = {renaming(Path(name).name, place): value for place, value in a.items()}
+        if renamings:
+            a, b = ({k: v for k, v in c.items() if not _is_sentence(v)} for c in (a, b))
         places = [k for k in a.keys() | b.keys() if a.get(k) != b.get(k)]
         for place in sorted(places)[:10]:
             print(f"{name}: {place}: {a.get(place)!r:.80} against {b.get(place)!r:.80}")
@@ -173,10 +232,11 @@ def main() -> None:
     comparing = commands.add_parser("compare")
     comparing.add_argument("folder", type=Path)
     comparing.add_argument("other", type=Path)
+    comparing.add_argument("--renamed", type=Path)
     args = parser.parse_args()
     if args.command == "make":
         make(args.checkout, args.folder, args.only, args.cache_dir)
-    elif compare(args.folder, args.other):
+    elif compare(args.folder, args.other, read_renamings(args.renamed) if args.renamed else ()):
         sys.exit(1)
 
 
