@@ -142,7 +142,7 @@ def _leaves(place: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 class Renaming(NamedTuple):
-    """A line of the table: in files `file`, below the keys `below` ("" anywhere), `was` is `new`."""
+    """In files `file`, below the keys `below` (None: anywhere), the key `was` is called `new`."""
 
     file: str
     below: str | None
@@ -156,7 +156,7 @@ class Renaming(NamedTuple):
         if self.was.startswith("*"):
             if last.endswith(self.was[1:]) and not last.endswith(self.new[1:]):
                 last = last.removesuffix(self.was[1:]) + self.new[1:]
-            return f"{head}.{last}"
+            return f"{head}.{last}" if head else last
         keys = place.split(".")
         for k, key in enumerate(keys):
             above = [name for name in keys[:k] if name and not name.isdigit()]
