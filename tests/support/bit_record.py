@@ -57,7 +57,7 @@ JOBS: dict[str, tuple[str, ...]] = {
 }
 # prepared_hash has path and time of the audio files, which each record makes anew.
 _UNSTABLE = re.compile(
-    r"seconds|stamp|version|prepared_hash|workdir|cache_dir|data_dir|path|date|host|corpus"
+    r"seconds|stamp|version|prepared_hash|command|workdir|cache_dir|data_dir|path|date|host|corpus"
 )
 
 
@@ -196,7 +196,9 @@ def _kept(folder: Path, text: bool) -> dict[str, Path]:
     names = ("runs.csv", "summary.json", "audit.json", "search.csv")
     names += ("audit.html", "terminal.txt") if text else ()
     files = [path for path in folder.rglob("*") if path.name in names]
-    files += [p for p in folder.rglob("representations/*") if p.suffix in (".npz", ".npy", ".csv")]
+    files += [
+        p for p in folder.rglob("representations/**/*") if p.suffix in (".npz", ".npy", ".csv")
+    ]
     return {str(path.relative_to(folder)): path for path in sorted(files)}
 
 
