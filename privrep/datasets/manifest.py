@@ -23,7 +23,8 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
-from privrep.formats.text_files import read_lines, read_table
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_lines, read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -76,7 +77,7 @@ def _rows(root: Path) -> Rows:
     header = next((line for _, line in read_lines(root)), "")
     names = {m: {cell.strip(' "').lower() for cell in header.split(m)} for m in ",;\t|"}
     mark = next((m for m, cells in names.items() if {"id", "speaker"} <= cells), ",")
-    return list(read_table(root, ["id", "speaker"], mark))
+    return list(read_table(root, ["id", "speaker"], delimiter=mark, decode=read_text).rows())
 
 
 def _numeric(rows: Rows, name: str) -> bool:

@@ -18,7 +18,8 @@ from privrep.datasets.parsing import (
     read_transcript,
     sorted_by_id,
 )
-from privrep.formats.text_files import read_table, read_text
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -80,7 +81,8 @@ def read(root: Path) -> list[Utterance]:
 
 
 def _csv_rows(labels: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    for at, row in read_table(labels, ["FileName", *COLUMNS]):
+    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",", decode=read_text)
+    for at, row in table.rows():
         yield at, row["FileName"], row
 
 

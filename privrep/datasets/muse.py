@@ -11,7 +11,8 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import known, lookup, not_found, rating, read_transcript, sorted_by_id
-from privrep.formats.text_files import read_table
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -64,8 +65,8 @@ def read(root: Path) -> list[Utterance]:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
     refused: list[str] = []
-    rows = read_table(tables[0], COLUMNS)
-    found = [(at, _utterance(row, at, root, wavs, refused)) for at, row in rows]
+    table = read_table(tables[0], COLUMNS, delimiter=",", decode=read_text)
+    found = [(at, _utterance(row, at, root, wavs, refused)) for at, row in table.rows()]
     if refused:
         warnings.warn(
             f"{len(refused)} self-reports of MuSE are no rating from 1 to 9 and are left out, "

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from privrep.formats.vectors import read_array
 from privrep.inputs.mel_filterbank import Filterbank, build_filterbank, mel_energies
 from privrep.types import Utterance
 
@@ -234,14 +235,9 @@ def read_features(directory: Path, utterance_id: str) -> np.ndarray:
     if not path.is_file():
         raise fault("feature file missing", "or .npz")
     try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array:
-                if len(array.files) != 1:
-                    raise ValueError(f"holds {len(array.files)} arrays instead of 1")
-                array = array[array.files[0]]
-    except Exception as error:  # numpy names no closed set of errors for a damaged file
-        raise fault("feature file unreadable", str(error)) from error
+        array = read_array(path)
+    except (ValueError, MemoryError, OSError) as error:
+        raise fault("feature file unreadable", str(error).removeprefix(f"{path}: ")) from error
     if array.dtype.kind not in "fiu":
         raise fault("features are not real numbers", f"dtype {array.dtype}")
     if array.ndim not in (1, 2):
