@@ -286,8 +286,9 @@ def test_labels_are_a_plain_table(root):
 
 def test_without_the_synthesiser_the_package_to_install_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(espeak.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="pip install espeakng-loader"):
-        demo.make(tmp_path / "demo", speakers=2, utterances=1)
+    with pytest.raises(ValueError, match=r"pip install -e '\.\[demo\]'"):
+        demo.read(tmp_path / "demo")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_voice_is_named():

@@ -4,7 +4,9 @@ import json
 import re
 import time
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from privrep.formats.tables import read_table
 from privrep.formats.text_files import read_text
@@ -12,9 +14,6 @@ from tests.support.vector_files import refused
 
 
 def test_every_kind_of_table_gives_the_same_cells(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     rows = [{"speaker": "ä,1", "gender": "f"}, {"speaker": '2"', "gender": ""}]
     rows += [{"speaker": "=1+1", "gender": "m"}]
     (tmp_path / "t.csv").write_text('speaker,gender\n"ä,1",f\n"2""", \n=1+1,m\n', "utf-8")

@@ -6,7 +6,9 @@ import sys
 import zipfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
@@ -14,9 +16,6 @@ from tests.support.vector_files import IDS, H, csv_of, refused
 
 
 def test_every_kind_of_file_gives_the_same_array(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     np.save(tmp_path / "h.npy", H)
     np.savez(tmp_path / "one.npz", anything=H)
     np.savez(tmp_path / "h.npz", h=H.astype("d"), id=np.array(IDS))
@@ -81,7 +80,6 @@ def test_rows_that_are_not_finite_are_named(tmp_path, kind):
     elif kind == "csv":
         path.write_text(csv_of(h, ids=IDS))
     else:
-        pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
         parquet.write_table(pa.table({"h": h.tolist()}), path)
     message = refused("2 of 7 rows hold NaN", read_vectors, path)
     assert ("id u2, u5" if kind == "csv" else "row (from 0) 2, 5") in message

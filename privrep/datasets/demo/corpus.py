@@ -26,7 +26,7 @@ from privrep.datasets.demo import espeak
 from privrep.datasets.demo.plan import Line, Speaker, draw_plan
 from privrep.types import Utterance
 
-OBTAIN = "the demo corpus is made on first use, in seconds; it needs `pip install espeakng-loader`"
+OBTAIN = f"The demo corpus is made on first use, in seconds; it needs {espeak.INSTALL}"
 VERSION = 1  # of the maker: raise it when a change makes other sound or other labels
 SAMPLE_RATE = 16000
 LOUDEST = -14.0  # dB of full scale, as a level control would hold it: beyond, speech clips
