@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from privrep.inputs.packing import pack
-from privrep.types import Split, Utterance, ragged
+from privrep.inputs.packing import PackingSettings, pack
+from privrep.types import Corpus, Split, Utterance, ragged
 
 N, SPEAKERS, VOCABULARY = 60, 12, 20
 
@@ -39,15 +39,8 @@ def packed(data, split, **settings):
     utterances, frames, words = data
     settings = {"task": "activation", "private": ("gender", "speaker")} | settings
     vectors = settings.pop("word_vectors", None)
-    return pack(
-        utterances,
-        ragged(frames),
-        ragged(words),
-        vectors,
-        split,
-        vocabulary_size=VOCABULARY,
-        **settings,
-    )
+    corpus = Corpus(ragged(frames), ragged(words), vectors)
+    return pack(utterances, corpus, split, PackingSettings(**settings), VOCABULARY)
 
 
 def changed(data, where):
@@ -161,14 +154,14 @@ def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities
     split = folds()
     result = pack(
         utterances,
-        ragged(frames) if modalities != "lexical" else None,
-        ragged(words) if modalities != "acoustic" else None,
-        None,
+        Corpus(
+            ragged(frames) if modalities != "lexical" else None,
+            ragged(words) if modalities != "acoustic" else None,
+            None,
+        ),
         split,
-        task="activation",
-        private=("gender",),
+        PackingSettings("activation", ("gender",), block_size=8),
         vocabulary_size=VOCABULARY,
-        block_size=8,
     )
     blocks = result.data.blocks
     assert blocks.dtype == np.int32 and blocks.shape[1] == 8
@@ -188,8 +181,9 @@ def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities
 def test_fill_is_the_mean_length_over_the_longest(length, fill):
     utterances, _, words = corpus()
     words = [np.ones(length[i % len(length)], np.int32) for i in range(N)]
-    options = {"task": "activation", "private": ("gender",), "vocabulary_size": VOCABULARY}
-    assert pack(utterances, None, ragged(words), None, folds(), **options).fill == fill
+    settings = PackingSettings("activation", ("gender",))
+    corpora = Corpus(None, ragged(words), None)
+    assert pack(utterances, corpora, folds(), settings, VOCABULARY).fill == fill
 
 
 def test_unknown_names_list_the_valid_ones():
