@@ -101,7 +101,7 @@ def test_emodb_names_the_actors_that_are_missing(tmp_path):
     for utterance in corpora_on_disk.write_emodb(tmp_path):
         if utterance.speaker in ("08", "16"):
             utterance.wav.unlink()
-    with pytest.raises(ValueError, match=r"half of EmoDB.*08, 16"):
+    with pytest.raises(ValueError, match=r"incomplete EmoDB.*08, 16"):
         DATASETS["emodb"].read(tmp_path)
 
 

@@ -150,7 +150,7 @@ def test_ages_alone_do_not_need_a_scale(written):
             ["id,emotion", "a,sad"],
             ":1: no column speaker in the header; its columns are id, emotion",
         ),
-        (["id,speaker", "a,x"], ":1: .*a column besides"),
+        (["id,speaker", "a,x"], ":1: .*another column"),
         (
             ["id,speaker,emotion,emotion", "a,x,sad,sad"],
             ":1: .*a name for each column",
@@ -184,7 +184,7 @@ def test_ages_alone_do_not_need_a_scale(written):
         ),
         (
             ["id,speaker,emotion,start,end", "a,x,sad,2,1"],
-            ":2, column end: the end, 1 s, must be behind the start, 2 s",
+            ":2, column end: the end, 1 s, must be after the start, 2 s",
         ),
         (["id,Speaker,emotion", "a,x,sad"], ":1: .*; rename Speaker to speaker, case matters"),
     ],

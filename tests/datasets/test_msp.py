@@ -196,7 +196,7 @@ def test_podcast_turn_described_twice(podcast):
         ("0000_0001.wav", "0000_0000.wav", "twice"),  # which a dict would hide
         ('"Train"', '"Trane"', "entry MSP-PODCAST_0000_0000.wav: 'Trane'"),
         ('"Gender"', '"gender"', "entry MSP-PODCAST_0000_0000.wav.*the keys"),
-        ("}", "", r"labels_consensus\.json:\d+: this is no JSON"),
+        ("}", "", r"labels_consensus\.json:\d+: this is not JSON"),
         ("{", "[1, {", "JSON|an object of objects"),
     ],
 )
