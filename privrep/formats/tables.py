@@ -170,7 +170,7 @@ def _check_header(
         )
     has_unnamed = "" in header and not required
     if not any(header) or has_unnamed or len(set(header)) < len(header):
-        raise misread(place, delimiter.join(header), "a name for each column, each of its own")
+        raise misread(place, delimiter.join(header), "a different name for each column")
 
 
 @contextlib.contextmanager

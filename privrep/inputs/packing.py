@@ -22,7 +22,7 @@ _MIN_SD = 1e-5
 
 @dataclass(frozen=True)
 class PackingSettings:
-    """How the arrays of one task are made.
+    """Settings of the packing of one task.
 
     Attributes:
       task: emotion task, see `labels.task_labels`.

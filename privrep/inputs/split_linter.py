@@ -1,4 +1,4 @@
-"""Linter of splits: finds what makes a split invalid or misleading, and says what to do (host).
+"""Linter of splits: finds what makes a split invalid or misleading, and suggests remedies (host).
 
 Severities: fatal, a number computed on this split would be wrong or could not be computed; warning,
 it can be computed and may mislead; note, to be kept in mind when reading it.

@@ -1,4 +1,4 @@
-"""Every corpus reader keeps the promises of `Utterance`; EmoDB; what all readers share."""
+"""Tests of the contract of every corpus reader, of EmoDB, and of the shared parsing."""
 
 import os
 from collections import Counter

@@ -1,3 +1,5 @@
+"""Tests of the demo corpus: its sound, its labels, and damaged or interrupted copies."""
+
 import csv
 import hashlib
 import os

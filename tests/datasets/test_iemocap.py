@@ -1,4 +1,4 @@
-"""The IEMOCAP reader: its traps, and what it says of a damaged copy."""
+"""Tests of the IEMOCAP reader: pitfalls of the release, and errors of a damaged copy."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The manifest: any CSV, its types of columns, its dialects, and what is said of errors."""
+"""Tests of the manifest reader: types of columns, dialects of CSV, error messages."""
 
 import pytest
 
@@ -153,7 +153,7 @@ def test_ages_alone_do_not_need_a_scale(written):
         (["id,speaker", "a,x"], ":1: .*another column"),
         (
             ["id,speaker,emotion,emotion", "a,x,sad,sad"],
-            ":1: .*a name for each column",
+            ":1: .*a different name for each column",
         ),
         (ROWS[:2] + ["a,ben,happy"], "a is described twice: .*m.csv:2 and .*m.csv:3"),
         (ROWS[:2] + ["b,ben"], ":3: .*3 cells as in the header, not 2"),

@@ -1,4 +1,4 @@
-"""The readers of MSP-IMPROV and MSP-Podcast: variants, traps, and what they say of errors."""
+"""Tests of the readers of MSP-IMPROV and MSP-Podcast: variants, pitfalls, errors."""
 
 import re
 import shutil

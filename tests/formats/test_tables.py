@@ -1,4 +1,4 @@
-"""Tables of all formats give the same cells, and a table that cannot serve is refused by line."""
+"""Tests of the table reader: equal cells from all formats, and refusals that name the line."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def test_required_columns_in_text_of_any_ending_and_encoding(tmp_path):
 
 
 def test_the_labels_of_a_large_corpus_are_read_in_seconds(tmp_path):
-    """The size of MSP-Podcast 2.0. Far more than it takes, since other work may run beside it."""
+    """A table of MSP-Podcast's size takes 2 s; the limit allows for other load on the machine."""
     row = 'MSP-PODCAST_{:06d}.wav,N,4.2,3.1,5.0,{},Male,"Train"\n'
     path = tmp_path / "labels.csv"
     rows = "".join(row.format(i, i % 2000) for i in range(264_705))
@@ -71,7 +71,7 @@ def test_the_labels_of_a_large_corpus_are_read_in_seconds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         (
             "t.csv",
@@ -99,6 +99,6 @@ def test_the_labels_of_a_large_corpus_are_read_in_seconds(tmp_path):
         ("t.xlsx", "nothing", "only .csv, .tsv, .jsonl, .parquet"),
     ],
 )
-def test_what_is_no_table_is_named(tmp_path, name, text, said):
+def test_a_file_that_is_no_table_is_refused(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
-    refused(re.escape(said), read_table, tmp_path / name)
+    refused(re.escape(message), read_table, tmp_path / name)

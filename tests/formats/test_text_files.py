@@ -1,4 +1,4 @@
-"""Text files are read in the encoding they are in, and their lines are numbered as editors do."""
+"""Tests of text files: encodings, and lines numbered as in an editor."""
 
 import pytest
 

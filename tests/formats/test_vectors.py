@@ -1,4 +1,4 @@
-"""Files of any origin: what is read is what stands there, and what cannot serve is named."""
+"""Tests of the readers of representations: equal arrays from all formats, and named refusals."""
 
 import pickle
 import re
@@ -52,9 +52,9 @@ def test_no_pickle_is_loaded(tmp_path):
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "h.pkl").write_bytes(pickle.dumps(H))
     for name in ("bomb.npy", "bomb.npz", "ids.npz", "plain.npy", "plain.npz"):
-        said = refused(re.escape(name), read_vectors, tmp_path / name)
+        message = refused(re.escape(name), read_vectors, tmp_path / name)
         advice = "numpy.savez(PATH" if name == "ids.npz" else "numpy.save(PATH"
-        assert advice in said and "allow_pickle" not in said
+        assert advice in message and "allow_pickle" not in message
     refused("pickle is never loaded", read_vectors, tmp_path / "h.pkl")
 
 
@@ -85,14 +85,14 @@ def test_rows_that_are_not_finite_are_named(tmp_path, kind):
     assert ("id u2, u5" if kind == "csv" else "row (from 0) 2, 5") in message
 
 
-def test_what_is_no_number_is_named(tmp_path):
+def test_cells_that_are_no_numbers_are_named(tmp_path):
     path = tmp_path / "h.csv"
     path.write_text("h0,h1\n1,2\n3,four\n")
-    said = refused("every row", read_vectors, path)
-    assert "h.csv:3, column 2 of 2, 'h1': 'four' is no number" in said
+    message = refused("every row", read_vectors, path)
+    assert "h.csv:3, column 2 of 2, 'h1': 'four' is no number" in message
     path.write_text("1,2\n3,\n")
-    said = refused("every row", read_vectors, path)
-    assert "h.csv:2, column 2 of 2: '' is no number" in said
+    message = refused("every row", read_vectors, path)
+    assert "h.csv:2, column 2 of 2: '' is no number" in message
     for text in ("h0,h1\n1,2\n3\n", "id,h0\nu0,1\nu1,2,3\n", "h0,h1\n1,2,3\n4,5,6\n"):
         path.write_text(text)
         refused("cells, where the first line has 2", read_vectors, path)
@@ -100,7 +100,7 @@ def test_what_is_no_number_is_named(tmp_path):
     refused("no column of numbers", read_vectors, path)
     path.write_text("h0,h1\n\n")
     refused("a header and no row of numbers", read_vectors, path)
-    for name, array, said in (
+    for name, array, message in (
         ("text", np.array([["a", "b"]]), r"not real numbers. Text becomes numbers by h\.astype"),
         ("complex", np.ones((2, 2), complex), "not real numbers"),
         ("flat", np.ones(5), r"shape \[5\]"),
@@ -108,7 +108,7 @@ def test_what_is_no_number_is_named(tmp_path):
         ("no_frames", np.ones((3, 0, 4)), r"shape \[3, 0, 4\]"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
-        refused(said, read_vectors, tmp_path / f"{name}.npy")
+        refused(message, read_vectors, tmp_path / f"{name}.npy")
     np.save(tmp_path / "big.npy", np.full((2, 2), 1e300))
     refused("beyond float32", read_vectors, tmp_path / "big.npy")
     np.savez(tmp_path / "two.npz", a=H, b=H)
@@ -131,13 +131,13 @@ def test_a_file_that_is_not_what_its_ending_says(tmp_path, ending):
         assert read_vectors(path).h.tolist() == [[1], [2]]
     else:
         path.write_text(csv_of(H, ids=IDS))
-        said = refused(f"is no .{ending} file", read_vectors, path)
-        assert "text that begins 'id,h0,h1,h2'" in said and "ends in .csv" in said
+        message = refused(f"is no .{ending} file", read_vectors, path)
+        assert "text that begins 'id,h0,h1,h2'" in message and "ends in .csv" in message
         path.write_bytes(bytes(range(1, 80)))
         refused("its first bytes are", read_vectors, path)
 
 
-def test_what_parquet_needs_is_said_where_it_is_lacking(tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "h.parquet").write_bytes(b"PAR1\0")
     for read in READERS.values():
@@ -174,16 +174,16 @@ def test_text_in_another_encoding_is_named_by_its_line(tmp_path, name):
     text = {"t.csv": "speaker,gender\na,f\nRené,m\n", "h.csv": "id,h0\na,1\nRené,2\n"}
     lines = text.get(name, '{"speaker": "a"}\n{}\n{"speaker": "René"}\n')
     (tmp_path / name).write_bytes(lines.encode("latin-1"))
-    said = refused("save it again as UTF-8", READERS[name[0]], tmp_path / name)
-    assert f"{name}:3: is not in UTF-8" in said and "René" in said
+    message = refused("save it again as UTF-8", READERS[name[0]], tmp_path / name)
+    assert f"{name}:3: is not in UTF-8" in message and "René" in message
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "h.csv"])
 @pytest.mark.parametrize("order", ["le", "be"])
 def test_sixteen_bits_a_letter_are_no_latin(tmp_path, name, order):
     (tmp_path / name).write_bytes("\ufeffspeaker,gender\na,f\n".encode(f"utf-16-{order}"))
-    said = refused(f"{name}: is text in UTF-16", READERS[name[0]], tmp_path / name)
-    assert "Latin" not in said
+    message = refused(f"{name}: is text in UTF-16", READERS[name[0]], tmp_path / name)
+    assert "Latin" not in message
 
 
 READERS = {"t": read_table, "h": read_vectors}
@@ -193,8 +193,8 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
     path, ids = tmp_path / "h.npz", np.array([f" u{i} " for i in range(7)])
     for arrays in ({"x": H}, {"x": H, "id": ids}, {"h": H, "id": ids, "y": H[0]}):
         np.savez(path, **arrays)
-        h, found, _ = read_vectors(path)
-        assert (h == H).all() and found == (IDS if "id" in arrays else None)
+        h, ids_read, _ = read_vectors(path)
+        assert (h == H).all() and ids_read == (IDS if "id" in arrays else None)
     for arrays in (
         {"x": H, "y": H},
         {"h": H, "y": H},
@@ -204,21 +204,21 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
     ):
         np.savez(path, **arrays)
         refused("h.npz: .*name the representations h", read_vectors, path)
-    for arrays, said in (
+    for arrays, message in (
         ({"id": ids[:, None]}, r"id has shape \[7, 1\]"),
         ({"id": ids[:6]}, "6 ids for 7 rows"),
         ({"id": ids[[0, 1, 1, 3, 4, 5, 6]]}, r"rows 1 and 2 \(from 0\) have the same id, 'u1'"),
         ({"id": [*ids[:6], ""]}, r"row 6 \(from 0\) has no id"),
     ):
         np.savez(path, h=H, **arrays)
-        refused(f"h.npz: {said}", read_vectors, path)
+        refused(f"h.npz: {message}", read_vectors, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data.txt", "hello")
     refused("its part 'data.txt' is no array", read_vectors, path)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("h.csv", "h0;h1\n1;2\n3;4\n", "separated by semicolons"),
         ("h.csv", "0,5;0,7\n1,5;2,7\n", "separated by semicolons"),
@@ -230,6 +230,6 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         ("t.tsv", "speaker,gender\na,f\n", "separated by commas"),
     ],
 )
-def test_another_separator_is_told(tmp_path, name, text, said):
+def test_another_separator_is_reported(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
-    refused(said, read_table if name[0] == "t" else read_vectors, tmp_path / name)
+    refused(message, read_table if name[0] == "t" else read_vectors, tmp_path / name)

@@ -1,3 +1,5 @@
+"""Tests of waveforms, log-Mel frames and ready features."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import kaldi_native_fbank
@@ -205,7 +207,7 @@ def test_audio_between_start_and_end(tmp_path):
 
 
 def unusable_audio(folder):
-    """{file name: (start, end, what is said of it)} of files that `folder` then holds."""
+    """{file name: (start, end, the reason)} of files that `folder` then holds."""
     soundfile.write(folder / "good.wav", noise(1.0), RATE)
     good = (folder / "good.wav").read_bytes()
     (folder / "half.wav").write_bytes(good[: len(good) // 2])

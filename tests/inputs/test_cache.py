@@ -1,3 +1,5 @@
+"""Tests of the feature cache: what rebuilds it, unusable utterances, concurrent and killed runs."""
+
 import json
 import os
 import signal
@@ -144,10 +146,10 @@ def test_labels_change_the_hash_and_not_the_features(tmp_path, counted):
 
 
 def test_what_data_are_does_not_depend_on_where_they_lie(tmp_path):
-    here, there = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
-    assert here.hash != there.hash and here.content == there.content
-    soundfile.write(there.utterances[2].wav, np.ones(3000), RATE)
-    assert run(there.utterances, tmp_path / "cache").content != here.content  # another length
+    first, second = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
+    assert first.hash != second.hash and first.content == second.content
+    soundfile.write(second.utterances[2].wav, np.ones(3000), RATE)
+    assert run(second.utterances, tmp_path / "cache").content != first.content  # another length
 
 
 def broken(folder):

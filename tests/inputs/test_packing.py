@@ -1,3 +1,5 @@
+"""Tests of packing: nothing of a training part depends on test utterances."""
+
 import dataclasses
 
 import numpy as np
@@ -63,15 +65,17 @@ def test_nothing_of_the_training_side_depends_on_test_utterances(normalise, bins
     before = packed(data, split, **settings)
     for k in range(3):
         after = packed(changed(data, split.test[k]), split, **settings)
-        one, other = before.data.folds, after.data.folds
+        original, other = before.data.folds, after.data.folds
         seen = split.train[k] | split.val[k]
-        np.testing.assert_array_equal(one.task[k][seen], other.task[k][seen])
-        np.testing.assert_array_equal(one.task_weights[k], other.task_weights[k])
+        np.testing.assert_array_equal(original.task[k][seen], other.task[k][seen])
+        np.testing.assert_array_equal(original.task_weights[k], other.task_weights[k])
         for a in ("gender", "speaker"):
-            np.testing.assert_array_equal(one.private[a][k][seen], other.private[a][k][seen])
-            np.testing.assert_array_equal(one.private_weights[a][k], other.private_weights[a][k])
-        np.testing.assert_array_equal(one.val_blocks[k], other.val_blocks[k])
-        for name, array in one.inputs._asdict().items():
+            np.testing.assert_array_equal(original.private[a][k][seen], other.private[a][k][seen])
+            np.testing.assert_array_equal(
+                original.private_weights[a][k], other.private_weights[a][k]
+            )
+        np.testing.assert_array_equal(original.val_blocks[k], other.val_blocks[k])
+        for name, array in original.inputs._asdict().items():
             if array is not None:
                 np.testing.assert_array_equal(array[k], getattr(other.inputs, name)[k], name)
         frames, others = before.data.corpus.frames, after.data.corpus.frames
@@ -188,11 +192,11 @@ def test_fill_is_the_mean_length_over_the_longest(length, fill):
 
 def test_unknown_names_list_the_valid_ones():
     data, split = corpus(), folds()
-    for settings, said in [
+    for settings, message in [
         ({"normalise": "spkr"}, "unknown normalise 'spkr': choose one of speaker, train, none"),
         ({"class_weights": "even"}, "unknown class_weights 'even': choose one of balanced, none"),
         ({"task": "arousal"}, "no task 'arousal'.*activation"),
         ({"private": ("age",)}, "no private attribute 'age'.*gender"),
     ]:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             packed(data, split, **settings)

@@ -1,3 +1,5 @@
+"""Tests of each finding of the split linter."""
+
 from dataclasses import replace
 from pathlib import Path
 

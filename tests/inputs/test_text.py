@@ -1,3 +1,5 @@
+"""Tests of tokenisation, vocabularies and word vectors."""
+
 import gzip
 import struct
 

@@ -1,9 +1,9 @@
-"""Small but whole fakes of the corpora, in the exact layout and with the traps of the releases.
+"""Small but complete fakes of the corpora, in the layout and with the pitfalls of the releases.
 
 Each `write_<corpus>(root, …)` writes labels, transcripts and short WAV files under `root` and
 returns the `Utterance` records that the corpus's reader must make of them, sorted by id. Both
 genders speak equally often. Six utterances of a speaker hold every level of activation and of
-valence twice (of EmoDB: seven, the emotions in turn). What is said and how it sounds is in
+valence twice (of EmoDB: seven, the emotions in turn). Words and sounds are made by
 `sounds_on_disk`.
 """
 
