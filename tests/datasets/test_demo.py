@@ -112,8 +112,8 @@ def test_excited_speech_is_louder_and_faster_than_calm_speech_of_the_same_speake
 ):
     louder, faster = [], []
     for speaker in {u.speaker for u in utterances}:
-        of = [u for u in utterances if u.speaker == speaker]
-        for calm, excited in (sorted(pair, key=_activation) for pair in combinations(of, 2)):
+        spoken = [u for u in utterances if u.speaker == speaker]
+        for calm, excited in (sorted(pair, key=_activation) for pair in combinations(spoken, 2)):
             if _activation(excited) - _activation(calm) > 1:
                 level = sounds[excited.id].std() / sounds[calm.id].std()
                 pace = [len(u.transcript) / len(sounds[u.id]) for u in (calm, excited)]

@@ -137,8 +137,9 @@ def test_folds_of_very_unequal_speakers_are_alike(num_speakers, seed):
     split = speaker_folds(utterances, 5, seed)
     np.testing.assert_allclose(split.test.mean(1), 0.2, rtol=0.1)
     for gender in ("female", "male"):
-        of = np.array([u.private["gender"] == gender for u in utterances])
-        np.testing.assert_allclose((split.test & of).sum(1) / of.sum(), 0.2, rtol=0.1)
+        has_gender = np.array([u.private["gender"] == gender for u in utterances])
+        share = (split.test & has_gender).sum(1) / has_gender.sum()
+        np.testing.assert_allclose(share, 0.2, rtol=0.1)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -144,8 +144,8 @@ def test_a_clean_split_has_no_findings():
 )
 def test_each_finding(utterances, severity, texts):
     findings = lint(utterances)
-    found = [f.text for f in findings if f.severity == severity]
-    assert any(all(part in text for part in texts) for text in found), findings
+    reported = [f.text for f in findings if f.severity == severity]
+    assert any(all(part in text for part in texts) for text in reported), findings
     if severity == "fatal":
         with pytest.raises(ValueError, match="cannot be used\nfold 0: "):
             stop_on_fatal(findings)
