@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,15 +14,16 @@ from experiments.results.checkpoints import compare_data
 from privrep.datasets import DATASETS
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
+from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.inputs.folds import make_folds
 from privrep.inputs.labels import private_labels, task_labels
-from privrep.inputs.packing import Packed, pack
+from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
 from privrep.inputs.word_vectors import read_word_vectors
 from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
-from privrep.types import Ragged, Split, Utterance, take_rows
+from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
 
 # What the data of a pack depends on beside `inputs_of`.
 _LAID_OUT_BY = (
@@ -141,11 +142,10 @@ def prepare_inputs(
     return prepare(
         config.dataset,
         utterances,
-        inputs_of(config)[1],
+        _feature_sources(config),
         cache_dir / "prepared",
         unusable=config.unusable,
         progress=progress,
-        **_modalities(config),
     )
 
 
@@ -169,22 +169,17 @@ def check_finished(
     for i, begun_on in sorted({(row["pack"], str(row["prepared_hash"])) for row in rows}):
         inputs = inputs_of(configs[i])
         if inputs not in now:
-            now[inputs] = prepared_hash(utterances, inputs[1], **_modalities(configs[i]))
+            now[inputs] = prepared_hash(utterances, _feature_sources(configs[i]))
         compare_data(folders[i], begun_on, now[inputs])
 
 
-def _modalities(config: Config) -> dict[str, Any]:
-    modalities, _ = inputs_of(config)
-    return {
-        "acoustic": "acoustic" in modalities,
-        "lexical": "lexical" in modalities,
-        "acoustic_features": _folder(config.acoustic_features),
-        "lexical_features": _folder(config.lexical_features),
-    }
-
-
-def _folder(path: str) -> Path | None:
-    return Path(path) if path else None
+def _feature_sources(config: Config) -> FeatureSources:
+    modalities, settings = inputs_of(config)
+    acoustic, lexical = config.acoustic_features, config.lexical_features
+    return FeatureSources(
+        (Path(acoustic) if acoustic else settings) if "acoustic" in modalities else None,
+        (Path(lexical) if lexical else TRANSCRIPTS) if "lexical" in modalities else None,
+    )
 
 
 def same_data(a: Config, b: Config) -> bool:
@@ -208,15 +203,15 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     split = _split(config, utterances)
     packed = pack(
         utterances,
-        frames,
-        words,
-        vectors,
+        Corpus(frames, words, vectors),
         split,
-        task=config.task,
-        private=config.attributes,
-        bins=config.bins,
-        normalise=config.normalise,
-        class_weights=config.class_weights,
+        PackingSettings(
+            task=config.task,
+            private=config.attributes,
+            bins=config.bins,
+            normalise=config.normalise,
+            class_weights=config.class_weights,
+        ),
         vocabulary_size=size,
     )
     findings = lint_split(

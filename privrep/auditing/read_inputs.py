@@ -10,7 +10,7 @@ import numpy as np
 from privrep.auditing.join import Samples, bring_together
 from privrep.auditing.questions import check_given
 from privrep.formats.tables import Table, read_table
-from privrep.formats.vectors import Representations, read_representations
+from privrep.formats.vectors import Representations, read_vectors
 from privrep.leakage.threat_ladder import Corpus
 
 _LEAST = 3  # speakers of another corpus
@@ -80,7 +80,7 @@ def read_inputs(
             "another corpus takes both its representations and its labels: --other=FILE and "
             "--other_labels=FILE"
         )
-    table, read = read_table(labels), read_representations(representations)
+    table, read = read_table(labels), read_vectors(representations)
     samples = _samples(read, table, sources, sources.only)
     check_given(given, samples.columns, sources.attribute)
     h, pooling = pooled(samples)
@@ -142,7 +142,7 @@ def _bare(
     path = sources.unprotected
     if path is None:
         return None
-    found = read_representations(path)
+    found = read_vectors(path)
     if found.h.shape != read.h.shape or (found.ids is None) != (read.ids is None):
         raise ValueError(
             f"{path}: shape {list(found.h.shape)}{_with_ids(found)} beside {list(read.h.shape)}"
@@ -166,7 +166,7 @@ def _other(sources: Sources, classes: tuple[str, ...], scale: np.ndarray) -> Cor
     if sources.other is None or sources.other_labels is None:
         return None
     table = read_table(sources.other_labels)
-    there = _samples(read_representations(sources.other), table, sources)
+    there = _samples(read_vectors(sources.other), table, sources)
     number = {name: i for i, name in enumerate(classes)}
     ours = np.array([number.get(name, -1) for name in there.classes])
     if (ours >= 0).sum() < 2:

@@ -53,7 +53,7 @@ def audit(
     """Measures how much of `attribute` the representations tell; writes audit.json and audit.html.
 
     Args:
-      representations: a file of [N, D] or [N, T, D], see `read_representations`. Of frames, the
+      representations: a file of [N, D] or [N, T, D], see `read_vectors`. Of frames, the
         mean and deviation over time are attacked; a column num_frames of the labels says how many
         of the T are no padding.
       labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see

@@ -1,8 +1,9 @@
-"""The corpora the project knows: each reads its files into `Utterance` records, nothing else.
+"""Readers of corpora: each reads the files of a release into `Utterance` records (host).
 
-A corpus is one module with `read(root)`, `OBTAIN` and a line below. `read` describes what the
-release describes: it decodes no audio, drops nothing and splits nothing. What is unknown or hidden
-is left out of the record; `wav` is where the file is or should be.
+To add a corpus, write a module with `read(root)` and `OBTAIN`, and a line in `DATASETS`; the flag
+--dataset, its help and the contract tests follow. `read` reports what the release states: it
+decodes no audio, drops no utterance and draws no split. Unknown or hidden labels are left out of
+the record; `wav` is where the audio file is or should be.
 """
 
 from collections.abc import Callable
@@ -18,9 +19,11 @@ class Dataset(NamedTuple):
     """A corpus.
 
     Attributes:
-      read: root -> its utterances, sorted by id, the ids unique.
-      obtain: a sentence on how a person comes by it.
-      utterances: how many its publication names; None where that differs with the release.
+      read: reads the utterances under a root folder (or, of a manifest, from a file), sorted by
+        unique ids. It raises FileNotFoundError if the corpus is not there, and ValueError, which
+        names file and line, if a part of it is missing or does not parse.
+      obtain: a sentence on how to obtain the corpus.
+      utterances: number according to its publication; None where it differs between releases.
     """
 
     read: Callable[[Path], list[Utterance]]
@@ -28,6 +31,7 @@ class Dataset(NamedTuple):
     utterances: int | None = None
 
 
+# By the name that --dataset takes.
 DATASETS: dict[str, Dataset] = {
     "demo": Dataset(demo.read, demo.OBTAIN),
     "emodb": Dataset(emodb.read, emodb.OBTAIN, 535),

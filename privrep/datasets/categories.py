@@ -1,8 +1,8 @@
-"""Emotion categories: one name each over all corpora, and what they say of activation and valence.
+"""Emotion categories, with one name over all corpora, and their levels of activation and valence.
 
-Corpora of acted emotions have categories and no ratings. This table, a convention and not a
-measurement, places each category low (1), mid (2) or high (3) in activation and valence, so that
-such a corpus serves the two tasks of the paper; the category itself is a task too.
+Corpora of acted emotions have categories and no ratings. This table assigns each category a low
+(1), mid (2) or high (3) level of activation and valence, by convention and not by measurement, so
+that such a corpus serves the two tasks of the paper. The category itself is a task too.
 """
 
 SCALE = (1.0, 3.0)
@@ -21,6 +21,10 @@ LEVELS = {  # category: (activation, valence)
 
 
 def ratings_of(category: str) -> dict[str, float]:
-    """{"activation": level, "valence": level} of a category, on SCALE."""
+    """{"activation": level, "valence": level} of a category, on SCALE.
+
+    >>> ratings_of("sad")
+    {'activation': 1.0, 'valence': 1.0}
+    """
     activation, valence = LEVELS[category]
     return {"activation": activation, "valence": valence}

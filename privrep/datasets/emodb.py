@@ -1,6 +1,7 @@
-"""EmoDB: ten German actors say ten sentences in seven emotions (Burkhardt et al., 2005).
+"""Reader of EmoDB: ten German actors, ten sentences, seven emotions (Burkhardt et al., 2005).
 
-Read from the file names of `wav/`: 03a01Fa.wav is speaker 03, sentence a01, emotion F, take a.
+The labels are read from the file names in `wav/`: 03a01Fa.wav is speaker 03, sentence a01, emotion
+F, take a.
 """
 
 import re
@@ -42,8 +43,9 @@ NAME = re.compile(rf"({'|'.join(GENDERS)})({'|'.join(SENTENCES)})([{''.join(EMOT
 def read(root: Path) -> list[Utterance]:
     """Reads the WAV files of `root`/wav, or of `root` itself.
 
-    Categories emotion and sentence; the levels of activation and valence follow from the emotion
-    by the table in `categories`. The words say nothing of the emotion: every actor says the same.
+    Categories are emotion and sentence. The ratings activation and valence are the levels that
+    `categories` assigns to the emotion. The words are independent of the emotion: every actor
+    speaks the same sentences.
 
     Raises:
       FileNotFoundError: no WAV file there.
@@ -57,7 +59,9 @@ def read(root: Path) -> list[Utterance]:
     utterances = sorted_by_id(((str(wav), _utterance(wav)) for wav in wavs), root)
     missing = sorted(set(GENDERS) - {utterance.speaker for utterance in utterances})
     if missing:
-        raise ValueError(f"{folder} is half of EmoDB: no file of the actors {', '.join(missing)}")
+        raise ValueError(
+            f"{folder} is an incomplete EmoDB: no file of the actors {', '.join(missing)}"
+        )
     return utterances
 
 

@@ -1,6 +1,6 @@
-"""IEMOCAP: ten actors in five dyadic sessions, ratings from 1 to 5 (Busso et al., 2008).
+"""Reader of IEMOCAP: ten actors in five dyadic sessions, rated from 1 to 5 (Busso et al., 2008).
 
-Read from `Session{1..5}/dialog/EmoEvaluation/<dialog>.txt` (labels),
+It reads `Session{1..5}/dialog/EmoEvaluation/<dialog>.txt` (labels),
 `.../dialog/transcriptions/<dialog>.txt` and `.../sentences/wav/<dialog>/<utterance>.wav`.
 """
 
@@ -41,8 +41,8 @@ TRANSCRIPT = re.compile(r"(Ses\S+)\s+\[[\d.]+ *- *[\d.]+\]\s*:?(.*)")
 def read(root: Path) -> list[Utterance]:
     """Reads the release under `root`, or under `root`/IEMOCAP_full_release.
 
-    Ratings activation, valence, dominance; categories emotion and scenario (improvised, scripted).
-    `[LAUGHTER]` and other bracketed events are no words.
+    Ratings are activation, valence and dominance; categories are emotion and scenario (improvised,
+    scripted). `[LAUGHTER]` and other bracketed events are removed from the transcripts.
 
     Raises:
       FileNotFoundError: `root` holds no session.
@@ -56,12 +56,12 @@ def read(root: Path) -> list[Utterance]:
         raise not_found("IEMOCAP", root, ["Session1/dialog/EmoEvaluation (to Session5)"], OBTAIN)
     if missing:
         raise ValueError(
-            f"{root} is half of IEMOCAP: no dialog/EmoEvaluation in {', '.join(missing)}. The five "
-            "sessions are the five folds, so copy the rest; to work on a part knowingly, list its "
-            "utterances in a CSV and use --dataset=manifest"
+            f"{root} is an incomplete IEMOCAP: no dialog/EmoEvaluation in {', '.join(missing)}. "
+            "The five sessions are the five folds, so copy the others too; to use a part on "
+            "purpose, list its utterances in a CSV and use --dataset=manifest"
         )
-    found = [pair for name in SESSIONS for pair in _read_session(root / name)]
-    return sorted_by_id(found, root)
+    pairs = (pair for name in SESSIONS for pair in _read_session(root / name))
+    return sorted_by_id(pairs, root)
 
 
 def _read_session(session: Path) -> Iterator[tuple[str, Utterance]]:
@@ -70,43 +70,44 @@ def _read_session(session: Path) -> Iterator[tuple[str, Utterance]]:
     transcribed = sorted((session / "dialog/transcriptions").glob("Ses0*.txt"))
     unlabelled = {path.name for path in transcribed} - {path.name for path in labels}
     if not labels:
-        raise ValueError(f"{session} is half copied: no Ses0*.txt in its dialog/EmoEvaluation")
+        raise ValueError(f"{session} is incomplete: no Ses0*.txt in its dialog/EmoEvaluation")
     if unlabelled:
         raise ValueError(
-            f"{session} is half copied: dialog/transcriptions has {', '.join(sorted(unlabelled))}, "
-            "and dialog/EmoEvaluation no file of that name"
+            f"{session} is incomplete: dialog/transcriptions has {', '.join(sorted(unlabelled))}, "
+            "and dialog/EmoEvaluation has no file of that name"
         )
     transcripts = dict(pair for path in transcribed for pair in _read_transcripts(path))
     for path in labels:
-        for at, line in read_lines(path):
+        for place, line in read_lines(path):
             if line.startswith("["):
-                yield at, _utterance(session, line, at, transcripts)
+                yield place, _utterance(session, line, place, transcripts)
             elif line.strip() and not line.startswith(("%", "C-", "A-")):
-                raise misread(at, line, LABEL_FORM)
+                raise misread(place, line, LABEL_FORM)
 
 
 def _read_transcripts(path: Path) -> Iterator[tuple[str, str]]:
-    for at, line in read_lines(path):
+    for place, line in read_lines(path):
         match = TRANSCRIPT.fullmatch(line.strip())
         if match:
             yield match[1], " ".join(re.sub(r"\[[^]]*\]", " ", match[2]).split())
         elif line.strip() and not re.match(r"[FM]:", line):  # an event of a person, without a turn
-            raise misread(at, line, "'TURN [start-end]: words'")
+            raise misread(place, line, "'TURN [start-end]: words'")
 
 
-def _utterance(session: Path, line: str, at: str, transcripts: dict[str, str]) -> Utterance:
+def _utterance(session: Path, line: str, place: str, transcripts: dict[str, str]) -> Utterance:
     label = LABEL.fullmatch(line)
     if not label:
-        raise misread(at, line, LABEL_FORM)
-    name, emotion = label[1], lookup(EMOTIONS, label[2], at, "an emotion")
+        raise misread(place, line, LABEL_FORM)
+    name, emotion = label[1], lookup(EMOTIONS, label[2], place, "an emotion")
     turn = TURN.fullmatch(name)
     if not turn:
-        raise misread(at, name, "a turn such as Ses01F_impro01_F000")
+        raise misread(place, name, "a turn such as Ses01F_impro01_F000")
     if turn[2] != session.name[-1]:
-        raise misread(at, name, f"a turn of {session.name}")
-    # The letter after the session says who wore the markers; the one before the number, who speaks.
+        raise misread(place, name, f"a turn of {session.name}")
+    # The letter after the session is that of the actor with motion capture markers; the one before
+    # the number is that of the speaker.
     letter = turn[4]
-    values = [_rating(text, at) for text in label.group(3, 4, 5)]
+    values = [_rating(text, place) for text in label.group(3, 4, 5)]
     scenario = {"impro": "improvised", "script": "scripted"}[turn[3]]
     return Utterance(
         id=name,
@@ -121,7 +122,7 @@ def _utterance(session: Path, line: str, at: str, transcripts: dict[str, str]) -
     )
 
 
-def _rating(text: str, at: str) -> float | None:
+def _rating(text: str, place: str) -> float | None:
     # A few averages lie up to half a point off the scale, since some raters typed 0 or 6.
-    value = rating(text, (SCALE[0] - 0.5, SCALE[1] + 0.5), at)
+    value = rating(text, (SCALE[0] - 0.5, SCALE[1] + 0.5), place)
     return None if value is None else min(max(value, SCALE[0]), SCALE[1])

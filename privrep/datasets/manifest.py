@@ -1,20 +1,21 @@
-"""Any corpus, described by a CSV: a header, then one row for each utterance.
+"""Reader of a manifest: any corpus, described by a CSV with a header and one row per utterance.
 
     id,audio,transcript,speaker,gender,activation,valence,emotion,session,split,accent
     u1,wav/u1.wav,what a day,anna,f,4.2,3.0,happy,day1,train,northern
 
 Columns:
-  id, speaker: required, and besides them at least one column to be learned or hidden.
+  id, speaker: required, and besides them at least one column to predict or to hide.
   audio: a path, relative to the CSV; start, end: the utterance's place in it in seconds.
-  transcript: the words. session: recordings made together.
+  transcript: the words. session: name of the recording session.
   split: train, val (validation, dev, development) or test, in any case.
   activation, valence, dominance: ratings. gender, emotion: classes; f and m mean female and male.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
-    is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings, named in a warning.
-  any other: a rating where every value is a number and more than 10 differ; else a class. Numbers
-    off the scale, such as an age, are neither and are left out with a warning: write classes.
-A class is a category and a private attribute, both: the flags say which is a task and which is to
-be hidden. An empty cell is unknown. Commas, semicolons, tabs or bars separate; quotes as usual.
+    is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
+  any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
+    the scale, such as an age, are neither and are left out with a warning: write classes.
+A class is both a category and a private attribute; the flags choose which is a task and which is to
+be hidden. An empty cell is unknown. Cells are separated by commas, semicolons, tabs or bars, and
+quoted as usual.
 """
 
 import math
@@ -23,15 +24,16 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
-from privrep.formats.text_files import read_lines, read_table
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_lines, read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
 OBTAIN = (
-    "Write it yourself: a CSV with the columns id and speaker and at least one to be learned or "
-    "hidden, one row for each utterance, given as --data_dir=my_corpus.csv"
+    "Write it yourself: a CSV with the columns id and speaker and at least one to predict or to "
+    "hide, one row for each utterance, given as --data_dir=my_corpus.csv"
 )
-PLACES = ["id", "audio", "transcript", "speaker", "session", "split", "start", "end", "scale"]
+_DESCRIPTIVE = ["id", "audio", "transcript", "speaker", "session", "split", "start", "end", "scale"]
 RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
@@ -45,6 +47,7 @@ SPLITS = {
     "test": "test",
 }
 ANY = (-math.inf, math.inf)
+Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
 
 
@@ -59,28 +62,30 @@ def read(root: Path) -> list[Utterance]:
     if not root.is_file():
         raise not_found("a manifest", root, ["a CSV file at this path"], OBTAIN)
     rows = _rows(root)
-    columns = [name for name in (rows[0][1] if rows else []) if name and name not in PLACES]
+    columns = [name for name in (rows[0][1] if rows else []) if name and name not in _DESCRIPTIVE]
     if rows and not columns:
-        raise misread(f"{root}:1", ", ".join(rows[0][1]), "a column besides, to learn or to hide")
+        raise misread(f"{root}:1", ", ".join(rows[0][1]), "another column, to predict or to hide")
     scale, ratings = _ratings(rows, columns, root)
     classes = [
         name
         for name in columns
-        if name in CLASSES or (name not in RATINGS and not _numeric(rows, name))
+        if name in CLASSES or (name not in RATINGS and not _is_numeric(rows, name))
     ]
-    found = ((at, _utterance(row, at, root, scale, ratings, classes)) for at, row in rows)
-    return sorted_by_id(found, root)
+    described = (
+        (place, _utterance(row, place, root, scale, ratings, classes)) for place, row in rows
+    )
+    return sorted_by_id(described, root)
 
 
 def _rows(root: Path) -> Rows:
     header = next((line for _, line in read_lines(root)), "")
-    names = {m: {cell.strip(' "').lower() for cell in header.split(m)} for m in ",;\t|"}
-    mark = next((m for m, cells in names.items() if {"id", "speaker"} <= cells), ",")
-    return list(read_table(root, ["id", "speaker"], mark))
+    names = {mark: {cell.strip(' "').lower() for cell in header.split(mark)} for mark in ",;\t|"}
+    delimiter = next((mark for mark, cells in names.items() if {"id", "speaker"} <= cells), ",")
+    return list(read_table(root, ["id", "speaker"], delimiter=delimiter, decode=read_text).rows())
 
 
-def _numeric(rows: Rows, name: str) -> bool:
-    """Whether every value is a number and more than 10 differ."""
+def _is_numeric(rows: Rows, name: str) -> bool:
+    """Whether every value of a column is a number and more than 10 differ."""
     values = {row[name] for _, row in rows} - {""}
     try:
         return len({float(value) for value in values}) > 10
@@ -88,87 +93,97 @@ def _numeric(rows: Rows, name: str) -> bool:
         return False
 
 
-def _ratings(
-    rows: Rows, columns: list[str], root: Path
-) -> tuple[tuple[float, float] | None, list[str]]:
+def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:
     """The scale, and the columns that are ratings on it."""
     named = [name for name in columns if name in RATINGS]
-    further = [name for name in columns if name not in RATINGS + CLASSES and _numeric(rows, name)]
+    others = [name for name in columns if name not in RATINGS + CLASSES and _is_numeric(rows, name)]
     values = {
-        name: [v for at, row in rows if (v := rating(row[name], ANY, _cell(at, name))) is not None]
-        for name in named + further
+        name: [
+            value
+            for place, row in rows
+            if (value := rating(row[name], ANY, _cell(place, name))) is not None
+        ]
+        for name in named + others
     }
-    fitting = {name: [s for s in SCALES if _within(values[name], s)] for name in values}
-    scale = _declared_scale(rows)
-    if scale is None and values:
-        shared = named or [name for name in further if fitting[name]]
-        scale = next((s for s in SCALES if all(s in fitting[name] for name in shared)), None)
-        if scale is None:
-            raise ValueError(
-                f"{root}: no usual scale holds all of {', '.join(named)}; add a column 'scale', "
-                "such as 1-100 in every row"
-            )
-        if shared:
-            warnings.warn(
-                f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; "
-                "a column 'scale' would say it",
-                stacklevel=3,
-            )
-    off = [name for name in further if not _within(values[name], scale)]
-    if off:
+    declared = _declared_scale(rows)
+    if not values:
+        return declared, []
+    scale = declared or _smallest_scale(values, named, root)
+    off_scale = [name for name in others if not _is_within(values[name], scale)]
+    if off_scale:
         warnings.warn(
-            f"{root}: left out {', '.join(off)}: numbers off the scale of the ratings, "
+            f"{root}: left out {', '.join(off_scale)}: numbers off the scale of the ratings, "
             f"{scale[0]:g} to {scale[1]:g}; write classes to use such a column",
             stacklevel=3,
         )
-    return scale, named + [name for name in further if name not in off]
+    return scale, named + [name for name in others if name not in off_scale]
 
 
-def _cell(at: str, column: str) -> str:
-    return f"{at}, column {column}"
+def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path) -> Scale:
+    """The first of SCALES that holds all `named` ratings, or all others that any scale holds."""
+    fitting = {name: [s for s in SCALES if _is_within(v, s)] for name, v in values.items()}
+    shared = named or [name for name in values if fitting[name]]
+    scale = next((s for s in SCALES if all(s in fitting[name] for name in shared)), None)
+    if scale is None:
+        raise ValueError(
+            f"{root}: no usual scale holds all of {', '.join(shared)}; add a column 'scale', such "
+            "as 1-100 in every row"
+        )
+    if shared:
+        warnings.warn(
+            f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; add "
+            "a column 'scale' to state it",
+            stacklevel=4,
+        )
+    return scale
 
 
-def _within(values: list[float], scale: tuple[float, float]) -> bool:
+def _cell(place: str, column: str) -> str:
+    return f"{place}, column {column}"
+
+
+def _is_within(values: list[float], scale: Scale) -> bool:
     return all(scale[0] <= value <= scale[1] for value in values)
 
 
-def _declared_scale(rows: Rows) -> tuple[float, float] | None:
-    scale, first = None, ""
-    for at, row in rows:
+def _declared_scale(rows: Rows) -> Scale | None:
+    scale, declared = None, ""
+    for place, row in rows:
         text = row.get("scale", "")
-        if not text or text == first:
+        if not text or text == declared:
             continue
         match = re.fullmatch(r"(-?[\d.]+) *- *(-?[\d.]+)", text)
         if scale:
-            raise misread(at, text, f"the scale of the rows above, {first}")
+            raise misread(place, text, f"the scale of the rows above, {declared}")
         if not match:
-            raise misread(at, text, "a scale such as 1-5")
-        first, scale = text, (rating(match[1], ANY, at), rating(match[2], ANY, at))
-        if scale[0] >= scale[1]:
-            raise misread(at, text, "a scale from low to high, such as 1-5")
+            raise misread(place, text, "a scale such as 1-5")
+        low, high = (rating(number, ANY, place) for number in match.groups())
+        if low is None or high is None or low >= high:
+            raise misread(place, text, "a scale from low to high, such as 1-5")
+        declared, scale = text, (low, high)
     return scale
 
 
 def _utterance(
     row: dict[str, str],
-    at: str,
+    place: str,
     root: Path,
-    scale: tuple[float, float] | None,
+    scale: Scale | None,
     ratings: list[str],
     classes: list[str],
 ) -> Utterance:
     if not row["id"]:
-        raise misread(_cell(at, "id"), row["id"], "an id")
+        raise misread(_cell(place, "id"), row["id"], "an id")
     start, end = (
-        rating(row.get(name, ""), (0.0, math.inf), _cell(at, name)) for name in ("start", "end")
+        rating(row.get(name, ""), (0.0, math.inf), _cell(place, name)) for name in ("start", "end")
     )
     if end is not None and end <= (start or 0.0):
         raise ValueError(
-            f"{_cell(at, 'end')}: the end, {end:g} s, must be behind the start, {start or 0:g} s"
+            f"{_cell(place, 'end')}: the end, {end:g} s, must be after the start, {start or 0:g} s"
         )
-    values = {name: row[name] or None for name in classes}
-    if values.get("gender"):
-        values["gender"] = GENDERS.get(values["gender"].lower(), values["gender"])
+    values = {name: row[name] for name in classes if row[name]}
+    if gender := values.get("gender"):
+        values["gender"] = GENDERS.get(gender.lower(), gender)
     split = row.get("split", "")
     return Utterance(
         id=row["id"],
@@ -177,10 +192,12 @@ def _utterance(
         start=start,
         end=end,
         transcript=row.get("transcript") or None,
-        ratings=known({name: rating(row[name], scale, _cell(at, name)) for name in ratings}),
+        ratings=known(
+            {name: rating(row[name], scale or ANY, _cell(place, name)) for name in ratings}
+        ),
         scale=scale if ratings else None,
-        categories=known(values),
-        private=known(values),
+        categories=values,
+        private=values,
         session=row.get("session") or None,
-        split=lookup(SPLITS, split.lower(), _cell(at, "split"), "a split") if split else None,
+        split=lookup(SPLITS, split.lower(), _cell(place, "split"), "a split") if split else None,
     )

@@ -1,6 +1,6 @@
-"""MSP-IMPROV: twelve actors in six dyadic sessions, ratings from 1 to 5 (Busso et al., 2017).
+"""Reader of MSP-IMPROV: twelve actors in six sessions, rated from 1 to 5 (Busso et al., 2017).
 
-Read from `Evalution.txt` (the release's spelling) or `Evaluation.txt`; audio from
+It reads the labels from `Evalution.txt` (the release's spelling) or `Evaluation.txt`; audio from
 `Audio/session1/S01A/P/<utterance>.wav`, where some copies lack `Audio/`; transcripts from
 `Human_transcriptions/All_human_transcriptions/`, `All_human_transcriptions/` or `Text/`.
 """
@@ -49,8 +49,8 @@ BLOCK = "'UTD-IMPROV-S01A-F01-P-FM01.avi; EMOTION; A:number; V:number; D:number;
 def read(root: Path) -> list[Utterance]:
     """Reads the release under `root`.
 
-    Ratings activation, valence, dominance, naturalness; categories emotion and scenario (the
-    release's letters P, R, S, T).
+    Ratings are activation, valence, dominance and naturalness; categories are emotion and scenario
+    (the release's letters P, R, S, T).
 
     Raises:
       FileNotFoundError: `root` holds no label file.
@@ -65,7 +65,7 @@ def read(root: Path) -> list[Utterance]:
     utterances = sorted_by_id(_read_labels(labels, audio, _transcripts(root)), root)
     missing = sorted({f"session{n}" for n in range(1, 7)} - {u.session for u in utterances})
     if missing:
-        raise ValueError(f"{labels} is cut short: it has no turn of {', '.join(missing)}")
+        raise ValueError(f"{labels} is incomplete: it has no turn of {', '.join(missing)}")
     return utterances
 
 
@@ -79,29 +79,31 @@ def _transcripts(root: Path) -> dict[str, Path]:
 def _read_labels(
     labels: Path, audio: Path, transcripts: dict[str, Path]
 ) -> Iterator[tuple[str, Utterance]]:
-    between = True  # blocks are a line of the turn, lines of its raters, and a blank line
-    for at, line in read_lines(labels):
+    is_between = True  # blocks are a line of the turn, lines of its raters, and a blank line
+    for place, line in read_lines(labels):
         if not line.strip():
-            between = True
+            is_between = True
         elif line.strip().startswith("UTD-"):
-            between = False
-            yield at, _utterance(line, at, audio, transcripts)
-        elif between or ".avi" in line:
-            raise misread(at, line, BLOCK)
+            is_between = False
+            yield place, _utterance(line, place, audio, transcripts)
+        elif is_between or ".avi" in line:
+            raise misread(place, line, BLOCK)
 
 
-def _utterance(line: str, at: str, audio: Path, transcripts: dict[str, Path]) -> Utterance:
+def _utterance(line: str, place: str, audio: Path, transcripts: dict[str, Path]) -> Utterance:
     name, emotion, *fields = [field.strip() for field in line.strip().rstrip(";").split(";")] + [""]
     turn = TURN.fullmatch(name)
-    rated = [RATING.fullmatch(field) for field in fields if field]
-    if not turn or not all(rated):
-        raise misread(at, line, BLOCK)
-    values = {match[1]: rating(match[2], SCALE, at) for match in rated}
-    if "A" not in values or "V" not in values:
-        raise misread(at, line, BLOCK)
-    if values["A"] is not None:
-        # Activation is stored upside down, 1 for very active; valence is not.
-        values["A"] = round(6 - values["A"], 6)
+    values: dict[str, float | None] = {}
+    for field in filter(None, fields):
+        match = RATING.fullmatch(field)
+        if not match:
+            raise misread(place, line, BLOCK)
+        values[match[1]] = rating(match[2], SCALE, place)
+    if not turn or "A" not in values or "V" not in values:
+        raise misread(place, line, BLOCK)
+    activation = values["A"]
+    if activation is not None:
+        activation = round(6 - activation, 6)  # the release inverts activation: 1 is very active
     short, sentence, speaker, letter, session, scenario = turn.groups()
     name = f"MSP-{short}"
     return Utterance(
@@ -111,7 +113,7 @@ def _utterance(line: str, at: str, audio: Path, transcripts: dict[str, Path]) ->
         transcript=read_transcript(transcripts[name]) if name in transcripts else None,
         ratings=known(
             {
-                "activation": values["A"],
+                "activation": activation,
                 "valence": values["V"],
                 "dominance": values.get("D"),
                 "naturalness": values.get("N"),
@@ -119,7 +121,7 @@ def _utterance(line: str, at: str, audio: Path, transcripts: dict[str, Path]) ->
         ),
         scale=SCALE,
         categories=known(
-            {"emotion": lookup(EMOTIONS, emotion, at, "an emotion"), "scenario": scenario}
+            {"emotion": lookup(EMOTIONS, emotion, place, "an emotion"), "scenario": scenario}
         ),
         private={"gender": {"F": "female", "M": "male"}[letter]},
         session=f"session{session}",

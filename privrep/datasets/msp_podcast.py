@@ -1,7 +1,7 @@
-"""MSP-Podcast: turns of thousands of podcast speakers, ratings from 1 to 7 (Lotfian & Busso, 2019).
+"""Reader of MSP-Podcast: podcast turns, rated from 1 to 7 (Lotfian & Busso, 2019).
 
-Read from `Labels/labels_consensus.csv` (release 1.8 spells `labels_concensus.csv`; a `.json` keyed
-by file name serves too), `Audios/`, `Audio/` or `audio_16kHz/`, and `Transcripts/<turn>.txt`
+It reads `Labels/labels_consensus.csv` (release 1.8 spells `labels_concensus.csv`; a `.json` keyed
+by file name is read too), `Audios/`, `Audio/` or `audio_16kHz/`, and `Transcripts/<turn>.txt`
 where the release has them.
 """
 
@@ -18,7 +18,8 @@ from privrep.datasets.parsing import (
     read_transcript,
     sorted_by_id,
 )
-from privrep.formats.text_files import read_table, read_text
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -60,9 +61,9 @@ SPLITS = {
 def read(root: Path) -> list[Utterance]:
     """Reads the release under `root`.
 
-    Ratings activation, valence, dominance; category emotion. Unknown speakers and genders and the
-    labels of Test3, which the release hides, are left out. A session is not named: guests and hosts
-    recur over episodes, so that only the speaker separates what must be apart.
+    Ratings are activation, valence and dominance; the category is emotion. Unknown speakers and
+    genders and the labels of Test3, which the release hides, are left out. There is no session:
+    guests and hosts recur over episodes, so that only the speaker separates the parts of a split.
 
     Raises:
       FileNotFoundError: `root` holds no label table.
@@ -75,46 +76,50 @@ def read(root: Path) -> list[Utterance]:
     rows = _json_rows(labels) if labels.suffix == ".json" else _csv_rows(labels)
     audio = first_existing(root, AUDIO) or root / AUDIO[0]
     transcripts = root / "Transcripts" if (root / "Transcripts").is_dir() else None
-    found = ((at, _utterance(name, row, at, audio, transcripts)) for at, name, row in rows)
-    return sorted_by_id(found, root)
+    described = (
+        (place, _utterance(name, row, place, audio, transcripts)) for place, name, row in rows
+    )
+    return sorted_by_id(described, root)
 
 
 def _csv_rows(labels: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    for at, row in read_table(labels, ["FileName", *COLUMNS]):
-        yield at, row["FileName"], row
+    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",", decode=read_text)
+    for place, row in table.rows():
+        yield place, row["FileName"], row
 
 
 def _json_rows(labels: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    try:  # as pairs, since a dict would keep the last of two equal names in silence
+    try:  # as pairs, since a dict would silently keep the last of two equal names
         table = json.loads(read_text(labels), object_pairs_hook=list)
         entries = [(name, dict(pairs)) for name, pairs in table]
     except json.JSONDecodeError as error:
-        raise ValueError(f"{labels}:{error.lineno}: this is no JSON: {error.msg}") from None
+        raise ValueError(f"{labels}:{error.lineno}: this is not JSON: {error.msg}") from None
     except (TypeError, ValueError):
         raise ValueError(f"{labels}: expected an object of objects, keyed by file name") from None
     for name, entry in entries:
-        at = f"{labels}: entry {name}"
+        place = f"{labels}: entry {name}"
         row = {key: "" if value is None else str(value).strip() for key, value in entry.items()}
         if not set(COLUMNS) <= set(row):
-            raise misread(at, entry, f"the keys {', '.join(COLUMNS)}")
-        yield at, name, row
+            raise misread(place, entry, f"the keys {', '.join(COLUMNS)}")
+        yield place, name, row
 
 
 def _utterance(
-    name: str, row: dict[str, str], at: str, audio: Path, transcripts: Path | None
+    name: str, row: dict[str, str], place: str, audio: Path, transcripts: Path | None
 ) -> Utterance:
     stem = name.removesuffix(".wav")
     if stem == name:
-        raise misread(at, name, "a file name such as MSP-PODCAST_0001_0008.wav")
-    ratings, emotion = {}, None
-    # Whatever stands in the label cells of Test3 is a placeholder.
+        raise misread(place, name, "a file name such as MSP-PODCAST_0001_0008.wav")
+    ratings: dict[str, float | None] = {}
+    emotion = None
+    # The label cells of Test3 hold placeholders.
     if row["Split_Set"] != "Test3":
         ratings = {
-            "activation": rating(row["EmoAct"], SCALE, at),
-            "valence": rating(row["EmoVal"], SCALE, at),
-            "dominance": rating(row["EmoDom"], SCALE, at),
+            "activation": rating(row["EmoAct"], SCALE, place),
+            "valence": rating(row["EmoVal"], SCALE, place),
+            "dominance": rating(row["EmoDom"], SCALE, place),
         }
-        emotion = lookup(EMOTIONS, row["EmoClass"] or "X", at, "an emotion")
+        emotion = lookup(EMOTIONS, row["EmoClass"] or "X", place, "an emotion")
     return Utterance(
         id=stem,
         speaker=None if row["SpkrID"] in ("", "Unknown") else row["SpkrID"],
@@ -123,6 +128,6 @@ def _utterance(
         ratings=known(ratings),
         scale=SCALE,
         categories=known({"emotion": emotion}),
-        private=known({"gender": lookup(GENDERS, row["Gender"].capitalize(), at, "a gender")}),
-        split=lookup(SPLITS, row["Split_Set"], at, "a split"),
+        private=known({"gender": lookup(GENDERS, row["Gender"].capitalize(), place, "a gender")}),
+        split=lookup(SPLITS, row["Split_Set"], place, "a split"),
     )

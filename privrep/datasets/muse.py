@@ -1,6 +1,6 @@
-"""MuSE: students' monologues, stressed and not, rated from 1 to 9 (Jaiswal et al., LREC 2020).
+"""Reader of MuSE: monologues under stress and without, rated 1 to 9 (Jaiswal et al., LREC 2020).
 
-Read from the crowdsourcing table in `SurveyInformation/` (or `Survey Information (Questions, Data
+It reads the crowdsourcing table in `SurveyInformation/` (or `Survey Information (Questions, Data
 etc)/`); audio from `NotStressed/Audio/Non Stressed Question Monologue Audio*/` and
 `Stressed/Audio/Stressed Question Monologue Audio*/`; transcripts from `Combined/Utterance
 Transcripts/`, else `Whisper-Transcriptions/{Nonstressed,Stressed}_Segments/`.
@@ -11,12 +11,13 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import known, lookup, not_found, rating, read_transcript, sorted_by_id
-from privrep.formats.text_files import read_table
+from privrep.formats.tables import read_table
+from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
 OBTAIN = (
-    "MuSE is given out for research by its authors at the University of Michigan: "
+    "MuSE is distributed for research by its authors at the University of Michigan: "
     "Jaiswal et al., MuSE: a Multimodal Dataset of Stressed Emotion, LREC 2020"
 )
 SCALE = (1.0, 9.0)
@@ -47,12 +48,12 @@ NAME = re.compile(r"(\w\w)_.+\.wav")
 def read(root: Path) -> list[Utterance]:
     """Reads the release under `root`.
 
-    Ratings: activation and valence are the means of annotators who heard each utterance alone, as
-    an acoustic network does, and which such networks predict best (Jaiswal et al., 2019, arXiv
-    1903.11672, on this corpus); activation_context and valence_context those of annotators who had
-    heard all before it; activation_self and valence_self the speaker's own report of the whole
-    monologue, left out (and counted in a warning) where it is no rating from 1 to 9. Whether the
-    speaker was stressed ("yes", "no") is both a category and a private attribute.
+    The ratings activation and valence are means over annotators who heard each utterance alone, as
+    an acoustic network does; such networks predict them best (Jaiswal et al., 2019, arXiv
+    1903.11672, on this corpus). activation_context and valence_context are means over annotators
+    who had heard all utterances before it. activation_self and valence_self are the speaker's
+    report on the whole monologue, left out (and counted in a warning) where it is no rating from 1
+    to 9. Whether the speaker was stressed ("yes", "no") is a category and a private attribute.
 
     Raises:
       FileNotFoundError: `root` holds no crowdsourcing table.
@@ -63,46 +64,48 @@ def read(root: Path) -> list[Utterance]:
     if not tables:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
-    refused: list[str] = []
-    rows = read_table(tables[0], COLUMNS)
-    found = [(at, _utterance(row, at, root, wavs, refused)) for at, row in rows]
-    if refused:
+    rejected: list[str] = []
+    table = read_table(tables[0], COLUMNS, delimiter=",", decode=read_text)
+    described = [
+        (place, _utterance(row, place, root, wavs, rejected)) for place, row in table.rows()
+    ]
+    if rejected:
         warnings.warn(
-            f"{len(refused)} self-reports of MuSE are no rating from 1 to 9 and are left out, "
-            f"the first: {refused[0]}",
+            f"{len(rejected)} self-reports of MuSE are no rating from 1 to 9 and are left out, "
+            f"the first: {rejected[0]}",
             stacklevel=2,
         )
-    return sorted_by_id(found, root)
+    return sorted_by_id(described, root)
 
 
 def _wavs(folder: Path) -> dict[str, Path]:
     folders = sorted(folder.parent.glob(f"{folder.name}*"))
-    return {path.name: path for found in folders for path in found.glob("*.wav")}
+    return {path.name: path for folder in folders for path in folder.glob("*.wav")}
 
 
 def _utterance(
     row: dict[str, str],
-    at: str,
+    place: str,
     root: Path,
     wavs: dict[str, dict[str, Path]],
-    refused: list[str],
+    rejected: list[str],
 ) -> Utterance:
     name, kind = row["Sentence_name"], row["Type"].upper()
     match = NAME.fullmatch(name)
     if not match:
-        raise misread(at, name, "a name such as 06_DR-100_0093_5_sentence_7.wav")
-    stressed = lookup(STRESSED, kind, at, "a type")
-    gender = lookup(GENDERS, row["Gender"].lower(), at, "a gender")
+        raise misread(place, name, "a name such as 06_DR-100_0093_5_sentence_7.wav")
+    stressed = lookup(STRESSED, kind, place, "a type")
+    gender = lookup(GENDERS, row["Gender"].lower(), place, "a gender")
     stem = name.removesuffix(".wav")
     transcript = read_transcript(root / TRANSCRIPTS / f"{stem}.txt")
     if transcript is None:
         transcript = read_transcript(root / WHISPER[kind] / f"{stem}.txt")
-    ratings = {task: rating(row[column], SCALE, at) for task, column in MEANS.items()}
+    ratings = {task: rating(row[column], SCALE, place) for task, column in MEANS.items()}
     for task, column in SELF_REPORTS.items():
         try:
-            ratings[task] = rating(row[column], SCALE, at)
+            ratings[task] = rating(row[column], SCALE, place)
         except ValueError as error:  # what the form allowed is not documented
-            refused.append(str(error))
+            rejected.append(str(error))
     return Utterance(
         id=stem,
         speaker=match[1],

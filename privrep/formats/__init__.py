@@ -1,1 +1,1 @@
-"""Readers of the file formats that people have: label tables, vectors, text."""
+"""Readers of label tables, vectors and text files, with checks."""

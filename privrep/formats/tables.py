@@ -1,64 +1,317 @@
-"""The table of labels, and what reading any table takes, with care (host).
+"""Tables of text cells in .csv, .tsv, .jsonl and .parquet files, read with checks (host).
 
-Nothing here evaluates or follows what a file says; text stays text.
+Every cell is text: "01" stays "01" and "NA" stays "NA". Nothing in a file is evaluated: no formula,
+no pickle.
 """
 
+import contextlib
 import csv
+import functools
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from privrep.messages import first, shown
+from privrep.formats.text_files import not_utf8, read_utf8
+from privrep.messages import first, misread, shown
 
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 ID = "id"
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_LONGEST_CELL = 1 << 20
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_MAX_CELL = 1 << 20  # characters
+_LINE_BREAK = r"\r\n|\r|\n"
 PICKLED = (
     "it holds Python objects, a pickle, which is never loaded, for it can run code. Where it was "
     "made, save an array of numbers: numpy.save(PATH, numpy.stack(h).astype('float32'))"
 )
-_BEGINNINGS = {b"\x93NUMPY": ".npy", b"PK": ".npz", b"PAR1": ".parquet", b"\x1f\x8b": ".gz"}
-_LOOKED_AT = 64  # bytes
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what such a text begins with
+_SIGNATURES = {b"\x93NUMPY": ".npy", b"PK": ".npz", b"PAR1": ".parquet", b"\x1f\x8b": ".gz"}
+_PEEK_BYTES = 64
 
 
-class Table(NamedTuple):
-    """columns: {name: N cells}, None where a cell is empty; path: for messages."""
+@dataclass(frozen=True)
+class Table:
+    """A table of N rows as it was read.
 
-    columns: dict[str, list[str | None]]
+    Attributes:
+      cells: {column name: N cells} without outer blanks; "" where a cell is empty.
+      lines: [N], the line of the file at which each row begins, from 1; in a .parquet file, the
+        number of the row.
+      path: the file, for error messages.
+    """
+
+    cells: dict[str, list[str]]
+    lines: Sequence[int]
     path: Path
 
+    @functools.cached_property
+    def columns(self) -> dict[str, list[str | None]]:
+        """{column name: N cells of `cell_of`}: each run of blanks as one, None where empty."""
+        return {name: list(map(cell_of, column)) for name, column in self.cells.items()}
 
-def read_table(path: str | Path) -> Table:
-    """Reads labels from .csv or .tsv with a header, .jsonl (an object a line) or .parquet.
+    def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yields ("path:line", {column name: cell}) for each row that has a cell that is not empty.
 
-    Every cell becomes a string (`cell_of`), an empty one None.
+        The first element is what an error message names as the place.
+        """
+        for line, cells in zip(self.lines, zip(*self.cells.values())):
+            if any(cells):
+                yield f"{self.path}:{line}", dict(zip(self.cells, cells))
+
+
+def read_table(
+    path: str | Path,
+    required: Collection[str] = (),
+    *,
+    delimiter: str | None = None,
+    decode: Callable[[Path], str] = read_utf8,
+) -> Table:
+    """Reads a .csv or .tsv file with a header, .jsonl (one object per line) or .parquet.
+
+    Args:
+      path: the file.
+      required: names of columns that must be there. If any are given, one column may lack a name,
+        such as the row numbers that pandas writes.
+      delimiter: the character between cells, for text of any ending; None takes the format from
+        the ending of the file's name.
+      decode: reads the file's text, `read_utf8` or, for releases in other encodings, `read_text`.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: another kind of file, or not a table; the message names the line.
+      ValueError: another kind of file, another encoding, no header or one that names a column
+        twice, a required column is missing, a row has another number of cells than the header,
+        quotes do not close, or a cell has more than 2**20 characters. The message names the line.
     """
-    path = there(path, TABLES)
-    read = {".jsonl": _jsonl, ".parquet": _parquet_table}.get(path.suffix.lower(), _csv_table)
-    return Table({name: list(map(cell_of, cells)) for name, cells in read(path).items()}, path)
+    path = Path(path) if delimiter else existing_file(path, TABLES)
+    ending = path.suffix.lower()
+    if not delimiter and ending == ".jsonl":
+        return _json_lines(decode(path), required, path)
+    if not delimiter and ending == ".parquet":
+        parquet = parquet_of(path)
+        _check_header(parquet.column_names, required, str(path))
+        columns = {name: parquet[name].to_pylist() for name in parquet.column_names}
+        return _as_text(columns, range(1, parquet.num_rows + 1), path)
+    return _delimited_text(decode(path), delimiter or DELIMITERS[ending], required, path)
 
 
-def there(path: str | Path, kinds: Sequence[str]) -> Path:
-    """`path`, if it is a file of one of the kinds, by its ending and by its first bytes.
+def _delimited_text(text: str, delimiter: str, required: Collection[str], path: Path) -> Table:
+    import pandas as pd  # here, since it takes longer to import than a small table to read
+
+    body = text.lstrip("\r\n")
+    if not body.strip():
+        raise ValueError(f"{path}: the file is empty; expected a header that names the columns")
+    try:
+        with _cell_limit():
+            # The engine "python" reads quotes strictly and leaves NaN where a row is short.
+            frame = pd.read_csv(
+                io.StringIO(body, newline=""),
+                sep=delimiter,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                engine="python",
+            )
+    except pd.errors.ParserError as error:
+        _check_records(text, delimiter, path)
+        raise ValueError(f"{path}: {error}") from error
+    is_missing = frame.isna()
+    is_blank_line = is_missing.all(axis=1)
+    if (is_missing.any(axis=1) & ~is_blank_line).any():
+        _check_records(text, delimiter, path)
+    num_lines = pd.Series(1, frame.index)
+    if '"' in body:  # only a quoted cell can span lines
+        breaks = frame.apply(lambda column: column.str.count(_LINE_BREAK))
+        num_lines += breaks.sum(axis=1).astype(int)
+    first_line = 1 + len(re.findall(_LINE_BREAK, text[: len(text) - len(body)]))
+    lines = first_line + num_lines.cumsum().shift(fill_value=0)
+    header = frame.iloc[0].tolist()
+    if len(header) == 1:
+        check_separator(path, header, delimiter)
+    names = [cell_of(name) or "" for name in header]
+    _check_header(names, required, f"{path}:{first_line}", delimiter)
+    is_row = ~is_blank_line & (frame.index > 0)
+    cells = {name: frame.loc[is_row, i].str.strip().tolist() for i, name in enumerate(names)}
+    return Table(cells, lines[is_row].tolist(), path)
+
+
+def _check_records(text: str, delimiter: str, path: Path) -> None:
+    """Raises the ValueError that names the first record with other cells than the header."""
+    header: list[str] | None = None
+    for line, cells in records(io.StringIO(text, newline=""), delimiter, path):
+        header = header or cells
+        if len(header) == 1:
+            check_separator(path, header, delimiter)
+        if len(cells) != len(header):
+            expected = f"{len(header)} cells as in the header, not {len(cells)}"
+            raise misread(f"{path}:{line}", delimiter.join(cells), expected)
+
+
+def _check_header(
+    header: Sequence[str], required: Collection[str], place: str, delimiter: str = ", "
+) -> None:
+    missing = [name for name in required if name not in header]
+    if missing:
+        same_letters = [
+            (name, wanted)
+            for wanted in missing
+            for name in header
+            if name.lower() == wanted.lower()
+        ]
+        hint = "".join(
+            f"; rename {name} to {wanted}, case matters" for name, wanted in same_letters
+        )
+        raise ValueError(
+            f"{place}: no column {' and no column '.join(missing)} in the header; its columns are "
+            f"{', '.join(header)}{hint}"
+        )
+    has_unnamed = "" in header and not required
+    if not any(header) or has_unnamed or len(set(header)) < len(header):
+        raise misread(place, delimiter.join(header), "a different name for each column")
+
+
+@contextlib.contextmanager
+def _cell_limit() -> Iterator[None]:
+    previous = csv.field_size_limit(_MAX_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(previous)
+
+
+def records(file: Iterable[str], delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields (line at which it begins, cells) for each record of delimited text that is not empty.
+
+    Args:
+      file: the lines with their ends; they are read as they are needed.
+      delimiter: the character between cells.
+      path: for error messages.
 
     Raises:
-      FileNotFoundError, ValueError: it is not.
+      ValueError: quotes do not close, or a cell has more than 2**20 characters.
+    """
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    line = 1
+    with _cell_limit():
+        try:
+            for cells in reader:
+                if cells:
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(f"{path}:{line}: this row is not CSV: {error}") from error
+
+
+def utf8_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The `records` of a .csv or .tsv file in UTF-8, of which no more is read than is asked for.
+
+    Raises:
+      ValueError: as `records`, or the file is not in UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from records(file, DELIMITERS[path.suffix.lower()], path)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+
+
+def check_separator(path: Path, cells: Sequence[str], delimiter: str) -> None:
+    """Makes sure that no cell holds a character that separates cells in files of another kind.
+
+    Raises:
+      ValueError: a cell does; the message says how to save the file.
+    """
+    for separator, name in _SEPARATORS.items():
+        if separator != delimiter and any(separator in cell for cell in cells):
+            remedy = f"save it again with {_SEPARATORS.get(delimiter, repr(delimiter))}"
+            if separator == "\t":
+                remedy += ", or, separated by tabs, as .tsv"
+            raise ValueError(
+                f"{path}: is its text separated by {name}? A {path.suffix} file has "
+                f"{_SEPARATORS.get(delimiter, repr(delimiter))} between its cells, and points in "
+                f"its decimal fractions. Its first line begins with {shown(cells[0])}; {remedy}."
+            )
+
+
+def _json_lines(text: str, required: Collection[str], path: Path) -> Table:
+    numbered = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    rows = [_json_object(line, f"{path}:{number}") for number, line in numbered]
+    names = dict.fromkeys(name for row in rows for name in row)
+    _check_header([*names], required, str(path))
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return _as_text(columns, [number for number, _ in numbered], path)
+
+
+def _json_object(line: str, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place}: {error}") from error
+    if not isinstance(row, dict) or any(isinstance(cell, dict | list) for cell in row.values()):
+        raise ValueError(f"{place}: is not a JSON object of texts and numbers")
+    return row
+
+
+def _as_text(columns: dict[str, list[Any]], lines: Sequence[int], path: Path) -> Table:
+    cells = {name: list(map(_stripped, column)) for name, column in columns.items()}
+    return Table(cells, lines, path)
+
+
+def parquet_of(path: Path) -> Any:
+    """The whole file as a pyarrow.Table.
+
+    Raises:
+      ValueError: pyarrow is not installed, or this is not a Parquet file.
+    """
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: needs pyarrow: pip install 'privrep[tables]' (in a checkout: pip install -e "
+            "'.[tables]'), or save the table as .csv"
+        ) from error
+    try:
+        return parquet.ParquetFile(path).read()
+    except (ArrowException, OSError, ValueError) as error:
+        raise ValueError(f"{path}: is not a Parquet file ({error})") from error
+
+
+def cell_of(value: object) -> str | None:
+    """A value as text: no outer blanks, each inner run of them as one; None where empty or NaN.
+
+    A line break counts as a blank, so that no content of a file can begin a line of what is
+    printed.
+
+    >>> cell_of("  a \\n b"), cell_of(1.5), cell_of(float("nan"))
+    ('a b', '1.5', None)
+    """
+    return " ".join(_stripped(value).split()) or None
+
+
+def _stripped(value: object) -> str:
+    return "" if value is None or value != value else str(value).strip()  # NaN != NaN
+
+
+def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
+    """`path`, after a check that it is a file of one of the kinds, by ending and first bytes.
+
+    Args:
+      path: the file.
+      kinds: endings, such as ".npy".
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: a folder, a file with another ending, an empty file, or one whose first bytes are
+        those of another kind.
     """
     path = Path(path)
     if path.is_dir():
-        held = sorted(one.name for one in path.iterdir() if one.suffix.lower() in kinds)
-        raise ValueError(
-            f"{path}: is a folder; name a file, {', '.join(kinds)}. "
-            + (f"In it: {first(held)}" if held else "It holds none.")
-        )
+        names = sorted(child.name for child in path.iterdir() if child.suffix.lower() in kinds)
+        content = f"In it: {first(names)}" if names else "It holds none."
+        raise ValueError(f"{path}: is a folder; name a file, {', '.join(kinds)}. {content}")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     if path.suffix.lower() not in kinds:
@@ -67,181 +320,53 @@ def there(path: str | Path, kinds: Sequence[str]) -> Path:
             f"{', '.join(kinds)}. A pickle is never loaded, for it can run code: save numbers with "
             "numpy.save."
         )
-    _check_beginning(path)
+    _check_first_bytes(path)
     return path
 
 
-def _check_beginning(path: Path) -> None:
+def _check_first_bytes(path: Path) -> None:
     with path.open("rb") as file:
-        begins = file.read(_LOOKED_AT)
-    if not begins:
+        head = file.read(_PEEK_BYTES)
+    if not head:
         raise ValueError(f"{path}: is empty, 0 bytes; was it written to its end?")
-    text = begins.decode("utf-8", "ignore")
-    readable = text.strip() and all(c.isprintable() or c.isspace() for c in text)
-    found = (kind for sign, kind in _BEGINNINGS.items() if begins.startswith(sign))
-    like = "" if readable else next(found, "")  # a table's first column may be called PK
+    text = head.decode("utf-8", "ignore")
+    is_text = text.strip() and all(c.isprintable() or c.isspace() for c in text)
+    kinds = (kind for signature, kind in _SIGNATURES.items() if head.startswith(signature))
+    kind = "" if is_text else next(kinds, "")  # the first column of a table may be called PK
     ending = path.suffix.lower()
-    if like == (ending if ending in _BEGINNINGS.values() else ""):
+    if kind == (ending if ending in _SIGNATURES.values() else ""):
         return
-    if like:
-        told = f"it begins as {like} files do; give it the ending of what it is, or save it anew"
-    elif begins[:1] == b"\x80":  # the first of a pickle's bytes
-        told = PICKLED
-    elif readable:
-        told = (
+    if kind:
+        reason = f"it begins as {kind} files do; give it the ending of its kind, or save it again"
+    elif head[:1] == b"\x80":  # the first byte of a pickle
+        reason = PICKLED
+    elif is_text:
+        reason = (
             f"it is text that begins {shown(text.split()[0])}. A table of text ends in .csv or "
-            ".tsv; if this is a note of what is kept elsewhere, fetch the file itself"
+            ".tsv; if this is a note of where the file is kept, fetch the file itself"
         )
     else:
-        told = f"its first bytes are {begins[:8]!r}; was it damaged, or named by mistake?"
-    raise ValueError(f"{path}: is no {ending} file, whatever its ending says: {told}")
+        reason = f"its first bytes are {head[:8]!r}; was it damaged, or given a wrong name?"
+    raise ValueError(f"{path}: is no {ending} file, whatever its ending says: {reason}")
 
 
 def rows_by_id(ids: Sequence[str | None], path: Path) -> dict[str, int]:
-    """{id: its row} of what a file holds.
+    """{id: number of its row, from 0}.
+
+    Args:
+      ids: one per row of the file.
+      path: for error messages.
 
     Raises:
-      ValueError: a row has none, or another's.
+      ValueError: a row has no id, or the id of another row.
     """
     rows: dict[str, int] = {}
-    for i, one in enumerate(ids):
-        if one is None:
-            raise ValueError(f"{path}: row {i} (from 0) has no {ID}; each row takes one")
-        if rows.setdefault(one, i) != i:
+    for row, id_ in enumerate(ids):
+        if id_ is None:
+            raise ValueError(f"{path}: row {row} (from 0) has no {ID}; each row needs one")
+        if rows.setdefault(id_, row) != row:
             raise ValueError(
-                f"{path}: rows {rows[one]} and {i} (from 0) have the same {ID}, {shown(one)}; each "
-                "row takes one of its own"
+                f"{path}: rows {rows[id_]} and {row} (from 0) have the same {ID}, {shown(id_)}; "
+                "each row needs an id of its own"
             )
     return rows
-
-
-def lines(path: Path) -> Iterator[list[str]]:
-    """The records of a .csv or .tsv that are not empty, as cells.
-
-    Raises:
-      ValueError: no text in UTF-8, or no table.
-    """
-    before = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line in csv.reader(file, delimiter=DELIMITERS[path.suffix.lower()]):
-                if line:
-                    yield line
-    except UnicodeDecodeError as error:
-        raise ValueError(_not_utf8(path)) from error
-    except csv.Error as error:
-        raise ValueError(f"{path}: no table of text ({error})") from error
-    finally:
-        csv.field_size_limit(before)
-
-
-def _not_utf8(path: Path) -> str:
-    with path.open("rb") as file:
-        mark = file.read(2)
-    if mark in _UTF16:
-        return (
-            f"{path}: is text in UTF-16, by its first bytes, and UTF-8 is needed (of a "
-            "spreadsheet: save as 'CSV UTF-8')"
-        )
-    with path.open("rb") as file:  # a byte that is a line's end is no part of another sign
-        numbered = ((i, line) for i, line in enumerate(file, start=1))
-        number, line = next(
-            (i, line) for i, line in numbered if line.decode("utf-8", "ignore").encode() != line
-        )
-    return (
-        f"{path}, line {number}: no text in UTF-8. The line is {shown(line.decode('latin-1'))} if "
-        "the file is Latin-1 (of a spreadsheet: save as 'CSV UTF-8'); save it anew as UTF-8."
-    )
-
-
-def check_separator(path: Path, cells: Sequence[str]) -> None:
-    """Makes sure that no cell holds what separates cells in files of another kind.
-
-    Raises:
-      ValueError: one does.
-    """
-    own = DELIMITERS[path.suffix.lower()]
-    for sign, name in _SIGNS.items():
-        if sign != own and any(sign in cell for cell in cells):
-            raise ValueError(
-                f"{path}: is its text separated by {name}? A {path.suffix} file has "
-                f"{_SIGNS[own]} between its cells, and points in its decimal fractions. Its first "
-                f"line begins with {shown(cells[0])}; save it anew with {_SIGNS[own]}"
-                + (", or, separated by tabs, as .tsv." if sign == "\t" else ".")
-            )
-
-
-def _csv_table(path: Path) -> Mapping[str, list]:
-    records = lines(path)
-    cells = next(records, [])
-    if len(cells) == 1:
-        check_separator(path, cells)  # before they are cleaned: a tab is a blank
-    header = [cell_of(name) or "" for name in cells]
-    _check_header(header, path)
-    rows = []
-    for number, line in enumerate(records, start=2):
-        if len(line) != len(header):
-            raise ValueError(
-                f"{path}, record {number}: {len(line)} cells under {len(header)} columns"
-            )
-        rows.append(line)
-    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
-
-
-def _check_header(header: Sequence[str], path: Path) -> None:
-    if not header or "" in header or len(set(header)) < len(header):
-        raise ValueError(f"{path}: needs a header, a name of its own for each column")
-
-
-def _jsonl(path: Path) -> Mapping[str, list]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(_not_utf8(path)) from error
-    numbered = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    rows = [_object(line, f"{path}, line {number}") for number, line in numbered]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _object(line: str, where: str) -> dict:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: {error}") from error
-    if not isinstance(row, dict) or any(isinstance(cell, dict | list) for cell in row.values()):
-        raise ValueError(f"{where}: not an object of texts and numbers")
-    return row
-
-
-def _parquet_table(path: Path) -> Mapping[str, list]:
-    table = parquet_of(path)
-    _check_header(table.column_names, path)
-    return {name: table[name].to_pylist() for name in table.column_names}
-
-
-def parquet_of(path: Path):
-    """The whole file as a pyarrow.Table.
-
-    Raises:
-      ValueError: pyarrow is not installed, or this is no Parquet file.
-    """
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise ValueError(
-            f"{path}: needs pyarrow: pip install pyarrow, or save it as .csv"
-        ) from error
-    try:
-        return parquet.ParquetFile(path).read()
-    except (ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{path}: no Parquet file ({error})") from error
-
-
-def cell_of(value: object) -> str | None:
-    """A value as a string without outer blanks, one for each inner run of them; empty, NaN: None.
-
-    A line break is a blank: nothing that a file says can begin a line of what is printed.
-    """
-    text = "" if value is None or value != value else " ".join(str(value).split())  # NaN != NaN
-    return text or None

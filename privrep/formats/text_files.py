@@ -1,18 +1,23 @@
-"""Text files in any encoding, line by line with their places, and their tables."""
+"""Text files, read whole or line by line, with the place of each line for error messages (host)."""
 
 import codecs
-import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from privrep.messages import misread
+from privrep.messages import shown
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_text(path: Path) -> str:
-    """A file's text: UTF-8, UTF-16 that begins with its byte order mark, else Latin-1."""
+    """The text of a file in UTF-8, in UTF-16 with a byte order mark, or else in Latin-1.
+
+    Corpora are released in all three. Files that a user writes are read by `read_utf8`, which does
+    not guess.
+    """
     raw = path.read_bytes()
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of Excel
+    if raw.startswith(_UTF16_MARKS):  # "Unicode text" of Excel
         return raw.decode("utf-16", errors="replace")
     try:
         return raw.decode("utf-8-sig")
@@ -20,50 +25,44 @@ def read_text(path: Path) -> str:
         return raw.decode("latin-1")
 
 
+def read_utf8(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+      ValueError: the file is in another encoding; the message names the first line that is.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+
+
+def not_utf8(path: Path) -> ValueError:
+    """The error for a file that is not in UTF-8: its first such line, or UTF-16 by its mark."""
+    with path.open("rb") as file:
+        if file.read(2) in _UTF16_MARKS:
+            return ValueError(
+                f"{path}: is text in UTF-16, by its first bytes, and UTF-8 is needed (from a "
+                "spreadsheet: save as 'CSV UTF-8')"
+            )
+        file.seek(0)
+        # No byte of a character of several bytes is a line feed, so lines can be decoded alone.
+        number, line = next(
+            (number, line)
+            for number, line in enumerate(file, start=1)
+            if line.decode("utf-8", "ignore").encode() != line
+        )
+    return ValueError(
+        f"{path}:{number}: is not in UTF-8. The line is {shown(line.decode('latin-1'))} if the "
+        "file is in Latin-1 (from a spreadsheet: save as 'CSV UTF-8'); save it again as UTF-8."
+    )
+
+
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yields ("path:number", line) for each line; the first is what an error names."""
+    """Yields ("path:number", line) for each line of `read_text`, numbered from 1.
+
+    The first element is what an error message names as the place.
+    """
     # str.splitlines would also split at the byte 0x85, which old Latin-1 files use as an ellipsis.
     for number, line in enumerate(io.StringIO(read_text(path), newline=None), 1):
         yield f"{path}:{number}", line.rstrip("\n")
-
-
-def read_table(
-    path: Path, required: Iterable[str], delimiter: str = ","
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields ("path:number", {column: cell}) for each row of a CSV with a header, blanks stripped.
-
-    Raises:
-      ValueError: a required column is missing or a column is there twice, a row has other cells
-        than the header, or quotes do not close.
-    """
-    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
-    line = 1  # a quoted cell may span lines: the row is where it starts
-    try:
-        header = [name.strip() for name in next(rows, [])]
-        if not any(header):
-            raise ValueError(f"{path}: the file is empty; expected a header with columns")
-        missing = [name for name in required if name not in header]
-        if missing:
-            case = [
-                (has, name) for name in missing for has in header if has.lower() == name.lower()
-            ]
-            hint = "".join(f"; rename {has} to {name}, case matters" for has, name in case)
-            raise ValueError(
-                f"{path}:1: no column {' and no column '.join(missing)} in the header; its "
-                f"columns are {', '.join(header)}{hint}"
-            )
-        if len(set(header)) < len(header):
-            raise misread(f"{path}:1", delimiter.join(header), "each column once")
-        while True:
-            line = rows.line_num + 1
-            cells = next(rows, None)
-            if cells is None:
-                return
-            if not any(cells):
-                continue
-            if len(cells) != len(header):
-                wanted = f"{len(header)} cells as in the header, not {len(cells)}"
-                raise misread(f"{path}:{line}", delimiter.join(cells), wanted)
-            yield f"{path}:{line}", dict(zip(header, (cell.strip() for cell in cells)))
-    except csv.Error as error:
-        raise ValueError(f"{path}:{line}: this row is no CSV: {error}") from None

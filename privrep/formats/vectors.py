@@ -1,13 +1,12 @@
-"""Representations of any origin, read with care (host).
+"""Files of representations h: .npy, .npz, .csv, .tsv and .parquet, read with checks (host).
 
-Nothing here unpickles, evaluates or follows what a file says.
+Nothing in a file is unpickled or evaluated.
 """
 
 import itertools
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,23 +16,25 @@ from privrep.formats.tables import (
     PICKLED,
     cell_of,
     check_separator,
-    lines,
+    existing_file,
     parquet_of,
     rows_by_id,
-    there,
+    utf8_records,
 )
 from privrep.messages import first, shown
 
-ARRAYS = (".npy", ".npz", ".csv", ".tsv", ".parquet")
+NUMPY_FILES = (".npy", ".npz")
+VECTORS = (*NUMPY_FILES, ".csv", ".tsv", ".parquet")
 
 
 class Representations(NamedTuple):
-    """What was read.
+    """The content of a file of representations.
 
     Attributes:
-      h: float32[N, D] or [N, T, D], finite.
+      h: float32[N, D] or float32[N, T, D], finite.
       ids: N strings, or None where the file has none.
-      first_line: for what the first line of text was taken where it holds numbers, a sentence.
+      first_line: a sentence on whether a first line of numbers was taken for names of columns or
+        for a row; "" where there is no doubt.
     """
 
     h: np.ndarray
@@ -41,71 +42,81 @@ class Representations(NamedTuple):
     first_line: str = ""
 
 
-_Read = tuple[np.ndarray, list[str | None] | None, str]  # the fields of Representations
+_Content = tuple[np.ndarray, list[str | None] | None, str]  # the fields of Representations
 
 
-def read_representations(path: str | Path) -> Representations:
-    """Reads numbers from .npy, .npz, .csv, .tsv or .parquet.
+def read_vectors(path: str | Path) -> Representations:
+    """Reads representations from .npy, .npz, .csv, .tsv or .parquet.
 
     An .npz holds one array of any name, and perhaps ids under the name id; where h and id are both
-    there, other arrays are passed over. The columns of a table are the units of h, save one named
-    id; a .parquet may instead have one column of lists.
-    A .csv or .tsv may have a header: a first line of numbers alone is a row of h, but for 0, 1, 2
-    and so on, which pandas writes over columns without names.
+    there, other arrays are ignored. The columns of a table are the units of h, except one named id;
+    a .parquet may instead have one column of lists.
+    A .csv or .tsv may have a header. A first line of numbers only is a row of h, unless it is 0, 1,
+    2 and so on, which pandas writes over columns without names.
 
     Raises:
       FileNotFoundError: there is no such file.
       ValueError: another kind of file, no numbers, another shape, or rows that are not finite; the
         message names the first of them.
     """
-    path = there(path, ARRAYS)
-    read = {".npy": _npy, ".npz": _npz, ".parquet": _parquet_array}.get(
-        path.suffix.lower(), _csv_array
-    )
+    path = existing_file(path, VECTORS)
+    ending = path.suffix.lower()
     try:
-        h, ids, first_line = read(path)
+        if ending in NUMPY_FILES:
+            h, ids, first_line = *_numpy_content(path), ""
+        elif ending == ".parquet":
+            h, ids, first_line = _parquet_content(path)
+        else:
+            h, ids, first_line = _text_content(path)
     except MemoryError as error:
-        raise ValueError(f"{path}: says it holds more numbers than fit into memory") from error
-    if h.dtype.kind not in "fiub":
         raise ValueError(
-            f"{path}: holds {h.dtype}, and no real numbers."
-            + " Text becomes numbers by h.astype('float32')." * (h.dtype.kind in "SU")
-        )
+            f"{path}: its header promises more numbers than fit into memory"
+        ) from error
+    if h.dtype.kind not in "fiub":
+        advice = " Text becomes numbers by h.astype('float32')." if h.dtype.kind in "SU" else ""
+        raise ValueError(f"{path}: holds {h.dtype}, which are not real numbers.{advice}")
     if h.ndim not in (2, 3) or 0 in h.shape:
         raise ValueError(
             f"{path}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
             "for each of N utterances, or [N, T, D]"
         )
     if ids is not None and len(ids) != len(h):
-        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows; each row takes one")
+        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
     with np.errstate(over="ignore"):
         h = h.astype(np.float32, copy=False)
-    broken = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
-    if broken.size:
-        rows = first([str(i if ids is None else ids[i]) for i in broken])
+    invalid = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
+    if invalid.size:
+        names = first([str(row if ids is None else ids[row]) for row in invalid])
         raise ValueError(
-            f"{path}: {broken.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
-            f"float32: {'row (from 0)' if ids is None else 'id'} {rows}. Leave them out, of the "
+            f"{path}: {invalid.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
+            f"float32: {'row (from 0)' if ids is None else 'id'} {names}. Leave them out, of the "
             "labels too; no number can be made up for them here."
         )
-    if ids is not None:
-        rows_by_id(ids, path)  # each has one of its own
-    return Representations(h, ids, first_line)
+    if ids is None:
+        return Representations(h, None, first_line)
+    return Representations(h, list(rows_by_id(ids, path)), first_line)
 
 
-def _npy(path: Path) -> _Read:
+def read_array(path: str | Path) -> np.ndarray:
+    """The only array of an .npy or .npz file, of any shape and of any dtype but object.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: another kind of file, a damaged one, one with several arrays, or objects.
+    """
+    return _numpy_content(existing_file(path, NUMPY_FILES))[0]
+
+
+def _numpy_content(path: Path) -> tuple[np.ndarray, list[str | None] | None]:
+    """h or the only array of an .npy or .npz file, and the ids of an .npz."""
+    ending = path.suffix.lower()
     try:
-        # Mapped first: a header that promises more than the file has is found before it costs.
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)), None, ""
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path}: no .npy array of numbers: {_said(error)}") from error
-
-
-def _npz(path: Path) -> _Read:
-    try:
+        if ending == ".npy":
+            # Mapped first, so that a header that promises more than the file holds costs nothing.
+            return np.array(np.load(path, mmap_mode="r", allow_pickle=False)), None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name != ID]
-            # Without id, an array that is passed over may be the ids by another name: rows would
+            # Without id, an array that is ignored may be the ids by another name, and rows would
             # be mixed up.
             if {"h", ID} <= {*arrays.files}:
                 names = ["h"]
@@ -114,20 +125,23 @@ def _npz(path: Path) -> _Read:
                     f"it holds {first(arrays.files) or 'nothing'}: name the representations h, the "
                     f"utterances {ID}, and leave out the rest"
                 )
-            h = _member(arrays, names[0])
-            ids = _member(arrays, ID) if ID in arrays.files else None
-    except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: no .npz of an array of numbers: {_said(error)}") from error
+            h = _array_of(arrays, names[0])
+            ids = _array_of(arrays, ID) if ID in arrays.files else None
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy has no closed set of errors for damaged files
+        raise ValueError(f"{path}: is no {ending} array of numbers: {_reason(error)}") from error
     if ids is not None and ids.ndim != 1:
         raise ValueError(f"{path}: {ID} has shape {list(ids.shape)}; it is [N], one for each row")
-    return h, None if ids is None else [cell_of(one) for one in ids.astype(str)], ""
+    return h, None if ids is None else [cell_of(id_) for id_ in ids.astype(str)]
 
 
-def _member(arrays, name: str) -> np.ndarray:
+def _array_of(arrays: Any, name: str) -> np.ndarray:
+    """The array `name` of a loaded .npz."""
     try:
         array = arrays[name]
     except ValueError as error:
-        if name == ID and _said(error) == PICKLED:
+        if name == ID and _reason(error) == PICKLED:
             raise ValueError(
                 f"its {ID} is an array of objects, which are never loaded, for they can run code. "
                 f"Save it as text: numpy.savez(PATH, h=h, {ID}={ID}.astype(str))"
@@ -138,29 +152,30 @@ def _member(arrays, name: str) -> np.ndarray:
     return array
 
 
-def _said(error: Exception) -> str:
-    # numpy's own words on pickles tell how to load them all the same.
+def _reason(error: Exception) -> str:
+    """The text of numpy's error, but for pickles, since numpy explains how to load them anyway."""
     text = str(error)
     if "mmap length" in text or "not a zip file" in text:  # its first bytes are those of one
         return "it holds less than it promises; was it written, or copied, to its end?"
     return PICKLED if "pickle" in text.lower() or "Python object" in text else text
 
 
-def _csv_array(path: Path) -> _Read:
-    header = [cell_of(cell) or "" for cell in next(lines(path), [])]
-    numbers = bool(header) and all(map(_is_number, header))
-    counted = header == list(map(str, range(len(header))))
-    named = counted or not numbers
-    if named and "" in header:
+def _text_content(path: Path) -> _Content:
+    _, cells = next(utf8_records(path), (1, []))
+    header = [cell_of(cell) or "" for cell in cells]
+    is_numbers = bool(header) and all(map(_is_number, header))
+    is_counted = header == list(map(str, range(len(header))))
+    has_names = is_counted or not is_numbers
+    if has_names and "" in header:
         raise ValueError(
             f"{path}: {_column(header, header.index(''), False)} has no name: if it numbers the "
             "rows, as pandas writes it, leave it out (index=False), or it will be taken for a unit "
             "of h"
         )
-    units = [i for i, name in enumerate(header) if not named or name != ID]
+    units = [i for i, name in enumerate(header) if not has_names or name != ID]
     if not units:
         raise ValueError(f"{path}: has no column of numbers")
-    if named and next(itertools.islice(lines(path), 1, None), None) is None:
+    if has_names and next(itertools.islice(utf8_records(path), 1, None), None) is None:
         raise ValueError(f"{path}: has a header and no row of numbers")
     try:
         h = np.loadtxt(
@@ -168,61 +183,62 @@ def _csv_array(path: Path) -> _Read:
             np.float32,
             comments=None,
             delimiter=DELIMITERS[path.suffix.lower()],
-            skiprows=int(named),
+            skiprows=int(has_names),
             usecols=units if len(units) < len(header) else None,
             ndmin=2,
             encoding="utf-8-sig",
             quotechar='"',
         )
     except ValueError as error:
-        raise ValueError(_first_fault(path, header, units, named) or f"{path}: {error}") from error
+        _check_numbers(path, header, units, has_names)
+        raise ValueError(f"{path}: {error}") from error
     if len(h) and h.shape[1] != len(units):  # the rows agree with one another, not with the header
-        raise ValueError(_first_fault(path, header, units, named))
-    if not numbers:
+        _check_numbers(path, header, units, has_names)
+    if not is_numbers:
         return h, None if ID not in header else _ids(path, header), ""
-    taken = (
-        f"The first line of {path.name}, 0 to {len(header) - 1}, was taken for the names of its "
-        "columns, as pandas writes them, and not for a row."
-        if counted
-        else f"The first line of {path.name}, all numbers, was taken for a row: it has no header."
+    first_line = (
+        f"The first line of {path.name}, all numbers, was taken for a row: it has no header."
     )
-    return h, None, taken
+    if is_counted:
+        first_line = (
+            f"The first line of {path.name}, 0 to {len(header) - 1}, was taken for the names of "
+            "its columns, as pandas writes them, and not for a row."
+        )
+    return h, None, first_line
 
 
 def _ids(path: Path, header: Sequence[str]) -> list[str | None]:
-    place, found = header.index(ID), []
-    for number, line in enumerate(itertools.islice(lines(path), 1, None), start=2):
-        if len(line) != len(header):
-            raise ValueError(_of_another_length(path, number, line, header))
-        found.append(cell_of(line[place]))
-    return found
+    column, ids = header.index(ID), []
+    for line, cells in itertools.islice(utf8_records(path), 1, None):
+        _check_length(path, line, cells, header)
+        ids.append(cell_of(cells[column]))
+    return ids
 
 
-def _first_fault(path: Path, header: Sequence[str], units: Sequence[int], named: bool) -> str:
-    """What the first record that cannot be read lacks; "" if every record can be read."""
-    # The header is read anew where separators are looked for: in a clean cell a tab is a blank.
-    for number, line in enumerate(lines(path), start=1):
-        if number == 1 and named:
+def _check_numbers(path: Path, header: Sequence[str], units: Sequence[int], named: bool) -> None:
+    """Raises the ValueError that names the first cell of a unit that holds no number."""
+    first_record: list[str] = []  # as it is in the file, since a tab counts as a blank in `header`
+    for line, cells in utf8_records(path):
+        first_record = first_record or cells
+        if named and cells is first_record:
             continue
-        if len(line) != len(header):
-            check_separator(path, next(lines(path)))
-            return _of_another_length(path, number, line, header)
+        if len(cells) != len(header):
+            check_separator(path, first_record, DELIMITERS[path.suffix.lower()])
+        _check_length(path, line, cells, header)
         for i in units:
-            if not _is_number(line[i]):
-                check_separator(path, [*next(lines(path)), line[i]])
-                return (
-                    f"{path}, record {number} (from 1, the header too), "
-                    f"{_column(header, i, named)}: {shown(line[i])} is no number. Every column but "
-                    f"{ID!r} is a unit of h and holds a number in every row."
+            if not _is_number(cells[i]):
+                check_separator(path, [*first_record, cells[i]], DELIMITERS[path.suffix.lower()])
+                raise ValueError(
+                    f"{path}:{line}, {_column(header, i, named)}: {shown(cells[i])} is no number. "
+                    f"Every column but {ID!r} is a unit of h and holds a number in every row."
                 )
-    return ""
 
 
-def _of_another_length(path: Path, number: int, line: list[str], header: Sequence[str]) -> str:
-    return (
-        f"{path}, record {number} (from 1, the header too): {len(line)} cells, where the first "
-        f"record has {len(header)}"
-    )
+def _check_length(path: Path, line: int, cells: list[str], header: Sequence[str]) -> None:
+    if len(cells) != len(header):
+        raise ValueError(
+            f"{path}:{line}: {len(cells)} cells, where the first line has {len(header)}"
+        )
 
 
 def _column(header: Sequence[str], i: int, named: bool) -> str:
@@ -238,7 +254,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _parquet_array(path: Path) -> _Read:
+def _parquet_content(path: Path) -> _Content:
     table = parquet_of(path)
     names = [name for name in table.column_names if name != ID]
     columns = []

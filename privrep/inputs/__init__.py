@@ -1,1 +1,1 @@
-"""From a corpus to the arrays that a network reads: audio, text, labels, folds, packing, cache."""
+"""The inputs of a network: audio and text features, labels, folds, packing, and their cache."""

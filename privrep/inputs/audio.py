@@ -1,4 +1,4 @@
-"""From an utterance's audio file, or ready feature file, to frames float32[T, F] (host)."""
+"""Acoustic frames float32[T, F] of an utterance, from its audio file or ready features (host)."""
 
 import functools
 import re
@@ -11,20 +11,29 @@ import numpy as np
 import soundfile
 import soxr
 
+from privrep.formats.vectors import read_array
 from privrep.inputs.mel_filterbank import Filterbank, build_filterbank, mel_energies
 from privrep.types import Utterance
 
-# Raised whenever a change below changes a value, so that prepared data is built anew.
+# Incremented whenever a change below changes a value, so that the cache is built again.
 FEATURES_VERSION = "1.1.0"
 
 _FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
-_WHOLE = 0.95  # an audio file with less of its samples than this is half copied, not rounded
+_MIN_COMPLETE = 0.95  # fraction of the declared samples below which a file counts as truncated
 
 
 class UnusableUtterance(ValueError):
-    """An utterance without usable input. `reason` is worded alike for all of its kind."""
+    """An utterance without usable input.
 
-    def __init__(self, utterance_id: str, path: Path | str | None, reason: str, detail: str = ""):
+    Attributes:
+      utterance_id: the utterance.
+      path: its file, if it has one.
+      reason: the same words for all faults of one kind, so that they can be counted.
+    """
+
+    def __init__(
+        self, utterance_id: str, path: Path | str | None, reason: str, detail: str = ""
+    ) -> None:
         super().__init__(
             f"utterance {utterance_id}: {reason}"
             + (f" ({detail})" if detail else "")
@@ -35,14 +44,17 @@ class UnusableUtterance(ValueError):
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """How audio becomes frames. The paper states none of this; the defaults are common ones.
+    """Settings of the log-Mel frames. The paper states none of them; the defaults are common ones.
 
     Attributes:
       sample_rate: Hz; audio of another rate is resampled.
-      num_mel_bands: F.
-      frame_length_ms, frame_shift_ms: the analysis window and the step between two.
-      mel_low_hz, mel_high_hz: the range of the bands; high 0 or None is half the sample rate.
+      num_mel_bands: F, at least 3.
+      frame_length_ms, frame_shift_ms: length of the analysis window and step between windows.
+      mel_low_hz, mel_high_hz: range of the bands; high 0 or None is half the sample rate.
       max_seconds: longer utterances are cut; 0 or None cuts none. Ready features are never cut.
+
+    Raises:
+      ValueError: settings that leave no samples, frames or bands.
     """
 
     sample_rate: int = 16000
@@ -53,7 +65,7 @@ class FeatureSettings:
     mel_high_hz: float | None = 8000.0
     max_seconds: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         nyquist = self.sample_rate / 2
         if self.sample_rate <= 0:
             raise ValueError(f"sample_rate must be above 0 Hz, not {self.sample_rate}")
@@ -110,9 +122,9 @@ def read_audio(utterance: Utterance, sample_rate: int) -> np.ndarray:
 
 
 def _plain_wave(path: Path, utterance: Utterance) -> tuple[np.ndarray, int] | None:
-    """Waveform and rate of a wav file of 16 bits with nothing wrong about it; None of any other.
+    """Waveform and rate of an intact 16-bit wav file; None for any other file.
 
-    Such are most corpora, and libsndfile takes twice as long to read them.
+    Most corpora consist of such files, and libsndfile takes twice as long to read them.
     """
     try:
         with wave.open(str(path)) as file:
@@ -120,22 +132,31 @@ def _plain_wave(path: Path, utterance: Utterance) -> tuple[np.ndarray, int] | No
             samples = file.getnframes()
             first = round((utterance.start or 0.0) * rate)
             last = samples if utterance.end is None else round(utterance.end * rate)
-            whole = rate > 0 and 2 * channels * samples < path.stat().st_size
-            if file.getsampwidth() != 2 or not whole or not first < last <= samples:
+            is_complete = rate > 0 and 2 * channels * samples < path.stat().st_size
+            if file.getsampwidth() != 2 or not is_complete or not first < last <= samples:
                 return None
             file.setpos(first)
-            read = np.frombuffer(file.readframes(last - first), np.int16)
+            pcm = np.frombuffer(file.readframes(last - first), np.int16)
     except (wave.Error, EOFError, OSError):
         return None
-    if len(read) != channels * (last - first):
+    if len(pcm) != channels * (last - first):
         return None
-    return _mono((read * np.float32(2**-15)).reshape(-1, channels)), rate
+    return _mono((pcm * np.float32(2**-15)).reshape(-1, channels)), rate
 
 
 def _any_audio(
     path: Path, utterance: Utterance, fault: Callable[..., UnusableUtterance]
 ) -> tuple[np.ndarray, int]:
-    """Waveform and rate of whatever libsndfile reads, or the fault of it."""
+    """Waveform and rate of any file that libsndfile reads.
+
+    Args:
+      path: the file.
+      utterance: for its start and end.
+      fault: makes the error of a reason and its details.
+
+    Raises:
+      UnusableUtterance: as `read_audio`.
+    """
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
@@ -148,7 +169,7 @@ def _any_audio(
             waveform = _mono(file.read(last - first, dtype="float32", always_2d=True))
     except (soundfile.SoundFileError, OSError) as error:
         raise fault("audio unreadable", str(error)) from error
-    if len(waveform) < _WHOLE * (last - first):
+    if len(waveform) < _MIN_COMPLETE * (last - first):
         raise fault(
             "audio truncated", f"{len(waveform) / rate:.2f} of {(last - first) / rate:.2f} s"
         )
@@ -163,8 +184,8 @@ def _mono(samples: np.ndarray) -> np.ndarray:
 
 
 def _declared_samples(file: soundfile.SoundFile) -> int:
-    # libsndfile trims the length of a half-copied wav without a word, except in its log. Writers
-    # that do not know the length beforehand declare the largest one, which says nothing.
+    # libsndfile silently trims the length of a truncated wav and reports that only in its log.
+    # Writers that do not know the length beforehand declare the largest one, which is no evidence.
     log = re.search(r"^data *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if log is None or int(log[1]) >= 2**31 - 2**16 or int(log[2]) == 0:
         return file.frames
@@ -187,14 +208,22 @@ def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> tuple[np.nd
 
 
 def log_mel(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """Log-Mel filterbank energies, float32[T, F] of float32[n], T = 1 + (n - length) // shift.
+    """Log-Mel filterbank energies of a waveform, as Kaldi computes them.
 
-    Kaldi's: no dither, no padding; each frame less its mean, pre-emphasised by 0.97, under the
-    "povey" window (Hann to the power 0.85), its power spectrum summed under triangles on the HTK
-    Mel scale m = 1127 ln(1 + f / 700); ln of that, floored at 1.2e-7.
+    Without dither and padding, each frame is reduced by its mean, pre-emphasised by 0.97 and
+    multiplied by the "povey" window (Hann to the power 0.85); its power spectrum is summed under
+    triangles on the HTK Mel scale m = 1127 ln(1 + f / 700), floored at 1.2e-7, and the natural
+    logarithm is taken.
+
+    Args:
+      waveform: float32[n] at `settings.sample_rate`.
+      settings: window, step and bands.
+
+    Returns:
+      float32[T, F], T = 1 + (n - length) // shift.
 
     Raises:
-      ValueError: the waveform is shorter than one frame.
+      ValueError: the waveform is shorter than one frame, or a band holds no frequency.
     """
     if settings.max_seconds:
         waveform = waveform[: int(settings.max_seconds * settings.sample_rate)]
@@ -220,9 +249,13 @@ def _filterbank(settings: FeatureSettings) -> Filterbank:
 
 
 def read_features(directory: Path, utterance_id: str) -> np.ndarray:
-    """A ready feature array, float32[T, F], from `<id>.npy` or `<id>.npz` (with one array).
+    """Reads a ready feature array, float32[T, F], from `<id>.npy` or `<id>.npz` (with one array).
 
-    A vector [F] is one frame. Nothing pickled is ever loaded.
+    A vector [F] is one frame. Pickles are never loaded.
+
+    Args:
+      directory: the folder of the feature files.
+      utterance_id: the utterance.
 
     Raises:
       UnusableUtterance: no such file, not a numeric array, wrong rank, empty, or not finite.
@@ -234,14 +267,9 @@ def read_features(directory: Path, utterance_id: str) -> np.ndarray:
     if not path.is_file():
         raise fault("feature file missing", "or .npz")
     try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array:
-                if len(array.files) != 1:
-                    raise ValueError(f"holds {len(array.files)} arrays instead of 1")
-                array = array[array.files[0]]
-    except Exception as error:  # numpy names no closed set of errors for a damaged file
-        raise fault("feature file unreadable", str(error)) from error
+        array = read_array(path)
+    except (ValueError, MemoryError, OSError) as error:
+        raise fault("feature file unreadable", str(error).removeprefix(f"{path}: ")) from error
     if array.dtype.kind not in "fiu":
         raise fault("features are not real numbers", f"dtype {array.dtype}")
     if array.ndim not in (1, 2):

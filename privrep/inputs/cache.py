@@ -1,10 +1,11 @@
-"""A corpus made ready: features computed once, kept as a tensorflow-datasets data set (host).
+"""Cache of a corpus's features: computed once, kept as a tensorflow-datasets data set (host).
 
     <cache_dir>/<dataset>/<features' hash>/    a complete data set, readable by
                                                tfds.builder_from_directory; never changed
 
-An utterance that cannot be used is found while building and remembered there, so a run that stops
-for it and a run that drops it share the work, and so do runs on one modality and on both.
+An utterance that cannot be used is found while the data set is built, and recorded in it. A run
+that stops at such utterances and a run that drops them share the work, and so do runs on one
+modality and on both.
 """
 
 import contextlib
@@ -12,35 +13,40 @@ import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from privrep.inputs import cache_store as prepared_store
-from privrep.inputs.audio import FEATURES_VERSION, FeatureSettings, UnusableUtterance
-from privrep.inputs.extraction import Inputs, compute, fingerprint, hash_of
+from privrep.inputs import cache_store
+from privrep.inputs.audio import FEATURES_VERSION, UnusableUtterance
+from privrep.inputs.extraction import FeatureSources, extract, fingerprint, hash_of
 from privrep.inputs.text import tokenise
+from privrep.messages import first
 from privrep.types import Ragged, Utterance, take_rows
 
 UNUSABLE = ("stop", "drop")
+_MAX_UTTERANCES = 10  # that an error message lists
+_MAX_FILES = 5
+_Features = dict[str, Any] | UnusableUtterance
 
 
 class Prepared(NamedTuple):
-    """A corpus with its inputs.
+    """A corpus with its features.
 
     Attributes:
-      utterances: the N that can be used, in the order they were given; labels as they were given.
+      utterances: the N that can be used, in the order and with the labels they were given.
       frames: float16[M, F] ragged, log-Mel or ready features; None without the acoustic modality.
       words: the words of each utterance; with ready lexical features float16[M, E] ragged; None
         without the lexical modality.
-      hash: 16 hex digits of the corpus with its labels and all settings, and of where it lies.
-      content: 16 hex digits of the utterances that can be used, their labels and lengths, which are
-        the same wherever the corpus lies.
+      hash: 16 hex digits of the corpus with its labels, of all settings, and of the place of the
+        files.
+      content: 16 hex digits of the utterances that can be used, their labels and lengths; the same
+        wherever the corpus lies.
       dropped: {utterance id: reason} of those that cannot be used.
-      built: True if this call computed the features, False if it found them.
+      built: whether this call computed the features; False if it read them from the cache.
       seconds_of_audio: of the utterances kept, before `max_seconds` cuts; 0 for ready features.
     """
 
@@ -57,118 +63,77 @@ class Prepared(NamedTuple):
 def prepare(
     dataset: str,
     utterances: Sequence[Utterance],
-    settings: FeatureSettings,
+    sources: FeatureSources,
     cache_dir: Path,
     *,
-    acoustic: bool,
-    lexical: bool,
-    acoustic_features: Path | None = None,
-    lexical_features: Path | None = None,
     unusable: str = "stop",
     workers: int | None = None,
     progress: bool = True,
 ) -> Prepared:
-    """Computes the inputs of `utterances`, or reads them back if that was done before.
+    """Computes the features of `utterances`, or reads them from the cache if that was done before.
 
-    They are computed anew when a setting, `FEATURES_VERSION`, or the corpus changes: the ids, their
-    order, start and end, or a file's place, size or time of change. (Not its content: reading 100
-    GB to find that nothing changed would cost as much as the work it saves.) Labels and transcripts
-    are not part of that; they are always the ones given. Any number of processes may prepare at
-    once, and one that is killed leaves nothing that is later taken for whole.
+    They are computed again when a setting, `FEATURES_VERSION`, or the corpus changes: the ids,
+    their order, start and end, or a file's place, size or time of change. (Not its content: reading
+    100 GB to find that nothing changed would cost as much as the work it saves.) Labels and
+    transcripts are not cached; they are always those of `utterances`. Any number of processes may
+    prepare at once, and one that is killed leaves nothing that is later taken for complete.
 
     Args:
       dataset: the name of the folder in `cache_dir`.
       utterances: the corpus, ids unique.
-      settings: for log-Mel frames; of no effect on ready features.
-      acoustic, lexical: the modalities in use.
-      acoustic_features, lexical_features: folders of ready `<id>.npy`, in place of audio and words.
+      sources: where the features of each modality come from.
+      cache_dir: the folder of the cache, which is created if needed.
       unusable: "stop" at utterances without usable input, or "drop" them.
       workers: threads; None is one per core.
-      progress: show a bar.
+      progress: whether a progress bar is shown.
 
     Raises:
-      ValueError: ids twice; utterances without usable input and `unusable` is "stop"; none usable.
+      ValueError: no utterances, two with the same id, utterances without usable input where
+        `unusable` is "stop", none that can be used, or ready features that differ in width.
     """
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
     _check_ids(dataset, utterances)
-    inputs = _inputs(settings, acoustic, lexical, acoustic_features, lexical_features)
-    key = fingerprint(utterances, inputs)
+    key = fingerprint(utterances, sources)
     directory = Path(cache_dir) / dataset / key
-    workers = workers or os.cpu_count() or 1
-
-    faults: dict[str, list[str]] = {}
-    built = False
-    if not directory.is_dir():
-        with prepared_store.building(directory) as unfinished:
-            if unfinished is not None:  # None: another process has built it meanwhile
-                results = compute(utterances, inputs, workers)
-                # Closed before an error is printed, which would else end up in its line.
-                with contextlib.closing(
-                    _progress_bar(results, dataset, len(utterances), progress)
-                ) as bar:
-                    built = _build(unfinished, dataset, zip(bar, utterances), faults)
-                if not built:
-                    raise _refusal(dataset, len(utterances), faults)
-    store = prepared_store.read(directory)
+    built = not directory.is_dir() and _build(
+        directory, dataset, utterances, sources, workers or os.cpu_count() or 1, progress
+    )
+    store = cache_store.read(directory)
     faults = dict(store.faults)
-    if lexical and inputs.lexical_features is None:
+    if sources.uses_transcripts:
         for utterance in utterances:
             if utterance.transcript is None:
-                faults.setdefault(utterance.id, ["no transcript", ""])
+                faults.setdefault(utterance.id, ("no transcript", ""))
     kept = tuple(u for u in utterances if u.id not in faults)
     if faults and (unusable == "stop" or not kept):
         raise _refusal(dataset, len(utterances), faults)
 
-    stored = [u.id not in faults for u in utterances if u.id not in store.faults]
-    rows = np.flatnonzero(stored)
-    words = _select(store.words, rows)
-    if lexical and inputs.lexical_features is None:
-        words = tuple(tokenise(u.transcript) for u in kept)
-    frames = _select(store.frames, rows)
-    lengths = [of.length.tolist() for of in (frames, words) if isinstance(of, Ragged)]
+    rows = np.flatnonzero([u.id not in faults for u in utterances if u.id not in store.faults])
+    frames, ready_words = _select(store.frames, rows), _select(store.words, rows)
+    lengths = [part.length.tolist() for part in (frames, ready_words) if part is not None]
     return Prepared(
-        kept,
-        frames,
-        words,
-        _hash(key, acoustic, lexical, utterances),
-        _hash(lengths, acoustic, lexical, kept),
-        {id_: reason for id_, (reason, _) in faults.items()},
-        built,
-        float(store.seconds[rows].sum(dtype=np.float64)),
+        utterances=kept,
+        frames=frames,
+        words=tuple(tokenise(u.transcript or "") for u in kept)
+        if sources.uses_transcripts
+        else ready_words,
+        hash=_hash(key, sources, utterances),
+        content=_hash(lengths, sources, kept),
+        dropped={id_: reason for id_, (reason, _) in faults.items()},
+        built=built,
+        seconds_of_audio=float(store.seconds[rows].sum(dtype=np.float64)),
     )
 
 
-def prepared_hash(
-    utterances: Sequence[Utterance],
-    settings: FeatureSettings,
-    *,
-    acoustic: bool,
-    lexical: bool,
-    acoustic_features: Path | None = None,
-    lexical_features: Path | None = None,
-) -> str:
-    """`Prepared.hash` of what `prepare` makes of these; no file is read, only its size and time."""
-    inputs = _inputs(settings, acoustic, lexical, acoustic_features, lexical_features)
-    return _hash(fingerprint(utterances, inputs), acoustic, lexical, utterances)
+def prepared_hash(utterances: Sequence[Utterance], sources: FeatureSources) -> str:
+    """`Prepared.hash` of what `prepare` returns for these; of files only size and time are read."""
+    return _hash(fingerprint(utterances, sources), sources, utterances)
 
 
-def _inputs(
-    settings: FeatureSettings,
-    acoustic: bool,
-    lexical: bool,
-    acoustic_features: Path | None,
-    lexical_features: Path | None,
-) -> Inputs:
-    return Inputs(
-        settings if acoustic and acoustic_features is None else None,
-        Path(acoustic_features) if acoustic and acoustic_features is not None else None,
-        Path(lexical_features) if lexical and lexical_features is not None else None,
-    )
-
-
-def _hash(key: Any, acoustic: bool, lexical: bool, utterances: Sequence[Utterance]) -> str:
-    return hash_of([key, acoustic, lexical, *(_record(u, files=False) for u in utterances)])
+def _hash(key: Any, sources: FeatureSources, utterances: Sequence[Utterance]) -> str:
+    modalities = [sources.acoustic is not None, sources.lexical is not None]
+    return hash_of([key, *modalities, *(_record(u, with_file=False) for u in utterances)])
 
 
 def _check_ids(dataset: str, utterances: Sequence[Utterance]) -> None:
@@ -179,12 +144,41 @@ def _check_ids(dataset: str, utterances: Sequence[Utterance]) -> None:
         raise ValueError(f"{dataset}: {count} utterances have the id {id_}; ids must be unique")
 
 
-def _progress_bar(results: Iterator, dataset: str, total: int, progress: bool) -> Iterator:
+def _build(
+    directory: Path,
+    dataset: str,
+    utterances: Sequence[Utterance],
+    sources: FeatureSources,
+    workers: int,
+    progress: bool,
+) -> bool:
+    """Builds the data set; False if another process has built it meanwhile."""
+    with cache_store.building(directory) as unfinished:
+        if unfinished is None:
+            return False
+        features = extract(utterances, sources, workers)
+        faults: dict[str, tuple[str, str]] = {}
+        # Closed before an error is printed, which would otherwise end up in the line of the bar.
+        with contextlib.closing(
+            _with_progress_bar(features, dataset, len(utterances), progress)
+        ) as shown:
+            examples = _examples(dataset, zip(shown, utterances), faults)
+            is_any_usable = cache_store.write(
+                unfinished, dataset, FEATURES_VERSION, examples, faults
+            )
+        if not is_any_usable:
+            raise _refusal(dataset, len(utterances), faults)
+    return True
+
+
+def _with_progress_bar(
+    features: Iterator[_Features], dataset: str, total: int, progress: bool
+) -> Generator[_Features, None, None]:
     seconds = 0.0
     with tqdm(
         total=total, desc=f"preparing {dataset}", unit=" utterances", disable=not progress
     ) as bar:
-        for result in results:
+        for result in features:
             if not isinstance(result, UnusableUtterance):
                 seconds += result["seconds"]
                 bar.set_postfix_str(f"{seconds / 3600:.2f} h of audio", refresh=False)
@@ -192,37 +186,36 @@ def _progress_bar(results: Iterator, dataset: str, total: int, progress: bool) -
             yield result
 
 
-def _build(
-    directory: Path,
+def _examples(
     dataset: str,
-    results: Iterable[tuple[dict[str, Any] | UnusableUtterance, Utterance]],
-    faults: dict[str, list[str]],
-) -> bool:
-    """Writes the usable results into `directory`, the others into `faults`; False if all are."""
-    sizes: dict[str, tuple[int, str]] = {}
-    others: list[str] = []
+    results: Iterable[tuple[_Features, Utterance]],
+    faults: dict[str, tuple[str, str]],
+) -> Iterator[dict[str, Any]]:
+    """Yields the usable utterances as the store writes them; adds the others to `faults`.
 
-    def examples() -> Iterator[dict[str, Any]]:
-        for result, utterance in results:
-            if isinstance(result, UnusableUtterance):
-                faults[utterance.id] = [result.reason, str(result.path or "")]
-                continue
-            for name in result.keys() - {"seconds"}:
-                width, first = result[name].shape[1], f"{utterance.id}.npy"
-                if sizes.setdefault(name, (width, first))[0] != width:
-                    others.append(f"{first} ({width}, not {sizes[name][0]})")
-            if not others:
-                about = {"id": utterance.id, "utterance": _record(utterance, files=True)}
-                yield about | result
-        if others:
-            firsts = " and ".join(f"{first} is {width}" for width, first in sizes.values())
-            more = f" and {len(others) - 5:,} more" * (len(others) > 5)
-            raise ValueError(
-                f"{dataset}: the ready features differ in width: {firsts} wide, {len(others):,} "
-                f"others are not: {', '.join(others[:5])}{more}. All must be of one kind."
-            )
-
-    return prepared_store.write(directory, dataset, FEATURES_VERSION, examples(), faults)
+    Raises:
+      ValueError: at the end, if features of one modality differ in width.
+    """
+    widths: dict[str, tuple[int, str]] = {}  # of the first utterance, and its file
+    deviating: list[str] = []
+    for result, utterance in results:
+        if isinstance(result, UnusableUtterance):
+            faults[utterance.id] = (result.reason, str(result.path or ""))
+            continue
+        file = f"{utterance.id}.npy"
+        for name in result.keys() - {"seconds"}:
+            width = result[name].shape[1]
+            if widths.setdefault(name, (width, file))[0] != width:
+                deviating.append(f"{file} ({width}, not {widths[name][0]})")
+        if not deviating:
+            record = {"id": utterance.id, "utterance": _record(utterance, with_file=True)}
+            yield record | result
+    if deviating:
+        expected = " and ".join(f"{file} is {width}" for width, file in widths.values())
+        raise ValueError(
+            f"{dataset}: the ready features differ in width: {expected} wide, {len(deviating):,} "
+            f"others are not: {first(deviating, _MAX_FILES)}. All must be of one kind."
+        )
 
 
 def _select(sequences: Ragged | None, rows: np.ndarray) -> Ragged | None:
@@ -231,24 +224,24 @@ def _select(sequences: Ragged | None, rows: np.ndarray) -> Ragged | None:
     return take_rows(sequences, rows)
 
 
-def _refusal(dataset: str, total: int, faults: Mapping[str, Sequence[str]]) -> ValueError:
+def _refusal(dataset: str, total: int, faults: Mapping[str, tuple[str, str]]) -> ValueError:
     counts = Counter(reason for reason, _ in faults.values()).most_common()
     message = f"{dataset}: {len(faults):,} of {total:,} utterances cannot be used: "
     message += ", ".join(f"{reason} ({count:,})" for reason, count in counts) + "."
-    for id_, (reason, path) in itertools.islice(faults.items(), 10):
+    for id_, (reason, path) in itertools.islice(faults.items(), _MAX_UTTERANCES):
         message += f"\n  {id_}: {reason}" + (f": {path}" if path else "")
-    if len(faults) > 10:
-        message += f"\n  and {len(faults) - 10:,} more"
+    if len(faults) > _MAX_UTTERANCES:
+        message += f"\n  and {len(faults) - _MAX_UTTERANCES:,} more"
     if len(faults) == total:
-        message += "\nNot one is left: is the data in this folder, and copied whole?"
+        message += "\nNot one is left: is the data in this folder, and copied completely?"
     else:
         message += "\nRepair them, or leave them out with --unusable=drop."
     return ValueError(message)
 
 
-def _record(utterance: Utterance, *, files: bool) -> str:
-    """The utterance as JSON; its file's place, which says nothing about it, only with `files`."""
-    record = {k: v for k, v in vars(utterance).items() if files or k != "wav"}
+def _record(utterance: Utterance, *, with_file: bool) -> str:
+    """The utterance as JSON, with or without the place of its file, which does not describe it."""
+    record = {k: v for k, v in vars(utterance).items() if with_file or k != "wav"}
     return json.dumps(
         record, default=lambda v: dict(v) if isinstance(v, Mapping) else str(v), sort_keys=True
     )

@@ -1,12 +1,12 @@
-"""One prepared corpus on disk, as tensorflow-datasets writes and reads it (host).
+"""Storage of one prepared corpus, in the format of tensorflow-datasets (host).
 
-Written by tfds.core.SequentialWriter and not by a GeneratorBasedBuilder: the builder sorts its
-examples in memory up to 1 GB and through TensorFlow beyond, which is not installed and which a
+It is written by tfds.core.SequentialWriter and not by a GeneratorBasedBuilder. The builder sorts
+its examples in memory up to 1 GB and beyond that by TensorFlow, which is not installed and which a
 corpus of 40 hours would need; the writer holds one block and keeps the order.
 
-Beside the records lie the same arrays end to end, <name>.float16, and their lengths, index.npz. A
-program maps these: to decode the records of 100 hours takes over a minute at every start, and the
-pages of a mapped file are memory that the system can take back.
+Beside the records lie the same arrays end to end, <name>.float16, and their lengths, index.npz.
+Programs map these files: decoding the records of 100 hours takes over a minute at every start, and
+the pages of a mapped file are memory that the system can reclaim.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ import tensorflow_datasets as tfds
 
 from privrep.types import Ragged
 
-_SPLIT = "corpus"  # one: folds are drawn in memory
+_SPLIT = "corpus"  # the only one, since folds are drawn in memory
 _ARRAYS = ("frames", "words")
 _BLOCK = 128  # examples written or read at once
 _SHARD = 4096  # examples in a file
 
 
 class Store(NamedTuple):
-    """What was written, rows in that order.
+    """The content of the store; rows are in the order in which they were written.
 
     Attributes:
-      frames, words: float16[M, ...] ragged, or None.
-      seconds: float32[N], the length of the audio.
+      frames, words: float16[M, F] and float16[M, E] ragged, or None.
+      seconds: float32[N], the length of each utterance's audio.
       faults: {utterance id: (reason, file)} of the utterances that could not be used.
     """
 
@@ -45,10 +45,11 @@ class Store(NamedTuple):
 
 @contextlib.contextmanager
 def building(directory: Path) -> Iterator[Path | None]:
-    """An empty folder that becomes `directory` when the block ends well, and is removed if not.
+    """Yields an empty folder that becomes `directory` when the block ends without an exception.
 
-    None if `directory` is there already. The lock makes a second process wait for the first; the
-    kernel releases it when a process dies, and the next one clears away what that one left.
+    After an exception the folder is removed. Yields None if `directory` exists already. A lock
+    makes a second process wait for the first; the kernel releases it when a process dies, and the
+    next process removes what that one left.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     unfinished = directory.with_name(f"{directory.name}.unfinished")
@@ -71,16 +72,16 @@ def write(
     dataset: str,
     version: str,
     examples: Iterator[dict[str, Any]],
-    faults: Mapping[str, Any],
+    faults: Mapping[str, tuple[str, str]],
 ) -> bool:
-    """Writes `examples`; False, and nothing, if there are none.
+    """Writes `examples` into `directory`; returns False and writes nothing if there are none.
 
     Args:
       directory: an empty folder.
-      dataset, version: how the data set calls itself.
+      dataset, version: name and version of the data set.
       examples: {"id", "utterance": text, "seconds": float, "frames", "words": float16[T, F]}; the
-        first tells which arrays there are.
-      faults: {utterance id: [reason, file]}, filled while `examples` runs.
+        keys of the first one determine which arrays are stored.
+      faults: {utterance id: (reason, file)}; it may be filled while `examples` is consumed.
     """
     first = next(examples, None)
     if first is None:
@@ -126,8 +127,9 @@ def write(
             for name in arrays:
                 length[name] += [len(example[name]) for example in block]
                 for example in block:
-                    flat[name].write(np.ascontiguousarray(example[name], np.float16))
-    np.savez(_index(directory), seconds=np.float32(seconds), **length)
+                    flat[name].write(np.ascontiguousarray(example[name], np.float16).data)
+    index: dict[str, Any] = {"seconds": np.array(seconds, np.float32)} | length
+    np.savez(_index(directory), **index)
     info.metadata.update(faults=dict(faults))
     writer.close_all()
     return True
@@ -142,7 +144,7 @@ def _index(directory: Path) -> Path:
 
 
 def read(directory: Path) -> Store:
-    """What `write` wrote; the arrays are the files, mapped, not read."""
+    """Opens what `write` wrote; the arrays are memory maps of the files."""
     builder = tfds.builder_from_directory(directory)
     with np.load(_index(directory), allow_pickle=False) as index:
         lengths = {name: index[name].astype(np.int32) for name in _ARRAYS if name in index}

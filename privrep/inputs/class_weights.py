@@ -1,10 +1,10 @@
-"""Class weights, under which every class of a part counts the same."""
+"""Class weights that give every class of a part the same total weight (host)."""
 
 import numpy as np
 
 
 def balanced_class_weights(labels: np.ndarray, part: np.ndarray, num_classes: int) -> np.ndarray:
-    """Weights under which every class that occurs in `part` counts the same.
+    """Weights that give every class that occurs in `part` the same total weight.
 
         weight_c = n / (C * n_c)
 

@@ -1,4 +1,4 @@
-"""What is computed of each utterance of a corpus, in parallel, and what that depends on (host)."""
+"""Extraction of the features of every utterance in parallel, and the hash they depend on (host)."""
 
 import contextlib
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,41 +23,70 @@ from privrep.inputs.audio import (
 )
 from privrep.types import Utterance
 
-
-class Inputs(NamedTuple):
-    """What to compute of an utterance: nothing in a modality whose two fields are empty."""
-
-    settings: FeatureSettings | None
-    acoustic_features: Path | None
-    lexical_features: Path | None
+TRANSCRIPTS = "transcripts"
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def compute(
-    utterances: Sequence[Utterance], inputs: Inputs, workers: int
-) -> Iterator[dict[str, Any] | UnusableUtterance]:
-    """The arrays of each utterance, or why there are none, in order.
+class FeatureSources(NamedTuple):
+    """The source of each modality's features; None where the modality is not used.
 
-    In threads: decoding, resampling, transforms and sums run outside the interpreter lock, and
-    threads neither fork a process in which jax runs nor import the main program again.
+    Attributes:
+      acoustic: settings of log-Mel frames, which are computed from the audio, or a folder of ready
+        features `<id>.npy`.
+      lexical: `TRANSCRIPTS`, whose words are used, or a folder of ready features `<id>.npy`.
     """
 
-    def one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
-        result: dict[str, Any] = {"seconds": 0.0}
+    acoustic: FeatureSettings | Path | None = None
+    lexical: str | Path | None = None
+
+    @property
+    def log_mel(self) -> FeatureSettings | None:
+        """Settings of log-Mel frames, where these are computed."""
+        return self.acoustic if isinstance(self.acoustic, FeatureSettings) else None
+
+    @property
+    def uses_transcripts(self) -> bool:
+        """Whether words of the transcripts are the lexical input."""
+        return self.lexical == TRANSCRIPTS
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """{"frames" or "words": folder of ready features}."""
+        sources = {"frames": self.acoustic, "words": self.lexical}
+        return {name: source for name, source in sources.items() if isinstance(source, Path)}
+
+
+def extract(
+    utterances: Sequence[Utterance], sources: FeatureSources, workers: int
+) -> Iterator[dict[str, Any] | UnusableUtterance]:
+    """Yields the features of each utterance, or why there are none, in the utterances' order.
+
+    Threads are used: decoding, resampling, transforms and sums run outside the interpreter lock,
+    and threads neither fork a process in which jax runs nor import the main program again.
+
+    Args:
+      utterances: the corpus.
+      sources: what is computed or read.
+      workers: number of threads.
+
+    Yields:
+      {"seconds": length of the audio, 0.0 for ready features; "frames", "words": float16[T, F]}.
+    """
+
+    def extract_one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
+        features: dict[str, Any] = {"seconds": 0.0}
         try:
-            if inputs.settings is not None:
-                frames, result["seconds"] = read_log_mel(utterance, inputs.settings)
-                result["frames"] = frames.astype(np.float16)
-            for name, folder in (
-                ("frames", inputs.acoustic_features),
-                ("words", inputs.lexical_features),
-            ):
-                if folder is not None:
-                    result[name] = _as_float16(utterance, folder)
+            if sources.log_mel is not None:
+                frames, features["seconds"] = read_log_mel(utterance, sources.log_mel)
+                features["frames"] = frames.astype(np.float16)
+            for name, folder in sources.folders.items():
+                features[name] = _as_float16(utterance, folder)
         except UnusableUtterance as fault:
             return fault
-        return result
+        return features
 
-    return _map_in_order(one, utterances, workers)
+    return _map_in_order(extract_one, utterances, workers)
 
 
 def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
@@ -70,45 +99,53 @@ def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator:
-    """Like `map` in threads, never more than a few results ahead of who asks for them."""
+def _map_in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
+) -> Iterator[_Result]:
+    """`map` in threads that computes only a few results before they are asked for."""
     with ThreadPoolExecutor(workers) as pool:
-        items = iter(items)
-        ahead = itertools.islice(items, 8 * workers)
-        pending = deque(pool.submit(function, item) for item in ahead)
+        remaining = iter(items)
+        pending = deque(
+            pool.submit(function, item) for item in itertools.islice(remaining, 8 * workers)
+        )
         while pending:
             yield pending.popleft().result()
-            pending.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
+            pending.extend(pool.submit(function, item) for item in itertools.islice(remaining, 1))
 
 
-def fingerprint(utterances: Sequence[Utterance], inputs: Inputs) -> str:
-    """The hash of all that the features depend on."""
-    parts: list[Any] = [FEATURES_VERSION, inputs.settings and astuple(inputs.settings)]
-    parts += [inputs.acoustic_features is not None, inputs.lexical_features is not None]
-    states: dict[Path, Any] = {}  # many utterances may lie in one file
+def fingerprint(utterances: Sequence[Utterance], sources: FeatureSources) -> str:
+    """16 hex digits of the hash of everything that the features depend on.
 
-    def state(path: Path | None) -> Any:
-        if path is not None and path not in states:
+    Of a file that is its place, size and time of change, not its content.
+    """
+    folders = sources.folders
+    parts: list[Any] = [FEATURES_VERSION, sources.log_mel and astuple(sources.log_mel)]
+    parts += ["frames" in folders, "words" in folders]
+    states: dict[Path, list[Any]] = {}  # one file may hold many utterances
+
+    def state(path: Path | None) -> list[Any] | None:
+        if path is None:
+            return None
+        if path not in states:
             # The place too: two versions of a corpus may have come with equal sizes and times.
             states[path] = [os.path.abspath(path)]
             with contextlib.suppress(OSError):
                 status = path.stat()
                 states[path] += [status.st_size, status.st_mtime_ns]
-        return path and states[path]
+        return states[path]
 
     for utterance in utterances:
         part: list[Any] = [utterance.id]
-        if inputs.settings is not None:
+        if sources.log_mel is not None:
             part += [utterance.start, utterance.end, state(utterance.wav)]
-        for folder in (inputs.acoustic_features, inputs.lexical_features):
-            if folder is not None:
-                part += [state(folder / f"{utterance.id}{end}") for end in (".npy", ".npz")]
+        for folder in folders.values():
+            part += [state(folder / f"{utterance.id}{ending}") for ending in (".npy", ".npz")]
         parts.append(part)
     return hash_of(parts)
 
 
 def hash_of(parts: Iterable[Any]) -> str:
-    """16 hex digits of `parts`, of which each can be JSON."""
+    """16 hex digits of the SHA-256 of `parts`, each of which can be JSON."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(json.dumps(part).encode() + b"\n")

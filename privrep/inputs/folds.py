@@ -1,28 +1,31 @@
-"""Who trains, who chooses and who tests: folds in which no speaker is in two parts."""
+"""Speaker-independent folds: splits into training, validation and test part (host)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from privrep.types import Split, Utterance
 
-# A share without any speaker of some value is worse than any unevenness.
-_MISSING = 1e3
-# A share this close to the fair one is even: to go on to the best division would put the same
+# Cost of a share without any speaker of some value: higher than that of any imbalance.
+_MISSING_COST = 1e3
+# Relative deviation from the fair share that costs nothing. An exact optimum would put the same
 # speakers together under every seed.
-_EVEN = 0.1
-# Exchanging two groups compares all pairs. With more groups than this, moving one at a time finds
-# folds as even, and pairs would cost gigabytes.
-_PAIRS = 500
+_TOLERANCE = 0.1
+# Swaps of two groups compare all pairs. With more groups than this, moving one group at a time
+# balances the folds as well, and the pairs would take gigabytes.
+_MAX_SWAPPED_GROUPS = 500
+
+_Cost = Callable[[np.ndarray], np.ndarray]
+_Step = list[tuple[int, int]]  # (group, its new share)
 
 
 def make_folds(
     utterances: Sequence[Utterance], folds: str, seed: int, balance: Sequence[str] = ("gender",)
 ) -> Split:
-    """`official_folds` for "official", else `speaker_folds` with that many folds, as in "5".
+    """`official_folds` for "official", `speaker_folds` with that many folds for a number ("5").
 
     Raises:
-      ValueError: neither, or what those two raise.
+      ValueError: `folds` is neither, or as those two functions.
     """
     if folds == "official":
         return official_folds(utterances)
@@ -40,23 +43,23 @@ def speaker_folds(
     seed: int,
     balance: Sequence[str] = ("gender",),
 ) -> Split:
-    """Speaker-independent cross-validation.
+    """Draws the folds of a speaker-independent cross-validation.
 
-    The speakers are dealt out to `num_folds` shares. Fold k tests on share k, chooses on share
+    The speakers are divided into `num_folds` shares. Fold k tests on share k, validates on share
     k + 1 (the last fold on share 0) and trains on the others, so every utterance is tested once.
-    Shares are made alike, within a tenth if that is found, in utterances and speakers, in total and
-    for every value of each attribute in `balance`; first of all each gets every value, if the
-    speakers allow it.
+    The shares are balanced in the numbers of utterances and speakers, in total and for every value
+    of each attribute in `balance`, within a tenth where such a division is found. That every share
+    has every value comes first, if the speakers allow it.
 
     Recordings of one session stay together, and so do the sessions of one speaker, if every
     utterance names its session and that leaves at least `num_folds` groups, none with more than
     twice a fair share of the utterances. Otherwise each speaker is a group.
 
     Args:
-      utterances: N of them, every speaker known: leave out the others, and count them, before.
+      utterances: N of them, every speaker known; leave the others out before.
       num_folds: K, at least 3.
-      seed: another seed deals out differently. The order of the utterances does not matter.
-      balance: names in `Utterance.private`; unknown values and attributes are no obstacle.
+      seed: of the division. The order of the utterances has no influence.
+      balance: names in `Utterance.private`; unknown values and attributes are ignored.
 
     Returns:
       bool[K, N] each.
@@ -78,63 +81,68 @@ def speaker_folds(
             f"{groups.max(initial=-1) + 1} speakers cannot make {num_folds} speaker-independent "
             "folds: use fewer folds, or more speakers"
         )
-    share = _deal(_contents(utterances, groups, balance), num_folds, seed)[groups]
+    share = _divide(_contents(utterances, groups, balance), num_folds, seed)[groups]
     fold = np.arange(num_folds)[:, None]
     test, val = share == fold, share == (fold + 1) % num_folds
     return Split(train=~(test | val), val=val, test=test)
 
 
 def _groups(utterances: Sequence[Utterance], num_folds: int) -> np.ndarray:
-    """int[N]: utterances of one number may not be divided. Independent of the utterances' order."""
-    if all(u.session is not None for u in utterances):
-        together = _sessions_of_shared_speakers(utterances)
-        groups = np.unique([together[u.session] for u in utterances], return_inverse=True)[1]
+    """int[N]: number of the group that must not be divided, whatever the order of utterances."""
+    speakers = [u.speaker or "" for u in utterances]  # all are known
+    sessions = [u.session for u in utterances if u.session is not None]
+    if len(sessions) == len(utterances):
+        roots = _connected_sessions(speakers, sessions)
+        names = np.array([roots[session] for session in sessions])
+        groups = np.unique(names, return_inverse=True)[1]
         sizes = np.bincount(groups)
         if len(sizes) >= num_folds and sizes.max() * num_folds <= 2 * len(utterances):
             return groups
-    return np.unique([u.speaker for u in utterances], return_inverse=True)[1]
+    return np.unique(np.array(speakers), return_inverse=True)[1]
 
 
-def _sessions_of_shared_speakers(utterances: Sequence[Utterance]) -> dict[str, str]:
-    """{session: first of the sessions that speakers, directly or by way of others, tie to it}"""
-    first = {u.session: u.session for u in utterances}
+def _connected_sessions(speakers: Sequence[str], sessions: Sequence[str]) -> dict[str, str]:
+    """{session: first session of its connected component}; a common speaker connects sessions."""
+    parent = {session: session for session in sessions}
 
-    def find(session: str) -> str:
-        while first[session] != session:
-            first[session] = first[first[session]]
-            session = first[session]
+    def root(session: str) -> str:
+        while parent[session] != session:
+            parent[session] = parent[parent[session]]
+            session = parent[session]
         return session
 
-    session_of = {}
-    for speaker, session in sorted({(u.speaker, u.session) for u in utterances}):
-        a, b = find(session), find(session_of.setdefault(speaker, session))
-        first[max(a, b)] = min(a, b)
-    return {session: find(session) for session in first}
+    session_of: dict[str, str] = {}
+    for speaker, session in sorted(set(zip(speakers, sessions))):
+        a, b = root(session), root(session_of.setdefault(speaker, session))
+        parent[max(a, b)] = min(a, b)
+    return {session: root(session) for session in parent}
 
 
 def _contents(
     utterances: Sequence[Utterance], groups: np.ndarray, balance: Sequence[str]
 ) -> np.ndarray:
-    """float[G, J]: each group's utterances and speakers, in total and for each balanced value."""
-    counted = [list(zip(groups.tolist(), (u.speaker for u in utterances)))]
+    """float[G, J]: numbers of utterances and speakers, in total and for each balanced value."""
+    pairs = list(zip(groups.tolist(), (u.speaker for u in utterances)))
+    subsets = [pairs]
     for attribute in balance:
         values = [u.private.get(attribute) for u in utterances]
         for value in sorted({v for v in values if v is not None}):
-            counted.append([row for row, v in zip(counted[0], values) if v == value])
+            subsets.append([pair for pair, v in zip(pairs, values) if v == value])
     columns = [
-        np.bincount([group for group, _ in rows], minlength=groups.max() + 1)
-        for each in counted
-        for rows in (each, set(each))
+        np.bincount([group for group, _ in counted], minlength=groups.max() + 1)
+        for subset in subsets
+        for counted in (subset, set(subset))  # utterances, speakers
     ]
     return np.stack(columns, -1).astype(np.float64)
 
 
-def _deal(contents: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
-    """int[G] in [0, num_folds): greedy in an order drawn from the seed, then local search.
+def _divide(contents: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
+    """int[G] in [0, num_folds): each group's share, by greedy assignment and then local search.
 
-    A share that holds x[J] costs
+    The greedy assignment takes the groups in an order drawn from the seed. A share with the
+    contents x[J] costs
 
-        sum_j max(0, |x_j / fair_j - 1| - _EVEN)^2 + _MISSING * (x_j = 0)
+        sum_j max(0, |x_j / fair_j - 1| - _TOLERANCE)^2 + _MISSING_COST * (x_j = 0)
 
     with fair_j the mean over the shares. The first term is convex, so no share stays empty while
     another has two groups.
@@ -142,8 +150,8 @@ def _deal(contents: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     fair = contents.sum(0) / num_folds
 
     def cost(held: np.ndarray) -> np.ndarray:
-        uneven = np.maximum(np.abs(held / fair - 1) - _EVEN, 0) ** 2
-        return (uneven + _MISSING * (held == 0)).sum(-1)
+        imbalance = np.maximum(np.abs(held / fair - 1) - _TOLERANCE, 0) ** 2
+        return (imbalance + _MISSING_COST * (held == 0)).sum(-1)
 
     order = np.random.default_rng(seed).permutation(len(contents))
     contents = contents[order]
@@ -152,38 +160,40 @@ def _deal(contents: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     for group, content in enumerate(contents):
         share[group] = np.argmin(cost(held + content) - cost(held))
         held[share[group]] += content
-    while step := _move(contents, share, held, cost) or _exchange(contents, share, held, cost):
-        for group, to in step:
+    while step := _best_move(contents, share, held, cost) or _best_swap(
+        contents, share, held, cost
+    ):
+        for group, new_share in step:
             held[share[group]] -= contents[group]
-            held[to] += contents[group]
-            share[group] = to
-    dealt = np.empty_like(share)
-    dealt[order] = share
-    return dealt
+            held[new_share] += contents[group]
+            share[group] = new_share
+    in_order = np.empty_like(share)
+    in_order[order] = share
+    return in_order
 
 
-def _move(contents, share, held, cost) -> list[tuple[int, int]]:
-    """The best change of one group's share, [(group, share)], or [] where none lowers the cost."""
+def _best_move(contents: np.ndarray, share: np.ndarray, held: np.ndarray, cost: _Cost) -> _Step:
+    """The move of one group that lowers the cost most, or [] if none lowers it."""
     leave = cost(held[share] - contents) - cost(held)[share]
     enter = cost(held + contents[:, None]) - cost(held)
     change = leave[:, None] + enter
     change[np.arange(len(share)), share] = 0.0
-    group, to = np.unravel_index(np.argmin(change), change.shape)
-    return [(group, to)] if change[group, to] < -1e-9 else []
+    group, new_share = map(int, np.unravel_index(np.argmin(change), change.shape))
+    return [(group, new_share)] if change[group, new_share] < -1e-9 else []
 
 
-def _exchange(contents, share, held, cost) -> list[tuple[int, int]]:
-    """The best exchange of two groups, [(group, share), (group, share)], or []."""
-    if len(contents) > _PAIRS:
+def _best_swap(contents: np.ndarray, share: np.ndarray, held: np.ndarray, cost: _Cost) -> _Step:
+    """The swap of two groups that lowers the cost most, or [] if none lowers it."""
+    if len(contents) > _MAX_SWAPPED_GROUPS:
         return []
     replaced = cost((held[share] - contents)[:, None] + contents) - cost(held)[share][:, None]
     change = np.where(share[:, None] == share, 0.0, replaced + replaced.T)
-    one, other = np.unravel_index(np.argmin(change), change.shape)
-    return [(one, share[other]), (other, share[one])] if change[one, other] < -1e-9 else []
+    a, b = map(int, np.unravel_index(np.argmin(change), change.shape))
+    return [(a, int(share[b])), (b, int(share[a]))] if change[a, b] < -1e-9 else []
 
 
 def official_folds(utterances: Sequence[Utterance]) -> Split:
-    """The corpus's own split as one fold. Whether it shares speakers, `lint_split` tells.
+    """The corpus's official split as one fold. `lint_split` reports speakers in two parts.
 
     Returns:
       bool[1, N] each.
@@ -191,12 +201,12 @@ def official_folds(utterances: Sequence[Utterance]) -> Split:
     Raises:
       ValueError: an utterance has no part, or one that is none of train, val and test.
     """
-    astray = [u for u in utterances if u.split not in Split._fields]
-    if astray:
+    without_part = [u for u in utterances if u.split not in Split._fields]
+    if without_part:
         raise ValueError(
-            f"{len(astray)} of {len(utterances)} utterances are in none of the parts "
-            f"{', '.join(Split._fields)} of an official split, the first is {astray[0].id} "
-            f"({astray[0].split or 'no split'}): leave them out, or use --folds=5"
+            f"{len(without_part)} of {len(utterances)} utterances are in none of the parts "
+            f"{', '.join(Split._fields)} of an official split, the first is {without_part[0].id} "
+            f"({without_part[0].split or 'no split'}): leave them out, or use --folds=5"
         )
     part = np.array([u.split for u in utterances], dtype=object)
     return Split(*((part == name)[None] for name in Split._fields))

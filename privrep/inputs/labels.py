@@ -1,6 +1,6 @@
-"""From ratings, category names and private attributes to integer labels; -1 is unknown, everywhere.
+"""Integer labels of emotion tasks and private attributes (host). The label -1 means unknown.
 
-A rating becomes one of three levels by a binning, `low` and `high` being its two thresholds:
+A binning sets two thresholds, `low` and `high`, that divide ratings into three levels:
 
     low level: rating <= low;   mid level: low < rating <= high;   high level: rating > high
 """
@@ -15,9 +15,9 @@ from privrep.types import Utterance
 
 LEVELS = ("low", "mid", "high")
 
-# Mean ratings are fractions printed with few digits: 7/3 stands in a label file as 2.3333 or as
-# 2.333333. A rating this close to a threshold is at the threshold.
-_PRINTED = 1e-4
+# Mean ratings are fractions printed with few digits: 7/3 is written as 2.3333 or as 2.333333. A
+# rating this close to a threshold counts as equal to it.
+_PRINT_PRECISION = 1e-4
 
 Scale = tuple[float, float]
 Thresholds = tuple[float, float]
@@ -51,7 +51,8 @@ def _tertiles(scale: Scale | None, ratings: np.ndarray) -> Thresholds:
     return float(low), float(high)
 
 
-# (scale, the training part's ratings float[M]) -> thresholds
+# Binnings by name: (scale, ratings of the training part float[M]) -> (low, high). To add one, write
+# such a function and a line here; --bins and its help follow.
 BINNINGS: dict[str, Callable[[Scale | None, np.ndarray], Thresholds]] = {
     "midpoint": _midpoint,
     "thirds": _thirds,
@@ -62,21 +63,24 @@ BINNINGS: dict[str, Callable[[Scale | None, np.ndarray], Thresholds]] = {
 def thresholds(
     binning: str, scale: Scale | None, ratings: np.ndarray, train: np.ndarray
 ) -> Thresholds:
-    """The two thresholds between the levels low, mid and high.
+    """Computes the two thresholds between the levels low, mid and high.
 
     Args:
       binning: "midpoint" (middle of the scale -/+ 1/16 of its range: 2.75 and 3.25 on 1-5),
         "thirds" (of the scale), "tertiles" (of the training part's ratings), or the two numbers
         themselves, "LOW:HIGH", such as "2.5:3.5".
-      scale: lowest and highest possible rating; None is enough for tertiles and numbers.
+      scale: lowest and highest possible rating; None suffices for tertiles and numbers.
       ratings: float[N], NaN where unknown.
-      train: bool[N]. Only these ratings are looked at, and by tertiles only.
+      train: bool[N], the ratings that tertiles are computed from; other binnings ignore ratings.
 
     Returns:
       (low, high), low < high.
 
     Raises:
       ValueError: an unknown binning, a missing scale, or thresholds that leave a level empty.
+
+    >>> thresholds("midpoint", (1.0, 5.0), np.array([2.0, 4.0]), np.array([True, True]))
+    (2.75, 3.25)
     """
     if binning in BINNINGS:
         known = train & ~np.isnan(ratings)
@@ -97,7 +101,11 @@ def thresholds(
 
 
 def two_numbers(binning: str) -> Thresholds:
-    """LOW:HIGH as it was written; ValueError where it is neither that nor a name in BINNINGS."""
+    """Parses "LOW:HIGH".
+
+    Raises:
+      ValueError: `binning` has another form; the message lists the names in BINNINGS too.
+    """
     try:
         low, high = (float(number) for number in binning.split(":"))
     except ValueError:
@@ -109,11 +117,16 @@ def two_numbers(binning: str) -> Thresholds:
 
 
 def levels(ratings: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-    """float[N] ratings to int32[N] levels: 0 low, 1 mid, 2 high, -1 where the rating is NaN."""
+    """int32[N] levels of float[N] ratings: 0 low, 1 mid, 2 high, -1 where the rating is NaN.
+
+    >>> levels(np.array([2.0, 3.0, 4.0, np.nan]), (2.75, 3.25)).tolist()
+    [0, 1, 2, -1]
+    """
     low, high = thresholds
     ratings = np.asarray(ratings, np.float64)
-    above = (ratings > low + _PRINTED).astype(np.int32) + (ratings > high + _PRINTED)
-    return np.where(np.isnan(ratings), -1, above).astype(np.int32)
+    level = np.where(ratings > low + _PRINT_PRECISION, 1, 0)
+    level += ratings > high + _PRINT_PRECISION
+    return np.where(np.isnan(ratings), -1, level).astype(np.int32)
 
 
 def task_labels(
@@ -125,8 +138,8 @@ def task_labels(
       utterances: N of them.
       task: a rating (activation, valence, ...), binned into levels, or a category (emotion, ...),
         numbered by its class names: sorted, but low, mid, high in that order.
-      binning: as in `thresholds`; without meaning for a category.
-      train: bool[N], the training part, for binnings that look at ratings.
+      binning: as in `thresholds`; ignored for a category.
+      train: bool[N], the training part, for binnings that depend on ratings.
 
     Returns:
       (int32[N], -1 unknown; class names)
@@ -145,8 +158,8 @@ def task_labels(
     if named:
         return _numbered([u.categories.get(task) for u in utterances], f"task {task!r}")
     if not rated:
-        at_hand = Counter(name for u in utterances for name in (*u.ratings, *u.categories))
-        raise ValueError(f"no task {task!r} in this corpus: {_listed(at_hand, task)}")
+        counts = Counter(name for u in utterances for name in (*u.ratings, *u.categories))
+        raise ValueError(f"no task {task!r} in this corpus: {_available(counts, task)}")
     ratings = np.array([u.ratings.get(task, np.nan) for u in utterances], np.float64)
     codes = levels(ratings, thresholds(binning, _scale_of(rated, task), ratings, train))
     if len(np.unique(codes[codes >= 0])) < 2:
@@ -164,12 +177,12 @@ def _scale_of(rated: Sequence[Utterance], task: str) -> Scale | None:
     if not scales:
         return None
     low, high = scales[0]
-    off = [u for u in rated if not low <= u.ratings[task] <= high]
-    if off:
+    off_scale = [u for u in rated if not low <= u.ratings[task] <= high]
+    if off_scale:
         raise ValueError(
-            f"task {task!r}: {len(off)} of {len(rated)} ratings are off the scale {low:g} to "
-            f"{high:g}, the first in utterance {off[0].id} ({off[0].ratings[task]:g}); correct the "
-            "label or the scale"
+            f"task {task!r}: {len(off_scale)} of {len(rated)} ratings are off the scale {low:g} to "
+            f"{high:g}, the first in utterance {off_scale[0].id} "
+            f"({off_scale[0].ratings[task]:g}); correct the label or the scale"
         )
     return low, high
 
@@ -183,22 +196,22 @@ def private_labels(
       (int32[N], -1 unknown; the attribute's values, sorted)
 
     Raises:
-      ValueError: no such attribute (the message lists those at hand), or fewer than two values.
+      ValueError: no such attribute (the message lists those that exist), or fewer than two values.
     """
-    at_hand = Counter(name for u in utterances for name in u.private)
-    at_hand["speaker"] = sum(u.speaker is not None for u in utterances)
-    if not at_hand[attribute]:
+    counts = Counter(name for u in utterances for name in u.private)
+    counts["speaker"] = sum(u.speaker is not None for u in utterances)
+    if not counts[attribute]:
         raise ValueError(
-            f"no private attribute {attribute!r} in this corpus: {_listed(+at_hand, attribute)}"
+            f"no private attribute {attribute!r} in this corpus: {_available(+counts, attribute)}"
         )
     values = [u.speaker if attribute == "speaker" else u.private.get(attribute) for u in utterances]
     return _numbered(values, f"private attribute {attribute!r}")
 
 
 def _numbered(values: Sequence[str | None], what: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = {value for value in values if value is not None}
-    names = tuple(name for name in LEVELS if name in found) if found <= {*LEVELS} else None
-    names = names or tuple(sorted(found))
+    known = {value for value in values if value is not None}
+    is_level = known <= {*LEVELS}
+    names = tuple(name for name in LEVELS if name in known) if is_level else tuple(sorted(known))
     if len(names) < 2:
         raise ValueError(
             f"{what}: every known utterance has the one value {names[0]!r}, and two are needed"
@@ -207,25 +220,28 @@ def _numbered(values: Sequence[str | None], what: str) -> tuple[np.ndarray, tupl
     return np.array([number[value] for value in values], np.int32), names
 
 
-def _listed(at_hand: Counter, asked: str) -> str:
-    if not at_hand:
+def _available(counts: Counter[str], requested: str) -> str:
+    if not counts:
         return "it has none"
-    names = ", ".join(f"{n} ({at_hand[n]} utterances)" for n in sorted(at_hand))
-    return f"it has {names}{nearest(asked, at_hand)}"
+    names = ", ".join(f"{name} ({counts[name]} utterances)" for name in sorted(counts))
+    return f"it has {names}{nearest(requested, counts)}"
 
 
 def recode_to_part(labels: np.ndarray, part: np.ndarray, num_classes: int) -> np.ndarray:
     """Renumbers the classes that occur in `part` as 0, 1, ...; any other class becomes -1.
 
-    A speaker adversary of a speaker-independent fold has the training speakers as its classes and
-    no others.
+    A speaker adversary of a speaker-independent fold has only the training speakers as classes.
 
     Args:
       labels: int32[N] below `num_classes`, -1 unknown.
       part: bool[N].
+      num_classes: number of classes in the corpus.
 
     Returns:
       int32[N], below the number of classes that occur in the part.
+
+    >>> recode_to_part(np.array([2, 0, 1]), np.array([True, False, True]), 3).tolist()
+    [1, -1, 0]
     """
     present = np.unique(labels[part & (labels >= 0)])
     new = np.full(num_classes + 1, -1, np.int32)  # the last entry is read by label -1
@@ -242,6 +258,7 @@ def rare_classes(
       labels: int32[N], -1 unknown.
       part: bool[N].
       names: one per class. A class that does not occur is rare, with count 0.
+      share: fraction of the known labels.
     """
     counts = np.bincount(labels[part & (labels >= 0)], minlength=len(names))
     return {n: int(c) for n, c in zip(names, counts) if c < share * counts.sum()}

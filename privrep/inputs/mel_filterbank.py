@@ -1,17 +1,18 @@
-"""Mel energies of a waveform: Fourier transforms of many frames as small matrix products (host).
+"""Mel energies of a waveform, with the Fourier transform as small matrix products (host).
 
-A library's transform of a frame of 400 samples runs at a tenth of what the same core reaches in
-matrix products, so the transform is cut into products: the N = A B points of a frame, n = B a + b,
-give the bins k = c + A d as (Cooley and Tukey 1965)
+An FFT library transforms frames of 400 samples at a tenth of the speed that the same core reaches
+in matrix products. The transform is therefore factored into products: with N = A B points per
+frame, input n = B a + b and bin k = c + A d, the transform is (Cooley and Tukey, 1965)
 
     X[c + A d] = sum_b exp(-2 pi i b (c + A d) / N) sum_a exp(-2 pi i a c / A) y[B a + b],
 
-for each b a product over a, then for each c a product over b. Bins with c > A / 2 are conjugates
-of others; c = 0 and c = A / 2, for which the sums over a are real, go as the two parts of one. What
-comes before the transform is linear and disappears into it: with pre-emphasis p a frame is
-y = window (x[n] - p x[n - 1] - (1 - p) mean(x)), where x[n] - p x[n - 1] is the same in all frames
-that hold n (but at a frame's first sample, where the window is 0), the window is a factor of the
-first product's matrices, and the mean one more of its columns.
+that is, for each b a product over a, then for each c a product over b. Bins with c > A / 2 are
+conjugates of others; c = 0 and c = A / 2, whose sums over a are real, are stored as the real and
+imaginary part of one. The steps before the transform are linear and are merged into it: with
+pre-emphasis p a frame is y = window (x[n] - p x[n - 1] - (1 - p) mean(x)). There
+x[n] - p x[n - 1] is the same in all frames that contain n (except at a frame's first sample, where
+the window is 0), the window is a factor of the first product's matrices, and the mean is one more
+of its columns.
 """
 
 import math
@@ -22,24 +23,26 @@ import numpy as np
 import scipy.sparse
 
 PREEMPHASIS = 0.97
-# Frames at a time: what lies between the steps stays in the cache. A power of two would put the
-# rows of an operand, that many floats apart, into few of its sets.
+# Frames per block, so that intermediate results stay in the CPU cache. With a power of two the rows
+# of an operand, which are that many floats apart, would share few sets of the cache.
 _BLOCK = 240
-_STRETCH = 16 * _BLOCK  # so many at a time before that: bounds the memory of an hour of audio
-# OpenBLAS shares products of more multiplications out to threads of its own, for which those of
-# several utterances would wait in line.
-_MULTIPLICATIONS = 2**18
-_kept = threading.local()
+_SEGMENT = 16 * _BLOCK  # frames per segment, which bounds the memory for an hour of audio
+# OpenBLAS distributes products of more multiplications over its own threads, which those of several
+# utterances would have to wait for.
+_MAX_MULTIPLICATIONS = 2**18
+_buffers = threading.local()
 
 
 class Filterbank(NamedTuple):
-    """The tables of `mel_energies`, for frames of `length` samples every `shift`; R = length / B.
+    """The matrices of `mel_energies`, with C = A / 2 and R = length / B, rounded up.
 
     Attributes:
-      first: float32[B, 2 C, R + 1], the products over a, real and imaginary parts in turn, and
-        last the mean's column; C = A / 2, c = A / 2 standing as the imaginary part of c = 0.
+      length: samples per frame.
+      shift: samples between the starts of two frames.
+      first: float32[B, 2 C, R + 1], the products over a; real and imaginary parts alternate, and
+        the last column is that of the mean. c = A / 2 is the imaginary part of c = 0.
       second: float32[C, 2 B, 2 B], the products over b: real parts first, then imaginary ones.
-      triangles: float32[F, C 2 B], sparse: the weights of the squares of what comes out.
+      triangles: float32[F, C 2 B], sparse: weights of the squared outputs of the second product.
     """
 
     length: int
@@ -52,10 +55,17 @@ class Filterbank(NamedTuple):
 def build_filterbank(
     sample_rate: int, length: int, shift: int, bands: int, low_hz: float, high_hz: float
 ) -> Filterbank:
-    """Kaldi's filterbank: window "povey" (Hann to the power 0.85), triangles of height 1.
+    """Builds Kaldi's filterbank: window "povey" (Hann to the power 0.85), triangles of height 1.
 
-    The triangles' corners are `bands` + 2 points from low to high, equidistant on the HTK Mel scale
-    m = 1127 ln(1 + f / 700), on which their sides are straight lines. N is the next power of two.
+    The corners of the triangles are `bands` + 2 points from low to high, equidistant on the HTK Mel
+    scale m = 1127 ln(1 + f / 700), on which their sides are straight lines. N is the next power of
+    two.
+
+    Args:
+      sample_rate: Hz.
+      length, shift: samples per frame, and between the starts of two frames.
+      bands: F.
+      low_hz, high_hz: range of the triangles.
 
     Raises:
       ValueError: a triangle holds no bin.
@@ -87,7 +97,7 @@ def build_filterbank(
             f"num_mel_bands={bands} is too many for frames of {length} samples: a band would hold "
             f"no frequency of the spectrum"
         )
-    # Twice: the squares of a bin's real and imaginary part weigh the same.
+    # Repeated, since the squares of a bin's real and imaginary part have the same weight.
     triangles = np.repeat(triangles[:, :, None], 2, axis=2).reshape(bands, -1)
     return Filterbank(
         length,
@@ -99,7 +109,7 @@ def build_filterbank(
 
 
 def _triangles(hz: np.ndarray, bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """[F, ...] of frequencies [...]: the heights of the triangles there."""
+    """Heights [F, ...] of the triangles at the frequencies [...]."""
     mel = 1127 * np.log1p(hz / 700)
     low, high = 1127 * np.log1p(np.array([low_hz, high_hz]) / 700)
     corners = np.linspace(low, high, bands + 2).reshape(-1, *(1,) * hz.ndim)
@@ -109,33 +119,38 @@ def _triangles(hz: np.ndarray, bands: int, low_hz: float, high_hz: float) -> np.
 
 
 def mel_energies(waveform: np.ndarray, bank: Filterbank) -> np.ndarray:
-    """float32[F, T] of float32[n], n at least the length of a frame, T = 1 + (n - length) // shift.
+    """Power spectrum of each frame (y in the module's docstring), summed under the triangles.
 
-    Each frame's power spectrum of the y above, summed under the triangles.
+    Args:
+      waveform: float32[n], n at least the length of a frame.
+      bank: of `build_filterbank`.
+
+    Returns:
+      float32[F, T], T = 1 + (n - length) // shift.
     """
     length, shift = bank.length, bank.shift
     frames = 1 + (len(waveform) - length) // shift
-    size = min(_BLOCK, _MULTIPLICATIONS // bank.second[0].size)
+    size = min(_BLOCK, _MAX_MULTIPLICATIONS // bank.second[0].size)
     energies = np.empty((bank.triangles.shape[0], frames), np.float32)
-    for start in range(0, frames, _STRETCH):
-        of_stretch = energies[:, start : start + _STRETCH]
-        count = of_stretch.shape[1]
+    for start in range(0, frames, _SEGMENT):
+        of_segment = energies[:, start : start + _SEGMENT]
+        count = of_segment.shape[1]
         samples = waveform[start * shift : (start + count - 1) * shift + length]
         by_hop, level = _by_hop(samples, count, bank)
         for first in range(0, count, size):
             block = slice(first, first + size)
-            of_stretch[:, block] = _block(by_hop[:, first:], level[block], bank)
+            of_segment[:, block] = _block(by_hop[:, first:], level[block], bank)
     return energies
 
 
 def _by_hop(samples: np.ndarray, frames: int, bank: Filterbank) -> tuple[np.ndarray, np.ndarray]:
-    """x[n] - p x[n - 1] as float32[shift, hops], and (1 - p) mean(x) of each frame, float32[T]."""
+    """x[n] - p x[n - 1], float32[shift, hops], and (1 - p) mean(x) of each frame, float32[T]."""
     length, shift = bank.length, bank.shift
-    hops = -(-length // shift)  # of a frame, the last one maybe in part
+    hops = -(-length // shift)  # per frame, the last one perhaps partial
     whole, rest = divmod(len(samples), shift)
     by_hop = np.empty((shift, frames + hops - 1), np.float32)
     by_hop[:, whole:] = 0
-    # No frame keeps its mean, but what is large until then is rounded more coarsely.
+    # Every frame loses its mean later; without it now, rounding is finer.
     offset = samples[:length].mean()
     np.subtract(samples[: whole * shift].reshape(-1, shift).T, offset, out=by_hop[:, :whole])
     by_hop[:rest, -1:] += samples[whole * shift :, None] - offset
@@ -150,7 +165,7 @@ def _by_hop(samples: np.ndarray, frames: int, bank: Filterbank) -> tuple[np.ndar
 
 
 def _block(by_hop: np.ndarray, level: np.ndarray, bank: Filterbank) -> np.ndarray:
-    """float32[F, T] of what `_by_hop` gives."""
+    """float32[F, T] energies of the results of `_by_hop`."""
     b_points, parts, rows = bank.first.shape
     frames = len(level)
     y, inner, spectrum = _scratch(
@@ -170,13 +185,13 @@ def _block(by_hop: np.ndarray, level: np.ndarray, bank: Filterbank) -> np.ndarra
 
 
 def _scratch(*shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """float32 arrays that hold anything, this thread's until it asks again.
+    """Uninitialised float32 arrays that belong to this thread until its next call.
 
-    New ones would be given back to the system after each utterance, and cleared by it for the next,
-    which takes half as long as everything else.
+    The memory of new arrays would be returned to the system after each utterance and cleared by it
+    for the next, which takes half as long as all other steps.
     """
     sizes = [math.prod(shape) for shape in shapes]
-    if len(getattr(_kept, "floats", ())) < sum(sizes):
-        _kept.floats = np.empty(sum(sizes), np.float32)
-    parts = np.split(_kept.floats[: sum(sizes)], np.cumsum(sizes)[:-1])
+    if len(getattr(_buffers, "floats", ())) < sum(sizes):
+        _buffers.floats = np.empty(sum(sizes), np.float32)
+    parts = np.split(_buffers.floats[: sum(sizes)], np.cumsum(sizes)[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes)]

@@ -1,11 +1,12 @@
-"""From prepared utterances and a split to the arrays that networks train on (host).
+"""Packing of prepared utterances and a split into the arrays that networks train on (host).
 
-Whatever is learned from data before the networks are (bins, class weights, normalisation, the
-vocabulary that counts as known) is learned from the training part of each fold alone.
+Whatever is estimated from data before training (bins, class weights, normalisation, the vocabulary
+that counts as known) is estimated from the training part of each fold alone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,21 +17,54 @@ from privrep.inputs.text import known_in_part
 from privrep.types import Corpus, Data, Fold, Inputs, Ragged, Size, Split, Utterance
 
 CLASS_WEIGHTS = ("balanced", "none")
+_MIN_SD = 1e-5
+
+
+@dataclass(frozen=True)
+class PackingSettings:
+    """Settings of the packing of one task.
+
+    Attributes:
+      task: emotion task, see `labels.task_labels`.
+      private: private attributes, see `labels.private_labels`.
+      bins: binning of ratings, see `labels.thresholds`.
+      normalise: "speaker" (frames of each speaker to mean 0 and standard deviation 1, from the
+        speaker's own frames), "train" (by mean and standard deviation of the fold's training part)
+        or "none".
+      class_weights: "balanced" or "none", for emotion classifier and adversaries.
+      block_size: utterances that are encoded together outside of training.
+
+    Raises:
+      ValueError: an unknown normalisation or kind of class weights.
+    """
+
+    task: str
+    private: Sequence[str]
+    bins: str = "midpoint"
+    normalise: str = "speaker"
+    class_weights: str = "balanced"
+    block_size: int = 32
+
+    def __post_init__(self) -> None:
+        for name, valid in (("normalise", NORMALISATIONS), ("class_weights", CLASS_WEIGHTS)):
+            value = getattr(self, name)
+            if value not in valid:
+                raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(valid)}")
 
 
 class Packed(NamedTuple):
-    """Arrays, and what a network needs to know of them.
+    """The arrays of one task, and the sizes and names that describe them.
 
     Attributes:
       data: numpy arrays.
       longest: (T, L), room for the longest utterance.
-      fill: mean length over the longest, rounded up to eighths.
+      fill: mean length divided by the longest, rounded up to eighths.
       task_names: the classes of the task.
       private_names: {attribute: its values}. Of "speaker", all speakers of the corpus; a fold's
         labels number its training speakers.
       num_private: {attribute: classes of its adversary}.
-      table_size: word vectors that the network learns, one for all unknown words included; 0 if it
-        learns none.
+      table_size: number of word vectors that the network learns, one for all unknown words
+        included; 0 if it learns none.
     """
 
     data: Data
@@ -44,121 +78,103 @@ class Packed(NamedTuple):
 
 def pack(
     utterances: Sequence[Utterance],
-    frames: Ragged | None,
-    words: Ragged | None,
-    word_vectors: np.ndarray | None,
+    corpus: Corpus,
     split: Split,
-    *,
-    task: str,
-    private: Sequence[str],
-    bins: str = "midpoint",
-    normalise: str = "speaker",
-    class_weights: str = "balanced",
+    settings: PackingSettings,
     vocabulary_size: int = 0,
-    block_size: int = 32,
 ) -> Packed:
-    """Lays out one task of one corpus under one split.
+    """Packs one task of one corpus under one split.
 
     Args:
-      utterances: N of them.
-      frames: float[M, F] ragged, or None.
-      words: int32[M] ragged, indices below `vocabulary_size`, or float[M, E] ragged, or None.
-      word_vectors: float[V, E] for indices; None if the network learns the vectors of the words of
-        its training part.
+      utterances: N of them, with the labels.
+      corpus: their inputs, numpy arrays: frames float[M, F] ragged or None; words int32[M] ragged,
+        indices below `vocabulary_size`, float[M, E] ragged or None; word_vectors float[V, E] for
+        indices, or None if the network learns the vectors of the words of its training part.
       split: bool[K, N] each.
-      task, bins: see `labels.task_labels`.
-      private: attributes; see `labels.private_labels`.
-      normalise: "speaker" (each speaker to mean 0 and deviation 1, from the speaker's own frames),
-        "train" (by mean and deviation of the fold's training part) or "none".
-      class_weights: "balanced" or "none", for emotion and adversaries.
-      block_size: utterances that are encoded together outside of training.
+      settings: task, attributes and estimators.
+      vocabulary_size: V, for words that are indices.
 
     Raises:
-      ValueError: an unknown name, or labels that cannot serve; see `privrep.labels`.
+      ValueError: neither frames nor words, or labels that cannot serve; see
+        `privrep.inputs.labels`.
     """
-    _check(normalise, NORMALISATIONS, "normalise")
-    _check(class_weights, CLASS_WEIGHTS, "class_weights")
-    if frames is not None and normalise == "speaker":
-        frames = normalise_per_speaker(frames, [u.speaker for u in utterances])
-    labels = {a: private_labels(utterances, a) for a in private}
+    if corpus.frames is not None and settings.normalise == "speaker":
+        frames = normalise_per_speaker(corpus.frames, [u.speaker for u in utterances])
+        corpus = corpus._replace(frames=frames)
+    leading = corpus.words if corpus.frames is None else corpus.frames
+    if leading is None:
+        raise ValueError("neither frames nor words: there is nothing to train on")
+    labels = {a: private_labels(utterances, a) for a in settings.private}
     order = np.lexsort(
-        [part.length for part in (words, frames) if part is not None]
+        [part.length for part in (corpus.words, corpus.frames) if part is not None]
     )  # by frames, then by words
-    folds, num_private = [], dict.fromkeys(private, 0)
+    num_private = {attribute: len(names) for attribute, (_, names) in labels.items()}
+    if "speaker" in labels:  # a fold has its training speakers as classes
+        codes, names = labels["speaker"]
+        recoded = [recode_to_part(codes, train, len(names)) for train in split.train]
+        num_private["speaker"] = max(int(fold.max()) + 1 for fold in recoded)
+    val_size = int(split.val.sum(axis=1).max())
+    folds = []
     for k in range(len(split.train)):
         parts = Split(*(part[k] for part in split))
-        emotion, task_names = task_labels(utterances, task, bins, parts.train)
-        of_fold = {}
-        for attribute, (codes, names) in labels.items():
-            if attribute == "speaker":
-                codes = recode_to_part(codes, parts.train, len(names))
-            of_fold[attribute] = codes
-            found = codes.max() + 1 if attribute == "speaker" else len(names)
-            num_private[attribute] = max(num_private[attribute], int(found))
+        task_codes, task_names = task_labels(utterances, settings.task, settings.bins, parts.train)
+        private = {attribute: codes for attribute, (codes, _) in labels.items()}
+        if "speaker" in labels:
+            private["speaker"] = recoded[k]
+        weights = {a: _weights(settings, private[a], parts, num_private[a]) for a in private}
         folds.append(
-            (
-                parts,
-                emotion,
-                of_fold,
-                _inputs(frames, words, word_vectors, parts.train, normalise, vocabulary_size),
+            Fold(
+                split=parts,
+                task=task_codes,
+                task_weights=_weights(settings, task_codes, parts, len(task_names)),
+                private=private,
+                private_weights=weights,
+                inputs=_fold_inputs(corpus, parts, settings, vocabulary_size),
+                val_blocks=_blocks(order[parts.val[order]], settings.block_size, val_size),
             )
         )
-
-    def weights(codes, train, num_classes):
-        if class_weights == "none":
-            return np.ones(num_classes, np.float32)
-        return balanced_class_weights(codes, train, num_classes)
-
-    largest = max(parts.val.sum() for parts, *_ in folds)
-    stacked = [
-        Fold(
-            split=parts,
-            task=emotion,
-            task_weights=weights(emotion, parts.train, len(task_names)),
-            private=of_fold,
-            private_weights={
-                a: weights(codes, parts.train, num_private[a]) for a, codes in of_fold.items()
-            },
-            inputs=inputs,
-            val_blocks=_blocks(order[parts.val[order]], block_size, int(largest)),
-        )
-        for parts, emotion, of_fold, inputs in folds
-    ]
     data = Data(
-        corpus=Corpus(frames, words, word_vectors),
-        folds=_stack(stacked),
-        blocks=_blocks(order, block_size, len(order)),
+        corpus=corpus,
+        folds=_stack(folds),
+        blocks=_blocks(order, settings.block_size, len(order)),
     )
-    learned = data.folds.inputs.word_index
+    word_index = data.folds.inputs.word_index
     return Packed(
         data=data,
-        longest=(_longest(frames, 16), _longest(words, 4)),
-        fill=_fill(words if frames is None else frames),
+        longest=(_longest(corpus.frames, 16), _longest(corpus.words, 4)),
+        fill=_fill(leading),
         task_names=task_names,
-        private_names={a: names for a, (_, names) in labels.items()},
+        private_names={attribute: names for attribute, (_, names) in labels.items()},
         num_private=num_private,
-        table_size=0 if learned is None else int(learned.max()) + 1,
+        table_size=0 if word_index is None else int(word_index.max()) + 1,
     )
 
 
-def _check(name, valid, flag):
-    if name not in valid:
-        raise ValueError(f"unknown {flag} {name!r}: choose one of {', '.join(valid)}")
+def _weights(
+    settings: PackingSettings, codes: np.ndarray, parts: Split, num_classes: int
+) -> np.ndarray:
+    if settings.class_weights == "none":
+        return np.ones(num_classes, np.float32)
+    return balanced_class_weights(codes, parts.train, num_classes)
 
 
-def _inputs(frames, words, word_vectors, train, normalise, vocabulary_size) -> Inputs:
+def _fold_inputs(
+    corpus: Corpus, parts: Split, settings: PackingSettings, vocabulary_size: int
+) -> Inputs:
+    """Normalisation and word numbers, estimated from the training part."""
+    frames, words, word_vectors = corpus
     mean = scale = index = None
-    if frames is not None and normalise == "train":
-        mean, deviation = moments_of_part(frames, train)
-        scale = 1 / np.maximum(deviation, 1e-5).astype(np.float32)
+    if frames is not None and settings.normalise == "train":
+        mean, sd = moments_of_part(frames, parts.train)
+        scale = 1 / np.maximum(sd, _MIN_SD).astype(np.float32)
     if words is not None and words.values.ndim == 1 and word_vectors is None:
-        # Numbered by the training part, so that no word of another part has a say in anything.
-        known = known_in_part(words, train, vocabulary_size)
+        # Numbered within the training part, so that words of other parts have no influence.
+        known = known_in_part(words, parts.train, vocabulary_size)
         index = np.where(known, np.cumsum(known) - 1, 0).astype(np.int32)
     return Inputs(mean, scale, index)
 
 
-def _stack(trees):
+def _stack(trees: Sequence[Any]) -> Any:
     """Stacks equal NamedTuples and dicts of arrays along a new first axis."""
     first = trees[0]
     if first is None:
@@ -166,22 +182,27 @@ def _stack(trees):
     if isinstance(first, dict):
         return {key: _stack([tree[key] for tree in trees]) for key in first}
     if isinstance(first, tuple):
-        return type(first)(*(_stack(list(column)) for column in zip(*trees)))
+        return type(first)(*(_stack(list(field)) for field in zip(*trees)))
     return np.stack(trees)
 
 
 def _blocks(index: np.ndarray, size: int, room: int) -> np.ndarray:
-    """Rows of `size` from `index`, filled up with -1 to as many rows as `room` entries need."""
+    """int32[n, size]: `index` in rows of `size`, padded with -1 to room for `room` entries."""
     blocks = np.full((-(-room // size), size), -1, np.int32)
     blocks.reshape(-1)[: len(index)] = index
     return blocks
 
 
 def _longest(sequences: Ragged | None, multiple: int) -> int:
-    """Rounded up: the fast convolution works on groups of 4 frames, also behind two halvings."""
-    return 0 if sequences is None else -(-int(sequences.length.max()) // multiple) * multiple
+    """The greatest length, rounded up to a multiple; 0 without sequences.
+
+    The fast convolution works on groups of 4 frames, also after two halvings.
+    """
+    if sequences is None:
+        return 0
+    return -(-int(sequences.length.max()) // multiple) * multiple
 
 
 def _fill(leading: Ragged) -> float:
-    """Rounded, because it is compiled in."""
+    """Mean length divided by the greatest, rounded up to eighths, because it is compiled in."""
     return float(np.ceil(8 * leading.length.mean() / leading.length.max()) / 8)

@@ -1,4 +1,4 @@
-"""From a transcript to words, from words to indices and vectors (host)."""
+"""Tokenisation of transcripts, and the encoding of words as indices (host)."""
 
 import re
 import unicodedata
@@ -15,30 +15,28 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def tokenise(transcript: str) -> tuple[str, ...]:
-    """The words and numbers of `transcript`, lower-case, in order.
+    """The words and numbers of `transcript` in lower case, in order.
 
-    Letters of any alphabet count, apostrophes inside a word belong to it (don't). What stands in
-    brackets is an event, no words: [LAUGHTER], <noise>, (inaudible), {breath}.
+    Letters of any alphabet count; apostrophes inside a word belong to it (don't). Text in brackets
+    is an event and not words: [LAUGHTER], <noise>, (inaudible), {breath}.
+
+    >>> tokenise("[LAUGHTER] I don't know, Zoë!")
+    ('i', "don't", 'know', 'zoë')
     """
     text = unicodedata.normalize("NFC", transcript).replace("’", "'").lower()
     return tuple(_WORD.findall(_EVENT.sub(" ", text)))
 
 
 def vocabulary(transcripts: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """All words of tokenised `transcripts`, sorted, after "<unk>" at index 0. str[V]."""
+    """str[V]: "<unk>" at index 0, then all words of tokenised `transcripts`, sorted."""
     return (UNKNOWN, *sorted({word for words in transcripts for word in words} - {UNKNOWN}))
 
 
-def encode(words: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
-    """Indices of one utterance's words into `vocabulary`, int32[L]; as `encode_all`."""
-    return encode_all([words], vocabulary).values
-
-
 def encode_all(transcripts: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> Ragged:
-    """Indices of the words of N tokenised transcripts, int32[M] ragged.
+    """int32[M] ragged: the indices of the words of N tokenised transcripts.
 
-    A word that `vocabulary` lacks is index 0, and so is an utterance without words, as one token:
-    no sequence is empty.
+    A word that `vocabulary` lacks becomes index 0. An utterance without words becomes the single
+    index 0, so that no sequence is empty.
     """
     index = {word: i for i, word in enumerate(vocabulary)}
     return ragged(
@@ -47,7 +45,7 @@ def encode_all(transcripts: Sequence[Sequence[str]], vocabulary: Sequence[str]) 
 
 
 def coverage(transcripts: Iterable[Sequence[str]], vocabulary: Sequence[str]) -> float:
-    """The share of the running words of tokenised `transcripts` that `vocabulary` knows.
+    """The fraction of the running words of tokenised `transcripts` that are in `vocabulary`.
 
     1.0 when there are no words at all.
     """
@@ -56,18 +54,19 @@ def coverage(transcripts: Iterable[Sequence[str]], vocabulary: Sequence[str]) ->
     return sum(hits) / len(hits) if hits else 1.0
 
 
-def known_in_part(words: Ragged, where: np.ndarray, vocabulary_size: int) -> np.ndarray:
-    """Which words of the vocabulary the utterances `where` hold, bool[V].
+def known_in_part(words: Ragged, part: np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """bool[V]: whether each word of the vocabulary occurs in the utterances of `part`.
 
-    For vectors learned in the network: a word that the training part lacks was never learned and
-    is to be treated as index 0, which always counts as known.
+    This serves vectors that the network learns: it never learns the vector of a word that the
+    training part lacks, so that such a word is treated as index 0, which always counts as known.
 
     Args:
       words: int32[M] ragged, indices below `vocabulary_size`, of N utterances.
-      where: bool[N], such as the training part.
+      part: bool[N], such as the training part.
+      vocabulary_size: V.
     """
     known = np.zeros(vocabulary_size, bool)
     known[0] = True
-    for i in np.flatnonzero(where):
+    for i in np.flatnonzero(part):
         known[words.values[words.start[i] : words.start[i] + words.length[i]]] = True
     return known

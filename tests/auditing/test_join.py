@@ -5,25 +5,25 @@ import pytest
 
 from privrep.auditing.join import bring_together
 from privrep.formats.tables import read_table
-from privrep.formats.vectors import read_representations
+from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import IDS, H, csv_of, refused
 
 
 def joined(path, table):
-    return read_representations(path), read_table(table), "gender"
+    return read_vectors(path), read_table(table), "gender"
 
 
 def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path):
     path, labels = tmp_path / "h.csv", tmp_path / "labels.csv"
     for header, count in (("0,1,2", 7), ("1,2,3", 8), ("0.0,1.0,2.0", 8), ("7,8,9", 8)):
         path.write_text(f"{header}\n{csv_of(H, header=False)}")
-        found = read_representations(path)
+        found = read_vectors(path)
         assert len(found.h) == count, header
         np.testing.assert_array_equal(found.h[-7:], H)
         assert ("names of its columns" in found.first_line) == (count == 7)
         assert ("for a row:" in found.first_line) == (count == 8)
     path.write_text(csv_of(H))
-    assert read_representations(path).first_line == ""
+    assert read_vectors(path).first_line == ""
     path.write_text(csv_of(H, header=False))
     labels.write_text(text_of(ROWS[:6]))
     refused("taken for a row: it has no header", bring_together, *joined(path, labels))
@@ -35,7 +35,7 @@ def samples(tmp_path, text, ids=None, **columns):
     (tmp_path / "labels.csv").write_text(text)
     np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
     return bring_together(
-        read_representations(tmp_path / "h.npz"),
+        read_vectors(tmp_path / "h.npz"),
         read_table(tmp_path / "labels.csv"),
         "gender",
         **columns,
@@ -148,7 +148,7 @@ def test_two_speakers_with_both_values_are_too_few(tmp_path):
 def test_representations_that_say_nothing_are_not_called_private(tmp_path):
     np.save(tmp_path / "h.npy", np.ones((7, 3), "f"))
     (tmp_path / "labels.csv").write_text(text_of(ROWS))
-    same = read_representations(tmp_path / "h.npy")
+    same = read_vectors(tmp_path / "h.npy")
     refused(
         "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
     )
@@ -157,13 +157,11 @@ def test_representations_that_say_nothing_are_not_called_private(tmp_path):
 def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
     """Ids under another name, a row number that pandas wrote, ids in one file alone."""
     np.savez(tmp_path / "h.npz", h=H, ids=np.array(IDS))
-    refused(
-        "name the representations h, the utterances id", read_representations, tmp_path / "h.npz"
-    )
+    refused("name the representations h, the utterances id", read_vectors, tmp_path / "h.npz")
     text = csv_of(H).splitlines()
     numbered = ["," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
     (tmp_path / "pandas.csv").write_text("\n".join(numbered))
-    refused("column 1 of 4 has no name", read_representations, tmp_path / "pandas.csv")
+    refused("column 1 of 4 has no name", read_vectors, tmp_path / "pandas.csv")
     for column in ("ID", "utterance"):
         said = f"labels.csv: column '{column}' holds every id .* Call it id"
         refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)

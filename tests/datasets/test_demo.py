@@ -1,3 +1,5 @@
+"""Tests of the demo corpus: its sound, its labels, and damaged or interrupted copies."""
+
 import csv
 import hashlib
 import os
@@ -110,8 +112,8 @@ def test_excited_speech_is_louder_and_faster_than_calm_speech_of_the_same_speake
 ):
     louder, faster = [], []
     for speaker in {u.speaker for u in utterances}:
-        of = [u for u in utterances if u.speaker == speaker]
-        for calm, excited in (sorted(pair, key=_activation) for pair in combinations(of, 2)):
+        spoken = [u for u in utterances if u.speaker == speaker]
+        for calm, excited in (sorted(pair, key=_activation) for pair in combinations(spoken, 2)):
             if _activation(excited) - _activation(calm) > 1:
                 level = sounds[excited.id].std() / sounds[calm.id].std()
                 pace = [len(u.transcript) / len(sounds[u.id]) for u in (calm, excited)]
@@ -286,8 +288,9 @@ def test_labels_are_a_plain_table(root):
 
 def test_without_the_synthesiser_the_package_to_install_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(espeak.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="pip install espeakng-loader"):
-        demo.make(tmp_path / "demo", speakers=2, utterances=1)
+    with pytest.raises(ValueError, match=r"pip install -e '\.\[demo\]'"):
+        demo.read(tmp_path / "demo")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_voice_is_named():

@@ -1,4 +1,4 @@
-"""The IEMOCAP reader: its traps, and what it says of a damaged copy."""
+"""Tests of the IEMOCAP reader: pitfalls of the release, and errors of a damaged copy."""
 
 import shutil
 
@@ -78,20 +78,20 @@ def test_missing_transcripts_are_none(root):
 def test_sessions_that_are_missing_are_named(root):
     shutil.rmtree(root / "Session2")
     shutil.rmtree(root / "Session5" / "dialog")
-    with pytest.raises(ValueError, match=r"half of IEMOCAP.*Session2, Session5.*manifest"):
+    with pytest.raises(ValueError, match=r"incomplete IEMOCAP.*Session2, Session5.*manifest"):
         read(root)
 
 
 def test_a_session_without_label_files_is_named(root):
     for path in (root / "Session3/dialog/EmoEvaluation").glob("*"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"Session3 is half copied"):
+    with pytest.raises(ValueError, match=r"Session3 is incomplete"):
         read(root)
 
 
 def test_a_transcribed_dialog_without_labels_is_named(root):
     (root / DIALOG).unlink()
-    with pytest.raises(ValueError, match=r"Session1 is half copied.*Ses01F_impro01\.txt"):
+    with pytest.raises(ValueError, match=r"Session1 is incomplete.*Ses01F_impro01\.txt"):
         read(root)
 
 

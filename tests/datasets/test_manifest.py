@@ -1,4 +1,4 @@
-"""The manifest: any CSV, its types of columns, its dialects, and what is said of errors."""
+"""Tests of the manifest reader: types of columns, dialects of CSV, error messages."""
 
 import pytest
 
@@ -150,12 +150,15 @@ def test_ages_alone_do_not_need_a_scale(written):
             ["id,emotion", "a,sad"],
             ":1: no column speaker in the header; its columns are id, emotion",
         ),
-        (["id,speaker", "a,x"], ":1: .*a column besides"),
-        (["id,speaker,emotion,emotion", "a,x,sad,sad"], ":1: .*each column once"),
+        (["id,speaker", "a,x"], ":1: .*another column"),
+        (
+            ["id,speaker,emotion,emotion", "a,x,sad,sad"],
+            ":1: .*a different name for each column",
+        ),
         (ROWS[:2] + ["a,ben,happy"], "a is described twice: .*m.csv:2 and .*m.csv:3"),
         (ROWS[:2] + ["b,ben"], ":3: .*3 cells as in the header, not 2"),
         (ROWS[:2] + [",ben,sad"], ":3, column id: ''.*an id"),
-        (ROWS[:2] + ['b,"ben,sad'], ":3: this row is no CSV"),
+        (ROWS[:2] + ['b,"ben,sad'], ":3: this row is not CSV"),
         (ROWS[:1], "no utterance"),
         (["id,speaker,valence,scale", "a,x,high,1-5"], ":2, column valence: 'high'.*a number"),
         (["id,speaker,valence,scale", 'a,x,"2,5",1-5'], ":2, column valence: '2,5'.*decimal point"),
@@ -181,7 +184,7 @@ def test_ages_alone_do_not_need_a_scale(written):
         ),
         (
             ["id,speaker,emotion,start,end", "a,x,sad,2,1"],
-            ":2, column end: the end, 1 s, must be behind the start, 2 s",
+            ":2, column end: the end, 1 s, must be after the start, 2 s",
         ),
         (["id,Speaker,emotion", "a,x,sad"], ":1: .*; rename Speaker to speaker, case matters"),
     ],

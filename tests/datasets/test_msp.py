@@ -1,4 +1,4 @@
-"""The readers of MSP-IMPROV and MSP-Podcast: variants, traps, and what they say of errors."""
+"""Tests of the readers of MSP-IMPROV and MSP-Podcast: variants, pitfalls, errors."""
 
 import re
 import shutil
@@ -196,7 +196,7 @@ def test_podcast_turn_described_twice(podcast):
         ("0000_0001.wav", "0000_0000.wav", "twice"),  # which a dict would hide
         ('"Train"', '"Trane"', "entry MSP-PODCAST_0000_0000.wav: 'Trane'"),
         ('"Gender"', '"gender"', "entry MSP-PODCAST_0000_0000.wav.*the keys"),
-        ("}", "", r"labels_consensus\.json:\d+: this is no JSON"),
+        ("}", "", r"labels_consensus\.json:\d+: this is not JSON"),
         ("{", "[1, {", "JSON|an object of objects"),
     ],
 )

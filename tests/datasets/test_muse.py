@@ -1,4 +1,4 @@
-"""The MuSE reader: folder variants, the three kinds of ratings, and what it says of errors."""
+"""Tests of the MuSE reader: folder variants, the three kinds of ratings, errors."""
 
 import warnings
 

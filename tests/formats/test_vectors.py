@@ -1,23 +1,21 @@
-"""Files of any origin: what is read is what stands there, and what cannot serve is named."""
+"""Tests of the readers of representations: equal arrays from all formats, and named refusals."""
 
-import json
 import pickle
 import re
 import sys
 import zipfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from privrep.formats.tables import read_table
-from privrep.formats.vectors import read_representations
+from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import IDS, H, csv_of, refused
 
 
 def test_every_kind_of_file_gives_the_same_array(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     np.save(tmp_path / "h.npy", H)
     np.savez(tmp_path / "one.npz", anything=H)
     np.savez(tmp_path / "h.npz", h=H.astype("d"), id=np.array(IDS))
@@ -30,27 +28,12 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
     known = ("h.npz", "h.csv", "h.parquet")
     others = ("h.npy", "one.npz", "bare.csv", "h.TSV", "lists.parquet")
     for name in (*known, *others):
-        h, ids, _ = read_representations(tmp_path / name)
+        h, ids, _ = read_vectors(tmp_path / name)
         assert h.dtype == np.float32
         np.testing.assert_array_equal(h, H, err_msg=name)
         assert ids == (IDS if name in known else None), name
     np.save(tmp_path / "frames.npy", np.zeros((4, 5, 2), "f"))
-    assert read_representations(tmp_path / "frames.npy").h.shape == (4, 5, 2)
-
-
-def test_every_kind_of_table_gives_the_same_cells(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
-    rows = [{"speaker": "ä,1", "gender": "f"}, {"speaker": '2"', "gender": ""}]
-    rows += [{"speaker": "=1+1", "gender": "m"}]
-    (tmp_path / "t.csv").write_text('speaker,gender\n"ä,1",f\n"2""", \n=1+1,m\n', "utf-8")
-    (tmp_path / "t.tsv").write_text('speaker\tgender\nä,1\tf\n"2"""\t\n=1+1\tm\n', "utf-8")
-    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
-    for kind in ("csv", "tsv", "jsonl", "parquet"):
-        columns = read_table(tmp_path / f"t.{kind}").columns
-        assert columns == {"speaker": ["ä,1", '2"', "=1+1"], "gender": ["f", None, "m"]}, kind
+    assert read_vectors(tmp_path / "frames.npy").h.shape == (4, 5, 2)
 
 
 class Bomb:
@@ -69,22 +52,22 @@ def test_no_pickle_is_loaded(tmp_path):
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "h.pkl").write_bytes(pickle.dumps(H))
     for name in ("bomb.npy", "bomb.npz", "ids.npz", "plain.npy", "plain.npz"):
-        said = refused(re.escape(name), read_representations, tmp_path / name)
+        message = refused(re.escape(name), read_vectors, tmp_path / name)
         advice = "numpy.savez(PATH" if name == "ids.npz" else "numpy.save(PATH"
-        assert advice in said and "allow_pickle" not in said
-    refused("pickle is never loaded", read_representations, tmp_path / "h.pkl")
+        assert advice in message and "allow_pickle" not in message
+    refused("pickle is never loaded", read_vectors, tmp_path / "h.pkl")
 
 
 def test_a_header_that_promises_more_than_there_is(tmp_path):
     np.save(tmp_path / "h.npy", H)
     huge = (tmp_path / "h.npy").read_bytes().replace(b"(7, 3)", b"(7000000000, 3000)"[:18])
     (tmp_path / "h.npy").write_bytes(huge)
-    refused("h.npy", read_representations, tmp_path / "h.npy")
+    refused("h.npy", read_vectors, tmp_path / "h.npy")
     (tmp_path / "cut.npy").write_bytes(huge[:40])
-    refused("cut.npy", read_representations, tmp_path / "cut.npy")
+    refused("cut.npy", read_vectors, tmp_path / "cut.npy")
     with zipfile.ZipFile(tmp_path / "cut.npz", "w") as archive:
         archive.writestr("h.npy", huge)
-    refused("cut.npz", read_representations, tmp_path / "cut.npz")
+    refused("cut.npz", read_vectors, tmp_path / "cut.npz")
 
 
 @pytest.mark.parametrize("kind", ["npy", "csv", "parquet"])
@@ -97,95 +80,75 @@ def test_rows_that_are_not_finite_are_named(tmp_path, kind):
     elif kind == "csv":
         path.write_text(csv_of(h, ids=IDS))
     else:
-        pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
         parquet.write_table(pa.table({"h": h.tolist()}), path)
-    message = refused("2 of 7 rows hold NaN", read_representations, path)
+    message = refused("2 of 7 rows hold NaN", read_vectors, path)
     assert ("id u2, u5" if kind == "csv" else "row (from 0) 2, 5") in message
 
 
-def test_what_is_no_number_is_named(tmp_path):
+def test_cells_that_are_no_numbers_are_named(tmp_path):
     path = tmp_path / "h.csv"
     path.write_text("h0,h1\n1,2\n3,four\n")
-    said = refused("every row", read_representations, path)
-    assert "record 3 (from 1, the header too), column 2 of 2, 'h1': 'four' is no number" in said
+    message = refused("every row", read_vectors, path)
+    assert "h.csv:3, column 2 of 2, 'h1': 'four' is no number" in message
     path.write_text("1,2\n3,\n")
-    assert "record 2 (from 1" in (said := refused("every row", read_representations, path))
-    assert "column 2 of 2: '' is no number" in said
+    message = refused("every row", read_vectors, path)
+    assert "h.csv:2, column 2 of 2: '' is no number" in message
     for text in ("h0,h1\n1,2\n3\n", "id,h0\nu0,1\nu1,2,3\n", "h0,h1\n1,2,3\n4,5,6\n"):
         path.write_text(text)
-        refused("cells, where the first record has 2", read_representations, path)
+        refused("cells, where the first line has 2", read_vectors, path)
     path.write_text("id\nu0\n")
-    refused("no column of numbers", read_representations, path)
+    refused("no column of numbers", read_vectors, path)
     path.write_text("h0,h1\n\n")
-    refused("a header and no row of numbers", read_representations, path)
-    for name, array, said in (
-        ("text", np.array([["a", "b"]]), r"no real numbers. Text becomes numbers by h\.astype"),
-        ("complex", np.ones((2, 2), complex), "no real numbers"),
+    refused("a header and no row of numbers", read_vectors, path)
+    for name, array, message in (
+        ("text", np.array([["a", "b"]]), r"not real numbers. Text becomes numbers by h\.astype"),
+        ("complex", np.ones((2, 2), complex), "not real numbers"),
         ("flat", np.ones(5), r"shape \[5\]"),
         ("empty", np.ones((0, 4)), r"shape \[0, 4\]"),
         ("no_frames", np.ones((3, 0, 4)), r"shape \[3, 0, 4\]"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
-        refused(said, read_representations, tmp_path / f"{name}.npy")
+        refused(message, read_vectors, tmp_path / f"{name}.npy")
     np.save(tmp_path / "big.npy", np.full((2, 2), 1e300))
-    refused("beyond float32", read_representations, tmp_path / "big.npy")
+    refused("beyond float32", read_vectors, tmp_path / "big.npy")
     np.savez(tmp_path / "two.npz", a=H, b=H)
-    refused("name the representations h", read_representations, tmp_path / "two.npz")
-    refused("no such file", read_representations, tmp_path / "nowhere.npy")
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("t.csv", "speaker,gender\na,f\nb\n", "record 3: 1 cells under 2 columns"),
-        ("t.csv", "speaker,speaker\na,f\n", "a name of its own"),
-        ("t.csv", " ", "needs a header"),
-        ("t.csv", "speaker\n" + "x" * 2_000_000 + "\n", "no table of text"),
-        ("t.jsonl", '{"speaker": "a"}\n[1]\n', "line 2"),
-        ("t.jsonl", '{"speaker": {"a": 1}}\n', "line 1"),
-        ("t.jsonl", "[" * 100_000, "line 1"),
-        ("t.parquet", "PAR1\0 and no more", "no Parquet file"),
-        ("t.xlsx", "nothing", "only .csv, .tsv, .jsonl, .parquet"),
-    ],
-)
-def test_what_is_no_table_is_named(tmp_path, name, text, said):
-    (tmp_path / name).write_text(text)
-    refused(re.escape(said), read_table, tmp_path / name)
+    refused("name the representations h", read_vectors, tmp_path / "two.npz")
+    refused("no such file", read_vectors, tmp_path / "nowhere.npy")
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "parquet", "csv", "tsv"])
 def test_a_file_that_is_not_what_its_ending_says(tmp_path, ending):
     path = tmp_path / f"h.{ending}"
     path.write_bytes(b"")
-    assert "h." + ending in refused("is empty, 0 bytes", read_representations, path)
+    assert "h." + ending in refused("is empty, 0 bytes", read_vectors, path)
     np.savez(tmp_path / "numbers.npz", h=H)
     np.save(tmp_path / "numbers.npy", H)
     other = "npz" if ending == "npy" else "npy"
     path.write_bytes((tmp_path / f"numbers.{other}").read_bytes())
-    refused(f"is no .{ending} file, .* begins as .{other} files", read_representations, path)
+    refused(f"is no .{ending} file, .* begins as .{other} files", read_vectors, path)
     if ending in ("csv", "tsv"):
         path.write_text("PK\n1\n2\n")  # as a zip file begins
-        assert read_representations(path).h.tolist() == [[1], [2]]
+        assert read_vectors(path).h.tolist() == [[1], [2]]
     else:
         path.write_text(csv_of(H, ids=IDS))
-        said = refused(f"is no .{ending} file", read_representations, path)
-        assert "text that begins 'id,h0,h1,h2'" in said and "ends in .csv" in said
+        message = refused(f"is no .{ending} file", read_vectors, path)
+        assert "text that begins 'id,h0,h1,h2'" in message and "ends in .csv" in message
         path.write_bytes(bytes(range(1, 80)))
-        refused("its first bytes are", read_representations, path)
+        refused("its first bytes are", read_vectors, path)
 
 
-def test_what_parquet_needs_is_said_where_it_is_lacking(tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "h.parquet").write_bytes(b"PAR1\0")
     for read in READERS.values():
-        refused("h.parquet: needs pyarrow: pip install pyarrow", read, tmp_path / "h.parquet")
+        refused("needs pyarrow: pip install 'privrep.tables", read, tmp_path / "h.parquet")
 
 
 def test_numbers_of_any_kind_are_read(tmp_path):
     for dtype in ("float16", "float64", "int8", "uint64", "bool"):
         array = np.arange(6).reshape(3, 2).astype(dtype)
         np.save(tmp_path / "h.npy", array)
-        h = read_representations(tmp_path / "h.npy").h
+        h = read_vectors(tmp_path / "h.npy").h
         assert h.dtype == np.float32 and (h == array).all()
 
 
@@ -195,14 +158,14 @@ def test_a_file_that_is_cut_off_is_no_numpy_riddle(tmp_path):
     for name in ("h.npy", "h.npz"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
-        refused("holds less than it promises", read_representations, tmp_path / name)
+        refused("holds less than it promises", read_vectors, tmp_path / name)
 
 
 def test_a_folder_in_place_of_a_file_says_what_lies_there(tmp_path):
-    refused("is a folder; .* It holds none", read_representations, tmp_path)
+    refused("is a folder; .* It holds none", read_vectors, tmp_path)
     np.save(tmp_path / "h.npy", H)
     (tmp_path / "labels.jsonl").write_text("{}")
-    refused("is a folder; name a file, .npy, .* In it: h.npy$", read_representations, tmp_path)
+    refused("is a folder; name a file, .npy, .* In it: h.npy$", read_vectors, tmp_path)
     refused("In it: labels.jsonl$", read_table, tmp_path)
 
 
@@ -211,27 +174,27 @@ def test_text_in_another_encoding_is_named_by_its_line(tmp_path, name):
     text = {"t.csv": "speaker,gender\na,f\nRené,m\n", "h.csv": "id,h0\na,1\nRené,2\n"}
     lines = text.get(name, '{"speaker": "a"}\n{}\n{"speaker": "René"}\n')
     (tmp_path / name).write_bytes(lines.encode("latin-1"))
-    said = refused("save it anew as UTF-8", READERS[name[0]], tmp_path / name)
-    assert f"{name}, line 3: no text in UTF-8" in said and "René" in said
+    message = refused("save it again as UTF-8", READERS[name[0]], tmp_path / name)
+    assert f"{name}:3: is not in UTF-8" in message and "René" in message
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "h.csv"])
 @pytest.mark.parametrize("order", ["le", "be"])
 def test_sixteen_bits_a_letter_are_no_latin(tmp_path, name, order):
     (tmp_path / name).write_bytes("\ufeffspeaker,gender\na,f\n".encode(f"utf-16-{order}"))
-    said = refused(f"{name}: is text in UTF-16", READERS[name[0]], tmp_path / name)
-    assert "Latin" not in said
+    message = refused(f"{name}: is text in UTF-16", READERS[name[0]], tmp_path / name)
+    assert "Latin" not in message
 
 
-READERS = {"t": read_table, "h": read_representations}
+READERS = {"t": read_table, "h": read_vectors}
 
 
 def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
     path, ids = tmp_path / "h.npz", np.array([f" u{i} " for i in range(7)])
     for arrays in ({"x": H}, {"x": H, "id": ids}, {"h": H, "id": ids, "y": H[0]}):
         np.savez(path, **arrays)
-        h, found, _ = read_representations(path)
-        assert (h == H).all() and found == (IDS if "id" in arrays else None)
+        h, ids_read, _ = read_vectors(path)
+        assert (h == H).all() and ids_read == (IDS if "id" in arrays else None)
     for arrays in (
         {"x": H, "y": H},
         {"h": H, "y": H},
@@ -240,22 +203,22 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         {},
     ):
         np.savez(path, **arrays)
-        refused("h.npz: .*name the representations h", read_representations, path)
-    for arrays, said in (
+        refused("h.npz: .*name the representations h", read_vectors, path)
+    for arrays, message in (
         ({"id": ids[:, None]}, r"id has shape \[7, 1\]"),
         ({"id": ids[:6]}, "6 ids for 7 rows"),
         ({"id": ids[[0, 1, 1, 3, 4, 5, 6]]}, r"rows 1 and 2 \(from 0\) have the same id, 'u1'"),
         ({"id": [*ids[:6], ""]}, r"row 6 \(from 0\) has no id"),
     ):
         np.savez(path, h=H, **arrays)
-        refused(f"h.npz: {said}", read_representations, path)
+        refused(f"h.npz: {message}", read_vectors, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data.txt", "hello")
-    refused("its part 'data.txt' is no array", read_representations, path)
+    refused("its part 'data.txt' is no array", read_vectors, path)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("h.csv", "h0;h1\n1;2\n3;4\n", "separated by semicolons"),
         ("h.csv", "0,5;0,7\n1,5;2,7\n", "separated by semicolons"),
@@ -267,6 +230,6 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         ("t.tsv", "speaker,gender\na,f\n", "separated by commas"),
     ],
 )
-def test_another_separator_is_told(tmp_path, name, text, said):
+def test_another_separator_is_reported(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
-    refused(said, read_table if name[0] == "t" else read_representations, tmp_path / name)
+    refused(message, read_table if name[0] == "t" else read_vectors, tmp_path / name)

@@ -1,3 +1,5 @@
+"""Tests of waveforms, log-Mel frames and ready features."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import kaldi_native_fbank
@@ -205,7 +207,7 @@ def test_audio_between_start_and_end(tmp_path):
 
 
 def unusable_audio(folder):
-    """{file name: (start, end, what is said of it)} of files that `folder` then holds."""
+    """{file name: (start, end, the reason)} of files that `folder` then holds."""
     soundfile.write(folder / "good.wav", noise(1.0), RATE)
     good = (folder / "good.wav").read_bytes()
     (folder / "half.wav").write_bytes(good[: len(good) // 2])
@@ -260,6 +262,10 @@ def test_unusable_ready_features_name_utterance_file_and_reason(tmp_path):
     }.items():
         np.save(tmp_path / f"{name}.npy", array, allow_pickle=True)
     np.savez(tmp_path / "two.npz", np.zeros((1, 2)), np.zeros((1, 2)))
+    np.savez_compressed(tmp_path / "flate.npz", np.arange(1000.0)[:, None])
+    raw = bytearray((tmp_path / "flate.npz").read_bytes())
+    raw[200:220] = bytes(20)
+    (tmp_path / "flate.npz").write_bytes(raw)
     (tmp_path / "half.npy").write_bytes((tmp_path / "rank.npy").read_bytes()[:150])
     for name, reason in {
         "rank": "neither",
@@ -268,8 +274,9 @@ def test_unusable_ready_features_name_utterance_file_and_reason(tmp_path):
         "none": "empty",
         "text": "not real numbers",
         "pickle": "unreadable",
-        "two": "2 arrays",
+        "two": "it holds arr_0, arr_1",
         "half": "unreadable",
+        "flate": "unreadable",
         "gone": "missing",
     }.items():
         with pytest.raises(UnusableUtterance, match=reason) as error:

@@ -1,3 +1,5 @@
+"""Tests of the feature cache: what rebuilds it, unusable utterances, concurrent and killed runs."""
+
 import json
 import os
 import signal
@@ -11,10 +13,10 @@ import pytest
 import soundfile
 import tensorflow_datasets as tfds
 
-from privrep.inputs import cache as prepared
-from privrep.inputs import extraction as prepared_inputs
+from privrep.inputs import extraction
 from privrep.inputs.audio import FeatureSettings, read_features, read_log_mel
-from privrep.inputs.cache import prepare
+from privrep.inputs.cache import UNUSABLE, prepare
+from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.types import Utterance
 from tests.support.paths import ROOT
 
@@ -36,9 +38,9 @@ def corpus(folder, count=6, step=400):
     return utterances
 
 
-def run(utterances, cache, settings=SETTINGS, **options):
-    options = {"acoustic": True, "lexical": False, "progress": False} | options
-    return prepare("fake", utterances, settings, cache, **options)
+def run(utterances, cache, acoustic=SETTINGS, lexical=None, **options):
+    sources = FeatureSources(acoustic, lexical)
+    return prepare("fake", utterances, sources, cache, progress=False, **options)
 
 
 def assert_frames(result, utterances, settings=SETTINGS):
@@ -64,19 +66,19 @@ def counted(monkeypatch):
         ids.append(utterance.id)
         return read_log_mel(utterance, settings)
 
-    monkeypatch.setattr(prepared_inputs, "read_log_mel", read)
+    monkeypatch.setattr(extraction, "read_log_mel", read)
     return ids
 
 
 def test_prepared_once_in_order_and_read_back(tmp_path, counted):
     utterances = corpus(tmp_path / "wav", 300, step=16)  # more than two blocks
-    first = run(utterances, tmp_path / "cache", lexical=True)
+    first = run(utterances, tmp_path / "cache", lexical=TRANSCRIPTS)
     assert first.built and not first.dropped and len(counted) == 300
     assert_frames(first, utterances)
     assert first.words[12] == ("word", "number", "12")
     assert first.seconds_of_audio == pytest.approx(sum(0.1 + 0.001 * i for i in range(300)))
 
-    second = run(utterances, tmp_path / "cache", lexical=True, workers=1)
+    second = run(utterances, tmp_path / "cache", lexical=TRANSCRIPTS, workers=1)
     assert not second.built and len(counted) == 300
     assert_frames(second, utterances)
     assert (second.hash, second.words) == (first.hash, first.words) and len(second.hash) == 16
@@ -138,16 +140,16 @@ def test_labels_change_the_hash_and_not_the_features(tmp_path, counted):
         others = [replace(utterances[0], **change), *utterances[1:]]
         results.append(run(others, cache))
         assert results[-1].utterances == tuple(others) and not results[-1].built
-    results.append(run(utterances, cache, lexical=True))
+    results.append(run(utterances, cache, lexical=TRANSCRIPTS))
     assert len({r.hash for r in results}) == len(results) and len(counted) == 6
     assert len({r.content for r in results}) == len(results)
 
 
 def test_what_data_are_does_not_depend_on_where_they_lie(tmp_path):
-    here, there = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
-    assert here.hash != there.hash and here.content == there.content
-    soundfile.write(there.utterances[2].wav, np.ones(3000), RATE)
-    assert run(there.utterances, tmp_path / "cache").content != here.content  # another length
+    first, second = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
+    assert first.hash != second.hash and first.content == second.content
+    soundfile.write(second.utterances[2].wav, np.ones(3000), RATE)
+    assert run(second.utterances, tmp_path / "cache").content != first.content  # another length
 
 
 def broken(folder):
@@ -188,24 +190,24 @@ def test_a_missing_transcript_counts_when_words_are_used(tmp_path):
     utterances[0] = replace(utterances[0], transcript=None)
     utterances[1] = replace(utterances[1], transcript="")  # said nothing: that is known
     assert run(utterances, tmp_path / "c", unusable="drop").dropped == reasons
-    both = run(utterances, tmp_path / "c", unusable="drop", lexical=True)
+    both = run(utterances, tmp_path / "c", unusable="drop", lexical=TRANSCRIPTS)
     assert both.dropped == reasons | {utterances[0].id: "no transcript"} and not both.built
     assert_frames(both, [u for u in utterances if u.id not in both.dropped])
     assert both.words[0] == () and len(both.words) == 5
     assert both.seconds_of_audio == pytest.approx(sum(0.1 + 0.025 * i for i in range(1, 6)))
 
-    words = run(utterances, tmp_path / "c", unusable="drop", acoustic=False, lexical=True)
+    words = run(utterances, tmp_path / "c", unusable="drop", acoustic=None, lexical=TRANSCRIPTS)
     assert words.frames is None and words.dropped == {utterances[0].id: "no transcript"}
     assert words.seconds_of_audio == 0 and len(words.words) == 10
 
 
 def test_a_corpus_of_which_nothing_is_left_is_an_error(tmp_path):
     utterances = [Utterance(f"u{i}", "s", tmp_path / f"u{i}.wav") for i in range(12)]
-    for unusable in prepared.UNUSABLE:
+    for unusable in UNUSABLE:
         with pytest.raises(ValueError, match=r"12 of 12(.|\n)*and 2 more\n.*in this folder"):
             run(utterances, tmp_path / "c", unusable=unusable)
         with pytest.raises(ValueError, match=r"no transcript \(12\)"):
-            run(utterances, tmp_path / "c", unusable=unusable, acoustic=False, lexical=True)
+            run(utterances, tmp_path / "c", unusable=unusable, acoustic=None, lexical=TRANSCRIPTS)
     with pytest.raises(ValueError, match="no utterances"):
         run([], tmp_path / "c")
     with pytest.raises(ValueError, match="2 utterances have the id u0"):
@@ -223,9 +225,7 @@ def test_ready_features_in_place_of_either_input(tmp_path):
             np.save(tmp_path / name / f"{u.id}.npy", values)
 
     def ready(**options):
-        options = {"acoustic_features": tmp_path / "audio"} | options
-        options = {"lexical_features": tmp_path / "text"} | options
-        return run(utterances, tmp_path / "c", lexical=True, **options)
+        return run(utterances, tmp_path / "c", tmp_path / "audio", tmp_path / "text", **options)
 
     result = ready()
     for i, utterance in enumerate(utterances):
@@ -233,7 +233,6 @@ def test_ready_features_in_place_of_either_input(tmp_path):
             expected = read_features(tmp_path / name, utterance.id).astype(np.float16)
             start = rows.start[i]
             assert np.array_equal(rows.values[start : start + rows.length[i]], expected)
-    assert ready(settings=FeatureSettings()).hash == result.hash  # no effect on ready features
 
     np.save(tmp_path / "text" / "u1.npy", np.full((2, 3), 1e5))
     (tmp_path / "audio" / "u2.npy").unlink()
@@ -264,6 +263,7 @@ import json, pathlib, sys, time
 from privrep.inputs import cache_store, extraction
 from privrep.inputs.audio import FeatureSettings, read_log_mel
 from privrep.inputs.cache import prepare
+from privrep.inputs.extraction import FeatureSources
 from privrep.types import Utterance
 records, cache, halt = sys.argv[1:]
 utterances = [
@@ -275,9 +275,8 @@ def read(utterance, settings):
     time.sleep(600 if utterance.id == halt else 0.03)  # slow enough for two to meet
     return read_log_mel(utterance, settings)
 extraction.read_log_mel = read
-settings = FeatureSettings(num_mel_bands=8)
-result = prepare("fake", utterances, settings, pathlib.Path(cache), acoustic=True, lexical=False,
-                 progress=False)
+sources = FeatureSources(acoustic=FeatureSettings(num_mel_bands=8))
+result = prepare("fake", utterances, sources, pathlib.Path(cache), progress=False)
 print(result.built, result.hash, result.frames.values.astype(float).sum())
 """
 

@@ -1,3 +1,5 @@
+"""Tests of speaker-independent and official folds."""
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -76,7 +78,9 @@ sizes = st.lists(st.integers(1, 200), min_size=5, max_size=8)
 @given(sizes, sizes, st.integers(0, 1000))
 def test_every_fold_has_women_and_men_if_there_are_enough_however_much_they_say(women, men, seed):
     rows = [("f", "female", women), ("m", "male", men)]
-    rows = [(f"{f}{i}", gender, None, n) for f, gender, said in rows for i, n in enumerate(said)]
+    rows = [
+        (f"{f}{i}", gender, None, n) for f, gender, counts in rows for i, n in enumerate(counts)
+    ]
     utterances = corpus(rows)
     split = speaker_folds(utterances, 5, seed)
     folds = in_test(utterances, split, lambda u: u.private["gender"])
@@ -133,8 +137,9 @@ def test_folds_of_very_unequal_speakers_are_alike(num_speakers, seed):
     split = speaker_folds(utterances, 5, seed)
     np.testing.assert_allclose(split.test.mean(1), 0.2, rtol=0.1)
     for gender in ("female", "male"):
-        of = np.array([u.private["gender"] == gender for u in utterances])
-        np.testing.assert_allclose((split.test & of).sum(1) / of.sum(), 0.2, rtol=0.1)
+        has_gender = np.array([u.private["gender"] == gender for u in utterances])
+        share = (split.test & has_gender).sum(1) / has_gender.sum()
+        np.testing.assert_allclose(share, 0.2, rtol=0.1)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -181,11 +186,11 @@ def test_twelve_speakers_of_six_sessions_make_five_folds_that_keep_the_dyads():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_fold_is_without_a_man_for_the_sake_of_evenness(seed):
-    said = {"A": (150, 0), "B": (174, 176), "C": (53, 4), "D": (44, 285), "E": (56, 13)}
+    counts = {"A": (150, 0), "B": (174, 176), "C": (53, 4), "D": (44, 285), "E": (56, 13)}
     speakers = {"A": (2, 0), "B": (2, 2), "C": (1, 2), "D": (1, 3), "E": (1, 1)}
     rows = [
-        (f"{gender}{session}{i}", gender, session, -(-said[session][g] // speakers[session][g]))
-        for session in said
+        (f"{gender}{session}{i}", gender, session, -(-counts[session][g] // speakers[session][g]))
+        for session in counts
         for g, gender in enumerate(("female", "male"))
         for i in range(speakers[session][g])
     ]

@@ -1,3 +1,5 @@
+"""Tests of binnings, task labels and private labels."""
+
 import re
 
 import hypothesis.strategies as st
@@ -43,8 +45,8 @@ def test_thresholds(binning, scale, expected):
 def test_no_binning_looks_at_a_test_rating(binning):
     ratings, train = np.arange(1.0, 7.0), np.arange(6) < 4
     changed = np.where(train, ratings, 6.5)
-    one = labels.thresholds(binning, (1, 7), ratings, train)
-    assert one == labels.thresholds(binning, (1, 7), changed, train)
+    original = labels.thresholds(binning, (1, 7), ratings, train)
+    assert original == labels.thresholds(binning, (1, 7), changed, train)
 
 
 @settings(deadline=None)

@@ -1,4 +1,4 @@
-"""Frames less their mean, over their deviation: of a speaker, of a part."""
+"""Tests of normalisation by speaker and by part."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ def test_speaker_normalisation_has_mean_0_and_deviation_1_per_speaker():
     result = normalise_per_speaker(frames, ["a", "b", "a", "b", None])
     assert result.values.dtype == np.float16 and np.array_equal(frames.start, result.start)
     back = np.split(result.values.astype(np.float64), frames.start[1:])
-    for own in (back[0::2][:2], back[1::2], back[4:]):
-        own = np.concatenate(own)
-        np.testing.assert_allclose(own.mean(axis=0), 0, atol=2e-3)
-        np.testing.assert_allclose(own.std(axis=0)[:3], 1, atol=2e-3)
-        assert (own[:, 3] == 0).all()
+    for frames_of_speaker in (back[0::2][:2], back[1::2], back[4:]):
+        frames_of_speaker = np.concatenate(frames_of_speaker)
+        np.testing.assert_allclose(frames_of_speaker.mean(axis=0), 0, atol=2e-3)
+        np.testing.assert_allclose(frames_of_speaker.std(axis=0)[:3], 1, atol=2e-3)
+        assert (frames_of_speaker[:, 3] == 0).all()
     other = ragged([rows[0], 3 * rows[1] + 1, rows[2], rows[3], rows[4]])
     changed = normalise_per_speaker(other, ["a", "b", "a", "b", None]).values
     assert np.array_equal(changed[:30], result.values[:30])  # no speaker touches another

@@ -1,10 +1,12 @@
+"""Tests of packing: nothing of a training part depends on test utterances."""
+
 import dataclasses
 
 import numpy as np
 import pytest
 
-from privrep.inputs.packing import pack
-from privrep.types import Split, Utterance, ragged
+from privrep.inputs.packing import PackingSettings, pack
+from privrep.types import Corpus, Split, Utterance, ragged
 
 N, SPEAKERS, VOCABULARY = 60, 12, 20
 
@@ -39,15 +41,8 @@ def packed(data, split, **settings):
     utterances, frames, words = data
     settings = {"task": "activation", "private": ("gender", "speaker")} | settings
     vectors = settings.pop("word_vectors", None)
-    return pack(
-        utterances,
-        ragged(frames),
-        ragged(words),
-        vectors,
-        split,
-        vocabulary_size=VOCABULARY,
-        **settings,
-    )
+    corpus = Corpus(ragged(frames), ragged(words), vectors)
+    return pack(utterances, corpus, split, PackingSettings(**settings), VOCABULARY)
 
 
 def changed(data, where):
@@ -70,15 +65,17 @@ def test_nothing_of_the_training_side_depends_on_test_utterances(normalise, bins
     before = packed(data, split, **settings)
     for k in range(3):
         after = packed(changed(data, split.test[k]), split, **settings)
-        one, other = before.data.folds, after.data.folds
+        original, other = before.data.folds, after.data.folds
         seen = split.train[k] | split.val[k]
-        np.testing.assert_array_equal(one.task[k][seen], other.task[k][seen])
-        np.testing.assert_array_equal(one.task_weights[k], other.task_weights[k])
+        np.testing.assert_array_equal(original.task[k][seen], other.task[k][seen])
+        np.testing.assert_array_equal(original.task_weights[k], other.task_weights[k])
         for a in ("gender", "speaker"):
-            np.testing.assert_array_equal(one.private[a][k][seen], other.private[a][k][seen])
-            np.testing.assert_array_equal(one.private_weights[a][k], other.private_weights[a][k])
-        np.testing.assert_array_equal(one.val_blocks[k], other.val_blocks[k])
-        for name, array in one.inputs._asdict().items():
+            np.testing.assert_array_equal(original.private[a][k][seen], other.private[a][k][seen])
+            np.testing.assert_array_equal(
+                original.private_weights[a][k], other.private_weights[a][k]
+            )
+        np.testing.assert_array_equal(original.val_blocks[k], other.val_blocks[k])
+        for name, array in original.inputs._asdict().items():
             if array is not None:
                 np.testing.assert_array_equal(array[k], getattr(other.inputs, name)[k], name)
         frames, others = before.data.corpus.frames, after.data.corpus.frames
@@ -161,14 +158,14 @@ def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities
     split = folds()
     result = pack(
         utterances,
-        ragged(frames) if modalities != "lexical" else None,
-        ragged(words) if modalities != "acoustic" else None,
-        None,
+        Corpus(
+            ragged(frames) if modalities != "lexical" else None,
+            ragged(words) if modalities != "acoustic" else None,
+            None,
+        ),
         split,
-        task="activation",
-        private=("gender",),
+        PackingSettings("activation", ("gender",), block_size=8),
         vocabulary_size=VOCABULARY,
-        block_size=8,
     )
     blocks = result.data.blocks
     assert blocks.dtype == np.int32 and blocks.shape[1] == 8
@@ -188,17 +185,18 @@ def test_blocks_hold_every_row_once_and_there_is_room_for_the_longest(modalities
 def test_fill_is_the_mean_length_over_the_longest(length, fill):
     utterances, _, words = corpus()
     words = [np.ones(length[i % len(length)], np.int32) for i in range(N)]
-    options = {"task": "activation", "private": ("gender",), "vocabulary_size": VOCABULARY}
-    assert pack(utterances, None, ragged(words), None, folds(), **options).fill == fill
+    settings = PackingSettings("activation", ("gender",))
+    corpora = Corpus(None, ragged(words), None)
+    assert pack(utterances, corpora, folds(), settings, VOCABULARY).fill == fill
 
 
 def test_unknown_names_list_the_valid_ones():
     data, split = corpus(), folds()
-    for settings, said in [
+    for settings, message in [
         ({"normalise": "spkr"}, "unknown normalise 'spkr': choose one of speaker, train, none"),
         ({"class_weights": "even"}, "unknown class_weights 'even': choose one of balanced, none"),
         ({"task": "arousal"}, "no task 'arousal'.*activation"),
         ({"private": ("age",)}, "no private attribute 'age'.*gender"),
     ]:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             packed(data, split, **settings)

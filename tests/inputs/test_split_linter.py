@@ -1,3 +1,5 @@
+"""Tests of each finding of the split linter."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,8 +144,8 @@ def test_a_clean_split_has_no_findings():
 )
 def test_each_finding(utterances, severity, texts):
     findings = lint(utterances)
-    said = [f.text for f in findings if f.severity == severity]
-    assert any(all(text in one for text in texts) for one in said), findings
+    reported = [f.text for f in findings if f.severity == severity]
+    assert any(all(part in text for part in texts) for text in reported), findings
     if severity == "fatal":
         with pytest.raises(ValueError, match="cannot be used\nfold 0: "):
             stop_on_fatal(findings)
@@ -158,7 +160,7 @@ def test_a_rare_class_of_the_training_part():
     assert [(f.severity, "sad has 3 of 80" in f.text) for f in findings] == [("warning", True)]
 
 
-def test_emotion_tied_to_gender():
+def test_emotion_associated_with_gender():
     utterances = changed(of("train", "sad", "female"), categories={"emotion": "angry"})
     findings = lint(utterances)
     assert [f.severity for f in findings] == ["warning"]
@@ -197,7 +199,7 @@ def test_folds_are_numbered_and_each_has_its_own_labels():
     assert [(f.fold, f.severity) for f in findings] == [(1, "fatal")]
 
 
-def test_what_is_said_of_several_folds_is_said_once():
+def test_equal_findings_of_several_folds_are_one_line():
     findings = [
         Finding(0, "fatal", "one."),
         Finding(2, "fatal", "one."),

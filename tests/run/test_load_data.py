@@ -50,7 +50,7 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     config = Config("msp_improv", str(tmp_path / "corpus"), modality)
     utterances = read(config, tmp_path)
     made = prepare_inputs(config, preparable(utterances), tmp_path, progress=False).hash
-    monkeypatch.setattr(prepared.prepared_store, "read", None)
+    monkeypatch.setattr(prepared.cache_store, "read", None)
     rows = [{"pack": 0, "prepared_hash": made}]
     check_finished(rows, [config], [tmp_path / "000"], utterances)
     fewer = utterances[1:]

@@ -1,9 +1,9 @@
-"""Small but whole fakes of the corpora, in the exact layout and with the traps of the releases.
+"""Small but complete fakes of the corpora, in the layout and with the pitfalls of the releases.
 
 Each `write_<corpus>(root, …)` writes labels, transcripts and short WAV files under `root` and
 returns the `Utterance` records that the corpus's reader must make of them, sorted by id. Both
 genders speak equally often. Six utterances of a speaker hold every level of activation and of
-valence twice (of EmoDB: seven, the emotions in turn). What is said and how it sounds is in
+valence twice (of EmoDB: seven, the emotions in turn). Words and sounds are made by
 `sounds_on_disk`.
 """
 
@@ -159,14 +159,15 @@ def write_msp_podcast(
     """
     written, rows = [], []
 
-    def add(stem, speaker, gender, part, a, v, rate=16_000, channels=1):
+    def add(stem, speaker, gender, part, level, rate=16_000, channels=1):
+        a, v = level
         wav = root / audio / f"{stem}.wav"
         write_wav(wav, gender or "male", a, v, int(speaker or 0), rate, channels)
         hidden = part == "Test3"
         emotion = "NAX"[a]
         rated = ["", "", "", ""] if hidden else [emotion, ON_7[a], ON_7[v], 2.6]
-        who = [speaker or "Unknown", (gender or "Unknown").capitalize()]
-        rows.append([f"{stem}.wav", *rated, *who, part])
+        person = [speaker or "Unknown", (gender or "Unknown").capitalize()]
+        rows.append([f"{stem}.wav", *rated, *person, part])
         if transcripts and not hidden:
             write_text(root / "Transcripts" / f"{stem}.txt", WORDS[v] + "\n")
         ratings = {"activation": ON_7[a], "valence": ON_7[v], "dominance": 2.6}
@@ -191,10 +192,10 @@ def write_msp_podcast(
             part = ["Train"] * 6 + [development] * 2 + [("Test1", "Test2")[i % 2]] * 2
             gender = ("female", "male")[number % 2]
             stem = f"MSP-PODCAST_{number:04d}_{i:04d}"
-            add(stem, str(number + 1), gender, part[number % 10], *levels(i))
-    add("MSP-PODCAST_1023_0235", None, "male", "Train", LOW, MID, 44_100, 2)
-    add("MSP-PODCAST_2000_0000", "1", None, "Train", MID, MID)
-    add("MSP-PODCAST_3000_0000", None, None, "Test3", MID, MID)
+            add(stem, str(number + 1), gender, part[number % 10], levels(i))
+    add("MSP-PODCAST_1023_0235", None, "male", "Train", (LOW, MID), 44_100, 2)
+    add("MSP-PODCAST_2000_0000", "1", None, "Train", (MID, MID))
+    add("MSP-PODCAST_3000_0000", None, None, "Test3", (MID, MID))
     names = ["FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set"]
     text = "".join(",".join(map(str, row)) + "\n" for row in [names, *rows])
     if labels.endswith(".json"):

@@ -1,4 +1,4 @@
-"""Fakes of the corpora that anyone can have: EmoDB, and a manifest of one's own."""
+"""Fakes of the corpora without a licence agreement: EmoDB, and a manifest."""
 
 import csv
 from pathlib import Path

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax.core import FrozenDict
 
-from privrep.inputs.packing import Packed, pack
+from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.networks.emotion_net import EmotionNet
 from privrep.networks.encoders import AcousticEncoder, LexicalEncoder
 from privrep.networks.kernels import gru as layers
-from privrep.types import Ragged, Split, Utterance, Utterances, ragged
+from privrep.types import Corpus, Ragged, Split, Utterance, Utterances, ragged
 from privrep.unlearning.objective import Architecture
 
 SPEAKERS, EACH, BANDS, VOCABULARY = 8, 5, 4, 90
@@ -70,16 +70,16 @@ def packed(utterances: tuple[Utterance, ...], frames: Ragged, words: Ragged) -> 
     """All that is learned from a training part: moments, word numbers, bins, class weights."""
     return pack(
         utterances,
-        frames,
-        words,
-        None,
+        Corpus(frames, words, None),
         split(),
-        task="activation",
-        private=("gender", "speaker"),
-        bins="tertiles",
-        normalise="train",
+        PackingSettings(
+            task="activation",
+            private=("gender", "speaker"),
+            bins="tertiles",
+            normalise="train",
+            block_size=8,
+        ),
         vocabulary_size=VOCABULARY,
-        block_size=8,
     )
 
 

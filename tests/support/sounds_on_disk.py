@@ -1,7 +1,7 @@
-"""What all fake corpora say and how it sounds, and ways to damage a file.
+"""Words and sounds of all fake corpora, and ways to damage a file.
 
-There is something to learn: pitch tells the gender and the speaker, loudness the activation, a
-second tone and the words the valence.
+Networks can learn from the sounds: pitch depends on gender and speaker, loudness on activation, a
+second tone and the words on valence.
 """
 
 import io
@@ -23,7 +23,15 @@ def levels(index: int) -> tuple[int, int]:
     return index % 3, (index + index // 3) % 3
 
 
-def write_wav(path, gender, activation, valence, speaker=0, rate=16_000, channels=1) -> Path:
+def write_wav(
+    path: Path,
+    gender: str,
+    activation: int,
+    valence: int,
+    speaker: int = 0,
+    rate: int = 16_000,
+    channels: int = 1,
+) -> Path:
     """0.3 to 0.6 s of a harmonic tone in noise; the same path gives the same sound."""
     rng = np.random.default_rng(zlib.crc32(path.name.encode()))
     time = np.arange(int(rng.uniform(0.3, 0.6) * rate)) / rate

@@ -12,7 +12,7 @@ import pytest
 from flax.core import FrozenDict
 
 from privrep.attacks.lda import linear
-from privrep.inputs.packing import pack
+from privrep.inputs.packing import PackingSettings, pack
 from privrep.leakage.worlds import WORLDS
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, run_key
@@ -20,7 +20,7 @@ from privrep.statistics.permutation_test import design
 from privrep.statistics.uar import confusion_counts, uar
 from privrep.training.fit import fit
 from privrep.training.problem import FitSettings
-from privrep.types import Split, Utterance, ragged
+from privrep.types import Corpus, Split, Utterance, ragged
 from privrep.unlearning.objective import Architecture
 from privrep.unlearning.released_h import represent
 from privrep.unlearning.training_problem import network_problem
@@ -50,8 +50,8 @@ def packed(name):
     parts = np.digitize(world.speaker, (LEARNED, LEARNED + 20))
     split = Split(*(parts[None] == part for part in range(3)))
     frames = ragged(list(world.h[:, None]))
-    settings = {"task": "emotion", "private": ("gender",), "normalise": "train"}
-    return world, pack(utterances, frames, None, None, split, **settings, block_size=200)
+    settings = PackingSettings("emotion", ("gender",), normalise="train", block_size=200)
+    return world, pack(utterances, Corpus(frames, None, None), split, settings)
 
 
 PLAIN = (

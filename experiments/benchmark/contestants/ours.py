@@ -26,14 +26,14 @@ from experiments.config import build, sweep
 from experiments.config.recipes import RECIPES
 from experiments.config.settings import Config
 from privrep.attacks.trained.dense import ATTACKERS, Threat, attack
-from privrep.inputs.packing import Packed, pack
+from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.networks.encoders import AcousticEncoder
 from privrep.networks.kernels.ragged_convolution import frames_computed
 from privrep.networks.kernels.ragged_gru import steps_computed
 from privrep.parallel.run_axis import over_runs, run_key
 from privrep.training.fit import fit
 from privrep.training.problem import DIVERGED
-from privrep.types import Ragged, Split, Utterance, room
+from privrep.types import Corpus, Ragged, Split, Utterance, room
 from privrep.unlearning.training_problem import network_problem
 
 __all__ = ["experiments"]
@@ -117,14 +117,14 @@ def make_corpus(
     acoustic = network.modality == "acoustic"
     packed = pack(
         utterances,
-        noise if acoustic else None,
-        None if acoustic else noise,
-        None,
+        Corpus(noise if acoustic else None, None if acoustic else noise, None),
         Split(*(part == number for number in range(3))),
-        task="activation",
-        private=["speaker" if speakers else "gender"],
-        normalise="none",
-        block_size=VALIDATION,
+        PackingSettings(
+            task="activation",
+            private=["speaker" if speakers else "gender"],
+            normalise="none",
+            block_size=VALIDATION,
+        ),
     )
     return packed, length[:count]
 

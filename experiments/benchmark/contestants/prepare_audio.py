@@ -14,6 +14,7 @@ from experiments.benchmark.rounds import serve
 from experiments.benchmark.work import FRAMES_PER_SECOND, draw_lengths
 from privrep.inputs.audio import FeatureSettings, read_log_mel
 from privrep.inputs.cache import prepare
+from privrep.inputs.extraction import FeatureSources
 from privrep.types import Utterance
 
 RATE = 16_000
@@ -46,10 +47,8 @@ def ours(minutes: float, workers: int | None):
         return prepare(
             "noise",
             utterances,
-            FeatureSettings(),
+            FeatureSources(acoustic=FeatureSettings()),
             cache,
-            acoustic=True,
-            lexical=False,
             workers=workers,
             progress=False,
         ).built

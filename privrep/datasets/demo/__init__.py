@@ -1,1 +1,1 @@
-"""The demo corpus: sentences, speakers and ratings from random numbers, spoken by espeak-ng."""
+"""The demo corpus: random sentences, speakers and ratings, synthesised by espeak-ng."""

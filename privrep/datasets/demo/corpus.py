@@ -1,11 +1,11 @@
-"""demo: a corpus any machine makes in seconds. Its speech is synthetic, made by espeak-ng.
+"""Maker and reader of the demo corpus: synthetic speech that any machine makes in seconds.
 
-It is there to show and test the whole job where no licensed corpus lies, and is built to be a
-problem: nothing found on it is a finding about people.
+It demonstrates and tests the whole job without a licensed corpus. Its effects are designed, so that
+results on it are no evidence about people.
 
     <root>/labels.csv          id,speaker,gender,accent,transcript,activation,valence; ratings 1-5
     <root>/wav/<id>.wav        16 kHz, 16 bit, mono
-    <root>/demo_corpus.json    what made it, and a fingerprint that tells whether it is whole
+    <root>/demo_corpus.json    settings of the maker, and a fingerprint that shows missing files
 """
 
 import csv
@@ -26,27 +26,27 @@ from privrep.datasets.demo import espeak
 from privrep.datasets.demo.plan import Line, Speaker, draw_plan
 from privrep.types import Utterance
 
-OBTAIN = "the demo corpus is made on first use, in seconds; it needs `pip install espeakng-loader`"
-VERSION = 1  # of the maker: raise it when a change makes other sound or other labels
+OBTAIN = f"The demo corpus is made on first use, in seconds; it needs {espeak.INSTALL}"
+VERSION = 1  # of the maker: increment it when a change makes other sound or other labels
 SAMPLE_RATE = 16000
-LOUDEST = -14.0  # dB of full scale, as a level control would hold it: beyond, speech clips
-MADE = "demo_corpus.json"  # marks a folder as ours to replace
+MAX_LEVEL = -14.0  # dB of full scale, as of a level control; louder speech would clip
+MADE = "demo_corpus.json"  # marks a folder that may be replaced
 COLUMNS = ("id", "speaker", "gender", "accent", "transcript", "activation", "valence")
 
 
 def read(root: Path) -> list[Utterance]:
-    """The utterances under `root`, sorted by id.
+    """Reads the utterances under `root`, sorted by id.
 
-    `root` is made first, by `make` with its defaults, if it is missing, damaged or outdated.
+    If `root` is missing, damaged or outdated, `make` makes it first, with its defaults.
 
     Ratings are activation and valence on 1-5; private attributes are gender (female, male) and
     accent (american, british), balanced against each other. There are no sessions.
 
     Raises:
-      ValueError: `root` holds something else, or there is no speech synthesis.
+      ValueError: `root` holds something else, or espeak-ng is not installed.
     """
     root = Path(root)
-    if not is_whole(root):
+    if not is_complete(root):
         make(root)
     with open(root / "labels.csv", newline="", encoding="utf-8") as file:
         utterances = [
@@ -65,28 +65,34 @@ def read(root: Path) -> list[Utterance]:
 
 
 def make(root: Path, seed: int = 0, speakers: int = 24, utterances: int = 50) -> None:
-    """Makes the corpus, `utterances` for each of `speakers`, in the place of any under `root`.
+    """Makes the corpus under `root`, in place of an earlier one.
 
-    It is written beside `root` and renamed into place, so `root` is never half a corpus. The same
+    The corpus is written beside `root` and renamed, so that `root` is never incomplete. The same
     arguments and the same espeak-ng give the same bytes.
 
+    Args:
+      root: an empty or new folder, or a demo corpus.
+      seed: of labels, sentences and voices.
+      speakers: number of speakers.
+      utterances: number of utterances of each speaker.
+
     Raises:
-      ValueError: `root` is there and is no demo corpus, or there is no speech synthesis.
+      ValueError: `root` holds something other than a demo corpus, or espeak-ng is not installed.
     """
     root = Path(root).resolve()
-    ours = (root / MADE).is_file()
-    if root.exists() and not ours and (not root.is_dir() or any(root.iterdir())):
+    is_demo = (root / MADE).is_file()
+    if root.exists() and not is_demo and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(
             f"{root} holds something other than the demo corpus, which would replace it: "
             "name an empty or new folder"
         )
     root.parent.mkdir(parents=True, exist_ok=True)
-    for left in root.parent.glob(f".{root.name}.making-*"):
-        if time.time() - left.stat().st_mtime > 3600:  # no making takes that long: it was killed
-            shutil.rmtree(left, ignore_errors=True)
+    for unfinished in root.parent.glob(f".{root.name}.making-*"):
+        if time.time() - unfinished.stat().st_mtime > 3600:  # its process must have been killed
+            shutil.rmtree(unfinished, ignore_errors=True)
     plan = draw_plan(seed, speakers, utterances)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.making-") as beside:
-        new = Path(beside, "new")
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.making-") as folder:
+        new = Path(folder, "new")
         (new / "wav").mkdir(parents=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(lambda part: _record(new / "wav", *part), plan):
@@ -95,8 +101,10 @@ def make(root: Path, seed: int = 0, speakers: int = 24, utterances: int = 50) ->
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(COLUMNS)
             for speaker, lines in plan:
-                who = (speaker.name, speaker.gender, speaker.accent)
-                rows.writerows((x.id, *who, x.transcript, x.activation, x.valence) for x in lines)
+                person = (speaker.name, speaker.gender, speaker.accent)
+                rows.writerows(
+                    (x.id, *person, x.transcript, x.activation, x.valence) for x in lines
+                )
         made = {
             "what": "synthetic speech by espeak-ng: the demo corpus of privrep",
             "version": VERSION,
@@ -106,15 +114,15 @@ def make(root: Path, seed: int = 0, speakers: int = 24, utterances: int = 50) ->
             "fingerprint": fingerprint(new),
         }
         (new / MADE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
-        if is_whole(root) and (root / MADE).read_bytes() == (new / MADE).read_bytes():
-            return  # another process was making the same, was first, and may be reading it by now
+        if is_complete(root) and (root / MADE).read_bytes() == (new / MADE).read_bytes():
+            return  # another process made the same corpus meanwhile, and may be reading it
         if root.exists():
-            root.rename(Path(beside, "old"))
+            root.rename(Path(folder, "old"))
         new.rename(root)
 
 
-def is_whole(root: Path) -> bool:
-    """Whether this version of the maker wrote `root` and nothing is missing from it since."""
+def is_complete(root: Path) -> bool:
+    """Whether this version of the maker wrote `root` and its fingerprint is still the same."""
     try:
         made = json.loads((root / MADE).read_text(encoding="utf-8"))
         return made["version"] == VERSION and made["fingerprint"] == fingerprint(root)
@@ -123,7 +131,7 @@ def is_whole(root: Path) -> bool:
 
 
 def fingerprint(root: Path) -> str:
-    """Hash of the labels and of the name and size of each recording."""
+    """SHA-256, in hex, of the labels and of the name and size of each recording."""
     digest = hashlib.sha256((root / "labels.csv").read_bytes())
     for wav in sorted((root / "wav").iterdir()):
         digest.update(f"{wav.name} {wav.stat().st_size}\n".encode())
@@ -131,27 +139,27 @@ def fingerprint(root: Path) -> str:
 
 
 def _record(folder: Path, speaker: Speaker, lines: list[Line]) -> None:
-    """Speaks and records all lines of one speaker."""
-    # Played faster by `tract`, a voice has its resonances and its pitch raised by it, as a shorter
-    # vocal tract does; its rate is raised too, which is taken back here.
+    """Synthesises all lines of one speaker, and writes them as recordings in the speaker's room."""
+    # Playing a voice faster by the factor `tract` raises its resonances and its pitch by that
+    # factor, as a shorter vocal tract does. It raises the rate too, which is compensated here.
     requests = [
         espeak.Request(x.transcript, round(x.rate / speaker.tract), x.pitch, x.pitch_range)
         for x in lines
     ]
     rng = np.random.default_rng(speaker.seed)
-    echo, noise = _echo(rng, speaker), _noise(rng, speaker)
+    response, noise = _room_response(rng, speaker), _room_noise(rng, speaker)
     for line, samples in zip(lines, espeak.speak(speaker.voice, requests)):
         voice_rate = espeak.SAMPLE_RATE * speaker.tract
         dry = soxr.resample(samples.astype(np.float32), voice_rate, SAMPLE_RATE)
         before, after = rng.integers(SAMPLE_RATE // 20, SAMPLE_RATE // 4, 2)
-        wave = _in_room(np.pad(dry, (before, after)), line, echo)
-        cut = rng.integers(len(noise))
-        wave += np.take(noise, np.arange(cut, cut + len(wave)), mode="wrap")
+        wave = _in_room(np.pad(dry, (before, after)), line, response)
+        offset = rng.integers(len(noise))
+        wave += np.take(noise, np.arange(offset, offset + len(wave)), mode="wrap")
         soundfile.write(folder / f"{line.id}.wav", _int16(wave), SAMPLE_RATE, subtype="PCM_16")
 
 
-def _echo(rng: np.random.Generator, speaker: Speaker) -> np.ndarray:
-    """float32[n]: the room's impulse response, decaying noise behind the direct sound."""
+def _room_response(rng: np.random.Generator, speaker: Speaker) -> np.ndarray:
+    """float32[n]: the room's impulse response, decaying noise after the direct sound."""
     seconds = np.arange(int(speaker.reverberation * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.normal(size=len(seconds)) * 10 ** (-3 * seconds / speaker.reverberation)
     tail *= _amplitude(speaker.wet) / np.sqrt(np.sum(tail**2))
@@ -159,25 +167,25 @@ def _echo(rng: np.random.Generator, speaker: Speaker) -> np.ndarray:
     return tail.astype(np.float32)
 
 
-def _noise(rng: np.random.Generator, speaker: Speaker, size: int = 1 << 17) -> np.ndarray:
+def _room_noise(rng: np.random.Generator, speaker: Speaker, size: int = 1 << 17) -> np.ndarray:
     """float32[size]: the room's noise at its level, which can be repeated end to end."""
     spectrum = np.fft.rfft(rng.normal(size=size)) * _tilt(speaker.noise_tilt, size)
     noise = np.fft.irfft(spectrum, size)
     return (noise * (_amplitude(speaker.level - speaker.noise) / noise.std())).astype(np.float32)
 
 
-def _in_room(dry: np.ndarray, line: Line, echo: np.ndarray) -> np.ndarray:
+def _in_room(dry: np.ndarray, line: Line, response: np.ndarray) -> np.ndarray:
     """float32[n]: the dry voice, float32[n], at the line's level and brightness, in its room."""
-    size = -(-(len(dry) + len(echo)) // 4096) * 4096  # small factors make the transform fast
-    spectrum = np.fft.rfft(dry, size) * np.fft.rfft(echo, size) * _tilt(line.tilt, size)
+    size = -(-(len(dry) + len(response)) // 4096) * 4096  # small factors make the transform fast
+    spectrum = np.fft.rfft(dry, size) * np.fft.rfft(response, size) * _tilt(line.tilt, size)
     speech = np.fft.irfft(spectrum, size)[: len(dry)]
-    return speech * np.float32(_amplitude(min(line.level, LOUDEST)) / speech.std())
+    return speech * np.float32(_amplitude(min(line.level, MAX_LEVEL)) / speech.std())
 
 
 def _tilt(decibels_per_octave: float, size: int) -> np.ndarray:
-    """float32[size // 2 + 1]: gains of a filter that is straight over log frequency, 1 at 1 kHz."""
+    """float32[size // 2 + 1]: filter gains, linear in dB over log frequency, 1 at 1 kHz."""
     frequencies = np.fft.rfftfreq(size, 1 / SAMPLE_RATE).astype(np.float32)
-    # A slope in dB per octave is a power of frequency; below 60 Hz there is no speech to lift.
+    # A slope in dB per octave is a power of frequency; below 60 Hz there is no speech.
     power = np.float32(decibels_per_octave / (20 * np.log10(2)))
     return (np.maximum(frequencies, 60) / 1000) ** power
 
@@ -187,5 +195,5 @@ def _amplitude(decibels: float) -> float:
 
 
 def _int16(wave: np.ndarray) -> np.ndarray:
-    """int16[n] of float[n] at full scale 1, clipped there as a converter clips."""
+    """int16[n] of float[n] with full scale 1; larger values are clipped."""
     return np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)

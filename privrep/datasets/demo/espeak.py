@@ -1,10 +1,12 @@
-"""Speech from espeak-ng: each call a process of its own, so the same calls give the same samples.
+"""Speech from espeak-ng: each call runs a process of its own, so equal calls give equal samples.
 
 espeak-ng keeps state from one utterance to the next (its flutter, its breath noise) and is not
 thread-safe. A fresh process with a fixed seed makes a sequence of utterances a pure function of
-its arguments, lets threads synthesise at once, and keeps a crash of the library out of this one.
+its arguments, allows threads to synthesise in parallel, and keeps a crash of the library out of
+this process.
 
-The library is the one in the pip package espeakng-loader (GPL-3.0), used as installed.
+The library comes with the pip package espeakng-loader (GPL-3.0), which is not imported here and is
+not a dependency of the package, but of its extra [demo].
 """
 
 import importlib.util
@@ -18,11 +20,18 @@ from typing import NamedTuple
 import numpy as np
 
 SAMPLE_RATE = 22050  # Hz, espeak-ng's own
-CHILD = Path(__file__).with_name("espeak_child.py")
+INSTALL = "pip install 'privrep[demo]' (in a checkout: pip install -e '.[demo]')"
+_CHILD = Path(__file__).with_name("espeak_child.py")
 
 
 class Request(NamedTuple):
-    """One utterance: text, words per minute (80-450), pitch and pitch range (0-99, usual 50)."""
+    """One utterance to synthesise.
+
+    Attributes:
+      text: what is spoken.
+      rate: words per minute, 80 to 450.
+      pitch, pitch_range: 0 to 99, usually 50.
+    """
 
     text: str
     rate: int
@@ -31,11 +40,11 @@ class Request(NamedTuple):
 
 
 def speak(voice: str, requests: Sequence[Request]) -> list[np.ndarray]:
-    """Speaks `requests` one after the other with one voice.
+    """Synthesises `requests` one after the other with one voice.
 
     Args:
       voice: language and variant as espeak-ng names them, such as "en-us+f3".
-      requests: what to say, and how.
+      requests: the utterances.
 
     Returns:
       int16[samples] for each request, mono at `SAMPLE_RATE`.
@@ -45,11 +54,10 @@ def speak(voice: str, requests: Sequence[Request]) -> list[np.ndarray]:
     """
     if importlib.util.find_spec("espeakng_loader") is None:
         raise ValueError(
-            "Speech synthesis needs espeak-ng, which the package espeakng-loader brings: "
-            "pip install espeakng-loader"
+            f"The demo corpus is spoken by espeak-ng, which is not installed: {INSTALL}"
         )
     done = subprocess.run(
-        [sys.executable, "-P", CHILD],  # -P: the files beside it are no top-level modules
+        [sys.executable, "-P", _CHILD],  # -P: its folder's files are not top-level modules
         input=json.dumps([voice, SAMPLE_RATE, requests]).encode(),
         capture_output=True,
     )

@@ -1,4 +1,4 @@
-"""The process that espeak.speak starts: it alone touches the library, and starts without numpy.
+"""Child process of `espeak.speak`: only it loads the library, and it starts without numpy.
 
 On stdin, as JSON: [voice, sample rate, requests]. On stdout, raw: the number of samples of each
 request (int32), then all samples (int16).
@@ -8,10 +8,11 @@ import array
 import ctypes
 import json
 import sys
+from typing import Any
 
 import espeakng_loader
 
-# From espeak-ng's speak_lib.h.
+# Constants of espeak-ng's speak_lib.h.
 SYNCHRONOUS, DONT_EXIT, CHARS_UTF8, POS_CHARACTER = 2, 0x8000, 1, 1
 RATE, PITCH, RANGE = 1, 3, 4
 CALLBACK = ctypes.CFUNCTYPE(
@@ -20,6 +21,7 @@ CALLBACK = ctypes.CFUNCTYPE(
 
 
 def main() -> None:
+    """Reads requests from stdin, and writes their samples to stdout."""
     voice, sample_rate, requests = json.load(sys.stdin)
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data = espeakng_loader.get_data_path()
@@ -31,7 +33,7 @@ def main() -> None:
     pieces: list[bytes] = []
 
     @CALLBACK
-    def collect(samples, count, _events):
+    def collect(samples: Any, count: int, _events: Any) -> int:
         pieces.append(ctypes.string_at(samples, 2 * count) if count > 0 else b"")
         return 0
 
@@ -41,10 +43,10 @@ def main() -> None:
         pieces.clear()
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
             library.espeak_SetParameter(parameter, value, 0)
-        text = text.encode()
-        size = ctypes.c_size_t(len(text) + 1)
-        if library.espeak_Synth(text, size, 0, POS_CHARACTER, 0, CHARS_UTF8, None, None):
-            sys.exit(f"it refused {text.decode()!r}")
+        raw = text.encode()
+        size = ctypes.c_size_t(len(raw) + 1)
+        if library.espeak_Synth(raw, size, 0, POS_CHARACTER, 0, CHARS_UTF8, None, None):
+            sys.exit(f"it refused {text!r}")
         spoken.append(b"".join(pieces))
     sizes = array.array("i", (len(samples) // 2 for samples in spoken))
     sys.stdout.buffer.write(sizes.tobytes() + b"".join(spoken))

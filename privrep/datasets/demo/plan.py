@@ -1,9 +1,9 @@
-"""Who says what and how in the demo corpus: speakers, ratings, and the settings of every voice.
+"""Plan of the demo corpus: speakers, sentences, ratings, and the settings of every voice.
 
-The plan is drawn before a sound is made, so the distribution of its labels can be looked at for
-free. Activation a and valence v of an utterance are standard normal; ratings are noisy readings of
-them, and delivery (rate, level, pitch, pitch range, brightness) and words are noisy expressions of
-them, each speaker in an own style.
+The plan is drawn before any sound is synthesised, so that the distribution of its labels can be
+inspected at no cost. Activation a and valence v of an utterance are standard normal. Ratings are
+noisy measurements of them; delivery (rate, level, pitch, pitch range, brightness) and words are
+noisy expressions of them, in a style that differs between speakers.
 """
 
 from typing import NamedTuple
@@ -14,31 +14,33 @@ from privrep.datasets.demo.sentences import draw_habits, sentence
 
 GENDERS = ("female", "male")
 ACCENTS = {"american": "en-us", "british": "en"}
-# Of espeak-ng's voice variants; those that whisper, croak or clip are left out.
+# Voice variants of espeak-ng, without those that whisper, croak or clip.
 VARIANTS = {
     "female": "f1 f2 f3 f4 f5 Annie aunty belinda linda steph Andrea grandma",
     "male": "m1 m2 m3 m4 m6 m7 Alex Andy Mike Lee boris Michael",
 }
 
-# The constants below and those of demo_text were set once, so that an ordinary classifier (balanced
-# logistic regression, 5 folds by speaker, low/mid/high at 2.75 and 3.25) is neither at chance nor
-# perfect. UAR from mean and deviation of 40 log-Mel bands, normalised per speaker | from the bag of
-# words: activation 0.61 | 0.34, valence 0.47 | 0.59, gender 0.61 (0.96 without normalisation, and
-# 0.97 with the correlations of bands added, which normalisation keeps) | 0.60.
+# The constants below and those of `sentences` were set once, so that an ordinary classifier
+# (balanced logistic regression, 5 folds by speaker, low/mid/high at 2.75 and 3.25) is neither at
+# chance nor perfect. UAR from mean and standard deviation of 40 log-Mel bands, normalised per
+# speaker | from the bag of words: activation 0.61 | 0.34, valence 0.47 | 0.59, gender 0.61 (0.96
+# without normalisation, and 0.97 with the correlations of bands added, which normalisation keeps)
+# | 0.60.
 
-# What one standard deviation of activation does, at strength 1, to log rate, level in dB, pitch and
+# Effect of one standard deviation of activation, at strength 1, on log rate, level in dB, pitch and
 # pitch range in espeak-ng units, and vocal effort as spectral tilt in dB per octave.
 RATE, LEVEL, PITCH, RANGE, EFFORT = 0.14, 3.0, 7.0, 10.0, 0.8
-# What one of valence does to pitch, pitch range and tilt: less, for words carry valence.
+# Effect of one standard deviation of valence on pitch, pitch range and tilt: smaller, since words
+# carry valence.
 SMILE_PITCH, SMILE_RANGE, SMILE_BRIGHTNESS = 2.0, 4.0, 0.4
-# Spread of the cues around what a and v ask for, in standard deviations of a and v.
+# Spread of the cues around their means given a and v, in standard deviations of a and v.
 CUE_NOISE, SMILE_NOISE = 0.6, 0.9
-# Spread over speakers of the log strength of each cue: some shout, others speak faster.
+# Spread of the log strength of each cue over speakers: some shout, others speak faster.
 STYLE = 0.4
-# Of activation and valence, weak as in corpora of people; gender is independent of both.
+# Correlation of activation and valence, weak as in real corpora; gender is independent of both.
 CORRELATION = 0.25
-# Spread of the utterances, and of the raters' opinions of one. The first makes `mid` a fifth of
-# all; the second, with the rounding, is what keeps even a perfect listener from a perfect score.
+# Spread of the utterances, and of the raters' opinions of one utterance. The first makes `mid` a
+# fifth of all; the second, with the rounding, keeps even a perfect listener from a perfect score.
 RATING_SD, RATER_SD = 0.8, 0.5
 
 
@@ -55,7 +57,7 @@ class Speaker(NamedTuple):
       tilt: of the microphone, dB per octave.  noise_tilt: of the noise, dB per octave.
       reverberation: seconds until the room's echo is down by 60 dB.  wet: its level in dB.
       seed: of the room's echo and noise.
-      habits: favourite words, as demo_text draws them.
+      habits: preferences for words, see `sentences.draw_habits`.
     """
 
     name: str
@@ -78,7 +80,7 @@ class Speaker(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One utterance to be spoken: labels, and settings in the units of `Speaker`."""
+    """One utterance to synthesise: labels, and settings in the units of `Speaker`."""
 
     id: str
     transcript: str
@@ -92,7 +94,7 @@ class Line(NamedTuple):
 
 
 def draw_speaker(rng: np.random.Generator, index: int) -> Speaker:
-    """Speaker `index`; gender alternates, and accent alternates within each gender."""
+    """Draws speaker `index`; gender alternates, and accent alternates within each gender."""
     gender = GENDERS[index % 2]
     accent = sorted(ACCENTS)[index // 2 % 2]
     variants = VARIANTS[gender].split()
@@ -118,34 +120,40 @@ def draw_speaker(rng: np.random.Generator, index: int) -> Speaker:
 
 
 def rate_like_humans(rng: np.random.Generator, value: float) -> float:
-    """The mean of 3 to 6 raters' whole numbers from 1 to 5 about a standard normal `value`."""
+    """Draws a mean rating: 3 to 6 raters give a standard normal `value` integers from 1 to 5."""
     opinions = 3 + RATING_SD * value + rng.normal(0, RATER_SD, rng.integers(3, 7))
     return float(np.clip(np.round(opinions), 1, 5).mean())
 
 
 def draw_line(rng: np.random.Generator, speaker: Speaker, index: int) -> Line:
-    """Utterance `index` of `speaker`."""
-    a, other = rng.normal(size=2)
-    v = CORRELATION * a + np.sqrt(1 - CORRELATION**2) * other
-    shown = speaker.strength * (a + CUE_NOISE * rng.normal(size=5))
+    """Draws utterance `index` of `speaker`."""
+    a, independent = rng.normal(size=2)
+    v = CORRELATION * a + np.sqrt(1 - CORRELATION**2) * independent
+    cues = speaker.strength * (a + CUE_NOISE * rng.normal(size=5))
     smile = v + SMILE_NOISE * rng.normal()
     return Line(
         id=f"{speaker.name}_{index + 1:03d}",
         transcript=sentence(rng, speaker.habits, speaker.gender, v),
         activation=rate_like_humans(rng, a),
         valence=rate_like_humans(rng, v),
-        rate=round(np.clip(speaker.rate * np.exp(RATE * shown[0]), 100, 320)),
-        level=speaker.level + LEVEL * shown[1],
-        pitch=round(np.clip(speaker.pitch + PITCH * shown[2] + SMILE_PITCH * smile, 0, 99)),
+        rate=round(np.clip(speaker.rate * np.exp(RATE * cues[0]), 100, 320)),
+        level=speaker.level + LEVEL * cues[1],
+        pitch=round(np.clip(speaker.pitch + PITCH * cues[2] + SMILE_PITCH * smile, 0, 99)),
         pitch_range=round(
-            np.clip(speaker.pitch_range + RANGE * shown[3] + SMILE_RANGE * smile, 0, 99)
+            np.clip(speaker.pitch_range + RANGE * cues[3] + SMILE_RANGE * smile, 0, 99)
         ),
-        tilt=speaker.tilt + EFFORT * shown[4] + SMILE_BRIGHTNESS * smile,
+        tilt=speaker.tilt + EFFORT * cues[4] + SMILE_BRIGHTNESS * smile,
     )
 
 
 def draw_plan(seed: int, speakers: int, utterances: int) -> list[tuple[Speaker, list[Line]]]:
-    """`speakers` speakers with `utterances` lines each; the same arguments, the same plan."""
+    """Draws `speakers` speakers with `utterances` lines each.
+
+    The same arguments give the same plan.
+
+    >>> [(speaker.name, len(lines)) for speaker, lines in draw_plan(0, speakers=2, utterances=3)]
+    [('s01', 3), ('s02', 3)]
+    """
     plan = []
     for i in range(speakers):
         rng = np.random.default_rng([seed, i])

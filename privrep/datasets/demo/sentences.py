@@ -1,8 +1,8 @@
-"""Sentences for the demo corpus: templates whose content words carry valence.
+"""Sentences of the demo corpus, from templates whose content words carry valence.
 
-The trace that gender leaves in the words is a coin per pair of synonyms, weighted one way for one
-gender and the other way for the other. Which gender got which word is arbitrary and says nothing
-about how women or men talk: the corpus needs a faint trace in the text, and this is one.
+Gender has a small effect on the words, because the corpus needs a weak cue in the text: of each
+pair of synonyms, one gender prefers the first and the other the second. Which gender got which word
+is arbitrary and is no statement on how women or men speak.
 """
 
 import re
@@ -59,7 +59,7 @@ NEUTRAL = {
     "time": "yesterday/today/last week/this morning/on Monday/in April/again/after lunch/"
     "before dinner/at noon/on Friday/last summer/this month/two days ago/in the end/on Sunday",
 }
-# Two ways to say the same: one gender leans to the first, the other to the second.
+# Pairs of synonyms: one gender prefers the first, the other the second.
 SYNONYMS = {
     "hedge": ("maybe", "perhaps"),
     "very": ("really", "truly"),
@@ -95,21 +95,21 @@ TEMPLATES = (
     "it was a {adjective} {event} and {person} was {mood}",
 )
 
-# P(first synonym). Faint: a sentence has about one pair, and words alone then tell gender at a UAR
-# near 0.6.
+# P(first synonym). A weak cue: a sentence has about one pair, so that words alone predict gender at
+# a UAR near 0.6.
 FIRST = {"female": 0.66, "male": 0.34}
 # Log-odds of a positive word per unit of valence, and of a negative one per unit of minus valence.
-# Words then tell low, mid and high valence at a UAR near 0.6: better than the voice does, and more
-# would not help, as sparse words and noisy ratings are what limits them.
+# Words then predict low, mid and high valence at a UAR near 0.6: better than the voice does, and
+# larger odds would not help, since sparse words and noisy ratings are the limit.
 VALENCE_ODDS = 3.0
 # Log-odds of a neutral word over either at valence 0: neutral sentences are mostly neutral.
 NEUTRAL_ODDS = 0.9
-# Shape of the gamma weights of a speaker's favourite words and templates: small is idiosyncratic.
+# Shape of the gamma weights of a speaker's words and templates: small ones differ more by speaker.
 HABIT = 3.0
 
 
 def vocabulary() -> dict[str, tuple[str, ...]]:
-    """What can fill each slot; a valenced kind has a slot `kind-`, `kind=` and `kind+`."""
+    """{slot: its possible fillers}; a valenced kind has the slots `kind-`, `kind=` and `kind+`."""
     slots = {kind: tuple(words.split("/")) for kind, words in NEUTRAL.items()}
     for kind, sides in VALENCED.items():
         slots |= {kind + side: tuple(words.split()) for side, words in zip("-=+", sides)}
@@ -117,7 +117,7 @@ def vocabulary() -> dict[str, tuple[str, ...]]:
 
 
 def draw_habits(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """One speaker's probabilities of the templates and of the words of each slot."""
+    """Draws one speaker's probabilities of the templates and of the words of each slot."""
     sizes = {"template": len(TEMPLATES)} | {k: len(words) for k, words in vocabulary().items()}
     weights = {slot: rng.gamma(HABIT, size=size) for slot, size in sizes.items()}
     return {slot: w / w.sum() for slot, w in weights.items()}
@@ -126,7 +126,14 @@ def draw_habits(rng: np.random.Generator) -> dict[str, np.ndarray]:
 def sentence(
     rng: np.random.Generator, habits: dict[str, np.ndarray], gender: str, valence: float
 ) -> str:
-    """Something this speaker might say at this valence (0 neutral, of unit variance)."""
+    """Draws a sentence of a speaker.
+
+    Args:
+      rng: source of randomness.
+      habits: of the speaker, see `draw_habits`.
+      gender: "female" or "male".
+      valence: 0 is neutral, unit variance.
+    """
     logits = np.array([-VALENCE_ODDS * valence, NEUTRAL_ODDS, VALENCE_ODDS * valence])
     sides = np.exp(logits) / np.exp(logits).sum()
     slots = vocabulary()

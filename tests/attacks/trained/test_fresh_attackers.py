@@ -11,12 +11,12 @@ from privrep.attacks.trained.dense import Threat
 from privrep.attacks.trained.fresh_attackers import attack_all, run_all, threats_of
 from privrep.attacks.trained.pair_verification import Pairs
 from privrep.attacks.verification_pairs import verification_pairs
-from privrep.inputs.packing import pack
+from privrep.inputs.packing import PackingSettings, pack
 from privrep.networks.emotion_net import EmotionNet
 from privrep.networks.encoders import LexicalEncoder
 from privrep.parallel.run_axis import Run, run_key, take
 from privrep.training.problem import FitSettings
-from privrep.types import Split, Utterance, ragged
+from privrep.types import Corpus, Split, Utterance, ragged
 from privrep.unlearning.objective import Architecture
 
 N, SPEAKERS, WORDS = 96, 12, 8
@@ -55,15 +55,11 @@ def corpus(changed=None):
 
 def packed(changed=None):
     utterances, words = corpus(changed)
-    private = ("gender", "speaker")
     return pack(
         utterances,
-        None,
-        ragged(list(words)),
-        None,
+        Corpus(None, ragged(list(words)), None),
         SPLIT,
-        task="emotion",
-        private=private,
+        PackingSettings("emotion", ("gender", "speaker")),
         vocabulary_size=WORDS,
     )
 
