@@ -20,7 +20,7 @@ from experiments.run.load_data import Loaded
 from experiments.run.membership_scores import membership
 from experiments.run.pooled_scores import pooled
 from experiments.run.train_pack import train_pack
-from privrep.attacks.trained.fresh_attackers import SPEAKER, attack_all, threats_of
+from privrep.attacks.trained.fresh_attackers import SPEAKER, attack_data_of, attack_with_fresh
 from privrep.attacks.trained.pair_verification import Pairs
 from privrep.attacks.verification_pairs import verification_pairs
 from privrep.inputs.labels import private_labels
@@ -127,18 +127,22 @@ def _measured(
     }
     for attribute, size in net.private.items():
         labels = [shuffled[said[i]["seed"]][attribute][said[i]["fold"]] for i in index]
-        deaf = threats_of(folds, controls, h[index], attribute)._replace(labels=np.stack(labels))
-        threats = join(threats_of(folds, stack, h, attribute), deaf)
+        deaf = attack_data_of(folds, controls, h[index], attribute)._replace(
+            labels=np.stack(labels)
+        )
+        threats = join(attack_data_of(folds, stack, h, attribute), deaf)
         if raw is not None:
             given = np.broadcast_to(principal(raw, h.shape[2]), (len(index), *h.shape[1:]))
-            threats = join(threats, threats_of(folds, controls, given, attribute))
+            threats = join(threats, attack_data_of(folds, controls, given, attribute))
         pairs = None
         if attribute == SPEAKER:
             true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
             false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
             pairs = pairs if raw is None else join(pairs, take(true, controls.fold))
-        scores |= attack_all(attribute, threats, size, config.attacker_names, pairs, speakers)
+        scores |= attack_with_fresh(
+            attribute, threats, size, config.attacker_names, pairs, speakers
+        )
         bar.update()
     every = [*h, *[None] * len(index), *[raw] * len(index)]
     params = collect(chosen)

@@ -13,7 +13,7 @@ from privrep.inputs.class_weights import balanced_class_weights
 from privrep.inputs.labels import private_labels, recode_to_part, task_labels
 from privrep.inputs.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
 from privrep.inputs.text import known_in_part
-from privrep.types import Corpus, Data, Fold, Inputs, Ragged, Size, Split, Utterance
+from privrep.types import Corpus, Data, Fold, FoldTransform, Ragged, Size, Split, Utterance
 
 CLASS_WEIGHTS = ("balanced", "none")
 
@@ -146,7 +146,7 @@ def _check(name, valid, flag):
         raise ValueError(f"unknown {flag} {name!r}: choose one of {', '.join(valid)}")
 
 
-def _inputs(frames, words, word_vectors, train, normalise, vocabulary_size) -> Inputs:
+def _inputs(frames, words, word_vectors, train, normalise, vocabulary_size) -> FoldTransform:
     mean = scale = index = None
     if frames is not None and normalise == "train":
         mean, deviation = moments_of_part(frames, train)
@@ -155,7 +155,7 @@ def _inputs(frames, words, word_vectors, train, normalise, vocabulary_size) -> I
         # Numbered by the training part, so that no word of another part has a say in anything.
         known = known_in_part(words, train, vocabulary_size)
         index = np.where(known, np.cumsum(known) - 1, 0).astype(np.int32)
-    return Inputs(mean, scale, index)
+    return FoldTransform(mean, scale, index)
 
 
 def _stack(trees):

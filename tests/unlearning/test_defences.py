@@ -12,7 +12,7 @@ from privrep.networks.emotion_net import adversary_of
 from privrep.training.losses import cross_entropy
 from privrep.unlearning import dependence
 from privrep.unlearning.defences import DEFENCES
-from privrep.unlearning.objective import Architecture, objective
+from privrep.unlearning.objective import Architecture, Batch, Labels, objective
 from tests.support.small_data import average_net, padded
 
 SIZE = 8
@@ -109,7 +109,7 @@ def test_none_is_grl_with_lambda_zero(net, params):
 
 def test_of_several_in_a_program_each_run_has_its_own(net, params):
     """The loss and the gradient of the one that is named, as if no other were there."""
-    labels, fold = (EMOTION, PRIVATE), SimpleNamespace(private_weights=WEIGHTS)
+    batch, fold = Batch(BATCH, Labels(EMOTION, PRIVATE)), SimpleNamespace(private_weights=WEIGHTS)
     fold.task_weights = np.ones(3, np.float32)
 
     @partial(jax.jit, static_argnums=0)
@@ -119,8 +119,8 @@ def test_of_several_in_a_program_each_run_has_its_own(net, params):
 
         def loss(params):
             key, made = jax.random.key(0), Architecture(net, defences, *rest)
-            _, added, _ = objective(made, params, key, BATCH, labels, fold, run, LAMBDA)
-            return added.sum(), added
+            losses = objective(made, params, key, batch, fold, run, LAMBDA)
+            return losses.defence.sum(), losses.defence
 
         return jax.grad(loss, has_aux=True)(params)
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from privrep.attacks.trained import fresh_attackers
-from privrep.attacks.trained.dense import Threat
-from privrep.attacks.trained.fresh_attackers import attack_all, threats_of
+from privrep.attacks.trained.dense import AttackData
+from privrep.attacks.trained.fresh_attackers import attack_data_of, attack_with_fresh
 from privrep.attacks.trained.pair_verification import Pairs
 from privrep.parallel.run_axis import Run, run_key, take
 from privrep.types import Fold, Split
@@ -47,8 +47,8 @@ def runs(*rows):
     return jax.tree.map(lambda *column: jnp.stack(column), *single)
 
 
-def threats(count):
-    return Threat(
+def attack_data(count):
+    return AttackData(
         key=jnp.stack([jax.random.key(0)] * count),
         h=jnp.zeros((count, 4, 2)),
         labels=jnp.zeros((count, 4), jnp.int32),
@@ -65,7 +65,7 @@ def test_validation_chooses_the_attacker_and_the_test_part_scores_it(monkeypatch
         fresh_attackers, "attack", lambda *_: {"train": val, "val": val, "test": test}
     )
     names = ("linear", "mlp_2x32", "mlp_4x64")
-    scores = attack_all("gender", threats(4), 2, names)
+    scores = attack_with_fresh("gender", attack_data(4), 2, names)
     # Of equals the first; one that has no score is never chosen while another has.
     assert scores["gender_attacker"] == ["linear", "mlp_2x32", "mlp_4x64", "linear"]
     chosen = [0.1, 0.5, 0.9, nan]
@@ -77,17 +77,17 @@ def test_validation_chooses_the_attacker_and_the_test_part_scores_it(monkeypatch
 
 
 def test_speakers_are_attacked_by_verification(monkeypatch):
-    monkeypatch.setattr(fresh_attackers, "verify", lambda *_: jnp.array([0.0, 0.5]))
-    scores = attack_all("speaker", threats(2), 2, pairs=Pairs(None, None))
+    monkeypatch.setattr(fresh_attackers, "verification_eer", lambda *_: jnp.array([0.0, 0.5]))
+    scores = attack_with_fresh("speaker", attack_data(2), 2, pairs=Pairs(None, None))
     np.testing.assert_array_equal(scores["test_speaker_attacker_uar"], [1.0, 0.5])
     np.testing.assert_array_equal(scores["test_speaker_privacy"], [0.0, 0.5])
     assert scores["speaker_attacker"] == ["verification"] * 2
 
 
-def test_a_threat_is_to_its_own_run():
+def test_every_run_is_attacked_with_the_data_of_its_own_fold():
     table = runs((2, 0.0, 0), (0, 1.0, 0), (0, 1.0, 5))
     h = jnp.arange(3.0 * N).reshape(3, N, 1)
-    found = threats_of(folds(), table, h, "gender")
+    found = attack_data_of(folds(), table, h, "gender")
     for i, fold in enumerate([2, 0, 0]):
         for part, where in zip(found.split, SPLIT):
             np.testing.assert_array_equal(part[i], where[fold])
