@@ -1,4 +1,4 @@
-"""The end of an epoch: keeps the best parameters so far and decides whether the run goes on."""
+"""The end of an epoch: keeps the best parameters so far and decides whether to stop the run."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -106,7 +106,7 @@ def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
 
 
 def _epoch_keys(key: jax.Array, fit: Fit) -> jax.Array:
-    """The keys of the order of the rows and of the steps of the epoch that is next, [2]."""
+    """The keys of the next epoch: of the order of the rows, and of the steps. [2]."""
     return jax.random.split(jax.random.fold_in(key, fit.epoch))
 
 

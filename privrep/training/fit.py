@@ -1,7 +1,7 @@
 """The training loop, the same for the emotion network and for every attacker.
 
 `fit` trains a stack of runs, epoch by epoch (`epoch.py`), and yields after each epoch, so that the
-caller can show progress and save. A run that has stopped costs nothing while others go on.
+caller can show progress and save. A run that has stopped costs nothing while others train.
 """
 
 from collections.abc import Callable, Iterator
@@ -103,7 +103,7 @@ def fit(
       settings: see FitSettings.
       data: arrays shared by all runs, on the host or returned by `streaming.place`.
       runs: rows [R, ...].
-      fits: states [R, ...] to resume from; None starts anew.
+      fits: states [R, ...] to resume from; None starts from `start_all`.
       together: the maximum number of runs in one program; None for as many as fit on the devices.
 
     Yields:

@@ -1,4 +1,4 @@
-"""Further training of the adversaries: steps of their own on the latest views of h.
+"""Further training of the adversaries alone, on the latest views of h.
 
 An adversary that takes one step for each step of the encoders lags behind: it was fitted to the h
 of some steps ago, and the encoders need only stay ahead of it. Steps of the adversaries alone cost

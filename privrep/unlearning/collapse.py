@@ -71,6 +71,6 @@ def collapsed(
     Returns:
       bool[]; True where a score is NaN.
     """
-    least = LEAST_RANK if num_classes > 2 else 0
+    lowest_rank = LEAST_RANK if num_classes > 2 else 0
     highest = 1 / num_classes + 1.645 * guessing_deviation(labels, num_classes, val)
-    return ~((emotion_uar > highest) & (rank >= least))
+    return ~((emotion_uar > highest) & (rank >= lowest_rank))

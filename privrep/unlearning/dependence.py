@@ -72,10 +72,12 @@ def hsic(x: jax.Array, classes: jax.Array, strata: jax.Array) -> jax.Array:
     """
     known = strata * classes.sum(1, keepdims=True)  # [B, S]
     kernel = _kernel(x, known.sum(1))
-    alike = classes @ classes.T * (1 - jnp.eye(len(x)))
+    same_class = classes @ classes.T * (1 - jnp.eye(len(x)))
     count = known.sum(0)  # [S]
-    rows, columns = (known * (m @ known) for m in (kernel, alike))  # K1, L1 within each stratum
-    both = jnp.einsum("bs,bc,cs->s", known, kernel * alike, known)
+    rows, columns = (
+        known * (m @ known) for m in (kernel, same_class)
+    )  # K1, L1 within each stratum
+    both = jnp.einsum("bs,bc,cs->s", known, kernel * same_class, known)
     product = rows.sum(0) * columns.sum(0)
     across = (rows * columns).sum(0)
     n = jnp.maximum(count, 4)

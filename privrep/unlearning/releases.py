@@ -123,9 +123,10 @@ def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> j
 
         r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `mapped`, V as in `subspace`
 
-    Large differences between logits become small ones between probabilities, and with them what
-    a non-linear attacker reads from the logits. The emotion head recognises the same emotion from
-    r(h) as from h'. Its logits there are probabilities: do not apply a softmax to them again.
+    The posterior hardly changes with the confidence of a confident network, so that most non-linear
+    differences between large logits, which an attacker could use, disappear. The emotion head
+    recognises the same emotion from r(h) as from h'. Its logits of r(h) are probabilities: do not
+    apply a softmax to them again.
     """
     kernel, bias = head
     logits = mapped(key, h, learned, head) @ kernel + bias[None]

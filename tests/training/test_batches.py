@@ -1,4 +1,4 @@
-"""A batch is its utterances, however it is laid out."""
+"""Padded and unpadded batches hold the same utterances."""
 
 import jax
 import jax.numpy as jnp
@@ -102,10 +102,10 @@ def test_a_batch_is_its_utterances_padded_or_not(name, fill):
             assert spans.values is corpus.frames.values and spans.longest == 12
             for start, i in zip(spans.start, index):
                 if i >= 0:
-                    own = spans.values[start : start + FRAMES[i]].astype(jnp.float32)
+                    values = spans.values[start : start + FRAMES[i]].astype(jnp.float32)
                     if spans.mean is not None:
-                        own = (own - spans.mean[None]) * spans.scale[None]
-                    np.testing.assert_allclose(own, of_row[0](i), rtol=1e-6)
+                        values = (values - spans.mean[None]) * spans.scale[None]
+                    np.testing.assert_allclose(values, of_row[0](i), rtol=1e-6)
     if corpus.words is not None:
         expected, length = laid_out([of_row[1](max(i, 0)) for i in index], 8)
         np.testing.assert_array_equal(batch.num_words, length * (index >= 0))

@@ -1,4 +1,4 @@
-"""Stacks of runs that learn: each as if alone, resumed as if never stopped, one broken or not."""
+"""Stacks of runs: each equals the run alone, resumed as uninterrupted, next to a diverged one."""
 
 from typing import NamedTuple
 
@@ -134,8 +134,8 @@ def test_side_by_side_the_stack_shrinks_as_runs_stop(whole, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(training, "_epoch_all", counted)
     # Another function, so that the program of the other form is not taken.
-    found = learn(learners(), settings=IMPATIENT, make=lambda *rest: ring_problem(*rest))
-    for (fits, history), (fits_expected, history_expected) in zip(found, expected, strict=True):
+    actual = learn(learners(), settings=IMPATIENT, make=lambda *rest: ring_problem(*rest))
+    for (fits, history), (fits_expected, history_expected) in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(fits.epoch, fits_expected.epoch)
         np.testing.assert_array_equal(fits.status, fits_expected.status)
         np.testing.assert_allclose(
@@ -162,7 +162,7 @@ def test_going_on_is_as_if_never_interrupted(whole):
         assert_same(step, expected)
 
 
-def test_nothing_is_left_to_do_for_finished_runs(whole):
+def test_finished_runs_are_not_trained(whole):
     assert learn(learners(), whole[-1][0]) == []
 
 

@@ -1,5 +1,6 @@
-"""Scores against exact or brute-force arithmetic on the host, and what must not change them."""
+"""Scores equal exact or brute-force arithmetic on the host and have the required invariances."""
 
+import doctest
 import itertools
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from sklearn.metrics import balanced_accuracy_score
 
+from privrep.training import losses, metrics
 from privrep.training.metrics import chance, equal_error_rate, uar
 from privrep.training.selection import SELECTIONS, selection_score
 
@@ -86,6 +88,12 @@ def test_uar_counts_the_rows_that_it_is_given_and_is_nan_where_it_is_undefined()
         LOGITS, LABELS, C, np.stack([WHERE, ~WHERE])
     )
     np.testing.assert_array_equal(runs[0], actual)
+
+
+@pytest.mark.parametrize("module", [metrics, losses])
+def test_the_examples_of_the_docstrings_run(module):
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0 and outcome.failed == 0
 
 
 def brute_force_eer(scores, same):

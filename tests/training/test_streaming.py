@@ -1,4 +1,4 @@
-"""A corpus that has no room on the devices: windows of it, and nothing learned differently."""
+"""Training by windows of a corpus that does not fit on the devices changes no result."""
 
 import threading
 from itertools import pairwise
@@ -26,9 +26,9 @@ RUNS = run_table()  # of two folds, several lambdas and rates, in one stack
 
 
 def windowed():
-    found = place(PACKED.data, COUNT * FRAME_BYTES)
-    assert isinstance(found, Streamed) and found.count == COUNT
-    return found
+    actual = place(PACKED.data, COUNT * FRAME_BYTES)
+    assert isinstance(actual, Streamed) and actual.count == COUNT
+    return actual
 
 
 def stages(data, architecture=ARCHITECTURE, fits=None):
@@ -107,9 +107,9 @@ def test_what_has_room_is_put_on_the_devices(monkeypatch):
     for free, streams in ((2 * size, False), (2 * size - 8, True)):
         monkeypatch.setattr(streaming, "free_bytes", lambda free=free: free)
         assert isinstance(place(PACKED.data), Streamed) == streams
-    found = windowed()
-    assert place(found) is found
-    assert np.shares_memory(found.frames.values, FRAMES.values)
+    actual = windowed()
+    assert place(actual) is actual
+    assert np.shares_memory(actual.frames.values, FRAMES.values)
 
 
 # The same results ----------------------------------------------------------------------------
@@ -168,9 +168,9 @@ def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
     """The accelerators' form."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     padded = ARCHITECTURE._replace(fill=None)
-    expected, found = stages(place(PACKED.data), padded), stages(windowed(), padded)
+    expected, actual = stages(place(PACKED.data), padded), stages(windowed(), padded)
     for _ in range(2):
-        (fits, history), (fits_expected, history_expected) = next(found), next(expected)
+        (fits, history), (fits_expected, history_expected) = next(actual), next(expected)
         for name, values in history_expected.items():
             np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
         errors = jax.tree.map(relative_error, fits.params, fits_expected.params)

@@ -1,4 +1,4 @@
-"""What the adversaries remember, in what units they read, and their own steps."""
+"""The hook of the adversaries: its memory, its moments, its steps and restarts."""
 
 import itertools
 from functools import partial
@@ -50,12 +50,12 @@ def parameters(net):
 
 def test_the_latest_are_remembered():
     old, new = (BatchViews({"joint": np.full((n, 2), n)}, *[np.full(n, n)] * 3) for n in (5, 3))
-    found = remember(old, new)
-    for of in (found.task, found.is_valid, found.views["joint"][:, 0]):
+    actual = remember(old, new)
+    for of in (actual.task, actual.is_valid, actual.views["joint"][:, 0]):
         np.testing.assert_array_equal(of, [3, 3, 3, 5, 5])
 
 
-def test_a_draw_has_no_row_twice_and_nothing_that_is_not_there_before_all_that_is():
+def test_a_draw_has_no_row_twice_and_valid_rows_before_padding():
     is_valid = jnp.arange(20) % 3 > 0
     drawn = np.array([draw(jax.random.key(seed), is_valid, 10) for seed in range(40)])
     assert all(len({*rows}) == 10 and is_valid[rows].all() for rows in drawn)
@@ -63,15 +63,15 @@ def test_a_draw_has_no_row_twice_and_nothing_that_is_not_there_before_all_that_i
     np.testing.assert_array_equal(np.sort(draw(jax.random.key(0), is_valid, 20)), np.arange(20))
 
 
-def test_units_are_the_moments_of_what_is_there_and_a_dead_unit_has_one_too():
+def test_units_are_the_moments_of_valid_rows_and_bounded_for_constant_units():
     view, is_valid = batch_views().views["joint"], batch_views().is_valid
-    found = moments(view, is_valid)
+    actual = moments(view, is_valid)
     kept = np.float64(view[is_valid])
-    np.testing.assert_allclose(found["mean"], kept.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(found["deviation"][:4], kept.std(0)[:4], rtol=1e-3)
+    np.testing.assert_allclose(actual["mean"], kept.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(actual["deviation"][:4], kept.std(0)[:4], rtol=1e-3)
     # Of the typical unit's a hundredth, so that waking by 1 is no more than that.
     typical = np.sqrt(kept.var(0).mean())
-    np.testing.assert_allclose(found["deviation"][4], typical / 100, rtol=1e-3)
+    np.testing.assert_allclose(actual["deviation"][4], typical / 100, rtol=1e-3)
     nothing = moments(jnp.zeros((4, 3)), jnp.zeros(4, bool))
     assert np.all(nothing["mean"] == 0) and np.all(nothing["deviation"] > 0)
 
@@ -118,7 +118,7 @@ def changed(before, after):
     return {name for name, part in unlike.items() if any(jax.tree.leaves(part))}
 
 
-def test_one_adversary_of_every_view_after_another_begins_anew():
+def test_the_adversaries_of_every_view_are_restarted_in_turn():
     net = average_net("modality", adversary_layers=(0, 2))
     hook, params = adversary_hook(net, 1, 0, 3, WEIGHTS, RATE, "float32"), parameters(net)
     views = {"acoustic": np.ones((SIZE, 3), "f"), "lexical": np.ones((SIZE, 2), "f")}
@@ -140,7 +140,7 @@ def test_one_adversary_of_every_view_after_another_begins_anew():
 
 
 @pytest.mark.parametrize("restart", [0, 8])
-def test_an_adversary_that_can_learn_no_more_learns_again_when_it_begins_anew(restart):
+def test_an_adversary_without_gradient_learns_again_after_a_restart(restart):
     settings = {"adversary_input": "standardised", "adversary_width": 16}
     net = average_net("joint", num_adversaries=2, **settings)
     hook, params = adversary_hook(net, 6, 24, restart, WEIGHTS, RATE, "float32"), parameters(net)

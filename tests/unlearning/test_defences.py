@@ -1,4 +1,4 @@
-"""What a defence adds to the gradient."""
+"""The loss and the gradient that each defence adds."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -190,8 +190,10 @@ def test_a_dependence_is_borne_by_those_it_is_of(net, params, name):
     for attribute, labels in PRIVATE.items():
         classes = jax.nn.one_hot(labels, len(WEIGHTS[attribute]))
         for view in net.views():
-            found = getattr(dependence, name)(views[view], classes, jnp.ones((SIZE, 1)))
-            expected += LAMBDA[attribute] * np.where(labels >= 0, found, 0)
+            dependence_of_view = getattr(dependence, name)(
+                views[view], classes, jnp.ones((SIZE, 1))
+            )
+            expected += LAMBDA[attribute] * np.where(labels >= 0, dependence_of_view, 0)
     np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -236,7 +238,7 @@ def test_several_adversaries_add_the_mean_of_their_losses():
 
 
 @pytest.mark.parametrize("name", DEFENCES)
-def test_nobody_resists_at_lambda_zero(net, params, name):
+def test_no_gradient_reaches_the_encoders_at_lambda_zero(net, params, name):
     assert_close(added(net, name, params, PRIVATE, ZERO), added(net, "none", params, PRIVATE, ZERO))
     _, gradient = added(net, name, params, PRIVATE, LAMBDA)
     resisted = any(np.any(leaf) for leaf in jax.tree.leaves(groups(gradient)[0]))

@@ -1,4 +1,4 @@
-"""What is done to h before it leaves the device, and what that leaves in it."""
+"""Releases: what they change in h, and what attackers still predict from it."""
 
 from functools import partial
 
@@ -28,8 +28,8 @@ ZERO = {"gender": np.float32(0)}
 
 def release(name, key, h, inputs):
     """What is sent of the h that it was learned from."""
-    one = RELEASES[name]
-    return one.send(key, h, one.learn(h, inputs), (inputs.kernel, inputs.bias))
+    chosen = RELEASES[name]
+    return chosen.send(key, h, chosen.learn(h, inputs), (inputs.kernel, inputs.bias))
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -58,10 +58,10 @@ def test_release_at_lambda_zero_lets_h_out_as_it_is(name):
 
 @pytest.mark.parametrize("name", [name for name in RELEASES if name != "noise"])
 def test_one_new_utterance_is_sent_as_it_would_be_among_all(name):
-    one = RELEASES[name]
-    learned, head = one.learn(H, INPUTS), (INPUTS.kernel, INPUTS.bias)
-    together = one.send(jax.random.key(0), H, learned, head)
-    alone = [one.send(jax.random.key(0), h[None], learned, head)[0] for h in H]
+    chosen = RELEASES[name]
+    learned, head = chosen.learn(H, INPUTS), (INPUTS.kernel, INPUTS.bias)
+    together = chosen.send(jax.random.key(0), H, learned, head)
+    alone = [chosen.send(jax.random.key(0), h[None], learned, head)[0] for h in H]
     np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-5)
 
 
@@ -81,7 +81,7 @@ def leaking(num_rows=4000, seed=0):
     return mixed.astype("f"), gender, emotion
 
 
-def found(attacker, h, labels, train):
+def uar_of(attacker, h, labels, train):
     return balanced_accuracy_score(
         labels[~train], attacker.fit(h[train], labels[train]).predict(h[~train])
     )
@@ -106,9 +106,9 @@ def after(name, lambda_):
     line = make_pipeline(StandardScaler(), LogisticRegression())
     curve = make_pipeline(StandardScaler(), PolynomialFeatures(2), LogisticRegression())
     return (
-        found(line, h, gender, train),
-        found(curve, h, gender, train),
-        found(line, h, emotion, train),
+        uar_of(line, h, gender, train),
+        uar_of(curve, h, gender, train),
+        uar_of(line, h, emotion, train),
     )
 
 
@@ -138,10 +138,10 @@ def test_noise_is_lambda_training_deviations_and_its_own_draw():
 
 def test_the_posterior_is_what_the_head_makes_of_the_subspace_and_no_more():
     key = jax.random.key(0)
-    pressed, doubted = (
+    projected, posterior = (
         np.asarray(release(name, key, H, INPUTS)) for name in ("subspace", "posterior")
     )
-    logits = [one @ INPUTS.kernel + INPUTS.bias for one in (pressed, doubted)]
+    logits = [chosen @ INPUTS.kernel + INPUTS.bias for chosen in (projected, posterior)]
     posterior = np.exp(logits[0]) / np.exp(logits[0]).sum(1, keepdims=True)
     np.testing.assert_allclose(
         logits[1] - logits[1].mean(1, keepdims=True), posterior - 1 / 3, atol=1e-4
@@ -151,10 +151,10 @@ def test_the_posterior_is_what_the_head_makes_of_the_subspace_and_no_more():
 @pytest.mark.parametrize("name", ["subspace", "posterior"])
 def test_the_subspace_removes_what_emotion_is_not_read_from(name):
     """Neither eye finds gender, and emotion stays where it was."""
-    before, pressed = after("none", 1), after(name, 1)
+    before, projected = after("none", 1), after(name, 1)
     assert min(before) > 0.8
-    assert abs(pressed[0] - 0.5) < 0.04 and abs(pressed[1] - 0.5) < 0.04
-    assert pressed[2] == pytest.approx(before[2], abs=0.02)
+    assert abs(projected[0] - 0.5) < 0.04 and abs(projected[1] - 0.5) < 0.04
+    assert projected[2] == pytest.approx(before[2], abs=0.02)
 
 
 def louder(num_rows=4000, seed=0):
@@ -180,11 +180,11 @@ def test_the_posterior_hides_how_sure_the_network_is():
     )
     trees = DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)
 
-    def seen(name):
+    def uar_of_release(name):
         released = np.asarray(release(name, jax.random.key(0), h, inputs))
-        return found(trees, released.round(3), gender, train)
+        return uar_of(trees, released.round(3), gender, train)
 
-    assert seen("subspace") > 0.75 and seen("posterior") < 0.55
+    assert uar_of_release("subspace") > 0.75 and uar_of_release("posterior") < 0.55
 
 
 def test_the_decision_is_the_emotion_recognised_and_nothing_else():

@@ -117,18 +117,18 @@ def data():
     test = PART == 2
     other = np.where(test[:, None], rng.normal(5, 3, (N, D)), noise)
     flipped = np.where(test & (labels >= 0), 1 - labels, labels)
-    told = noise.copy()
-    told[:, 2] = 100 + 0.1 * (labels + 0.1 * noise[:, 2])  # of another size than the others
+    with_label = noise.copy()
+    with_label[:, 2] = 100 + 0.1 * (labels + 0.1 * noise[:, 2])  # of another size than the others
     xor = noise.copy()
     xor[:, 1] = np.abs(noise[:, 1]) * np.where((labels == 1) == (noise[:, 0] > 0), 1, -1)
-    constant = told.copy()
+    constant = with_label.copy()
     constant[:, 0], constant[:, 1] = 3.3, 0
     broken = noise.copy()
     broken[7, 3] = np.nan  # of the training part
     return {
         "noise": (noise, labels),
         "test_changed": (other, flipped),
-        "label": (told, labels),
+        "label": (with_label, labels),
         "xor": (xor, labels),
         "constant": (constant, labels),
         "broken": (broken, labels),
@@ -136,8 +136,8 @@ def data():
 
 
 def attacked(data, names):
-    found = attack(NAMES, attack_data_of([data[name] for name in names]), 2)
-    return {p: {n: np.asarray(v[:, i]) for i, n in enumerate(names)} for p, v in found.items()}
+    actual = attack(NAMES, attack_data_of([data[name] for name in names]), 2)
+    return {p: {n: np.asarray(v[:, i]) for i, n in enumerate(names)} for p, v in actual.items()}
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_standardised_by_the_training_part():
     np.testing.assert_array_equal(other[:120], z[:120])
 
 
-def test_verification_of_people_never_seen():
+def test_verification_of_unseen_speakers():
     rng = np.random.default_rng(0)
     n, speakers = 600, 30
     of = np.arange(n) % speakers

@@ -1,4 +1,4 @@
-"""Freshly trained attackers: which one is chosen, what it is scored on, whom it attacks."""
+"""Freshly trained attackers: the choice on validation, the scores, the data of each run."""
 
 import jax
 import jax.numpy as jnp
@@ -87,12 +87,12 @@ def test_speakers_are_attacked_by_verification(monkeypatch):
 def test_every_run_is_attacked_with_the_data_of_its_own_fold():
     table = runs((2, 0.0, 0), (0, 1.0, 0), (0, 1.0, 5))
     h = jnp.arange(3.0 * N).reshape(3, N, 1)
-    found = attack_data_of(folds(), table, h, "gender")
+    actual = attack_data_of(folds(), table, h, "gender")
     for i, fold in enumerate([2, 0, 0]):
-        for part, where in zip(found.split, SPLIT):
+        for part, where in zip(actual.split, SPLIT):
             np.testing.assert_array_equal(part[i], where[fold])
-        np.testing.assert_array_equal(found.labels[i], folds().private["gender"][fold])
-        np.testing.assert_array_equal(found.h[i], h[i])
-        assert found.key[i] != take(table.key, i)
-    keys = jax.random.key_data(found.key)
+        np.testing.assert_array_equal(actual.labels[i], folds().private["gender"][fold])
+        np.testing.assert_array_equal(actual.h[i], h[i])
+        assert actual.key[i] != take(table.key, i)
+    keys = jax.random.key_data(actual.key)
     assert len(np.unique(keys, axis=0)) == 3

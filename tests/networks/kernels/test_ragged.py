@@ -1,4 +1,4 @@
-"""Without padding as with it: the same vectors and gradients, whatever lies beside an utterance."""
+"""Vectors and gradients without padding equal those with it, whatever the neighbouring frames."""
 
 from functools import partial
 
@@ -109,8 +109,8 @@ def test_every_pooling_is_among_the_cases():
 def test_neighbours_in_the_corpus_are_not_seen(name):
     """Not even if they are not finite."""
     expected = computed(name, 0.375, corpus(name), params_of(name))
-    found = computed(name, 0.375, corpus(name, np.nan), params_of(name))
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    actual = computed(name, 0.375, corpus(name, np.nan), params_of(name))
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
 def test_neighbours_in_the_batch_are_not_seen():
