@@ -10,7 +10,7 @@ RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
 
 class AdversaryHook(NamedTuple):
-    """A pair of functions called around training that update some of the parameters on their own.
+    """Functions that update some of the parameters after every step of the optimiser.
 
     Attributes:
       start: (params, batch_views) -> state; only the shapes of `batch_views` are used.
