@@ -122,8 +122,8 @@ class Utterances(NamedTuple):
     fill: float | None = None
 
 
-class Inputs(NamedTuple):
-    """What a fold does to the inputs, from its training part only. None where it does nothing.
+class FoldTransform(NamedTuple):
+    """The transform of the inputs that a fold learns on its training part. None: no transform.
 
     Attributes:
       frame_mean, frame_scale: float[F]; frames become (frames - mean) * scale.
@@ -145,7 +145,7 @@ class Fold(NamedTuple):
       task_weights: float32[C].
       private: {attribute: int32[N]}, -1 unknown.
       private_weights: {attribute: float32[C]}.
-      inputs: see `Inputs`.
+      inputs: see `FoldTransform`.
       val_blocks: int32[n, b], the validation part in blocks of like length, -1 padding.
     """
 
@@ -154,7 +154,7 @@ class Fold(NamedTuple):
     task_weights: Array
     private: Mapping[str, Array]
     private_weights: Mapping[str, Array]
-    inputs: Inputs
+    inputs: FoldTransform
     val_blocks: Array
 
 

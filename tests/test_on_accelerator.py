@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.attacks.trained.dense import Threat, attack
+from privrep.attacks.trained.dense import AttackData, attack
 from privrep.auditing.run_audit import audit
 from privrep.grl import gradient_reversal
 from privrep.parallel.run_axis import take
@@ -72,14 +72,14 @@ def test_an_attack_finds_a_planted_leak_and_none_in_noise():
     leak = noise.copy()
     leak[:, 2] += 6 * labels
     part = np.array([0, 0, 0, 1, 2])[speaker // 2 % 5]  # no speaker in two parts
-    threats = Threat(
+    attack_data = AttackData(
         key=jnp.stack([jax.random.key(0)] * 2),
         h=jnp.stack([leak, noise]),
         labels=jnp.stack([labels] * 2),
         weights=jnp.ones((2, 2)),
         split=Split(*(jnp.stack([jnp.asarray(part == i)] * 2) for i in range(3))),
     )
-    uar = np.asarray(attack(("linear", "mlp_2x32"), threats, 2)["test"])
+    uar = np.asarray(attack(("linear", "mlp_2x32"), attack_data, 2)["test"])
     assert uar[:, 0].min() > 0.95  # both attackers, on the leak
     assert np.abs(uar[:, 1] - 0.5).max() < 0.15
 

@@ -25,13 +25,6 @@ from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
 
-# What the data of a pack depends on beside `inputs_of`.
-_LAID_OUT_BY = (
-    *("dataset", "data_dir", "acoustic_features", "lexical_features", "word_vectors"),
-    *("unusable", "task", "private", "folds", "fold_seed"),
-    *("bins", "normalise", "class_weights"),
-)
-
 
 class Loaded(NamedTuple):
     """A pack's data, and what is to be said about it.
@@ -179,13 +172,6 @@ def _feature_sources(config: Config) -> FeatureSources:
     return FeatureSources(
         (Path(acoustic) if acoustic else settings) if "acoustic" in modalities else None,
         (Path(lexical) if lexical else TRANSCRIPTS) if "lexical" in modalities else None,
-    )
-
-
-def same_data(a: Config, b: Config) -> bool:
-    """Whether `load` gives both the same arrays."""
-    return inputs_of(a) == inputs_of(b) and all(
-        getattr(a, n) == getattr(b, n) for n in _LAID_OUT_BY
     )
 
 

@@ -20,7 +20,7 @@ from experiments.run.load_data import Loaded
 from experiments.run.membership_scores import membership
 from experiments.run.pooled_scores import pooled
 from experiments.run.train_pack import train_pack
-from privrep.attacks.trained.fresh_attackers import SPEAKER, attack_all, threats_of
+from privrep.attacks.trained.fresh_attackers import SPEAKER, attack_data_of, attack_with_fresh
 from privrep.attacks.trained.pair_verification import Pairs
 from privrep.attacks.verification_pairs import verification_pairs
 from privrep.inputs.labels import private_labels
@@ -46,19 +46,17 @@ def run_pack(
     folder: Path,
     title: str,
     configs: Sequence[Config] | None = None,
-    following: sweep.Pack | None = None,
 ) -> list[Row]:
     """Trains and attacks runs of a pack on every fold, going on from what `folder` holds.
 
     Args:
       configs: those of the pack's runs that are wanted; None for all.
-      following: see `train_pack`.
 
     Returns:
       One row per run and control: its settings, `fold`, `control`, and its scores.
     """
     configs = pack.runs if configs is None else configs
-    trained = train_pack(pack, loaded, folder, title, configs=configs, following=following)
+    trained = train_pack(pack, loaded, folder, title, configs=configs)
     architecture, data = trained.architecture, trained.data
     rows = np.array([i for i, (config, _) in enumerate(trained.described) if config in configs])
     runs, of = take(trained.runs, rows), trained.of[rows]
@@ -129,18 +127,22 @@ def _measured(
     }
     for attribute, size in net.private.items():
         labels = [shuffled[said[i]["seed"]][attribute][said[i]["fold"]] for i in index]
-        deaf = threats_of(folds, controls, h[index], attribute)._replace(labels=np.stack(labels))
-        threats = join(threats_of(folds, stack, h, attribute), deaf)
+        deaf = attack_data_of(folds, controls, h[index], attribute)._replace(
+            labels=np.stack(labels)
+        )
+        threats = join(attack_data_of(folds, stack, h, attribute), deaf)
         if raw is not None:
             given = np.broadcast_to(principal(raw, h.shape[2]), (len(index), *h.shape[1:]))
-            threats = join(threats, threats_of(folds, controls, given, attribute))
+            threats = join(threats, attack_data_of(folds, controls, given, attribute))
         pairs = None
         if attribute == SPEAKER:
             true = Pairs(*verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0))
             false = Pairs(true.pairs, shuffled_pairs(*true, seed=0))
             pairs = join(take(true, stack.fold), take(false, controls.fold))
             pairs = pairs if raw is None else join(pairs, take(true, controls.fold))
-        scores |= attack_all(attribute, threats, size, config.attacker_names, pairs, speakers)
+        scores |= attack_with_fresh(
+            attribute, threats, size, config.attacker_names, pairs, speakers
+        )
         bar.update()
     every = [*h, *[None] * len(index), *[raw] * len(index)]
     params = collect(chosen)

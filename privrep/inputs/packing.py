@@ -14,7 +14,7 @@ from privrep.inputs.class_weights import balanced_class_weights
 from privrep.inputs.labels import private_labels, recode_to_part, task_labels
 from privrep.inputs.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
 from privrep.inputs.text import known_in_part
-from privrep.types import Corpus, Data, Fold, Inputs, Ragged, Size, Split, Utterance
+from privrep.types import Corpus, Data, Fold, FoldTransform, Ragged, Size, Split, Utterance
 
 CLASS_WEIGHTS = ("balanced", "none")
 _MIN_SD = 1e-5
@@ -160,7 +160,7 @@ def _weights(
 
 def _fold_inputs(
     corpus: Corpus, parts: Split, settings: PackingSettings, vocabulary_size: int
-) -> Inputs:
+) -> FoldTransform:
     """Normalisation and word numbers, estimated from the training part."""
     frames, words, word_vectors = corpus
     mean = scale = index = None
@@ -171,7 +171,7 @@ def _fold_inputs(
         # Numbered within the training part, so that words of other parts have no influence.
         known = known_in_part(words, parts.train, vocabulary_size)
         index = np.where(known, np.cumsum(known) - 1, 0).astype(np.int32)
-    return Inputs(mean, scale, index)
+    return FoldTransform(mean, scale, index)
 
 
 def _stack(trees: Sequence[Any]) -> Any:

@@ -1,1 +1,1 @@
-"""The emotion networks: encoders of frames and of words, and the heads on them."""
+"""The emotion networks: encoders of frames and of words, the emotion head, the adversaries."""

@@ -1,10 +1,11 @@
 """The emotion network: encoders, the representation h, the emotion head, the adversaries.
 
-The network knows no reversal and no loss: what an adversary's gradient does to the encoders is the
-defence's business (`defences.py`).
+The network contains no gradient reversal and no loss: the defence (`unlearning/defences.py`)
+decides how the gradient of an adversary changes the encoders.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -16,7 +17,7 @@ from privrep.types import Utterances
 
 PLACEMENTS = ("joint", "modality", "acoustic", "lexical")
 INPUTS = ("plain", "standardised")  # of an adversary
-GIVEN = ("none", "emotion")  # what an adversary knows beside its view
+GIVEN = ("none", "emotion")  # further input of an adversary, in addition to its view
 JOINT = "joint"
 
 
@@ -24,18 +25,20 @@ class EmotionNet(nn.Module):
     """Encoders of one or two modalities with an emotion head and adversaries.
 
     Attributes:
-      encoders: {modality: encoder}, joined in the order of their names. Frozen, as `private` is, so
-        that a network can be hashed and compiled in.
+      encoders: {modality: encoder}; their outputs are concatenated in the order of their names.
+        Frozen, as `private` is, so that a network is hashable and can be compiled in.
       num_classes: of the emotion task.
-      private: {attribute: number of classes}, an adversary for each.
-      placement: "joint", one adversary per attribute on h; "modality", one on each modality's part;
-        a modality, on its part. Of all attributes, or {attribute: placement}.
-      adversary_layers, adversary_width: hidden layers; an adversary of each depth named.
-      num_adversaries: so many of each depth, from different starts. Together they are the m that
-        read the same view for the same attribute.
-      adversary_input: "plain", or "standardised": a view in units of its moments (`Units`).
-      adversary_given: "emotion": an adversary is told the true emotion, so that it learns what a
-        view gives away beyond it.
+      private: {attribute: number of classes} of the attributes that adversaries predict.
+      placement: "joint" for one adversary per attribute on h; "modality" for one on the part of h
+        of each modality; the name of a modality for one on its part. One value for all attributes,
+        or {attribute: placement}.
+      adversary_layers: numbers of hidden layers; there is an adversary of each depth.
+      adversary_width: units of a hidden layer.
+      num_adversaries: the number of adversaries of each depth, with different initial parameters.
+        All adversaries of a view and an attribute together are the m of the logits [B, m, C].
+      adversary_input: "plain", or "standardised" for views standardised by their moments (`Units`).
+      adversary_given: "emotion" for adversaries that also read the true emotion, so that they learn
+        what a view reveals beyond it; or "none".
     """
 
     encoders: FrozenDict[str, nn.Module]
@@ -48,7 +51,7 @@ class EmotionNet(nn.Module):
     adversary_input: str = "plain"
     adversary_given: str = "none"
 
-    def setup(self):
+    def setup(self) -> None:
         self.emotion_head = nn.Dense(self.num_classes)
         self.adversaries = {
             attribute: {
@@ -61,15 +64,16 @@ class EmotionNet(nn.Module):
         if self.adversary_input == "standardised" and self.private:
             self.units = {view: Units() for view in self.views()}
 
-    def _depths(self):
+    def _depths(self) -> tuple[int, ...]:
         return self.adversary_layers * self.num_adversaries
 
-    def _names(self, view):
+    def _names(self, view: str) -> list[str]:
+        """The names of the adversaries of a view."""
         count = len(self._depths())
         return [f"{view}_{i}" for i in range(count)] if count > 1 else [view]
 
     def numbered(self) -> dict[str, int]:
-        """{name of its parameters: which of the m of its view}, of every adversary."""
+        """{name of its parameters: its number among the m of its view}, of every adversary."""
         return {
             f"adversaries_{attribute}_{name}": i
             for attribute in self.private
@@ -78,7 +82,7 @@ class EmotionNet(nn.Module):
         }
 
     def views(self, attribute: str | None = None) -> tuple[str, ...]:
-        """The views of h that adversaries read, of one attribute or of all."""
+        """The views of h that the adversaries of one attribute read, or of all attributes."""
         if attribute is None:
             return tuple(sorted({view for a in self.private for view in self.views(a)}))
         place = self.placement if isinstance(self.placement, str) else self.placement[attribute]
@@ -101,7 +105,7 @@ class EmotionNet(nn.Module):
         """{view: logits [B, m, classes of the attribute]}, for each view in `views(attribute)`.
 
         Args:
-          task: int32[B], the true emotion, -1 unknown; looked at by adversaries that are told it.
+          task: int32[B], the true emotion, -1 unknown; read with `adversary_given="emotion"`.
         """
         logits = {}
         for view in self.views(attribute):
@@ -114,21 +118,21 @@ class EmotionNet(nn.Module):
             logits[view] = jnp.stack([head(x) for head in heads], 1)
         return logits
 
-    def __call__(self, utterances: Utterances):
-        """Every output once: what `init` runs to make the parameters."""
+    def __call__(self, utterances: Utterances) -> tuple[jax.Array, dict[str, dict]]:
+        """Computes every output once, for `init` to create the parameters."""
         views = self.encode(utterances)
         emotion = self.emotion(views[JOINT])
-        task = emotion.argmax(-1)  # any will do
+        task = emotion.argmax(-1)  # its values do not matter
         return emotion, {a: self.adversary(a, views, task) for a in self.private}
 
 
 def adversary_of(net: EmotionNet, params: Mapping, task: jax.Array) -> Callable:
-    """adversary(attribute, views, frozen=False) -> {view: logits [B, m, classes]}.
+    """The function adversary(attribute, views, frozen=False) -> {view: logits [B, m, classes]}.
 
-    Of frozen ones no gradient reaches the parameters, and the views' gradient is the same.
+    No gradient reaches the parameters of a frozen adversary; the gradient of the views is the same.
     """
 
-    def adversary(attribute: str, views: Mapping[str, jax.Array], frozen: bool = False):
+    def adversary(attribute: str, views: Mapping[str, jax.Array], frozen: bool = False) -> Any:
         used = jax.lax.stop_gradient(params) if frozen else params
         return net.apply({"params": used}, attribute, views, task, method="adversary")
 
@@ -136,14 +140,15 @@ def adversary_of(net: EmotionNet, params: Mapping, task: jax.Array) -> Callable:
 
 
 class Units(nn.Module):
-    """(view - mean) / deviation, of moments that are parameters but learn nothing by gradient.
+    """(view - mean) / deviation, with moments that are parameters without a gradient.
 
-    They are those of the latest views (`adversaries.py`), of training and validation alike, so
-    that what an adversary says of an utterance depends on no other. [B, D] -> [B, D].
+    `unlearning/adversaries.py` sets them to the moments of the latest training views. Validation
+    uses the same ones, so that the logits of an utterance do not depend on the others of its
+    batch. [B, D] -> [B, D].
     """
 
     @nn.compact
-    def __call__(self, view):
+    def __call__(self, view: jax.Array) -> jax.Array:
         mean = self.param("mean", nn.initializers.zeros, view.shape[-1:])
         deviation = self.param("deviation", nn.initializers.ones, view.shape[-1:])
         mean, deviation = jax.lax.stop_gradient((mean, deviation))
@@ -151,12 +156,12 @@ class Units(nn.Module):
 
 
 class Adversary(nn.Module):
-    """A dense network that guesses a private attribute during training. [B, D] -> [B, C]."""
+    """A dense network that predicts a private attribute during training. [B, D] -> [B, C]."""
 
     num_classes: int
     num_layers: int
     width: int
 
     @nn.compact
-    def __call__(self, h):
+    def __call__(self, h: jax.Array) -> jax.Array:
         return nn.Dense(self.num_classes)(MLP(self.num_layers, self.width)(h, train=False))

@@ -1,13 +1,14 @@
-"""From frames or words to a representation: the paper's conv-GRU and its text counterpart.
+"""Encoders of frames or words: the paper's convolutional GRU and its counterpart for text.
 
-An encoder is a Flax module `module(utterances, train) -> [B, D]`; `ENCODERS` names them by the
-modality they read. Frames or words beyond an utterance's length change nothing.
+An encoder is a Flax module `module(utterances, train) -> [B, D]`; `ENCODERS` lists them by the
+modality that they read. Frames or words beyond an utterance's length change nothing.
 """
 
 import itertools
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Protocol
 
 import flax.linen as nn
 import jax
@@ -20,7 +21,7 @@ from privrep.networks.kernels.ragged_convolution import convolved
 from privrep.networks.kernels.ragged_gru import gru_pooled
 from privrep.types import Spans, Utterances
 
-Unpadded = tuple[jax.Array, int, float]  # first row of each utterance, longest, fill
+Unpadded = tuple[jax.Array, int, float]  # see `GRU`
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
@@ -30,34 +31,51 @@ ACTIVATIONS: dict[str, Callable] = {
 }
 
 
-# How the states of a GRU, [T, B, H] at `time` int32[T, B], join what was pooled of the times
-# before, [B, H]; zero at the start, and for an empty utterance.
-def _mean(pooled, states, time, length):
+class Pooling(Protocol):
+    """Pools the states of a GRU over time, called for one interval of time after another.
+
+    Args:
+      pooled: [B, H], the result for all earlier times, 0 at the start.
+      states: [T, B, H], at the times `time`.
+      time: int32[T, B].
+      length: int32[B].
+
+    Returns:
+      [B, H]; 0 for an empty utterance.
+    """
+
+    def __call__(
+        self, pooled: jax.Array, states: jax.Array, time: jax.Array, length: jax.Array
+    ) -> jax.Array: ...
+
+
+def _mean(pooled: jax.Array, states: jax.Array, time: jax.Array, length: jax.Array) -> jax.Array:
     valid = (time < length[None, :])[..., None]
     count = jnp.maximum(length, 1).astype(states.dtype)[:, None]
     return pooled + jnp.where(valid, states, 0).sum(0) / count
 
 
-def _last(pooled, states, time, length):
-    here = (time == length[None, :] - 1)[..., None]
-    return pooled + jnp.where(here, states, 0).sum(0)
+def _last(pooled: jax.Array, states: jax.Array, time: jax.Array, length: jax.Array) -> jax.Array:
+    is_last = (time == length[None, :] - 1)[..., None]
+    return pooled + jnp.where(is_last, states, 0).sum(0)
 
 
-def _max(pooled, states, time, length):
+def _max(pooled: jax.Array, states: jax.Array, time: jax.Array, length: jax.Array) -> jax.Array:
     valid = (time < length[None, :])[..., None]
     pooled = jnp.where((time[0] == 0)[:, None], -1, pooled)  # a GRU's state lies within (-1, 1)
     highest = jnp.maximum(pooled, jnp.where(valid, states, -1).max(0))
     return jnp.where(length[:, None] > 0, highest, 0)
 
 
-POOLINGS: dict[str, Callable] = {"mean": _mean, "last": _last, "max": _max}
+POOLINGS: dict[str, Pooling] = {"mean": _mean, "last": _last, "max": _max}
 
 
 class GRU(nn.Module):
-    """A stack of GRU layers over time and their states pooled to one vector. -> [B, width].
+    """A stack of GRU layers whose last states are pooled over time to one vector, [B, width].
 
-    Recurrent and input kernels start uniform in +-1/sqrt(width) (as torch's; an orthogonal start
-    needs LAPACK inside a stacked program, which can starve XLA's CPU threads).
+    Recurrent and input kernels are initialised uniformly in +-1/sqrt(width), as in torch. An
+    orthogonal initialisation would need LAPACK inside a stacked program, which can starve XLA's CPU
+    threads.
     """
 
     num_layers: int
@@ -65,15 +83,20 @@ class GRU(nn.Module):
     pooling: str = "mean"
 
     @nn.compact
-    def __call__(self, x: jax.Array, length: jax.Array, unpadded: Unpadded | None = None):
+    def __call__(
+        self, x: jax.Array, length: jax.Array, unpadded: Unpadded | None = None
+    ) -> jax.Array:
         """
         Args:
-          x: [T, B, C], T at least the longest; or [M, C], utterances as `unpadded` says.
+          x: [T, B, C], T not less than the longest utterance; with `unpadded` [M, C], the
+            utterances end to end.
           length: int32[B].
+          unpadded: the first row of each utterance int32[B], the length of the longest utterance,
+            and `Utterances.fill`.
         """
         bound = self.width**-0.5
 
-        def uniform(key, shape, dtype=jnp.float32):
+        def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
             return jax.random.uniform(key, shape, dtype, -bound, bound)
 
         sizes = [x.shape[-1]] + [self.width] * self.num_layers
@@ -89,7 +112,7 @@ class GRU(nn.Module):
         pool = POOLINGS[self.pooling]
         if unpadded is not None:
             first, longest, fill = unpadded
-            # As many side by side as are done by the time that the longest is.
+            # So many lanes that they end at about the time at which the longest utterance ends.
             lanes = math.ceil(fill * len(length))
             return gru_pooled(pool, lanes, longest, stack, x, first, length)
         for kernel, bias, recurrent, inner_bias in stack:
@@ -100,7 +123,7 @@ class GRU(nn.Module):
 
 
 class MLP(nn.Module):
-    """Dense layers with an activation and dropout behind each. [B, C] -> [B, width]."""
+    """Dense layers, each followed by an activation and dropout. [B, C] -> [B, width]."""
 
     num_layers: int
     width: int
@@ -108,15 +131,21 @@ class MLP(nn.Module):
     dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, x, train: bool):
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         for _ in range(self.num_layers):
             x = ACTIVATIONS[self.activation](nn.Dense(self.width)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return x
 
 
-def _to_vector(encoder, x, length, train, unpadded=None):
-    """What both encoders end in: GRU, pooling over time, dense layers. -> [B, D]."""
+def _to_vector(
+    encoder: "AcousticEncoder | LexicalEncoder",
+    x: jax.Array,
+    length: jax.Array,
+    train: bool,
+    unpadded: Unpadded | None = None,
+) -> jax.Array:
+    """The last layers of both encoders: GRU, pooling over time, dense layers. -> [B, D]."""
     h = GRU(encoder.gru_layers, encoder.gru_width, encoder.pooling)(x, length, unpadded)
     dense = MLP(encoder.dense_layers, encoder.dense_width, encoder.activation, encoder.dropout)
     return dense(h, train)
@@ -127,11 +156,13 @@ class AcousticEncoder(nn.Module):
 
     Attributes:
       conv_layers, kernel_width, num_kernels: the 1-D convolutions.
-      conv_pool: 2 halves the frame rate by maximum behind every convolution but the last, 1 keeps
-        it.
+      conv_pool: 2 halves the frame rate by max pooling after every convolution but the last; 1
+        keeps it.
       gru_layers, gru_width: the GRU.
       dense_layers, dense_width: the dense layers; dense_width is D.
-      pooling: how the GRU's states become one vector, a name in POOLINGS.
+      pooling: of the GRU's states over time, a name in POOLINGS.
+      activation: a name in ACTIVATIONS.
+      dropout: the probability that a unit is dropped in training.
     """
 
     conv_layers: int = 3
@@ -148,14 +179,14 @@ class AcousticEncoder(nn.Module):
 
     @property
     def rates(self) -> tuple[int, ...]:
-        """Of each convolution's frames, how many frames of the input one stands for."""
+        """For each convolution, the number of input frames per frame that it computes."""
         return tuple(self.conv_pool**i for i in range(self.conv_layers))
 
     @nn.compact
     def __call__(self, utterances: Utterances, train: bool) -> jax.Array:
         frames, length = utterances.frames, utterances.num_frames
-        spans = isinstance(frames, Spans)
-        sizes = [(frames.values if spans else frames).shape[-1]]
+        assert frames is not None and length is not None  # which the corpus of the modality has
+        sizes = [(frames.values if isinstance(frames, Spans) else frames).shape[-1]]
         sizes += [self.num_kernels] * self.conv_layers
         params = tuple(
             (
@@ -165,10 +196,17 @@ class AcousticEncoder(nn.Module):
             for i, size in enumerate(itertools.pairwise(sizes))
         )
         settings, rates = (ACTIVATIONS[self.activation], self.conv_pool), self.rates
-        if spans:
-            windows, usual = partial(stack_in_phases, *settings), utterances.fill * frames.longest
+        if isinstance(frames, Spans):
+            assert utterances.fill is not None
+            mean_length = utterances.fill * frames.longest
             x, length, first, longest = convolved(
-                windows, rates, self.kernel_width, usual, params, frames, length
+                partial(stack_in_phases, *settings),
+                rates,
+                self.kernel_width,
+                mean_length,
+                params,
+                frames,
+                length,
             )
             return _to_vector(self, x, length, train, (first, longest, utterances.fill))
         x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)
@@ -177,8 +215,8 @@ class AcousticEncoder(nn.Module):
         return _to_vector(self, stack(*settings, params, x, masks), lengths[-1], train)
 
 
-def _word_vectors(key, shape):
-    # A row's start depends on its number alone, so not on how many words other parts hold.
+def _word_vectors(key: jax.Array, shape: tuple[int, int]) -> jax.Array:
+    # The initial row of a word depends on its number alone, not on the size of the vocabulary.
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(shape[0]))
     return jax.vmap(lambda key: jax.random.normal(key, shape[1:]))(keys) * shape[1] ** -0.5
 
@@ -186,9 +224,9 @@ def _word_vectors(key, shape):
 class LexicalEncoder(nn.Module):
     """Word vectors -> GRU -> dense -> h_l.
 
-    Words may come as vectors, float[B, L, E], or as indices, int32[B, L]; for indices the network
-    learns a table of `table_size` vectors of `word_size`, whose row 0 stands for every word outside
-    the training part.
+    Words are vectors, float[B, L, E], or indices, int32[B, L]. For indices the network learns a
+    table of `table_size` vectors of `word_size` numbers, in which row 0 represents every word that
+    the training part lacks. The other attributes are as in `AcousticEncoder`.
     """
 
     table_size: int = 0
@@ -204,6 +242,7 @@ class LexicalEncoder(nn.Module):
     @nn.compact
     def __call__(self, utterances: Utterances, train: bool) -> jax.Array:
         words, length = utterances.words, utterances.num_words
+        assert words is not None and length is not None  # which the corpus of the modality has
         if words.ndim == 2:
             table = self.param("table", _word_vectors, (self.table_size, self.word_size))
             words = table[words]

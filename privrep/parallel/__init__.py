@@ -1,1 +1,1 @@
-"""Many networks at once: the run axis, several processes, the memory of a device."""
+"""Many networks at once: the run axis, several processes, and the memory of a device."""

@@ -1,9 +1,10 @@
-"""The run axis: one row per network to train, and how many rows go through one program.
+"""The run axis: networks of one architecture are rows of one stack and share a compiled program.
 
-A run is everything that may differ between two networks of one architecture without compiling
-again. Folds, seeds, lambdas and learning rates are rows of one flat axis R.
+A run is everything that may differ between two such networks without another compilation. Folds,
+seeds, lambdas and learning rates are therefore values on one flat axis R, never loops.
 """
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,16 +19,35 @@ from privrep.parallel.processes import gather
 PyTree = Any
 
 
+class ReservedKey(enum.IntEnum):
+    """The numbers that `reserved_key` folds into a key for what is neither an epoch nor a step.
+
+    A run's key with an epoch's number folded in is the key of that epoch, and a step's number is
+    folded into the step key of its epoch. These numbers are above all epochs and all steps.
+
+      INITIAL_PARAMETERS, of a run's key: the parameters that the run starts from.
+      ATTACKERS, of a run's key: the attackers that are trained afterwards on the run's h.
+      RELEASE_NOISE, of a run's key: the noise that a release adds to h.
+      ADVERSARY_STEPS, of an epoch's step key: the further steps of the adversaries. It has the
+        number of RELEASE_NOISE, which is never folded into an epoch's key.
+    """
+
+    INITIAL_PARAMETERS = 2**32 - 3
+    ATTACKERS = 2**32 - 2
+    RELEASE_NOISE = 2**32 - 1
+    ADVERSARY_STEPS = 2**32 - 1
+
+
 class Run(NamedTuple):
-    """One row per network. A leading R everywhere.
+    """The runs of a stack: one row per network, with a leading R in every array.
 
     Attributes:
       key: PRNG key; runs that differ only in lambda share it, so that they start from the same
         parameters and see the same batches.
-      fold: int32, which of the K folds.
-      defence: int32, which of the network's defences.
-      lambda_: {attribute: float32}, its strength for each attribute.
-      release: int32, which of RELEASES h goes through.
+      fold: int32, the index of the fold, below K.
+      defence: int32, the index of the defence among the architecture's.
+      lambda_: {attribute: float32}, the strength of the defence.
+      release: int32, the index in RELEASES of the release that is applied to h.
       release_lambda: {attribute: float32}, the strength of the release.
       learning_rate, adversary_learning_rate, weight_decay: float32.
     """
@@ -44,8 +64,13 @@ class Run(NamedTuple):
 
 
 def run_key(seed: int, fold: int) -> jax.Array:
-    """The key of a run: the same for every lambda and learning rate of a seed and fold."""
+    """The key of a run, which is the same for every lambda and learning rate of a seed and fold."""
     return jax.random.fold_in(jax.random.key(seed), fold)
+
+
+def reserved_key(key: jax.Array, number: ReservedKey) -> jax.Array:
+    """The key for a purpose that is neither an epoch nor a step; see `ReservedKey`."""
+    return jax.random.fold_in(key, jnp.uint32(int(number)))
 
 
 def num_runs(rows: PyTree) -> int:
@@ -54,65 +79,63 @@ def num_runs(rows: PyTree) -> int:
 
 
 def take(rows: PyTree, index: PyTree) -> PyTree:
-    """Rows `index` of every array in `rows`."""
+    """The rows `index`, an int or int[n], of every array in `rows`."""
     return jax.tree.map(lambda a: a[index], rows)
 
 
 def join(*stacks: PyTree) -> PyTree:
-    """The rows of one stack after those of another; of numpy arrays, a numpy array."""
+    """Stacks of runs concatenated along the run axis. Numpy arrays stay numpy arrays."""
 
-    def one(*arrays):
-        # Each operation of jax on a new shape is a program to compile; numpy has none.
-        host = all(isinstance(a, np.ndarray) for a in arrays)
-        return (np if host else jnp).concatenate(arrays)
+    def concatenated(*arrays: Any) -> Any:
+        # jax compiles a program for each new shape; numpy does not.
+        if all(isinstance(a, np.ndarray) for a in arrays):
+            return np.concatenate(arrays)
+        return jnp.concatenate(arrays)
 
-    return jax.tree.map(one, *stacks)
+    return jax.tree.map(concatenated, *stacks)
 
 
 def over_runs(f: Callable, shared: PyTree, rows: PyTree) -> PyTree:
-    """f(shared, row) for every row: rows of results, in order.
+    """f(shared, row) for every row, sharded over the devices: rows of results, in order.
 
-    On CPU the rows are dealt to the devices and each device goes through its own one after
-    another, because the temporaries of one network stay near the cache and those of twenty do
-    not; on an accelerator all rows of a device are computed together (vmap).
+    A CPU device computes its rows one after another, because the temporaries of one network stay
+    in the cache and those of twenty do not. An accelerator computes all rows of a device together
+    (vmap).
 
-    The number of rows must divide by the number of devices (`deal_out`, `by_calls`).
+    The number of rows must be a multiple of the number of devices (`deal_out`, `by_calls`).
     """
-    if one_by_one():
 
-        def each(shared, rows):
+    def of_device(shared: PyTree, rows: PyTree) -> PyTree:
+        if one_by_one():
             return jax.lax.map(lambda row: f(shared, row), rows)
-    else:
-
-        def each(shared, rows):
-            return jax.vmap(f, in_axes=(None, 0))(shared, rows)
+        return jax.vmap(f, in_axes=(None, 0))(shared, rows)
 
     # check_vma is off: there is no communication between the devices to check.
     return jax.shard_map(
-        each, mesh=mesh(), in_specs=(P(), P("run")), out_specs=P("run"), check_vma=False
+        of_device, mesh=mesh(), in_specs=(P(), P("run")), out_specs=P("run"), check_vma=False
     )(shared, rows)
 
 
 def one_by_one() -> bool:
-    """Whether a device goes through its runs one after another; else it computes all together."""
+    """Whether a device computes its runs one after another (CPU) and not all together (vmap)."""
     return jax.default_backend() == "cpu"
 
 
 def deal_out(running: np.ndarray, size: int) -> list[np.ndarray]:
-    """How runs that go on share the devices: for each program call the rows it works on.
+    """Assigns the runs that are still training to program calls and, within them, to devices.
 
     Args:
       running: int[n], rows of the stack.
-      size: the most rows in a call.
+      size: the maximum number of rows in a call.
 
     Returns:
-      Arrays int[S] of rows, -1 where there is none, of as many calls as are needed; S divides by
-      the number of devices, of which each works on S / devices neighbours, and is one of at most
-      four sizes however few rows are left, since each is a program to compile.
+      For each program call int[S], rows of the stack with -1 for padding. S is a multiple of the
+      number of devices, each of which takes S / devices adjacent rows. As every S is another
+      program to compile, S takes one of at most four values, however few rows are left.
     """
     devices = jax.device_count()
     size += -size % devices
-    if not one_by_one():  # there a row costs the same whether a run goes on in it or not
+    if not one_by_one():  # under vmap a row of padding costs as much as a run
         for _ in range(3):
             half = -(-size // (2 * devices)) * devices
             size = half if len(running) <= half else size
@@ -122,75 +145,67 @@ def deal_out(running: np.ndarray, size: int) -> list[np.ndarray]:
         rows = running[call::calls]
         index = np.full((devices, size // devices), -1)
         for device in range(devices):
-            own = rows[device::devices]
-            index[device, : len(own)] = own
+            of_device = rows[device::devices]
+            index[device, : len(of_device)] = of_device
         dealt.append(index.reshape(-1))
     return dealt
 
 
 def cost(dealt: list[np.ndarray]) -> int:
-    """How many turns of one run the devices take for calls as `deal_out` returns them."""
-    of_devices = [(rows >= 0).reshape(jax.device_count(), -1) for rows in dealt]
+    """The time of the calls that `deal_out` returns, in units of one run on one device."""
+    is_run = [(rows >= 0).reshape(jax.device_count(), -1) for rows in dealt]
     if one_by_one():
-        return sum(int(there.sum(1).max()) for there in of_devices)
-    return sum(there.shape[1] for there in of_devices if there.any())
+        return sum(int(of_call.sum(1).max()) for of_call in is_run)
+    return sum(of_call.shape[1] for of_call in is_run if of_call.any())
 
 
 def by_calls(f: Callable, rows: PyTree, size: int) -> PyTree:
-    """f(rows) for as many dealt rows at a time as `size` allows: numpy rows of results, in order.
+    """f(rows), computed in calls of at most `size` rows: numpy rows of results, in order.
 
     Args:
-      f: a compiled program of `over_runs`.
+      f: a compiled program of `over_runs`, which takes rows that `deal` has put on the devices.
+      rows: rows [R, ...].
+      size: see `deal_out`.
     """
-    found = None
+    whole: PyTree = None
     for index in deal_out(np.arange(num_runs(rows)), size):
         results = collect(f(deal(take(rows, np.maximum(index, 0)))))
-        if found is None:
-            found = jax.tree.map(
+        if whole is None:
+            whole = jax.tree.map(
                 lambda a: np.empty((num_runs(rows), *a.shape[1:]), a.dtype), results
             )
-        put_rows(index, results, found)
-    return found
+        put_rows(index, results, whole)
+    return whole
 
 
 def put_rows(index: np.ndarray, rows: PyTree, stack: PyTree) -> None:
-    """Writes numpy `rows` into rows `index` (int[n], -1 for padding) of the arrays of `stack`."""
-    there = index >= 0
+    """Writes numpy `rows` into the rows `index` of the numpy arrays of `stack`, in place.
 
-    def put(whole, some):
-        whole[index[there]] = some[there]
+    Args:
+      index: int[n], -1 for padding, which is not written.
+    """
+    is_run = index >= 0
+
+    def put(target: np.ndarray, source: np.ndarray) -> None:
+        target[index[is_run]] = source[is_run]
 
     jax.tree.map(put, stack, rows)
 
 
 def mesh() -> jax.sharding.Mesh:
-    """The devices of all processes, along the run axis, those of a process side by side."""
+    """All devices along one axis "run", with the devices of a process next to each other."""
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     return jax.sharding.Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
 
 
 def deal(rows: PyTree) -> PyTree:
-    """Puts rows, the same in every process, on the devices that will work on them."""
+    """Shards rows over the devices along the run axis. Every process passes the same rows."""
     return _put(rows, P("run"))
 
 
 def share(data: PyTree) -> PyTree:
-    """Puts `data` whole on every device."""
+    """Replicates `data` on every device."""
     return _put(data, P())
-
-
-def like_dealt(rows: PyTree, count: int) -> PyTree:
-    """Shapes of `count` such rows behind `deal`."""
-    sharding = NamedSharding(mesh(), P("run"))
-    return jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct((count, *a.shape[1:]), a.dtype, sharding=sharding), rows
-    )
-
-
-def like_shared(data: PyTree) -> PyTree:
-    """Shapes of data behind `share`."""
-    sharding = NamedSharding(mesh(), P())
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), data)
 
 
 def _put(tree: PyTree, spec: P) -> PyTree:
@@ -198,23 +213,23 @@ def _put(tree: PyTree, spec: P) -> PyTree:
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
 
-    def put(a):
+    def put(a: Any) -> jax.Array:
         if isinstance(a, jax.Array) and a.sharding.is_equivalent_to(sharding, a.ndim):
             return a
         if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
             return jax.random.wrap_key_data(put(jax.random.key_data(a)))
-        a = np.asarray(a)
-        return jax.make_array_from_callback(a.shape, sharding, lambda index: a[index])
+        values = np.asarray(a)
+        return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
     return jax.tree.map(put, tree)
 
 
 def collect(rows: PyTree) -> PyTree:
-    """Rows from all devices, as numpy arrays of their own, in every process.
+    """The rows of all devices as newly allocated numpy arrays, in every process.
 
-    Each device's part is copied by the host. An operation on the dealt rows would make the devices
-    wait for one another, and XLA ends the program when one waits longer than its time limit, as it
-    does where the runs of one device stop early.
+    The host copies the part of each device. A jax operation on sharded rows would make the devices
+    wait for each other, and XLA aborts the program when one waits longer than a time limit, which
+    happens where the runs of one device stop early.
     """
     arrays = [a for a in jax.tree.leaves(rows) if isinstance(a, jax.Array)]
     if not all(a.is_fully_addressable or a.is_fully_replicated for a in arrays):

@@ -1,1 +1,1 @@
-"""The training loop for networks and attackers: loss, metric, batch, epoch, early stopping."""
+"""The training loop for networks and attackers: losses, scores, batches, epochs, early stopping."""

@@ -1,19 +1,22 @@
-"""One run through one epoch: for the emotion network and for every attacker.
+"""One epoch of one run, the same for the emotion network and for every attacker.
 
-A `Problem` says what is fitted. An epoch is `begin`, `advance` over all steps, `look` over all
-blocks of the validation part, and `finish`; `epoch` is all four in one, and `streaming.py` goes
-through steps and blocks some at a time where the data have no room on the device.
+A `Problem` defines what is fitted. An epoch consists of `shuffled_batches`, `take_steps` over all
+batches, `outputs_of_blocks` over all blocks of the validation part, and `early_stopping.finish`.
+`epoch` calls them in turn; where the data does not fit on the device, `streaming.py` calls them for
+one window of the data after another.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from privrep.training.early_stopping import finish
+from privrep.parallel.run_axis import ReservedKey, reserved_key
+from privrep.training.early_stopping import Scalars, finish
 from privrep.training.problem import RUNNING, Fit, FitSettings, Problem
+from privrep.types import Array
 
 PyTree = Any
 OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
@@ -23,6 +26,20 @@ OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
 }
 
 
+class EpochProgress(NamedTuple):
+    """A run within an epoch: its state, and {name: sum of a training loss} of the steps so far."""
+
+    fit: Fit
+    sums: Scalars
+
+
+class Interval(NamedTuple):
+    """The batches or blocks [first, last) of an epoch, int32."""
+
+    first: Array | int
+    last: Array | int
+
+
 def _transformation(settings: FitSettings) -> optax.GradientTransformation:
     return optax.chain(
         optax.clip_by_global_norm(settings.clip_norm or jnp.inf), OPTIMISERS[settings.optimiser]()
@@ -30,21 +47,25 @@ def _transformation(settings: FitSettings) -> optax.GradientTransformation:
 
 
 def init_key(key: jax.Array) -> jax.Array:
-    """The key that a run's parameters start from: none of its epochs', fold_in(key, epoch)."""
-    return jax.random.fold_in(key, jnp.uint32(2**32 - 3))
+    """The key of the parameters that the run of this key starts from."""
+    return reserved_key(key, ReservedKey.INITIAL_PARAMETERS)
 
 
 def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
-    """A run before its first epoch."""
-    params, aside = problem.init(init_key(key)), ()
-    if problem.aside is not None:
+    """The state of a run before its first epoch.
+
+    Args:
+      key: of the run.
+    """
+    params, adversary_state = problem.init(init_key(key)), ()
+    if problem.adversary_hook is not None:
         rows = jnp.zeros(settings.batch_size, jnp.int32)
-        *_, seen = jax.eval_shape(problem.gradient, params, key, rows, rows * 1.0, jnp.float32(0))
-        aside = problem.aside.start(params, seen)
+        *_, views = jax.eval_shape(problem.gradient, params, key, rows, rows * 1.0, jnp.float32(0))
+        adversary_state = problem.adversary_hook.start(params, views)
     return Fit(
         params=params,
         optimiser=_transformation(settings).init(params),
-        aside=aside,
+        adversary_state=adversary_state,
         best=params,
         best_score=jnp.float32(-jnp.inf),
         best_epoch=jnp.int32(0),
@@ -53,17 +74,19 @@ def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     )
 
 
-def begin(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
-    """What an epoch goes through: every training row once, in a new random order.
+def shuffled_batches(
+    problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings
+) -> tuple[jax.Array, Scalars]:
+    """The batches of an epoch: every training row once, in a new random order.
 
     Args:
-      key: the run's key; the epoch's own keys are derived from it and the epoch's number.
+      key: of the run; the keys of the epoch follow from it and `fit.epoch`.
 
     Returns:
-      (batches, sums): int32[n, B], rows of the data, -1 for padding, of which `num_steps` hold
-      any; and the sums of the losses, 0.
+      (batches, sums): int32[n, B], rows of the data with -1 for padding, of which the first
+      `num_steps` batches hold training rows; and the sums of the losses, which are 0.
     """
-    order_key, step_key = _keys(key, fit)
+    order_key, step_key = _epoch_keys(key, fit)
     size = settings.batch_size
     rows = problem.train.shape[0]
     noise = jax.random.uniform(order_key, problem.train.shape)
@@ -78,31 +101,47 @@ def begin(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
 
 
 def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
-    """How many batches of an epoch hold training rows."""
+    """The number of batches of an epoch that hold training rows, int32."""
     return -(-problem.train.sum() // settings.batch_size)
 
 
-def _keys(key, fit):
+def _epoch_keys(key: jax.Array, fit: Fit) -> jax.Array:
+    """The keys of the next epoch: of the order of the rows, and of the steps. [2]."""
     return jax.random.split(jax.random.fold_in(key, fit.epoch))
 
 
-def _zeros(shapes):
+def _zeros(shapes: PyTree) -> PyTree:
     return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
 
 
-def advance(problem: Problem, key: jax.Array, fit: Fit, sums, batches, settings, first, last):
-    """The steps [first, last) of an epoch; `fit` and `sums` with them taken."""
-    _, step_key = _keys(key, fit)
-    steps = num_steps(problem, settings)
-    transformation = _transformation(settings)
-    aside_key = jax.random.fold_in(step_key, jnp.uint32(2**32 - 1))  # no step's
+def take_steps(
+    problem: Problem,
+    key: jax.Array,
+    settings: FitSettings,
+    progress: EpochProgress,
+    batches: jax.Array,
+    steps: Interval,
+) -> EpochProgress:
+    """Takes the steps [first, last) of an epoch.
 
-    def step(i, carry):
-        params, optimiser, aside, sums = carry
+    Args:
+      key: of the run.
+      progress: before these steps.
+      batches: int32[n, B] from `shuffled_batches`.
+      steps: a batch is a step.
+    """
+    fit, sums = progress
+    _, step_key = _epoch_keys(key, fit)
+    count = num_steps(problem, settings)
+    transformation = _transformation(settings)
+    adversary_key = reserved_key(step_key, ReservedKey.ADVERSARY_STEPS)
+
+    def step(i: jax.Array, carry: PyTree) -> PyTree:
+        params, optimiser, adversary_state, sums = carry
         rows = jax.lax.dynamic_index_in_dim(batches, i, keepdims=False)
         index, weight = jnp.maximum(rows, 0), (rows >= 0).astype(jnp.float32)
-        progress = (fit.epoch + i / steps) / settings.max_epochs
-        batch_sums, gradients, *seen = problem.gradient(
+        progress = (fit.epoch + i / count) / settings.max_epochs
+        batch_sums, gradients, *views = problem.gradient(
             params, jax.random.fold_in(step_key, i), index, weight, progress
         )
         directions, optimiser = transformation.update(gradients, optimiser, params)
@@ -112,56 +151,66 @@ def advance(problem: Problem, key: jax.Array, fit: Fit, sums, batches, settings,
             directions,
             problem.rates(params),
         )
-        if problem.aside is not None:
-            key = jax.random.fold_in(aside_key, i)
-            params, aside = problem.aside.step(params, aside, key, *seen)
-        return params, optimiser, aside, jax.tree.map(jnp.add, sums, batch_sums)
+        if problem.adversary_hook is not None:
+            key = jax.random.fold_in(adversary_key, i)
+            params, adversary_state = problem.adversary_hook.step(
+                params, adversary_state, key, *views
+            )
+        return params, optimiser, adversary_state, jax.tree.map(jnp.add, sums, batch_sums)
 
-    carry = fit.params, fit.optimiser, fit.aside, sums
-    params, optimiser, aside, sums = jax.lax.fori_loop(first, last, step, carry)
-    return fit._replace(params=params, optimiser=optimiser, aside=aside), sums
+    carry = fit.params, fit.optimiser, fit.adversary_state, sums
+    params, optimiser, adversary_state, sums = jax.lax.fori_loop(*steps, step, carry)
+    fit = fit._replace(params=params, optimiser=optimiser, adversary_state=adversary_state)
+    return EpochProgress(fit, sums)
 
 
-def unseen(problem: Problem, params: PyTree) -> PyTree:
-    """Room for the outputs of all blocks, [n, b, ...]."""
+def empty_outputs(problem: Problem, params: PyTree) -> PyTree:
+    """Zeros in the shape of the outputs of all blocks, [n, b, ...]."""
+    assert problem.outputs is not None and problem.blocks is not None
     count = problem.blocks.shape[0]
     shapes = jax.eval_shape(problem.outputs, params, problem.blocks[0])
     return _zeros(jax.tree.map(lambda a: a.update(shape=(count, *a.shape)), shapes))
 
 
-def look(problem: Problem, params: PyTree, seen: PyTree, first, last) -> PyTree:
-    """`seen` with the outputs of the blocks [first, last) written to it."""
+def outputs_of_blocks(
+    problem: Problem, params: PyTree, outputs: PyTree, blocks: Interval
+) -> PyTree:
+    """`outputs` [n, b, ...] with those of the blocks [first, last) computed and written."""
 
-    def one(i, seen):
+    outputs_of = problem.outputs
+    assert outputs_of is not None and problem.blocks is not None
+
+    def write(i: jax.Array, outputs: PyTree) -> PyTree:
         rows = jax.lax.dynamic_index_in_dim(problem.blocks, i, keepdims=False)
         return jax.tree.map(
             lambda a, new: jax.lax.dynamic_update_index_in_dim(a, new, i, 0),
-            seen,
-            problem.outputs(params, rows),
+            outputs,
+            outputs_of(params, rows),
         )
 
-    return jax.lax.fori_loop(first, last, one, seen)
+    return jax.lax.fori_loop(*blocks, write, outputs)
 
 
-def look_at_all(problem: Problem, params: PyTree) -> PyTree:
-    """What `score` takes: the outputs of all blocks, [n, b, ...], or the params."""
+def all_outputs(problem: Problem, params: PyTree) -> PyTree:
+    """The argument of `Problem.score`: the outputs of all blocks, [n, b, ...], or the params."""
     if problem.blocks is None:
         return params
-    return look(problem, params, unseen(problem, params), 0, problem.blocks.shape[0])
+    blocks = Interval(0, problem.blocks.shape[0])
+    return outputs_of_blocks(problem, params, empty_outputs(problem, params), blocks)
 
 
-def epoch(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings):
-    """One epoch of one run; returns as `finish` does."""
-    batches, sums = begin(problem, key, fit, settings)
-    steps = num_steps(problem, settings)
-    fit, sums = advance(problem, key, fit, sums, batches, settings, 0, steps)
-    return finish(problem, fit, sums, look_at_all(problem, fit.params), settings)
+def epoch(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings) -> tuple[Fit, Scalars]:
+    """One epoch of one run; returns what `finish` returns."""
+    batches, sums = shuffled_batches(problem, key, fit, settings)
+    steps = Interval(0, num_steps(problem, settings))
+    fit, sums = take_steps(problem, key, settings, EpochProgress(fit, sums), batches, steps)
+    return finish(problem, fit, sums, all_outputs(problem, fit.params), settings)
 
 
-def unless_stopped(go: Callable, fit: Fit):
-    """go(fit) of a run that goes on; one that has stopped rests, and its history is NaN."""
+def unless_stopped(go: Callable, fit: Fit) -> tuple[Fit, Scalars]:
+    """go(fit) for a run that is still training; otherwise fit unchanged, and scalars of NaN."""
 
-    def rest(fit):
+    def rest(fit: Fit) -> tuple[Fit, Scalars]:
         shapes = jax.eval_shape(go, fit)[1]
         return fit, jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
 

@@ -1,8 +1,7 @@
-"""The one training loop: for the emotion network and for every attacker.
+"""The training loop, the same for the emotion network and for every attacker.
 
-`fit` takes a stack of runs through their epochs (`epoch.py`) and yields after each, so that
-whoever called it can show progress and save. A run that has stopped costs nothing while the others
-go on.
+`fit` trains a stack of runs, epoch by epoch (`epoch.py`), and yields after each epoch, so that the
+caller can show progress and save. A run that has stopped costs nothing while others train.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,14 +16,13 @@ from privrep.parallel.run_axis import (
     cost,
     deal,
     deal_out,
-    like_dealt,
-    like_shared,
     num_runs,
     over_runs,
     put_rows,
     share,
     take,
 )
+from privrep.training.early_stopping import Scalars
 from privrep.training.epoch import epoch, start, unless_stopped
 from privrep.training.problem import RUNNING, STOPPED, Fit, FitSettings
 from privrep.training.streaming import Streamed, epoch_in_windows, on_devices, place, rows_together
@@ -35,24 +33,37 @@ PyTree = Any
 # `make(architecture, data, run) -> Problem` and everything it compiles in are static, so that
 # two sweeps of one architecture share one compiled program whatever their data.
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _start_all(make, architecture, settings, data, runs):
-    # One run after another also on an accelerator: see the LAPACK hazard in BUILD_NOTES.md.
+def _start_all(
+    make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, runs: PyTree
+) -> Fit:
+    # One run after another, also on an accelerator: see the LAPACK hazard in BUILD_NOTES.md.
     return jax.lax.map(lambda run: start(make(architecture, data, run), run.key, settings), runs)
 
 
-def start_all(make: Callable, architecture: PyTree, settings: FitSettings, data, runs) -> Fit:
-    """A stack of runs before their first epoch; arguments as in `fit`."""
+def start_all(
+    make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, runs: PyTree
+) -> Fit:
+    """The states [R, ...] of a stack of runs before their first epoch; arguments as in `fit`."""
     return _start_all(make, architecture, settings, on_devices(data), runs)
 
 
-def _epoch_one(make, architecture, settings, data, row):
+def _epoch_one(
+    make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, row: PyTree
+) -> tuple[Fit, Scalars]:
     run, fit = row
     problem = make(architecture, data, run)
     return unless_stopped(lambda fit: epoch(problem, run.key, fit, settings), fit)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(5,))
-def _epoch_all(make, architecture, settings, data, runs, fits):
+def _epoch_all(
+    make: Callable,
+    architecture: PyTree,
+    settings: FitSettings,
+    data: PyTree,
+    runs: PyTree,
+    fits: Fit,
+) -> tuple[Fit, Scalars]:
     return over_runs(partial(_epoch_one, make, architecture, settings), data, (runs, fits))
 
 
@@ -62,7 +73,8 @@ class Stage(NamedTuple):
     Attributes:
       status, epoch: int32[R], see `Fit`.
       history: {name: float32[R]} of this epoch, NaN for runs that had stopped before it.
-      fits: () -> Fit, where the runs are; copied from the devices, and only until the next epoch.
+      fits: () -> Fit, copies the states of the runs from the devices. Call it before the next
+        epoch.
     """
 
     status: np.ndarray
@@ -80,22 +92,25 @@ def fit(
     fits: Fit | None = None,
     together: int | None = None,
 ) -> Iterator[Stage]:
-    """Trains a stack of runs, yielding after every epoch until no run is left.
+    """Trains a stack of runs and yields after every epoch until all runs have stopped.
 
-    Runs that have stopped leave the devices, and those that go on are dealt out anew where that
-    spares an epoch's time; none of it changes a result.
+    Runs that have stopped leave the devices, and the others are distributed over the devices again
+    where that makes an epoch faster; this changes no result.
 
     Args:
       make: make(architecture, data, run) -> Problem; `run` is one row of `runs` and has a `key`.
-      architecture: hashable; what `make` compiles in.
+      architecture: hashable values that `make` compiles into the program.
       settings: see FitSettings.
-      data: arrays shared by all runs, as they are or as `streaming.place` has laid them.
+      data: arrays shared by all runs, on the host or returned by `streaming.place`.
       runs: rows [R, ...].
-      fits: rows [R, ...] to go on from; None starts anew.
-      together: the most runs in one program; None is as many as have room on the devices.
+      fits: states [R, ...] to resume from; None starts from `start_all`.
+      together: the maximum number of runs in one program; None for as many as fit on the devices.
+
+    Yields:
+      A `Stage` after each epoch.
 
     Raises:
-      ValueError: a device has no room for a single run.
+      ValueError: a device has no room for a single run, or for the frames of a batch.
     """
     data = place(data)
     epoch_all = epoch_in_windows if isinstance(data, Streamed) else _epoch_all
@@ -103,60 +118,46 @@ def fit(
         fits = start_all(make, architecture, settings, data, share(runs))
     kept = collect(fits)
     if together is None:
-        one = partial(_epoch_one, make, architecture, settings)
-        together = rows_together(one, data, (runs, kept))
+        epoch_one = partial(_epoch_one, make, architecture, settings)
+        together = rows_together(epoch_one, data, (runs, kept))
     size = min(num_runs(runs), together)
     parts: list[Part] = []
     while (running := np.flatnonzero(kept.status == RUNNING)).size:
-        wanted = deal_out(running, size)
-        if not parts or cost(wanted) < cost([_running(part, kept.status) for part in parts]):
-            _keep(parts, kept)
-            parts = [_part(index, runs, kept) for index in wanted]
+        dealt = deal_out(running, size)
+        if not parts or cost(dealt) < cost([_running(part, kept.status) for part in parts]):
+            _collect_fits(parts, kept)
+            parts = [_part(index, runs, kept) for index in dealt]
         histories = []
         for i, part in enumerate(parts):
             new, history = epoch_all(make, architecture, settings, data, part.runs, part.fits)
             parts[i] = part._replace(fits=new)
             histories.append(history)
-        found = {n: np.full(len(kept.status), np.nan, a.dtype) for n, a in histories[0].items()}
+        scalars = {n: np.full(len(kept.status), np.nan, a.dtype) for n, a in histories[0].items()}
         for part, history in zip(parts, histories):
-            told = (part.fits.status, part.fits.epoch, history)
-            put_rows(part.index, collect(told), (kept.status, kept.epoch, found))
-        yield Stage(kept.status.copy(), kept.epoch.copy(), found, partial(_kept, parts, kept))
+            of_part = (part.fits.status, part.fits.epoch, history)
+            put_rows(part.rows, collect(of_part), (kept.status, kept.epoch, scalars))
+        current = partial(_current_fits, parts, kept)
+        yield Stage(kept.status.copy(), kept.epoch.copy(), scalars, current)
 
 
-def compile_ahead(
+def fit_to_end(
     make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, runs: PyTree
-) -> None:
-    """Compiles the epoch that `fit` would begin with, for `fit` to find; computes nothing.
-
-    For a thread beside the training of another stack. It does nothing where that would be in the
-    way: several processes have to agree on how much memory is left, and data that is streamed is
-    computed on by programs whose sizes follow from the batches.
-
-    Args:
-      data: as `streaming.place` has laid it; that of `fit` needs only the same shapes.
-      make, architecture, settings, runs: as for `fit`.
-    """
-    if isinstance(data, Streamed) or jax.process_count() > 1:
-        return
-    start = partial(_start_all, make, architecture, settings)
-    fits = jax.eval_shape(start, data, runs)
-    one = partial(_epoch_one, make, architecture, settings)
-    count = num_runs(runs)
-    (index, *_) = deal_out(np.arange(count), rows_together(one, data, (runs, fits)))
-    shapes = like_shared(data), like_dealt(runs, len(index)), like_dealt(fits, len(index))
-    _epoch_all.lower(make, architecture, settings, *shapes).compile()
+) -> Fit:
+    """The states [R, ...] of a stack of runs after their last epochs; arguments as in `fit`."""
+    for stage in fit(make, architecture, settings, data, runs):
+        last = stage
+    return last.fits()
 
 
 class Part(NamedTuple):
-    """Runs of a stack that are on the devices together.
+    """Runs of a stack that one program call trains.
 
     Attributes:
-      index: int[S], which rows of the stack they are; -1 is padding.
-      runs, fits: rows [S, ...].
+      rows: int[S], their rows in the stack; -1 is padding.
+      runs, fits: rows [S, ...] on the devices.
     """
 
-    index: np.ndarray
+    rows: np.ndarray
     runs: PyTree
     fits: Fit
 
@@ -169,14 +170,16 @@ def _part(index: np.ndarray, runs: PyTree, kept: Fit) -> Part:
 
 
 def _running(part: Part, status: np.ndarray) -> np.ndarray:
-    return np.where(status[np.maximum(part.index, 0)] == RUNNING, part.index, -1)
+    """`part.rows` with -1 for runs that have stopped."""
+    return np.where(status[np.maximum(part.rows, 0)] == RUNNING, part.rows, -1)
 
 
-def _keep(parts: list[Part], kept: Fit) -> None:
+def _collect_fits(parts: list[Part], kept: Fit) -> None:
+    """Copies the states of the runs from the devices into the numpy arrays `kept`, in place."""
     for part in parts:
-        put_rows(part.index, collect(part.fits), kept)
+        put_rows(part.rows, collect(part.fits), kept)
 
 
-def _kept(parts: list[Part], kept: Fit) -> Fit:
-    _keep(parts, kept)
+def _current_fits(parts: list[Part], kept: Fit) -> Fit:
+    _collect_fits(parts, kept)
     return jax.tree.map(np.copy, kept)

@@ -1,4 +1,4 @@
-"""What a run fits, with which settings, and where it is: the types of the training loop."""
+"""The types of the training loop: what a run fits, with which settings, and its state."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,12 +9,13 @@ PyTree = Any
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
 
-class Aside(NamedTuple):
-    """What follows every step: some of the parameters set or moved on their own.
+class AdversaryHook(NamedTuple):
+    """Functions that update some of the parameters after every step of the optimiser.
 
     Attributes:
-      start: (params, seen) -> state; of `seen` only the shapes.
-      step: (params, state, key, seen) -> (params, state); `seen` is what `gradient` returned last.
+      start: (params, batch_views) -> state; only the shapes of `batch_views` are used.
+      step: (params, state, key, batch_views) -> (params, state), called after every step of the
+        optimiser with the `batch_views` that `Problem.gradient` returned for that step.
     """
 
     start: Callable
@@ -28,16 +29,17 @@ class Problem(NamedTuple):
       init: key -> params.
       gradient: (params, key, index int32[B], weight float[B], progress) -> (sums, gradient).
         `index` are rows of the data; `weight` is 1 for rows that count and 0 for padding;
-        `progress` goes from 0 to 1 over the epochs. `sums` {name: sum over rows of a loss};
-        gradient of the mean loss over the rows that count. With `aside`, (sums, gradient, seen).
-      score: outputs -> {name: scalar} on validation data, of which "selection" chooses the epoch.
-      rates: params -> a learning rate for every parameter, same structure.
-      weight_decay: decoupled, scalar.
+        `progress` grows from 0 to 1 over all epochs. `sums` is {name: sum of a loss over the rows}
+        and `gradient` that of the mean loss over the rows that count. With an `adversary_hook` the
+        result is (sums, gradient, batch_views).
+      score: outputs -> {name: scalar} on validation data; "selection" chooses the epoch.
+      rates: params -> a learning rate for every parameter, with the structure of params.
+      weight_decay: scalar, decoupled from the gradient.
       train: bool[N], the rows to train on.
-      outputs: (params, index int32[b]) -> tree of [b, ...], what `score` must know of the rows
-        `index`, of which -1 is padding. None: `score` takes the params.
+      outputs: (params, index int32[b]) -> tree of [b, ...] that `score` needs of the rows `index`,
+        with -1 for padding. None: `score` takes the params.
       blocks: int32[n, b], the rows whose outputs `score` takes, as a tree of [n, b, ...].
-      aside: see `Aside`; None: nothing follows.
+      adversary_hook: see `AdversaryHook`; None if nothing follows a step.
     """
 
     init: Callable
@@ -48,17 +50,18 @@ class Problem(NamedTuple):
     train: jax.Array
     outputs: Callable | None = None
     blocks: jax.Array | None = None
-    aside: Aside | None = None
+    adversary_hook: AdversaryHook | None = None
 
 
 class FitSettings(NamedTuple):
-    """How long and in what steps to fit; every value here is compiled in.
+    """How long and with which steps to fit. Every value is compiled into the program.
 
     Attributes:
       batch_size: B.
-      max_epochs: the most epochs.
-      patience: stop after so many epochs without a better selection score.
-      clip_norm: gradients longer than this (global norm) are shortened to it; 0 shortens none.
+      max_epochs: the maximum number of epochs.
+      patience: a run stops after this number of epochs without a better selection score.
+      clip_norm: the maximum global norm of the gradients, which are scaled down to it; 0 turns
+        clipping off.
       optimiser: a name in OPTIMISERS.
     """
 
@@ -70,13 +73,24 @@ class FitSettings(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Where a run is. `best` are the parameters of the epoch with the best selection score."""
+    """The state of a run. A leading R when stacked.
+
+    Attributes:
+      params: after the last step.
+      optimiser: the optimiser's state.
+      adversary_state: the state of the problem's `AdversaryHook`; () without one.
+      best: the params of the epoch with the best selection score.
+      best_score: float32, -inf before the first epoch.
+      best_epoch: int32, counted from 1; 0 while no epoch had a score.
+      epoch: int32, the number of epochs that are over.
+      status: int32, RUNNING, STOPPED or DIVERGED.
+    """
 
     params: PyTree
     optimiser: PyTree
-    aside: PyTree  # its state; () where nothing follows a step
+    adversary_state: PyTree
     best: PyTree
-    best_score: jax.Array  # float32, -inf before the first epoch
-    best_epoch: jax.Array  # int32, counted from 1; 0: none yet
-    epoch: jax.Array  # int32, epochs done
-    status: jax.Array  # int32, RUNNING, STOPPED or DIVERGED
+    best_score: jax.Array
+    best_epoch: jax.Array
+    epoch: jax.Array
+    status: jax.Array

@@ -1,15 +1,23 @@
-"""Selection rules: which epoch is kept, judged on the validation part."""
+"""Selection rules: scores on the validation part that choose the epoch of a network.
 
+A selection rule is f(emotion_uar, attacker_uar, chance); SELECTIONS lists them by name.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jax
 import jax.numpy as jnp
 
 
-def selection_score(emotion_uar, adversary_uar, chance):
-    """Selection, higher is better: what is recognised minus what the adversaries still find.
+def selection_score(
+    emotion_uar: jax.Array, adversary_uar: Mapping[str, jax.Array], chance: Mapping[str, float]
+) -> jax.Array:
+    """Emotion recognition minus the leakage that the adversaries measure; higher is better.
 
         emotion UAR - mean over attributes of |adversary UAR - chance|
 
-    An attribute whose adversary UAR is NaN is left out: the speakers of the validation part are
-    unknown to a speaker adversary by construction.
+    An attribute whose adversary UAR is NaN is left out of the mean. This holds for "speaker": the
+    validation speakers are no classes of a speaker adversary.
 
     Args:
       emotion_uar: float[...], on the validation part.
@@ -26,13 +34,18 @@ def selection_score(emotion_uar, adversary_uar, chance):
     return score - total / jnp.maximum(known, 1)
 
 
-def emotion_alone(emotion_uar, adversary_uar, chance):
-    """Selection that looks at emotion only; arguments as in `selection_score`.
+def emotion_alone(
+    emotion_uar: jax.Array, adversary_uar: Mapping[str, jax.Array], chance: Mapping[str, float]
+) -> jax.Array:
+    """The emotion UAR; arguments as in `selection_score`.
 
-    It tends to choose an epoch from before the adversary has acted.
+    It tends to choose an epoch before the adversary has changed h.
     """
     del adversary_uar, chance
     return jnp.asarray(emotion_uar)
 
 
-SELECTIONS = {"emotion_minus_leak": selection_score, "emotion": emotion_alone}
+SELECTIONS: dict[str, Callable[..., jax.Array]] = {
+    "emotion_minus_leak": selection_score,
+    "emotion": emotion_alone,
+}

@@ -1,9 +1,9 @@
-"""Training on a corpus that has no room on the device, by windows of it.
+"""Training on a corpus that does not fit on the device, one window of its frames after another.
 
-The frames stay where they are, in a mapped file; the rest of the data is on the devices. A window
-is a corpus of the same utterances that holds the frames of only those that are wanted next, so that
-nothing that finds an utterance by its number knows the difference. While the devices go through the
-steps of one window, a thread copies the next one out of the file and puts it beside.
+The frames stay in a memory-mapped file; the rest of the data is on the devices. A window is a
+corpus of the same utterances that holds only the frames of those in the next batches, so that code
+that addresses an utterance by its number needs no change. While the devices compute on one window,
+a thread copies the frames of the next one from the file to the devices.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,37 +17,45 @@ import numpy as np
 
 from privrep.parallel.memory import free_bytes, most_together
 from privrep.parallel.run_axis import collect, deal, over_runs, share
-from privrep.training.early_stopping import finish
-from privrep.training.epoch import advance, begin, look, unless_stopped, unseen
-from privrep.training.problem import RUNNING
+from privrep.training.early_stopping import Scalars, finish
+from privrep.training.epoch import (
+    EpochProgress,
+    Interval,
+    empty_outputs,
+    outputs_of_blocks,
+    shuffled_batches,
+    take_steps,
+    unless_stopped,
+)
+from privrep.training.problem import RUNNING, Fit, FitSettings
 from privrep.types import Data, Ragged, room
 
 PyTree = Any
 
-_SHARE = 4  # a window is so much of a device's memory: two of them leave half to the runs
+_SHARE = 4  # a window takes a quarter of a device's memory, so that two leave half to the runs
 
 
 class Streamed(NamedTuple):
-    """Data of which the frames are not on the devices.
+    """Data whose frames are on the host.
 
     Attributes:
-      resident: on every device; in place of the frames a single one.
+      resident: the rest of the data, on every device, with a single frame in place of the frames.
       frames: float[M, F] ragged, numpy.
-      count: frames in a window.
+      count: the number of frames in a window.
     """
 
     resident: Data
     frames: Ragged
-    count: int
+    count: int  # type: ignore[assignment]  # tuple.count, which nobody calls
 
 
 def place(data: PyTree, window: int | None = None) -> PyTree:
-    """Puts data on every device; `Streamed` where two windows would not hold all frames.
+    """Puts data on every device, or returns `Streamed` if two windows cannot hold all frames.
 
     Args:
-      data: a `Data`, of which frames in numpy may be left on the host, or any other arrays.
-      window: bytes of frames on a device at a time, of which there is need for two; None is what
-        the devices have, and all of it on a CPU, whose devices have no memory of their own.
+      data: a `Data`, whose frames may stay on the host if they are numpy arrays, or other arrays.
+      window: the size of a window in bytes of frames, of which a device holds two at a time. None
+        for a quarter of a device's free memory; without a limit on a CPU.
     """
     if isinstance(data, Streamed):
         return data
@@ -59,24 +67,23 @@ def place(data: PyTree, window: int | None = None) -> PyTree:
         window = None if free is None else free // _SHARE
     if window is None or frames.values.nbytes <= 2 * window:
         return share(data)
-    one = Ragged(frames.values[:1], np.zeros_like(frames.start), frames.length)
-    resident = share(data._replace(corpus=data.corpus._replace(frames=one)))
+    single = Ragged(frames.values[:1], np.zeros_like(frames.start), frames.length)
+    resident = share(data._replace(corpus=data.corpus._replace(frames=single)))
     return Streamed(resident, frames, window // frames.values[:1].nbytes)
 
 
 def on_devices(data: PyTree) -> PyTree:
-    """What of placed data can be given to a program that looks at no frames."""
+    """The part of placed data that is on the devices, for programs that do not read frames."""
     return data.resident if isinstance(data, Streamed) else data
 
 
 def rows_together(f: Callable, data: PyTree, rows: PyTree) -> int:
-    """`memory.most_together` beside two windows."""
+    """`memory.most_together` with the memory of two windows reserved."""
     if not isinstance(data, Streamed):
         return most_together(f, data, rows)
     values = data.frames.values
     window = jax.ShapeDtypeStruct((data.count, values.shape[1]), values.dtype)
-    frames = data.resident.corpus.frames
-    shapes = _with_frames(data.resident, frames._replace(values=window))
+    shapes = _with_frames(data.resident, data.frames._replace(values=window))
     return most_together(f, shapes, rows, 2 * window.size * values.dtype.itemsize)
 
 
@@ -90,28 +97,29 @@ def _with_frames(data: Data, frames: Ragged) -> Data:
 def ranges(
     length: np.ndarray, count: int, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """In what turns runs go through their batches, when they see `count` frames at a time.
+    """Divides the batches of all runs into windows of at most `count` frames.
 
     Args:
       length: int[N], frames of the utterances.
-      rows: int[S, n, b], of each run its batches, -1 for padding; none follows an empty one.
+      count: frames in a window.
+      rows: int[S, n, b], the batches of each run, -1 for padding; no batch follows an empty one.
 
     Yields:
-      (utterances, first, last): whom a window holds, int[m], and which batches [first, last) each
-      run computes of it, int32[S].
+      (utterances, first, last): the utterances of a window, int[m], and the batches [first, last)
+      that each run computes on it, int32[S].
 
     Raises:
-      ValueError: a batch may have more frames, be it of the longest utterances.
+      ValueError: a batch of the longest utterances would have more than `count` frames.
     """
     size = rows.shape[2]
-    most = np.sort(length)[-size:].sum()
-    if most > count:
+    longest = np.sort(length)[-size:].sum()
+    if longest > count:
         raise ValueError(
-            f"a batch of {size} utterances can have {most:,} frames, and beside the networks a "
+            f"a batch of {size} utterances can have {longest:,} frames, and after the networks a "
             f"device has room for {count:,}: use a smaller --batch_size, or shorter utterances "
             "(--max_seconds)"
         )
-    # Runs that differ in lambda alone see the same batches.
+    # Runs that differ in lambda alone have the same batches.
     distinct, of_run = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True)
     distinct, of_run = distinct.reshape(-1, *rows.shape[1:]), of_run.reshape(-1)
     first, last = (np.zeros(len(distinct), np.int32) for _ in range(2))
@@ -131,110 +139,172 @@ def ranges(
         yield np.flatnonzero(inside), first[of_run], last[of_run]
 
 
-def _windows(data: Streamed, rows: np.ndarray) -> Iterator[tuple[Data, jax.Array, jax.Array]]:
-    """Windows on the devices and what to compute of each, see `ranges`."""
+def _windows(data: Streamed, rows: np.ndarray) -> Iterator[tuple[Data, Interval]]:
+    """The windows, on the devices, with the batches to compute on each; see `ranges`."""
     values, start, length = data.frames
+    resident_frames = data.resident.corpus.frames
+    assert resident_frames is not None
     for utterances, first, last in ranges(length, data.count, rows):
-        # Memory of its own each time: a CPU's devices read it where it lies.
+        # New memory for each window: CPU devices read it in place.
         held = room((data.count, values.shape[1]), values.dtype)
         moved = np.zeros_like(start)
         moved[utterances] = np.cumsum(length[utterances]) - length[utterances]
         for i in utterances:
             held[moved[i] : moved[i] + length[i]] = values[start[i] : start[i] + length[i]]
-        frames = data.resident.corpus.frames._replace(values=share(held), start=share(moved))
-        yield _with_frames(data.resident, frames), deal(first), deal(last)
+        frames = resident_frames._replace(values=share(held), start=share(moved))
+        yield _with_frames(data.resident, frames), deal(Interval(first, last))
 
 
 def _ahead(items: Iterator) -> Iterator:
-    """The items, each made in a thread while the one before it is in use."""
+    """The items, each made by a thread while the previous one is in use."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
-            item = None  # given up before the one after the next is begun
+            item = None  # freed before the thread makes the item after the next
 
 
 def _in_windows(f: Callable, data: Streamed, rows: np.ndarray, carry: PyTree) -> PyTree:
-    """The last carry = f(window, carry, first, last) of the windows that `rows` take."""
-    for window, first, last in _ahead(_windows(data, rows)):
-        carry = jax.block_until_ready(f(window, carry, first, last))
+    """The last carry = f(window, carry, interval) over the windows of the batches `rows`."""
+    for window, interval in _ahead(_windows(data, rows)):
+        carry = jax.block_until_ready(f(window, carry, interval))
         del window
     return carry
 
 
-# What goes through them ------------------------------------------------------------------------
+# Epochs and outputs by windows -------------------------------------------------------------------
 
 
-def epoch_in_windows(make, architecture, settings, data: Streamed, runs, fits):
-    """`epoch.epoch` of a stack of runs; (fits, {name: [S]})."""
-    still = make, architecture, settings
-    batches, sums = _begin_all(*still, data.resident, runs, fits)
+class _Program(NamedTuple):
+    """What the programs of an epoch compile in; arguments of `fit.fit`."""
 
-    def steps(window, carry, first, last):
-        return _advance_all(*still, window, runs, *carry, batches, first, last)
-
-    fits, sums = _in_windows(steps, data, collect(batches), (fits, sums))
-    going = collect(fits.status) == RUNNING
-    outputs = look_in_windows(make, architecture, data, runs, fits.params, going)
-    return _finish_all(*still, data.resident, runs, fits, sums, outputs)
+    make: Callable
+    architecture: PyTree
+    settings: FitSettings
 
 
-def look_in_windows(make, architecture, data: Streamed, runs, params, going=True) -> PyTree:
-    """`epoch.look_at_all` of a stack of runs, of those that are `going`, bool[S]."""
-    blocks, seen = _unseen_all(make, architecture, data.resident, runs, params)
+def epoch_in_windows(
+    make: Callable,
+    architecture: PyTree,
+    settings: FitSettings,
+    data: Streamed,
+    runs: PyTree,
+    fits: Fit,
+) -> tuple[Fit, Scalars]:
+    """`epoch.epoch` of a stack of runs, one window of the data after another.
 
-    def some(window, seen, first, last):
-        return _look_all(make, architecture, window, runs, params, seen, first, last)
+    Args:
+      runs, fits: rows [S, ...] on the devices.
+
+    Returns:
+      (fits, {name: [S]}).
+    """
+    program = _Program(make, architecture, settings)
+    batches, sums = _batches_all(program, data.resident, runs, fits)
+
+    def steps(window: Data, progress: EpochProgress, interval: Interval) -> EpochProgress:
+        return _steps_all(program, window, runs, progress, batches, interval)
+
+    fits, sums = _in_windows(steps, data, collect(batches), EpochProgress(fits, sums))
+    is_running = collect(fits.status) == RUNNING
+    outputs = outputs_in_windows(make, architecture, data, runs, fits.params, is_running)
+    return _finish_all(program, data.resident, runs, EpochProgress(fits, sums), outputs)
+
+
+def outputs_in_windows(
+    make: Callable,
+    architecture: PyTree,
+    data: Streamed,
+    runs: PyTree,
+    params: PyTree,
+    is_running: np.ndarray | bool = True,
+) -> PyTree:
+    """`epoch.all_outputs` of a stack of runs, one window of the data after another.
+
+    Args:
+      is_running: bool[S]; the outputs of the other runs are 0.
+    """
+    blocks, outputs = _empty_outputs_all(make, architecture, data.resident, runs, params)
+
+    def some(window: Data, outputs: PyTree, interval: Interval) -> PyTree:
+        return _outputs_all(make, architecture, window, runs, params, outputs, interval)
 
     blocks = collect(blocks)
-    blocks[~np.broadcast_to(going, len(blocks))] = -1
-    return _in_windows(some, data, blocks, seen)
+    blocks[~np.broadcast_to(is_running, len(blocks))] = -1
+    return _in_windows(some, data, blocks, outputs)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _begin_all(make, architecture, settings, data, runs, fits):
-    def one(data, row):
+@partial(jax.jit, static_argnums=0)
+def _batches_all(
+    program: _Program, data: Data, runs: PyTree, fits: Fit
+) -> tuple[jax.Array, Scalars]:
+    def of_run(data: Data, row: PyTree) -> tuple[jax.Array, Scalars]:
         run, fit = row
-        batches, sums = begin(make(architecture, data, run), run.key, fit, settings)
+        problem = program.make(program.architecture, data, run)
+        batches, sums = shuffled_batches(problem, run.key, fit, program.settings)
         return jnp.where(fit.status == RUNNING, batches, -1), sums
 
-    return over_runs(one, data, (runs, fits))
+    return over_runs(of_run, data, (runs, fits))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(5, 6))
-def _advance_all(make, architecture, settings, data, runs, fits, sums, batches, first, last):
-    def one(data, row):
-        run, *rest, first, last = row
-        return advance(make(architecture, data, run), run.key, *rest, settings, first, last)
+@partial(jax.jit, static_argnums=0, donate_argnums=3)
+def _steps_all(
+    program: _Program,
+    data: Data,
+    runs: PyTree,
+    progress: EpochProgress,
+    batches: jax.Array,
+    steps: Interval,
+) -> EpochProgress:
+    def of_run(data: Data, row: PyTree) -> EpochProgress:
+        run, progress, batches, steps = row
+        problem = program.make(program.architecture, data, run)
+        return take_steps(problem, run.key, program.settings, progress, batches, steps)
 
-    return over_runs(one, data, (runs, fits, sums, batches, first, last))
+    return over_runs(of_run, data, (runs, progress, batches, steps))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _unseen_all(make, architecture, data, runs, params):
-    def one(data, row):
+def _empty_outputs_all(
+    make: Callable, architecture: PyTree, data: Data, runs: PyTree, params: PyTree
+) -> tuple[jax.Array, PyTree]:
+    def of_run(data: Data, row: PyTree) -> tuple[jax.Array, PyTree]:
         run, params = row
         problem = make(architecture, data, run)
-        return problem.blocks, unseen(problem, params)
+        return problem.blocks, empty_outputs(problem, params)
 
-    return over_runs(one, data, (runs, params))
+    return over_runs(of_run, data, (runs, params))
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=(5,))
-def _look_all(make, architecture, data, runs, params, seen, first, last):
-    def one(data, row):
+def _outputs_all(
+    make: Callable,
+    architecture: PyTree,
+    data: Data,
+    runs: PyTree,
+    params: PyTree,
+    outputs: PyTree,
+    blocks: Interval,
+) -> PyTree:
+    def of_run(data: Data, row: PyTree) -> PyTree:
         run, *rest = row
-        return look(make(architecture, data, run), *rest)
+        return outputs_of_blocks(make(architecture, data, run), *rest)
 
-    return over_runs(one, data, (runs, params, seen, first, last))
+    return over_runs(of_run, data, (runs, params, outputs, blocks))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(5,))
-def _finish_all(make, architecture, settings, data, runs, fits, sums, outputs):
-    def one(data, row):
-        run, fit, sums, outputs = row
-        problem = make(architecture, data, run)
-        return unless_stopped(lambda fit: finish(problem, fit, sums, outputs, settings), fit)
+@partial(jax.jit, static_argnums=0, donate_argnums=4)
+def _finish_all(
+    program: _Program, data: Data, runs: PyTree, progress: EpochProgress, outputs: PyTree
+) -> tuple[Fit, Scalars]:
+    def of_run(data: Data, row: PyTree) -> tuple[Fit, Scalars]:
+        run, (fit, sums), outputs = row
+        problem = program.make(program.architecture, data, run)
 
-    return over_runs(one, data, (runs, fits, sums, outputs))
+        def end(fit: Fit) -> tuple[Fit, Scalars]:
+            return finish(problem, fit, sums, outputs, program.settings)
+
+        return unless_stopped(end, fit)
+
+    return over_runs(of_run, data, (runs, progress, outputs))

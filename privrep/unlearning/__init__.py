@@ -1,1 +1,1 @@
-"""Unlearning an attribute: defences in training, adversaries, releases of the representation."""
+"""Unlearning a private attribute: defences, their adversaries, and releases of h."""

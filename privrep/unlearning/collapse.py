@@ -1,15 +1,17 @@
-"""Networks that have nothing to say: what nobody can read in their h is no privacy."""
+"""Collapsed networks: an h that holds no information leaks nothing, but that is no privacy."""
 
+import jax
 import jax.numpy as jnp
 
-LEAST_RANK = 1.05
+LEAST_RANK = 1.05  # an h of lower effective rank has one direction
 
 
-def effective_rank(h, where):
-    """How many directions h varies in: (sum of the covariance's eigenvalues)^2 / sum of squares.
+def effective_rank(h: jax.Array, where: jax.Array) -> jax.Array:
+    """The number of directions in which h varies, as the participation ratio of its covariance S:
 
-    The participation ratio, trace(S)^2 / trace(S^2), which takes no eigenvalues: D where all
-    directions vary alike, 1 where one direction is all there is, 0 where h is constant.
+        trace(S)^2 / trace(S^2) = (sum of the eigenvalues of S)^2 / sum of their squares
+
+    It is D if all directions vary equally, 1 if h varies in one direction, and 0 if h is constant.
 
     Args:
       h: float[N, D].
@@ -29,10 +31,12 @@ def effective_rank(h, where):
     return total**2 / jnp.where(squares == 0, 1, squares)
 
 
-def guessing_deviation(labels, num_classes: int, where):
-    """The standard deviation of the UAR of an even guess among C classes, utterances independent.
+def guessing_deviation(labels: jax.Array, num_classes: int, where: jax.Array) -> jax.Array:
+    """The standard deviation of the UAR of uniform guessing among C classes.
 
         sqrt(sum_{c in O} 1/C (1 - 1/C) / n_c) / |O|,    O the classes that occur, n_c their size
+
+    Utterances are taken as independent.
 
     Args:
       labels: int[N], -1 unknown.
@@ -44,17 +48,19 @@ def guessing_deviation(labels, num_classes: int, where):
     counted = (where & (labels >= 0)).astype(jnp.int32)
     support = jnp.zeros(num_classes, jnp.int32).at[labels].add(counted)
     variance = (1 / num_classes) * (1 - 1 / num_classes)
-    each = jnp.where(support > 0, variance / jnp.maximum(support, 1), 0)
-    return jnp.sqrt(each.sum()) / (support > 0).sum()
+    of_classes = jnp.where(support > 0, variance / jnp.maximum(support, 1), 0)
+    return jnp.sqrt(of_classes.sum()) / (support > 0).sum()
 
 
-def collapsed(emotion_uar, labels, num_classes: int, val, rank):
-    """Whether a network is collapsed: emotion at chance on validation, or h of one direction.
+def collapsed(
+    emotion_uar: jax.Array, labels: jax.Array, num_classes: int, val: jax.Array, rank: jax.Array
+) -> jax.Array:
+    """Whether a network is collapsed: emotion at chance on validation, or h in one direction.
 
-    Emotion is at chance where more than 1 in 20 even guesses would score as much, utterances taken
-    as independent: UAR <= 1/C + 1.645 deviations. h is of one direction where its effective rank is
-    under `LEAST_RANK`; there is no lower limit to how simple a good h may be, so this asks for the
-    extreme. Two classes need no more than one direction: of them only emotion is asked for.
+    Emotion is at chance if more than 1 in 20 uniform guesses would score as high, with utterances
+    taken as independent: UAR <= 1/C + 1.645 standard deviations. h has one direction if its
+    effective rank is below `LEAST_RANK`. This limit is the extreme case, because a good h may be
+    simple. Two classes need only one direction, so that the rank does not count for them.
 
     Args:
       emotion_uar: float[], on the validation part.
@@ -65,6 +71,6 @@ def collapsed(emotion_uar, labels, num_classes: int, val, rank):
     Returns:
       bool[]; True where a score is NaN.
     """
-    least = LEAST_RANK if num_classes > 2 else 0
-    most = 1 / num_classes + 1.645 * guessing_deviation(labels, num_classes, val)
-    return ~((emotion_uar > most) & (rank >= least))
+    lowest_rank = LEAST_RANK if num_classes > 2 else 0
+    highest = 1 / num_classes + 1.645 * guessing_deviation(labels, num_classes, val)
+    return ~((emotion_uar > highest) & (rank >= lowest_rank))

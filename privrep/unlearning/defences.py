@@ -1,20 +1,21 @@
-"""What keeps a private attribute out of h while the network trains; DEFENCES lists them by name.
+"""Defences keep a private attribute out of h during training; DEFENCES lists them by name.
 
-A defence is a loss that is added to the emotion loss of every utterance (`releases.py` is what is
-done to h afterwards):
+A defence is a loss that is added to the emotion loss of every utterance (a release, `releases.py`,
+changes h after training):
 
     defence(adversary, views, strata, private, weights, lambda_) -> float[B]
 
   adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, m, C]} of m adversaries,
-    whose losses are averaged; frozen, they learn nothing from what becomes of their answers.
+    whose losses are averaged; no gradient reaches the parameters of a frozen one.
   views: {view: float[B, D]}, those that adversaries read.
-  strata: float[B, S], 1 for the group of utterances within which dependence counts, else 0.
+  strata: float[B, S], the stratum of each utterance, one-hot; dependence is measured within strata.
   private: {attribute: int32[B]}, -1 unknown.
   weights: {attribute: float[C]}, class weights.
-  lambda_: {attribute: scalar}, the strength of each adversary. At 0 a defence is `none`.
+  lambda_: {attribute: scalar}, the strength. At 0 every defence is `none`.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,32 +24,62 @@ from privrep.grl import gradient_reversal
 from privrep.training.losses import cross_entropy
 from privrep.unlearning.dependence import hsic, mmd
 
+Arrays = Mapping[str, jax.Array]
+Adversary = Callable[..., Arrays]
+Defence = Callable[[Adversary, Arrays, jax.Array, Arrays, Arrays, Arrays], jax.Array]
 
-def _adversary_loss(adversary, views, private, weights, seen: Callable):
-    """Sum over attributes and views of the adversaries' cross-entropies, [B].
 
-    `seen(attribute, views)` is what the attribute's adversary gets to see of the views.
+def _adversary_loss(
+    adversary: Adversary,
+    views: Arrays,
+    private: Arrays,
+    weights: Arrays,
+    input_of: Callable[[str, Arrays], Arrays],
+) -> jax.Array:
+    """The sum over attributes and views of the adversaries' cross-entropies, [B].
+
+    Args:
+      input_of: (attribute, views) -> the input of the attribute's adversaries.
     """
-    losses = []
+    losses: list[jax.Array] = []
     for attribute, labels in sorted(private.items()):
-        logits = adversary(attribute, seen(attribute, views))
+        of_views = adversary(attribute, input_of(attribute, views))
         labels = labels[:, None]
         losses += [
-            cross_entropy(one, labels, weights[attribute]).mean(1) for one in logits.values()
+            cross_entropy(logits, labels, weights[attribute]).mean(1)
+            for logits in of_views.values()
         ]
-    return sum(losses)
+    total: Any = sum(losses)
+    return total
 
 
-def watched(adversary, views, strata, private, weights, lambda_):
-    """The adversary learns and is listened to by nobody: it only shows what could be read."""
+def adversary_only(
+    adversary: Adversary,
+    views: Arrays,
+    strata: jax.Array,
+    private: Arrays,
+    weights: Arrays,
+    lambda_: Arrays,
+) -> jax.Array:
+    """No defence: the adversaries learn, and no gradient of theirs reaches the encoders.
+
+    Their UAR shows what could be predicted from h.
+    """
     del strata, lambda_
     return _adversary_loss(
         adversary, views, private, weights, lambda _, views: jax.lax.stop_gradient(views)
     )
 
 
-def reversed_(adversary, views, strata, private, weights, lambda_: Mapping):
-    """Each adversary learns, and -lambda times its gradient reaches the encoders."""
+def reversed_gradient(
+    adversary: Adversary,
+    views: Arrays,
+    strata: jax.Array,
+    private: Arrays,
+    weights: Arrays,
+    lambda_: Arrays,
+) -> jax.Array:
+    """Gradient reversal: the encoders receive -lambda times the gradient of each adversary."""
     del strata
     return _adversary_loss(
         adversary,
@@ -59,54 +90,68 @@ def reversed_(adversary, views, strata, private, weights, lambda_: Mapping):
     )
 
 
-def _from_uniform(log_q):
-    """KL(uniform || q), 0 where the adversary's answer q is uniform. [B, C] -> [B]."""
+def _kl_from_uniform(log_q: jax.Array) -> jax.Array:
+    """KL(uniform || q), 0 where the adversary's prediction q is uniform. [..., C] -> [...]."""
     return -log_q.mean(-1) - jnp.log(log_q.shape[-1])
 
 
-def _from_entropy(log_q):
-    """KL(q || uniform), 0 where the adversary's answer q is uniform. [B, C] -> [B]."""
+def _kl_to_uniform(log_q: jax.Array) -> jax.Array:
+    """KL(q || uniform), 0 where the adversary's prediction q is uniform. [..., C] -> [...]."""
     return (jnp.exp(log_q) * log_q).sum(-1) + jnp.log(log_q.shape[-1])
 
 
-def _confused(divergence: Callable) -> Callable:
-    """The adversary learns on what it cannot change; the encoders learn to leave it undecided.
+def _confusion(divergence: Callable[[jax.Array], jax.Array]) -> Defence:
+    """A defence that trains the encoders towards uniform predictions of frozen adversaries:
 
         CE(adversary(stop_gradient(view)), a) + lambda_a divergence(adversary frozen (view))
 
-    Reversal rewards an encoder for being wrong in a way that the next adversary reads with the sign
-    flipped; the aim here is no answer at all.
+    Gradient reversal rewards encoders for a wrong prediction, which the next adversary reads with
+    the sign flipped; the target here is a uniform prediction.
     """
 
-    def loss(adversary, views, strata, private, weights, lambda_: Mapping):
-        total = watched(adversary, views, strata, private, weights, lambda_)
+    def loss(
+        adversary: Adversary,
+        views: Arrays,
+        strata: jax.Array,
+        private: Arrays,
+        weights: Arrays,
+        lambda_: Arrays,
+    ) -> jax.Array:
+        total = adversary_only(adversary, views, strata, private, weights, lambda_)
         for attribute, labels in sorted(private.items()):
             for logits in adversary(attribute, views, frozen=True).values():
-                known = labels >= 0
-                logits = jnp.where(known[:, None, None], logits, 0)  # 0 * NaN would be NaN
-                decided = divergence(jax.nn.log_softmax(logits)).mean(1)
-                total += lambda_[attribute] * jnp.where(known, decided, 0)
+                is_known = labels >= 0
+                logits = jnp.where(is_known[:, None, None], logits, 0)  # 0 * NaN would be NaN
+                penalty = divergence(jax.nn.log_softmax(logits)).mean(1)
+                total += lambda_[attribute] * jnp.where(is_known, penalty, 0)
         return total
 
     return loss
 
 
-def _independent(measure: Callable) -> Callable:
-    """The adversary only watches; the encoders lessen what a kernel finds of the attribute:
+def _independence(measure: Callable[..., jax.Array]) -> Defence:
+    """A defence that minimises a kernel measure of dependence between a view and the attribute:
 
         CE(adversary(stop_gradient(view)), a) + lambda_a measure(view, a within the strata)
 
-    The measure is one number of the batch; every utterance that it looks at bears it alike.
+    The measure is one number per batch; it is added to the loss of every utterance that it counts.
     """
 
-    def loss(adversary, views, strata, private, weights, lambda_: Mapping):
-        total = watched(adversary, views, strata, private, weights, lambda_)
+    def loss(
+        adversary: Adversary,
+        views: Arrays,
+        strata: jax.Array,
+        private: Arrays,
+        weights: Arrays,
+        lambda_: Arrays,
+    ) -> jax.Array:
+        total = adversary_only(adversary, views, strata, private, weights, lambda_)
         for attribute, labels in sorted(private.items()):
             classes = jax.nn.one_hot(labels, len(weights[attribute]))
             counted = (labels >= 0) & (strata.sum(1) > 0)
             for view in adversary(attribute, views):
-                found = measure(views[view], classes, strata)
-                total += lambda_[attribute] * jnp.where(counted, found, 0)
+                dependence = measure(views[view], classes, strata)
+                total += lambda_[attribute] * jnp.where(counted, dependence, 0)
         return total
 
     return loss
@@ -115,11 +160,11 @@ def _independent(measure: Callable) -> Callable:
 # uniform: Tzeng, Hoffman, Darrell & Saenko, "Simultaneous deep transfer across domains and tasks",
 # ICCV 2015. entropy: Roy & Boddeti, "Mitigating information leakage in image representations: a
 # maximum entropy approach", CVPR 2019.
-DEFENCES: dict[str, Callable] = {
-    "none": watched,
-    "grl": reversed_,
-    "uniform": _confused(_from_uniform),
-    "entropy": _confused(_from_entropy),
-    "mmd": _independent(mmd),
-    "hsic": _independent(hsic),
+DEFENCES: dict[str, Defence] = {
+    "none": adversary_only,
+    "grl": reversed_gradient,
+    "uniform": _confusion(_kl_from_uniform),
+    "entropy": _confusion(_kl_to_uniform),
+    "mmd": _independence(mmd),
+    "hsic": _independence(hsic),
 }

@@ -1,13 +1,17 @@
-"""A release that keeps of h what the emotion head reads, less what differs between people."""
+"""The emotion subspace: a linear map of h that keeps what the emotion head reads.
+
+h is projected onto the row space of the emotion head after down-weighting the directions that
+separate the attribute within an emotion (weighted nuisance-attribute projection).
+"""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-STRENGTH = 30.0  # what lambda = 1 weighs; from 3 to 300 little changes
-_RIDGE = 1e-4  # of a unit's variance
+STRENGTH = 30.0  # the weight of lambda = 1; results change little between 3 and 300
+_RIDGE = 1e-4  # relative to a unit's variance
 
 
 class Affine(NamedTuple):
@@ -17,8 +21,16 @@ class Affine(NamedTuple):
     offset: jax.Array
 
 
-def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: Mapping, where):
-    """h pressed through the emotion logits, which no longer follow the private attributes:
+def emotion_subspace(
+    h: jax.Array,
+    kernel: jax.Array,
+    task: jax.Array,
+    labels: Mapping[str, jax.Array],
+    lambda_: Mapping[str, jax.Array],
+    sizes: Mapping[str, int],
+    where: jax.Array,
+) -> Affine:
+    """Fits the map r of h to the vectors whose emotion logits depend less on the attributes:
 
         V = kernel - mean over classes,                     the emotion logits up to a constant
         V' = argmin E|(h - m)(V' - V)|^2 + sum_a g_a E_e E_k |(m_ek - m_e) V'|^2 + ridge
@@ -26,24 +38,27 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
         r(h) = ((h - m) V' + m V) pinv(V)
 
     with m and S the mean and covariance of h, m_ek the mean of the utterances of emotion e and
-    class k of attribute a, m_e the mean of m_ek over k. r(h) has rank C - 1 for C emotions: what
-    the emotion head does not read, where a fresh attacker finds most, is gone for good. Of what it
-    reads, the directions in which people of one emotion differ by their attribute are turned down
-    as far as that costs little emotion. What remains is what the emotion itself tells of the
-    attribute in this corpus, and differences that are not linear. An attribute's variation within
-    one emotion is what the criterion of equalised odds asks to remove (Hardt, Price & Srebro,
-    NeurIPS 2016); turning down its directions is nuisance attribute projection (Solomonoff,
-    Campbell & Boardman, ICASSP 2005) with a weight in place of a number of directions.
+    class k of attribute a, and m_e the mean of m_ek over k. r(h) has rank C - 1 for C emotions, so
+    that everything the emotion head does not read, which is where a freshly trained attacker
+    usually finds most, is removed. Within the subspace that the head reads, the directions that
+    separate an attribute within an emotion are down-weighted as far as this costs little emotion.
+    Two things remain: what the emotion itself reveals about the attribute in this corpus, and
+    non-linear differences.
 
-    The same emotion head serves r(h), and r is one map for all utterances, those to come as well.
-    It calls LAPACK: compute several one after another, not under `vmap`, on a CPU.
+    Removing an attribute's variation within an emotion is the criterion of equalised odds (Hardt,
+    Price & Srebro, NeurIPS 2016); removing directions is nuisance attribute projection (Solomonoff,
+    Campbell & Boardman, ICASSP 2005), here with a weight instead of a number of directions.
+
+    r(h) has the dimensions of h and the same emotion head reads it. r is one map for all
+    utterances, future ones included. The function calls LAPACK: on a CPU compute several one after
+    another and not under `vmap`.
 
     Args:
       h: float[N, D].
       kernel: float[D, C], of the emotion head.
       task: int[N], the emotion, -1 unknown.
       labels: {attribute: int[N]}, -1 unknown.
-      lambda_: {attribute: scalar}. Where all are 0, r(h) = h.
+      lambda_: {attribute: scalar}. If all are 0, r(h) = h.
       sizes: {attribute: number of classes}, Python numbers.
       where: bool[N], the rows to fit on.
 
@@ -54,14 +69,14 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
     rows = where[:, None]
     mean = jnp.where(rows, h, 0).sum(0, keepdims=True) / count
     deviation = jnp.sqrt(jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count)
-    # In units of its deviation; one that hardly varies keeps its unit, not its rounding errors.
+    # Each column is divided by its standard deviation, except one whose deviation is rounding.
     unit = jnp.where(deviation <= 1e-5 * jnp.abs(mean) + 1e-30, 1, deviation)
     fitted = jnp.where(rows, (h - mean) / unit, 0)
     v = kernel - kernel.mean(1, keepdims=True)
     read = v * unit.T
     covariance = fitted.T @ fitted / count
     num_classes = kernel.shape[1]
-    between = sum(
+    between: Any = sum(
         STRENGTH * lambda_[a] * _between(fitted, task, of, num_classes, sizes[a], where)
         for a, of in sorted(labels.items())
     )
@@ -72,41 +87,51 @@ def emotion_subspace(h, kernel, task, labels: Mapping, lambda_: Mapping, sizes: 
     weights = weights / unit.T
     matrix = lift(weights, kernel)
     offset = lift(mean @ (v - weights), kernel)[0]
-    strongest = jnp.stack([jnp.asarray(one) for one in lambda_.values()]).max()
-    as_it_is = Affine(jnp.eye(h.shape[1], dtype=h.dtype), jnp.zeros_like(offset))
+    largest = jnp.stack([jnp.asarray(strength) for strength in lambda_.values()]).max()
+    unchanged = Affine(jnp.eye(h.shape[1], dtype=h.dtype), jnp.zeros_like(offset))
     return jax.tree.map(
-        lambda a, b: jnp.where(strongest > 0, a, b), Affine(matrix, offset), as_it_is
+        lambda a, b: jnp.where(largest > 0, a, b), Affine(matrix, offset), unchanged
     )
 
 
-def lift(logits, kernel):
-    """The shortest h whose logits, but for a constant, are these: logits pinv(V). [N, D].
+def lift(logits: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The shortest vectors h with these logits, up to a constant per row: logits pinv(V). [N, D].
 
     Args:
       logits: float[N, C], without the bias.
       kernel: float[D, C], see `emotion_subspace`.
     """
     v = kernel - kernel.mean(1, keepdims=True)
-    # V has rank C - 1; what all classes share is no logit's business.
+    # V has rank C - 1: a constant added to all logits of a row changes no decision.
     logits = logits - logits.mean(1, keepdims=True)
     gram = v.T @ v
     scale = jnp.maximum(jnp.trace(gram), 1e-30) / len(gram)
     return logits @ jax.scipy.linalg.solve(gram + scale / len(gram), v.T, assume_a="gen")
 
 
-def _between(x, task, labels, num_classes: int, size: int, where):
-    """[D, D]: the spread of an attribute's class means within an emotion, mean over emotions.
+def _between(
+    x: jax.Array,
+    task: jax.Array,
+    labels: jax.Array,
+    num_classes: int,
+    size: int,
+    where: jax.Array,
+) -> jax.Array:
+    """The covariance of an attribute's class means within an emotion, averaged over emotions.
 
-    Every emotion counts by its utterances, every class of the attribute alike within it.
+    Emotions are weighted by their number of utterances; within an emotion, the classes of the
+    attribute have equal weight. [D, D].
     """
-    known = where & (task >= 0) & (labels >= 0)
-    cell = jnp.where(known, task * size + labels, num_classes * size)  # beyond: dropped
-    each = jax.ops.segment_sum(known.astype(x.dtype), cell, num_classes * size)
-    means = jax.ops.segment_sum(x, cell, num_classes * size) / jnp.maximum(each, 1)[:, None]
-    there = (each > 0).reshape(num_classes, size, 1)
+    is_known = where & (task >= 0) & (labels >= 0)
+    # A cell is an emotion and a class of the attribute; the last number is out of range, so that
+    # segment_sum drops its rows.
+    cell = jnp.where(is_known, task * size + labels, num_classes * size)
+    count = jax.ops.segment_sum(is_known.astype(x.dtype), cell, num_classes * size)
+    means = jax.ops.segment_sum(x, cell, num_classes * size) / jnp.maximum(count, 1)[:, None]
+    occurs = (count > 0).reshape(num_classes, size, 1)
     means = means.reshape(num_classes, size, -1)
-    classes = jnp.maximum(there.sum(1, keepdims=True), 1)
-    apart = jnp.where(there, means - (means * there).sum(1, keepdims=True) / classes, 0)
-    share = each.reshape(num_classes, size).sum(1) / jnp.maximum(each.sum(), 1)
-    apart = apart * jnp.sqrt(share[:, None, None] / classes)
-    return jnp.einsum("eki,ekj->ij", apart, apart)
+    classes = jnp.maximum(occurs.sum(1, keepdims=True), 1)
+    centred = jnp.where(occurs, means - (means * occurs).sum(1, keepdims=True) / classes, 0)
+    share = count.reshape(num_classes, size).sum(1) / jnp.maximum(count.sum(), 1)
+    centred = centred * jnp.sqrt(share[:, None, None] / classes)
+    return jnp.einsum("eki,ekj->ij", centred, centred)

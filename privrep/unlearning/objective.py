@@ -1,36 +1,42 @@
-"""The objective of the emotion network: its loss and lambda times the adversaries' losses."""
+"""The objective of the emotion network: its loss plus what the defence adds."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from privrep.networks.emotion_net import JOINT, EmotionNet, adversary_of
+from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
-from privrep.types import Size
+from privrep.types import Fold, Size, Utterances
 from privrep.unlearning.defences import DEFENCES
 
-# The training adversaries, or an attacker that learns anew from h after every epoch.
+PyTree = Any
+# Whose UAR is the leakage in a selection rule: the training adversary's, or that of a linear
+# attacker that is trained from scratch on h after every epoch.
 LEAKS = ("adversary", "fresh")
-PRECISIONS = ("float32", "tensorfloat32", "bfloat16")  # 24, 11 and 8 bits of the factors count
+# Of matrix products: the factors have 24, 11 and 8 significant bits.
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 
 class Architecture(NamedTuple):
-    """Everything about a network that is compiled in.
+    """The settings of a network that are compiled into its program.
 
     Attributes:
       net: the network.
-      defences: names in DEFENCES, of which each run has one (`Run.defence`).
+      defences: names in DEFENCES; each run has one of them (`Run.defence`).
       schedule: of lambda, a name in SCHEDULES.
-      selection: how the epoch is chosen, a name in SELECTIONS.
-      precision: of the products, one of PRECISIONS; sums and parameters are float32.
-      longest: (T, L), room for the longest utterance.
+      selection: the rule that chooses the epoch, a name in SELECTIONS.
+      precision: of matrix products, one of PRECISIONS; sums and parameters are float32.
+      longest: (T, L), the lengths of the longest utterance in frames and words.
       fill: see `batches.batch_of`.
-      adversary_steps: of the adversaries for each step of the encoders; see `adversaries.beside`.
-      adversary_memory: utterances that the further ones draw from.
-      adversary_restart: steps after which one adversary begins anew; 0: never.
-      leak: who tells `selection` what leaks, one of LEAKS.
+      adversary_steps: of the adversaries for each step of the encoders; see
+        `adversaries.adversary_hook`, also for the next two.
+      adversary_memory: the number of utterances that the further steps draw from.
+      adversary_restart: steps after which one adversary is initialised anew; 0: never.
+      leak: whose UAR counts as leakage in `selection`, one of LEAKS.
     """
 
     net: EmotionNet
@@ -46,37 +52,77 @@ class Architecture(NamedTuple):
     leak: str = LEAKS[0]
 
 
-def objective(architecture: Architecture, params, key, utterances, labels, fold, run, lambda_):
-    """What is minimised, for every utterance: emotion loss plus what the defence adds.
+class Labels(NamedTuple):
+    """Labels of utterances.
+
+    Attributes:
+      task: int32[B], the emotion, -1 unknown.
+      private: {attribute: int32[B]}, -1 unknown.
+    """
+
+    task: jax.Array
+    private: Mapping[str, jax.Array]
+
+
+class Batch(NamedTuple):
+    """Utterances and their labels."""
+
+    utterances: Utterances
+    labels: Labels
+
+
+class Losses(NamedTuple):
+    """The two terms of the objective for every utterance, float[B], and the views of h.
+
+    Attributes:
+      emotion: the cross-entropy of the emotion.
+      defence: what the defence adds, the losses of the adversaries included.
+      views: {view: float[B, D]}, those that adversaries read.
+    """
+
+    emotion: jax.Array
+    defence: jax.Array
+    views: Mapping[str, jax.Array]
+
+
+def objective(
+    architecture: Architecture,
+    params: PyTree,
+    key: jax.Array,
+    batch: Batch,
+    fold: Fold,
+    run: Run,
+    lambda_: Mapping[str, jax.Array],
+) -> Losses:
+    """The function that training minimises, for every utterance.
+
+    With the defence `grl`, R being gradient reversal, its sum is
 
         L = CE(emotion(h), emotion) + sum_a CE(adversary_a(R_lambda_a(view)), a)
 
-    with R the gradient reversal of the defence `grl`: the adversaries minimise their losses, and
-    the encoders maximise them with strength lambda_a while minimising the emotion loss.
+    The adversaries minimise their losses; the encoders minimise the emotion loss and maximise each
+    adversary's loss with strength lambda_a. `defences.py` defines the other defences.
 
     Args:
-      labels: (emotion int32[B], {attribute: int32[B]}).
-      fold: for its class weights.
-      run: for its defence.
-      lambda_: {attribute: scalar}, the strength now.
-
-    Returns:
-      (emotion loss [B], adversaries' loss [B], views); the objective is the sum of the losses.
+      key: of dropout.
+      fold: its class weights are used.
+      run: its defence is used.
+      lambda_: {attribute: scalar}, the strength at this step of the schedule.
     """
-    net = architecture.net
+    net, (utterances, labels) = architecture.net, batch
     bound = net.bind({"params": params}, rngs={"dropout": key})
     views = bound.encode(utterances, train=True)
-    task, private = labels
-    emotion = cross_entropy(bound.emotion(views[JOINT]), task, fold.task_weights)
+    emotion = cross_entropy(bound.emotion(views[JOINT]), labels.task, fold.task_weights)
     read = {view: views[view] for view in net.views()}
-    given = (read, _strata(net, task), private, fold.private_weights, lambda_)
-    adversary = adversary_of(net, params, task)
-    added = [partial(DEFENCES[name], adversary) for name in architecture.defences]
-    return emotion, jax.lax.switch(run.defence, added, *given), read
+    strata = _strata(net, labels.task)
+    arguments = (read, strata, labels.private, fold.private_weights, lambda_)
+    adversary = adversary_of(net, params, labels.task)
+    defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
+    return Losses(emotion, jax.lax.switch(run.defence, defences, *arguments), read)
 
 
-def _strata(net: EmotionNet, task):
-    """float[B, S]: all utterances together, or where adversaries are told the emotion by that."""
+def _strata(net: EmotionNet, task: jax.Array) -> jax.Array:
+    """float[B, S]: one stratum, or one for each emotion if adversaries are given the emotion."""
     if net.adversary_given == "emotion":
         return jax.nn.one_hot(task, net.num_classes)
     return jnp.ones((len(task), 1))

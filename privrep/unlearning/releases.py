@@ -1,8 +1,8 @@
-"""What leaves the device in place of h, made after training; RELEASES lists them by name.
+"""Releases replace h after training by what leaves the device; RELEASES lists them by name.
 
-A release is learned once, from h of the training part, as numbers that travel with the network
-(`Learned`), and then sent for one utterance or many. With every lambda at 0 it sends h. The emotion
-head that was trained reads what is sent.
+A release is learned once, from h of the training part, as arrays that are stored with the network
+(`Learned`). It is then applied to one utterance or to many. With every lambda at 0 it returns h.
+The emotion head that was trained on h reads the released h.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,11 @@ import jax.numpy as jnp
 from privrep.unlearning.emotion_subspace import Affine, emotion_subspace, lift
 from privrep.unlearning.leace import leace
 
+Head = tuple[jax.Array, jax.Array]  # kernel float[D, C] and bias float[C] of the emotion head
 
-class Known(NamedTuple):
-    """What a release has to learn from.
+
+class ReleaseInputs(NamedTuple):
+    """The inputs, in addition to h, from which a release is learned.
 
     Attributes:
       kernel, bias: float[D, C], float[C], of the emotion head.
@@ -37,12 +39,12 @@ class Known(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """All that sending needs beside the emotion head.
+    """The learned arrays of a release; with the emotion head they are all that `send` needs.
 
     Attributes:
       protects: bool[], whether any lambda is above 0.
       map: h -> h @ matrix + offset.
-      noise: float[D], the deviation of what is added.
+      noise: float[D], the standard deviation of the added noise.
     """
 
     protects: jax.Array
@@ -51,106 +53,110 @@ class Learned(NamedTuple):
 
 
 class Release(NamedTuple):
-    """Two functions.
+    """A release, as two functions.
 
     Attributes:
-      learn: (h float[N, D], Known) -> Learned.
+      learn: (h float[N, D], ReleaseInputs) -> Learned.
       send: (key, h float[n, D], Learned, head) -> float[n, D]; `head` is (kernel, bias) of the
         emotion head.
     """
 
-    learn: Callable
-    send: Callable
+    learn: Callable[..., Learned]
+    send: Callable[..., jax.Array]
 
 
-def _strongest(known: Known):
-    return jnp.stack([jnp.asarray(one) for one in known.lambda_.values()]).max()
+def _largest_lambda(inputs: ReleaseInputs) -> jax.Array:
+    return jnp.stack([jnp.asarray(strength) for strength in inputs.lambda_.values()]).max()
 
 
-def _nothing(h, known: Known) -> Learned:
+def _nothing(h: jax.Array, inputs: ReleaseInputs) -> Learned:
+    """The identity map and no noise."""
     size = h.shape[1]
-    unmoved = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
-    return Learned(_strongest(known) > 0, unmoved, jnp.zeros(size, h.dtype))
+    unchanged = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
+    return Learned(_largest_lambda(inputs) > 0, unchanged, jnp.zeros(size, h.dtype))
 
 
-def _erasure(h, known: Known) -> Learned:
-    """`leace.leace` of the attributes whose lambda is above 0; its size has no meaning."""
-    labels = {a: jnp.where(known.lambda_[a] > 0, of, -1) for a, of in known.private.items()}
-    return _nothing(h, known)._replace(map=leace(h, labels, known.sizes, known.train))
+def _erasure(h: jax.Array, inputs: ReleaseInputs) -> Learned:
+    """`leace.leace` of the attributes whose lambda is above 0; a larger lambda erases no more."""
+    labels = {a: jnp.where(inputs.lambda_[a] > 0, of, -1) for a, of in inputs.private.items()}
+    return _nothing(h, inputs)._replace(map=leace(h, labels, inputs.sizes, inputs.train))
 
 
-def _deviations(h, known: Known) -> Learned:
-    """Noise of lambda deviations of each unit over the training part; the largest lambda counts,
-    for noise knows no attribute."""
-    deviation = jnp.std(h, axis=0, where=known.train[:, None])
-    return _nothing(h, known)._replace(noise=_strongest(known) * deviation)
+def _noise(h: jax.Array, inputs: ReleaseInputs) -> Learned:
+    """Noise of the largest lambda times each unit's standard deviation over the training part."""
+    deviation = jnp.std(h, axis=0, where=inputs.train[:, None])
+    return _nothing(h, inputs)._replace(noise=_largest_lambda(inputs) * deviation)
 
 
-def _subspace(h, known: Known) -> Learned:
-    """`emotion_subspace.emotion_subspace`: what emotion is read from, cleaned of the attributes."""
-    found = emotion_subspace(
-        h, known.kernel, known.task, known.private, known.lambda_, known.sizes, known.train
+def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
+    """The map of `emotion_subspace.emotion_subspace`."""
+    learned = emotion_subspace(
+        h, inputs.kernel, inputs.task, inputs.private, inputs.lambda_, inputs.sizes, inputs.train
     )
-    return _nothing(h, known)._replace(map=found)
+    return _nothing(h, inputs)._replace(map=learned)
 
 
-def as_it_is(key, h, learned: Learned, head):
-    """h."""
+def identity(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
+    """h unchanged."""
     del key, learned, head
     return h
 
 
-def mapped(key, h, learned: Learned, head):
+def mapped(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
     """h @ matrix + offset."""
     del key, head
     return jnp.where(learned.protects, h @ learned.map.matrix + learned.map.offset[None], h)
 
 
-def noisy(key, h, learned: Learned, head):
-    """h + noise * N(0, 1), one draw for each row.
+def noisy(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
+    """h + noise * N(0, 1), drawn independently for each row.
 
-    The network has trained without. An attacker averages it out over a speaker's utterances.
+    The network was trained without noise. An attacker who averages over the utterances of a speaker
+    removes it.
     """
     del head
     return h + learned.noise[None] * jax.random.normal(key, h.shape, h.dtype)
 
 
-def doubted(key, h, learned: Learned, head):
-    """The h whose emotion logits are the posterior of what `mapped` leaves:
+def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
+    """`mapped` h, replaced by the vector whose emotion logits are the class posterior:
 
         r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `mapped`, V as in `subspace`
 
-    How sure the network is counts for little where it is sure, and differences that are not linear
-    in the logits hide there. The emotion head recognises from r(h) what it does from h'; its logits
-    there are the posterior, so that a softmax of them is none.
+    The posterior hardly changes with the confidence of a confident network, so that most non-linear
+    differences between large logits, which an attacker could use, disappear. The emotion head
+    recognises the same emotion from r(h) as from h'. Its logits of r(h) are probabilities: do not
+    apply a softmax to them again.
     """
     kernel, bias = head
     logits = mapped(key, h, learned, head) @ kernel + bias[None]
-    return _where_protected(learned, jax.nn.softmax(logits), h, head)
+    return _with_logits(learned, jax.nn.softmax(logits), h, head)
 
 
-def decided(key, h, learned: Learned, head):
-    """The h that stands for the emotion recognised, one point for each class, whatever lambda > 0.
+def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
+    """One vector for each emotion class: the one whose logits are one-hot at the recognised class.
 
-    The floor: nothing that lets the emotion be recognised as the network does tells less.
+    It is the same for every lambda above 0. A release from which the network's recognised emotion
+    can be computed reveals at least as much, so that its leakage is a lower bound.
     """
     del key
     kernel, bias = head
-    best = (h @ kernel + bias[None]).argmax(-1)
-    return _where_protected(learned, jax.nn.one_hot(best, kernel.shape[1], dtype=h.dtype), h, head)
+    recognised = (h @ kernel + bias[None]).argmax(-1)
+    logits = jax.nn.one_hot(recognised, kernel.shape[1], dtype=h.dtype)
+    return _with_logits(learned, logits, h, head)
 
 
-def _where_protected(learned: Learned, logits, h, head):
-    """The h of which the emotion head makes these logits; at lambda 0 h itself."""
+def _with_logits(learned: Learned, logits: jax.Array, h: jax.Array, head: Head) -> jax.Array:
+    """The vectors for which the emotion head returns these logits; h if no lambda is above 0."""
     kernel, bias = head
     return jnp.where(learned.protects, lift(logits - bias[None], kernel), h)
 
 
 RELEASES: dict[str, Release] = {
-    "none": Release(_nothing, as_it_is),
+    "none": Release(_nothing, identity),
     "leace": Release(_erasure, mapped),
-    "noise": Release(_deviations, noisy),
+    "noise": Release(_noise, noisy),
     "subspace": Release(_subspace, mapped),
-    "posterior": Release(_subspace, doubted),
-    "decision": Release(_nothing, decided),
+    "posterior": Release(_subspace, posterior_h),
+    "decision": Release(_nothing, argmax_h),
 }

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from privrep.attacks.fixed_split import CLASSICAL, attack_classically
-from privrep.attacks.trained.dense import Threat
-from privrep.attacks.trained.fresh_attackers import attack_all
+from privrep.attacks.trained.dense import AttackData
+from privrep.attacks.trained.fresh_attackers import attack_with_fresh
 from privrep.types import Split
 
 S, EACH, D = 30, 8, 4
@@ -58,7 +58,7 @@ def test_the_headline_is_the_strongest_of_both_kinds_on_validation():
     h, labels, split, speakers = corpus(leak=0)
     circle = np.random.default_rng(0).uniform(0, 2 * np.pi, h.shape[1])
     h[0, :, :2] = (1 + 2 * labels[0])[:, None] * np.stack([np.cos(circle), np.sin(circle)], 1)
-    threats = Threat(
+    attack_data = AttackData(
         key=jax.random.split(jax.random.key(0), 2),
         h=h,
         labels=labels,
@@ -66,7 +66,7 @@ def test_the_headline_is_the_strongest_of_both_kinds_on_validation():
         split=split,
     )
     names = ("knn", "linear", "lda")
-    found = attack_all("gender", threats, 2, names, speakers=speakers)
+    found = attack_with_fresh("gender", attack_data, 2, names, speakers=speakers)
     assert found["gender_attacker"][0] == "knn" and found["test_gender_attacker_uar"][0] > 0.95
     for name in names:
         assert found[f"val_gender_{name}_uar"].shape == (2,)

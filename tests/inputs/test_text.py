@@ -41,6 +41,7 @@ def test_encoding_undoes_with_the_vocabulary():
     assert words.values.tolist() == [2, 1, 0, 3, 2, 3]
     assert words.start.tolist() == [0, 2, 3] and words.length.tolist() == [2, 1, 3]
     assert encode_all([("a", "new", "c")], known).values.tolist() == [1, 0, 3]
+    assert encode_all([()], known).values.tolist() == [0]
     assert coverage([("a", "new"), ("b", "b")], known) == 0.75
     assert coverage([("<unk>",)], known) == 0.0
 

@@ -72,9 +72,9 @@ def test_an_adversary_sees_its_view_alone(net, outputs):
     params, views, _, adversaries = outputs
     for changed in net.views():
         others = {view: x + (view == changed) for view, x in views.items()}
-        found = jax.jit(lambda o: net.apply(params, "gender", o, TASK, method="adversary"))(others)
+        actual = jax.jit(lambda o: net.apply(params, "gender", o, TASK, method="adversary"))(others)
         for view, logits in adversaries["gender"].items():
-            same = np.allclose(found[view], logits, rtol=1e-5)
+            same = np.allclose(actual[view], logits, rtol=1e-5)
             assert same == (view != changed)
 
 
@@ -114,7 +114,7 @@ def test_adversaries_are_the_parameters_whose_names_say_so(net, outputs):
     assert not any(name.startswith("adversaries") for name in emotion)
 
 
-def test_adversaries_in_units_of_the_view_and_told_the_emotion():
+def test_adversaries_of_standardised_views_with_the_emotion():
     """logits = head([(view - mean) / deviation, one-hot emotion]), and no gradient to the units."""
     changes = {"adversary_input": "standardised", "adversary_given": "emotion"}
     net = average_net(num_adversaries=2, **changes)
@@ -127,13 +127,13 @@ def test_adversaries_in_units_of_the_view_and_told_the_emotion():
     def answers(params, h, task):
         return net.apply({"params": params}, "gender", {JOINT: h}, task, method="adversary")[JOINT]
 
-    found = answers(params, h, TASK)
-    assert found.shape == (3, 2, 2) and not np.allclose(found[:, 0], found[:, 1])
-    told = np.eye(3, dtype="f")[TASK] * (TASK >= 0)[:, None]
+    actual = answers(params, h, TASK)
+    assert actual.shape == (3, 2, 2) and not np.allclose(actual[:, 0], actual[:, 1])
+    one_hot = np.eye(3, dtype="f")[TASK] * (TASK >= 0)[:, None]
     units = params["units_joint"]
-    read = np.concatenate([(h - units["mean"]) / units["deviation"], told], 1)
+    read = np.concatenate([(h - units["mean"]) / units["deviation"], one_hot], 1)
     expected = plain.apply({"params": params}, "gender", {JOINT: read}, TASK, method="adversary")
-    np.testing.assert_allclose(found, expected[JOINT], rtol=1e-5)
+    np.testing.assert_allclose(actual, expected[JOINT], rtol=1e-5)
     slopes = jax.grad(lambda p: answers(p, h, TASK).sum())(params)
     still = {n for n, part in slopes.items() if not any(map(np.any, jax.tree.leaves(part)))}
     accents = {n for n in params if n.startswith("adversaries_accent")}

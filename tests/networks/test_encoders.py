@@ -158,8 +158,8 @@ def test_words_are_rows_of_the_table():
 
 def test_only_the_rows_of_words_that_were_said_learn():
     """Row 0 among them: it stands for all unknown words."""
-    said = np.array([[0, 4, 0, 2], [6, 7, 7, 7]], np.int32)
-    batch = Utterances(None, None, said, np.array([4, 1], np.int32))
+    words = np.array([[0, 4, 0, 2], [6, 7, 7, 7]], np.int32)
+    batch = Utterances(None, None, words, np.array([4, 1], np.int32))
     params = params_of(LEXICAL, batch)
     slope = jax.jit(jax.grad(lambda params: (LEXICAL.apply(params, batch, False) ** 2).sum()))
     rows = np.any(slope(params)["params"]["table"], axis=1)

@@ -67,8 +67,8 @@ def stack(quickly_compiled):
     runs = run_table()
     fits = start_all(network_problem, PADDED, SETTINGS, PACKED.data, runs)
     row = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), (runs, fits))
-    one = partial(_epoch_one, network_problem, PADDED, SETTINGS)
-    return runs, fits, peak_bytes(one, PACKED.data, row)
+    epoch_of_run = partial(_epoch_one, network_problem, PADDED, SETTINGS)
+    return runs, fits, peak_bytes(epoch_of_run, PACKED.data, row)
 
 
 def test_a_stack_that_has_no_room_learns_the_same(accelerator, stack):

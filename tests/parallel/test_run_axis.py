@@ -1,4 +1,4 @@
-"""A row of results for every row of runs, in their order, whatever the number of devices."""
+"""Results have one row per run, in order, for any number of devices."""
 
 import re
 from functools import partial
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privrep.parallel.run_axis import (
+    ReservedKey,
     Run,
     by_calls,
     collect,
@@ -19,6 +20,7 @@ from privrep.parallel.run_axis import (
     deal_out,
     join,
     over_runs,
+    reserved_key,
     run_key,
     share,
     take,
@@ -67,6 +69,16 @@ def test_over_runs_is_a_loop_over_rows(count, size):
         np.testing.assert_allclose(results["product"][i], expected, rtol=1e-5)
 
 
+def test_reserved_keys_are_the_numbers_above_all_epochs_and_steps():
+    """Another number would change the parameters, attackers and noise of every recorded run."""
+    expected = {"INITIAL_PARAMETERS": 3, "ATTACKERS": 2, "RELEASE_NOISE": 1, "ADVERSARY_STEPS": 1}
+    members = ReservedKey.__members__
+    assert {name: 2**32 - int(number) for name, number in members.items()} == expected
+    key = run_key(0, 1)
+    for number in ReservedKey:
+        assert reserved_key(key, number) == jax.random.fold_in(key, np.uint32(number))
+
+
 def test_join_puts_rows_together_again():
     runs = table(KEYS)
     together = join(take(runs, slice(2)), take(runs, slice(2, None)))
@@ -112,18 +124,18 @@ def test_a_key_belongs_to_seed_and_fold():
 def test_devices_never_wait_for_one_another():
     """XLA ends the program when a device waits long for another whose runs go on."""
 
-    def one(shared, row):
+    def of_row(shared, row):
         return {"sum": (row["x"] * shared).sum(), "x": row["x"]}
 
     x = np.arange(12.0 * jax.local_device_count(), dtype=np.float32).reshape(-1, 3)
     rows, shared = deal({"x": x}), share(jnp.arange(3.0))
-    f = jax.jit(partial(over_runs, one))
+    f = jax.jit(partial(over_runs, of_row))
     program = f.lower(shared, rows).compile().as_text()
     assert not re.findall("all-gather|all-reduce|all-to-all|collective", program)
-    found = collect(f(shared, rows))
-    assert all(isinstance(array, np.ndarray) for array in found.values())
-    np.testing.assert_array_equal(found["x"], x)
-    np.testing.assert_array_equal(found["sum"], found["x"] @ np.arange(3.0))
+    actual = collect(f(shared, rows))
+    assert all(isinstance(array, np.ndarray) for array in actual.values())
+    np.testing.assert_array_equal(actual["x"], x)
+    np.testing.assert_array_equal(actual["sum"], actual["x"] @ np.arange(3.0))
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])

@@ -13,7 +13,7 @@ class Rows(NamedTuple):
 
     params: dict
     optimiser: tuple
-    aside: tuple  # empty, as where nothing follows a step
+    adversary_state: tuple  # empty, as where nothing follows a step
     status: jax.Array
 
 

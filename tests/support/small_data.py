@@ -37,9 +37,9 @@ def corpus() -> tuple[tuple[Utterance, ...], Ragged, Ragged]:
         sound = rng.normal(size=(num_frames, BANDS))
         sound[:, 0] += 2 * (level - 1)
         sound[:, 1] += 2 * gender - 1
-        said = rng.integers(1, VOCABULARY, num_words)
-        said[0] = 1 + level
-        said[-1] = 4 + gender
+        indices = rng.integers(1, VOCABULARY, num_words)
+        indices[0] = 1 + level
+        indices[-1] = 4 + gender
         utterances.append(
             Utterance(
                 id=f"u{i:02}",
@@ -50,7 +50,7 @@ def corpus() -> tuple[tuple[Utterance, ...], Ragged, Ragged]:
             )
         )
         frames.append(sound.astype(np.float32))
-        words.append(said.astype(np.int32))
+        words.append(indices.astype(np.int32))
     return tuple(utterances), ragged(frames), ragged(words)
 
 

@@ -1,4 +1,4 @@
-"""A batch is its utterances, however it is laid out."""
+"""Padded and unpadded batches hold the same utterances."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from privrep.training.batches import batch_of, gather
-from privrep.types import Corpus, Inputs, ragged
+from privrep.types import Corpus, FoldTransform, ragged
 
 FRAMES = [3, 7, 1, 12, 5, 2, 9, 4]
 WORDS = [2, 1, 1, 3, 6, 2, 2, 3]
@@ -22,27 +22,27 @@ NUMBERS = np.array([0, 1, 0, 2, 3, 0, 4, 5, 0], np.int32)  # words 2, 5 and 8 ar
 CASES = {
     "frames and ready vectors": (
         Corpus(ragged(SOUND), ragged(VECTORS), None),
-        Inputs(),
+        FoldTransform(),
         (lambda i: SOUND[i], lambda i: VECTORS[i]),
     ),
     "normalised frames alone": (
         Corpus(ragged(SOUND), None, None),
-        Inputs(**MOMENTS),
+        FoldTransform(**MOMENTS),
         (lambda i: (SOUND[i] - MOMENTS["frame_mean"]) * MOMENTS["frame_scale"], None),
     ),
     "words of the training part": (
         Corpus(None, ragged(SAID), None),
-        Inputs(word_index=NUMBERS),
+        FoldTransform(word_index=NUMBERS),
         (None, lambda i: NUMBERS[SAID[i]]),
     ),
     "words with vectors": (
         Corpus(None, ragged(SAID), TABLE),
-        Inputs(),
+        FoldTransform(),
         (None, lambda i: TABLE[SAID[i]]),
     ),
     "half-precision frames": (
         Corpus(ragged([jnp.bfloat16(x) for x in SOUND]), None, None),
-        Inputs(),
+        FoldTransform(),
         (lambda i: np.asarray(jnp.bfloat16(SOUND[i]), np.float32), None),
     ),
 }
@@ -77,7 +77,10 @@ def test_gather_lays_out_the_utterances(name, size):
 
 
 def test_padding_words_are_zero_whatever_number_word_zero_has():
-    corpus, inputs = Corpus(None, ragged(SAID), None), Inputs(word_index=np.full(9, 3, np.int32))
+    corpus, inputs = (
+        Corpus(None, ragged(SAID), None),
+        FoldTransform(word_index=np.full(9, 3, np.int32)),
+    )
     batch = jax.jit(gather, static_argnums=3)(corpus, inputs, np.array([0, 4]), (0, 8))
     np.testing.assert_array_equal(batch.words, [[3] * 2 + [0] * 6, [3] * 6 + [0] * 2])
 
@@ -99,10 +102,10 @@ def test_a_batch_is_its_utterances_padded_or_not(name, fill):
             assert spans.values is corpus.frames.values and spans.longest == 12
             for start, i in zip(spans.start, index):
                 if i >= 0:
-                    own = spans.values[start : start + FRAMES[i]].astype(jnp.float32)
+                    values = spans.values[start : start + FRAMES[i]].astype(jnp.float32)
                     if spans.mean is not None:
-                        own = (own - spans.mean[None]) * spans.scale[None]
-                    np.testing.assert_allclose(own, of_row[0](i), rtol=1e-6)
+                        values = (values - spans.mean[None]) * spans.scale[None]
+                    np.testing.assert_allclose(values, of_row[0](i), rtol=1e-6)
     if corpus.words is not None:
         expected, length = laid_out([of_row[1](max(i, 0)) for i in index], 8)
         np.testing.assert_array_equal(batch.num_words, length * (index >= 0))

@@ -1,4 +1,4 @@
-"""A corpus that has no room on the devices: windows of it, and nothing learned differently."""
+"""Training by windows of a corpus that does not fit on the devices changes no result."""
 
 import threading
 from itertools import pairwise
@@ -26,9 +26,9 @@ RUNS = run_table()  # of two folds, several lambdas and rates, in one stack
 
 
 def windowed():
-    found = place(PACKED.data, COUNT * FRAME_BYTES)
-    assert isinstance(found, Streamed) and found.count == COUNT
-    return found
+    actual = place(PACKED.data, COUNT * FRAME_BYTES)
+    assert isinstance(actual, Streamed) and actual.count == COUNT
+    return actual
 
 
 def stages(data, architecture=ARCHITECTURE, fits=None):
@@ -43,17 +43,17 @@ def resident(quickly_compiled):
 
 @pytest.fixture
 def windows(monkeypatch):
-    """All that reach the devices, as (values on a device, first, last)."""
-    found = []
+    """All that reach the devices, as (shape of the values on a device, first, last)."""
+    windows = []
 
     def watched(data, rows):
-        for window, first, last in make(data, rows):
-            found.append((window.corpus.frames.values.shape, np.array(first), np.array(last)))
-            yield window, first, last
+        for window, interval in make(data, rows):
+            windows.append((window.corpus.frames.values.shape, *map(np.array, interval)))
+            yield window, interval
 
     make = streaming._windows
     monkeypatch.setattr(streaming, "_windows", watched)
-    return found
+    return windows
 
 
 # Which windows -------------------------------------------------------------------------------
@@ -107,9 +107,9 @@ def test_what_has_room_is_put_on_the_devices(monkeypatch):
     for free, streams in ((2 * size, False), (2 * size - 8, True)):
         monkeypatch.setattr(streaming, "free_bytes", lambda free=free: free)
         assert isinstance(place(PACKED.data), Streamed) == streams
-    found = windowed()
-    assert place(found) is found
-    assert np.shares_memory(found.frames.values, FRAMES.values)
+    actual = windowed()
+    assert place(actual) is actual
+    assert np.shares_memory(actual.frames.values, FRAMES.values)
 
 
 # The same results ----------------------------------------------------------------------------
@@ -131,12 +131,13 @@ def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, window
     strong = LIGHT._replace(net=net, adversary_steps=3, adversary_memory=12)
     expected = list(stages(place(PACKED.data), strong))
     first, last = expected[0][0], expected[-1][0]
-    assert first.aside.seen.there.shape == (4, 12) and first.aside.seen.there.any(1).all()
+    is_valid = first.adversary_state.views.is_valid
+    assert is_valid.shape == (4, 12) and is_valid.any(1).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last.params))
     assert any(
         np.any(part["deviation"] != 1) for n, part in last.params.items() if n.startswith("units")
     )
-    assert resident[-1][0].aside == ()
+    assert resident[-1][0].adversary_state == ()
     assert_same(list(stages(windowed(), strong, fits=first)), expected[1:])
     assert len(windows) > SETTINGS.max_epochs
     alone = take((RUNS, first), np.array([1]))
@@ -167,9 +168,9 @@ def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
     """The accelerators' form."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     padded = ARCHITECTURE._replace(fill=None)
-    expected, found = stages(place(PACKED.data), padded), stages(windowed(), padded)
+    expected, actual = stages(place(PACKED.data), padded), stages(windowed(), padded)
     for _ in range(2):
-        (fits, history), (fits_expected, history_expected) = next(found), next(expected)
+        (fits, history), (fits_expected, history_expected) = next(actual), next(expected)
         for name, values in history_expected.items():
             np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
         errors = jax.tree.map(relative_error, fits.params, fits_expected.params)
@@ -182,21 +183,21 @@ def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
 
 def test_two_windows_are_there_at_a_time(monkeypatch):
     """One that is computed on and the one after it; and nothing as large as the corpus."""
-    data, seen = windowed(), []
+    data, alive = windowed(), []
 
     def frames_alive():
         shapes = [a.shape for a in jax.live_arrays() if a.ndim == 2 and a.shape[1] == BANDS]
-        seen.append(sum(shape == (COUNT, BANDS) for shape in shapes))
+        alive.append(sum(shape == (COUNT, BANDS) for shape in shapes))
         assert max(rows for rows, _ in shapes) <= COUNT
 
     def watched(*arguments):
         frames_alive()
-        return advance(*arguments)
+        return steps(*arguments)
 
-    advance = streaming._advance_all
-    monkeypatch.setattr(streaming, "_advance_all", watched)
+    steps = streaming._steps_all
+    monkeypatch.setattr(streaming, "_steps_all", watched)
     next(fit(network_problem, ARCHITECTURE, SETTINGS, data, RUNS))
-    assert len(seen) > 1 and max(seen) <= 2
+    assert len(alive) > 1 and max(alive) <= 2
 
 
 def test_the_next_window_is_made_while_the_present_one_is_in_use():

@@ -1,4 +1,4 @@
-"""What the adversaries remember, in what units they read, and their own steps."""
+"""The hook of the adversaries: its memory, its moments, its steps and restarts."""
 
 import itertools
 from functools import partial
@@ -11,7 +11,14 @@ import pytest
 from privrep.parallel.run_axis import share, take
 from privrep.training.epoch import start
 from privrep.training.problem import FitSettings
-from privrep.unlearning.adversaries import Seen, beside, draw, moments, own_loss, remember
+from privrep.unlearning.adversaries import (
+    BatchViews,
+    adversary_hook,
+    adversary_loss,
+    draw,
+    moments,
+    remember,
+)
 from privrep.unlearning.training_problem import network_problem
 from tests.support.small_data import average_net, padded
 from tests.support.small_networks import ARCHITECTURE, PACKED, run_table
@@ -20,7 +27,7 @@ SIZE, RATE = 8, np.float32(0.01)
 WEIGHTS = {"gender": np.float32([1, 1]), "accent": np.float32([1, 1, 1])}
 
 
-def seen(seed=0, size=SIZE):
+def batch_views(seed=0, size=SIZE):
     """Views of which the attributes can be read, in units far from 1; one of them is dead."""
     rng = np.random.default_rng(seed)
     gender, accent = (rng.integers(0, n, size).astype(np.int32) for n in (2, 3))
@@ -28,9 +35,11 @@ def seen(seed=0, size=SIZE):
     h[:, 0] += 40 * gender
     h[:, 1] += 40 * accent
     h[:, 4] = 0
-    there = np.arange(size) < size - 1
-    labels = {a: np.where(there, of, -1) for a, of in (("gender", gender), ("accent", accent))}
-    return Seen({"joint": h.astype("f")}, np.where(there, 0, -1).astype("i"), labels, there)
+    is_valid = np.arange(size) < size - 1
+    labels = {a: np.where(is_valid, of, -1) for a, of in (("gender", gender), ("accent", accent))}
+    return BatchViews(
+        {"joint": h.astype("f")}, np.where(is_valid, 0, -1).astype("i"), labels, is_valid
+    )
 
 
 def parameters(net):
@@ -40,51 +49,51 @@ def parameters(net):
 
 
 def test_the_latest_are_remembered():
-    old, new = (Seen({"joint": np.full((n, 2), n)}, *[np.full(n, n)] * 3) for n in (5, 3))
-    found = remember(old, new)
-    for of in (found.task, found.there, found.views["joint"][:, 0]):
+    old, new = (BatchViews({"joint": np.full((n, 2), n)}, *[np.full(n, n)] * 3) for n in (5, 3))
+    actual = remember(old, new)
+    for of in (actual.task, actual.is_valid, actual.views["joint"][:, 0]):
         np.testing.assert_array_equal(of, [3, 3, 3, 5, 5])
 
 
-def test_a_draw_has_no_row_twice_and_nothing_that_is_not_there_before_all_that_is():
-    there = jnp.arange(20) % 3 > 0
-    drawn = np.array([draw(jax.random.key(seed), there, 10) for seed in range(40)])
-    assert all(len({*rows}) == 10 and there[rows].all() for rows in drawn)
-    assert {*drawn.flat} == {*np.flatnonzero(there)} and len({*drawn[:, 0]}) > 5
-    np.testing.assert_array_equal(np.sort(draw(jax.random.key(0), there, 20)), np.arange(20))
+def test_a_draw_has_no_row_twice_and_valid_rows_before_padding():
+    is_valid = jnp.arange(20) % 3 > 0
+    drawn = np.array([draw(jax.random.key(seed), is_valid, 10) for seed in range(40)])
+    assert all(len({*rows}) == 10 and is_valid[rows].all() for rows in drawn)
+    assert {*drawn.flat} == {*np.flatnonzero(is_valid)} and len({*drawn[:, 0]}) > 5
+    np.testing.assert_array_equal(np.sort(draw(jax.random.key(0), is_valid, 20)), np.arange(20))
 
 
-def test_units_are_the_moments_of_what_is_there_and_a_dead_unit_has_one_too():
-    view, there = seen().views["joint"], seen().there
-    found = moments(view, there)
-    kept = np.float64(view[there])
-    np.testing.assert_allclose(found["mean"], kept.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(found["deviation"][:4], kept.std(0)[:4], rtol=1e-3)
+def test_units_are_the_moments_of_valid_rows_and_bounded_for_constant_units():
+    view, is_valid = batch_views().views["joint"], batch_views().is_valid
+    actual = moments(view, is_valid)
+    kept = np.float64(view[is_valid])
+    np.testing.assert_allclose(actual["mean"], kept.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(actual["deviation"][:4], kept.std(0)[:4], rtol=1e-3)
     # Of the typical unit's a hundredth, so that waking by 1 is no more than that.
     typical = np.sqrt(kept.var(0).mean())
-    np.testing.assert_allclose(found["deviation"][4], typical / 100, rtol=1e-3)
+    np.testing.assert_allclose(actual["deviation"][4], typical / 100, rtol=1e-3)
     nothing = moments(jnp.zeros((4, 3)), jnp.zeros(4, bool))
     assert np.all(nothing["mean"] == 0) and np.all(nothing["deviation"] > 0)
 
 
 def test_nothing_follows_a_step_of_one_plain_adversary():
-    assert beside(average_net(), 1, 256, 0, WEIGHTS, RATE, "float32") is None
+    assert adversary_hook(average_net(), 1, 256, 0, WEIGHTS, RATE, "float32") is None
     problem = network_problem(ARCHITECTURE, share(PACKED.data), take(run_table(), 0))
-    assert problem.aside is None
+    assert problem.adversary_hook is None
     fit = jax.eval_shape(lambda key: start(problem, key, FitSettings(8, 1, 1)), run_table().key[0])
-    assert fit.aside == ()
+    assert fit.adversary_state == ()
 
 
 @pytest.mark.parametrize("steps, input_", [(1, "standardised"), (6, "plain"), (6, "standardised")])
 def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, input_):
     net = average_net(adversary_input=input_, num_adversaries=2)
-    aside, params = beside(net, steps, 24, 0, WEIGHTS, RATE, "float32"), parameters(net)
-    state = aside.start(params, seen())
-    step, loss = jax.jit(aside.step), jax.jit(partial(own_loss, net, weights=WEIGHTS))
-    moved, losses, everyone = params, [], seen(1, 64)
+    hook, params = adversary_hook(net, steps, 24, 0, WEIGHTS, RATE, "float32"), parameters(net)
+    state = hook.start(params, batch_views())
+    step, loss = jax.jit(hook.step), jax.jit(partial(adversary_loss, net, weights=WEIGHTS))
+    moved, losses, everyone = params, [], batch_views(1, 64)
     for i in range(12):
-        moved, state = step(moved, state, jax.random.fold_in(jax.random.key(0), i), seen(i))
-        losses.append(float(loss(moved, seen=everyone)))
+        moved, state = step(moved, state, jax.random.fold_in(jax.random.key(0), i), batch_views(i))
+        losses.append(float(loss(moved, batch=everyone)))
     changed = {
         name
         for name, part in params.items()
@@ -96,7 +105,9 @@ def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, 
         name for name in params if name.startswith("units")
     }
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((moved, state)))
-    assert state.seen.there.sum() == 21  # of the latest three batches, each with a row of padding
+    assert (
+        state.views.is_valid.sum() == 21
+    )  # of the latest three batches, each with a row of padding
     if steps > 1:
         assert losses[-1] < 0.8 * losses[0]
 
@@ -107,12 +118,12 @@ def changed(before, after):
     return {name for name, part in unlike.items() if any(jax.tree.leaves(part))}
 
 
-def test_one_adversary_of_every_view_after_another_begins_anew():
+def test_the_adversaries_of_every_view_are_restarted_in_turn():
     net = average_net("modality", adversary_layers=(0, 2))
-    aside, params = beside(net, 1, 0, 3, WEIGHTS, RATE, "float32"), parameters(net)
+    hook, params = adversary_hook(net, 1, 0, 3, WEIGHTS, RATE, "float32"), parameters(net)
     views = {"acoustic": np.ones((SIZE, 3), "f"), "lexical": np.ones((SIZE, 2), "f")}
-    batch = seen()._replace(views=views)
-    state, step = aside.start(params, batch), jax.jit(aside.step)
+    batch = batch_views()._replace(views=views)
+    state, step = hook.start(params, batch), jax.jit(hook.step)
     every = [params]
     for i in range(9):
         moved, state = step(every[-1], state, jax.random.fold_in(jax.random.key(0), i), batch)
@@ -129,18 +140,20 @@ def test_one_adversary_of_every_view_after_another_begins_anew():
 
 
 @pytest.mark.parametrize("restart", [0, 8])
-def test_an_adversary_that_can_learn_no_more_learns_again_when_it_begins_anew(restart):
+def test_an_adversary_without_gradient_learns_again_after_a_restart(restart):
     settings = {"adversary_input": "standardised", "adversary_width": 16}
     net = average_net("joint", num_adversaries=2, **settings)
-    aside, params = beside(net, 6, 24, restart, WEIGHTS, RATE, "float32"), parameters(net)
+    hook, params = adversary_hook(net, 6, 24, restart, WEIGHTS, RATE, "float32"), parameters(net)
     for name in net.numbered():  # units that are never active have no gradient
         params[name]["MLP_0"]["Dense_0"]["bias"] -= 1e4
-    step, state = jax.jit(aside.step), aside.start(params, seen())
-    loss = jax.jit(partial(own_loss, net, weights=WEIGHTS))
-    everyone = seen(1, 64)
+    step, state = jax.jit(hook.step), hook.start(params, batch_views())
+    loss = jax.jit(partial(adversary_loss, net, weights=WEIGHTS))
+    everyone = batch_views(1, 64)
     losses = []
     for i in range(24):
-        losses.append(float(loss(params, seen=everyone)))
-        params, state = step(params, state, jax.random.fold_in(jax.random.key(0), i), seen(i))
+        losses.append(float(loss(params, batch=everyone)))
+        params, state = step(
+            params, state, jax.random.fold_in(jax.random.key(0), i), batch_views(i)
+        )
     chance = float(np.log(2) + np.log(3))
     assert losses[-1] < 0.6 * chance if restart else losses[-1] > 0.9 * chance, losses

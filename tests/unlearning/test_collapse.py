@@ -1,4 +1,4 @@
-"""A network that recognises nothing, or says one thing only, is found out."""
+"""Networks with emotion at chance or with an h of one direction are reported as collapsed."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What a defence adds to the gradient."""
+"""The loss and the gradient that each defence adds."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from privrep.networks.emotion_net import adversary_of
 from privrep.training.losses import cross_entropy
 from privrep.unlearning import dependence
 from privrep.unlearning.defences import DEFENCES
-from privrep.unlearning.objective import Architecture, objective
+from privrep.unlearning.objective import Architecture, Batch, Labels, objective
 from tests.support.small_data import average_net, padded
 
 SIZE = 8
@@ -109,7 +109,7 @@ def test_none_is_grl_with_lambda_zero(net, params):
 
 def test_of_several_in_a_program_each_run_has_its_own(net, params):
     """The loss and the gradient of the one that is named, as if no other were there."""
-    labels, fold = (EMOTION, PRIVATE), SimpleNamespace(private_weights=WEIGHTS)
+    batch, fold = Batch(BATCH, Labels(EMOTION, PRIVATE)), SimpleNamespace(private_weights=WEIGHTS)
     fold.task_weights = np.ones(3, np.float32)
 
     @partial(jax.jit, static_argnums=0)
@@ -119,8 +119,8 @@ def test_of_several_in_a_program_each_run_has_its_own(net, params):
 
         def loss(params):
             key, made = jax.random.key(0), Architecture(net, defences, *rest)
-            _, added, _ = objective(made, params, key, BATCH, labels, fold, run, LAMBDA)
-            return added.sum(), added
+            losses = objective(made, params, key, batch, fold, run, LAMBDA)
+            return losses.defence.sum(), losses.defence
 
         return jax.grad(loss, has_aux=True)(params)
 
@@ -190,8 +190,10 @@ def test_a_dependence_is_borne_by_those_it_is_of(net, params, name):
     for attribute, labels in PRIVATE.items():
         classes = jax.nn.one_hot(labels, len(WEIGHTS[attribute]))
         for view in net.views():
-            found = getattr(dependence, name)(views[view], classes, jnp.ones((SIZE, 1)))
-            expected += LAMBDA[attribute] * np.where(labels >= 0, found, 0)
+            dependence_of_view = getattr(dependence, name)(
+                views[view], classes, jnp.ones((SIZE, 1))
+            )
+            expected += LAMBDA[attribute] * np.where(labels >= 0, dependence_of_view, 0)
     np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -236,7 +238,7 @@ def test_several_adversaries_add_the_mean_of_their_losses():
 
 
 @pytest.mark.parametrize("name", DEFENCES)
-def test_nobody_resists_at_lambda_zero(net, params, name):
+def test_no_gradient_reaches_the_encoders_at_lambda_zero(net, params, name):
     assert_close(added(net, name, params, PRIVATE, ZERO), added(net, "none", params, PRIVATE, ZERO))
     _, gradient = added(net, name, params, PRIVATE, LAMBDA)
     resisted = any(np.any(leaf) for leaf in jax.tree.leaves(groups(gradient)[0]))

@@ -1,4 +1,4 @@
-"""MMD and HSIC of a batch, against sums over tuples of rows, by finite differences, on chance."""
+"""MMD and HSIC against sums over tuples of rows, finite differences, and independent draws."""
 
 import itertools
 
@@ -44,23 +44,23 @@ def plainly(name, x, classes, strata):
         n = len(z)
         k = np.array([[kernel(a, b) for b in z] for a in z])
         if name == "mmd":
-            found = []
-            for one, other in itertools.combinations(np.unique(of), 2):
-                i, j = np.flatnonzero(of == one), np.flatnonzero(of == other)
+            actual = []
+            for first, second in itertools.combinations(np.unique(of), 2):
+                i, j = np.flatnonzero(of == first), np.flatnonzero(of == second)
                 if min(len(i), len(j)) > 1:
-                    own = [
+                    within = [
                         np.mean([k[a, b] for a, b in itertools.permutations(m, 2)]) for m in (i, j)
                     ]
-                    found.append(sum(own) - 2 * k[np.ix_(i, j)].mean())
-            if found:
-                total, rows = total + n * np.mean(found), rows + n
+                    actual.append(sum(within) - 2 * k[np.ix_(i, j)].mean())
+            if actual:
+                total, rows = total + n * np.mean(actual), rows + n
         elif n > 3:
             alike = of[:, None] == of[None]
             two = [k[a, b] * alike[a, b] for a, b in itertools.permutations(range(n), 2)]
             three = [k[a, b] * alike[a, c] for a, b, c in itertools.permutations(range(n), 3)]
             four = [k[a, b] * alike[c, d] for a, b, c, d in itertools.permutations(range(n), 4)]
-            found = np.mean(two) + np.mean(four) - 2 * np.mean(three)
-            total, rows = total + n * found, rows + n
+            actual = np.mean(two) + np.mean(four) - 2 * np.mean(three)
+            total, rows = total + n * actual, rows + n
     return total / rows
 
 
@@ -70,8 +70,8 @@ def test_it_is_the_mean_over_tuples(name):
     together = np.ones((len(x), 1))
     with jax.enable_x64(True):
         for within in (together, strata):
-            found = MEASURES[name](jnp.array(x), jnp.array(classes), jnp.array(within))
-            np.testing.assert_allclose(found, plainly(name, x, classes, within), rtol=1e-9)
+            actual = MEASURES[name](jnp.array(x), jnp.array(classes), jnp.array(within))
+            np.testing.assert_allclose(actual, plainly(name, x, classes, within), rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -104,7 +104,7 @@ def test_it_is_finite_where_nothing_varies_or_nobody_is_known(name):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_it_is_0_on_average_where_x_tells_nothing_and_finds_what_x_tells(name):
+def test_it_is_0_on_average_under_independence_and_positive_under_dependence(name):
     rng = np.random.default_rng(0)
     draws, size = 400, 16
     labels = rng.integers(0, 2, (draws, size))
@@ -117,7 +117,7 @@ def test_it_is_0_on_average_where_x_tells_nothing_and_finds_what_x_tells(name):
     assert tells.mean() > 10 * chance.std() / np.sqrt(draws)
 
 
-def test_within_the_strata_what_the_stratum_tells_is_no_dependence():
+def test_dependence_through_the_stratum_does_not_count_within_strata():
     """x follows the stratum, and so does the class: together they depend, within they do not."""
     rng = np.random.default_rng(0)
     draws, size = 400, 24

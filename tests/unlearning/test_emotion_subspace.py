@@ -1,4 +1,4 @@
-"""The emotion subspace: what it minimises, and that it keeps what it says it keeps."""
+"""The emotion subspace is the minimiser of its criterion and keeps the emotion logits."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -47,18 +47,18 @@ def test_it_is_the_least_squares_solution():
     terms, targets = [x / np.sqrt(len(x))], [x @ v / np.sqrt(len(x))]
     known = (task[WHERE] >= 0) & (gender[WHERE] >= 0)
     for e in range(C):
-        here = known & (task[WHERE] == e)
-        cells = np.stack([x[here & (gender[WHERE] == g)].mean(0) for g in range(2)])
+        of_emotion = known & (task[WHERE] == e)
+        cells = np.stack([x[of_emotion & (gender[WHERE] == g)].mean(0) for g in range(2)])
         terms.append(
-            (cells - cells.mean(0)) * np.sqrt(STRENGTH * 0.7 * here.sum() / known.sum() / 2)
+            (cells - cells.mean(0)) * np.sqrt(STRENGTH * 0.7 * of_emotion.sum() / known.sum() / 2)
         )
         targets.append(np.zeros((2, C)))
     terms.append(1e-2 * np.eye(D))
     targets.append(np.zeros((D, C)))
     weights = np.linalg.lstsq(np.concatenate(terms), np.concatenate(targets))[0]
     expected = (np.float64(h) - mean) / unit @ weights + mean / unit @ v
-    found = logits(pressed(h, kernel, task, gender, 0.7), kernel)
-    np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(expected).max())
+    actual = logits(pressed(h, kernel, task, gender, 0.7), kernel)
+    np.testing.assert_allclose(actual, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_what_the_head_does_not_read_is_gone():
@@ -74,11 +74,11 @@ def test_differences_within_an_emotion_fall_as_lambda_rises_and_emotion_stays():
     h, _, task, gender = world()
     emotion = np.linalg.lstsq(h - h.mean(0), np.eye(C)[np.maximum(task, 0)])[0].astype("f")
     released = [pressed(h, emotion, task, gender, strength) for strength in (1e-6, 0.1, 1, 5)]
-    spread = [apart(logits(one, emotion), task, gender) for one in released]
+    spread = [apart(logits(released_h, emotion), task, gender) for released_h in released]
     assert spread == sorted(spread, reverse=True) and spread[-1] < 0.1 * spread[0]
     right = [
-        (logits(one, emotion).argmax(1) == task)[~WHERE & (task >= 0)].mean()
-        for one in (h, *released)
+        (logits(released_h, emotion).argmax(1) == task)[~WHERE & (task >= 0)].mean()
+        for released_h in (h, *released)
     ]
     assert min(right) > right[0] - 0.05 and right[0] > 0.6
 

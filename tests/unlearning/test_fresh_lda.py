@@ -1,4 +1,4 @@
-"""The attacker within a program equals discriminant analysis, and weighs classes alike."""
+"""The discriminant on the device equals scikit-learn's with equal class priors."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""LEACE: what its theorem promises, also where covariances are singular and labels are missing."""
+"""LEACE has the properties of its theorem, also with singular covariances and missing labels."""
 
 from functools import partial
 

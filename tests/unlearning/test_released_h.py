@@ -1,4 +1,4 @@
-"""What networks release and how they score, against one plain pass over the whole corpus."""
+"""Released h and scores equal one plain pass over the whole corpus."""
 
 from functools import partial
 
@@ -63,12 +63,12 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
         )
         np.testing.assert_allclose(h[row], whole, rtol=1e-4, atol=1e-5)
         for part, where in of_fold.split._asdict().items():
-            found = {f"{part}_emotion_uar": recall(emotion, of_fold.task, where)}
+            actual = {f"{part}_emotion_uar": recall(emotion, of_fold.task, where)}
             for attribute, views in adversaries.items():
                 labels = of_fold.private[attribute]
                 each = [recall(logits[:, 0], labels, where) for logits in views.values()]
-                found[f"{part}_{attribute}_adversary_uar"] = np.max(each)
-            for name, value in found.items():
+                actual[f"{part}_{attribute}_adversary_uar"] = np.max(each)
+            for name, value in actual.items():
                 expected_scores.setdefault(name, []).append(value)
         rank = effective_rank(h[row], of_fold.split.train)
         val = recall(emotion, of_fold.task, of_fold.split.val)

@@ -242,20 +242,20 @@ def test_only_a_defence_that_unlearns_is_chosen_by_what_is_left():
         assert by_emotion_alone[3] and by_emotion_alone.all() != unlearns
 
 
-def test_a_fresh_attacker_tells_what_leaks_if_it_is_asked(steps):
+def test_a_freshly_trained_attacker_measures_the_leakage_of_an_epoch(steps):
     data, runs = share(PACKED.data), run_table()
-    told = next(fit(network_problem, ARCHITECTURE._replace(leak="fresh"), SETTINGS, data, runs))
+    stage = next(fit(network_problem, ARCHITECTURE._replace(leak="fresh"), SETTINGS, data, runs))
     plain, plain_history = steps[0]
-    jax.tree.map(np.testing.assert_array_equal, told.fits().params, plain.params)
-    history = told.history
+    jax.tree.map(np.testing.assert_array_equal, stage.fits().params, plain.params)
+    history = stage.history
     for name, scores in plain_history.items():
         if name != "selection":  # validation is scored on the same rows, whoever else is looked at
             np.testing.assert_allclose(history[name], scores, atol=1e-6, err_msg=name)
-    h, *_ = represent(ARCHITECTURE, PACKED.data, runs, told.fits().params)
+    h, *_ = represent(ARCHITECTURE, PACKED.data, runs, stage.fits().params)
     for row, fold in enumerate(np.asarray(runs.fold)):
         part, labels = take(PACKED.data.folds.split, fold), PACKED.data.folds.private["gender"]
-        found = discriminant(h[row], labels[fold], 2, part.train)
-        expected = uar(found, labels[fold], 2, part.val)
+        discriminants = discriminant(h[row], labels[fold], 2, part.train)
+        expected = uar(discriminants, labels[fold], 2, part.val)
         np.testing.assert_allclose(history["val_gender_fresh_uar"][row], expected, atol=1e-6)
         leak = abs(expected - 0.5) * (fold == 0)  # where lambda is 0 emotion alone is looked at
         chosen_by = history["val_emotion_uar"][row] - leak

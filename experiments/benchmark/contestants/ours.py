@@ -25,7 +25,7 @@ from experiments.benchmark.work import (
 from experiments.config import build, sweep
 from experiments.config.recipes import RECIPES
 from experiments.config.settings import Config
-from privrep.attacks.trained.dense import ATTACKERS, Threat, attack
+from privrep.attacks.trained.dense import ATTACKERS, AttackData, attack
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.networks.encoders import AcousticEncoder
 from privrep.networks.kernels.ragged_convolution import frames_computed
@@ -160,7 +160,7 @@ def attack_all(runs: int, rows: int, width: int):
     h = rng.standard_normal((runs, rows, width), np.float32)
     h[..., :4] += 0.5 * labels[..., None]
     part = np.broadcast_to(np.arange(rows) * 5 // rows, (runs, rows))
-    threats = Threat(
+    attack_data = AttackData(
         key=jnp.stack([run_key(0, run) for run in range(runs)]),
         h=jnp.asarray(h),
         labels=jnp.asarray(labels),
@@ -169,7 +169,7 @@ def attack_all(runs: int, rows: int, width: int):
     )
 
     def once() -> dict[str, float]:
-        scores = jax.block_until_ready(attack(tuple(ATTACKERS), threats, PRIVATE_CLASSES))
+        scores = jax.block_until_ready(attack(tuple(ATTACKERS), attack_data, PRIVATE_CLASSES))
         return {"test_uar": float(scores["test"].mean())} | _device_peak()
 
     return {"units": runs * len(ATTACKERS)} | _device(), once

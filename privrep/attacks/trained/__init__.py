@@ -1,1 +1,1 @@
-"""Attackers trained by gradient descent: dense networks and GRUs, many in one program."""
+"""Attackers that are trained networks: dense ones, GRUs, and speaker verification."""

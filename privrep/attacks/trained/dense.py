@@ -1,30 +1,30 @@
-"""Who tries to read a private attribute out of h afterwards, and what counts as success.
+"""Dense attackers, which predict a private attribute from h after training.
 
-An attacker sees the representations h and nothing of the network. It learns on the training part,
-its epoch is chosen on the validation part, and it is scored on the test part; the speakers of the
-three are different people.
+An attacker has access to h and not to the network. It learns on the training part, its epoch is
+chosen on the validation part, and it is scored on the test part; the three have no speaker in
+common.
 """
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from privrep.parallel.memory import most_together
 from privrep.parallel.run_axis import by_calls, num_runs, over_runs, share, take
-from privrep.training.fit import fit
+from privrep.training.fit import fit_to_end
 from privrep.training.losses import cross_entropy
 from privrep.training.metrics import uar
 from privrep.training.problem import FitSettings, Problem
-from privrep.types import Split
+from privrep.types import Array, Split
 
 PyTree = Any
 
 
-class Threat(NamedTuple):
-    """What is guessed, about whom, learned from whom. A leading R when stacked.
+class AttackData(NamedTuple):
+    """The data of an attack: what to predict, from what, and the split. A leading R when stacked.
 
     Attributes:
       key: PRNG key.
@@ -35,9 +35,9 @@ class Threat(NamedTuple):
     """
 
     key: jax.Array
-    h: jax.Array
-    labels: jax.Array
-    weights: jax.Array
+    h: Array
+    labels: Array
+    weights: Array
     split: Split
 
 
@@ -59,22 +59,22 @@ ATTACK_SETTINGS = FitSettings(batch_size=64, max_epochs=60, patience=10, clip_no
 
 
 class AttackRun(NamedTuple):
-    """One attacker. A leading A when stacked.
+    """One attacker, as a row of the run axis. A leading A when stacked.
 
     Attributes:
       key: PRNG key.
-      threat: int32, the row of the threats it attacks.
+      target: int32, the row of the attack data.
       depth, width: int32, see `Dense`.
     """
 
     key: jax.Array
-    threat: jax.Array
+    target: jax.Array
     depth: jax.Array
     width: jax.Array
 
 
 class Largest(NamedTuple):
-    """The largest network of the stack: the only size that is compiled."""
+    """The largest depth and width of the stack: the only size that is compiled."""
 
     depth: int
     width: int
@@ -82,19 +82,34 @@ class Largest(NamedTuple):
 
 
 def standardise(h: jax.Array, train: jax.Array) -> jax.Array:
-    """Mean 0 and deviation 1 over the training rows; a constant column becomes 0. [N, D]."""
+    """h with mean 0 and deviation 1 over the training rows; a constant column becomes 0. [N, D]."""
     count = jnp.maximum(train.sum(), 1)
     rows = train[:, None]
     mean = jnp.where(rows, h, 0).sum(0, keepdims=True) / count
     variance = jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count
-    # A column whose spread is rounding error would be blown up to noise of size 1. One of NaN is
-    # not taken for it: it would be as good as no leak.
+    # A column whose spread is rounding error would become noise of size 1. A column of NaN stays
+    # NaN: replaced by 0 it would look as if nothing leaked.
     constant = variance <= 1e-10 * (1 + mean**2)
     return jnp.where(constant, 0, (h - mean) * jax.lax.rsqrt(jnp.where(constant, 1, variance)))
 
 
-def init_dense(largest: Largest, size: int, run: AttackRun):
-    """He's start for the network of this run's size, inside the arrays of the largest."""
+class Sized(Protocol):
+    """A row of the run axis that has a key and a network size, such as an `AttackRun`."""
+
+    @property
+    def key(self) -> jax.Array: ...
+    @property
+    def depth(self) -> jax.Array: ...
+    @property
+    def width(self) -> jax.Array: ...
+
+
+def init_dense(largest: Largest, size: int, run: Sized) -> PyTree:
+    """He's initialisation of the network of this run's size, inside the arrays of the largest.
+
+    Args:
+      size: D.
+    """
     keys = jax.random.split(run.key, largest.depth + 2)
     active = (jnp.arange(largest.width) < run.width).astype(jnp.float32)
     hidden = []
@@ -112,11 +127,11 @@ def init_dense(largest: Largest, size: int, run: AttackRun):
     }
 
 
-def apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
+def apply_dense(params: PyTree, h: jax.Array, run: Sized) -> jax.Array:
     """Logits [B, C] of the network of this run's size.
 
-    Units beyond the run's width start at 0 and get no gradient, layers beyond its depth are passed
-    by: the network is exactly the smaller one, and attackers of all sizes are one program.
+    Units beyond the run's width are 0 and get no gradient, and layers beyond its depth are skipped.
+    The network is therefore exactly the smaller one, and attackers of all sizes are one program.
     """
     x = h
     for layer, (kernel, bias) in enumerate(params["hidden"]):
@@ -128,25 +143,27 @@ def apply_dense(params, h: jax.Array, run: AttackRun) -> jax.Array:
     return jnp.where(run.depth == 0, straight, logits) + params["bias"][None]
 
 
-def attack_problem(largest: Largest, threats: Threat, run: AttackRun) -> Problem:
-    """One attacker, as `fit.fit` wants it."""
-    threat = take(threats, run.threat)
-    h = standardise(threat.h, threat.split.train)
+def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) -> Problem:
+    """One attacker, as `fit.fit` takes it; `attack_data` has rows [R, ...]."""
+    data = take(attack_data, run.target)
+    h = standardise(data.h, data.split.train)
 
-    def gradient(params, key, index, weight, progress):
+    def gradient(
+        params: PyTree, key: jax.Array, index: jax.Array, weight: jax.Array, progress: jax.Array
+    ) -> tuple[PyTree, PyTree]:
         del key, progress
 
-        def loss(params):
+        def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
             logits = apply_dense(params, h[index], run)
-            each = cross_entropy(logits, threat.labels[index], threat.weights) * weight
-            return each.sum() / jnp.maximum(weight.sum(), 1), {"attacker": each.sum()}
+            losses = cross_entropy(logits, data.labels[index], data.weights) * weight
+            return losses.sum() / jnp.maximum(weight.sum(), 1), {"attacker": losses.sum()}
 
         gradients, sums = jax.grad(loss, has_aux=True)(params)
         return sums, gradients
 
-    def score(params):
+    def score(params: PyTree) -> dict[str, jax.Array]:
         logits = apply_dense(params, h, run)
-        return {"selection": uar(logits, threat.labels, largest.num_classes, threat.split.val)}
+        return {"selection": uar(logits, data.labels, largest.num_classes, data.split.val)}
 
     return Problem(
         init=lambda key: init_dense(largest, h.shape[1], run),
@@ -154,58 +171,57 @@ def attack_problem(largest: Largest, threats: Threat, run: AttackRun) -> Problem
         score=score,
         rates=lambda params: jax.tree.map(lambda _: ATTACK_RATE, params),
         weight_decay=jnp.float32(0),
-        train=threat.split.train & (threat.labels >= 0),
+        train=data.split.train & (data.labels >= 0),
     )
 
 
-def _score_one(largest, threats, row):
+def _score_one(largest: Largest, attack_data: AttackData, row: PyTree) -> dict[str, jax.Array]:
     run, params = row
-    threat = take(threats, run.threat)
-    logits = apply_dense(params, standardise(threat.h, threat.split.train), run)
+    data = take(attack_data, run.target)
+    logits = apply_dense(params, standardise(data.h, data.split.train), run)
     return {
-        part: uar(logits, threat.labels, largest.num_classes, where)
-        for part, where in threat.split._asdict().items()
+        part: uar(logits, data.labels, largest.num_classes, where)
+        for part, where in data.split._asdict().items()
     }
 
 
 @partial(jax.jit, static_argnums=0)
-def _scores(largest, threats, rows):
-    return over_runs(partial(_score_one, largest), threats, rows)
+def _scores(largest: Largest, attack_data: AttackData, rows: PyTree) -> dict[str, jax.Array]:
+    return over_runs(partial(_score_one, largest), attack_data, rows)
 
 
-def attack(names: Sequence[str], threats: Threat, num_classes: int) -> dict[str, jax.Array]:
-    """Trains every named attacker on every threat, all in one stack.
+def attack(names: Sequence[str], attack_data: AttackData, num_classes: int) -> dict[str, jax.Array]:
+    """Trains every named attacker on every row of the attack data, all in one stack.
 
     Args:
       names: in ATTACKERS.
-      threats: rows [R, ...].
+      attack_data: rows [R, ...].
+      num_classes: C.
 
     Returns:
-      {part: UAR float32[len(names), R]} for train, val and test. NaN where an attacker had no
-      validation utterance to be chosen on, or its h is not finite.
+      {part: UAR float32[len(names), R]} for train, val and test; NaN where the validation part has
+      no utterance with a label, or h is not finite.
     """
     sizes = [ATTACKERS[name] for name in names]
     largest = Largest(max(s.depth for s in sizes), max(max(s.width for s in sizes), 1), num_classes)
-    count = num_runs(threats)
+    count = num_runs(attack_data)
 
-    def each(values):  # one value per attacker -> one per attacker and threat
+    def per_attacker(values: Sequence[int]) -> jax.Array:  # -> int32[len(names) * R]
         return jnp.repeat(jnp.array(values, jnp.int32), count)
 
     runs = AttackRun(
-        key=jnp.tile(threats.key, len(names)),
-        threat=jnp.tile(jnp.arange(count, dtype=jnp.int32), len(names)),
-        depth=each([s.depth for s in sizes]),
-        width=each([s.width for s in sizes]),
+        key=jnp.tile(attack_data.key, len(names)),
+        target=jnp.tile(jnp.arange(count, dtype=jnp.int32), len(names)),
+        depth=per_attacker([s.depth for s in sizes]),
+        width=per_attacker([s.width for s in sizes]),
     )
-    threats = share(threats)
-    for stage in fit(attack_problem, largest, ATTACK_SETTINGS, threats, runs):
-        last = stage
-    last = last.fits()
-    rows = (runs, last.best)
-    size = most_together(partial(_score_one, largest), threats, rows)
-    scores = by_calls(partial(_scores, largest, threats), rows, size)
-    chosen = last.best_epoch > 0
+    attack_data = share(attack_data)
+    fits = fit_to_end(attack_problem, largest, ATTACK_SETTINGS, attack_data, runs)
+    rows = (runs, fits.best)
+    size = most_together(partial(_score_one, largest), attack_data, rows)
+    scores = by_calls(partial(_scores, largest, attack_data), rows, size)
+    has_score = fits.best_epoch > 0
     return {
-        part: jnp.where(chosen, found, jnp.nan).reshape(len(names), count)
-        for part, found in scores.items()
+        part: jnp.where(has_score, of_part, jnp.nan).reshape(len(names), count)
+        for part, of_part in scores.items()
     }

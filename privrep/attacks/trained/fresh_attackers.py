@@ -1,4 +1,4 @@
-"""From a stack of runs to their scores: train, release, attack."""
+"""Freshly trained attackers on the h of trained networks, and the scores of the best one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,65 +8,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from privrep.attacks.fixed_split import CLASSICAL, attack_classically
-from privrep.attacks.trained.dense import ATTACKERS, Threat, attack
-from privrep.attacks.trained.pair_verification import Pairs, verify
-from privrep.parallel.run_axis import Run, take
-from privrep.training.fit import fit
-from privrep.training.problem import DIVERGED, FitSettings
-from privrep.training.streaming import place
-from privrep.types import Data, Fold, Split
-from privrep.unlearning.objective import Architecture
-from privrep.unlearning.released_h import represent
-from privrep.unlearning.training_problem import network_problem
+from privrep.attacks.trained.dense import ATTACKERS, AttackData, attack
+from privrep.attacks.trained.pair_verification import Pairs, verification_eer
+from privrep.parallel.run_axis import ReservedKey, Run, reserved_key
+from privrep.types import Fold, Split
 
-PyTree = Any
 SPEAKER = "speaker"
 ATTACKER_NAMES = (*ATTACKERS, *CLASSICAL)
 
 
-def run_all(
-    architecture: Architecture,
-    settings: FitSettings,
-    data: Data,
-    runs: Run,
-    attackers: Sequence[str] = tuple(ATTACKERS),
-    pairs: Pairs | None = None,
-) -> dict[str, Any]:
-    """Trains every run and measures what its representation says. Row i is `runs` row i.
+def attack_data_of(folds: Fold, runs: Run, h: jax.Array | np.ndarray, attribute: str) -> AttackData:
+    """The data of the informed attack: the attacker learns on the run's own training part.
 
     Args:
-      architecture, settings: see there.
-      data: as made by `packing.pack`.
-      runs: rows [R, ...].
-      attackers: names in ATTACKERS.
-      pairs: needed when "speaker" is among the private attributes.
-
-    Returns:
-      {score: [R]}: those of `represent` and `attack_all`, best_epoch and diverged.
-    """
-    folds, data = data.folds, place(data)
-    for stage in fit(network_problem, architecture, settings, data, runs):
-        last = stage
-    last = last.fits()
-    h, scores, _ = represent(architecture, data, runs, last.best)
-    for attribute, size in architecture.net.private.items():
-        threats = threats_of(folds, runs, h, attribute)
-        of_run = None if pairs is None else take(pairs, runs.fold)
-        scores |= attack_all(attribute, threats, size, attackers, of_run)
-    return scores | {"best_epoch": last.best_epoch, "diverged": last.status == DIVERGED}
-
-
-def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:
-    """The informed threat to every run: an attacker that learns on the run's own training part.
-
-    Args:
-      folds: K of them; `private` holds the labels to guess.
+      folds: K of them; `private` holds the labels to predict.
       runs: rows [R, ...].
       h: float[R, N, D].
+
+    Returns:
+      Rows [R, ...].
     """
-    # A key that is never one of the epochs' keys, which are fold_in(key, epoch).
-    return Threat(
-        key=jax.vmap(lambda key: jax.random.fold_in(key, jnp.uint32(2**32 - 2)))(runs.key),
+    return AttackData(
+        key=jax.vmap(lambda key: reserved_key(key, ReservedKey.ATTACKERS))(runs.key),
         h=h,
         labels=jnp.asarray(folds.private[attribute])[runs.fold],
         weights=jnp.asarray(folds.private_weights[attribute])[runs.fold],
@@ -74,62 +37,76 @@ def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:
     )
 
 
-def attack_all(
+def attack_with_fresh(
     attribute: str,
-    threats: Threat,
+    attack_data: AttackData,
     num_classes: int,
     attackers: Sequence[str] = tuple(ATTACKERS),
     pairs: Pairs | None = None,
     speakers: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Fresh attackers on frozen representations.
+    """Trains attackers from scratch on h and reports the one that is best on validation.
 
-    The attackers learn on the training part, are compared on the validation part, and the best of
-    them is what counts on the test part. "speaker" is attacked by verification of people never
-    seen before; its attacker's score is 1 - equal error rate.
+    The attackers learn on the training part. The one with the highest UAR on the validation part is
+    chosen, of equals the first, and scored on the test part. "speaker" is attacked by verification
+    of unseen speakers instead; the attacker's score is then 1 - equal error rate.
 
     Args:
-      threats: rows [R, ...].
+      attribute: the private attribute.
+      attack_data: rows [R, ...].
+      num_classes: C of the attribute.
       attackers: names in ATTACKER_NAMES.
       pairs: rows [R, ...], for "speaker".
-      speakers: [N], who speaks, for the attackers of CLASSICAL.
+      speakers: [N], the speaker of each utterance, for the attackers of CLASSICAL.
 
     Returns:
       {score: [R]}: <part>_<attribute>_<attacker>_uar of every attacker for val and test,
       <part>_<attribute>_attacker_uar of the chosen one, <attribute>_attacker its name,
       test_<attribute>_privacy = 1 - test_<attribute>_attacker_uar.
+
+    Raises:
+      ValueError: "speaker" without pairs, or attackers of CLASSICAL without speakers.
     """
+    scores: dict[str, Any] = {}
     if attribute == SPEAKER:
-        found = 1 - verify(threats, *pairs)
-        names = ["verification"] * len(found)
-        scores = {f"test_{attribute}_attacker_uar": found}
+        if pairs is None:
+            raise ValueError("the attribute speaker is attacked by verification, which needs pairs")
+        accuracy = 1 - verification_eer(attack_data, *pairs)
+        names = ["verification"] * len(accuracy)
+        scores[f"test_{attribute}_attacker_uar"] = accuracy
     else:
-        parts = _attacked(attackers, threats, num_classes, speakers)
-        best = jnp.argmax(jnp.nan_to_num(parts["val"], nan=-1.0), 0)  # of equals, the simplest
+        parts = _uars(attackers, attack_data, num_classes, speakers)
+        best = jnp.argmax(jnp.nan_to_num(parts["val"], nan=-1.0), 0)
         names = [attackers[i] for i in best]
-        scores = {}
         for part in ("val", "test"):
-            for name, found in zip(attackers, parts[part]):
-                scores[f"{part}_{attribute}_{name}_uar"] = found
+            for name, uars in zip(attackers, parts[part]):
+                scores[f"{part}_{attribute}_{name}_uar"] = uars
             chosen = jnp.take_along_axis(parts[part], best[None], 0)[0]
             scores[f"{part}_{attribute}_attacker_uar"] = chosen
     privacy = 1 - scores[f"test_{attribute}_attacker_uar"]
     return scores | {f"{attribute}_attacker": names, f"test_{attribute}_privacy": privacy}
 
 
-def _attacked(attackers, threats, num_classes, speakers) -> dict[str, np.ndarray]:
-    """{part: UAR [len(attackers), R]} of both kinds of attackers, in the order of their names."""
+def _uars(
+    attackers: Sequence[str],
+    attack_data: AttackData,
+    num_classes: int,
+    speakers: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """{part: UAR [len(attackers), R]} of dense and classical attackers, in the given order."""
     dense = [name for name in attackers if name in ATTACKERS]
     classical = [name for name in attackers if name in CLASSICAL]
-    of_dense = attack(dense, threats, num_classes) if dense else {}
-    of_classical = {}
+    of_dense: dict[str, Any] = attack(dense, attack_data, num_classes) if dense else {}
+    of_classical: dict[str, Any] = {}
     if classical:
-        h, labels = np.asarray(threats.h), np.asarray(threats.labels)
-        split = Split(*(np.asarray(part) for part in threats.split))
+        if speakers is None:
+            raise ValueError(f"the attackers {', '.join(classical)} need the speakers")
+        h, labels = np.asarray(attack_data.h), np.asarray(attack_data.labels)
+        split = Split(*(np.asarray(part) for part in attack_data.split))
         of_classical = attack_classically(classical, h, labels, split, speakers, num_classes)
-    found = {}
+    uars = {}
     for part in ("val", "test"):
         of_name = dict(zip(dense, of_dense.get(part, ())))
         of_name |= zip(classical, of_classical.get(part, ()))
-        found[part] = np.stack([of_name[name] for name in attackers])
-    return found
+        uars[part] = np.stack([of_name[name] for name in attackers])
+    return uars

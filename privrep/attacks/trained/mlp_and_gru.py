@@ -1,4 +1,4 @@
-"""Attackers that are networks, in the form of the measurement: trained anew for every labelling."""
+"""Attackers that are networks (MLP, GRU) as `Attack` functions, retrained for every permutation."""
 
 import jax
 import numpy as np
@@ -6,11 +6,12 @@ import numpy as np
 from privrep.attacks.lda_moments import choose, temperature
 from privrep.attacks.protocol import Attack, Attacked, places, standardised
 from privrep.attacks.trained.dense import ATTACK_SETTINGS, Dense
-from privrep.attacks.trained.retrained_networks import Exchanged, Recurrent, learn
+from privrep.attacks.trained.retrained_networks import PermutedLabels, Recurrent, learn
+from privrep.training.problem import FitSettings
 
 GRID = (Dense(2, 32), Dense(4, 64))  # corners of the paper's grid
 WIDTH = 32  # of the GRU
-TEACHERS = 2048  # utterances to learn from, at most
+MAX_SAMPLED = 2048  # utterances used for training and validation
 _BLOCK = 64
 _GRU_SETTINGS = ATTACK_SETTINGS._replace(max_epochs=30, patience=6)
 
@@ -24,30 +25,32 @@ def mlp(
     num_classes: int,
     only: int | None = None,
 ) -> Attacked:
-    """Dense networks, two layers of 32 and four of 64: corners of the paper's grid.
+    """Dense networks with two layers of 32 units and four of 64: corners of the paper's grid.
 
     All labellings, folds and sizes are one stack of one program. Epoch and size are chosen by the
-    UAR on validation speakers, the fold behind the tested one. They learn from up to 2048
-    utterances, evenly of all speakers, drawn at random, and guess all.
+    UAR on the validation fold, which is the one after the test fold. At most 2048 utterances, drawn
+    at random in equal numbers from all speakers, are used for training and validation; all are
+    predicted.
 
     Arguments and result as in `lda.linear`.
     """
     names = [f"mlp_{size.depth}x{size.width}" for size in GRID]
-    data = _exchanged(seed, standardised(h), None, labels, speakers, folds)
+    data = _permuted_labels(seed, standardised(h), None, labels, speakers, folds)
     return _attacked(GRID, names, ATTACK_SETTINGS, data, seed, num_classes, only)
 
 
 def sequence(frames: np.ndarray, num_frames: np.ndarray | None) -> Attack:
-    """The attacker that reads frames in their order: a GRU of 32 units, the mean of its states.
+    """An attacker on sequences of frames: a GRU of 32 units and the mean of its states.
 
-    Trained as `mlp`. What lies behind an utterance's num_frames is never looked at.
+    It is trained as `mlp` is. Frames from num_frames on are not used.
 
     Args:
-      frames: float[N, T, D], of the utterances that are measured, in their order.
-      num_frames: int[N], at least 1, or None where all T count.
+      frames: float[N, T, D], in the order of the utterances that are measured.
+      num_frames: int[N], at least 1, or None if every utterance has T frames.
 
     Returns:
-      An `Attack`, which does not look at the h it is given but for its number of rows.
+      An `Attack` that reads these frames; of the h it is called with only the number of rows is
+      used.
     """
     length = np.full(len(frames), frames.shape[1]) if num_frames is None else num_frames
     inside = np.arange(frames.shape[1])[None] < np.asarray(length)[:, None]
@@ -65,67 +68,87 @@ def sequence(frames: np.ndarray, num_frames: np.ndarray | None) -> Attack:
     ) -> Attacked:
         if len(h) != len(x):
             raise ValueError(f"frames of {len(x)} utterances, and {len(h)} rows of h")
-        data = _exchanged(seed, x, np.asarray(length, np.int32), labels, speakers, folds)
+        data = _permuted_labels(seed, x, np.asarray(length, np.int32), labels, speakers, folds)
         network = Recurrent(WIDTH)
         return _attacked(network, ["GRU"], _GRU_SETTINGS, data, seed, num_classes, only)
 
     return attack
 
 
-def _exchanged(seed, h, num_frames, labels, speakers, folds) -> Exchanged:
+def _permuted_labels(
+    seed: int,
+    h: np.ndarray,
+    num_frames: np.ndarray | None,
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    folds: np.ndarray,
+) -> PermutedLabels:
     place = places(np.random.default_rng(seed), speakers)
-    taught = place < max(TEACHERS // (speakers.max() + 1), 1)
-    return Exchanged(
+    sampled = place < max(MAX_SAMPLED // (speakers.max() + 1), 1)
+    return PermutedLabels(
         h=h,
         num_frames=num_frames,
         labels=labels.astype(np.int32),
         folds=folds.astype(np.int32),
-        taught=taught,
-        known=_blocks(np.where(taught, folds, -1)),
+        sampled=sampled,
+        sampled_blocks=_blocks(np.where(sampled, folds, -1)),
         blocks=_blocks(folds),
     )
 
 
 def _blocks(folds: np.ndarray) -> np.ndarray:
-    """int32[K, n, b]: the rows of each fold, -1 padding; rows of fold -1 are in none."""
+    """int32[K, n, b]: the rows of each fold, -1 for padding; rows of fold -1 are left out."""
     of_fold = [np.flatnonzero(folds == fold) for fold in range(folds.max() + 1)]
     longest = max(map(len, of_fold))
-    found = np.full((len(of_fold), longest + -longest % _BLOCK), -1, np.int32)
-    for row, rows in zip(found, of_fold):
+    blocks = np.full((len(of_fold), longest + -longest % _BLOCK), -1, np.int32)
+    for row, rows in zip(blocks, of_fold):
         row[: len(rows)] = rows
-    return found.reshape(len(of_fold), -1, _BLOCK)
+    return blocks.reshape(len(of_fold), -1, _BLOCK)
 
 
-def _attacked(sizes, names, settings, data, seed, num_classes, only) -> Attacked:
+def _attacked(
+    sizes: tuple[Dense, ...] | Recurrent,
+    names: list[str],
+    settings: FitSettings,
+    data: PermutedLabels,
+    seed: int,
+    num_classes: int,
+    only: int | None,
+) -> Attacked:
+    """Trains and evaluates the networks; `names` are those of the sizes."""
     num_folds = len(data.blocks)
-    asked = tuple(range(num_folds)) if only is None else (only,)
-    found = learn(sizes, settings, data, jax.random.key(seed), asked, num_classes)
-    best = np.nan_to_num(found["score"], nan=-1.0, neginf=-1.0).argmax(0)
+    test_folds = tuple(range(num_folds)) if only is None else (only,)
+    results = learn(sizes, settings, data, jax.random.key(seed), test_folds, num_classes)
+    best = np.nan_to_num(results["score"], nan=-1.0, neginf=-1.0).argmax(0)
     predictions = np.full(data.labels.shape, -1, np.int16)
     log_likelihoods = np.full((data.labels.shape[1], num_classes), np.nan, np.float32)
     chosen = [""] * num_folds
-    every = np.arange(len(data.labels))
-    for i, fold in enumerate(asked):
-        size, held = best[i], (fold + 1) % num_folds
-        rows, there = _rows(data.blocks[fold])
-        guessed = choose(_against_first(found["test"][size, i, every][:, there]))
-        predictions[:, rows] = guessed
-        seen, known = _rows(data.known[held])
-        logits = _against_first(found["val"][size[0], i, 0][known])
-        learned = data.taught & (data.folds != fold) & (data.folds != held)
-        prior = np.bincount(data.labels[0, learned], minlength=num_classes).astype(float)
-        strength = temperature(logits, data.labels[0, seen], prior)
+    labellings = np.arange(len(data.labels))
+    for i, fold in enumerate(test_folds):
+        size, val_fold = best[i], (fold + 1) % num_folds
+        rows, is_row = _rows(data.blocks[fold])
+        predictions[:, rows] = choose(
+            _against_first(results["test"][size, i, labellings][:, is_row])
+        )
+        # Of the true labels: likelihoods, scaled on the validation fold.
+        val_rows, is_val_row = _rows(data.sampled_blocks[val_fold])
+        logits = _against_first(results["val"][size[0], i, 0][is_val_row])
+        train = data.sampled & (data.folds != fold) & (data.folds != val_fold)
+        prior = np.bincount(data.labels[0, train], minlength=num_classes).astype(float)
+        strength = temperature(logits, data.labels[0, val_rows], prior)
+        test_logits = _against_first(results["test"][size[0], i, 0][is_row])
         log_likelihoods[rows, 0] = 0
-        log_likelihoods[rows, 1:] = strength * _against_first(found["test"][size[0], i, 0][there])
+        log_likelihoods[rows, 1:] = strength * test_logits
         chosen[fold] = names[size[0]]
     return Attacked(predictions, log_likelihoods, tuple(chosen))
 
 
 def _rows(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows in the blocks, and where they stand."""
+    """The rows in the blocks, int[m], and their places in the flattened blocks, bool[n * b]."""
     flat = blocks.reshape(-1)
     return flat[flat >= 0], flat >= 0
 
 
 def _against_first(logits: np.ndarray) -> np.ndarray:
+    """Logits minus that of the first class, without the first class. [..., C] -> [..., C - 1]."""
     return logits[..., 1:] - logits[..., :1]

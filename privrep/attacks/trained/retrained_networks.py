@@ -1,53 +1,57 @@
-"""Networks that attack under exchanged labels: one stack of every labelling, fold and size."""
+"""Networks that are retrained for every permutation of the labels, all in one stack.
+
+The rows of the stack are all combinations of labelling, fold and network size.
+"""
 
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from privrep.attacks.trained.dense import ATTACK_RATE, Dense, Largest, apply_dense, init_dense
 from privrep.networks.kernels.gru import frame_mask, gru
 from privrep.parallel.memory import most_together
 from privrep.parallel.run_axis import by_calls, over_runs, share
-from privrep.training.fit import fit
+from privrep.training.fit import fit_to_end
 from privrep.training.losses import cross_entropy
 from privrep.training.metrics import uar
 from privrep.training.problem import FitSettings, Problem
+from privrep.types import Array
 
 PyTree = Any
-_NEVER = 1e9
 
 
-class Exchanged(NamedTuple):
-    """What all attackers of a stack share.
+class PermutedLabels(NamedTuple):
+    """The data that all attackers of a stack share: h, and P labellings of its utterances.
 
     Attributes:
       h: float[N, D], or float[N, T, D] of frames; standardised.
       num_frames: int32[N], or None with [N, D].
-      labels: int32[P, N], classes from 0 to C - 1.
+      labels: int32[P, N], classes from 0 to C - 1; row 0 are the true ones.
       folds: int32[N].
-      taught: bool[N], the rows that may be learned from and chosen on.
-      known: int32[K, n, b], the taught rows of each fold in blocks, -1 padding.
+      sampled: bool[N], the rows that are used for training and validation.
+      sampled_blocks: int32[K, n, b], the sampled rows of each fold in blocks, -1 padding.
       blocks: int32[K, n, b], all rows of each fold.
     """
 
-    h: jax.Array
-    num_frames: jax.Array | None
-    labels: jax.Array
-    folds: jax.Array
-    taught: jax.Array
-    known: jax.Array
-    blocks: jax.Array
+    h: Array
+    num_frames: Array | None
+    labels: Array
+    folds: Array
+    sampled: Array
+    sampled_blocks: Array
+    blocks: Array
 
 
 class Learner(NamedTuple):
-    """One attacker. A leading R when stacked.
+    """One attacker, as a row of the run axis. A leading R when stacked.
 
     Attributes:
       key: PRNG key.
       labelling: int32, the row of the labels.
-      fold: int32, the tested one; the fold behind it is the validation part.
+      fold: int32, the test fold; the next one is the validation part.
       depth, width: int32, of a dense network; see `dense.Dense`.
     """
 
@@ -59,7 +63,7 @@ class Learner(NamedTuple):
 
 
 class Recurrent(NamedTuple):
-    """A GRU of `width` over the frames, the mean of its states, and logits from that."""
+    """A GRU of `width` over the frames, the mean of its states, and a linear layer."""
 
     width: int
 
@@ -82,7 +86,7 @@ def _init_recurrent(width: int, size: int, num_classes: int, key: jax.Array) -> 
 
 
 def _apply_recurrent(params: PyTree, h: jax.Array, num_frames: jax.Array) -> jax.Array:
-    """Logits [B, C] of frames [B, T, D], of which those from num_frames on are no matter."""
+    """Logits [B, C] of frames [B, T, D]; the frames from num_frames on are not used."""
     inside = frame_mask(num_frames, h.shape[1], bool)
     frames = jnp.where(inside, h.swapaxes(0, 1), 0)
     gates = frames @ params["inward"] + params["gates"][None, None]
@@ -91,35 +95,40 @@ def _apply_recurrent(params: PyTree, h: jax.Array, num_frames: jax.Array) -> jax
     return pooled @ params["outward"] + params["offset"][None]
 
 
-def _logits(kind: _Kind, data: Exchanged, run: Learner, params: PyTree, index) -> jax.Array:
+def _logits(
+    kind: _Kind, data: PermutedLabels, run: Learner, params: PyTree, index: jax.Array
+) -> jax.Array:
     h = data.h[index]
     if isinstance(kind.network, Recurrent):
+        assert data.num_frames is not None
         return _apply_recurrent(params, h, data.num_frames[index])
     return apply_dense(params, h, run)
 
 
-def _problem(kind: _Kind, data: Exchanged, run: Learner) -> Problem:
-    """One attacker, as `fit.fit` wants it."""
-    num_folds, size = data.known.shape[0], data.h.shape[-1]
+def _problem(kind: _Kind, data: PermutedLabels, run: Learner) -> Problem:
+    """One attacker, as `fit.fit` takes it."""
+    num_folds, size = data.sampled_blocks.shape[0], data.h.shape[-1]
     labels = data.labels[run.labelling]
-    held = (run.fold + 1) % num_folds
-    train = data.taught & (data.folds != run.fold) & (data.folds != held)
+    val_fold = (run.fold + 1) % num_folds
+    train = data.sampled & (data.folds != run.fold) & (data.folds != val_fold)
     support = jax.nn.one_hot(labels, kind.num_classes) * train[:, None]
     weights = train.sum() / (kind.num_classes * jnp.maximum(support.sum(0), 1))
-    val = data.known[held]
+    val = data.sampled_blocks[val_fold]
 
-    def gradient(params, key, index, weight, progress):
+    def gradient(
+        params: PyTree, key: jax.Array, index: jax.Array, weight: jax.Array, progress: jax.Array
+    ) -> tuple[PyTree, PyTree]:
         del key, progress
 
-        def loss(params):
+        def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
             logits = _logits(kind, data, run, params, index)
-            each = cross_entropy(logits, labels[index], weights) * weight
-            return each.sum() / jnp.maximum(weight.sum(), 1), {"attacker": each.sum()}
+            losses = cross_entropy(logits, labels[index], weights) * weight
+            return losses.sum() / jnp.maximum(weight.sum(), 1), {"attacker": losses.sum()}
 
         gradients, sums = jax.grad(loss, has_aux=True)(params)
         return sums, gradients
 
-    def init(key):
+    def init(key: jax.Array) -> PyTree:
         if isinstance(kind.network, Recurrent):
             return _init_recurrent(kind.network.width, size, kind.num_classes, key)
         return init_dense(kind.network, size, run._replace(key=key))
@@ -143,72 +152,76 @@ def _problem(kind: _Kind, data: Exchanged, run: Learner) -> Problem:
     )
 
 
-def _guess_one(kind: _Kind, data: Exchanged, row):
+def _predict_one(kind: _Kind, data: PermutedLabels, row: PyTree) -> dict[str, jax.Array]:
     run, params = row
 
-    def scores(blocks):
-        def one(index):
+    def logits_of(blocks: jax.Array) -> jax.Array:
+        def of_block(index: jax.Array) -> jax.Array:
             return _logits(kind, data, run, params, jnp.maximum(index, 0))
 
-        found = jax.lax.map(one, blocks)
-        return found.reshape(-1, kind.num_classes)
+        return jax.lax.map(of_block, blocks).reshape(-1, kind.num_classes)
 
+    val_fold = (run.fold + 1) % data.sampled_blocks.shape[0]
     return {
-        "val": scores(data.known[(run.fold + 1) % data.known.shape[0]]),
-        "test": scores(data.blocks[run.fold]),
+        "val": logits_of(data.sampled_blocks[val_fold]),
+        "test": logits_of(data.blocks[run.fold]),
     }
 
 
 @partial(jax.jit, static_argnums=0)
-def _guess_all(kind, data, rows):
-    return over_runs(partial(_guess_one, kind), data, rows)
+def _predict_all(kind: _Kind, data: PermutedLabels, rows: PyTree) -> dict[str, jax.Array]:
+    return over_runs(partial(_predict_one, kind), data, rows)
 
 
 def learn(
     sizes: tuple[Dense, ...] | Recurrent,
     settings: FitSettings,
-    data: Exchanged,
+    data: PermutedLabels,
     key: jax.Array,
     folds: tuple[int, ...],
     num_classes: int,
-) -> dict[str, jax.Array]:
+) -> dict[str, np.ndarray]:
     """Trains networks of every size on every labelling and fold, all in one stack.
 
     Args:
       sizes: dense networks for h [N, D], or a recurrent one for frames.
       settings: of `fit.fit`.
-      data: see `Exchanged`.
-      key: the attackers of a fold and size start alike whatever the labelling.
-      folds: the F tested ones.
+      data: see `PermutedLabels`.
+      key: PRNG key; attackers of the same fold and size have the same initial parameters for every
+        labelling.
+      folds: the F test folds.
       num_classes: C.
 
     Returns:
-      score: float32[S, F, P], the best UAR on the validation fold, -inf where there is none.
-      val, test: float32[S, F, P, n * b, C], logits of the rows of `known` of the validation fold
-        and of `blocks` of the tested one, in their order.
+      {"score": float32[S, F, P], "val", "test": float32[S, F, P, n * b, C]} for S sizes. The score
+      is the best UAR on the validation fold, -inf if there is none. The others are logits, of the
+      rows of `sampled_blocks` of the validation fold and of `blocks` of the test fold, in order.
     """
-    dense = not isinstance(sizes, Recurrent)
-    each = sizes if dense else (Dense(0, 0),)
-    largest = Largest(max(s.depth for s in each), max(s.width for s in each), num_classes)
-    kind = _Kind(largest if dense else sizes, num_classes)
-    shape = len(each), len(folds), len(data.labels)
+    if isinstance(sizes, Recurrent):
+        of_stack: tuple[Dense, ...] = (Dense(0, 0),)
+        kind = _Kind(sizes, num_classes)
+    else:
+        of_stack = sizes
+        depth, width = max(s.depth for s in sizes), max(s.width for s in sizes)
+        kind = _Kind(Largest(depth, width, num_classes), num_classes)
+    shape = len(of_stack), len(folds), len(data.labels)
     size, fold, labelling = (
         a.reshape(-1) for a in jnp.meshgrid(*(jnp.arange(n) for n in shape), indexing="ij")
     )
-    tested = jnp.array(folds)[fold]
+    test_fold = jnp.array(folds)[fold]
     runs = Learner(
-        key=jax.vmap(lambda s, f: jax.random.fold_in(jax.random.fold_in(key, s), f))(size, tested),
+        key=jax.vmap(lambda s, f: jax.random.fold_in(jax.random.fold_in(key, s), f))(
+            size, test_fold
+        ),
         labelling=labelling.astype(jnp.int32),
-        fold=tested.astype(jnp.int32),
-        depth=jnp.array([s.depth for s in each], jnp.int32)[size],
-        width=jnp.array([s.width for s in each], jnp.int32)[size],
+        fold=test_fold.astype(jnp.int32),
+        depth=jnp.array([s.depth for s in of_stack], jnp.int32)[size],
+        width=jnp.array([s.width for s in of_stack], jnp.int32)[size],
     )
     data = share(data)
-    for stage in fit(_problem, kind, settings, data, runs):
-        last = stage
-    last = last.fits()
-    rows = (runs, last.best)
-    together = most_together(partial(_guess_one, kind), data, rows)
-    found = by_calls(partial(_guess_all, kind, data), rows, together)
-    found["score"] = last.best_score
-    return {name: a.reshape(*shape, *a.shape[1:]) for name, a in found.items()}
+    fits = fit_to_end(_problem, kind, settings, data, runs)
+    rows = (runs, fits.best)
+    together = most_together(partial(_predict_one, kind), data, rows)
+    results = by_calls(partial(_predict_all, kind, data), rows, together)
+    results["score"] = fits.best_score
+    return {name: a.reshape(*shape, *a.shape[1:]) for name, a in results.items()}

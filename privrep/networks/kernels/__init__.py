@@ -1,1 +1,1 @@
-"""The fast forms of convolution and GRU; each is held to a plain form by its tests."""
+"""Kernels: the fast forms of convolutions and GRUs, padded and without padding."""

@@ -1,25 +1,29 @@
-"""Convolutions over time, each fast form beside the plain one it must equal.
+"""Convolutions over time: plain forms and fast forms that equal them up to rounding.
 
-Everything is time-major, [T, B, C], and as many frames come out as go in. `stack` is what layers of
-them mean, pooling included; `stack_in_phases` is what one core computes quickly in a loop over
-runs, where `lax.conv` is several times slower; the tests hold both to float64.
+All arrays are time-major, [T, B, C], and an output has as many frames as its input. `stack` defines
+the layers of convolutions with pooling. `stack_in_phases` computes them quickly on one core in a
+loop over runs, where `lax.conv` is several times slower. Tests compare both with float64.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from privrep.networks.kernels.matmul import matmul, outer
 
+Phases = tuple[jax.Array, ...]  # the four phases of time, see `winograd`
+Layers = Sequence[tuple[jax.Array, jax.Array]]  # kernel [k, C, O] and bias [O] of each layer
+
 
 def max_pool(x: jax.Array, mask: jax.Array, halved: jax.Array) -> jax.Array:
-    """Maximum of neighbouring pairs of valid frames; a last odd frame stands alone.
+    """The maximum of adjacent pairs of valid frames; a last odd frame is kept.
 
     Args:
       x: [T, B, C], T even.
       mask: [T, B, 1], 1 for valid frames.
-      halved: [T/2, B, 1], the same of the pairs.
+      halved: [T/2, B, 1], 1 for pairs with a valid frame.
 
     Returns:
       [T/2, B, C], zero where `halved` is.
@@ -45,7 +49,7 @@ def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     width = kernel.shape[0]
     before = (width - 1) // 2
     padded = jnp.pad(x, ((before, width - 1 - before), (0, 0), (0, 0)))
-    return sum(padded[j : j + len(x)] @ kernel[j] for j in range(width))
+    return _sum(padded[j : j + len(x)] @ kernel[j] for j in range(width))
 
 
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -55,7 +59,12 @@ def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _windows(x, kernel)
 
 
-def _shift(x, by):  # y[t] = x[t + by], zeros beyond the ends
+def _sum(terms: Iterable[jax.Array]) -> jax.Array:
+    total: Any = sum(terms)
+    return total
+
+
+def _shift(x: jax.Array, by: int) -> jax.Array:  # y[t] = x[t + by], zeros beyond the ends
     by = max(-len(x), min(by, len(x)))  # a kernel may be wider than the sequence
     if by == 0:
         return x
@@ -63,26 +72,28 @@ def _shift(x, by):  # y[t] = x[t + by], zeros beyond the ends
     return jnp.concatenate([x[by:], zeros] if by > 0 else [zeros, x[:by]])
 
 
-def _columns(x, width):  # [T, B, C] -> [T, B, k * C]
+def _columns(x: jax.Array, width: int) -> jax.Array:  # [T, B, C] -> [T, B, k * C]
     return jnp.concatenate([_shift(x, j - (width - 1) // 2) for j in range(width)], -1)
 
 
 @jax.custom_vjp
-def _windows(x, kernel):
-    """One product of all windows with the kernel; the windows are kept for the gradient."""
+def _windows(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """One matrix product of all windows with the kernel; the gradient reuses the windows."""
     return _windows_forward(x, kernel)[0]
 
 
-def _windows_forward(x, kernel):
+def _windows_forward(
+    x: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     width, channels, kernels = kernel.shape
     columns = _columns(x, width)
     return matmul(columns, kernel.reshape(width * channels, kernels)), (columns, kernel)
 
 
-def _windows_backward(residuals, dy):
+def _windows_backward(residuals: tuple, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
     columns, kernel = residuals
     width = kernel.shape[0]
-    dx = sum(_shift(matmul(dy, kernel[j].T), (width - 1) // 2 - j) for j in range(width))
+    dx = _sum(_shift(matmul(dy, kernel[j].T), (width - 1) // 2 - j) for j in range(width))
     return dx, outer(columns, dy).reshape(kernel.shape)
 
 
@@ -94,9 +105,9 @@ _windows.defvjp(_windows_forward, _windows_backward)
 # Winograd's F(4, 3) computes four outputs of a width-3 convolution from six inputs with six
 # products instead of twelve (Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
 # Networks"). Time is split into its four phases t mod 4, so that every product is one matrix
-# product over a quarter of the frames and no frame is gathered twice. A phase is [G, n, B, C]:
-# t = 4 G i + 4 g + phase lies at [g, i]. With G = 2 ** k, frames can be pooled by pairs k times and
-# every layer's output is the next one's input, in phases again.
+# product over a quarter of the frames and no frame is gathered twice. A phase is [G, n, B, C], with
+# t = 4 G i + 4 g + phase at [g, i]. With G = 2 ** k, frames can be pooled in pairs k times, and
+# every layer's output, in phases, is the input of the next one.
 _KERNEL_TRANSFORM = (
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
@@ -107,28 +118,28 @@ _KERNEL_TRANSFORM = (
 )
 
 
-def _phases(x, groups):  # [T, B, C] -> 4 x [G, T / 4G, B, C]
+def _phases(x: jax.Array, groups: int) -> Phases:  # [T, B, C] -> 4 x [G, T / 4G, B, C]
     return tuple(x.reshape(-1, groups, 4, *x.shape[1:]).swapaxes(0, 2))
 
 
-def _in_order(phases):  # 4 x [1, T / 4, B, C] -> [T, B, C]
+def _in_order(phases: Phases) -> jax.Array:  # 4 x [1, T / 4, B, C] -> [T, B, C]
     return jnp.stack([phase[0] for phase in phases], 1).reshape(-1, *phases[0].shape[2:])
 
 
-def _before(x):  # the same phase four frames earlier
+def _before(x: jax.Array) -> jax.Array:  # the same phase four frames earlier
     return jnp.concatenate([_shift(x[-1], -1)[None], x[:-1]])
 
 
-def _after(x):
+def _after(x: jax.Array) -> jax.Array:  # the same phase four frames later
     return jnp.concatenate([x[1:], _shift(x[0], 1)[None]])
 
 
 @jax.custom_vjp
-def _once(x, one):
-    """x, computed once, as is its gradient; `one` is 1, which XLA must not know.
+def _once(x: Any, one: jax.Array) -> Any:
+    """x, which is computed once, as is its gradient; `one` is 1 and must be unknown to XLA.
 
-    XLA would repeat a layer's element-wise work in each of the six products that read it, and drops
-    `optimization_barrier` before it decides that.
+    XLA would repeat a layer's element-wise operations in each of the six products that read it. It
+    removes `optimization_barrier` before it takes that decision.
     """
     return jax.lax.cond(one > 0, lambda x: x, lambda x: jax.tree.map(jnp.negative, x), x)
 
@@ -137,8 +148,8 @@ _once.defvjp(lambda x, one: (_once(x, one), one), lambda one, dx: (_once(dx, one
 
 
 @jax.custom_vjp
-def _gradient_once(x, one):
-    """x, of which the gradient is computed once."""
+def _gradient_once(x: Any, one: jax.Array) -> Any:
+    """x, whose gradient is computed once."""
     return x
 
 
@@ -146,13 +157,13 @@ _gradient_once.defvjp(lambda x, one: (x, one), lambda one, dx: (_once(dx, one), 
 
 
 @jax.custom_vjp
-def winograd(phases: tuple, kernel: jax.Array) -> tuple:
-    """Convolution of width 3, kernel [3, C, O], of and to phases 4 x [G, n, B, C]."""
+def winograd(phases: Phases, kernel: jax.Array) -> Phases:
+    """Convolution of width 3, kernel [3, C, O], from phases 4 x [G, n, B, C] to phases."""
     return _winograd_forward(phases, kernel)[0]
 
 
-def _winograd_forward(phases, kernel):
-    transformed = [sum(g * kernel[j] for j, g in enumerate(row) if g) for row in _KERNEL_TRANSFORM]
+def _winograd_forward(phases: Phases, kernel: jax.Array) -> tuple[Phases, tuple[list, list]]:
+    transformed = [_sum(g * kernel[j] for j, g in enumerate(row) if g) for row in _KERNEL_TRANSFORM]
     d1, d2, d3, d4 = phases
     d0, d5 = _before(d4), _after(d1)
     a, b, c, e = d4 - 4 * d2, d3 - 4 * d1, d4 - d2, 2 * (d3 - d1)
@@ -163,13 +174,13 @@ def _winograd_forward(phases, kernel):
     return y, (inputs, transformed)
 
 
-def _winograd_backward(residuals, dy):
+def _winograd_backward(residuals: tuple, dy: Phases) -> tuple[Phases, jax.Array]:
     inputs, transformed = residuals
     a, b, c, e = dy[0] + dy[2], dy[1] + dy[3], dy[0] + 4 * dy[2], 2 * dy[1] + 8 * dy[3]
     dm = [dy[0], a + b, a - b, c + e, c - e, dy[3]]
     du = [outer(v, m) for v, m in zip(inputs, dm)]
     columns = list(zip(*_KERNEL_TRANSFORM))
-    dkernel = jnp.stack([sum(g * u for g, u in zip(column, du) if g) for column in columns])
+    dkernel = jnp.stack([_sum(g * u for g, u in zip(column, du) if g) for column in columns])
     v = [matmul(m, u.T) for m, u in zip(dm, transformed)]
     s1, s2, d1, d2 = v[1] + v[2], v[3] + v[4], v[1] - v[2], v[3] - v[4]
     dphases = (
@@ -187,10 +198,13 @@ winograd.defvjp(_winograd_forward, _winograd_backward)
 # Stacks ------------------------------------------------------------------------------------------
 
 
-def stack(activation: Callable, pool: int, params, x: jax.Array, masks: Sequence) -> jax.Array:
-    """Layers of convolution, bias, activation; pooled by `pool`, 1 or 2, behind all but the last.
+def stack(
+    activation: Callable, pool: int, params: Layers, x: jax.Array, masks: Sequence[jax.Array]
+) -> jax.Array:
+    """Layers of convolution, bias and activation, pooled after all but the last.
 
     Args:
+      pool: the size of the pooling, 1 or 2.
       params: (kernel [k, C, O], bias [O]) of each layer.
       x: [T, B, F].
       masks: [T / rate, B, 1] of each layer's frames, 1 for valid ones; rate = pool ** layer.
@@ -208,26 +222,32 @@ def stack(activation: Callable, pool: int, params, x: jax.Array, masks: Sequence
     return x
 
 
-def stack_in_phases(activation, pool, params, x, masks) -> jax.Array:
-    """`stack`, in phases throughout where the width is 3 and T allows. Not for use under vmap."""
+def stack_in_phases(
+    activation: Callable, pool: int, params: Layers, x: jax.Array, masks: Sequence[jax.Array]
+) -> jax.Array:
+    """`stack`, in phases if the width is 3 and T is a multiple of four times the last rate.
+
+    Not for use under vmap.
+    """
     layers = len(params)
     groups = pool ** (layers - 1)
     if params[0][0].shape[0] != 3 or len(x) % (4 * groups):
         return stack(activation, pool, params, x, masks)
     one = 1 + masks[0][0, 0, 0]
-    masks = [_phases(mask, groups // pool**i) for i, mask in enumerate(masks)]
-    x = tuple(phase * mask for phase, mask in zip(_phases(x, groups), masks[0]))
+    of_layer = [_phases(mask, groups // pool**i) for i, mask in enumerate(masks)]
+    phases = tuple(phase * mask for phase, mask in zip(_phases(x, groups), of_layer[0]))
     for i, (kernel, bias) in enumerate(params):
-        x = _gradient_once(winograd(_once(x, one), kernel), one)
-        x = tuple(activation(phase + jnp.expand_dims(bias, (0, 1, 2))) for phase in x)
+        phases = _gradient_once(winograd(_once(phases, one), kernel), one)
+        phases = tuple(activation(phase + jnp.expand_dims(bias, (0, 1, 2))) for phase in phases)
         if pool > 1 and i + 1 < layers:
-            x = _max_pool_phases(x, masks[i], masks[i + 1])
+            phases = _max_pool_phases(phases, of_layer[i], of_layer[i + 1])
         else:
-            x = tuple(phase * mask for phase, mask in zip(x, masks[i]))
-    return _in_order(x)
+            phases = tuple(phase * mask for phase, mask in zip(phases, of_layer[i]))
+    return _in_order(phases)
 
 
-def _max_pool_phases(phases, masks, halved):
+def _max_pool_phases(phases: Phases, masks: Phases, halved: Phases) -> Phases:
+    """`max_pool` in phases."""
     lowest = jnp.finfo(phases[0].dtype).min
     a, b, c, d = (jnp.where(mask > 0, phase, lowest) for phase, mask in zip(phases, masks))
     first, second = jnp.maximum(a, b), jnp.maximum(c, d)

@@ -1,13 +1,14 @@
-"""Products, masks and the fast form of a GRU beside the plain one it must equal.
+"""A GRU over padded sequences: the plain form and a fast form that equals it up to rounding.
 
-Everything here is time-major, [T, B, C]: a step of the recurrence is then one contiguous block.
-Padding lies behind the valid frames, so a forward recurrence never sees it before the frames that
-count, and a loss that reads valid frames only sends no gradient into it.
+All arrays are time-major, [T, B, C], so that a step of the recurrence is one contiguous block.
+Padding comes after the valid frames: a forward recurrence does not read it before the frames that
+count, and a loss over valid frames sends no gradient into it.
 
-The plain form is what the layer means; the fast one is what one core runs quickly inside a loop
-over runs, where a naive scan is several times slower. Both give the same numbers to rounding
-(the tests hold them to a float64 reference).
+The plain form defines the layer. The fast form runs quickly on one core inside a loop over runs,
+where a naive scan is several times slower. Tests compare both with a float64 reference.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from privrep.networks.kernels.matmul import outer, product
 
 
-def frame_mask(num_frames: jax.Array, length: int, dtype=jnp.float32) -> jax.Array:
+def frame_mask(num_frames: jax.Array, length: int, dtype: Any = jnp.float32) -> jax.Array:
     """1 for valid frames, 0 for padding. int32[B] -> dtype[T, B, 1]."""
     return (jnp.arange(length)[:, None] < num_frames[None, :]).astype(dtype)[..., None]
 
@@ -24,7 +25,7 @@ def frame_mask(num_frames: jax.Array, length: int, dtype=jnp.float32) -> jax.Arr
 
 
 def plain_gru(gates: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
-    """Gated recurrent unit, the reset gate after the product (as torch, Keras and flax have it).
+    """Gated recurrent unit with the reset gate after the product, as in torch, Keras and flax.
 
     r, z = sigmoid(gates[t] + h @ recurrent)[:H], [H:2H]
     n    = tanh(gates[t, 2H:] + r * ((h @ recurrent)[2H:] + bias))
@@ -39,7 +40,7 @@ def plain_gru(gates: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Ar
       [T, B, H], h after each frame.
     """
 
-    def step(h, gate):
+    def step(h: jax.Array, gate: jax.Array) -> tuple[jax.Array, jax.Array]:
         h = _gru_cell(h, h @ recurrent, gate, bias)
         return h, h
 
@@ -47,7 +48,10 @@ def plain_gru(gates: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Ar
     return jax.lax.scan(step, start, gates)[1]
 
 
-def _gru_gates(h, product, gate, bias):
+def _gru_gates(
+    h: jax.Array, product: jax.Array, gate: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, ...]:
+    """r, z, the inner product of n, and n of `plain_gru`; `product` is h @ recurrent."""
     width = h.shape[-1]
     r = jax.nn.sigmoid(gate[..., :width] + product[..., :width])
     z = jax.nn.sigmoid(gate[..., width : 2 * width] + product[..., width : 2 * width])
@@ -55,89 +59,109 @@ def _gru_gates(h, product, gate, bias):
     return r, z, inner, jnp.tanh(gate[..., 2 * width :] + r * inner)
 
 
-def _gru_cell(h, product, gate, bias):
+def _gru_cell(h: jax.Array, product: jax.Array, gate: jax.Array, bias: jax.Array) -> jax.Array:
     _, z, _, n = _gru_gates(h, product, gate, jnp.broadcast_to(bias, h.shape))
     return n + z * (h - n)
 
 
 @jax.custom_vjp
 def gru(gates: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
-    """`plain_gru` with a loop that XLA vectorises and a gradient that keeps h only."""
+    """`plain_gru` with a loop that XLA vectorises and a gradient that stores h only."""
     return _gru_forward(gates, recurrent, bias)[0]
 
 
-def _gru_forward(gates, recurrent, bias):
+def _gru_forward(
+    gates: jax.Array, recurrent: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     start = jnp.zeros((gates.shape[1], len(recurrent)), gates.dtype)
     states = gru_states(gates, recurrent, bias, start, len(gates))
     return states[1:], (gates, states, recurrent, bias)
 
 
-def _gru_backward(residuals, dy):
-    return gru_gradients(*residuals, dy, len(dy))[:3]
+def _gru_backward(residuals: tuple, dy: jax.Array) -> tuple[jax.Array, ...]:
+    gates, states, recurrent, bias = residuals
+    return gru_gradients(gates, states, recurrent, bias, dy, len(dy))[:3]
 
 
 gru.defvjp(_gru_forward, _gru_backward)
 
 
-def gru_states(gates, recurrent, bias, start, count) -> jax.Array:
-    """[T + 1, B, H]: `start` [B, H], the states of `plain_gru` from there on, 0 behind `count`."""
+def gru_states(
+    gates: jax.Array,
+    recurrent: jax.Array,
+    bias: jax.Array,
+    start: jax.Array,
+    count: jax.Array | int,
+) -> jax.Array:
+    """`start` [B, H] followed by the states of `plain_gru` from there, [T + 1, B, H].
+
+    Args:
+      count: int32, the number of steps; later states are 0.
+    """
     length, batch, _ = gates.shape
 
-    # The next gates are fetched, and the last h is written, one iteration apart from where they
-    # are computed: XLA would otherwise fuse the slicing into the gate arithmetic, which then runs
-    # ten times slower because it no longer vectorises.
-    def step(t, carry):
+    # The gates of step t + 1 are read, and h of step t - 1 is written, in iteration t. Otherwise
+    # XLA fuses the slicing into the gate arithmetic, which then runs ten times slower because it is
+    # not vectorised.
+    def step(t: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         h, gate, states = carry
         states = jax.lax.dynamic_update_index_in_dim(states, h, t, 0)
         ahead = jnp.minimum(t + 1, length - 1)
-        following = jax.lax.dynamic_index_in_dim(gates, ahead, 0, keepdims=False)
-        return _gru_cell(h, product(h, recurrent), gate, bias), following, states
+        next_gate = jax.lax.dynamic_index_in_dim(gates, ahead, 0, keepdims=False)
+        return _gru_cell(h, product(h, recurrent), gate, bias), next_gate, states
 
     states = jnp.zeros((length + 1, batch, len(recurrent)), gates.dtype)
     h, _, states = jax.lax.fori_loop(0, count, step, (start, gates[0], states))
     return jax.lax.dynamic_update_index_in_dim(states, h, count, 0)
 
 
-def gru_gradients(gates, states, recurrent, bias, dy, count) -> tuple[jax.Array, ...]:
+def gru_gradients(
+    gates: jax.Array,
+    states: jax.Array,
+    recurrent: jax.Array,
+    bias: jax.Array,
+    dy: jax.Array,
+    count: jax.Array | int,
+) -> tuple[jax.Array, ...]:
     """Gradients with respect to gates, recurrent, bias and start of `gru_states`.
 
     Args:
-      states: its result.
+      states: the result of `gru_states`.
       dy: [T, B, H], the gradient with respect to states[1:]; 0 from `count` on.
     """
     length, batch, width = len(states) - 1, states.shape[1], len(recurrent)
-    # Rows of all frames: in two dimensions XLA vectorises what it does with columns.
+    # The frames of all utterances as rows: XLA vectorises column operations in two dimensions.
     before, gate = (a.reshape(length * batch, -1) for a in (states[:-1], gates))
     # Everything that does not depend on the incoming gradient, for all frames in one product.
     r, z, inner, n = _gru_gates(
         before, product(before, recurrent), gate, jnp.broadcast_to(bias, before.shape)
     )
     dn = (1 - z) * (1 - n * n)
-    # What dh is multiplied with: first, side by side, for the gradients of the product's n, of r
-    # and z, which product and gates share, and of the gates' n.
+    # The factors of dh, in columns: for the gradients of the product's n, of r and of z, which
+    # product and gates share, and of the gates' n.
     factors = jnp.concatenate(
         [dn * r, dn * inner * r * (1 - r), (before - n) * z * (1 - z), dn, z]
         + [dy.reshape(before.shape)],
         -1,
     )
-    # A transpose would be part of the product, and be done again in each step.
+    # Transposed once: inside the loop the transposition would be repeated in each step.
     back = jnp.concatenate([recurrent[:, 2 * width :].T, recurrent[:, : 2 * width].T])
 
-    def at(t):
+    def at(t: jax.Array | int) -> jax.Array:
         return jax.lax.dynamic_slice_in_dim(factors, jnp.maximum(t, 0) * batch, batch)
 
-    def step(s, carry):
-        dh, factor, found = carry
+    def step(s: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        dh, factor, gradients = carry
         t = count - 1 - s
         dh = dh + factor[:, 5 * width :]
         four = factor[:, : 4 * width] * jnp.concatenate([dh, dh, dh, dh], -1)
         earlier = dh * factor[:, 4 * width : 5 * width] + product(four[:, : 3 * width], back)
-        found = jax.lax.dynamic_update_slice_in_dim(found, four, t * batch, 0)
-        return earlier, at(t - 1), found
+        gradients = jax.lax.dynamic_update_slice_in_dim(gradients, four, t * batch, 0)
+        return earlier, at(t - 1), gradients
 
-    none = jnp.zeros((batch, width), gates.dtype)
-    carry = (none, at(count - 1), jnp.zeros((length * batch, 4 * width), gates.dtype))
-    dstart, _, found = jax.lax.fori_loop(0, count, step, carry)
-    dgates, dproduct = found[:, width:].reshape(gates.shape), found[:, : 3 * width]
+    zero = jnp.zeros((batch, width), gates.dtype)
+    carry = (zero, at(count - 1), jnp.zeros((length * batch, 4 * width), gates.dtype))
+    dstart, _, gradients = jax.lax.fori_loop(0, count, step, carry)
+    dgates, dproduct = gradients[:, width:].reshape(gates.shape), gradients[:, : 3 * width]
     drecurrent = jnp.roll(outer(before, dproduct), -width, 1)
     return dgates, drecurrent, dproduct[:, :width].sum(0), dstart

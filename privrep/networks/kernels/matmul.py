@@ -1,4 +1,4 @@
-"""Matrix products that keep float32 exact on every backend."""
+"""Matrix products whose precision is the same on every backend."""
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,11 @@ import jax.numpy as jnp
 def product(a: jax.Array, b: jax.Array) -> jax.Array:
     """[M, K] @ [K, N], in the precision of `jax.default_matmul_precision`.
 
-    "bfloat16" rounds the factors to 8 bits and sums in float32. jax leaves it to the device what it
-    makes of the word, and a CPU makes nothing of it; here it means the same everywhere.
+    "bfloat16" rounds the factors to 8 significant bits and sums in float32. jax leaves its meaning
+    to the device, and a CPU ignores it; here it means the same on all devices.
     """
-    if jax.config.jax_default_matmul_precision != "bfloat16":
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # is dynamic
+    if precision != "bfloat16":
         return a @ b
     a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
     return jnp.matmul(a, b, preferred_element_type=jnp.float32)
@@ -22,5 +23,5 @@ def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def outer(a: jax.Array, b: jax.Array) -> jax.Array:
-    """[..., K], [..., N] -> [K, N], the products summed over the rest."""
+    """[..., K], [..., N] -> [K, N], the outer products summed over all leading axes."""
     return product(a.reshape(-1, a.shape[-1]).T, b.reshape(-1, b.shape[-1]))

@@ -1,12 +1,12 @@
-"""Convolutions over utterances of any length, none of them padded: the form for CPU cores.
+"""Convolutions over utterances of different lengths without padding, for CPU cores.
 
-Utterances lie end to end. The convolutions go over them in windows of a fixed number of frames, as
-many windows as there are frames. That number is known when the batch is, not when the program is
-compiled, so that one compiled program computes any batch at about the cost of its own frames.
-`ragged_gru.py` goes on from there; the tests hold both to the padded form.
+The utterances are stored end to end. The convolutions are computed in windows of a fixed number of
+frames, and the number of windows depends on the batch at run time. One compiled program therefore
+computes any batch at about the cost of its frames. `ragged_gru.py` is the counterpart for GRUs.
+Tests compare both with the padded form.
 
-Nothing here may be differentiated twice, and nothing should be under vmap: a loop of which every
-row wants another number of turns takes the largest. Accelerators use the padded form.
+These functions cannot be differentiated twice. Do not use them under vmap, where a loop takes the
+largest number of iterations of all rows; accelerators use the padded form.
 """
 
 import math
@@ -21,81 +21,87 @@ import numpy as np
 from privrep.types import Spans
 
 PyTree = Any
-_WINDOW = 2048  # frames at most: what the layers make of them stays in the cache
+_WINDOW = 2048  # the maximum number of frames: the activations of so many stay in the cache
 
 
-# Not x[i] and x.at[i].set, which become gathers and scatters.
-def get(x: jax.Array, i) -> jax.Array:
+# x[i] and x.at[i].set would be compiled to a gather and a scatter.
+def get(x: jax.Array, i: jax.Array) -> jax.Array:
     """x[i]."""
     return jax.lax.dynamic_index_in_dim(x, i, 0, keepdims=False)
 
 
-def put(x: jax.Array, row: jax.Array, i) -> jax.Array:
-    """x with x[i] = row."""
+def put(x: jax.Array, row: jax.Array, i: jax.Array) -> jax.Array:
+    """x with x[i] replaced by row."""
     return jax.lax.dynamic_update_index_in_dim(x, row, i, 0)
 
 
 def rows_of(x: jax.Array, index: jax.Array) -> jax.Array:
-    """x[index], int32[...] of which none is out of bounds: half the time where it is not looked."""
+    """x[index] for int32[...] within bounds; without a check of bounds it takes half the time."""
     flat = x.at[index.reshape(-1)].get(mode="promise_in_bounds")
     return flat.reshape(*index.shape, *x.shape[1:])
 
 
 def owner(row: jax.Array, first: jax.Array) -> jax.Array:
-    """Which utterance lies at each row, int32[M], where each one begins at its `first`."""
+    """The utterance at each row, int32[M], for utterances that begin at the rows `first`."""
     return jnp.maximum((row[:, None] >= first[None, :]).sum(1) - 1, 0)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def over_windows(f: Callable, most: int, params: PyTree, shared: PyTree, count: jax.Array):
-    """f(params, shared, i) for the windows i < count, end to end; zeros behind them.
+def over_windows(
+    f: Callable, capacity: int, params: PyTree, shared: PyTree, count: jax.Array
+) -> jax.Array:
+    """f(params, shared, i) for the windows i < count, end to end, followed by zeros.
 
     Args:
-      f: -> float[rows, C].
-      most: windows that there is room for.
-      params: what has a gradient; `shared` has none.
-      count: int32.
+      f: (params, shared, i) -> float[rows, C].
+      capacity: the maximum number of windows.
+      params: arguments with a gradient; `shared` has none.
+      count: int32, the number of windows of this batch.
 
     Returns:
-      [most * rows, C].
+      [capacity * rows, C].
     """
     shape = jax.eval_shape(f, params, shared, jnp.int32(0))
 
-    def one(i, out):
+    def write(i: jax.Array, out: jax.Array) -> jax.Array:
         return put(out, f(params, shared, i), i)
 
-    out = jax.lax.fori_loop(0, count, one, jnp.zeros((most, *shape.shape), shape.dtype))
+    out = jax.lax.fori_loop(0, count, write, jnp.zeros((capacity, *shape.shape), shape.dtype))
     return out.reshape(-1, *shape.shape[1:])
 
 
-def _windows_forward(f, most, params, shared, count):
-    def forward(params, shared, i):
+def _windows_forward(
+    f: Callable, capacity: int, params: PyTree, shared: PyTree, count: jax.Array
+) -> tuple[jax.Array, PyTree]:
+    def forward(params: PyTree, shared: PyTree, i: jax.Array) -> tuple[jax.Array, Callable]:
         return jax.vjp(lambda params: f(params, shared, i), params)
 
-    # What a window's gradient needs, kept for each: `back` is a tree of arrays that can be called.
+    # The residuals of every window are stored: `back` is a callable pytree of arrays.
     shapes = jax.eval_shape(forward, params, shared, jnp.int32(0))
     room, tree = jax.tree.flatten(
-        jax.tree.map(lambda a: jnp.zeros((most, *a.shape), a.dtype), shapes)
+        jax.tree.map(lambda a: jnp.zeros((capacity, *a.shape), a.dtype), shapes)
     )
 
-    def one(i, kept):
-        found = jax.tree.leaves(forward(params, shared, i))
-        return [put(k, v, i) for k, v in zip(kept, found)]
+    def store(i: jax.Array, stored: list[jax.Array]) -> list[jax.Array]:
+        leaves = jax.tree.leaves(forward(params, shared, i))
+        return [put(of_windows, leaf, i) for of_windows, leaf in zip(stored, leaves)]
 
-    out, back = jax.tree.unflatten(tree, jax.lax.fori_loop(0, count, one, room))
+    out, back = jax.tree.unflatten(tree, jax.lax.fori_loop(0, count, store, room))
     return out.reshape(-1, *out.shape[2:]), (params, back, count)
 
 
-def _windows_backward(f, most, residuals, slopes):
+def _windows_backward(
+    f: Callable, capacity: int, residuals: PyTree, cotangent: jax.Array
+) -> tuple[PyTree, None, None]:
     params, back, count = residuals
-    slopes = slopes.reshape(most, -1, *slopes.shape[1:])
+    cotangents = cotangent.reshape(capacity, -1, *cotangent.shape[1:])
 
-    def one(i, total):
+    def add(i: jax.Array, total: PyTree) -> PyTree:
         of_window = jax.tree.map(lambda a: get(a, i), back)
-        return jax.tree.map(jnp.add, total, of_window(get(slopes, i))[0])
+        return jax.tree.map(jnp.add, total, of_window(get(cotangents, i))[0])
 
     zeros = jax.tree.map(jnp.zeros_like, params)
-    return jax.lax.fori_loop(0, count, one, zeros), None, None
+    return jax.lax.fori_loop(0, count, add, zeros), None, None
 
 
 over_windows.defvjp(_windows_forward, _windows_backward)
@@ -105,76 +111,88 @@ def convolved(
     stack: Callable,
     rates: tuple[int, ...],
     width: int,
-    usual: float,
+    mean_length: float,
     params: PyTree,
     spans: Spans,
     length: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, int]:
-    """A stack of convolutions over utterances that lie anywhere in a corpus.
+    """A stack of convolutions over utterances at any place of a corpus.
 
     Args:
       stack: (params, x [T, 1, F], masks [T / rate, 1, 1] of each layer) -> [T / last rate, 1, C].
-      rates: of every layer's frames, how many of the corpus's frames one stands for; rising.
-      width: of the convolutions.
-      usual: mean length of the corpus or so: a batch of such utterances fills its last window.
-      spans, length: int32[B], the utterances.
+      rates: the number of frames of the corpus per frame of each layer, in increasing order.
+      width: of the convolutions, in frames.
+      mean_length: of the utterances of the corpus, approximately. The windows are sized so that a
+        batch of this mean length fills them.
+      spans: the utterances.
+      length: int32[B], their numbers of frames.
 
     Returns:
-      x [M, C], the lengths int32[B] there, each utterance's first row int32[B], and the largest
-      length there can be.
+      (x, length, first, longest): the result [M, C] with the utterances end to end, their lengths
+      in it int32[B], their first rows int32[B], and the largest possible length.
     """
     stride, halo, gap = _spacing(rates, width)
-    units = -(-length // stride)
-    first = jnp.cumsum(units + gap) - (units + gap)
+    out_length = -(-length // stride)
+    first = jnp.cumsum(out_length + gap) - (out_length + gap)
     longest = -(-spans.longest // stride)
-    size = _window(len(length), usual, stride, gap)
-    most = -(-len(length) * (longest + gap) * stride // size)
-    count = -(-(units + gap).sum() * stride // size)
+    size = _window(len(length), mean_length, stride, gap)
+    capacity = -(-len(length) * (longest + gap) * stride // size)
+    count = -(-(out_length + gap).sum() * stride // size)
 
-    def window(params, shared, i):
+    def window(params: PyTree, shared: PyTree, i: jax.Array) -> jax.Array:
         spans, first, length = shared
         place = i * size - halo + jnp.arange(size + 2 * halo, dtype=jnp.int32)
-        who = owner(place // stride, first)
-        time = place - first[who] * stride
+        utterance = owner(place // stride, first)
+        time = place - first[utterance] * stride
         masks = []
         for rate in rates:
             now, limit = time[::rate] // rate, -(-length // rate)
-            valid = (now >= 0) & (now < limit[who[::rate]])
+            valid = (now >= 0) & (now < limit[utterance[::rate]])
             masks.append(valid.astype(jnp.float32)[:, None, None])
-        row = jnp.clip(spans.start[who] + time, 0, len(spans.values) - 1)
+        row = jnp.clip(spans.start[utterance] + time, 0, len(spans.values) - 1)
         x = rows_of(spans.values, row).astype(jnp.float32)
         if spans.mean is not None:
             x = (x - spans.mean[None]) * spans.scale[None]
-        # Not x * mask: what lies there is another utterance's, and may be anything.
+        # Not x * mask: the frames between belong to other utterances and may be NaN.
         x = jnp.where(masks[0][:, 0] > 0, x, 0)
         y = stack(params, x[:, None], masks)
         return y[halo // stride : len(y) - halo // stride, 0]
 
-    shared = (spans._replace(longest=None), first, length)
-    return over_windows(window, most, params, shared, count), units, first, longest
+    # The arrays alone: a Python number would become an array of the program.
+    arrays = spans._replace(longest=None)  # type: ignore[arg-type]
+    x = over_windows(window, capacity, params, (arrays, first, length), count)
+    return x, out_length, first, longest
 
 
-def _spacing(rates, width):
-    """Stride; frames of a window's rim, which its inner frames see; zeros between utterances."""
+def _spacing(rates: tuple[int, ...], width: int) -> tuple[int, int, int]:
+    """(stride, halo, gap) of the windows.
+
+    The stride is the last rate. The halo is the number of frames on each side of a window that only
+    its inner frames read. The gap is the number of zeros between utterances, in output frames.
+    """
     stride, reach = rates[-1], sum((width // 2) * rate for rate in rates)
     return stride, -(-reach // (2 * stride)) * 2 * stride, width // 2
 
 
-def _window(batch: int, usual: float, stride: int, gap: int) -> int:
-    """Frames of a window: the fewest windows that hold a usual batch have little room to spare."""
-    frames = batch * (math.ceil(usual / stride) + gap) * stride
+def _window(batch: int, mean_length: float, stride: int, gap: int) -> int:
+    """The number of frames of a window.
+
+    It is chosen so that a batch of mean length nearly fills the smallest sufficient number of
+    windows.
+    """
+    frames = batch * (math.ceil(mean_length / stride) + gap) * stride
     step = 16 * stride  # the fast convolution works on groups of 4 frames of the last layer
     return -(-frames // (-(-frames // _WINDOW) * step)) * step
 
 
 def frames_computed(
-    length: np.ndarray, rates: tuple[int, ...], width: int, usual: float
+    length: np.ndarray, rates: tuple[int, ...], width: int, mean_length: float
 ) -> np.ndarray:
-    """How many frames `convolved` goes over for batches of these lengths, int[..., B] -> int[...].
+    """The number of frames that `convolved` computes for batches of these lengths (host).
 
-    Rims and what is left of the last window included (host).
+    Halos and the rest of the last window are included. int[..., B] -> int[...].
     """
     stride, halo, gap = _spacing(rates, width)
-    size = _window(length.shape[-1], usual, stride, gap)
+    size = _window(length.shape[-1], mean_length, stride, gap)
     windows = -(-((-(-length // stride) + gap).sum(-1) * stride) // size)
     return windows * (size + 2 * halo)

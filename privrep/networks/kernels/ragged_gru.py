@@ -1,8 +1,8 @@
-"""GRUs over utterances of any length, none of them padded: the form for CPU cores.
+"""GRUs over utterances of different lengths without padding, for CPU cores.
 
-Utterances lie end to end. A few lanes go over them side by side, each of which takes one utterance
-after another in turns of a fixed number of steps, as many turns as the longest lane has: a number
-known when the batch is, not when the program is compiled (see `ragged_convolution.py`).
+The utterances are stored end to end. A few lanes are computed in parallel; a lane computes one
+utterance after another, in turns of a fixed number of steps. The number of turns is that of the
+longest lane, which depends on the batch at run time (see `ragged_convolution.py`).
 """
 
 from collections.abc import Callable
@@ -17,11 +17,25 @@ from privrep.networks.kernels.matmul import matmul, outer
 from privrep.networks.kernels.ragged_convolution import get, owner, put, rows_of
 
 PyTree = Any
-_TURN = 16  # steps between two looks at who is left
+_TURN = 16  # steps of a turn; a lane changes its utterance only between turns
+
+
+class Sequences(NamedTuple):
+    """Sequences end to end.
+
+    Attributes:
+      x: [M, C]. Sequence b is x[first[b] : first[b] + length[b]].
+      first: int32[B], increasing.
+      length: int32[B].
+    """
+
+    x: jax.Array
+    first: jax.Array
+    length: jax.Array
 
 
 class _Plan(NamedTuple):
-    """Which lane computes each of B utterances in which turns, int32[B] each."""
+    """The lane of each of B utterances, its first turn, and its number of turns; int32[B] each."""
 
     lane: jax.Array
     begin: jax.Array
@@ -29,11 +43,14 @@ class _Plan(NamedTuple):
 
 
 def plan(lanes: int, length: jax.Array) -> _Plan:
-    """Longest first, each utterance goes where the fewest turns wait (Graham 1969)."""
+    """Assigns utterances to lanes, longest first, each to the lane with the fewest turns.
+
+    (Graham, "Bounds on multiprocessing timing anomalies", 1969.)
+    """
     turns = -(-length // _TURN)
     order = jnp.argsort(-turns)
 
-    def place(load, turns):
+    def place(load: jax.Array, turns: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         lane = jnp.argmin(load).astype(jnp.int32)
         return jnp.where(jnp.arange(lanes) == lane, load + turns, load), (lane, load[lane])
 
@@ -43,77 +60,88 @@ def plan(lanes: int, length: jax.Array) -> _Plan:
 
 
 def steps_computed(lanes: int, length: jax.Array) -> jax.Array:
-    """How many steps each lane goes through for a batch of these lengths, int32[B] -> int32."""
+    """The number of steps of a lane for a batch of these lengths, int32[B] -> int32."""
     planned = plan(lanes, length)
     return (planned.begin + planned.turns).max() * _TURN
 
 
-def _room(lanes, rows, utterances, most):
-    """Turns that no plan exceeds."""
-    turns = rows // _TURN + utterances  # in all lanes; the last begins before the others are done
-    return -(-turns // lanes) + -(-most // _TURN)
+def _max_turns(lanes: int, rows: int, utterances: int, longest: int) -> int:
+    """An upper bound of the number of turns of any plan."""
+    turns = rows // _TURN + utterances  # in all lanes; the last begins before the others end
+    return -(-turns // lanes) + -(-longest // _TURN)
 
 
 class _Turn(NamedTuple):
-    """What the lanes compute in a turn; a lane that has nothing left has an utterance of length 0.
+    """The work of the lanes in one turn; a lane without work has an utterance of length 0.
 
     Attributes:
-      who: int32[lanes], the utterance.
-      number: int32[lanes], of the turn among those of the utterance.
-      last: bool[lanes], whether the utterance ends in it.
-      rows, time: int32[_TURN, lanes], of x and within the utterance.
-      length: int32[lanes].
-      count: int32, steps until all have ended or the turn has.
+      utterance: int32[lanes].
+      number: int32[lanes], the number of the turn among those of the utterance.
+      last: bool[lanes], whether the utterance ends in this turn.
+      rows, time: int32[_TURN, lanes], the rows of x, and the times within the utterance.
+      length: int32[lanes], of the utterance.
+      count: int32, the number of steps until all utterances or the turn have ended.
     """
 
-    who: jax.Array
+    utterance: jax.Array
     number: jax.Array
     last: jax.Array
     rows: jax.Array
     time: jax.Array
     length: jax.Array
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # tuple.count, which nobody calls
 
 
-def _turn(i, plan, lanes, x, first, length) -> _Turn:
-    here = (plan.begin <= i) & (i < plan.begin + plan.turns)
-    here = here[None, :] & (plan.lane[None, :] == jnp.arange(lanes)[:, None])
-    busy, who = here.any(1), jnp.argmax(here, 1).astype(jnp.int32)
-    number = jnp.where(busy, i - plan.begin[who], 0)
-    length = jnp.where(busy, length[who], 0)
+def _turn(i: jax.Array, plan: _Plan, lanes: int, sequences: Sequences) -> _Turn:
+    """Turn i of the plan."""
+    in_turn = (plan.begin <= i) & (i < plan.begin + plan.turns)
+    in_lane = in_turn[None, :] & (plan.lane[None, :] == jnp.arange(lanes)[:, None])
+    busy, utterance = in_lane.any(1), jnp.argmax(in_lane, 1).astype(jnp.int32)
+    number = jnp.where(busy, i - plan.begin[utterance], 0)
+    length = jnp.where(busy, sequences.length[utterance], 0)
     time = number[None, :] * _TURN + jnp.arange(_TURN, dtype=jnp.int32)[:, None]
-    rows = jnp.minimum(first[who][None, :] + time, len(x) - 1)
+    rows = jnp.minimum(sequences.first[utterance][None, :] + time, len(sequences.x) - 1)
     left = length - number * _TURN
-    return _Turn(who, number, left <= _TURN, rows, time, length, jnp.clip(left.max(), 1, _TURN))
+    count = jnp.clip(left.max(), 1, _TURN)
+    return _Turn(utterance, number, left <= _TURN, rows, time, length, count)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def gru_pooled(
-    pool: Callable, lanes: int, most: int, layers: PyTree, x: jax.Array, first, length
+    pool: Callable,
+    lanes: int,
+    longest: int,
+    layers: PyTree,
+    x: jax.Array,
+    first: jax.Array,
+    length: jax.Array,
 ) -> jax.Array:
-    """A stack of GRUs over utterances that lie in `x`, and their states as one vector each.
+    """A stack of GRUs over the utterances in `x`, whose states are pooled to one vector each.
 
     Args:
       pool: (pooled so far [b, H], states [t, b, H], time int32[t, b], length int32[b]) -> pooled.
-      lanes: how many utterances are computed side by side. A lane takes one after another.
-      most: the largest length there can be.
+      lanes: the number of utterances that are computed in parallel.
+      longest: the largest possible length.
       layers: (kernel [C, 3H], bias [3H], recurrent [H, 3H], inner bias [H]) of each layer.
-      x: [M, C]. Utterance b is x[first[b] : first[b] + length[b]].
-      first, length: int32[B], `first` rising.
+      x, first, length: see `Sequences`.
 
     Returns:
       [B, H]; 0 for an empty utterance.
     """
-    return _forward(pool, lanes, most, layers, x, first, length, keep=False)[0]
+    return _forward(pool, lanes, longest, layers, Sequences(x, first, length), keep=False)[0]
 
 
-def _forward(pool, lanes, most, layers, x, first, length, keep):
+def _forward(
+    pool: Callable, lanes: int, longest: int, layers: PyTree, sequences: Sequences, keep: bool
+) -> tuple[jax.Array, PyTree]:
+    """(the result of `gru_pooled`, the residuals of its gradient, without states unless `keep`)."""
+    x, _, length = sequences
     planned = plan(lanes, length)
     shape = (lanes, len(layers[0][2]))
 
-    def one(i, carry):
+    def step(i: jax.Array, carry: PyTree) -> PyTree:
         h, pooled, pools, kept = carry
-        turn = _turn(i, planned, lanes, x, first, length)
+        turn = _turn(i, planned, lanes, sequences)
         goes_on = (turn.number > 0)[:, None]
         h, pooled = jnp.where(goes_on[None], h, 0), jnp.where(goes_on, pooled, 0)
         below, states = rows_of(x, turn.rows), []
@@ -126,41 +154,53 @@ def _forward(pool, lanes, most, layers, x, first, length, keep):
             kept = put(kept, jnp.stack(states), i)
         return jnp.stack([s[-1] for s in states]), pooled, put(pools, pooled, i), kept
 
-    room = _room(lanes, len(x), len(length), most)
+    max_turns = _max_turns(lanes, len(x), len(length), longest)
     start = (
         jnp.zeros((len(layers), *shape), x.dtype),
         jnp.zeros(shape, x.dtype),
-        jnp.zeros((room, *shape), x.dtype),
-        jnp.zeros((room, len(layers), _TURN + 1, *shape), x.dtype) if keep else None,
+        jnp.zeros((max_turns, *shape), x.dtype),
+        jnp.zeros((max_turns, len(layers), _TURN + 1, *shape), x.dtype) if keep else None,
     )
     total = (planned.begin + planned.turns).max()
-    _, _, pools, kept = jax.lax.fori_loop(0, total, one, start)
+    _, _, pools, kept = jax.lax.fori_loop(0, total, step, start)
     end = jnp.maximum(planned.begin + planned.turns - 1, 0)
     out = jnp.where((length > 0)[:, None], pools[end, planned.lane], 0)
     return out, (planned, pools, kept)
 
 
-def _gru_forward(pool, lanes, most, layers, x, first, length):
-    out, kept = _forward(pool, lanes, most, layers, x, first, length, keep=True)
-    return out, (layers, x, first, length, kept)
+def _gru_forward(
+    pool: Callable,
+    lanes: int,
+    longest: int,
+    layers: PyTree,
+    x: jax.Array,
+    first: jax.Array,
+    length: jax.Array,
+) -> tuple[jax.Array, PyTree]:
+    sequences = Sequences(x, first, length)
+    out, kept = _forward(pool, lanes, longest, layers, sequences, keep=True)
+    return out, (layers, sequences, kept)
 
 
-def _gru_backward(pool, lanes, most, residuals, slopes):
-    layers, x, first, length, (planned, pools, kept) = residuals
+def _gru_backward(
+    pool: Callable, lanes: int, longest: int, residuals: PyTree, cotangent: jax.Array
+) -> tuple[PyTree, jax.Array, None, None]:
+    layers, sequences, (planned, pools, kept) = residuals
+    x, first, length = sequences
     total = (planned.begin + planned.turns).max()
 
-    def one(k, carry):
+    def step(k: jax.Array, carry: PyTree) -> PyTree:
         dh, dpooled, gradients, dx = carry
         i = total - 1 - k
-        turn = _turn(i, planned, lanes, x, first, length)
+        turn = _turn(i, planned, lanes, sequences)
         last = turn.last[:, None]
         dh = jnp.where(last[None], 0, dh)
-        dpooled = jnp.where(last, slopes[turn.who], dpooled)
+        dpooled = jnp.where(last, cotangent[turn.utterance], dpooled)
         states = get(kept, i)
         before = jnp.where((turn.number > 0)[:, None], get(pools, jnp.maximum(i - 1, 0)), 0)
         back = jax.vjp(lambda p, s: pool(p, s, turn.time, turn.length), before, states[-1, 1:])[1]
         dpooled, dbelow = back(dpooled)
-        dstart, found = [], []
+        dstart, of_layers = [], []
         for number in reversed(range(len(layers))):
             kernel, bias, recurrent, inner = layers[number]
             below = states[number - 1, 1:] if number else rows_of(x, turn.rows)
@@ -171,10 +211,10 @@ def _gru_backward(pool, lanes, most, residuals, slopes):
             dgates, drecurrent, dinner, earlier = gru_gradients(
                 gates, states[number], recurrent, inner, dbelow, turn.count
             )
-            found.append((outer(below, dgates), dgates.sum((0, 1)), drecurrent, dinner))
+            of_layers.append((outer(below, dgates), dgates.sum((0, 1)), drecurrent, dinner))
             dstart.append(earlier)
             dbelow = matmul(dgates, kernel.T)
-        gradients = jax.tree.map(jnp.add, gradients, tuple(reversed(found)))
+        gradients = jax.tree.map(jnp.add, gradients, tuple(reversed(of_layers)))
         return jnp.stack(dstart[::-1]), dpooled, gradients, put(dx, dbelow, i)
 
     carry = (
@@ -183,15 +223,15 @@ def _gru_backward(pool, lanes, most, residuals, slopes):
         jax.tree.map(jnp.zeros_like, tuple(map(tuple, layers))),
         jnp.zeros((len(kept), _TURN, lanes, x.shape[-1]), x.dtype),
     )
-    _, _, gradients, dx = jax.lax.fori_loop(0, total, one, carry)
-    # Back to where the inputs lie: a gather, since a scatter is a loop over rows on a CPU.
+    _, _, gradients, dx = jax.lax.fori_loop(0, total, step, carry)
+    # From turns and lanes back to rows of x: a gather, as a scatter is a loop over rows on a CPU.
     row = jnp.arange(len(x), dtype=jnp.int32)
-    who = owner(row, first)
-    time = row - first[who]
-    within = (time >= 0) & (time < length[who])
-    time = jnp.clip(time, 0, most - 1)
-    turn = jnp.minimum(planned.begin[who] + time // _TURN, len(kept) - 1)
-    place = (turn * _TURN + time % _TURN) * lanes + planned.lane[who]
+    utterance = owner(row, first)
+    time = row - first[utterance]
+    within = (time >= 0) & (time < length[utterance])
+    time = jnp.clip(time, 0, longest - 1)
+    turn = jnp.minimum(planned.begin[utterance] + time // _TURN, len(kept) - 1)
+    place = (turn * _TURN + time % _TURN) * lanes + planned.lane[utterance]
     dx = jnp.where(within[:, None], rows_of(dx.reshape(-1, dx.shape[-1]), place), 0)
     return gradients, dx, None, None
 

@@ -7,16 +7,16 @@ import pytest
 
 from privrep.attacks.trained.dense import (
     ATTACKERS,
+    AttackData,
     AttackRun,
     Largest,
-    Threat,
     apply_dense,
     attack,
     attack_problem,
     init_dense,
     standardise,
 )
-from privrep.attacks.trained.pair_verification import verify
+from privrep.attacks.trained.pair_verification import verification_eer
 from privrep.training.losses import cross_entropy
 from privrep.training.metrics import equal_error_rate
 from privrep.types import Split
@@ -90,11 +90,11 @@ def test_a_start_is_he_s_whatever_the_largest():
     assert np.std(output) == pytest.approx(np.sqrt(1 / 32), rel=0.3)
 
 
-def threats_of(rows, num_classes=2):
+def attack_data_of(rows, num_classes=2):
     """Threats with one key, from (h, labels) rows."""
     h, labels = (jnp.stack([jnp.asarray(row[i]) for row in rows]) for i in (0, 1))
     split = Split(*(jnp.tile(jnp.asarray(i == PART)[None], (len(rows), 1)) for i in range(3)))
-    return Threat(
+    return AttackData(
         key=jnp.stack([jax.random.key(0)] * len(rows)),
         h=h.astype(jnp.float32),
         labels=labels.astype(jnp.int32),
@@ -117,18 +117,18 @@ def data():
     test = PART == 2
     other = np.where(test[:, None], rng.normal(5, 3, (N, D)), noise)
     flipped = np.where(test & (labels >= 0), 1 - labels, labels)
-    told = noise.copy()
-    told[:, 2] = 100 + 0.1 * (labels + 0.1 * noise[:, 2])  # of another size than the others
+    with_label = noise.copy()
+    with_label[:, 2] = 100 + 0.1 * (labels + 0.1 * noise[:, 2])  # of another size than the others
     xor = noise.copy()
     xor[:, 1] = np.abs(noise[:, 1]) * np.where((labels == 1) == (noise[:, 0] > 0), 1, -1)
-    constant = told.copy()
+    constant = with_label.copy()
     constant[:, 0], constant[:, 1] = 3.3, 0
     broken = noise.copy()
     broken[7, 3] = np.nan  # of the training part
     return {
         "noise": (noise, labels),
         "test_changed": (other, flipped),
-        "label": (told, labels),
+        "label": (with_label, labels),
         "xor": (xor, labels),
         "constant": (constant, labels),
         "broken": (broken, labels),
@@ -136,8 +136,8 @@ def data():
 
 
 def attacked(data, names):
-    found = attack(NAMES, threats_of([data[name] for name in names]), 2)
-    return {p: {n: np.asarray(v[:, i]) for i, n in enumerate(names)} for p, v in found.items()}
+    actual = attack(NAMES, attack_data_of([data[name] for name in names]), 2)
+    return {p: {n: np.asarray(v[:, i]) for i, n in enumerate(names)} for p, v in actual.items()}
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +181,9 @@ def test_a_broken_representation_has_no_score_and_harms_no_other(data, scores):
 def test_gradients_come_from_known_training_rows(data):
     """Utterances beyond the training part, or without label, weigh nothing whatever they hold."""
     h, labels = data["noise"]
-    threats = threats_of([(h, labels)])
+    attack_data = attack_data_of([(h, labels)])
     run = AttackRun(jax.random.key(0), jnp.int32(0), jnp.int32(0), jnp.int32(0))
-    problem = attack_problem(Largest(0, 1, 2), threats, run)
+    problem = attack_problem(Largest(0, 1, 2), attack_data, run)
     np.testing.assert_array_equal(problem.train, (PART == 0) & (labels >= 0))
     gradient_of = jax.jit(lambda *batch: problem.gradient(problem.init(run.key), None, *batch, 0.0))
     index, weight = np.arange(8), np.array([1.0] * 4 + [0.0] * 4, np.float32)
@@ -208,7 +208,7 @@ def test_standardised_by_the_training_part():
     np.testing.assert_array_equal(other[:120], z[:120])
 
 
-def test_verification_of_people_never_seen():
+def test_verification_of_unseen_speakers():
     rng = np.random.default_rng(0)
     n, speakers = 600, 30
     of = np.arange(n) % speakers
@@ -220,7 +220,7 @@ def test_verification_of_people_never_seen():
     broken = clustered.copy()
     broken[0, 0] = np.nan
     rows = [clustered, clustered + room, rng.normal(size=(n, 8)), broken, clustered]
-    threats = Threat(
+    attack_data = AttackData(
         key=jnp.stack([jax.random.key(0)] * 5),
         h=jnp.asarray(np.stack(rows), jnp.float32),
         labels=jnp.tile(labels[None], (5, 1)),
@@ -231,7 +231,7 @@ def test_verification_of_people_never_seen():
     pairs = np.where(pairs[..., :1] == pairs[..., 1:], -1, pairs)  # a pair of one is no pair
     pairs[4, 50:] = -1
     same = of[pairs[..., 0]] == of[pairs[..., 1]]
-    rate = verify(threats, jnp.asarray(pairs, jnp.int32), jnp.asarray(same))
+    rate = verification_eer(attack_data, jnp.asarray(pairs, jnp.int32), jnp.asarray(same))
     assert rate[0] < 0.02
     # What varies within the training speakers is discounted: cosines alone do worse.
     directions = rows[1] / np.linalg.norm(rows[1], axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Fast forms of convolution are the plain one, that is its definition, padding is nothing."""
+"""Fast forms of convolution equal the plain one and its definition; padding changes nothing."""
 
 from functools import cache, partial
 
@@ -140,10 +140,10 @@ def test_a_stack_in_phases_is_the_stack_of_float64(pool, activation, monkeypatch
     with jax.enable_x64(True):
         expected = stack_case(pool, activation, np.float64)(convolutions.stack)
     monkeypatch.setattr(convolutions, "stack", None)  # not by falling back to it
-    found = stack_case(pool, activation, np.float32)(convolutions.stack_in_phases)
-    assert expected[0].dtype == np.float64 and found[0].dtype == np.float32
-    assert relative_error(found[0], expected[0]) < OUTPUT
-    errors = jax.tree.map(relative_error, found[1], expected[1])
+    actual = stack_case(pool, activation, np.float32)(convolutions.stack_in_phases)
+    assert expected[0].dtype == np.float64 and actual[0].dtype == np.float32
+    assert relative_error(actual[0], expected[0]) < OUTPUT
+    errors = jax.tree.map(relative_error, actual[1], expected[1])
     assert max(jax.tree.leaves(errors)) < GRADIENT, errors
 
 

@@ -1,4 +1,4 @@
-"""The fast GRU is the plain one, the plain one is its definition."""
+"""The fast GRU equals the plain one, and the plain one its definition."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Without padding as with it: the same vectors and gradients, whatever lies beside an utterance."""
+"""Vectors and gradients without padding equal those with it, whatever the neighbouring frames."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from privrep.networks.encoders import ENCODERS, POOLINGS
 from privrep.networks.kernels import ragged_convolution as ragged_layers
 from privrep.networks.kernels import ragged_gru
 from privrep.training.batches import batch_of
-from privrep.types import Corpus, Inputs, ragged
+from privrep.types import Corpus, FoldTransform, ragged
 from tests.support.small_data import relative_error
 
 LENGTHS = [37, 1, 90, 12, 64, 33, 5, 65]
@@ -56,8 +56,10 @@ def corpus(name, garbage=None):
 
 def inputs(name):
     if CASES[name][0] == "lexical":
-        return Inputs()
-    return Inputs(np.linspace(-1, 1, BANDS).astype("f"), np.linspace(0.5, 2, BANDS).astype("f"))
+        return FoldTransform()
+    return FoldTransform(
+        np.linspace(-1, 1, BANDS).astype("f"), np.linspace(0.5, 2, BANDS).astype("f")
+    )
 
 
 def params_of(name):
@@ -107,8 +109,8 @@ def test_every_pooling_is_among_the_cases():
 def test_neighbours_in_the_corpus_are_not_seen(name):
     """Not even if they are not finite."""
     expected = computed(name, 0.375, corpus(name), params_of(name))
-    found = computed(name, 0.375, corpus(name, np.nan), params_of(name))
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    actual = computed(name, 0.375, corpus(name, np.nan), params_of(name))
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
 def test_neighbours_in_the_batch_are_not_seen():
@@ -150,5 +152,5 @@ def test_a_plan_computes_each_utterance_once_and_no_lane_waits(lanes):
         taken = np.sort(np.concatenate([*of_lane, np.zeros(0, int)]))
         np.testing.assert_array_equal(taken, np.arange(len(taken)))
     end = (begin + turns).max()
-    assert end <= ragged_gru._room(lanes, length.sum(), len(length), length.max())
+    assert end <= ragged_gru._max_turns(lanes, length.sum(), len(length), length.max())
     assert end <= 4 / 3 * max(turns.sum() / lanes, turns.max())

@@ -1,0 +1,114 @@
+"""The validation scores of an emotion network, which choose its epoch."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from privrep.networks.emotion_net import EmotionNet
+from privrep.parallel.run_axis import Run, take
+from privrep.training.metrics import chance, uar
+from privrep.training.selection import SELECTIONS
+from privrep.types import Data, Fold
+from privrep.unlearning.fresh_lda import discriminant
+from privrep.unlearning.objective import Architecture, Labels
+
+PyTree = Any
+
+
+class Outputs(NamedTuple):
+    """The outputs of a network for N utterances, or for blocks [n, b] of them.
+
+    Attributes:
+      h: float[N, D].
+      emotion: logits [N, C].
+      adversaries: {attribute: {view: logits [N, m, classes of the attribute]}}.
+    """
+
+    h: jax.Array
+    emotion: jax.Array
+    adversaries: Mapping[str, Mapping[str, jax.Array]]
+
+
+def flat(outputs: Outputs) -> Outputs:
+    """Outputs of blocks [n, b, ...] as rows [n * b, ...]."""
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outputs)
+
+
+def uars(
+    net: EmotionNet, outputs: Outputs, labels: Labels, where: jax.Array
+) -> dict[str, jax.Array]:
+    """{"emotion_uar": [], "<attribute>_adversary_uar": []} over the rows `where`.
+
+    The adversary UAR of an attribute is the highest of its adversaries.
+    """
+    scores = {"emotion_uar": uar(outputs.emotion, labels.task, net.num_classes, where)}
+    for attribute, views in outputs.adversaries.items():
+        size = net.private[attribute]
+        of_adversaries = [
+            uar(logits[:, i], labels.private[attribute], size, where)
+            for logits in views.values()
+            for i in range(logits.shape[1])
+        ]
+        scores[f"{attribute}_adversary_uar"] = jnp.stack(of_adversaries).max()
+    return scores
+
+
+def unlearns(architecture: Architecture) -> bool:
+    """Whether the architecture has a defence that acts on the encoders."""
+    return architecture.defences != ("none",)
+
+
+def trains_attacker(architecture: Architecture) -> bool:
+    """Whether a linear attacker is trained from scratch on h after every epoch."""
+    return architecture.leak == "fresh" and unlearns(architecture)
+
+
+def validation_blocks(architecture: Architecture, data: Data, fold: Fold) -> jax.Array:
+    """The rows whose outputs `score_function` takes, int32[n, b] in blocks of similar length.
+
+    They are the validation part, and the training part as well if an attacker is trained on it.
+    Rows of the test part are replaced by -1, padding.
+    """
+    if not trains_attacker(architecture):
+        return fold.val_blocks
+    known = fold.split.train | fold.split.val
+    return jnp.where((data.blocks >= 0) & known[data.blocks], data.blocks, -1)
+
+
+def score_function(
+    architecture: Architecture, fold: Fold, run: Run, blocks: jax.Array
+) -> Callable[[Outputs], dict[str, jax.Array]]:
+    """`Problem.score` of an emotion network.
+
+    Args:
+      blocks: `validation_blocks`.
+
+    Returns:
+      outputs of `blocks` -> {"val_<score>": [], "selection": []}. The scores are those of `uars`
+      and, where an attacker is trained, <attribute>_fresh_uar.
+    """
+    net = architecture.net
+    leak = "fresh" if trains_attacker(architecture) else "adversary"
+
+    def score(outputs: Outputs) -> dict[str, jax.Array]:
+        index, outputs = blocks.reshape(-1), flat(outputs)
+        labels = take(Labels(fold.task, fold.private), index)
+        train, val = ((index >= 0) & part[index] for part in (fold.split.train, fold.split.val))
+        scores = uars(net, outputs, labels, val)
+        if leak == "fresh":
+            for a, size in net.private.items():
+                logits = discriminant(outputs.h, labels.private[a], size, train)
+                scores[f"{a}_fresh_uar"] = uar(logits, labels.private[a], size, val)
+        leaks = {a: scores[f"{a}_{leak}_uar"] for a in net.private}
+        chances = {a: chance(size) for a, size in net.private.items()}
+        balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
+        # The rule is for networks that unlearn. The network without a defence, which they are
+        # compared with, is chosen by its emotion UAR alone; the rule would prefer an undertrained
+        # one.
+        is_protected = unlearns(architecture) & (sum(run.lambda_.values()) > 0)
+        selection = jnp.where(is_protected, balance, scores["emotion_uar"])
+        return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
+
+    return score
