@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from privrep.types import Spans
 
@@ -165,16 +164,3 @@ def _window(batch: int, usual: float, stride: int, gap: int) -> int:
     frames = batch * (math.ceil(usual / stride) + gap) * stride
     step = 16 * stride  # the fast convolution works on groups of 4 frames of the last layer
     return -(-frames // (-(-frames // _WINDOW) * step)) * step
-
-
-def frames_computed(
-    length: np.ndarray, rates: tuple[int, ...], width: int, usual: float
-) -> np.ndarray:
-    """How many frames `convolved` goes over for batches of these lengths, int[..., B] -> int[...].
-
-    Rims and what is left of the last window included (host).
-    """
-    stride, halo, gap = _spacing(rates, width)
-    size = _window(length.shape[-1], usual, stride, gap)
-    windows = -(-((-(-length // stride) + gap).sum(-1) * stride) // size)
-    return windows * (size + 2 * halo)

@@ -42,12 +42,6 @@ def plan(lanes: int, length: jax.Array) -> _Plan:
     return _Plan(lane, begin, turns)
 
 
-def steps_computed(lanes: int, length: jax.Array) -> jax.Array:
-    """How many steps each lane goes through for a batch of these lengths, int32[B] -> int32."""
-    planned = plan(lanes, length)
-    return (planned.begin + planned.turns).max() * _TURN
-
-
 def _room(lanes, rows, utterances, most):
     """Turns that no plan exceeds."""
     turns = rows // _TURN + utterances  # in all lanes; the last begins before the others are done
