@@ -199,7 +199,7 @@ def _sections(
         Section("Strength λ of the protection", [*drawn("lambda"), strength]),
         Section("Leakage by modality", [*drawn("leakage"), modality, *named("leakage")]),
         Section("Placement of the adversary", named("placement")),
-        Section("Over speakers", named(*over_speakers)),
+        Section("All speakers together", named(*over_speakers)),
         Section("Membership", [*drawn("membership"), members, *named(*membership)]),
         Section("Emotion against leakage", [*drawn("front"), *named("front")]),
         Section("Folds and groups", named("folds", "groups")),

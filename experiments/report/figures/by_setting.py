@@ -219,8 +219,8 @@ def _map(title: str, panels: Mapping[str, Map]) -> Figure:
             ax.scatter(
                 *points.xy[rows].T, 16, marker=shape, facecolors="none", edgecolors=edges, lw=0.8
             )
-        ax.set_xlabel(f"direction of {points.attribute}\n(deviations within classes)")
-    axes[0, 0].set_ylabel("direction of emotion\n(deviations within classes)")
+        ax.set_xlabel(f"direction of {points.attribute}\n(standard deviations within classes)")
+    axes[0, 0].set_ylabel("direction of emotion\n(standard deviations within classes)")
     handles = [
         Line2D([], [], color=colours[c % len(colours)], lw=5, label=f"{first.attribute}: {value}")
         for c, value in enumerate(first.private_names)
