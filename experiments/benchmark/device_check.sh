@@ -57,7 +57,7 @@ from experiments.benchmark.parts import device
 from experiments.benchmark.rows import tables
 from experiments.benchmark.work import QUICK, Size
 small = bool(os.environ.get('DEVICE_CHECK_CPU'))
-whole = Size(rounds=1, product=8192, growth={'runs': (1, 20, 100, 400)})
+whole = Size(rounds=1, growth={'runs': (1, 20, 100, 400)})
 rows = measure_growth(QUICK._replace(growth={'runs': (1, 2)}) if small else whole)
 print(tables(rows))
 json.dump(device() | {'rows': rows}, open(os.environ['OUT'] + '/growth.json', 'w'), indent=1)"

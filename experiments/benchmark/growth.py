@@ -1,36 +1,30 @@
-"""How the cost of training grows: networks side by side, frames, batch, speakers, hours, adversary.
+"""Growth of the cost of training with networks, frames, batch size and steps of the adversary.
 
-Of the default network, one thing grows and the others stay. Speakers are the classes of an
-adversary; hours are of a corpus, of which as few utterances as ever are trained on. The adversary
-of the recipe `strong` takes more and more steps for each of the network's; 0 is a linear one that
-takes one.
+Of the default network, one thing grows and the others stay. The adversary of the recipe `strong`
+takes more and more steps for each of the network's; 0 stands for a linear one that takes one.
 """
-
-from dataclasses import asdict
 
 from experiments.benchmark.rounds import Contestant, interleave
 from experiments.benchmark.rows import Row, efficiency, row
-from experiments.benchmark.train import products
-from experiments.benchmark.work import Size
+from experiments.benchmark.work import Size, Training
 
 
 def measure_growth(size: Size) -> list[Row]:
     """A table for each thing that grows."""
     rows = []
-    shape = size.shape("mid")
-    work = {"network": asdict(shape.network), "frames": shape.frames, "batch": size.batch}
-    work |= {"runs": size.growing_runs, "steps": size.growing_steps}
-    for what, values in size.growth.items():
+    work = size.training("mid", size.growing_runs)._replace(steps=size.growing_steps)
+    fixed = {"runs": work.runs, "steps": work.steps, "frames": work.frames, "batch": work.batch}
+    for grows, values in size.growth.items():
         contestants = {
-            f"{value} {what}": Contestant("ours", "train", work | {what: value}) for value in values
+            f"{value} {grows}": Contestant("ours", "train", {"work": grown})
+            for value in values
+            for grown in [Training(**work._asdict() | {grows: value})]
         }
-        everyone = contestants | {"products": products(size, {})}
-        found = interleave(f"growth: {what}", everyone, size.rounds, size.quick)
-        peak = found.pop("products")
-        fixed = [f"{n} {name}" for name, n in work.items() if name not in (what, "network")]
-        for value, (name, one) in zip(values, found.items()):
-            told = row("growth", f"{what} beside {', '.join(fixed)}", name, one, "model-steps/s")
-            batch = value if what == "batch" else size.batch
-            told |= {"grows": what, "value": value}
-            rows.append(told | efficiency(one, peak, shape.network, batch))
+        measured = interleave(f"growth: {grows}", contestants, size.rounds, size.quick)
+        others = ", ".join(f"{value} {name}" for name, value in fixed.items() if name != grows)
+        for value, name in zip(values, measured):
+            contest = f"{grows} beside {others}"
+            figures = row("growth", contest, name, measured[name], "model-steps/s")
+            figures |= {"grows": grows, "value": value}
+            rows.append(figures | efficiency(measured[name]))
     return rows

@@ -1,50 +1,52 @@
-"""The parts of the benchmark: who takes turns at what, and what is told of each."""
+"""The parts of the benchmark: the contestants of each and the figures that are reported."""
 
 import csv
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmark.audit import measure_audit
+import numpy as np
+
 from experiments.benchmark.growth import measure_growth
-from experiments.benchmark.rounds import Contestant, interleave, run_whole
-from experiments.benchmark.rows import Row, compilation, installed, row, versus
+from experiments.benchmark.rounds import Contestant, interleave
+from experiments.benchmark.rows import Row, efficiency, installed, row, versus
 from experiments.benchmark.train import measure_one_core, measure_train
 from experiments.benchmark.work import Size
+from privrep.leakage.worlds import WORLDS
 
+_WORLD = "emotion_tied"  # has a covariate that explains the leak
 _ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def measure_prepare(size: Size) -> list[Row]:
-    """Audio to arrays. Hours of audio per second, and times real time per core at work.
+    """Audio to arrays: hours of audio per second, and times real time per core at work.
 
     librosa is compared with what it does too, reading wav files and computing frames, and with
     the whole of preparing, which writes the frames and reads them back.
     """
     minutes = {"minutes": size.minutes}
+    peer = "librosa, frames only"
     contestants = {
-        "privrep, 1 worker": Contestant("prepare_audio", "ours", minutes | {"workers": 1}),
-        "privrep, all cores": Contestant("prepare_audio", "ours", minutes | {"workers": None}),
+        "privrep, 1 worker": Contestant("prepare_audio", "prepared", minutes | {"workers": 1}),
+        "privrep, all cores": Contestant("prepare_audio", "prepared", minutes | {"workers": None}),
         "privrep, frames only": Contestant("prepare_audio", "frames", minutes, _ONE_CORE),
+        peer: Contestant("prepare_audio", "librosa_frames", minutes, _ONE_CORE),
     }
-    contests = {"prepared": list(contestants)[:2], "frames": list(contestants)[2:]}
-    if installed("librosa"):
-        peer = "librosa, frames only"
-        contestants[peer] = Contestant("prepare_audio", "librosa", minutes, _ONE_CORE)
-        contests = {contest: [*names, peer] for contest, names in contests.items()}
-    found = interleave("prepare", contestants, size.rounds, size.quick)
+    whole, all_cores, frames, _ = contestants
+    contests = {"prepared": [whole, all_cores, peer], "frames": [frames, peer]}
+    if not installed("librosa"):
+        del contestants[peer]
+    measured = interleave("prepare", contestants, size.rounds, size.quick)
     rows = []
     for contest, names in contests.items():
-        for name in names:
-            one = found[name]
-            about = f"{size.minutes:g} minutes of audio, {contest}"
-            told = row("prepare", about, name, one, "audio hours/s")
-            told["real_time_per_core"] = 3600 * one.facts["units"] / one.middle("cpu_seconds")
-            if "second_call_seconds" in one.rounds[0]:
-                told["second_call_seconds"] = one.middle("second_call_seconds")
-            rows.append(told | versus(found[names[0]], one))
+        about = f"{size.minutes:g} minutes of audio, {contest}"
+        for name in (name for name in names if name in measured):
+            theirs = measured[name]
+            figures = row("prepare", about, name, theirs, "audio hours/s")
+            hours, seconds = theirs.median("units"), theirs.median("cpu_seconds")
+            figures["real_time_per_core"] = 3600 * hours / seconds
+            rows.append(figures | versus(measured[names[0]], theirs))
     return rows
 
 
@@ -53,22 +55,49 @@ def measure_attack(size: Size) -> list[Row]:
     width = size.shape("mid").network.dense_width
     work = {"runs": size.runs, "rows": size.rows, "width": width}
     contest = f"grid on {size.runs} runs of h [{size.rows}, {width}]"
-    contestants = {"privrep": Contestant("ours", "attack", work)}
-    one = interleave("attack", contestants, size.rounds, size.quick)["privrep"]
-    return [row("attack", contest, "privrep", one, "attackers/s") | compilation(one)]
+    contestants = {"privrep": Contestant("ours", "attack_all", work)}
+    measured = interleave("attack", contestants, size.rounds, size.quick)["privrep"]
+    return [row("attack", contest, "privrep", measured, "attackers/s") | efficiency(measured)]
+
+
+def measure_audit(size: Size) -> list[Row]:
+    """`privrep audit` of a large synthetic corpus, from two files to the card, once.
+
+    The default attackers and permutations, with all questions that the labels allow.
+    """
+    speakers, utterances, width = size.audit
+    count = speakers * utterances
+    with tempfile.TemporaryDirectory() as folder:
+        h, labels = Path(folder, "h.npy"), Path(folder, "labels.csv")
+        sample = WORLDS[_WORLD].draw(0, speakers, utterances, width)
+        np.save(h, sample.h)
+        # Without sessions, so that labels are permuted freely between speakers.
+        columns = np.stack([sample.speaker, sample.gender, sample.emotion], 1)
+        np.savetxt(labels, columns, "%d", ",", header="speaker,gender,emotion", comments="")
+        command = ["-m", "privrep", "audit", str(h), str(labels), "--attribute=gender"]
+        figures = _whole_command("audit", [*command, f"--output={folder}/out"])
+    contest = f"{count:,} x {width} of {speakers} speakers, default attackers"
+    rate = count / figures["seconds"]
+    return [figures | {"contest": contest, "rate": rate, "unit": "utterances/s"}]
 
 
 def measure_demo(size: Size) -> list[Row]:
     """The demo command from an empty cache, once."""
     with tempfile.TemporaryDirectory() as folder:
         places = [f"--workdir={folder}/out", f"--cache_dir={folder}/cache"]
-        program = ["-m", "experiments.main", "--dataset=demo", *size.demo, *places]
-        seconds, peak = run_whole(program)
+        command = ["-m", "experiments.main", "--dataset=demo", *size.demo, *places]
+        figures = _whole_command("demo", command)
         with (Path(folder) / "out/runs.csv").open(encoding="utf-8", newline="") as file:
-            trained = sum(not row["control"] for row in csv.DictReader(file))
-    told = {"part": "demo", "contest": "whole command", "contestant": "privrep"}
-    told |= {"rate": trained / seconds, "unit": "runs/s", "seconds": seconds, "peak_mb": peak}
-    return [told | {"runs": trained}]
+            runs = sum(not row["control"] for row in csv.DictReader(file))
+    rate = runs / figures["seconds"]
+    return [figures | {"contest": "whole command", "rate": rate, "unit": "runs/s", "runs": runs}]
+
+
+def _whole_command(part: str, command: list[str]) -> Row:
+    contestants = {"privrep": Contestant("whole_command", "run", {"arguments": command})}
+    measured = interleave(part, contestants, 0)["privrep"]
+    figures: Row = {"part": part, "contestant": "privrep", "peak_mb": measured.peak_mb}
+    return figures | {"seconds": measured.first_seconds}
 
 
 PARTS: dict[str, Callable[[Size], list[Row]]] = {
@@ -80,21 +109,19 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "audit": measure_audit,
     "demo": measure_demo,
 }
-ON_DEVICE = ("train", "growth", "attack")  # what an accelerator has a say in
+ON_DEVICE = ("train", "growth", "attack")  # the parts that compute on an accelerator
 
 
 def device() -> dict[str, Any]:
-    """What jax computes on: {"platform", "device", "devices"}."""
-    # Asked of a process of its own: jax keeps a hold of an accelerator until its process ends.
-    asked = interleave("device", {"device": Contestant("ours", "device", {})}, 0)
-    return {name: asked["device"].facts[name] for name in ("platform", "device", "devices")}
+    """The device that jax computes on: {"platform", "device", "devices"}."""
+    # Asked of another process: jax holds an accelerator until its process ends.
+    asked = interleave("device", {"device": Contestant("ours", "ask_device")}, 0)
+    return dict(asked["device"].facts)
 
 
 def write_profile(folder: Path, size: Size) -> Path:
     """Traces two training steps of a few runs; the file that ui.perfetto.dev opens."""
-    shape = size.shape(size.shapes[0] if size.shapes else "mid")
-    work = {"network": asdict(shape.network), "runs": min(size.runs, 4), "steps": 2}
-    work |= {"batch": size.batch, "frames": shape.frames, "folder": str(folder.resolve())}
-    contestants = {"profile": Contestant("ours", "profile", work)}
-    interleave("profile", contestants, 0, size.quick)
+    work = size.training(next(iter(size.shapes), "mid"), min(size.runs, 4))._replace(steps=2)
+    arguments = {"folder": str(folder.resolve()), "work": work}
+    interleave("profile", {"profile": Contestant("ours", "profile", arguments)}, 0, size.quick)
     return max(folder.rglob("perfetto_trace.json.gz"), key=lambda path: path.stat().st_mtime)

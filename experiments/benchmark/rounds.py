@@ -1,11 +1,10 @@
-"""Programs that do the same work in turn, each in a process of its own.
+"""Measurement of programs that do the same work in turn, each in a process of its own.
 
-A process of its own, because thread settings hold for a whole process and so does peak memory. In
-turn, because the speed of a machine drifts: two programs are compared by the ratio of rounds that
-followed one another, never by figures of different minutes.
+Every contestant has its own process because thread settings and peak memory belong to a whole
+process. Contestants take turns because the speed of a machine drifts: two programs are compared by
+the ratio of rounds that followed one another, never by figures of different minutes.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -13,57 +12,76 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
 CHECKOUT = Path(__file__).parents[2]
-_SETTLE = 0.3  # seconds: the threads of the program before it stop waiting for more work
+_SETTLE = 0.3  # seconds in which the threads of the previous program stop waiting for work
 # Contestants share an accelerator's memory, so none may take it all at its start.
 _MEASURED = {"JAX_ENABLE_COMPILATION_CACHE": "false", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 _QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Contestant(NamedTuple):
-    """One program: the work `name` of `module`, which calls `serve`.
+    """A program to measure: a function of a module of `experiments.benchmark.contestants`.
 
     Attributes:
-      work: keyword arguments, as JSON knows them.
-      environment: variables on top of this process's.
-      processes: how many do the same work side by side.
+      module, function: which function; it returns `Started`.
+      arguments: its keyword arguments, which can be pickled.
+      environment: variables on top of those of this process.
+      processes: how many processes do the same work side by side.
     """
 
     module: str
-    name: str
-    work: Mapping[str, Any]
+    function: str
+    arguments: Mapping[str, Any] = {}
     environment: Mapping[str, str] = {}
     processes: int = 1
 
 
-class Measured(NamedTuple):
-    """What a contestant did.
+class Started(NamedTuple):
+    """A contestant that is ready to be measured.
 
     Attributes:
-      facts: what it said of its work; "units" is the work of one round.
-      first_seconds: of the first round, with all compilation.
-      rounds: of the others, each with "seconds" and "cpu_seconds" (all threads of the process).
-      peak_mb: most resident memory, MB; of several processes the sum.
+      units: work of one round, in the unit of the part.
+      run_round: does the work once and returns further measurements of it; "seconds" and
+        "cpu_seconds" among them replace those of the whole call.
+      facts: constants to report, such as the device.
     """
 
-    facts: dict[str, Any]
+    units: float
+    run_round: Callable[[], Mapping[str, float]]
+    facts: Mapping[str, Any] = {}
+
+
+class Measured(NamedTuple):
+    """The measurements of a contestant.
+
+    Attributes:
+      facts: those of `Started`.
+      first_seconds: duration of the first round, which includes compilation.
+      rounds: of each later round "units", "seconds", "cpu_seconds" (all threads of the process),
+        and what `run_round` returned.
+      peak_mb: most resident memory in MB; of several processes the sum.
+    """
+
+    facts: Mapping[str, Any]
     first_seconds: float
-    rounds: list[dict[str, float]]
+    rounds: Sequence[Mapping[str, float]]
     peak_mb: float
 
     def rates(self, clock: str = "seconds") -> list[float]:
         """Units per second of each round, or per "cpu_seconds"."""
-        return [self.facts["units"] / one[clock] for one in self.rounds]
+        return [measured["units"] / measured[clock] for measured in self.rounds]
 
-    def middle(self, name: str) -> float:
-        """The median of `name` over the rounds."""
-        return median(one[name] for one in self.rounds)
+    def median(self, name: str) -> float:
+        """The median of a measurement over the rounds."""
+        return median(measured[name] for measured in self.rounds)
 
 
 def ratio(ours: Measured, theirs: Measured, clock: str = "seconds") -> float:
@@ -77,176 +95,103 @@ def interleave(
     """Lets every contestant do its work once to warm up and then `rounds` times, in turn.
 
     Args:
-      title: of the progress bar.
-      quick: the figures will not be read: compile little, all at once, and only what jax's cache,
-        if the environment names one, does not hold.
+      title: title of the progress bar.
+      contestants: {name: contestant}.
+      rounds: how often each is measured after its first round.
+      quick: the figures will not be read: all contestants work at once, compile with few
+        optimisations, and use the compilation cache if the environment names one.
 
     Raises:
-      RuntimeError: a contestant failed; the message has the end of what it said.
+      RuntimeError: a contestant failed; the message ends with the end of its error output.
     """
     names = list(contestants)
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bar = stack.enter_context(tqdm(desc=title, total=len(names) * (rounds + 1), unit="round"))
         children = {
             name: [
-                stack.enter_context(_child(name, one, Path(folder), quick))
-                for _ in range(one.processes)
+                stack.enter_context(_child(name, contestant, folder, quick))
+                for _ in range(contestant.processes)
             ]
-            for name, one in contestants.items()
+            for name, contestant in contestants.items()
         }
-
-        def start_round(name: str) -> None:
-            for child in children[name]:
-                child.start_round()
-
-        def reply(name: str) -> dict[str, Any]:
-            bar.set_postfix_str(name, refresh=sys.stderr.isatty())
-            found = side_by_side([child.reply() for child in children[name]])
-            bar.update()
-            return found
-
-        first, found = {}, {name: [] for name in names}
-        if quick:
-            for name in names:
-                start_round(name)
-        for name in names:
-            if not quick:
-                start_round(name)
-            first[name] = reply(name)
-        for i in range(rounds):
-            for name in names if i % 2 == 0 else reversed(names):
-                time.sleep(_SETTLE)
-                start_round(name)
-                found[name].append(reply(name))
-        peaks = {name: sum([child.leave() for child in each]) for name, each in children.items()}
-        return {
-            name: Measured(first[name]["facts"], first[name]["seconds"], found[name], peaks[name])
-            for name in names
-        }
-
-
-def side_by_side(replies: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What processes did in one round as if one had done it: their speeds are added."""
-    units = sum(one["facts"]["units"] for one in replies)
-    speed = sum(one["facts"]["units"] / one["seconds"] for one in replies)
-    return replies[0] | {
-        "facts": replies[0]["facts"] | {"units": units},
-        "seconds": units / speed,
-        "cpu_seconds": sum(one["cpu_seconds"] for one in replies),
+        replies: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        for number in range(rounds + 1):
+            order = names[::-1] if number % 2 else names
+            for together in [order] if quick else [[name] for name in order]:
+                time.sleep(0 if quick else _SETTLE)
+                for child in (child for name in together for child in children[name]):
+                    child.start_round()
+                for name in together:
+                    replies[name].append(side_by_side([c.reply() for c in children[name]]))
+                    bar.update()
+    return {
+        name: Measured(first["facts"], first["seconds"], later, (later or [first])[-1]["peak_mb"])
+        for name, (first, *later) in replies.items()
     }
 
 
-def cores() -> int:
-    """How many this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+def side_by_side(replies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The round of several processes as if it were that of one: their speeds are added."""
+    units = sum(reply["units"] for reply in replies)
+    speed = sum(reply["units"] / reply["seconds"] for reply in replies)
+    sums = {name: sum(reply[name] for reply in replies) for name in ("cpu_seconds", "peak_mb")}
+    return replies[0] | sums | {"units": units, "seconds": units / speed}
 
 
 class _Child(NamedTuple):
+    """The process of a contestant, seen from here; `contestants/__main__.py` is its side."""
+
     name: str
-    process: subprocess.Popen
-    errors: Path
+    arguments: Mapping[str, Any]
+    connection: Connection
+    output: IO[bytes]
 
     def start_round(self) -> None:
-        """Lets the child go; `reply` waits for what it measured."""
-        with suppress(BrokenPipeError):  # its reply will be missing
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
+        """Lets the process work; `reply` waits for its measurements."""
+        with suppress(BrokenPipeError):  # `reply` will say that it failed
+            self.connection.send(self.arguments)
 
     def reply(self) -> dict[str, Any]:
-        reply = self.process.stdout.readline()
-        if not reply:
-            raise RuntimeError(f"{self.name} failed:\n{_end(self.errors)}")
-        return json.loads(reply)
-
-    def leave(self) -> float:
-        """Ends the child; its peak memory in MB."""
-        self.process.stdin.close()
-        return wait(self.process)
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.output.seek(0)
+            end = self.output.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{self.name} failed:\n{end}") from None
 
 
 @contextmanager
-def _child(name: str, one: Contestant, folder: Path, quick: bool) -> Iterator[_Child]:
-    errors = folder / f"{len(list(folder.iterdir()))}.txt"
-    # What a child writes to its temporary folder goes when this one goes.
-    environment = os.environ | {"TMPDIR": str(folder)} | dict(one.environment)
+def _child(name: str, contestant: Contestant, folder: str, quick: bool) -> Iterator[_Child]:
+    # What a child writes to its temporary folder is removed with `folder`.
+    environment = os.environ | {"TMPDIR": folder} | dict(contestant.environment)
     environment |= _QUICK if quick else _MEASURED
-    module = f"experiments.benchmark.contestants.{one.module}"
-    command = [sys.executable, "-m", module, one.name, json.dumps(one.work)]
-    with (
-        errors.open("w") as stderr,
-        subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield _Child(name, process, errors)
-        finally:
-            if process.returncode is None:
-                process.kill()
-
-
-def run_whole(arguments: Sequence[str]) -> tuple[float, float]:
-    """Runs `python arguments` from start to end: seconds, and peak memory in MB.
-
-    Raises:
-      RuntimeError: it failed; the message has the end of what it said.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        errors = Path(folder) / "output.txt"
-        with errors.open("w") as output:
-            started = time.perf_counter()
+    command = [sys.executable, "-m", "experiments.benchmark.contestants"]
+    command += [contestant.module, contestant.function]
+    here, far = Pipe()
+    with tempfile.TemporaryFile() as output, here:
+        with far:
             process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=CHECKOUT, stdout=output, stderr=output
+                [*command, str(far.fileno())],
+                cwd=CHECKOUT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                pass_fds=[far.fileno()],
             )
-            try:
-                peak = wait(process)
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    process.wait()
-        seconds = time.perf_counter() - started
-        if process.returncode:
-            raise RuntimeError(f"python {' '.join(arguments[:2])} failed:\n{_end(errors)}")
-        return seconds, peak
+        try:
+            yield _Child(name, contestant.arguments, here, output)
+        finally:
+            process.kill()
+            process.wait()
 
 
-def wait(process: subprocess.Popen) -> float:
-    """Waits for a process to end; the most resident memory that it or a child of it had, MB."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return usage.ru_maxrss * unit / 1e6
+def megabytes(max_rss: int) -> float:
+    """The ru_maxrss of a process in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return max_rss * unit / 1e6
 
 
-def _end(errors: Path) -> str:
-    return errors.read_text(errors="replace")[-2000:]
-
-
-def serve(work: Mapping[str, Callable]) -> None:
-    """The other side: `python -m experiments.<module> NAME JSON`.
-
-    Args:
-      work: {name: start}; start(**arguments) -> (facts, round). `round()` does the work once and
-        returns {name: number} of what it measured; "seconds" among them replaces the round's own.
-    """
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not end up among the replies
-    name, arguments = sys.argv[1:]
-    facts = None
-    for _ in sys.stdin:
-        started, cpu_started = time.perf_counter(), time.process_time()
-        if facts is None:
-            facts, once = work[name](**json.loads(arguments))
-            started = time.perf_counter()
-        found = once()
-        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
-        reply = {"facts": facts, "seconds": seconds, "cpu_seconds": cpu} | found
-        print(json.dumps(reply), file=replies, flush=True)
+def cores() -> int:
+    """How many cores this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1

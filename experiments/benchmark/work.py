@@ -1,4 +1,4 @@
-"""What the contestants of the training benchmark compute, and how many operations that is."""
+"""The work that the benchmark measures: networks, batches, and how much of them is a round."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,8 @@ class Network:
     """Convolutions, GRU, masked mean, dense, an emotion head and a reversed gender head.
 
     Attributes:
-      bands: of a frame; without convolutions the network reads words, and it is their vectors'
-        size.
+      bands: size of a frame; without convolutions the network reads words, and it is the size of
+        their vectors.
     """
 
     bands: int = 40
@@ -32,69 +32,88 @@ class Network:
 
     @property
     def modality(self) -> str:
-        """What it reads."""
+        """The modality that it reads."""
         return "acoustic" if self.conv_layers else "lexical"
 
 
-class Shape(NamedTuple):
-    """A network and how long its utterances are.
+class Training(NamedTuple):
+    """The work of one round of training: an epoch of `runs` networks side by side.
 
     Attributes:
-      frames: or words, of every utterance; 0 are the lengths of a real corpus.
-      stacks: whether a padded batch for each of a stack of networks fits into a small machine.
+      network: of each run.
+      frames: frames, or words, of every utterance; 0 stands for the lengths of a real corpus.
+      runs: networks.
+      batch: utterances of a batch.
+      steps: batches of an epoch.
+      adversary_steps: steps of the adversary of the recipe `strong` for each of the network's; 0
+        stands for a linear adversary that takes one.
     """
 
     network: Network
     frames: int
+    runs: int
+    batch: int
+    steps: int
+    adversary_steps: int = 0
+
+
+class Shape(NamedTuple):
+    """A network and the length of its utterances.
+
+    Attributes:
+      about: the network and the lengths in words.
+      frames: see `Training`.
+      stacks: whether a padded batch for each of a stack of networks fits into a small machine.
+    """
+
+    about: str
+    network: Network
+    frames: int
     stacks: bool = True
 
-    def about(self) -> str:
-        """Such as "3 x 64 kernels, 2 GRU, 300 frames"."""
-        net = self.network
-        unit, layers = f"words of {net.bands}", f"{net.gru_layers} GRU"
-        if net.conv_layers:
-            pool = f" pooled by {net.conv_pool}" if net.conv_pool > 1 else ""
-            unit = "frames"
-            layers = f"{net.conv_layers} x {net.num_kernels} kernels{pool}, {layers}"
-        return f"{layers}, {self.frames or 'real lengths of'} {unit}"
-
     def tiny(self) -> "Shape":
-        """One of the same kind that is compiled and computed in no time."""
+        """A shape of the same kind that is compiled and computed in no time."""
         layers = min(self.network.conv_layers, 2)
         small = {"num_kernels": 8, "gru_layers": 1, "gru_width": 8, "dense_width": 8}
-        return Shape(replace(self.network, conv_layers=layers, **small), min(self.frames, 32))
+        network = replace(self.network, conv_layers=layers, **small)
+        return Shape(f"tiny kind of {self.about}", network, min(self.frames, 32))
 
 
 SHAPES: dict[str, Shape] = {
-    "mid": Shape(Network(), 300),
-    "pooled": Shape(Network(conv_pool=2), 300),
-    "real": Shape(Network(), 0, stacks=False),
-    "lexical": Shape(Network(bands=300, conv_layers=0), 30),
-    "long": Shape(Network(), 800, stacks=False),
-    "deep": Shape(Network(conv_layers=4, num_kernels=128, gru_layers=3), 300),
+    "mid": Shape("3 x 64 kernels, 2 GRU, 300 frames", Network(), 300),
+    "pooled": Shape("3 x 64 kernels pooled by 2, 2 GRU, 300 frames", Network(conv_pool=2), 300),
+    "real": Shape("3 x 64 kernels, 2 GRU, real lengths", Network(), 0, stacks=False),
+    "lexical": Shape("2 GRU, 30 words of 300", Network(bands=300, conv_layers=0), 30),
+    "long": Shape("3 x 64 kernels, 2 GRU, 800 frames", Network(), 800, stacks=False),
+    "deep": Shape(
+        "4 x 128 kernels, 3 GRU, 300 frames",
+        Network(conv_layers=4, num_kernels=128, gru_layers=3),
+        300,
+    ),
 }
 
 
 class Size(NamedTuple):
-    """How much work a round is; `quick` for a look at whether all of it runs.
+    """How much work a round is.
 
     Attributes:
-      rounds: times each contestant is measured.
-      shapes: names in SHAPES; () are those that the part thinks worth it.
-      peers: see `train.py`.
-      runs, batch, steps: networks that are trained side by side, and what an epoch of theirs is.
-      growing_runs, growing_steps: the same where one thing grows, `growth`: {what: values}.
-      minutes: of audio to prepare.
-      rows: of h to attack.
-      audit: speakers, utterances of each and width of h of a corpus to audit.
-      product: width of the matrices whose product is this machine's peak.
+      rounds: how often each contestant is measured.
+      quick: only shows that everything runs: tiny networks, compiled without optimisations.
+      shapes: names in SHAPES; () stands for those that a part chooses by itself.
+      alone: without the peers of training.
+      runs, batch, steps: those of `Training`.
+      growing_runs, growing_steps: the same where one thing grows.
+      growth: {field of `Training`: its values}.
+      minutes: minutes of audio to prepare.
+      rows: utterances whose h is attacked.
+      audit: speakers, utterances of each, and width of h of a corpus to audit.
       demo: flags of the demo command.
     """
 
     rounds: int
     quick: bool = False
     shapes: Sequence[str] = ()
-    peers: Sequence[str] = ()
+    alone: bool = False
     runs: int = 20
     batch: int = 32
     steps: int = 5
@@ -104,19 +123,21 @@ class Size(NamedTuple):
         "runs": (2, 10, 20, 40, 80),
         "frames": (100, 300, 800),
         "batch": (8, 32, 128),
-        "speakers": (2, 16, 128),
-        "hours": (1, 4, 16),
         "adversary_steps": (0, 1, 2, 5, 10),
     }
     minutes: float = 10.0
     rows: int = 500
     audit: tuple[int, int, int] = (400, 250, 256)
-    product: int = 1024
     demo: Sequence[str] = ()
 
     def shape(self, name: str) -> Shape:
-        """The shape to compute in the name of SHAPES[name]."""
+        """SHAPES[name], or its tiny kind."""
         return SHAPES[name].tiny() if self.quick else SHAPES[name]
+
+    def training(self, name: str, runs: int) -> Training:
+        """An epoch of `runs` networks of a shape."""
+        shape = self.shape(name)
+        return Training(shape.network, shape.frames, runs, self.batch, self.steps)
 
 
 QUICK = Size(
@@ -131,37 +152,11 @@ QUICK = Size(
     minutes=0.2,
     rows=40,
     audit=(12, 4, 4),
-    product=128,
     demo=(
         *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),
         *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8"),
     ),
 )
-
-
-def flops(network: Network, batch: int, frames: float) -> tuple[float, float]:
-    """Floating-point operations of the matrix products of one step: of convolutions, and of GRU.
-
-    A product of [m, k] and [k, n] is 2 m k n, and its backward pass two more such, of which the
-    network's first layer needs one. Counted as written down: a form that needs fewer operations
-    (Winograd) reaches more "operations" per second. Heads, element-wise work and Adam, together
-    under 2 %, are left out.
-
-    Args:
-      frames: of an utterance, on average.
-    """
-    convolutions = recurrent = 0.0
-    rows, channels, passes = batch * frames, network.bands, 2
-    for i in range(network.conv_layers):
-        convolutions += passes * 2 * rows * network.kernel_width * channels * network.num_kernels
-        channels, passes = network.num_kernels, 3
-        if i < network.conv_layers - 1:
-            rows /= network.conv_pool
-    for _ in range(network.gru_layers):
-        recurrent += passes * 2 * rows * channels * 3 * network.gru_width
-        recurrent += 3 * 2 * rows * network.gru_width * 3 * network.gru_width
-        channels, passes = network.gru_width, 3
-    return convolutions, recurrent
 
 
 def draw_lengths(frames: int, count: int) -> np.ndarray:
@@ -177,33 +172,22 @@ def draw_lengths(frames: int, count: int) -> np.ndarray:
     return (np.clip(seconds, SHORTEST, LONGEST) * FRAMES_PER_SECOND).astype(np.int32)
 
 
-def draw_batches(network: Network, batch: int, frames: int, number: int, room: int) -> list[tuple]:
+def draw_batches(work: Training, number: int, room: int) -> list[tuple[np.ndarray, ...]]:
     """Padded batches of the first utterances of `draw_lengths`, so that all compute the same ones.
 
     Args:
-      frames: see `draw_lengths`.
-      room: frames to pad to; 0 is the longest of each batch.
+      number: how many batches.
+      room: frames to pad to; 0 stands for the longest of each batch.
 
     Returns:
       `number` times frames float32[B, room, F], lengths, emotion and gender int32[B].
     """
     rng = np.random.default_rng(0)
     batches = []
-    for length in draw_lengths(frames, number * batch).reshape(number, batch):
+    for length in draw_lengths(work.frames, number * work.batch).reshape(number, work.batch):
         padded = room or int(length.max())
-        x = rng.standard_normal((batch, padded, network.bands), np.float32)
+        x = rng.standard_normal((work.batch, padded, work.network.bands), np.float32)
         x *= (np.arange(padded) < length[:, None])[..., None]
-        labels = (rng.integers(0, n, batch, np.int32) for n in (CLASSES, PRIVATE_CLASSES))
+        labels = (rng.integers(0, n, work.batch, np.int32) for n in (CLASSES, PRIVATE_CLASSES))
         batches.append((x, length, *labels))
     return batches
-
-
-def padded_facts(batches: Sequence[tuple]) -> dict[str, float]:
-    """What a contestant that computes every row of these padded batches says of its work."""
-    useful = np.mean([length.mean() for _, length, *_ in batches])
-    padded = np.mean([x.shape[1] for x, *_ in batches]) / useful
-    return {
-        "useful_frames": float(useful),
-        "conv_per_useful": float(padded),
-        "gru_per_useful": float(padded),
-    }

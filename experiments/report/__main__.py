@@ -1,4 +1,4 @@
-"""python -m experiments.report"""
+"""Entry point of `python -m experiments.report`."""
 
 from experiments.report.write_report import main
 

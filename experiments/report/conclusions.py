@@ -1,11 +1,13 @@
-"""What the report says in words, computed from a summary and its rows, and what was not tested."""
+"""The report's conclusions in sentences, computed from a summary and its rows, and its limits."""
 
+import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from experiments.config.lambdas import is_zero, lambda_text
 from experiments.results.columns import PROTECTION
 from experiments.results.poster import CORPORA
+from experiments.results.questions import by_question
 from experiments.results.result_directories import Results, Row
 from experiments.results.selected import (
     ORDINARY,
@@ -19,54 +21,55 @@ from experiments.results.selected import (
 from experiments.results.summary import Entry, attributes, recipe_of, sound
 
 
-def lambda_words(summary: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
+def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
     """For each line over lambda whether privacy drops again beyond some strength."""
-    said = []
+    sentences = []
     for cell, networks in choices(summary).items():
-        for name, chosen in networks.items():
+        for recipe, chosen in networks.items():
             same = [e for e in summary if not e["control"] and block_of(e) == block_of(chosen)]
-            line = [e for e in same if recipe_of(e) == name]
-            if len(line) > 1 and name != ORDINARY:
-                said += [_of_line(cell, name, line, a, rows) for a in attributes(chosen)]
-    return said
+            line = [entry for entry in same if recipe_of(entry) == recipe]
+            if len(line) > 1 and recipe != ORDINARY:
+                for attribute in attributes(chosen):
+                    sentence = _of_line(line, attribute, rows)
+                    sentences.append(f"{_named(cell)}, {recipe}: {sentence}{_left_out(line)}")
+    return sentences
 
 
-def _passed(line: Sequence[Entry]) -> str:
-    """Which settings of a line count for nothing, and why."""
-    told = [
+def _left_out(line: Sequence[Entry]) -> str:
+    """The settings of a line that do not count, and why."""
+    unsound = [
         f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged of "
         f"{e['n'] + e['diverged']} runs)"
         for e in line
         if not sound(e)
     ]
-    return f" Passed over: {', '.join(told)}." * bool(told)
+    return f" Left out: {', '.join(unsound)}." if unsound else ""
 
 
-def _of_line(cell: Cell, recipe: str, line: Sequence[Entry], a: str, rows: Sequence[Row]) -> str:
-    column = f"test_{a}_privacy"
-    known = [e for e in line if sound(e) and _drawn(e, a) == _drawn(e, a)]
-    start, end = f"{_named(cell)}, {recipe}: ", _passed(line)
+def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
+    def privacy(entry: Entry) -> float:
+        """The privacy that the figure shows."""
+        return 1 - leak_of(entry, attribute)[0]
+
+    known = [entry for entry in line if sound(entry) and not math.isnan(privacy(entry))]
     if len(known) < 2:
-        return f"{start}{a} privacy is known at fewer than two λ.{end}"
-    best = max(known, key=lambda e: _drawn(e, a))
+        return f"{attribute} privacy is known at fewer than two λ."
+    best = max(known, key=privacy)
     beyond = known[known.index(best) + 1 :]
-    told = f"{a} privacy, as drawn, is highest at λ {_lambda(best)} ({_drawn(best, a):.3f})"
-    if not beyond:
-        largest = "that was run" if best is line[-1] else "of those that count"
-        return f"{start}{told}, the largest {largest}: it does not drop again.{end}"
-    lowest = min(beyond, key=lambda e: _drawn(e, a))
-    lower, pairs = _lower(lowest, best, column, rows)
-    return (
-        f"{start}{told} and drops beyond it, to {_drawn(lowest, a):.3f} at λ "
-        f"{_lambda(lowest)}. By the attacker best on validation it is lower in {lower} of {pairs} "
-        "pairs of fold and seed; no test over "
-        f"speakers compares the two.{end}"
+    highest = (
+        f"{attribute} privacy, as in the figure, is highest at λ {_lambda(best)} "
+        f"({privacy(best):.3f})"
     )
-
-
-def _drawn(entry: Entry, a: str) -> float:
-    """The privacy that the figure above these words shows."""
-    return 1 - leak_of(entry, a)[0]
+    if not beyond:
+        largest = "that was run" if best is line[-1] else "that is not left out"
+        return f"{highest}, the largest {largest}: it does not drop again."
+    lowest = min(beyond, key=privacy)
+    lower, pairs = _lower(lowest, best, f"test_{attribute}_privacy", rows)
+    return (
+        f"{highest} and drops beyond it, to {privacy(lowest):.3f} at λ {_lambda(lowest)}. By the "
+        f"attacker best on validation it is lower in {lower} of {pairs} pairs of fold and seed; no "
+        "test over speakers compares the two."
+    )
 
 
 def _lower(a: Entry, b: Entry, column: str, rows: Sequence[Row]) -> tuple[int, int]:
@@ -75,9 +78,7 @@ def _lower(a: Entry, b: Entry, column: str, rows: Sequence[Row]) -> tuple[int, i
         {
             (row["fold"], row["seed"]): row[column]
             for row in rows
-            if not row.get("control")
-            and not row.get("diverged")
-            and not row.get("collapsed")
+            if not any(row.get(name) for name in ("control", "diverged", "collapsed"))
             and row.get(column) is not None
             and all(row.get(n) == v for n, v in entry["settings"].items())
         }
@@ -95,27 +96,26 @@ def _named(cell: Cell) -> str:
     return f"{corpus_name(cell.dataset)}, {modality_name(cell.modality)}, {cell.task}"
 
 
-def modality_words(summary: Sequence[Entry]) -> list[str]:
+def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
     """Which modality of a corpus and task leaks more, in the ordinary network."""
-    chosen, said = choices(summary), []
-    for dataset, task, private in dict.fromkeys((c.dataset, c.task, c.private) for c in chosen):
-        for a in private.split("+"):
-            leaks = {
-                c.modality: leak_of(told[ORDINARY], a)[0]
-                for c, told in chosen.items()
-                if (c.dataset, c.task, c.private) == (dataset, task, private) and ORDINARY in told
-            }
-            leaks = {modality: leak for modality, leak in leaks.items() if leak == leak}
+    chosen, sentences = choices(summary), []
+    for question, cells in by_question(chosen).items():
+        networks = {c.modality: chosen[c][ORDINARY] for c in cells if ORDINARY in chosen[c]}
+        for attribute in question.private.split("+"):
+            leaks = {name: leak_of(entry, attribute)[0] for name, entry in networks.items()}
+            leaks = {name: leak for name, leak in leaks.items() if not math.isnan(leak)}
             if len(leaks) > 1:
-                order = sorted(leaks, key=lambda modality: -leaks[modality])
-                listed = ", ".join(f"{modality_name(m)} {leaks[m]:.3f}" for m in order)
-                start = f"{corpus_name(dataset)}, {task}: the {a} attacker finds"
-                said.append(f"{start}, in the ordinary network, {listed}.")
-    return said
+                order = sorted(leaks, key=lambda name: -leaks[name])
+                listed = ", ".join(f"{modality_name(name)} {leaks[name]:.3f}" for name in order)
+                sentences.append(
+                    f"{corpus_name(question.dataset)}, {question.task}: score of the {attribute} "
+                    f"attacker on the ordinary network: {listed}."
+                )
+    return sentences
 
 
 def not_tested(summary: Sequence[Entry], results: Results) -> list[str]:
-    """What this report cannot say, in sentences."""
+    """The limits of this report, in sentences."""
     kinds = sorted({str(row["attackers"]) for row in results.rows if row.get("attackers")})
     return [*_missing(summary, results), *_never(", ".join(kinds))]
 
@@ -128,7 +128,7 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     if lacking:
         yield f"Corpora of the paper without results here: {', '.join(lacking)}."
     if "demo" in _values(runs, "dataset"):
-        yield "The demo corpus is synthetic: nothing found on it is a finding about people."
+        yield "The demo corpus is synthetic: its results say nothing about real speakers."
     if not any(entry.get("membership") for entry in runs):
         yield "Membership identification was not measured."
     placements = _values(runs, "placement")
@@ -137,7 +137,7 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     seeds = {row["seed"] for row in results.rows}
     if len(seeds) < 3:
         count = "One seed was" if len(seeds) == 1 else f"{len(seeds)} seeds were"
-        yield f"{count} run: how far scores move between starts is hardly known."
+        yield f"{count} run: the variation between initialisations is hardly known."
     few = {
         row["dataset"]: row["num_speakers"]
         for row in results.rows
@@ -145,28 +145,28 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     }
     for dataset, speakers in few.items():
         yield (
-            f"{corpus_name(dataset)} has {speakers} speakers here: with so few, no change may mean "
-            "no more than that none could be shown."
+            f"{corpus_name(dataset)} has {speakers} speakers here: with so few, a test has little "
+            "power, and no change may only mean that none could be detected."
         )
     if any(entry["collapsed"] for entry in runs):
         yield (
-            "Networks that collapsed count for nothing in privacy; "
-            "the table All settings says which did."
+            "Networks that collapsed are left out of privacy; the table All settings marks the "
+            "settings in which networks collapsed."
         )
 
 
 def _never(kinds: str) -> Iterator[str]:
     """kinds: the values of --attackers."""
     yield (
-        "Comparisons hold the networks fixed: they are over test speakers, not over other training "
-        "speakers or starts."
+        "Comparisons hold the networks fixed: they generalise to other test speakers, not to other "
+        "training speakers or initialisations."
     )
     yield (
-        f"Attackers of these kinds were tried for the means over folds, and no others: {kinds}. A "
-        "stronger one, or one who knows more speakers, may find more."
+        f"The means over folds are of attackers of these kinds, and no others: {kinds}. A stronger "
+        "attacker, or one with more speakers to learn from, may reveal more."
     )
-    yield "Whoever holds the recordings or transcripts themselves needs no representation."
-    yield "The digits of the paper's tables are not known here; its signs are the poster's."
+    yield "An attacker who has the recordings or transcripts themselves needs no representation."
+    yield "The digits of the paper's tables are not known here; its signs are those of the poster."
 
 
 def _values(entries: Sequence[Entry], name: str) -> set[str]:
@@ -174,25 +174,25 @@ def _values(entries: Sequence[Entry], name: str) -> set[str]:
 
 
 def overview(summary: Sequence[Entry], results: Results) -> list[list[str]]:
-    """A line per corpus, modality and task: how many runs, folds, seeds, speakers, utterances."""
+    """A line per corpus, modality and task: numbers of speakers, utterances, runs, folds, seeds."""
     lines = []
     for cell in choices(summary):
         runs = [
             row
             for row in results.rows
             if not row.get("control")
-            and all(str(row[n] or "") == v for n, v in cell._asdict().items())
+            and all(str(row[name] or "") == value for name, value in cell._asdict().items())
         ]
-        counts = [len(runs), len({r["fold"] for r in runs}), len({r["seed"] for r in runs})]
-        people = [_most(runs, "num_speakers"), _most(runs, "num_utterances")]
+        sizes = [_largest(runs, "num_speakers"), _largest(runs, "num_utterances")]
+        folds, seeds = ({row[name] for row in runs} for name in ("fold", "seed"))
         settings = {tuple(r.get(n) for n in r if n in PROTECTION or n == "lambda") for r in runs}
-        epochs = [r["best_epoch"] for r in runs if isinstance(r.get("best_epoch"), int)]
-        middle = f"{fmean(epochs):.1f}" if epochs else ""
-        named = [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
-        lines.append([*named, *people, *map(str, [*counts, len(settings)]), middle])
+        epochs = [row["best_epoch"] for row in runs if isinstance(row.get("best_epoch"), int)]
+        counts = map(str, (len(runs), len(folds), len(seeds), len(settings)))
+        placed = [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+        lines.append([*placed, *sizes, *counts, f"{fmean(epochs):.1f}" if epochs else ""])
     return lines
 
 
-def _most(rows: Sequence[Row], column: str) -> str:
+def _largest(rows: Sequence[Row], column: str) -> str:
     known = [row[column] for row in rows if row.get(column)]
     return f"{max(known)}" if known else ""

@@ -1,13 +1,16 @@
-"""The report's other tables, from a summary: leaks by modality, placement, front, folds, groups.
+"""The report's tables of detail, from a summary: leakage, placement, front, folds, groups.
 
 Networks are those of `selected`, unless a table says otherwise.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from experiments.config.lambdas import is_zero, lambda_text
 from experiments.report.side_tables import SideTable
 from experiments.results.pareto import leaks_of, pareto
+from experiments.results.questions import by_question, with_controls
 from experiments.results.result_directories import Row
 from experiments.results.selected import (
     ORDINARY,
@@ -28,133 +31,128 @@ from experiments.results.summary import (
     summarise,
 )
 
-_FLOORS = ("raw", "untrained", "decision")
 _PLACED = ["corpus", "task", "unlearned"]
 
 
 def tables(summary: Sequence[Entry], rows: Sequence[Row]) -> dict[str, SideTable]:
     """{file name: table} of those that have a line."""
-    found = {
+    made = {
         "leakage": leakage(summary),
         "placement": placement(summary),
         "front": front_table(summary),
         "folds": per_fold(summary, rows),
         "groups": per_group(summary),
     }
-    return {name: table for name, table in found.items() if table.lines}
+    return {name: table for name, table in made.items() if table.lines}
 
 
 def leakage(summary: Sequence[Entry]) -> SideTable:
-    """What a fresh attacker finds by modality: ordinary, each recipe, and the controls."""
-    lines = []
-    chosen = choices(summary)
-    for dataset, task, private in dict.fromkeys((c.dataset, c.task, c.private) for c in chosen):
+    """The attacker's scores by modality: of the ordinary network, each recipe, and the controls."""
+    lines: list[list[str]] = []
+    shown = with_controls(choices(summary), summary)
+    for question, cells in by_question(shown).items():
         lines += [[]] if lines else []
-        for cell in [
-            c for c in chosen if (c.dataset, c.task, c.private) == (dataset, task, private)
-        ]:
-            networks = dict(chosen[cell])
-            for entry in summary:
-                if entry["control"] in _FLOORS and cell_of(entry) == cell:
-                    networks.setdefault(entry["control"], entry)
-            for name, entry in networks.items():
-                placed = [corpus_name(dataset), task, modality_name(cell.modality), name]
-                lines += [[*placed, a, *_leak(entry, a)] for a in private.split("+")]
+        for cell in cells:
+            for name, entry in shown[cell].items():
+                placed = [corpus_name(cell.dataset), cell.task, modality_name(cell.modality), name]
+                lines += [[*placed, a, *_leak(entry, a)] for a in question.private.split("+")]
     header = ["corpus", "task", "", "network", "attribute", "λ", "attacker", "privacy"]
     return SideTable(
         "Leakage by modality",
         [*header, "all speakers", "95 % bounds", "verdict"],
         lines,
-        "attacker: UAR of the fresh attacker that was best on validation, mean over folds and "
-        "seeds; of speaker, 1 - equal error rate of verification of strangers. all speakers: of "
-        "the strongest of linear and kernel on the speakers of all folds together, with its "
-        "one-sided bounds. raw: what the network is given; untrained: its encoder before training; "
-        "decision: which emotion it recognises, nothing else.",
+        "attacker: UAR of the freshly trained attacker that was best on validation, mean over "
+        "folds and seeds; of speaker, 1 - equal error rate of verification of held-out speakers. "
+        "all speakers: UAR of the stronger of a linear and a kernel attacker on the speakers of "
+        "all folds together, with its one-sided bounds. raw: the input of the network; untrained: "
+        "its encoder before training; decision: the predicted emotion class and nothing else.",
     )
 
 
-def _leak(entry: Entry, a: str) -> list[str]:
-    told = entry["verdicts"].get(a, {})
+def _leak(entry: Entry, attribute: str) -> list[str]:
+    test = entry["verdicts"].get(attribute, {})
     lambda_ = "" if entry["control"] else lambda_text(entry["settings"]["lambda"])
-    numbers = [mean(entry, f"test_{a}_attacker_uar"), mean(entry, f"test_{a}_privacy")]
-    verdict = told.get("verdict", "").replace("_", " ")
+    scores = [mean(entry, f"test_{attribute}_{c}") for c in ("attacker_uar", "privacy")]
+    verdict = test.get("verdict", "").replace("_", " ")
     if entry["collapsed"]:
         verdict = f"{entry['collapsed']} of {entry['n']} collapsed"
-    return [lambda_, *map(score, numbers), score(told.get("uar")), _bounds(told), verdict]
+    return [lambda_, *map(score, scores), score(test.get("uar")), _bounds(test), verdict]
 
 
-def _bounds(told: Mapping) -> str:
-    lower, upper = told.get("lower"), told.get("upper")
+def _bounds(test: Mapping[str, Any]) -> str:
+    lower, upper = test.get("lower"), test.get("upper")
     if upper is None:
         return ""
-    return f"{upper:.3f} at most" if lower is None else f"{lower:.3f} to {upper:.3f}"
+    return f"upper {upper:.3f}" if lower is None else f"{lower:.3f} to {upper:.3f}"
+
+
+def _interval(interval: Mapping[str, float]) -> str:
+    return f"{interval['lower']:.3f} to {interval['upper']:.3f}" if interval else ""
 
 
 def score(value: float | None) -> str:
-    """Three places; empty where there is none."""
-    return "" if value is None or value != value else f"{value:.3f}"
+    """Three decimal places; empty where there is none."""
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def placement(summary: Sequence[Entry]) -> SideTable:
     """Adversaries on the joint h beside those on its parts, wherever both were run."""
-    lines = []
+    lines: list[list[str]] = []
     groups: dict[tuple, list[Entry]] = {}
     for entry in summary:
-        told = entry["settings"]
-        if not entry["control"] and not is_zero(told["lambda"]) and "placement" in told:
-            groups.setdefault(tuple(v for n, v in told.items() if n != "placement"), []).append(
-                entry
-            )
+        settings = entry["settings"]
+        if not entry["control"] and not is_zero(settings["lambda"]) and "placement" in settings:
+            others = tuple(value for name, value in settings.items() if name != "placement")
+            groups.setdefault(others, []).append(entry)
     for entries in groups.values():
-        if len({e["settings"]["placement"] for e in entries}) < 2:
+        if len({entry["settings"]["placement"] for entry in entries}) < 2:
             continue
         lines += [[]] if lines else []
         for entry in entries:
-            cell, told = cell_of(entry), entry["settings"]
+            cell, settings = cell_of(entry), entry["settings"]
             placed = [corpus_name(cell.dataset), cell.task, cell.private, recipe_of(entry)]
-            placed += [lambda_text(told["lambda"]), str(told["placement"])]
-            numbers = [_spread(entry, "test_emotion_uar")]
+            placed += [lambda_text(settings["lambda"]), str(settings["placement"])]
+            placed.append(_spread(entry, "test_emotion_uar"))
             for a in attributes(entry):
-                numbers_of = [_spread(entry, f"test_{a}_privacy"), *_leak(entry, a)[3:]]
-                lines.append([*placed, *numbers, a, *numbers_of])
+                privacy = _spread(entry, f"test_{a}_privacy")
+                lines.append([*placed, a, privacy, *_leak(entry, a)[3:]])
     header = [*_PLACED, "recipe", "λ", "placement", "emotion", "attribute", "privacy"]
     return SideTable(
-        "Where the adversary reads: the joint h, or each modality's part",
+        "Placement of the adversary: on the joint h, or on the part of each modality",
         [*header, "attacker, all speakers", "95 % bounds", "verdict"],
         lines,
-        "Test scores, mean ± standard deviation over folds and seeds. The attacker reads the joint "
-        "h in either case.",
+        "Test scores, mean ± standard deviation over folds and seeds. The attacker has the joint h "
+        "in either case.",
     )
 
 
 def _spread(entry: Entry, column: str) -> str:
-    found = entry["scores"].get(column, NOTHING)
-    spread = "" if found["sd"] is None else f" ± {found['sd']:.3f}"
-    return "" if found["mean"] is None else f"{found['mean']:.3f}{spread}"
+    scores = entry["scores"].get(column, NOTHING)
+    spread = "" if scores["sd"] is None else f" ± {scores['sd']:.3f}"
+    return "" if scores["mean"] is None else f"{scores['mean']:.3f}{spread}"
 
 
 def front_table(summary: Sequence[Entry]) -> SideTable:
-    """The settings that no other beats on validation in both emotion and every leak."""
+    """The Pareto front: settings that no other beats on validation in emotion and every leak."""
     lines = []
     for title, entries in blocks(summary):
         kept = [] if sum(not entry["control"] for entry in entries) < 2 else pareto(entries)
         for entry in sorted(kept, key=lambda e: -mean(e, "val_emotion_uar")):
             placed = [title, recipe_of(entry) or ORDINARY, label(entry)]
-            interval = entry["interval"]
-            sure = f"{interval['lower']:.3f} to {interval['upper']:.3f}" if interval else ""
             numbers = [score(mean(entry, "val_emotion_uar")), _joined(leaks_of(entry, "val"))]
-            numbers += [score(mean(entry, "test_emotion_uar")), sure]
+            numbers += [score(mean(entry, "test_emotion_uar")), _interval(entry["interval"])]
             bounds = [entry["verdicts"].get(a, {}).get("upper") for a in attributes(entry)]
             numbers += [_joined(leaks_of(entry, "test")), _joined(bounds)]
             lines.append([*placed, *numbers])
     header = ["setting", "recipe", "λ", "validation: emotion", "validation: attacker"]
     return SideTable(
-        "Settings on the front",
-        [*header, *(f"test: {name}" for name in ("emotion", "95 %", "attacker", "at most"))],
+        "Settings on the Pareto front",
+        [*header, *(f"test: {name}" for name in ("emotion", "95 %", "attacker", "upper bound"))],
         lines,
-        "Of the settings of a block, those that no other beats on validation data, where both "
-        "emotion UAR and the fresh attacker's score count; on test speakers they may be beaten. "
-        "With several attributes the attackers' scores stand in the order of --private.",
+        "The settings that no other setting beats on validation data in both emotion UAR and the "
+        "score of the freshly trained attacker; on test speakers they may be beaten. upper bound: "
+        "of the attacker's UAR at 95 % confidence. With several attributes the attackers' scores "
+        "stand in the order of --private.",
     )
 
 
@@ -175,16 +173,16 @@ def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
         for name, entry in networks.items():
             columns = {"emotion": "test_emotion_uar"}
             columns |= {f"{a} attacker": f"test_{a}_attacker_uar" for a in attributes(entry)}
-            for what, column in columns.items():
-                there = [of_fold[fold].get(_key(entry)) for fold in folds]
-                scores = [score(mean(one, column)) if one else "" for one in there]
-                lines.append([*_placed(cell), name, what, *scores])
+            for measure, column in columns.items():
+                in_folds = [of_fold[fold].get(_key(entry)) for fold in folds]
+                scores = [score(mean(e, column)) if e else "" for e in in_folds]
+                lines.append([*_placed(cell), name, measure, *scores])
     return SideTable(
         "Fold by fold",
         ["", *_PLACED, "network", "UAR of", *(f"fold {fold}" for fold in folds)],
         lines,
         "Test scores of the networks of tables 1, mean over seeds. Each fold tests other speakers; "
-        "one fold's few speakers say little by themselves.",
+        "the few speakers of one fold allow no conclusion by themselves.",
     )
 
 
@@ -197,17 +195,16 @@ def per_group(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cell, networks in choices(summary).items():
         for name, entry in networks.items():
-            for who, told in entry["among"].items():
-                sure = f"{told['lower']:.3f} to {told['upper']:.3f}"
-                attribute, _, value = who.partition("=")
-                line = [*_placed(cell), name, attribute, value, score(told["uar"]), sure]
-                lines.append(line)
+            for group, emotion in entry["among"].items():
+                attribute, _, value = group.partition("=")
+                scores = [score(emotion["uar"]), _interval(emotion)]
+                lines.append([*_placed(cell), name, attribute, value, *scores])
     return SideTable(
-        "Whose emotion is recognised",
+        "Emotion recognition by group of speakers",
         ["", *_PLACED, "network", "attribute", "value", "emotion UAR", "95 %"],
         lines,
-        "Of the speakers with this value alone, all folds and seeds together, intervals over "
-        "speakers. Where two intervals overlap widely no difference between the groups is shown.",
+        "Of the speakers with this value alone, all folds and seeds together, with intervals over "
+        "speakers. Where two intervals overlap widely, no difference between the groups is shown.",
     )
 
 

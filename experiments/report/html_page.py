@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing and runs nothing: images are inside it.
+"""Writer of the report as one HTML file that loads nothing and runs nothing; it holds its images.
 
 Whatever comes from a file is text and is escaped; the page forbids scripts and outside resources.
 """
@@ -42,7 +42,7 @@ img{max-height:105mm}pre{background:none;padding:0}*{print-color-adjust:exact}}
 
 
 class Picture(NamedTuple):
-    """A figure: its PNG, and what it shows in a sentence or less."""
+    """A figure: its PNG, and its caption, which is also its text for those who cannot see it."""
 
     png: bytes
     caption: str
@@ -54,16 +54,20 @@ class Listing(NamedTuple):
     text: str
 
 
+Part = SideTable | Picture | Listing | str | list[str]  # a paragraph is a str, a list its items
+
+
 class Section(NamedTuple):
-    """title; parts: a str is a paragraph, a list of str a list of items."""
+    """A section of the page."""
 
     title: str
-    parts: Sequence[SideTable | Picture | Listing | str | list[str]]
+    parts: Sequence[Part]
 
 
 def page(title: str, sections: Sequence[Section]) -> str:
-    """A whole HTML document; sections without parts are left out."""
-    shown = [section for section in sections if section.parts]
+    """A whole HTML document; empty parts, and sections without parts, are left out."""
+    shown = [Section(s.title, [part for part in s.parts if part]) for s in sections]
+    shown = [section for section in shown if section.parts]
     links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(shown, 1))
     body = "\n".join(
         f'<section><h2 id="s{i}">{escape(section.title)}</h2>\n'
@@ -81,15 +85,15 @@ def page(title: str, sections: Sequence[Section]) -> str:
     )
 
 
-def _part(part: SideTable | Picture | Listing | str | list[str]) -> str:
+def _part(part: Part) -> str:
     if isinstance(part, SideTable):
         return formats.html(part)
     if isinstance(part, Picture):
-        said = escape(part.caption)
+        caption = escape(part.caption)
         data = b64encode(part.png).decode("ascii")
         return (
-            f'<figure><img alt="{said}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{said}</figcaption></figure>"
+            f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{caption}</figcaption></figure>"
         )
     if isinstance(part, Listing):
         return f"<pre>{escape(part.text)}</pre>"

@@ -1,4 +1,4 @@
-"""Text as LaTeX prints it, in ASCII: any engine and any font encoding take it."""
+"""Escaping of text for LaTeX, in ASCII, which any engine and any font encoding take."""
 
 import re
 import unicodedata
@@ -43,14 +43,18 @@ _ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030
                     ("`", "'", "^", "~", "=", "u", ".", '"', "r", "H", "v", "c")))  # fmt: skip
 _SMALL = re.compile("GREEK SMALL LETTER ([A-Z]+)$")
 _CAPITAL = re.compile("GREEK CAPITAL LETTER ([A-Z]+)$")
-_CAPITALS = ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi")
-_CAPITALS += ("omega",)  # the others look as Latin ones
+_CAPITALS = {  # the others look as Latin ones
+    *("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega")
+}
 
 
 def in_latex(text: str) -> str:
     """Text that LaTeX prints as it stands; blanks are one blank.
 
     A letter that no macro here writes comes out as its code point, such as U+4E2D.
+
+    >>> in_latex("λ = 50 %")
+    '$\\\\lambda$ = 50 \\\\%'
     """
     printed: list[str] = []
     for character in unicodedata.normalize("NFD", " ".join(text.split())):
@@ -60,19 +64,19 @@ def in_latex(text: str) -> str:
         elif character == "-" and printed and printed[-1].endswith("-"):
             printed.append("{}-")  # two hyphens, as of a flag, no dash
         else:
-            printed.append(_one(character))
+            printed.append(_character(character))
     return "".join(printed)
 
 
-def _one(character: str) -> str:
+def _character(character: str) -> str:
     if character in _PRINTED:
         return _PRINTED[character]
     if " " <= character <= "~":
         return character
     name = unicodedata.name(character, "")
     small, capital = (
-        found[1].lower().replace("lamda", "lambda") if found else ""
-        for found in (_SMALL.match(name), _CAPITAL.match(name))
+        match[1].lower().replace("lamda", "lambda") if match else ""
+        for match in (_SMALL.match(name), _CAPITAL.match(name))
     )
     if small:
         return f"$\\{small}$"

@@ -1,6 +1,6 @@
-"""The report of a result directory: the table, what it says, and both as files.
+"""The main table of a result directory, its notes and conclusions, as text, Markdown and JSON.
 
-Computed from rows (see `experiments.summary`), never while training.
+Computed from rows (see `experiments.results.summary`), never while training.
 """
 
 import json
@@ -8,10 +8,11 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from experiments.config.lambdas import is_zero
-from experiments.report.side_tables import side_tables
-from experiments.report.text_table import _is_word, aligned
+from experiments.report.side_tables import detectable, score, side_tables
+from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
     NOTHING,
     Entry,
@@ -31,54 +32,75 @@ from experiments.results.summary import (
 _WIDTH = 120
 
 
-def table(summary: Sequence[Entry]) -> tuple[list[str], list[list[str]], list[str]]:
-    """Header, lines and notes; a line per private attribute, an empty one between blocks."""
+class MainTable(NamedTuple):
+    """The main table.
+
+    Attributes:
+      header: names of the columns.
+      lines: cells, a line per private attribute of a setting; an empty line between blocks.
+      notes: paragraphs that say how to read it.
+      conclusions: see `conclusions_of`.
+    """
+
+    header: list[str]
+    lines: list[list[str]]
+    notes: list[str]
+    conclusions: list[str]
+
+
+def table(summary: Sequence[Entry]) -> MainTable:
+    """The main table of a summary; columns that would be empty are left out."""
     columns = varying(summary)
     several = any(len(attributes(entry)) > 1 for entry in summary)
-    change = ["change"] * any(entry["change"] for entry in summary)  # none without lambda 0
-    sure = ["95 %"] * any(entry["interval"] for entry in summary)
-    header = [*columns, "lambda", "n", "emotion UAR", *sure, *change, *["attribute"] * several]
-    header += ["adversary", "attacker", "privacy", *change]
-    judged = any(a in entry["verdicts"] for entry in summary for a in attributes(entry))
-    header += ["at most", "finds", "verdict"] * judged
-    lines = []
+    has_change = any(entry["change"] for entry in summary)  # none without lambda 0
+    has_interval = any(entry["interval"] for entry in summary)
+    has_verdict = any(a in entry["verdicts"] for entry in summary for a in attributes(entry))
+    change = ["change"] if has_change else []
+    header = [*columns, "lambda", "n", "emotion UAR"]
+    header += [*(["95 %"] if has_interval else []), *change]
+    header += [*(["attribute"] if several else []), "adversary", "attacker", "privacy", *change]
+    header += ["upper bound", "min. detectable", "verdict"] if has_verdict else []
+    lines: list[list[str]] = []
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
         for entry in entries:
-            placed = place(entry, columns)
-            emotion = "test_emotion_uar"
-            middle = [str(entry["n"]), _score(entry, emotion)]
-            middle += [_interval(entry["interval"])] * len(sure)
-            middle += [_change(entry, emotion)] * len(change)
-            for a in attributes(entry) or [""]:
-                uars = [_score(entry, f"test_{a}_{who}_uar") for who in ("adversary", "attacker")]
-                privacy = f"test_{a}_privacy"  # spreads as the attacker does
-                mark = "*" if entry["collapsed"] else ""
-                uars.append(_score(entry, privacy).split("±")[0] + mark)
-                uars += [_change(entry, privacy)] * len(change)
-                uars += _verdict(entry["verdicts"].get(a)) * judged
-                lines.append([*placed, *middle, *[a] * several, *uars])
-                middle = [""] * len(middle)  # the emotion score is no attribute's
-    return header, lines, _notes(summary)
+            emotion = [str(entry["n"]), _score(entry, "test_emotion_uar")]
+            emotion += [_interval(entry["interval"])] if has_interval else []
+            emotion += [_change(entry, "test_emotion_uar")] if has_change else []
+            for attribute in attributes(entry) or [""]:
+                cells = [attribute] if several else []
+                cells += _privacy(entry, attribute, has_change)
+                cells += _verdict(entry["verdicts"].get(attribute)) if has_verdict else []
+                lines.append([*place(entry, columns), *emotion, *cells])
+                emotion = [""] * len(emotion)  # the emotion score belongs to no attribute
+    return MainTable(header, lines, _notes(summary), conclusions_of(summary))
+
+
+def _privacy(entry: Entry, attribute: str, has_change: bool) -> list[str]:
+    cells = [_score(entry, f"test_{attribute}_{who}_uar") for who in ("adversary", "attacker")]
+    privacy = f"test_{attribute}_privacy"  # has the spread of the attacker
+    mark = "*" if entry["collapsed"] else ""
+    cells.append(_score(entry, privacy).split("±")[0] + mark)
+    return [*cells, _change(entry, privacy)] if has_change else cells
 
 
 def _score(entry: Entry, column: str) -> str:
-    score = entry["scores"].get(column, NOTHING)
-    if score["mean"] is None:
+    scores = entry["scores"].get(column, NOTHING)
+    if scores["mean"] is None:
         return "-"
-    spread = "" if score["sd"] is None or entry["control"] == "chance" else f"±{score['sd']:.3f}"
-    return f"{score['mean']:.3f}{spread}"
+    spread = "" if scores["sd"] is None or entry["control"] == "chance" else f"±{scores['sd']:.3f}"
+    return f"{scores['mean']:.3f}{spread}"
 
 
-def _interval(found: Mapping) -> str:
-    return f"{found['lower']:.2f}-{found['upper']:.2f}" if found else ""
+def _interval(interval: Mapping[str, float]) -> str:
+    return f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
 
 
-def _verdict(found: Mapping | None) -> list[str]:
-    if found is None:
+def _verdict(verdict: Mapping[str, Any] | None) -> list[str]:
+    if verdict is None:
         return ["", "", ""]
-    least = "nothing" if found["detectable"] is None else f"{min(found['detectable'], 1):.3f}"
-    return [f"{found['upper']:.3f}", least, found["verdict"].replace("_", " ")]
+    words = verdict["verdict"].replace("_", " ")
+    return [score(verdict["upper"]), detectable(verdict), words]
 
 
 def _change(entry: Entry, column: str) -> str:
@@ -91,63 +113,75 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
     first = summary[0]["settings"] if summary else {}
     same = [f"{n}={v}" for n, v in first.items() if n not in changing and v not in (None, "")]
     notes = [" ".join(same)] if same else []
-    changed = " change = mean difference to lambda 0, paired by fold and seed."
-    notes.append(
-        "UAR on test speakers, mean±standard deviation over n runs (folds x seeds). That is no "
-        "confidence interval: the sample is the speakers. privacy = 1 - attacker."
-        + changed
-        * any(entry["change"] for entry in summary)
+    scores = (
+        "UAR on test speakers, mean±standard deviation over n runs (folds x seeds). The deviation "
+        "is no confidence interval: the sample is the speakers, not the runs. privacy = 1 - "
+        "attacker."
     )
+    if any(entry["change"] for entry in summary):
+        scores += " change = mean difference from lambda 0, paired by fold and seed."
+    notes.append(scores)
     if any(entry["verdicts"] for entry in summary):
         notes.append(
-            "verdict: on all speakers together (of at most 10,000 utterances), by linear and "
-            "kernel attackers trained anew for exchanged labels. at most = upper bound of the "
-            "attacker's UAR at 95 % confidence; finds = the smallest UAR that this test finds in "
-            "four cases of five; nothing where not even UAR 1 would be, as of so few speakers that "
-            "p cannot reach 0.05. Of several seeds the widest bounds, and a leak where twice the "
-            "median p is at most 0.05."
+            "verdict: permutation test on all test speakers together (up to 10,000 utterances), "
+            "with a linear and a kernel attacker that are trained afresh for every permutation of "
+            "the labels over speakers. upper bound: of the attacker's UAR, at 95 % confidence. "
+            "min. detectable: the smallest UAR that this test detects with a power of 80 %; none "
+            "where not even UAR 1 would be detected, because with so few speakers p cannot reach "
+            "0.05. With several seeds the bounds are the widest of theirs, and the verdict is a "
+            "leak where twice the median p is 0.05 or less."
         )
     if any(entry["interval"] for entry in summary):
         notes.append(
-            "95 %: where emotion UAR would lie with other test speakers, from the guesses of all "
-            "folds and seeds together."
+            "95 %: confidence interval of emotion UAR over test speakers, from the predictions of "
+            "all folds and seeds together."
         )
     if any("speaker" in attributes(entry) for entry in summary):
         notes.append(
-            "speaker: the attacker verifies speakers whom no training part holds, and scores 1 - "
-            "equal error rate (chance 0.5). The adversary knows training speakers only: no score."
+            "speaker: the attacker verifies held-out speakers, and scores 1 - equal error rate "
+            "(chance 0.5). The adversary has no score, because its classes are the training "
+            "speakers."
         )
     for title, entries in blocks(summary):
-        for entry in (entry for entry in entries if entry["diverged"]):
-            name = entry["control"] or f"lambda {_named(entry)}"
-            runs = entry["diverged"] + entry["n"]
-            notes.append(f"{title}, {name}: {entry['diverged']} of {runs} diverged, left out.")
-        for entry in (entry for entry in entries if entry["collapsed"]):
-            notes.append(
-                f"* {title}, {entry['control'] or f'lambda {_named(entry)}'}: {entry['collapsed']} "
-                f"of {entry['n']} collapsed (emotion at chance on validation, or h of one "
-                "direction). An h that says nothing is not private: they do not count in privacy, "
-                "whose starred mean is over the other runs, while the attacker's is over all."
-            )
-        closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
-        if closed:
-            told = [f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed]
-            guessing = f"{closed[0]['closed_set']['guessing']:.3f}"
-            notes.append(
-                f"{title}: which of its training speakers spoke is found out in a share of "
-                f"{', '.join(told)} (guessing {guessing}): a closed set, easier to hide in than "
-                "from one who verifies."
-            )
-    return notes + reading(summary)
+        notes += _notes_of_block(title, entries)
+    return notes
+
+
+def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
+    notes = []
+    for entry in (entry for entry in entries if entry["diverged"]):
+        runs = entry["diverged"] + entry["n"]
+        notes.append(f"{title}, {_name(entry)}: {entry['diverged']} of {runs} diverged, left out.")
+    for entry in (entry for entry in entries if entry["collapsed"]):
+        notes.append(
+            f"* {title}, {_name(entry)}: {entry['collapsed']} of {entry['n']} collapsed (emotion "
+            "at chance on validation, or h of one direction). An h without information is not "
+            "private: collapsed runs are left out of privacy, whose starred mean is over the other "
+            "runs, while the attacker's is over all."
+        )
+    closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
+    if closed:
+        accuracies = ", ".join(f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed)
+        notes.append(
+            f"{title}: accuracy of an attacker who identifies which training speaker spoke, by "
+            f"lambda: {accuracies} (chance {closed[0]['closed_set']['chance']:.3f}). This is a "
+            "closed set of speakers; verification of held-out speakers is the harder test of "
+            "privacy."
+        )
+    return notes
+
+
+def _name(entry: Entry) -> str:
+    return entry["control"] or f"lambda {_named(entry)}"
 
 
 def table_text(summary: Sequence[Entry]) -> str:
     """The table for a terminal. A setting that is the same everywhere stands below it instead."""
-    header, lines, notes = table(summary)
-    said = [*aligned(header, lines), *map(_wrapped, notes)]
+    header, lines, notes, conclusions = table(summary)
+    text = [*aligned(header, lines), *map(_wrapped, notes + conclusions)]
     for side in side_tables(summary):
-        said += ["", side.title, *aligned(side.header, side.lines), _wrapped(side.note)]
-    return "\n".join(said)
+        text += ["", side.title, *aligned(side.header, side.lines), _wrapped(side.note)]
+    return "\n".join(text)
 
 
 def _wrapped(note: str) -> str:
@@ -156,52 +190,59 @@ def _wrapped(note: str) -> str:
 
 def table_markdown(summary: Sequence[Entry]) -> str:
     """The table for a document, with the cells and notes of `table_text`."""
-    header, lines, notes = table(summary)
-    said = [_markdown(header, lines), *notes]
+    header, lines, notes, conclusions = table(summary)
+    parts = [_markdown(header, lines), *notes, *conclusions]
     for side in side_tables(summary):
-        said += [f"## {side.title}", _markdown(side.header, side.lines), side.note]
-    return "\n\n".join(said)
+        parts += [f"## {side.title}", _markdown(side.header, side.lines), side.note]
+    return "\n\n".join(parts)
 
 
 def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    marks = [":--" if word else "--:" for word in _is_word(header)]
+    marks = [":--" if word else "--:" for word in is_word(header)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, marks, *filter(None, lines)])
 
 
-def reading(summary: Sequence[Entry]) -> list[str]:
-    """For each block the lambda that validation chooses, and what became of its test scores."""
-    said = []
+def conclusions_of(summary: Sequence[Entry]) -> list[str]:
+    """For each block the lambda that validation chooses, and its test scores against lambda 0.
+
+    Returns:
+      A sentence or two for each block that has a run with validation scores.
+    """
+    conclusions = []
     for title, entries in blocks(summary):
         runs = [e for e in entries if not e["control"] and not math.isnan(selected(e))]
-        standing = [e for e in runs if e["collapsed"] < e["n"]]
-        if not standing:
-            said += [f"{title}: every network collapsed; there is nothing to choose."] * bool(runs)
-            continue
-        best = max(standing, key=lambda e: (sound(e), selected(e)))
-        zero = any(is_zero(e["settings"]["lambda"]) for e in runs)
-        grid = ", ".join(map(_named, runs))
-        chosen = f"{title}: validation chooses lambda {_named(best)} of {grid}"
-        passed = [e for e in runs if not sound(e) and selected(e) > selected(best)]
-        if not sound(best):
-            chosen += " (every setting had runs that collapsed or diverged; "
-            chosen += f"{best['collapsed']} of its {best['n']} networks collapsed)"
-        elif passed:
-            names = ", ".join(map(_named, passed))
-            chosen += f", passing over {names}, of which runs collapsed or diverged"
-        if len(runs) == 1 and zero:
-            said.append(f"{title}: lambda 0 alone was run, which is no protection.")
-        elif is_zero(best["settings"]["lambda"]):
-            said.append(f"{chosen}, which is no protection.")
-        elif not zero:
-            said.append(f"{chosen}; lambda 0 was not run, so there is nothing to compare it with.")
-        else:
-            scores = [_became(best, "emotion UAR", "test_emotion_uar", "emotion")]
-            scores += [
-                _became(best, f"fresh {a} attacker", f"test_{a}_attacker_uar", a)
-                for a in attributes(best)
-            ]
-            said.append(f"{chosen}. On test, against lambda 0: {'; '.join(scores)}.")
-    return said
+        if runs:
+            conclusions.append(f"{title}: {_conclusion(runs)}")
+    return conclusions
+
+
+def _conclusion(runs: Sequence[Entry]) -> str:
+    standing = [entry for entry in runs if entry["collapsed"] < entry["n"]]
+    if not standing:
+        return "every network collapsed; there is nothing to choose."
+    best = max(standing, key=lambda e: (sound(e), selected(e)))
+    has_zero = any(is_zero(entry["settings"]["lambda"]) for entry in runs)
+    if len(runs) == 1 and has_zero:
+        return "only lambda 0 was run, which is no protection."
+    chosen = f"validation chooses lambda {_named(best)} of {', '.join(map(_named, runs))}"
+    unsound = [e for e in runs if not sound(e) and selected(e) > selected(best)]
+    if not sound(best):
+        chosen += " (every setting had runs that collapsed or diverged; "
+        chosen += f"{best['collapsed']} of its {best['n']} networks collapsed)"
+    elif unsound:
+        chosen += (
+            f", without {', '.join(map(_named, unsound))}, of which runs collapsed or diverged"
+        )
+    if is_zero(best["settings"]["lambda"]):
+        return f"{chosen}, which is no protection."
+    if not has_zero:
+        return f"{chosen}; lambda 0 was not run, so there is nothing to compare it with."
+    scores = [_comparison(best, "emotion UAR", "test_emotion_uar", "emotion")]
+    scores += [
+        _comparison(best, f"freshly trained {a} attacker", f"test_{a}_attacker_uar", a)
+        for a in attributes(best)
+    ]
+    return f"{chosen}. On test, against lambda 0: {'; '.join(scores)}."
 
 
 def _named(entry: Entry) -> str:
@@ -209,14 +250,14 @@ def _named(entry: Entry) -> str:
     return f"{label(entry)} ({recipe_of(entry)})" if recipe_of(entry) else label(entry)
 
 
-def _became(entry: Entry, name: str, column: str, of: str) -> str:
+def _comparison(entry: Entry, name: str, column: str, measure: str) -> str:
     change = entry["change"].get(column, NOTHING)
     if change["mean"] is None:
         return f"{name} cannot be compared"
     verb = "rose" if change["mean"] > 0 else "fell"
     size = f"{abs(change['mean']):.3f}"
     moved = "stayed at" if float(size) == 0 else f"{verb} by {size} to"
-    chance = f" (chance {entry['chance'][of]:.3f})" if of in entry["chance"] else ""
+    chance = f" (chance {entry['chance'][measure]:.3f})" if measure in entry["chance"] else ""
     return (
         f"{name} {moved} {mean(entry, column):.3f}{chance}, lower in {change['lower']} and higher "
         f"in {change['higher']} of {change['n']} pairs"
@@ -232,7 +273,7 @@ def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -
     summary = summarise(rows, settings)
     text = f"# Summary\n\n{table_markdown(summary)}\n"
     (workdir / "summary.md").write_text(text, encoding="utf-8")
-    content = {"table": summary, "reading": reading(summary)}
+    content = {"table": summary, "reading": conclusions_of(summary)}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     (workdir / "summary.json").write_text(text, encoding="utf-8")
     return summary

@@ -1,13 +1,20 @@
-"""What stands below the main table: short tables about all speakers together, from a summary."""
+"""The short tables below the main one, about all speakers together, from a summary."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.results.summary import Entry, attributes, blocks, place, varying
 
 
 class SideTable(NamedTuple):
-    """title; header; lines of as many cells, none for a blank line; note: how to read it."""
+    """A table with its explanation.
+
+    Attributes:
+      title: as a heading.
+      header: names of the columns.
+      lines: as many cells each, or none for an empty line.
+      note: how to read it.
+    """
 
     title: str
     header: list[str]
@@ -16,28 +23,28 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """Those that have a line: change over speakers, what emotion explains, what else h tells, who
-    was trained on."""
-    made = (_changes(summary), _given(summary), _others(summary), _membership(summary))
-    return [table for table in made if table.lines]
+    """The tables that have a line: change over speakers, what the emotion label explains, other
+    attributes that h reveals, membership."""
+    tables = (_changes(summary), _given(summary), _others(summary), _membership(summary))
+    return [table for table in tables if table.lines]
 
 
 def _changes(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
-        for what, told in entry["over_speakers"].items():
-            known = what.removesuffix("_membership")
-            name = "emotion" if what == "emotion" else f"{what} attacker"
-            name = name if known == what else f"membership by {known}, AUC"
-            difference, lower, upper = (f"{told[c]:+.3f}" for c in ("difference", "lower", "upper"))
-            lines.append([*cells, name, difference, f"{lower} to {upper}", f"{told['p']:.3f}"])
+        for measure, test in entry["over_speakers"].items():
+            known = measure.removesuffix("_membership")
+            name = "emotion" if measure == "emotion" else f"{measure} attacker"
+            name = name if known == measure else f"membership by {known}, AUC"
+            difference, lower, upper = (f"{test[c]:+.3f}" for c in ("difference", "lower", "upper"))
+            lines.append([*cells, name, difference, f"{lower} to {upper}", f"{test['p']:.3f}"])
     return SideTable(
         "Change of UAR against lambda 0, over speakers",
         [*_columns(summary), "UAR of", "change", "95 %", "p"],
         lines,
-        "Both networks on the same speakers, the guesses of all folds and seeds together; p from "
-        "exchanging the two networks' guesses of random speakers. The attacker is the strongest of "
-        "linear and kernel.",
+        "Both networks on the same speakers, with the predictions of all folds and seeds together. "
+        "p: permutation test that swaps the two networks' predictions of random speakers. The "
+        "attacker is the stronger of linear and kernel.",
     )
 
 
@@ -46,16 +53,17 @@ def _given(summary: Sequence[Entry]) -> SideTable:
     for cells, entry in _placed(summary):
         for a in [a for a in attributes(entry) if a in entry["given"]]:
             beyond = entry["given"][a]
-            told = [entry["verdicts"].get(a, {}), entry["alone"].get(a, {}), beyond]
-            lines.append([*cells, a, *(_score(one.get("uar")) for one in told), *_end(beyond)])
+            verdicts = [entry["verdicts"].get(a, {}), entry["alone"].get(a, {}), beyond]
+            uars = [score(verdict.get("uar")) for verdict in verdicts]
+            lines.append([*cells, a, *uars, *_tested(beyond)])
     return SideTable(
         "What the emotion label explains",
-        [*_columns(summary), "attribute", "h", "label", "beyond", "at most", "p", "verdict"],
+        [*_columns(summary), "attribute", "h", "label", "beyond", "upper bound", "p", "verdict"],
         lines,
-        "h: UAR of the strongest attacker on all speakers. label: what the task's label alone "
-        "tells of the attribute. beyond: what h tells among utterances of one label, by a linear "
-        "attacker; bound, p and verdict are of this. What h tells only through the label cannot be "
-        "unlearned without losing emotion.",
+        "h: UAR of the stronger of a linear and a kernel attacker on all speakers. label: UAR of "
+        "predicting the attribute from the emotion label alone. beyond: UAR of a linear attacker "
+        "within utterances of one emotion label; upper bound, p and verdict are of this. What h "
+        "reveals only through the emotion label cannot be unlearned without losing emotion.",
     )
 
 
@@ -63,44 +71,44 @@ def _others(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
         for a in [a for a in entry["verdicts"] if a not in attributes(entry)]:
-            told = entry["verdicts"][a]
-            lines.append([*cells, a, _score(told["uar"]), *_end(told)])
+            verdict = entry["verdicts"][a]
+            lines.append([*cells, a, score(verdict["uar"]), *_tested(verdict)])
     return SideTable(
-        "What else h tells",
-        [*_columns(summary), "attribute", "UAR", "at most", "p", "verdict"],
+        "Other attributes that h reveals",
+        [*_columns(summary), "attribute", "UAR", "upper bound", "p", "verdict"],
         lines,
         "Private attributes of the corpus that were not unlearned, by a linear attacker; speaker "
-        "by verification of strangers, 1 - equal error rate. Each is judged for itself.",
+        "by verification of held-out speakers, 1 - equal error rate. Each is tested by itself, "
+        "without correction for their number.",
     )
 
 
 def _membership(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
-        for known, told in entry["membership"].items():
-            scores = [_score(told[c]) for c in ("auc", "loss_auc", "shuffled", "accuracy")]
-            least = "nothing" if told["detectable"] is None else _score(min(told["detectable"], 1))
-            upper, *rest = _end(told)
-            lines.append([*cells, known, *scores, upper, least, *rest])
+        for known, scores in entry["membership"].items():
+            measures = [score(scores[c]) for c in ("auc", "loss_auc", "shuffled", "accuracy")]
+            upper, *rest = _tested(scores)
+            lines.append([*cells, known, *measures, upper, detectable(scores), *rest])
+    header = ["attacker has", "AUC", "loss alone", "shuffled", "accuracy"]
+    header += ["upper bound", "min. detectable", "p", "verdict"]
     return SideTable(
         "Was this speaker in the training set?",
-        [
-            *_columns(summary),
-            "attacker has",
-            *("AUC", "loss alone", "shuffled", "accuracy", "at most", "finds", "p", "verdict"),
-        ],
+        [*_columns(summary), *header],
         lines,
-        "AUC: how often a training speaker scores higher than a test speaker, neither of whom the "
-        "attacker learned from; both sides are matched and equally many, chance 0.5. h: he has h "
-        "alone. labels: and the emotion head with the true emotions; the strongest of h with the "
-        "loss, the loss alone, and the loss less that in the other folds' networks. shuffled: the "
-        "same attack with the speakers' places exchanged, of which p is. accuracy: balanced. An "
-        "untrained network has trained on nobody: what is found there is which people they are.",
+        "AUC: probability that a training speaker scores higher than a test speaker, neither of "
+        "whom the attacker learned from; the two groups are matched and equally large, chance 0.5. "
+        "attacker has h: h alone. attacker has labels: h, the emotion head and the true emotions; "
+        "the strongest of three attackers, which use h with the loss, the loss alone, and the loss "
+        "less that in the networks of the other folds. loss alone: AUC of the second. shuffled: "
+        "mean AUC of the same attack after a permutation of the speakers' places in training and "
+        "test, which p is computed from. accuracy: balanced. The untrained network was trained on "
+        "nobody: an AUC above chance there comes from differences between the speakers themselves.",
     )
 
 
 def _placed(summary: Sequence[Entry]) -> list[tuple[list[str], Entry]]:
-    """Entries in the order of the table, each with the cells that tell it from others."""
+    """Entries in the order of the table, each with the cells that distinguish it from others."""
     columns = varying(summary)
     return [(place(entry, columns), entry) for _, entries in blocks(summary) for entry in entries]
 
@@ -109,9 +117,18 @@ def _columns(summary: Sequence[Entry]) -> list[str]:
     return [*varying(summary), "lambda"]
 
 
-def _score(value: float | None) -> str:
+def score(value: float | None) -> str:
+    """Three decimal places; "-" where there is none."""
     return "-" if value is None else f"{value:.3f}"
 
 
-def _end(told: Mapping) -> list[str]:
-    return [_score(told["upper"]), _score(told["p"]), told["verdict"].replace("_", " ")]
+def detectable(verdict: Mapping[str, Any]) -> str:
+    """The minimum detectable score of a test; "none" where not even 1 would be detected."""
+    least = verdict["minimum_detectable"]
+    return "none" if least is None else score(min(least, 1))
+
+
+def _tested(verdict: Mapping[str, Any]) -> list[str]:
+    """Upper bound, p and verdict."""
+    words = verdict["verdict"].replace("_", " ")
+    return [score(verdict["upper"]), score(verdict["p"]), words]

@@ -1,4 +1,4 @@
-"""A table as text for people and programs: Markdown, LaTeX, comma-separated values, HTML.
+"""Formats of a table: Markdown, LaTeX, comma-separated values and HTML.
 
 A cell may hold anything that a label holds; each format escapes what it would read as its own.
 """
@@ -35,14 +35,14 @@ def numeric(table: SideTable) -> list[bool]:
 
 def grouped(header: Sequence[str]) -> list[tuple[str, list[str]]]:
     """[(group, names)] of neighbours "group: name"; the group is "" where a column has none."""
-    found: list[tuple[str, list[str]]] = []
+    groups: list[tuple[str, list[str]]] = []
     for title in header:
         group, colon, name = title.partition(": ")
         group, name = (group, name) if colon else ("", title)
-        if not found or found[-1][0] != group:
-            found.append((group, []))
-        found[-1][1].append(name)
-    return found
+        if not groups or groups[-1][0] != group:
+            groups.append((group, []))
+        groups[-1][1].append(name)
+    return groups
 
 
 def markdown(table: SideTable) -> str:
@@ -70,9 +70,9 @@ def latex(table: SideTable) -> str:
     title = in_latex(re.sub(r"^Table \w+: ", "", table.title))  # LaTeX counts tables itself
     label = re.sub("[^a-z0-9]+", "-", table.title.lower()).strip("-")
     caption = rf"\caption{{{title}}}\label{{tab:{label}}}"
-    note = [rf"{{\footnotesize\raggedright\noindent {in_latex(table.note)}\par}}"] * bool(
-        table.note
-    )
+    note = []
+    if table.note:
+        note = [rf"{{\footnotesize\raggedright\noindent {in_latex(table.note)}\par}}"]
     wide = _latex_width(table)
     turned = _turned(table)
     if not turned and len(lines) <= _LINES:
@@ -89,17 +89,19 @@ def latex(table: SideTable) -> str:
             *lines,
             r"\bottomrule",
             r"\end{tabular}}",
-            *[r"\par\smallskip"] * bool(note),
+            *([r"\par\smallskip"] if note else []),
             *note,
             r"\end{table}",
         )
     gap = rf"\scriptsize\setlength{{\tabcolsep}}{{{2 if turned else 3}pt}}"
     size = gap if wide > _UPRIGHT else r"\small"
-    packages = "booktabs,amssymb,array,longtable" + ",pdflscape" * turned
+    packages = "booktabs,amssymb,array,longtable" + (",pdflscape" if turned else "")
+    begin = [r"\begin{landscape}"] if turned else []
+    end = [r"\end{landscape}"] if turned else []
     return _lines_of(
         rf"% \usepackage{{{packages}}}",
         "% Of more than one page, or turned: for a document of one column.",
-        *[r"\begin{landscape}"] * turned,
+        *begin,
         rf"\begingroup{size}",
         rf"\begin{{longtable}}{{{_latex_columns(table)}}}",
         rf"{caption}\\",
@@ -117,7 +119,7 @@ def latex(table: SideTable) -> str:
         r"\end{longtable}",
         r"\endgroup",
         *note,
-        *[r"\end{landscape}"] * turned,
+        *end,
     )
 
 
@@ -127,7 +129,7 @@ def _lines_of(*lines: str) -> str:
 
 def _longest(table: SideTable) -> list[int]:
     """Characters of the longest cell of each column; a heading counts without its group."""
-    names = [name for _, told in grouped(table.header) for name in told]
+    names = [name for _, group in grouped(table.header) for name in group]
     cells = [names, *filter(None, table.lines)]
     return [max(len(line[i]) for line in cells) for i in range(len(names))]
 
@@ -155,12 +157,12 @@ def _latex_width(table: SideTable) -> float:
 
 def _latex_header(header: Sequence[str]) -> list[str]:
     groups = grouped(header)
-    names = [name for _, told in groups for name in told]
+    names = [name for _, group in groups for name in group]
     above, rules, column = [], "", 1
-    for group, told in groups:
+    for group, of_group in groups:
         over = in_latex(group)
-        above.append(rf"\multicolumn{{{len(told)}}}{{c}}{{{over}}}")
-        last = column + len(told) - 1
+        above.append(rf"\multicolumn{{{len(of_group)}}}{{c}}{{{over}}}")
+        last = column + len(of_group) - 1
         rules += rf"\cmidrule(lr){{{column}-{last}}}" if group else ""
         column = last + 1
     first = [" & ".join(above) + r" \\", rules] if rules else []
@@ -172,8 +174,8 @@ def comma_separated(table: SideTable) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     for line in filter(None, [table.header, *table.lines]):
-        told = [_MARKED.sub(lambda m: f" {_MEANING[m[1]]}", cell) for cell in line]
-        writer.writerow([new if new == cell else new.strip() for new, cell in zip(told, line)])
+        words = [_MARKED.sub(lambda m: f" {_MEANING[m[1]]}", cell) for cell in line]
+        writer.writerow([new if new == cell else new.strip() for new, cell in zip(words, line)])
     return text.getvalue()
 
 
@@ -181,13 +183,16 @@ def html(table: SideTable) -> str:
     """A table element with its caption and note; nothing in it is markup."""
     right = numeric(table)
     groups = grouped(table.header)
-    names = [name for _, told in groups for name in told]
+    names = [name for _, group in groups for name in group]
     above = "".join(
-        f"<th colspan={len(told)}{' class=over' * (group != '')}>{escape(group)}</th>"
-        for group, told in groups
+        f"<th colspan={len(of_group)}{' class=over' if group else ''}>{escape(group)}</th>"
+        for group, of_group in groups
     )
-    head = f"<tr>{above}</tr>" * any(group for group, _ in groups) + _html_line("th", names, right)
-    lines, previous = [], True
+    head = _html_line("th", names, right)
+    if any(group for group, _ in groups):
+        head = f"<tr>{above}</tr>{head}"
+    lines: list[str] = []
+    previous = True
     for line in table.lines:
         lines += [_html_line("td", line, right, ruled=not previous)] if line else []
         previous = bool(line)
@@ -199,17 +204,18 @@ def html(table: SideTable) -> str:
 
 
 def _html_line(tag: str, cells: Sequence[str], right: Sequence[bool], ruled: bool = False) -> str:
-    told = [
-        f"<{tag}{' class=n' * n}>{_marked(escape(cell))}</{tag}>" for cell, n in zip(cells, right)
+    texts = [
+        f"<{tag}{' class=n' if is_number else ''}>{_marked(escape(cell))}</{tag}>"
+        for cell, is_number in zip(cells, right)
     ]
-    return f"<tr{' class=ruled' * ruled}>{''.join(told)}</tr>"
+    return f"<tr{' class=ruled' if ruled else ''}>{''.join(texts)}</tr>"
 
 
 def _marked(cell: str) -> str:
-    def titled(found: re.Match) -> str:
-        name = _MEANING[found[1]]
+    def titled(match: re.Match[str]) -> str:
+        name = _MEANING[match[1]]
         kind = name.split()[0]
-        return f'&nbsp;<abbr class="{kind}" title="{name}">{found[1]}</abbr>'
+        return f'&nbsp;<abbr class="{kind}" title="{name}">{match[1]}</abbr>'
 
     return _MARKED.sub(titled, cell)
 

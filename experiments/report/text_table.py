@@ -1,23 +1,35 @@
-"""Tables in plain text, their columns aligned."""
+"""Tables as plain text with aligned columns, for a terminal."""
 
 from collections.abc import Sequence
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table for a terminal; what is left of "lambda" in the header are words."""
+    """The lines of a table, with rules above and below its body; an empty line stays empty.
+
+    >>> print("\\n".join(aligned(["recipe", "lambda", "UAR"], [["paper", "1", "0.5"]])))
+    recipe  lambda  UAR
+    ------  ------  ---
+    paper        1  0.5
+    ------  ------  ---
+    """
     cells = [header, *filter(None, lines)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
-
-    def aligned(line: Sequence[str]) -> str:
-        sides = zip(_is_word(header), line, widths)
-        row = (cell.ljust(width) if word else cell.rjust(width) for word, cell, width in sides)
-        return "  ".join(row).rstrip()
-
+    sides = ["<" if word else ">" for word in is_word(header)]
+    texts = [
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths)
+        ).rstrip()
+        for line in [header, *lines]
+    ]
     rule = "  ".join("-" * width for width in widths)
-    return [aligned(header), rule, *map(aligned, lines), rule]
+    return [texts[0], rule, *texts[1:], rule]
 
 
-def _is_word(header: Sequence[str]) -> list[bool]:
+def is_word(header: Sequence[str]) -> list[bool]:
+    """Of each column whether its cells are words, which are set to the left.
+
+    They are in the columns before "lambda" and in some that are known by name.
+    """
     left = header.index("lambda")
     words = ("attribute", "UAR of", "attacker has")
     return [i < left or name in words for i, name in enumerate(header)]

@@ -8,21 +8,24 @@ all numbers are those of runs.csv, and the same directories give the same bytes.
 
 import argparse
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from experiments.config.lambdas import is_zero
-from experiments.report import conclusions as findings
+from experiments.report import conclusions
 from experiments.report import table_formats as formats
 from experiments.report.detail_tables import tables
 from experiments.report.figures.by_setting import report_figures
-from experiments.report.figures.curves import draw
-from experiments.report.figures.membership import membership_figures, membership_words
+from experiments.report.figures.curves import Settings, draw
+from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, file_name, save
-from experiments.report.html_page import Listing, Picture, Section, page
-from experiments.report.main_table import reading, table
+from experiments.report.html_page import Listing, Part, Picture, Section, page
+from experiments.report.main_table import conclusions_of, table
 from experiments.report.paper_tables import agreement, paper_tables
 from experiments.report.side_tables import SideTable, side_tables
 from experiments.results.result_directories import SETTINGS, Results, data_of, read_results
@@ -32,12 +35,13 @@ from privrep.files import replace_file
 
 _CAPTIONS = {
     "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
-    "leakage": "What a fresh attacker finds, modality by modality",
-    "front": "What emotion is left at how much leak",
+    "leakage": "Score of a freshly trained attacker, modality by modality",
+    "front": "Emotion recognition against leakage, of all settings",
     "curves": "Training: emotion and the adversary after each epoch",
-    "membership": "Whom the network was trained on, as an attacker tells members from others",
+    "membership": "Membership: how well an attacker separates training from held-out speakers",
     "map": "Test speakers in h: colour is the private attribute, shape the emotion",
 }
+Pictures = Mapping[str, Sequence[Picture]]  # of a kind, a key of _CAPTIONS
 
 
 def write_report(
@@ -51,42 +55,44 @@ def write_report(
 
     Returns:
       output/report.html.
+
+    Raises:
+      ValueError: `output` cannot be made.
     """
     results = read_results(folders, keep_first)
     output = Path(output)
     summary = summarise(results.rows, SETTINGS)
-    found = _tables(summary, results)
+    all_tables = _tables(summary, results)
     for kind in ("tables", "figures"):
         try:
             (output / kind).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"--output={output}: cannot be made: {error.strerror}") from error
-    for name, one in found.items():
+    for name, one_table in all_tables.items():
         for ending, written in formats.FORMATS.items():
             path = output / "tables" / file_name(f"{name}.{ending}")
-            replace_file(path, written(one))
+            replace_file(path, written(one_table))
     pictures = _draw(summary, results, output / "figures")
     names = ", ".join(dict.fromkeys(corpus_name(cell.dataset) for cell in choices(summary)))
-    sections = _sections(summary, results, found, pictures)
+    sections = _sections(summary, results, all_tables, pictures)
     replace_file(output / "report.html", page(f"Emotion and privacy: {names}", sections))
     return output / "report.html"
 
 
 def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
-    """{file name: table} of all."""
-    found = {"overview": _overview(summary, results), **paper_tables(summary)}
+    """{file name: table} of all tables that have a line."""
+    made = {"overview": _overview(summary, results), **paper_tables(summary)}
     signs = agreement(summary)
-    found |= {"poster": signs} if signs else {}
-    found |= tables(summary, results.rows)
+    if signs is not None:
+        made["poster"] = signs
+    made |= tables(summary, results.rows)
     for side in side_tables(summary):
-        found["side_" + side.title.lower().replace(" ", "_")] = side
-    header, lines, notes = table(summary)
-    said = reading(summary)  # stands above all tables
-    note = " ".join(one for one in notes if one not in said)
-    found["all"] = SideTable("All settings", header, lines, note)
-    found["split_findings"] = _found(results)
-    found["versions"] = _versions(results)
-    return {name: one for name, one in found.items() if one.lines}
+        made["side_" + side.title.lower().replace(" ", "_")] = side
+    header, lines, notes, _ = table(summary)  # its conclusions stand above all tables
+    made["all"] = SideTable("All settings", header, lines, " ".join(notes))
+    made["split_findings"] = _split_findings(results)
+    made["versions"] = _versions(results)
+    return {name: one_table for name, one_table in made.items() if one_table.lines}
 
 
 def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
@@ -94,132 +100,141 @@ def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
     return SideTable(
         "What was run",
         [*header, "seeds", "λ and recipes", "epochs"],
-        findings.overview(summary, results),
-        "runs: networks trained and attacked, without controls. epochs: mean of the chosen ones.",
+        conclusions.overview(summary, results),
+        "runs: networks trained and attacked, without controls. epochs: mean number of the epoch "
+        "that validation chose.",
     )
 
 
-def _found(results: Results) -> SideTable:
-    """What the split linter found, once for all packs and folds of which it is true."""
-    where: dict[tuple, tuple[set, set]] = {}
-    for one in results.findings:
-        told = one["source"], one["severity"], one["text"]
-        packs, folds = where.setdefault(told, (set(), set()))
-        packs.add(one["pack"])
-        folds.add(one["fold"])
+def _split_findings(results: Results) -> SideTable:
+    """The findings of the split linter, each once with the packs and folds in which it is true."""
+    places: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
+    for finding in results.findings:
+        key = tuple(str(finding[name]) for name in ("source", "severity", "text"))
+        places[key].append((finding["pack"], finding["fold"]))
     lines = [
-        [*map(str, told), *(", ".join(map(str, sorted(of))) for of in where[told])]
-        for told in sorted(where)
+        [*key, *(", ".join(map(str, sorted(set(numbers)))) for numbers in zip(*places[key]))]
+        for key in sorted(places)
     ]
     header = ["directory", "severity", "finding", "packs", "folds"]
-    return SideTable("What the split linter found", header, lines, "")
+    return SideTable("Findings of the split linter", header, lines, "")
 
 
 def _versions(results: Results) -> SideTable:
     columns = [c for c in results.rows[0] if c.startswith("version_")]
-    told: dict[tuple, int] = {}
-    for row in results.rows:
-        data = (corpus_name(row["dataset"]), row["modality"], data_of(row) or "")
-        key = tuple(map(str, (*data, *(row.get(c) or "" for c in columns))))
-        told[key] = told.get(key, 0) + 1
+    counts = Counter(
+        (
+            corpus_name(row["dataset"]),
+            str(row["modality"]),
+            data_of(row) or "",
+            *(str(row.get(c) or "") for c in columns),
+        )
+        for row in results.rows
+    )
     header = ["corpus", "modality", "hash of the data", *(c.split("_", 1)[1] for c in columns)]
-    lines = [[*key, str(count)] for key, count in sorted(told.items())]
+    lines = [[*map(str, key), str(count)] for key, count in sorted(counts.items())]
     return SideTable("Data and versions", [*header, "rows"], lines, "")
 
 
-def _draw(
-    summary: Sequence[Entry], results: Results, folder: Path
-) -> dict[str, list[tuple[str, Picture]]]:
-    """{kind: [(name, figure)]}, after writing each as PNG and PDF."""
-    pictures: dict[str, list[tuple[str, Picture]]] = {}
+def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
+    """The figures, after writing each as PNG and PDF."""
+    pictures: dict[str, list[Picture]] = defaultdict(list)
 
-    def keep(name: str, figure) -> None:
+    def keep(name: str, figure: Figure) -> None:
         png = folder / f"{name}.png"
         save(figure, png, folder / f"{name}.pdf")
-        kind, _, of = name.partition("_")
-        picture = Picture(png.read_bytes(), f"{_CAPTIONS[kind]} ({of})")
-        pictures.setdefault(kind, []).append((name, picture))
+        kind, _, subject = name.partition("_")
+        pictures[kind].append(Picture(png.read_bytes(), f"{_CAPTIONS[kind]} ({subject})"))
 
     with matplotlib.rc_context(STYLE):
         for name, figure in report_figures(summary, results.maps):
             keep(name, figure)
         for name, figure in membership_figures(summary):
             keep(name, figure)
-        blocks = [block_of(e) for told in choices(summary).values() for e in told.values()]
+        blocks = [block_of(e) for networks in choices(summary).values() for e in networks.values()]
         for dataset in dict.fromkeys(entry["settings"]["dataset"] for entry in summary):
             entries = [e for e in summary if e["settings"]["dataset"] == dataset]
-            of_dataset = [one for one in results.curves if one[0]["dataset"] == dataset]
-            curves = [one for one in of_dataset if _tells(one[0]) and _is_of(one[0], blocks)]
+            curves = [
+                (settings, scalars)
+                for settings, scalars in results.curves
+                if settings["dataset"] == dataset
+                and _has_curves_of_its_own(settings)
+                and _is_in(settings, blocks)
+            ]
             for name, figure in draw(entries, curves):
-                kind, _, of = name.partition("_")
-                keep(file_name(f"{kind}_{dataset}_{of}"), figure)
+                kind, _, task = name.partition("_")
+                keep(file_name(f"{kind}_{dataset}_{task}"), figure)
     return pictures
 
 
-def _sections(summary, results: Results, found, pictures) -> list[Section]:
-    def of(*names: str) -> list[SideTable]:
-        return [found[name] for name in names if name in found]
+def _sections(
+    summary: Sequence[Entry],
+    results: Results,
+    all_tables: Mapping[str, SideTable],
+    pictures: Pictures,
+) -> list[Section]:
+    def named(*names: str) -> list[SideTable]:
+        return [all_tables[name] for name in names if name in all_tables]
 
-    def drawn(kind: str) -> list[Picture]:
-        return [picture for _, picture in pictures.get(kind, [])]
+    def drawn(kind: str) -> Sequence[Picture]:
+        return pictures.get(kind, [])
 
-    paper = [one for name, one in found.items() if name.startswith("table_")]
-    sides = {name: one for name, one in found.items() if name.startswith("side_")}
-    member = [one for name, one in sides.items() if "training_set" in name]
-    seen = membership_words(summary)
-    said, modality = reading(summary), findings.modality_words(summary)
-    strength = findings.lambda_words(summary, results.rows)
-    repeated: list = []
-    for source in results.sources:
-        repeated += [f"{source.name}: {source.rows} rows; flags.txt of it:", Listing(source.flags)]
-    again = (
+    paper = [name for name in all_tables if name.startswith("table_")]
+    sides = [name for name in all_tables if name.startswith("side_")]
+    membership = [name for name in sides if "training_set" in name]
+    over_speakers = [name for name in sides if name not in membership]
+    strength = conclusions.lambda_conclusions(summary, results.rows)
+    modality = conclusions.modality_conclusions(summary)
+    members = membership_conclusions(summary)
+    flags: list[Part] = [
         "python -m experiments.main --flagfile=flags.txt --workdir=… repeats the runs of a "
         "directory, to the byte on the same machine and versions."
-    )
+    ]
+    for source in results.sources:
+        flags += [f"{source.name}: {source.rows} rows; its flags.txt:", Listing(source.flags)]
     return [
-        Section("What was run", [*of("overview"), *[results.notes] * bool(results.notes)]),
-        Section("In words", [said] if said else []),
-        Section("Ordinary and protected networks", [*paper, *of("poster")]),
-        Section("Strength λ of the protection", [*drawn("lambda"), *[strength] * bool(strength)]),
-        Section(
-            "Leakage by modality",
-            [*drawn("leakage"), *[modality] * bool(modality), *of("leakage")],
-        ),
-        Section("Where the adversary reads", of("placement")),
-        Section("Over speakers", [one for one in sides.values() if one not in member]),
-        Section("Membership", [*drawn("membership"), *[seen] * bool(seen), *member]),
-        Section("Emotion against leak", [*drawn("front"), *of("front")]),
-        Section("Folds and groups", of("folds", "groups")),
+        Section("What was run", [*named("overview"), results.notes]),
+        Section("Conclusions", [conclusions_of(summary)]),
+        Section("Ordinary and protected networks", named(*paper, "poster")),
+        Section("Strength λ of the protection", [*drawn("lambda"), strength]),
+        Section("Leakage by modality", [*drawn("leakage"), modality, *named("leakage")]),
+        Section("Placement of the adversary", named("placement")),
+        Section("All speakers together", named(*over_speakers)),
+        Section("Membership", [*drawn("membership"), members, *named(*membership)]),
+        Section("Emotion against leakage", [*drawn("front"), *named("front")]),
+        Section("Folds and groups", named("folds", "groups")),
         Section("Training", drawn("curves")),
         Section("Maps of h", drawn("map")),
-        Section("What was not tested", [findings.not_tested(summary, results)]),
-        Section("All settings", of("all")),
-        Section("The folds", of("split_findings")),
-        Section("To repeat this", [*of("versions"), again, *repeated]),
+        Section("What was not tested", [conclusions.not_tested(summary, results)]),
+        Section("All settings", named("all")),
+        Section("The folds", named("split_findings")),
+        Section("To repeat this", [*named("versions"), *flags]),
     ]
 
 
-def _tells(row: Mapping) -> bool:
-    """Whether a run's curves are its own: what protects nothing in training trains as lambda 0."""
-    return row["defence"] != "none" or is_zero(row["lambda"])
+def _has_curves_of_its_own(settings: Settings) -> bool:
+    """False of a run that trains as lambda 0 does, because its protection is not in training."""
+    return settings["defence"] != "none" or is_zero(settings["lambda"])
 
 
-def _is_of(row: Mapping, blocks: Sequence[tuple]) -> bool:
-    return any(all(str(row.get(name)) == value for name, value in block) for block in blocks)
+def _is_in(settings: Settings, blocks: Sequence[tuple[Any, ...]]) -> bool:
+    return any(all(str(settings.get(name)) == value for name, value in block) for block in blocks)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="of experiments.main's results")
+    parser.add_argument(
+        "folders", nargs="+", metavar="DIR", help="result directory of experiments.main"
+    )
     parser.add_argument("--output", default="report", help="folder of the report")
     parser.add_argument(
         "--keep_first",
         action="store_true",
         help="where two directories differ about one run, take the one named first",
     )
-    given = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     try:
-        print(write_report(given.folders, given.output, given.keep_first))
+        print(write_report(arguments.folders, arguments.output, arguments.keep_first))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -9,12 +9,14 @@ from privrep.statistics.confidence import over_seeds
 from privrep.statistics.verdict import ALPHA
 
 Row = Mapping[str, Any]
-_OF_SEEDS = {"lower": min, "upper": max, "detectable": max, "p": over_seeds}
+_OF_SEEDS = {"lower": min, "upper": max, "minimum_detectable": max, "p": over_seeds}
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
 
 
 def verdicts(
-    runs: Sequence[Row], place: str, scores: Sequence[str] = ("uar", "lower", "upper", "detectable")
+    runs: Sequence[Row],
+    place: str,
+    scores: Sequence[str] = ("uar", "lower", "upper", "minimum_detectable"),
 ) -> dict[str, dict]:
     """{attribute: what the columns <attribute>_<place>_... say of it, all seeds taken together}.
 

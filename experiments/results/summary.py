@@ -13,7 +13,8 @@ and <a>_chance, emotion_chance are what guessing scores. What the networks of al
 together stands in each of their rows (`fold_measurement`):
   <a>_pooled_verdict      leaks, no_leak_shown or cannot_tell
   <a>_pooled_upper        upper bound of the attacker's UAR at 95 % confidence over speakers
-  <a>_pooled_detectable   the smallest UAR that the test finds four times of five; empty if none
+  <a>_pooled_minimum_detectable  the smallest UAR that the test detects with a power of 80 %; empty
+                          if none
   <a>_pooled_int8_uar     of a linear attacker on h in 256 steps per column
   <a>_pooled_ignorant_uar of a linear attacker who learned from the same networks at lambda 0
 and the rest of what `run/pooled_scores.py` and `run/membership_scores.py` write, of attributes that
@@ -36,7 +37,7 @@ Entry = Mapping[str, Any]
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
 _SCORES = ("_uar", "_privacy")
-MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "detectable")
+MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "minimum_detectable")
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -54,9 +55,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
-        {accuracy, guessing} among the training speakers, verdicts: {attribute: {verdict, uar,
-        lower, upper, detectable, p}}, given, alone: the same beyond the emotion label and of the
-        label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
+        {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar,
+        lower, upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and
+        of the label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, of the least
       protected network of every fold and seed. `sd` is the sample standard deviation, None of a
@@ -109,7 +110,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
             "among": among(counted),
             "over_speakers": changed(counted, len(whole) == len(counted)),
-            "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "guessing")),
+            "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
         }
         places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
         for name, place in places.items():

@@ -12,7 +12,7 @@ from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.leakage.membership.identify import Identified, changed, identify
 from privrep.types import Split
 
-TOLD = ("auc", "accuracy", "shuffled", "lower", "upper", "detectable", "p", "verdict", "attacker")
+TOLD = ("auc", "accuracy", "shuffled", "lower", "upper", "p", "verdict", "attacker")
 
 
 def membership(
@@ -24,8 +24,8 @@ def membership(
 ) -> Columns:
     """Columns of `identify.identify` for h and labels, a value per row.
 
-    <known>_membership_{auc, accuracy, shuffled, lower, upper, detectable, p, verdict, attacker}:
-      known is what the attacker has, h or labels.
+    <known>_membership_{auc, accuracy, shuffled, lower, upper, minimum_detectable, p, verdict,
+      attacker}: known is what the attacker has, h or labels.
     labels_membership_{both, loss, reference}_auc: of each attacker who has labels.
     <known>_membership_change_{difference, lower, upper, p}: the AUC less that at lambda 0, paired
       over speakers, all seeds together.
@@ -68,6 +68,7 @@ def membership(
     for rows in groups:
         for known, told in found.get(rows[0], {}).items():
             put(rows, f"{known}_membership", {name: getattr(told, name) for name in TOLD})
+            put(rows, f"{known}_membership", {"minimum_detectable": told.detectable})
             each = {f"{name}_auc": auc for name, auc in told.aucs.items() if known != name}
             put(rows, f"{known}_membership", each)
     for pairs in _against_zero(groups, settings, found):

@@ -32,7 +32,7 @@ Row = dict[str, Any]
 Settings = Sequence[tuple[Row, str]]  # of each row its settings, `fold` among them, and its control
 Columns = dict[str, list]
 
-JUDGED = ("uar", "lower", "upper", "detectable", "p", "verdict")
+JUDGED = ("uar", "lower", "upper", "p", "verdict")
 LINEAR = {"linear": linear}
 
 
@@ -74,10 +74,10 @@ def pooled(
 ) -> Columns:
     """All columns that are about the networks of all folds together, with a value per row.
 
-    <a>_pooled_{uar, lower, upper, detectable, p, verdict}: `measure_folds`, of the attributes
-      unlearned by the linear and the kernel attacker, of the others that the corpus has by the
-      linear one; of speaker, unlearned or not, by verification.
-    speaker_closed_set_{accuracy, guessing}: `verification.closed_set` among the training speakers,
+    <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
+      attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
+      by the linear one; of speaker, unlearned or not, by verification.
+    speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
       mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, who is ignorant has learned at lambda 0.
     <a>_given_emotion_{...}: what h tells beyond the task's label, by the linear attacker.
@@ -153,7 +153,7 @@ def pooled(
                     parts = zip(x, split.train | split.val, split.test)
                     verdict = verify([Known(*part) for part in parts], labels[met])
                     scores = [closed_set(0, *one, labels[met]) for one in zip(x, split.train)]
-                    told = dict(zip(("accuracy", "guessing"), np.mean(scores, 0).tolist()))
+                    told = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
                     put(rows, f"{SPEAKER}_closed_set", told)
                 else:
                     told = measure_folds(x, labels[met], people, split, attackers=LINEAR)
@@ -212,7 +212,8 @@ def _speakers(loaded: Loaded) -> np.ndarray:
 
 
 def _judged(verdict: Verdict) -> dict[str, Any]:
-    return {name: getattr(verdict, name) for name in JUDGED}
+    columns = {name: getattr(verdict, name) for name in JUDGED}
+    return columns | {"minimum_detectable": verdict.detectable}
 
 
 def _emotion_counts(rows, settings, folds, speakers, emotions, among=True) -> np.ndarray:

@@ -1,15 +1,20 @@
-"""How far the measurement can be trusted, on worlds of which the truth is known.
+"""Simulations of the measurement on synthetic worlds whose true leakage is known.
 
     python -m experiments.simulations                        all parts
     python -m experiments.simulations --only=verdicts --draws=400
 
-Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers and leaks;
-`intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
-scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
-and power of what h tells beyond a covariate; `members`, of membership identification; `reading`,
-the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256;
-`trained`, false alarms and power of neighbours and of the attackers that learn anew for every
-exchange (of --draws=400 a tenth is drawn, they are slow).
+The parts are:
+
+    verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
+    intervals      coverage of the confidence intervals of a score
+    strength       the closed-form attackers beside scikit-learn's logistic regression and support
+                   vector machine
+    given          false alarms and power of the test of leakage beyond a covariate
+    members        the same for membership identification
+    readme_figure  the figure of README.md
+    speed          time and memory of a whole measurement of 100,000 x 256
+    trained        false alarms and power of nearest neighbours and of the attackers that are
+                   trained afresh for every permutation (a tenth of --draws, because they are slow)
 """
 
 import functools
@@ -19,12 +24,13 @@ import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 from absl import app, flags
 
 from experiments.simulations.membership_worlds import members
-from experiments.simulations.readme_figure import reading
+from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, exchanges, suite
 from privrep.leakage.conditional import explain
@@ -39,17 +45,17 @@ FLAGS = flags.FLAGS
 SPEAKERS = (10, 28, 100)
 DESIGNS = ((10, True), (10, False), (28, False), (100, False))  # speakers, paired in sessions
 UTTERANCES, SIZE, PERMUTATIONS = 10, 8, 99
-# The whole suite takes twenty times as long as the linear attacker, so only the leaks that the
-# tests speak of are tried with it.
+# Both attackers take twenty times as long as the linear one, so they are tried only at the leaks
+# that the tests mention.
 SUITES = {"linear": (0.0, 0.55, 1.0), "linear,kernel": (0.0, 0.55)}
 
 
 def one_verdict(
     suite: str, paired: bool, num_speakers: int, strength: float, seed: int
 ) -> list[float]:
-    """uar, lower, upper, p, detectable, leaks, no leak shown; then the UAR of every attacker."""
+    """uar, lower, upper, p, minimum detectable UAR, leaks, no leak shown; every attacker's UAR."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
-    found = measure(
+    measurement = measure(
         world.h,
         world.gender,
         world.speaker,
@@ -58,15 +64,15 @@ def one_verdict(
         num_permutations=PERMUTATIONS,
         seed=seed,
     )
-    verdict = found.verdict
-    said = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
-    alone = (one.uar for one in found.attackers.values())
-    return [*verdict[1:5], verdict.detectable, *said, *alone]
+    verdict = measurement.verdict
+    outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
+    uars = (result.uar for result in measurement.attackers.values())
+    return [*verdict[1:5], verdict.detectable, *outcomes, *uars]
 
 
 def verdicts(draws: int) -> Iterator[str]:
-    """A line per suite, corpus size, design and leak. Truth: the best attacker's mean UAR."""
-    yield "suite speakers design strength | mean UAR, sd | leaks, none shown, cannot tell | "
+    """A line per attackers, corpus size, design and leak. Truth: the best attacker's mean UAR."""
+    yield "attackers speakers design strength | mean UAR, sd | leaks, none shown, cannot tell | "
     yield "         p <= .1 .2 .5 | upper, lower bound hold | minimum detectable, median"
     for attackers, (num_speakers, paired) in itertools.product(SUITES, DESIGNS):
         for strength in SUITES[attackers]:
@@ -91,26 +97,27 @@ def intervals(draws: int) -> Iterator[str]:
     rng = np.random.default_rng(0)
     truth = uar(sum(_emotion_counts(rng, 500).sum(0) for _ in range(40)))
     for num_speakers in SPEAKERS:
-        covered, width = dict.fromkeys(INTERVALS, 0.0), dict.fromkeys(INTERVALS, 0.0)
+        covered: dict[str, Any] = dict.fromkeys(INTERVALS, 0.0)
+        width: dict[str, Any] = dict.fromkeys(INTERVALS, 0.0)
         for draw in range(draws):
             counts = _emotion_counts(rng, num_speakers)
             for method in INTERVALS:
-                found = interval(counts, method=method, draws=999, seed=draw)
-                covered[method] += (found.lower <= truth <= found.upper) / draws
-                width[method] += (found.upper - found.lower) / draws
-        said = ", ".join(f"{m} {covered[m]:.3f} (width {width[m]:.3f})" for m in INTERVALS)
-        yield f"{num_speakers:4d} speakers: {said}"
+                bounds = interval(counts, method=method, draws=999, seed=draw)
+                covered[method] += (bounds.lower <= truth <= bounds.upper) / draws
+                width[method] += (bounds.upper - bounds.lower) / draws
+        results = ", ".join(f"{m} {covered[m]:.3f} (width {width[m]:.3f})" for m in INTERVALS)
+        yield f"{num_speakers:4d} speakers: {results}"
 
 
 def _emotion_counts(rng: np.random.Generator, num_speakers: int) -> np.ndarray:
-    """Speakers who are recognised unequally well and say unequally much, int64[S, 3, 3]."""
+    """int64[S, 3, 3], confusion counts of speakers of unequal accuracy and unequal size."""
     counts = np.zeros((num_speakers, 3, 3), np.int64)
-    for own in counts:
+    for speaker_counts in counts:
         size = max(2, int(40 * np.exp(0.5 * rng.normal())))
         skill = 1 / (1 + np.exp(-(0.5 + 0.8 * rng.normal(size=3) + 0.4 * rng.normal())))
         for c, total in enumerate(rng.multinomial(size, (0.5, 0.3, 0.2))):
             hits = rng.binomial(total, skill[c])
-            own[c, c], own[c, (c + 1) % 3] = hits, total - hits
+            speaker_counts[c, c], speaker_counts[c, (c + 1) % 3] = hits, total - hits
     return counts
 
 
@@ -130,16 +137,18 @@ def strength(draws: int) -> Iterator[str]:
         "svm": (SVC(class_weight="balanced"), "svc"),
     }
     for name, world in WORLDS.items():
-        found = {name: [] for name in (*ATTACKS, *searched)}
+        uars: dict[str, list[float]] = {name: [] for name in (*ATTACKS, *searched)}
         for seed in range(max(1, draws // 40)):
             sample = world.draw(seed, 60, 20, 16)
-            y, people = sample.gender, sample.speaker
-            folds = design(y, people, None, 5, seed).folds
+            y, speaker = sample.gender, sample.speaker
+            folds = design(y, speaker, None, 5, seed).folds
             for attack_name, attack in ATTACKS.items():
-                guessed = attack(seed, sample.h, y[None], people, folds, 2).predictions[0]
-                found[attack_name].append(uar(confusion_counts(guessed, y, people, 2).sum(0)))
+                predicted = attack(seed, sample.h, y[None], speaker, folds, 2).predictions[0]
+                uars[attack_name].append(
+                    float(uar(confusion_counts(predicted, y, speaker, 2).sum(0)))
+                )
             for other, (model, step) in searched.items():
-                guessed = np.zeros_like(y)
+                predicted = np.zeros_like(y)
                 for fold in range(5):
                     grid = {f"{step}__C": (0.001, 0.01, 0.1, 1.0, 10.0)}
                     search = GridSearchCV(
@@ -149,41 +158,44 @@ def strength(draws: int) -> Iterator[str]:
                         cv=GroupKFold(4),
                     )
                     train = folds != fold
-                    search.fit(sample.h[train], y[train], groups=people[train])
-                    guessed[~train] = search.predict(sample.h[~train])
-                found[other].append(uar(confusion_counts(guessed, y, people, 2).sum(0)))
-        yield f"{name:13s} " + "  ".join(f"{k} {np.mean(v):.3f}" for k, v in found.items())
+                    search.fit(sample.h[train], y[train], groups=speaker[train])
+                    predicted[~train] = search.predict(sample.h[~train])
+                uars[other].append(float(uar(confusion_counts(predicted, y, speaker, 2).sum(0))))
+        yield f"{name:13s} " + "  ".join(f"{k} {np.mean(v):.3f}" for k, v in uars.items())
 
 
 def speed(draws: int) -> Iterator[str]:
-    """100 speakers of 1,000 utterances, 256 columns, 200 exchanges, the whole suite."""
+    """100 speakers of 1,000 utterances, 256 columns, 200 permutations, the default attackers."""
     del draws
     world = speaker_only(0, 100, 1000, 256)
     start = time.perf_counter()
-    found = measure(world.h, world.gender, world.speaker)
+    measurement = measure(world.h, world.gender, world.speaker)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    each = ", ".join(f"{name} {spent:.1f} s" for name, spent in found.seconds.items())
-    yield f"{seconds:.1f} s ({each}), peak {peak:.2f} GiB, {found.verdict.reason}"
+    each = ", ".join(f"{name} {spent:.1f} s" for name, spent in measurement.seconds.items())
+    yield f"{seconds:.1f} s ({each}), peak {peak:.2f} GiB, {measurement.verdict.reason}"
 
 
 def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> list[float]:
-    """uar, upper, leaks, no leak shown of what h tells beyond; whether it leaks in all."""
+    """uar, upper, leaks, no leak shown beyond the covariate; leaks when it is ignored."""
     sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
     z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
-    settings = {"attackers": {"linear": ATTACKS["linear"]}, "num_permutations": PERMUTATIONS}
-    (told,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
-    given, total = told.given.verdict, told.total.verdict
-    said = (given == "leaks", given == "no_leak_shown", total == "leaks")
-    return [told.given.uar, told.given.upper, *said]
+    settings: dict[str, Any] = {
+        "attackers": {"linear": ATTACKS["linear"]},
+        "num_permutations": PERMUTATIONS,
+    }
+    (explained,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
+    beyond, total = explained.given, explained.total.verdict
+    outcomes = (beyond.verdict == "leaks", beyond.verdict == "no_leak_shown", total == "leaks")
+    return [beyond.uar, beyond.upper, *outcomes]
 
 
 def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) -> list[float]:
     """uar, upper, p, leaks, no leak shown of one attacker that is not of the closed form."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
-    # Four frames of an utterance are its h and noise of their own.
+    # The four frames of an utterance are its h plus independent noise.
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
-    found = measure(
+    verdict = measure(
         world.h,
         world.gender,
         world.speaker,
@@ -191,13 +203,13 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
         num_permutations=exchanges([attacker], PERMUTATIONS),
         seed=seed,
     ).verdict
-    said = (found.verdict == "leaks", found.verdict == "no_leak_shown")
-    return [found.uar, found.upper, found.p, *said]
+    outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
+    return [verdict.uar, verdict.upper, verdict.p, *outcomes]
 
 
 def trained(draws: int) -> Iterator[str]:
     """A line per attacker and leak, 28 speakers without sessions, draws // 10 corpora each."""
-    # jax has threads of its own, which a forked process would lack
+    # A forked process would lack the threads of jax.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
         for attacker, strength in itertools.product(("knn", *SLOW, SEQUENCE), (0.0, 1.0)):
@@ -214,8 +226,8 @@ def trained(draws: int) -> Iterator[str]:
 
 def given(draws: int) -> Iterator[str]:
     """A line per world, covariate and corpus size; the linear attacker within strata."""
-    cases = (("emotion_tied", "emotion"), ("length_only", "num_frames"))
-    cases += (("speaker_only", "emotion"), ("linear", "emotion"), ("one_emotion", "emotion"))
+    cases = [("emotion_tied", "emotion"), ("length_only", "num_frames")]
+    cases += [("speaker_only", "emotion"), ("linear", "emotion"), ("one_emotion", "emotion")]
     for num_speakers, (world, name) in itertools.product((28, 100), cases):
         simulate = functools.partial(one_given, world, name, num_speakers)
         with ProcessPoolExecutor() as pool:
@@ -234,7 +246,7 @@ PARTS = {
     "strength": strength,
     "given": given,
     "members": members,
-    "reading": reading,
+    "readme_figure": readme_figure,
     "speed": speed,
     "trained": trained,
 }
@@ -244,12 +256,12 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]}")
     for name in FLAGS.only:
-        print(f"{name}: {PARTS[name].__doc__.splitlines()[0]}", flush=True)
+        print(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
         for line in PARTS[name](FLAGS.draws):
             print(line, flush=True)
 
 
 if __name__ == "__main__":
-    flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Which parts.")
+    flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Part to run; may be repeated.")
     flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
     app.run(main)

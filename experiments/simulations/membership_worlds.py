@@ -1,4 +1,4 @@
-"""Worlds of which it is known what networks did to the people they were trained on."""
+"""Synthetic worlds in which the effect of training on a network's training speakers is known."""
 
 import functools
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from privrep.leakage.membership.identify import identify
 from privrep.types import Split
 
 FOLDS, EACH, SIZE = 5, 8, 6
-CASES = (
+CASES: tuple[tuple[int, dict[str, Any]], ...] = (
     (10, {}),
     (10, {"pairs": True}),
     (24, {}),
@@ -33,73 +33,85 @@ def world(
     pairs: bool = False,
     size: int = SIZE,
 ) -> dict[str, Any]:
-    """Voices that all networks hear, each in its own coordinates; what networks do to members.
+    """h of every fold's network, in which training speakers differ from others as the settings say.
 
-    Gender is in h and balanced over folds.
+    All networks represent the same voices, each rotated at random. Gender is in h and balanced over
+    folds.
 
     Args:
       seed: another seed draws another corpus.
       speakers: S, even.
-      shift: of members, in deviations of h, in a direction of each network.
-      stretch: members lie so much further from the middle.
-      loss: members' log-loss is so much lower.
-      pairs: a fold tests sessions of two people, in a room that all that is said there sounds of.
+      shift: of training speakers, in standard deviations of h, in one direction per network.
+      stretch: relative increase of the training speakers' distance from the mean.
+      loss: decrease of the log-loss of training speakers.
+      pairs: speakers are recorded in sessions of two, which share a room effect and a fold.
       size: D.
 
     Returns:
-      The arguments of `identify.identify` but the seed.
+      The arguments of `identify.identify` except the seed.
     """
     rng = np.random.default_rng(seed)
     gender, share = np.arange(speakers) % 2, np.arange(speakers) // 2 % FOLDS
     if not pairs:
-        for one in (0, 1):
-            share[gender == one] = rng.permutation(share[gender == one])
-    who = np.repeat(np.arange(speakers), EACH)
-    rotation = (share[who] - np.arange(FOLDS)[:, None]) % FOLDS
+        for value in (0, 1):
+            share[gender == value] = rng.permutation(share[gender == value])
+    speaker = np.repeat(np.arange(speakers), EACH)
+    rotation = (share[speaker] - np.arange(FOLDS)[:, None]) % FOLDS
     split = Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
     voices = rng.normal(size=(speakers, size)) + 2 * gender[:, None] * (np.arange(size) == 0)
     if pairs:
         voices += 3 * np.repeat(rng.normal(size=(speakers // 2, size)), 2, 0)
     hard, h, losses = rng.normal(size=speakers), [], []
     for trained in split.train:
-        x = (voices[who] + rng.normal(size=(len(who), size))) * (1 + stretch * trained[:, None])
+        x = (voices[speaker] + rng.normal(size=(len(speaker), size))) * (
+            1 + stretch * trained[:, None]
+        )
         x = x @ rng.normal(size=(size, size))
-        away = rng.normal(size=size)
-        h.append(x + shift * x.std() * trained[:, None] * away / np.linalg.norm(away))
-        losses.append(np.exp(hard[who] / 2 + rng.normal(size=len(who)) / 2 - loss * trained))
+        direction = rng.normal(size=size)
+        h.append(x + shift * x.std() * trained[:, None] * direction / np.linalg.norm(direction))
+        losses.append(
+            np.exp(hard[speaker] / 2 + rng.normal(size=len(speaker)) / 2 - loss * trained)
+        )
     return {
         "h": np.array(h, np.float32),
-        "speakers": who,
+        "speakers": speaker,
         "split": split,
         "losses": np.array(losses),
-        "emotion": rng.integers(0, 3, len(who)),
-        "kind": gender[who],
-        "sessions": who // 2 if pairs else None,
+        "emotion": rng.integers(0, 3, len(speaker)),
+        "kind": gender[speaker],
+        "sessions": speaker // 2 if pairs else None,
     }
 
 
-def one(speakers: int, done: dict[str, Any], seed: int) -> list[float]:
+def simulate(speakers: int, effect: dict[str, Any], seed: int) -> list[float]:
     """Of h, then of labels: AUC, null, upper bound, detectable, p, leaks, no leak shown."""
-    found = identify(seed, **world(seed, speakers, **done))
-    told = []
-    for of in found.values():
-        said = (of.verdict == "leaks", of.verdict == "no_leak_shown")
-        told += [of.auc, of.shuffled, of.upper, of.detectable, of.p, *said]
-    return told
+    scores: list[float] = []
+    for result in identify(seed, **world(seed, speakers, **effect)).values():
+        outcomes = (result.verdict == "leaks", result.verdict == "no_leak_shown")
+        scores += [
+            result.auc,
+            result.shuffled,
+            result.upper,
+            result.detectable,
+            result.p,
+            *outcomes,
+        ]
+    return scores
 
 
 def members(draws: int) -> Iterator[str]:
-    """Membership identification: speakers, what networks do to members | of h | of labels."""
-    yield "AUC (sd), shuffled, at most, finds (median), p <= .05 .2, leaks, none shown"
-    for speakers, done in CASES:
+    """Membership identification: speakers, effect of training | attacker has h | has labels."""
+    yield "AUC (sd), shuffled, upper bound, min. detectable, p <= .05 .2, leaks, none shown"
+    for speakers, effect in CASES:
         with ProcessPoolExecutor() as pool:
-            simulate = functools.partial(one, speakers, done)
-            rows = np.array(list(pool.map(simulate, range(draws), chunksize=4)), float)
-        cells = [f"{speakers:3d} {', '.join(f'{n} {v}' for n, v in done.items()) or 'nothing':12s}"]
-        for auc, null, upper, finds, p, leaks, none in (rows.T[:7], rows.T[7:]):
+            draw = functools.partial(simulate, speakers, effect)
+            rows = np.array(list(pool.map(draw, range(draws), chunksize=4)), float)
+        named = ", ".join(f"{name} {value}" for name, value in effect.items()) or "none"
+        cells = [f"{speakers:3d} {named:12s}"]
+        for auc, null, upper, detectable, p, leaks, none in (rows.T[:7], rows.T[7:]):
             cells.append(
                 f"{auc.mean():.3f} ({auc.std():.3f}) {null.mean():.3f} {upper.mean():.3f} "
-                f"{np.median(finds):.3f}, {(p <= 0.05).mean():.3f} {(p <= 0.2).mean():.3f}, "
+                f"{np.median(detectable):.3f}, {(p <= 0.05).mean():.3f} {(p <= 0.2).mean():.3f}, "
                 f"{leaks.mean():.3f} {none.mean():.3f}"
             )
         yield " | ".join(cells)

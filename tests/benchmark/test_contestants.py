@@ -1,4 +1,4 @@
-"""Whom the benchmark compares with computes the same loss and the same gradients."""
+"""Every network that the benchmark compares with has the same loss and the same gradients."""
 
 from dataclasses import asdict
 
@@ -10,7 +10,7 @@ import pytest
 from experiments.benchmark.contestants.ours import make_corpus
 from experiments.benchmark.contestants.plain_flax import Plain as FlaxPlain
 from experiments.benchmark.contestants.plain_flax import loss as flax_loss
-from experiments.benchmark.work import Network
+from experiments.benchmark.work import Network, Training, draw_lengths
 from experiments.config import build, sweep
 from experiments.config.settings import Config
 from privrep.parallel.run_axis import take
@@ -31,7 +31,8 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 def ours(request):
     """A network, its parameters, a padded batch, and what this project makes of them."""
     network = NETWORKS[request.param]
-    packed, length = make_corpus(network, BATCH, frames=0)
+    packed = make_corpus(Training(network, frames=0, runs=1, batch=BATCH, steps=1))
+    length = draw_lengths(0, BATCH)
     data = jax.tree.map(jnp.asarray, packed.data)
     settings = {name: value for name, value in asdict(network).items() if name != "bands"}
     settings |= {"modality": network.modality, "defence": "grl", "lambda_": str(LAMBDA)}

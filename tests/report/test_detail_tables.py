@@ -1,8 +1,12 @@
-"""The report's further tables and sentences say what is in the rows."""
+"""Tests that the tables of detail and the conclusions state what is in the rows."""
 
 import pytest
 
-from experiments.report.conclusions import lambda_words, modality_words, not_tested
+from experiments.report.conclusions import (
+    lambda_conclusions,
+    modality_conclusions,
+    not_tested,
+)
 from experiments.report.detail_tables import tables
 from experiments.results.result_directories import Results
 from experiments.results.summary import summarise
@@ -68,11 +72,11 @@ def test_the_front_lists_what_nothing_beats_on_validation():
 
 def test_words_say_where_privacy_drops_again():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
-    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert "highest at λ 0.5 (0.400) and drops beyond it, to 0.300 at λ 1" in said
     assert "lower in 2 of 2 pairs" in said
     rising = [row for row in rows if row["lambda"] != 1]
-    (said,) = lambda_words(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
+    (said,) = lambda_conclusions(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
     assert "highest at λ 2 (0.500), the largest that was run" in said
 
 
@@ -80,14 +84,16 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
     rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
     rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
-    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
+    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert "highest at λ 0.5 (0.400)" in said
     assert said.endswith(
-        "Passed over: λ 2 (1 collapsed, 0 diverged of 2 runs), "
+        "Left out: λ 2 (1 collapsed, 0 diverged of 2 runs), "
         "λ 3 (0 collapsed, 1 diverged of 2 runs)."
     )
-    (said,) = lambda_words(summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows)
-    assert "fewer than two λ. Passed over: λ 2 (" in said
+    (said,) = lambda_conclusions(
+        summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows
+    )
+    assert "fewer than two λ. Left out: λ 2 (" in said
 
 
 def test_words_speak_of_the_numbers_that_are_drawn():
@@ -95,18 +101,20 @@ def test_words_speak_of_the_numbers_that_are_drawn():
         run(0.5, gender=0.6, **judged(0.72, 0.7, 0.9)),
         run(1.0, gender=0.5, **judged(0.75, 0.7, 0.9)),
     ]
-    (said,) = lambda_words(summarise(rows, SETTINGS), rows)
-    assert "as drawn, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1" in said
+    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
+    assert (
+        "as in the figure, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1" in said
+    )
     rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
-    (said,) = modality_words(summarise(rows, SETTINGS))
+    (said,) = modality_conclusions(summarise(rows, SETTINGS))
     assert "Audio 0.800, b 0.600" in said
 
 
 def test_words_order_the_modalities_by_what_they_leak():
     rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
-    (said,) = modality_words(summarise(rows, SETTINGS))
+    (said,) = modality_conclusions(summarise(rows, SETTINGS))
     assert said.endswith(
-        "the gender attacker finds, in the ordinary network, Audio 0.800, Lexical 0.600."
+        "score of the gender attacker on the ordinary network: Audio 0.800, Lexical 0.600."
     )
 
 
@@ -118,7 +126,7 @@ def test_words_order_the_modalities_by_what_they_leak():
         ([run(0.0)], "MSP-Improv, MSP-Podcast, IEMOCAP, MuSE"),
         ([run(0.0)], "The demo corpus is synthetic"),
         ([run(0.0, attackers="linear+kernel")], "no others: linear+kernel."),
-        ([run(0.0, collapsed=True)], "the table All settings says which did"),
+        ([run(0.0, collapsed=True)], "the table All settings marks"),
         ([run(0.0, modality="multimodal")], "placed in one way only (joint)"),
         ([run(0.0, num_speakers=10)], "has 10 speakers here"),
         ([run(0.0, seed=0), run(0.0, seed=1)], "2 seeds were run"),

@@ -1,4 +1,4 @@
-"""Tables and their reading say what is in the rows, and only that."""
+"""Tests that the main table and its conclusions state what is in the rows, and only that."""
 
 import json
 import math
@@ -7,7 +7,12 @@ import re
 
 import pytest
 
-from experiments.report.main_table import reading, table_markdown, table_text, write_summary
+from experiments.report.main_table import (
+    conclusions_of,
+    table_markdown,
+    table_text,
+    write_summary,
+)
 from experiments.results.runs_csv import append_rows, read_rows
 from experiments.results.summary import summarise
 from tests.support.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
@@ -56,7 +61,8 @@ def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
 
 
 def pooled(verdict, upper, detectable, p=0.5, uar=0.6):
-    values = {"verdict": verdict, "upper": upper, "detectable": detectable, "p": p, "uar": uar}
+    values = {"verdict": verdict, "upper": upper, "p": p, "uar": uar}
+    values["minimum_detectable"] = detectable
     return {f"gender_pooled_{name}": value for name, value in values.items()}
 
 
@@ -74,16 +80,18 @@ def test_seeds_are_judged_together():
     entries = by_label(summarise(rows, SETTINGS))
     found = entries[0.0]["verdicts"]["gender"]
     assert found.pop("uar") == pytest.approx(0.6) and found.pop("p") == pytest.approx(0.04)
-    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "detectable": 0.7}
+    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "minimum_detectable": 0.7}
     # One seed in two, of which the other finds nothing, is no leak shown by both together.
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]
     text = table_text(summarise(rows, SETTINGS))
     lines = cells(text)
     assert lines["0"][-3:] == ["0.810", "0.700", "leaks"]
-    assert lines["1"][-4:] == ["0.930", "nothing", "cannot", "tell"]
-    assert lines["chance"][-1] == "0.500" and "at most = upper bound" in " ".join(text.split())
-    assert "at most" not in table_text(summarise(ROWS, SETTINGS))
+    assert lines["1"][-4:] == ["0.930", "none", "cannot", "tell"]
+    assert lines["chance"][-1] == "0.500" and "min. detectable: the smallest UAR" in " ".join(
+        text.split()
+    )
+    assert "upper bound" not in table_text(summarise(ROWS, SETTINGS))
 
 
 def test_baseline_comes_first_and_controls_last_in_any_order_of_rows():
@@ -199,32 +207,32 @@ def test_markdown_has_the_cells_of_the_text():
 
 def test_reading_chooses_on_validation_and_reports_on_test():
     """Lambda 1 protects best on test; validation prefers 0.5, so 0.5 is what is reported."""
-    (said,) = reading(summarise(ROWS, SETTINGS))
+    (said,) = conclusions_of(summarise(ROWS, SETTINGS))
     assert said == (
         "acoustic, activation, gender: validation chooses lambda 0.5 of 0, 0.5, 1. On test, "
         "against lambda 0: emotion UAR fell by 0.010 to 0.540 (chance 0.333), lower in 1 and "
-        "higher in 1 of 2 pairs; fresh gender attacker fell by 0.010 to 0.740 (chance 0.500), "
-        "lower in 1 and higher in 1 of 2 pairs."
+        "higher in 1 of 2 pairs; freshly trained gender attacker fell by 0.010 to 0.740 (chance "
+        "0.500), lower in 1 and higher in 1 of 2 pairs."
     )
     test = [row | {"test_emotion_uar": 1.0} if row["lambda"] == 1 else row for row in ROWS]
-    assert "chooses lambda 0.5 " in reading(summarise(test, SETTINGS))[0]
+    assert "chooses lambda 0.5 " in conclusions_of(summarise(test, SETTINGS))[0]
 
 
 def test_reading_says_when_the_attacker_rose():
     rows = [run(0.0, gender=0.69), run(1.0, gender=0.83, val=(0.7, 0.53))]
-    (said,) = reading(summarise(rows, SETTINGS))
-    assert "fresh gender attacker rose by 0.140 to 0.830" in said
+    (said,) = conclusions_of(summarise(rows, SETTINGS))
+    assert "freshly trained gender attacker rose by 0.140 to 0.830" in said
     assert "emotion UAR stayed at 0.500" in said
 
 
 def test_reading_without_reversal_or_without_a_baseline():
-    (said,) = reading(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
+    (said,) = conclusions_of(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
     assert said.endswith("validation chooses lambda 0 of 0, 1, which is no protection.")
-    (said,) = reading(summarise([run(0.0)], SETTINGS))
-    assert said.endswith("lambda 0 alone was run, which is no protection.")
-    (said,) = reading(summarise([run(0.5), run(1.0)], SETTINGS))
+    (said,) = conclusions_of(summarise([run(0.0)], SETTINGS))
+    assert said.endswith("only lambda 0 was run, which is no protection.")
+    (said,) = conclusions_of(summarise([run(0.5), run(1.0)], SETTINGS))
     assert "lambda 0 was not run" in said
-    assert reading(summarise([run(0.0, diverged=True)], SETTINGS)) == []
+    assert conclusions_of(summarise([run(0.0, diverged=True)], SETTINGS)) == []
 
 
 def test_reading_follows_the_selection_of_the_runs():
@@ -232,7 +240,7 @@ def test_reading_follows_the_selection_of_the_runs():
     rows = [run(0.0, val=(0.6, 0.9)), run(1.0, val=(0.5, 0.5))]
     names = [*SETTINGS, "selection"]
     for rule, lambda_ in (("emotion_minus_leak", "1"), ("emotion", "0")):
-        (said,) = reading(summarise([row | {"selection": rule} for row in rows], names))
+        (said,) = conclusions_of(summarise([row | {"selection": rule} for row in rows], names))
         assert f"chooses lambda {lambda_} of" in said
 
 
@@ -259,13 +267,13 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     assert "*" not in " ".join(lines["0"])
     said = " ".join(text.split())
     assert "* acoustic, activation, gender, lambda 1: 2 of 3 collapsed" in said
-    assert "An h that says nothing is not private" in said
+    assert "An h without information is not private" in said
     assert "starred mean is over the other runs, while the attacker's is over all" in said
     # Lambda 5 looks best on validation, then 1; a sound setting is preferred to both.
-    assert "chooses lambda 0 of 0, 1, 5, passing over 1, 5, of which runs collapsed" in said
-    (of_one,) = reading(summarise([row for row in rows if row["lambda"] == 1], SETTINGS))
+    assert "chooses lambda 0 of 0, 1, 5, without 1, 5, of which runs collapsed" in said
+    (of_one,) = conclusions_of(summarise([row for row in rows if row["lambda"] == 1], SETTINGS))
     assert "(every setting had runs that collapsed or diverged; 2 of its 3" in of_one
-    (reading_of_five,) = reading(summarise(rows[-3:], SETTINGS))
+    (reading_of_five,) = conclusions_of(summarise(rows[-3:], SETTINGS))
     assert reading_of_five.endswith("every network collapsed; there is nothing to choose.")
 
 
@@ -277,7 +285,7 @@ def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
     summary = write_summary(tmp_path, read_rows(tmp_path / "runs.csv"), SETTINGS)
     content = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert content["table"] == summary == summarise(ROWS + BOTH, SETTINGS)
-    assert content["reading"] == reading(summary)
+    assert content["reading"] == conclusions_of(summary)
     speaker = content["table"][-1]["scores"]["test_speaker_adversary_uar"]
     assert speaker == {"mean": None, "sd": None, "n": 0}
     assert table_markdown(summary) in (tmp_path / "summary.md").read_text("utf-8")

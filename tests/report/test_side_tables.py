@@ -1,4 +1,4 @@
-"""The short tables below the main one say what stands in the rows, each under its name."""
+"""Tests that the short tables below the main one state what is in the rows."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def judged(place, uar, verdict="cannot_tell", upper=0.7, p=0.2):
     return {
         f"{place}_uar": uar,
         f"{place}_upper": upper,
-        f"{place}_detectable": None,
+        f"{place}_minimum_detectable": None,
         f"{place}_p": p,
         f"{place}_verdict": verdict,
     }
@@ -56,7 +56,10 @@ def test_terminal_and_document_show_them_and_the_interval_of_emotion():
     summary = summarise(ROWS_OF_ALL, SETTINGS)
     text, markdown = table_text(summary), table_markdown(summary)
     for shown in (text, markdown):
-        assert "What else h tells" in shown and "What the emotion label explains" in shown
+        assert (
+            "Other attributes that h reveals" in shown
+            and "What the emotion label explains" in shown
+        )
         assert "0.47-0.57" in shown and "-0.150 to +0.050" in shown
     assert "| raw | age | 0.700 | 0.700 | 0.200 | cannot tell |" in markdown
     lines = text.splitlines()
@@ -80,12 +83,12 @@ def test_where_a_network_collapsed_nothing_is_said_of_privacy():
 
 def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_table():
     rows = [run(0.0, **judged("age_pooled", 0.6))]
-    assert "finds" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
+    assert "min. detectable" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
 
 
 def placed(known, auc, loss=None, verdict="cannot_tell"):
     values = {"auc": auc, "loss_auc": loss, "shuffled": 0.502, "accuracy": 0.56, "upper": 0.7}
-    values |= {"detectable": None, "p": 0.3, "verdict": verdict}
+    values |= {"minimum_detectable": None, "p": 0.3, "verdict": verdict}
     return {f"{known}_membership_{name}": value for name, value in values.items()}
 
 
@@ -98,7 +101,7 @@ def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the
     ]
     changes, table = side_tables(summarise(rows, SETTINGS))
     assert changes.lines == [["1", "membership by h, AUC", "-0.050", "-0.150 to +0.050", "0.400"]]
-    tail = ["0.502", "0.560", "0.700", "nothing", "0.300"]
+    tail = ["0.502", "0.560", "0.700", "none", "0.300"]
     assert table.lines == [
         ["0", "h", "0.550", "-", *tail, "cannot tell"],
         ["0", "labels", "0.800", "0.610", *tail, "leaks"],
@@ -119,7 +122,7 @@ def test_seeds_are_taken_together_of_members_too():
 
 
 def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
-    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_guessing": 0.071}
+    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_chance": 0.071}
     text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
-    assert "0 0.400, 1 0.400 (guessing 0.071)" in " ".join(text.split())
-    assert "guessing" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))
+    assert "0 0.400, 1 0.400 (chance 0.071)" in " ".join(text.split())
+    assert "closed set" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))

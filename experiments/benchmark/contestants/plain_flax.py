@@ -1,26 +1,25 @@
 """The network as one would write it in plain Flax: nn.Conv, nn.RNN, one padded batch, jit.
 
-    python -m experiments.benchmark.contestants.plain_flax NAME JSON   (by experiments.benchmark)
-
 It imports no experiments.devices: jax runs in it as it does out of the box. It trains on the same
-few batches again and again and scores nothing, which is less than this project's own training does.
+few batches again and again and scores nothing, which is less work than privrep's own training does.
 """
+
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from experiments.benchmark.rounds import serve
+from experiments.benchmark.rounds import Started
 from experiments.benchmark.work import (
     CLASSES,
     FRAMES_PER_SECOND,
     LONGEST,
     PRIVATE_CLASSES,
     Network,
+    Training,
     draw_batches,
-    padded_facts,
 )
 from privrep.grl import gradient_reversal
 
@@ -31,7 +30,9 @@ class Plain(nn.Module):
     network: Network
 
     @nn.compact
-    def __call__(self, x, length, lambda_):
+    def __call__(
+        self, x: jax.Array, length: jax.Array, lambda_: float
+    ) -> tuple[jax.Array, jax.Array]:
         network = self.network
         mask = (jnp.arange(x.shape[1])[None] < length[:, None]).astype(x.dtype)
         for i in range(network.conv_layers):
@@ -41,78 +42,45 @@ class Plain(nn.Module):
                 x = nn.max_pool(x, (2,), (2,), "SAME")
                 mask = mask[:, ::2]
         for _ in range(network.gru_layers):
-            x = nn.RNN(nn.GRUCell(network.gru_width))(x)
+            gru: Any = nn.RNN(nn.GRUCell(network.gru_width))
+            x = gru(x)
         h = (x * mask[..., None]).sum(1) / jnp.maximum(mask.sum(1, keepdims=True), 1)
         h = nn.relu(nn.Dense(network.dense_width)(h))
         return nn.Dense(CLASSES)(h), nn.Dense(PRIVATE_CLASSES)(gradient_reversal(h, lambda_))
 
 
-def loss(net: Plain, params, batch, lambda_: float) -> jax.Array:
-    """What is minimised: the mean cross-entropy of emotion, and that of gender."""
-    x, length, *labels = batch
-    logits = net.apply(params, x, length, lambda_)
-    both = map(optax.softmax_cross_entropy_with_integer_labels, logits, labels)
-    return sum(each.mean() for each in both)
+def loss(net: Plain, params: Any, batch: tuple[Any, ...], lambda_: float) -> jax.Array:
+    """The mean cross-entropy of emotion plus that of gender, which is minimised."""
+    x, length, emotion, gender = batch
+    emotion_logits, gender_logits = net.apply(params, x, length, lambda_)
+    cross_entropy = optax.softmax_cross_entropy_with_integer_labels
+    return (
+        cross_entropy(emotion_logits, emotion).mean() + cross_entropy(gender_logits, gender).mean()
+    )
 
 
-def _start(network: Network):
-    net, adam = Plain(network), optax.adam(1e-3)
+def one_by_one(work: Training) -> Started:
+    """A round is `steps` steps of one network."""
+    # One padded size, as every other would be compiled anew.
+    padded = work.frames or int(LONGEST * FRAMES_PER_SECOND)
+    batches = jax.device_put(draw_batches(work, work.steps, padded))
+    net, adam = Plain(work.network), optax.adam(1e-3)
+    params = jax.jit(net.init)(jax.random.key(0), *batches[0][:2], 0.5)
+    state = params, jax.jit(adam.init)(params)
 
-    def init(key, batch):
-        params = net.init(key, *batch[:2], 0.5)
-        return params, adam.init(params)
-
-    def step(state, batch):
+    def step(state: tuple[Any, Any], batch: tuple[Any, ...]) -> tuple[Any, Any]:
         params, optimiser = state
         gradients = jax.grad(loss, 1)(net, params, batch, 0.5)
         updates, optimiser = adam.update(gradients, optimiser)
         return optax.apply_updates(params, updates), optimiser
 
-    return jax.jit(init), step
+    compiled = jax.jit(step, donate_argnums=0)
 
-
-def _batches(network: Network, batch: int, frames: int, number: int):
-    # One padded size, as every other would be compiled anew.
-    room = frames or int(LONGEST * FRAMES_PER_SECOND)
-    batches = draw_batches(network, batch, frames, number, room)
-    return batches, padded_facts(batches)
-
-
-def one_by_one(network: dict, runs: int, batch: int, frames: int, steps: int):
-    """A round is `steps` steps of one network."""
-    del runs
-    init, step = _start(Network(**network))
-    batches, facts = _batches(Network(**network), batch, frames, steps)
-    batches = jax.device_put(batches)
-    state, compiled = [init(jax.random.key(0), batches[0])], jax.jit(step, donate_argnums=0)
-
-    def once() -> dict[str, float]:
-        for one in batches:
-            state[0] = compiled(state[0], one)
-        jax.block_until_ready(state[0])
+    def run_round() -> dict[str, float]:
+        nonlocal state
+        for batch in batches:
+            state = compiled(state, batch)
+        jax.block_until_ready(state)
         return {}
 
-    return facts | {"units": steps}, once
-
-
-def vmapped(network: dict, runs: int, batch: int, frames: int, steps: int):
-    """A round is `steps` steps of `runs` networks under vmap, each on its own batch."""
-    init, step = _start(Network(**network))
-    batches, facts = _batches(Network(**network), batch, frames, runs)
-    rows = jax.device_put(tuple(np.stack(column) for column in zip(*batches)))
-    # One after another: vmapped orthogonal initialisers can starve XLA's CPU threads.
-    starts = [init(key, batches[0]) for key in jax.random.split(jax.random.key(0), runs)]
-    state = [jax.tree.map(lambda *column: jnp.stack(column), *starts)]
-    compiled = jax.jit(jax.vmap(step), donate_argnums=0)
-
-    def once() -> dict[str, float]:
-        for _ in range(steps):
-            state[0] = compiled(state[0], rows)
-        jax.block_until_ready(state[0])
-        return {}
-
-    return facts | {"units": runs * steps}, once
-
-
-if __name__ == "__main__":
-    serve({"one_by_one": one_by_one, "vmapped": vmapped})
+    return Started(work.steps, run_round)

@@ -1,32 +1,31 @@
 """The network as one would write it in PyTorch, eager, one after another. Needs the extra [bench].
 
-    python -m experiments.benchmark.contestants.plain_torch NAME JSON   (by experiments.benchmark)
-
-It trains on the same few batches again and again and scores nothing, which is less than this
-project's own training does.
+It trains on the same few batches again and again and scores nothing, which is less work than
+privrep's own training does.
 """
 
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, max_pool1d, relu
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from experiments.benchmark.rounds import serve
-from experiments.benchmark.work import CLASSES, PRIVATE_CLASSES, Network, draw_batches, padded_facts
+from experiments.benchmark.rounds import Started
+from experiments.benchmark.work import CLASSES, PRIVATE_CLASSES, Network, Training, draw_batches
 
 
 class Reversal(torch.autograd.Function):
     """Forward x; backward -lambda_ times the gradient."""
 
     @staticmethod
-    def forward(ctx, x, lambda_):
+    def forward(ctx: Any, x: torch.Tensor, lambda_: float) -> torch.Tensor:
         ctx.lambda_ = lambda_
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return -ctx.lambda_ * gradient, None
 
 
@@ -36,7 +35,7 @@ class Plain(nn.Module):
     `packed` hands the GRU a packed sequence, which leaves padded steps out.
     """
 
-    def __init__(self, network: Network, packed: bool = False):
+    def __init__(self, network: Network, packed: bool = False) -> None:
         super().__init__()
         self.network, self.packed = network, packed
         sizes = [network.bands] + [network.num_kernels] * network.conv_layers
@@ -49,7 +48,9 @@ class Plain(nn.Module):
         self.emotion = nn.Linear(network.dense_width, CLASSES)
         self.gender = nn.Linear(network.dense_width, PRIVATE_CLASSES)
 
-    def forward(self, x, length, lambda_):
+    def forward(
+        self, x: torch.Tensor, length: torch.Tensor, lambda_: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         mask = (torch.arange(x.shape[1])[None] < length[:, None]).to(x.dtype)
         x = x.transpose(1, 2)
         for i, convolution in enumerate(self.convolutions):
@@ -62,38 +63,32 @@ class Plain(nn.Module):
         h = relu(self.dense(h))
         return self.emotion(h), self.gender(Reversal.apply(h, lambda_))
 
-    def _states(self, x, length):
+    def _states(self, x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
         if not self.packed:
             return self.gru(x)[0]
         rows = pack_padded_sequence(x, length.long(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.gru(rows)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
-def loss(net: nn.Module, batch, lambda_: float) -> torch.Tensor:
-    """What is minimised: the mean cross-entropy of emotion, and that of gender."""
+def loss(net: nn.Module, batch: Sequence[torch.Tensor], lambda_: float) -> torch.Tensor:
+    """The mean cross-entropy of emotion plus that of gender, which is minimised."""
     x, length, emotion, gender = batch
     logits = net(x, length, lambda_)
     return cross_entropy(logits[0], emotion.long()) + cross_entropy(logits[1], gender.long())
 
 
-def one_by_one(packed: bool, network: dict, runs: int, batch: int, frames: int, steps: int):
+def one_by_one(work: Training, packed: bool = False) -> Started:
     """A round is `steps` steps of one network, each batch padded to its own longest."""
-    del runs
-    drawn = draw_batches(Network(**network), batch, frames, steps, room=0)
-    batches = [[torch.from_numpy(array) for array in one] for one in drawn]
-    net = Plain(Network(**network), packed)
+    drawn = draw_batches(work, work.steps, room=0)
+    batches = [[torch.from_numpy(array) for array in batch] for batch in drawn]
+    net = Plain(work.network, packed)
     adam = torch.optim.Adam(net.parameters(), 1e-3)
 
-    def once() -> dict[str, float]:
-        for one in batches:
+    def run_round() -> dict[str, float]:
+        for batch in batches:
             adam.zero_grad(set_to_none=True)
-            loss(net, one, 0.5).backward()
+            loss(net, batch, 0.5).backward()
             adam.step()
         return {}
 
-    facts = padded_facts(drawn) | ({"gru_per_useful": 1.0} if packed else {})
-    return facts | {"units": steps, "threads": torch.get_num_threads()}, once
-
-
-if __name__ == "__main__":
-    serve({"padded": partial(one_by_one, False), "packed": partial(one_by_one, True)})
+    return Started(work.steps, run_round)

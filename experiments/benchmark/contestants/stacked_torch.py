@@ -1,7 +1,5 @@
 """Many networks as one, by hand, as an expert would write it in PyTorch. Needs the extra [bench].
 
-    python -m experiments.benchmark.contestants.stacked_torch NAME JSON   (by experiments.benchmark)
-
 Grouped convolutions, the GRU's input projection of all frames at once, and its recurrence as a loop
 of batched matrix products over `unbind`, which autograd goes back through.
 """
@@ -14,53 +12,44 @@ from torch import nn
 from torch.nn.functional import conv1d, cross_entropy, max_pool1d, relu
 
 from experiments.benchmark.contestants.plain_torch import Plain, Reversal
-from experiments.benchmark.rounds import serve
-from experiments.benchmark.work import Network, draw_batches, draw_lengths, padded_facts
+from experiments.benchmark.rounds import Started
+from experiments.benchmark.work import Training, draw_batches
 
 
 class Stacked(nn.Module):
     """The networks `nets` [M]: logits [M, B, 3] and [M, B, 2] of a batch for each."""
 
-    def __init__(self, nets: Sequence[Plain]):
+    def __init__(self, nets: Sequence[Plain]) -> None:
         super().__init__()
         self.network, self.count = nets[0].network, len(nets)
-        width = self.network.gru_width
+        width = 2 * self.network.gru_width  # of the two gates
 
-        def parameter(of):
-            return nn.Parameter(torch.stack([of(net).detach() for net in nets]))
+        def stacked_parameter(name: str) -> torch.Tensor:
+            return torch.stack([net.get_parameter(name).detach() for net in nets])
 
-        def dense(name):
-            kernel = parameter(lambda net: getattr(net, name).weight.T)
-            return nn.ParameterList([kernel, parameter(lambda net: getattr(net, name).bias[None])])
+        def dense(name: str) -> nn.ParameterList:
+            weight, bias = (stacked_parameter(f"{name}.{part}") for part in ("weight", "bias"))
+            return nn.ParameterList([weight.transpose(1, 2), bias[:, None]])
 
-        def gru(i):
-            def of(net, name):
-                return getattr(net.gru, f"{name}_l{i}")
+        def gru(i: int) -> nn.ParameterList:
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            kernel, recurrent, bias, inner = (stacked_parameter(f"gru.{n}_l{i}") for n in names)
+            # Only the inner bias of the new state stands apart from the bias of the input.
+            bias = torch.cat([bias[:, :width] + inner[:, :width], bias[:, width:]], 1)
+            kernel, recurrent = kernel.transpose(1, 2), recurrent.transpose(1, 2)
+            return nn.ParameterList([kernel, bias[:, None], recurrent, inner[:, None, width:]])
 
-            def bias(net):  # only the new state's inner bias stands apart
-                inner = of(net, "bias_hh").clone().detach()
-                inner[2 * width :] = 0
-                return (of(net, "bias_ih") + inner)[None]
-
-            return nn.ParameterList(
-                [
-                    parameter(lambda net: of(net, "weight_ih").T),
-                    parameter(bias),
-                    parameter(lambda net: of(net, "weight_hh").T),
-                    parameter(lambda net: of(net, "bias_hh")[None, 2 * width :]),
-                ]
-            )
-
-        self.kernels, self.biases = nn.ParameterList(), nn.ParameterList()
-        for i in range(self.network.conv_layers):
-            kernel = parameter(lambda net, i=i: net.convolutions[i].weight)
-            self.kernels.append(nn.Parameter(kernel.detach().flatten(0, 1)))
-            bias = parameter(lambda net, i=i: net.convolutions[i].bias)
-            self.biases.append(nn.Parameter(bias.detach().flatten()))
+        layers = [f"convolutions.{i}" for i in range(self.network.conv_layers)]
+        kernels = [stacked_parameter(f"{layer}.weight").flatten(0, 1) for layer in layers]
+        self.kernels = nn.ParameterList(kernels)
+        biases = [stacked_parameter(f"{layer}.bias").flatten() for layer in layers]
+        self.biases = nn.ParameterList(biases)
         self.gru = nn.ModuleList(gru(i) for i in range(self.network.gru_layers))
-        self.dense, self.emotion, self.gender = dense("dense"), dense("emotion"), dense("gender")
+        self.dense, self.emotion, self.gender = map(dense, ("dense", "emotion", "gender"))
 
-    def forward(self, x, length, lambda_):
+    def forward(
+        self, x: torch.Tensor, length: torch.Tensor, lambda_: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """x float[B, M * F, T], length int[M, B]."""
         size = len(x)
         mask = (torch.arange(x.shape[-1])[None, None] < length[..., None]).to(x.dtype)
@@ -80,12 +69,18 @@ class Stacked(nn.Module):
         return _dense(h, self.emotion), _dense(Reversal.apply(h, lambda_), self.gender)
 
 
-def _dense(x, layer):
+def _dense(x: torch.Tensor, layer: nn.ParameterList) -> torch.Tensor:
     kernel, bias = layer
     return torch.baddbmm(bias, x, kernel)
 
 
-def _gru(x, kernel, bias, recurrent, inner):
+def _gru(
+    x: torch.Tensor,
+    kernel: torch.Tensor,
+    bias: torch.Tensor,
+    recurrent: torch.Tensor,
+    inner: torch.Tensor,
+) -> torch.Tensor:
     """[T, M, B, C] -> [T, M, B, H]."""
     time, count, size, _ = x.shape
     width = inner.shape[-1]
@@ -103,42 +98,36 @@ def _gru(x, kernel, bias, recurrent, inner):
     return torch.stack(states)
 
 
-def losses(net: Stacked, batch, lambda_: float) -> torch.Tensor:
-    """[M], of each network what `plain_torch.loss` is of one."""
-    x, length, *labels = batch
-    both = zip(net(x, length, lambda_), labels)
-    return sum(
-        cross_entropy(logits.transpose(1, 2), codes.long(), reduction="none").mean(1)
-        for logits, codes in both
+def losses(net: Stacked, batch: Sequence[torch.Tensor], lambda_: float) -> torch.Tensor:
+    """[M], of each network the `plain_torch.loss`."""
+    x, length, emotion, gender = batch
+    logits = net(x, length, lambda_)
+    emotion_loss, gender_loss = (
+        cross_entropy(scores.transpose(1, 2), codes.long(), reduction="none").mean(1)
+        for scores, codes in zip(logits, (emotion, gender))
     )
+    return emotion_loss + gender_loss
 
 
-def stack_batches(batches: Sequence[tuple]) -> list[torch.Tensor]:
+def stack_batches(batches: Sequence[Sequence[np.ndarray]]) -> list[torch.Tensor]:
     """Batches of `draw_batches`, of one length, as `Stacked` takes them."""
-    x, *rest = (np.stack(column) for column in zip(*batches))  # x [M, B, T, F]
+    x, *labels = (np.stack(column) for column in zip(*batches))  # x [M, B, T, F]
     count, size, time, bands = x.shape
     x = np.ascontiguousarray(x.transpose(1, 0, 3, 2)).reshape(size, count * bands, time)
-    return [torch.from_numpy(array) for array in (x, *rest)]
+    return [torch.from_numpy(array) for array in (x, *labels)]
 
 
-def stacked(network: dict, runs: int, batch: int, frames: int, steps: int):
+def stacked(work: Training) -> Started:
     """A round is `steps` steps of `runs` networks, each on its own batch."""
-    room = int(draw_lengths(frames, runs * batch).max())
-    drawn = draw_batches(Network(**network), batch, frames, runs, room)
-    batches = stack_batches(drawn)
-    net = Stacked([Plain(Network(**network)) for _ in range(runs)])
+    batches = stack_batches(draw_batches(work, work.runs, work.frames))
+    net = Stacked([Plain(work.network) for _ in range(work.runs)])
     adam = torch.optim.Adam(net.parameters(), 1e-3)
 
-    def once() -> dict[str, float]:
-        for _ in range(steps):
+    def run_round() -> dict[str, float]:
+        for _ in range(work.steps):
             adam.zero_grad(set_to_none=True)
             losses(net, batches, 0.5).sum().backward()
             adam.step()
         return {}
 
-    facts = padded_facts(drawn) | {"threads": torch.get_num_threads()}
-    return facts | {"units": runs * steps}, once
-
-
-if __name__ == "__main__":
-    serve({"stacked": stacked})
+    return Started(work.runs * work.steps, run_round)

@@ -1,12 +1,13 @@
-"""Figures of a result directory: the front and the curves of training; how figures look."""
+"""Figures of each task: the trade-off of emotion and leakage, and the curves of training."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -14,18 +15,47 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.config.lambdas import is_zero, lambda_text, strengths
 from experiments.report.figures.front import front
-from experiments.report.figures.style import COLOURS, file_name
+from experiments.report.figures.style import (
+    COLOURS,
+    GREY,
+    chance_in_legend,
+    file_name,
+    finish,
+    framed,
+)
 from experiments.results.columns import FIRST, PROTECTION
 from experiments.results.selected import corpus_name
 from experiments.results.summary import Entry
 
 Settings = Mapping[str, Any]
-Curves = Sequence[tuple[Settings, Mapping[str, Sequence[float]]]]
+Scalars = Mapping[str, Sequence[float]]
+Curves = Sequence[tuple[Settings, Scalars]]
 
-_COLOURS = COLOURS[:-1]  # black is kept for lambda = 0
-_BLACK, _GREY = "#000000", "#6E6E6E"
-_CHANCE = {"color": _GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
-_DASHES = ("-", "--", ":", "-.", (0, (1, 3)), (0, (9, 3)), (0, (6, 1, 1, 1, 1, 1)))
+_BLACK = COLOURS[-1]  # of lambda 0
+_DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (1, 3)), (0, (9, 3)), (0, (6, 1, 1, 1, 1, 1)))
+
+
+class _Line(NamedTuple):
+    """A line of the figure, which is the mean over folds and seeds: its lambda, and all else."""
+
+    lambda_: str
+    kind: str
+
+
+class _Curve(NamedTuple):
+    """The curves of a run: its settings, the line that it is part of, and its scalars."""
+
+    settings: Settings
+    line: _Line
+    scalars: Scalars
+
+
+class _Panel(NamedTuple):
+    """A column of the figure: a scalar, its name, and whose chance is drawn ("" none)."""
+
+    scalar: str
+    name: str
+    chance: str
 
 
 def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure]]:
@@ -45,7 +75,7 @@ def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure
         chance = {name: value for e in entries for name, value in e["chance"].items()}
         corpora = dict.fromkeys(corpus_name(e["settings"].get("dataset") or "") for e in entries)
         title = ", ".join(filter(None, (*corpora, task)))
-        of_task = [(told, scalars) for told, scalars in curves if told["task"] == task]
+        of_task = [(settings, scalars) for settings, scalars in curves if settings["task"] == task]
         for kind, figure in (
             ("front", front(title, entries)),
             ("curves", _over_epochs(title, _by_line(entries, of_task), chance)),
@@ -54,73 +84,93 @@ def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure
                 yield file_name(f"{kind}_{task}"), figure
 
 
-def _by_line(entries: Sequence[Entry], curves: Curves) -> list[tuple[Settings, str, Mapping]]:
-    """(settings, what a line of it is besides its lambda, scalars) of each run.
+def _by_line(entries: Sequence[Entry], curves: Curves) -> list[_Curve]:
+    """The curves with their lines.
 
     Only runs that differ in nothing but fold and seed are averaged: at one lambda recipes,
     placements or networks may be quite unlike each other.
     """
     names = {n for e in entries for n in e["settings"]} - {*FIRST, *PROTECTION}
-    names = [n for n in sorted(names) if len({str(told.get(n)) for told, _ in curves}) > 1]
+    names = {n for n in names if len({str(settings.get(n)) for settings, _ in curves}) > 1}
     lines = []
-    for told, scalars in curves:
-        recipe = "" if is_zero(told["lambda"]) else told.get("recipe") or ""
-        kind = ", ".join(filter(None, (recipe, *(f"{n}={told.get(n)}" for n in names))))
-        lines.append((told, kind, scalars))
+    for settings, scalars in curves:
+        recipe = "" if is_zero(settings["lambda"]) else settings.get("recipe") or ""
+        others = [f"{name}={settings.get(name)}" for name in sorted(names)]
+        kind = ", ".join(filter(None, (recipe, *others)))
+        lines.append(_Curve(settings, _Line(lambda_text(settings["lambda"]), kind), scalars))
     return lines
 
 
-def _over_epochs(title: str, curves: Sequence, chance: Mapping[str, float]) -> Figure | None:
+def _over_epochs(
+    title: str, curves: Sequence[_Curve], chance: Mapping[str, float]
+) -> Figure | None:
     """A row per modality and attributes, a column per scalar; colour is lambda, dashes the rest."""
     if not curves:
         return None
-    rows: dict[tuple, list] = {}
-    for told, kind, scalars in curves:
-        line = (lambda_text(told["lambda"]), kind)
-        rows.setdefault((told["modality"], told["private"] or ""), []).append((line, scalars))
+    rows: dict[tuple[str, str], list[_Curve]] = {}
+    for curve in curves:
+        place = (curve.settings["modality"], curve.settings["private"] or "")
+        rows.setdefault(place, []).append(curve)
     private = dict.fromkeys(a for _, names in rows for a in names.split("+") if a)
-    columns = [("val_emotion_uar", "emotion UAR", "emotion")]
-    columns += [(f"val_{a}_adversary_uar", f"{a} adversary UAR", a) for a in private]
-    columns += [(f"train_{who}_loss", f"{who} loss", "") for who in ("emotion", "adversary")]
-    empty = [c for c in columns if not any(np.isfinite(s.get(c[0], [])).any() for *_, s in curves)]
-    columns = [c for c in columns if c not in empty]
-    grid = sorted({told["lambda"] for told, *_ in curves}, key=strengths)
-    colours = dict(zip(map(lambda_text, grid), _ramp(len(grid), any(map(is_zero, grid)))))
-    kinds = sorted({kind for _, kind, _ in curves})
-    dashes = {kind: _DASHES[i % len(_DASHES)] for i, kind in enumerate(kinds)}
-    drawn = {line for runs in rows.values() for line, _ in runs}
-    looks = {(x, k): (c, dashes[k]) for x, c in colours.items() for k in kinds if (x, k) in drawn}
+    panels = [_Panel("val_emotion_uar", "emotion UAR", "emotion")]
+    panels += [_Panel(f"val_{a}_adversary_uar", f"{a} adversary UAR", a) for a in private]
+    panels += [_Panel(f"train_{who}_loss", f"{who} loss", "") for who in ("emotion", "adversary")]
+    empty = [p for p in panels if not any(np.isfinite(_values(c, p)).any() for c in curves)]
+    panels = [panel for panel in panels if panel not in empty]
+    looks = _looks(curves)
 
-    figure, axes = _grid(len(rows), len(columns), 3.3, 2.5, share="col")
-    for line, ((modality, names), runs) in zip(axes, rows.items()):
-        line[0].set_ylabel(", ".join(filter(None, (modality, names))), fontweight="bold")
-        for ax, (scalar, _, guessed) in zip(line, columns):
-            for line_, look in looks.items():
-                _band(ax, [s[scalar] for one, s in runs if one == line_], *look)
-            if guessed in chance:
-                ax.axhline(chance[guessed], **_CHANCE)
-    for ax, (scalar, name, _) in zip(axes[0], columns):
-        unit = "mean in nats, train" if scalar.startswith("train_") else "fraction, validation"
-        ax.set_title(f"{name}\n({unit})")
+    figure, axes = framed(len(rows), len(panels), 3.3, 2.5, share_y="col")
+    for row_axes, ((modality, names), of_row) in zip(axes, rows.items()):
+        row_axes[0].set_ylabel(", ".join(filter(None, (modality, names))), fontweight="bold")
+        for ax, panel in zip(row_axes, panels):
+            for line, (colour, dash) in looks.items():
+                _band(ax, [_values(c, panel) for c in of_row if c.line == line], colour, dash)
+            if panel.chance in chance:
+                ax.axhline(chance[panel.chance], color=GREY, ls=(0, (5, 3)), lw=1, zorder=1)
+    for ax, panel in zip(axes[0], panels):
+        training = panel.scalar.startswith("train_")
+        unit = "mean in nats, train" if training else "fraction, validation"
+        ax.set_title(f"{panel.name}\n({unit})")
     for ax in axes[-1]:
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    handles = [
-        Line2D([], [], color=c, ls=dash, lw=2, label=", ".join(filter(None, (kind, f"λ = {x}"))))
-        for (x, kind), (c, dash) in looks.items()
-    ]
-    handles.append(Patch(color=_GREY, alpha=0.25, label="± standard deviation"))
-    _legend(figure, [*handles, Line2D([], [], label="chance", **_CHANCE)])
-    per_line = Counter((*row, one) for row, runs in rows.items() for one, _ in runs)
+    handles: list[Line2D | Patch] = []
+    for line, (colour, dash) in looks.items():
+        name = ", ".join(filter(None, (line.kind, f"λ = {line.lambda_}")))
+        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=name))
+    handles.append(Patch(color=GREY, alpha=0.25, label="± standard deviation"))
+    finish(figure, [*handles, chance_in_legend()])
+    per_line = Counter((place, c.line) for place, of_row in rows.items() for c in of_row)
     title += f": training, mean over {_runs(per_line.values())} per line"
-    for _, name, of in empty:
-        why = ": its classes are the training speakers" * (of == "speaker")
-        title += f"\nno {name} on validation{why}" * (of != "")
+    for panel in [panel for panel in empty if panel.chance]:
+        why = ": its classes are the training speakers" if panel.chance == "speaker" else ""
+        title += f"\nno {panel.name} on validation{why}"
     figure.suptitle(title)
     return figure
 
 
-def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash) -> None:
+def _values(curve: _Curve, panel: _Panel) -> Sequence[float]:
+    return curve.scalars.get(panel.scalar, [])
+
+
+def _looks(curves: Sequence[_Curve]) -> dict[_Line, tuple[str, Any]]:
+    """{line: colour and dashes}: a colour for each lambda, in rising order, black for 0."""
+    grid = sorted({curve.settings["lambda"] for curve in curves}, key=strengths)
+    with_zero = any(map(is_zero, grid))
+    rest = len(grid) - with_zero
+    colours = list(COLOURS[:-1][:rest])
+    if rest > len(colours):
+        ramp = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, rest))
+        colours = [to_hex(colour) for colour in ramp]
+    of_lambda = dict(zip(map(lambda_text, grid), [_BLACK] * with_zero + colours))
+    kinds = sorted({curve.line.kind for curve in curves})
+    dashes = {kind: _DASHES[i % len(_DASHES)] for i, kind in enumerate(kinds)}
+    drawn = {curve.line for curve in curves}
+    lines = [_Line(lambda_, kind) for lambda_ in of_lambda for kind in kinds]
+    return {line: (of_lambda[line.lambda_], dashes[line.kind]) for line in lines if line in drawn}
+
+
+def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash: Any) -> None:
     """Mean and spread over the runs that still have a number at an epoch."""
     length = max(map(len, runs), default=0)
     values = np.full((len(runs), length), np.nan)
@@ -135,29 +185,8 @@ def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash) -> None:
     ax.fill_between(epochs + 1, middle - spread, middle + spread, color=colour, alpha=0.12, lw=0)
 
 
-def _grid(rows: int, columns: int, width: float, height: float, share: str = "row"):
-    """Panels of a width and height in inches, with room for a title and a legend."""
-    size = (max(width * columns + 0.6, 6.4), height * rows + 1.2)
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=share)
-
-
-def _legend(figure: Figure, handles: Sequence) -> None:
-    longest = max(len(handle.get_label()) for handle in handles)
-    fitting = int(figure.get_size_inches()[0] * 14 / (longest + 6))
-    columns = max(1, min(len(handles), fitting))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
-
-
-def _ramp(n: int, with_zero: bool) -> list:
-    """Colours of n lambdas in rising order, the first black if it is 0."""
-    first = [_BLACK] if with_zero else []
-    rest = n - len(first)
-    if rest <= len(_COLOURS):
-        return [*first, *_COLOURS[:rest]]
-    return [*first, *matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, rest))]
-
-
 def _runs(counts: Iterable[int]) -> str:
     low, *_, high = sorted([*counts] * 2)
-    return f"{low} run{'s' * (low > 1)}" if low == high else f"{low}–{high} runs"
+    if low == high:
+        return "1 run" if low == 1 else f"{low} runs"
+    return f"{low}–{high} runs"

@@ -1,17 +1,18 @@
-"""The style that all figures share: colours, sizes, marks, legends, and how they are saved."""
+"""The style that all figures share: colours, marks, panels, legends, titles, and saving."""
 
 import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-_TOLD = {".png": "Software", ".pdf": "CreationDate"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -25,6 +26,21 @@ STYLE = {
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,
 }
+# The colours of Okabe and Ito, which any colour vision tells apart; black comes last.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#6E6E6E"
+SHAPES = "osD^vPX"
+LEAST = 0.1  # of a score to either side of chance, on an axis
+_CHANCE: dict[str, Any] = {"color": GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
+# The metadata in which each format would name the program or the time.
+_UNSTABLE = {".png": "Software", ".pdf": "CreationDate"}
+
+
+class Look(NamedTuple):
+    """Colour and marker of a line or point."""
+
+    colour: str
+    shape: str
 
 
 def save(figure: Figure, *paths: Path) -> None:
@@ -32,48 +48,84 @@ def save(figure: Figure, *paths: Path) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for path in paths:
-        # The keys under which each format would tell the program or the clock.
-        figure.savefig(path, dpi=150, metadata={_TOLD[path.suffix]: None})
+        figure.savefig(path, dpi=150, metadata={_UNSTABLE[path.suffix]: None})
 
 
 def file_name(text: str) -> str:
-    """With nothing in it that a file system would take for something else."""
+    """`text` with "_" for every character but letters, digits, "-", "." and "_".
+
+    >>> file_name("a/b c.png")
+    'a_b_c.png'
+    """
     return re.sub(r"[^-.\w]", "_", text)
 
 
-# The colours of Okabe and Ito, told apart with any colour vision, and a shape for each recipe.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-GREY = "#6E6E6E"
-CHANCE = {"color": GREY, "linestyle": (0, (5, 3)), "linewidth": 1.0, "zorder": 1}
-SHAPES = "osD^vPX"
-LEAST = 0.1  # of a score to either side of chance, on an axis
+def framed(
+    rows: int,
+    columns: int,
+    width: float,
+    height: float,
+    share_y: Literal["row", "col", "none"] = "row",
+) -> tuple[Figure, np.ndarray]:
+    """A figure of rows x columns panels of width x height inches, with room for title and legend.
+
+    Panels of a column share the x axis, those of a row (or as `share_y` says) the y axis.
+    """
+    size = (max(width * columns + 0.6, 6.4), height * rows + 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    share_x: Literal["col", "none"] = "none" if share_y == "none" else "col"
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
+    return figure, axes
 
 
-def whiskers(ax: Axes, x, points, colour: str, shape: str, line: bool = False) -> None:
+def whiskers(
+    ax: Axes,
+    x: Sequence[float],
+    points: Sequence[tuple[float, float, float]],
+    look: Look,
+    line: bool = False,
+) -> None:
+    """Draws points (score, lower, upper) with vertical bars, joined by a line if `line`."""
     for place, (_, lower, upper) in zip(x, points):
-        ax.plot([place, place], [lower, upper], color=colour, lw=1.1, zorder=2)
+        ax.plot([place, place], [lower, upper], color=look.colour, lw=1.1, zorder=2)
     style = "-" if line else ""
-    y = [value for value, _, _ in points]
-    ax.plot(x, y, color=colour, marker=shape, ls=style, lw=1.3, ms=5.5, zorder=3)
+    scores = [score for score, _, _ in points]
+    ax.plot(x, scores, color=look.colour, marker=look.shape, ls=style, lw=1.3, ms=5.5, zorder=3)
+
+
+def chance_line(ax: Axes, chance: float) -> None:
+    """Draws the level of chance; the axis reaches LEAST to either side, so that noise is small."""
+    ax.axhline(chance, **_CHANCE)
+    ax.update_datalim([(0, chance - LEAST), (0, chance + LEAST)])
+    ax.autoscale_view()
+
+
+def categories(ax: Axes, names: Sequence[str]) -> None:
+    """Makes the x axis one of names, at 0, 1, ..."""
+    ax.set_xticks(range(len(names)), names)
+    ax.set_xlim(-0.5, len(names) - 0.5)
+
+
+def in_legend(name: str, look: Look, line: bool = True) -> Line2D:
+    """The handle of a line or point."""
+    style = "-" if line else ""
+    return Line2D([], [], color=look.colour, marker=look.shape, ls=style, label=name)
+
+
+def chance_in_legend() -> Line2D:
+    """The handle of `chance_line`."""
+    return Line2D([], [], label="chance", **_CHANCE)
 
 
 def titled(figure: Figure, *lines: str) -> None:
+    """Sets the title, wrapped to the width of the figure."""
     fitting = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(line, fitting) for line in lines))
 
 
-def in_legend(name: str, colour: str, shape: str, line: bool = True) -> Line2D:
-    return Line2D([], [], color=colour, marker=shape, ls="-" if line else "", label=name)
-
-
-def framed(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    size = (max(width * columns + 0.6, 6.4), height * rows + 1.3)
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
-
-
-def finish(figure: Figure, handles: Sequence[Line2D]) -> None:
-    longest = max(len(handle.get_label()) for handle in handles)
+def finish(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Adds the legend below the panels, in as many columns as fit."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
     fitting = int(figure.get_size_inches()[0] * 14 / (longest + 6))
     columns = max(1, min(len(handles), fitting))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)

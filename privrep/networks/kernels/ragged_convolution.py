@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from privrep.types import Spans
 
@@ -183,16 +182,3 @@ def _window(batch: int, mean_length: float, stride: int, gap: int) -> int:
     frames = batch * (math.ceil(mean_length / stride) + gap) * stride
     step = 16 * stride  # the fast convolution works on groups of 4 frames of the last layer
     return -(-frames // (-(-frames // _WINDOW) * step)) * step
-
-
-def frames_computed(
-    length: np.ndarray, rates: tuple[int, ...], width: int, mean_length: float
-) -> np.ndarray:
-    """The number of frames that `convolved` computes for batches of these lengths (host).
-
-    Halos and the rest of the last window are included. int[..., B] -> int[...].
-    """
-    stride, halo, gap = _spacing(rates, width)
-    size = _window(length.shape[-1], mean_length, stride, gap)
-    windows = -(-((-(-length // stride) + gap).sum(-1) * stride) // size)
-    return windows * (size + 2 * halo)

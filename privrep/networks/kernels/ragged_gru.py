@@ -59,12 +59,6 @@ def plan(lanes: int, length: jax.Array) -> _Plan:
     return _Plan(lane, begin, turns)
 
 
-def steps_computed(lanes: int, length: jax.Array) -> jax.Array:
-    """The number of steps of a lane for a batch of these lengths, int32[B] -> int32."""
-    planned = plan(lanes, length)
-    return (planned.begin + planned.turns).max() * _TURN
-
-
 def _max_turns(lanes: int, rows: int, utterances: int, longest: int) -> int:
     """An upper bound of the number of turns of any plan."""
     turns = rows // _TURN + utterances  # in all lanes; the last begins before the others end

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import draw
-from experiments.report.figures.membership import membership_figures, membership_words
+from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, save
 from experiments.results.h_map import Map
 from experiments.results.summary import summarise
@@ -85,12 +85,12 @@ def test_membership_shows_every_network_its_bounds_its_verdict_and_the_control()
         control("untrained", 0.7, **member("h", 0.6)),
         control("raw", 0.7, **member("h", 0.9)),
     ]
-    assert membership_words(summarise(rows, SETTINGS)) == [
+    assert membership_conclusions(summarise(rows, SETTINGS)) == [
         "Audio, demo (synthetic), activation, unlearning gender, attacker has h alone: AUC 0.450 "
-        "to 0.550 (guessing 0.5), a leak in 0 of 2 networks; untrained, which has trained on "
-        "nobody, 0.600.",
+        "to 0.550 (chance 0.5), a leak in 0 of 2 networks; the untrained network, which was "
+        "trained on nobody, has 0.600.",
         "Audio, demo (synthetic), activation, unlearning gender, attacker has h and labels: AUC "
-        "0.800 (guessing 0.5), a leak in 1 of 1 networks.",
+        "0.800 (chance 0.5), a leak in 1 of 1 networks.",
     ]
     h, labels = drawn(rows)["membership_demo_activation_gender"].axes
     assert [tick.get_text() for tick in labels.get_xticklabels()] == ["0", "1", "untrained"]
@@ -109,7 +109,7 @@ def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
     collapsed = [run(0.0, **member("h", 0.6), collapsed=True)]
     for rows in (ROWS, collapsed):
         summary = summarise(rows, SETTINGS)
-        assert [*membership_figures(summary)] == [] == membership_words(summary)
+        assert [*membership_figures(summary)] == [] == membership_conclusions(summary)
 
 
 def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
@@ -119,7 +119,7 @@ def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
     assert "all speakers together" in emotion.get_ylabel()
     assert "strongest of linear and kernel" in " ".join(privacy.get_ylabel().split())
     assert not any(len(line.get_xdata()) == 3 for line in privacy.lines)
-    assert "no privacy is drawn" in found["lambda_demo_activation_gender"].get_suptitle()
+    assert "privacy is not drawn" in found["lambda_demo_activation_gender"].get_suptitle()
     (leak,) = found["leakage_demo_activation_gender"].axes
     assert "strongest of linear and kernel" in leak.get_ylabel()
     means = drawn([run(0.0), run(1.0)])

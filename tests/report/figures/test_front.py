@@ -13,7 +13,7 @@ def judged(row, upper):
     return row | {
         "gender_pooled_verdict": "leaks",
         "gender_pooled_upper": upper,
-        "gender_pooled_detectable": 0.6,
+        "gender_pooled_minimum_detectable": 0.6,
         "gender_pooled_uar": upper - 0.1,
         "gender_pooled_p": 0.01,
     }
@@ -45,7 +45,7 @@ def test_a_point_for_every_lambda_of_every_recipe_behind_lambda_zero():
         judged(control("decision", 0.5, test_emotion_uar=0.6), 0.55),
     ]
     found = lines(front("activation", summarise(rows, NAMES)))
-    assert set(found) == {"paper", "subspace", "decision", "unbeaten on validation"}
+    assert set(found) == {"paper", "subspace", "decision", "Pareto front on validation"}
     np.testing.assert_allclose(found["paper"], [[0.9, 0.6], [0.95, 0.55]])
     np.testing.assert_allclose(found["subspace"], [[0.9, 0.6], [0.7, 0.58], [0.6, 0.57]])
     np.testing.assert_allclose(found["decision"], [[0.55, 0.6]])
@@ -70,5 +70,5 @@ def test_what_diverged_altogether_has_no_line():
     )
     kept = [run(0.0, recipe="none"), run(1.0, emotion=0.57, recipe="subspace")]
     assert set(lines(front("activation", summarise([*kept, *gone], NAMES)))) == {
-        *("subspace", "unbeaten on validation")
+        *("subspace", "Pareto front on validation")
     }
