@@ -22,7 +22,7 @@ from experiments.config.settings import FIELDS, flag_name
 from experiments.report.text_table import aligned
 from experiments.results.runs_csv import read_rows
 from privrep.formats.tables import Table, read_table
-from privrep.formats.vectors import read_representations
+from privrep.formats.vectors import read_vectors
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "who opts out; the first by name if not given")
@@ -60,7 +60,7 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
         if not taught.any():
             break
         for file in sorted(labels.parent.glob("lambda=*.npz")):
-            h = read_representations(file).h
+            h = read_vectors(file).h
             values = np.unique(of[taught])
             even = np.full(len(values), 1 / len(values))
             attacker = LinearDiscriminantAnalysis("lsqr", shrinkage="auto", priors=even)

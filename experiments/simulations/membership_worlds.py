@@ -1,4 +1,4 @@
-"""Worlds of which it is known what networks did to the people they were trained on."""
+"""Simulated networks that treat their training speakers differently in a known way."""
 
 import functools
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from privrep.leakage.membership.identify import identify
-from privrep.types import Split
+from privrep.leakage.membership.identify import Networks, identify
+from privrep.types import InferenceSettings, Split
 
 FOLDS, EACH, SIZE = 5, 8, 6
 CASES = (
@@ -32,22 +32,19 @@ def world(
     loss: float = 0.0,
     pairs: bool = False,
     size: int = SIZE,
-) -> dict[str, Any]:
-    """Voices that all networks hear, each in its own coordinates; what networks do to members.
+) -> Networks:
+    """Networks that represent the same voices, each in coordinates of its own, and treat members.
 
     Gender is in h and balanced over folds.
 
     Args:
       seed: another seed draws another corpus.
       speakers: S, even.
-      shift: of members, in deviations of h, in a direction of each network.
-      stretch: members lie so much further from the middle.
-      loss: members' log-loss is so much lower.
-      pairs: a fold tests sessions of two people, in a room that all that is said there sounds of.
+      shift: of members, in standard deviations of h, in a direction of each network.
+      stretch: by which the distance of members from the mean is larger, as a share.
+      loss: by which the log-loss of members is lower.
+      pairs: a fold tests sessions of two speakers, and every session shifts all its utterances.
       size: D.
-
-    Returns:
-      The arguments of `identify.identify` but the seed.
     """
     rng = np.random.default_rng(seed)
     gender, share = np.arange(speakers) % 2, np.arange(speakers) // 2 % FOLDS
@@ -67,30 +64,31 @@ def world(
         away = rng.normal(size=size)
         h.append(x + shift * x.std() * trained[:, None] * away / np.linalg.norm(away))
         losses.append(np.exp(hard[who] / 2 + rng.normal(size=len(who)) / 2 - loss * trained))
-    return {
-        "h": np.array(h, np.float32),
-        "speakers": who,
-        "split": split,
-        "losses": np.array(losses),
-        "emotion": rng.integers(0, 3, len(who)),
-        "kind": gender[who],
-        "sessions": who // 2 if pairs else None,
-    }
+    return Networks(
+        h=np.array(h, np.float32),
+        speaker=who,
+        split=split,
+        losses=np.array(losses),
+        emotion=rng.integers(0, 3, len(who)),
+        kind=gender[who],
+        session=who // 2 if pairs else None,
+    )
 
 
 def one(speakers: int, done: dict[str, Any], seed: int) -> list[float]:
-    """Of h, then of labels: AUC, null, upper bound, detectable, p, leaks, no leak shown."""
-    found = identify(seed, **world(seed, speakers, **done))
+    """Of h, then of labels: AUC, null, upper bound, minimum detectable, p, leaks, none shown."""
+    networks = world(seed, speakers, **done)
+    found = identify(networks, settings=InferenceSettings(permutations=99, seed=seed))
     told = []
     for of in found.values():
         said = (of.verdict == "leaks", of.verdict == "no_leak_shown")
-        told += [of.auc, of.shuffled, of.upper, of.detectable, of.p, *said]
+        told += [of.auc, of.shuffled, of.upper, of.minimum_detectable, of.p, *said]
     return told
 
 
 def members(draws: int) -> Iterator[str]:
     """Membership identification: speakers, what networks do to members | of h | of labels."""
-    yield "AUC (sd), shuffled, at most, finds (median), p <= .05 .2, leaks, none shown"
+    yield "AUC (sd), shuffled, upper bound, min. detectable, p <= .05 .2, leaks, none shown"
     for speakers, done in CASES:
         with ProcessPoolExecutor() as pool:
             simulate = functools.partial(one, speakers, done)

@@ -7,19 +7,21 @@ import numpy as np
 from privrep.attacks.lda import linear
 from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
-from privrep.leakage.worlds import Sample, emotion_tied
+from privrep.leakage.worlds import WorldDraw, emotion_tied
 from privrep.leakage.worlds import linear as leaking
 from privrep.statistics.strata import Covariate
 from privrep.statistics.verdict import Verdict
+from privrep.types import InferenceSettings
 
 LOW, HIGH, STEP = 0.2, 1.0, 0.0125  # a character
 UTTERANCES, SIZE, PERMUTATIONS, SEED = 10, 8, 199, 2
 _SHADES = " .:-=+*#"
-_MARKS = (("D", "detectable"), ("U", "upper"), ("o", "uar"))  # the later hides the earlier
+_MARKS = (("D", "minimum_detectable"), ("U", "upper"), ("o", "uar"))  # the later hides the earlier
 LINEAR = {"linear": linear}
+SETTINGS = InferenceSettings(permutations=PERMUTATIONS, seed=SEED)
 
 
-def reading(draws: int) -> Iterator[str]:
+def readme_figure(draws: int) -> Iterator[str]:
     """Corpora of 10, 28 and 100 speakers under the linear attacker, a line each."""
     del draws
     yield f"{'':20}{_axis()}"
@@ -29,23 +31,14 @@ def reading(draws: int) -> Iterator[str]:
     world = emotion_tied(SEED, 100, UTTERANCES, SIZE)
     yield _audited("100, emotion tied", world)
     given = Covariate("emotion", world.emotion, np.zeros((len(world.emotion), 0)))
-    (told,) = explain(
-        world.h,
-        world.gender,
-        world.speaker,
-        [given],
-        attackers=LINEAR,
-        num_permutations=PERMUTATIONS,
-        seed=SEED,
-    )
-    yield _line("  given emotion", [], told.given)
-    yield "null of the attacker . : - = + * #    o its UAR    D detectable    U upper bound"
+    (explained,) = explain(world.sample(), [given], attackers=LINEAR, settings=SETTINGS)
+    yield _line("  given emotion", [], explained.beyond)
+    yield "null of the attacker . : - = + * #    o its UAR    D minimum detectable    U upper bound"
 
 
-def _audited(name: str, world: Sample) -> str:
-    settings = {"attackers": LINEAR, "num_permutations": PERMUTATIONS, "seed": SEED}
-    told = measure(world.h, world.gender, world.speaker, **settings)
-    return _line(name, told.attackers["linear"].null, told.verdict)
+def _audited(name: str, world: WorldDraw) -> str:
+    measured = measure(world.sample(), attackers=LINEAR, settings=SETTINGS)
+    return _line(name, measured.attackers["linear"].null, measured.verdict)
 
 
 def _line(name: str, null: Sequence[float], verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""Discriminant analysis of many labellings of the same features, from sums over folds."""
+"""Linear discriminant analysis of many labellings of the same features, from moments (host)."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ _ROWS = 16384
 
 
 class Moments(NamedTuple):
-    """Sums over utterances, which add up over folds."""
+    """Counts, sums and cross products over utterances, which are additive over folds."""
 
     count: np.ndarray  # [P, C]
     first: np.ndarray  # [m], sum of h
@@ -20,7 +20,7 @@ class Moments(NamedTuple):
 
 
 def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> Moments:
-    """Of `features` float32[n, m] and `labels` int[n, P], of which the classes are 0 to C - 1."""
+    """Moments of features float32[n, m] and labels int[n, P] of the classes 0 to C - 1."""
     size = features.shape[1]
     first, second = np.zeros(size), np.zeros((size, size))
     of_class = np.zeros((size, labels.shape[1], num_classes))
@@ -35,7 +35,7 @@ def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> M
 
 
 def without(total: Moments, part: Moments) -> Moments:
-    """Of all utterances but those of `part`."""
+    """The moments of all utterances except those of `part`."""
     return Moments(*(a - b for a, b in zip(total, part)))
 
 
@@ -48,12 +48,12 @@ def discriminants(
     covariance = moments.second / total - np.outer(mean, mean)
     means = moments.of_class / np.maximum(moments.count, 1)
     apart, middle = means[..., 1:] - means[..., :1], (means[..., 1:] + means[..., :1]) / 2
-    taught = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
-    apart[:, ~taught] = 0
-    # Covariance of all = covariance within + apart @ between @ apart'.
+    both_known = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
+    apart[:, ~both_known] = 0
+    # Total covariance = covariance within classes + apart @ between @ apart'.
     prior = (moments.count / total)[:, 1:]
     between = prior[:, :, None] * np.eye(prior.shape[1]) - prior[:, :, None] * prior[:, None]
-    # A class that nobody taught is never guessed.
+    # A class without training utterances is never predicted.
     never = 1e9 * ((moments.count[:, :1] == 0).astype(float) - (moments.count[:, 1:] == 0))
     for penalty in penalties:
         factor = scipy.linalg.cho_factor(
@@ -83,20 +83,26 @@ def choose(scores: np.ndarray) -> np.ndarray:
 
 
 def temperature(scores: np.ndarray, labels: np.ndarray, count: np.ndarray) -> float:
-    """The factor of the scores float[n, C - 1] with the lowest log-loss (Guo et al. 2017)."""
+    """The factor of the scores with the lowest log-loss (temperature scaling; Guo et al. 2017).
+
+    Args:
+      scores: float[n, C - 1], of class c against class 0.
+      labels: int[n].
+      count: float[C], training utterances of each class, which give the prior.
+    """
     logits = np.concatenate([np.zeros((len(scores), 1)), scores], 1)
     prior = np.log(np.maximum(count, 1e-3) / count.sum())
 
     def loss(log_factor: float) -> float:
         scaled = np.exp(log_factor) * logits + prior
         scaled -= scaled.max(1, keepdims=True)
-        right = scaled[np.arange(len(labels)), labels]
-        return float((np.log(np.exp(scaled).sum(1)) - right).mean())
+        of_truth = scaled[np.arange(len(labels)), labels]
+        return float((np.log(np.exp(scaled).sum(1)) - of_truth).mean())
 
     return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-7, 3), method="bounded").x))
 
 
-def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows in portions, so that what is made of them stays small."""
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+def chunks(rows: np.ndarray, size: int = _ROWS) -> Iterator[np.ndarray]:
+    """The rows in blocks of at most `size`, so that intermediate arrays stay small."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

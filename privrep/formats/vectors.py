@@ -44,7 +44,7 @@ class Representations(NamedTuple):
 _Read = tuple[np.ndarray, list[str | None] | None, str]  # the fields of Representations
 
 
-def read_representations(path: str | Path) -> Representations:
+def read_vectors(path: str | Path) -> Representations:
     """Reads numbers from .npy, .npz, .csv, .tsv or .parquet.
 
     An .npz holds one array of any name, and perhaps ids under the name id; where h and id are both
@@ -66,30 +66,41 @@ def read_representations(path: str | Path) -> Representations:
         h, ids, first_line = read(path)
     except MemoryError as error:
         raise ValueError(f"{path}: says it holds more numbers than fit into memory") from error
+    return checked_vectors(str(path), h, ids, first_line)
+
+
+def checked_vectors(
+    name: str, h: np.ndarray, ids: list[str | None] | None = None, first_line: str = ""
+) -> Representations:
+    """Makes sure that `h` and `ids` are representations; `name` is the file or argument they are.
+
+    Raises:
+      ValueError: no numbers, another shape, ids that do not fit, or rows that are not finite.
+    """
     if h.dtype.kind not in "fiub":
         raise ValueError(
-            f"{path}: holds {h.dtype}, and no real numbers."
+            f"{name}: holds {h.dtype}, and no real numbers."
             + " Text becomes numbers by h.astype('float32')." * (h.dtype.kind in "SU")
         )
     if h.ndim not in (2, 3) or 0 in h.shape:
         raise ValueError(
-            f"{path}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
+            f"{name}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
             "for each of N utterances, or [N, T, D]"
         )
     if ids is not None and len(ids) != len(h):
-        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows; each row takes one")
+        raise ValueError(f"{name}: {len(ids):,} ids for {len(h):,} rows; each row takes one")
     with np.errstate(over="ignore"):
         h = h.astype(np.float32, copy=False)
     broken = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
     if broken.size:
         rows = first([str(i if ids is None else ids[i]) for i in broken])
         raise ValueError(
-            f"{path}: {broken.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
+            f"{name}: {broken.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
             f"float32: {'row (from 0)' if ids is None else 'id'} {rows}. Leave them out, of the "
             "labels too; no number can be made up for them here."
         )
     if ids is not None:
-        rows_by_id(ids, path)  # each has one of its own
+        rows_by_id(ids, Path(name))  # each has one of its own
     return Representations(h, ids, first_line)
 
 

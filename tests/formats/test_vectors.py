@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from privrep.formats.tables import read_table
-from privrep.formats.vectors import read_representations
+from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import IDS, H, csv_of, refused
 
 
@@ -30,12 +30,12 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
     known = ("h.npz", "h.csv", "h.parquet")
     others = ("h.npy", "one.npz", "bare.csv", "h.TSV", "lists.parquet")
     for name in (*known, *others):
-        h, ids, _ = read_representations(tmp_path / name)
+        h, ids, _ = read_vectors(tmp_path / name)
         assert h.dtype == np.float32
         np.testing.assert_array_equal(h, H, err_msg=name)
         assert ids == (IDS if name in known else None), name
     np.save(tmp_path / "frames.npy", np.zeros((4, 5, 2), "f"))
-    assert read_representations(tmp_path / "frames.npy").h.shape == (4, 5, 2)
+    assert read_vectors(tmp_path / "frames.npy").h.shape == (4, 5, 2)
 
 
 def test_every_kind_of_table_gives_the_same_cells(tmp_path):
@@ -69,22 +69,22 @@ def test_no_pickle_is_loaded(tmp_path):
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "h.pkl").write_bytes(pickle.dumps(H))
     for name in ("bomb.npy", "bomb.npz", "ids.npz", "plain.npy", "plain.npz"):
-        said = refused(re.escape(name), read_representations, tmp_path / name)
+        said = refused(re.escape(name), read_vectors, tmp_path / name)
         advice = "numpy.savez(PATH" if name == "ids.npz" else "numpy.save(PATH"
         assert advice in said and "allow_pickle" not in said
-    refused("pickle is never loaded", read_representations, tmp_path / "h.pkl")
+    refused("pickle is never loaded", read_vectors, tmp_path / "h.pkl")
 
 
 def test_a_header_that_promises_more_than_there_is(tmp_path):
     np.save(tmp_path / "h.npy", H)
     huge = (tmp_path / "h.npy").read_bytes().replace(b"(7, 3)", b"(7000000000, 3000)"[:18])
     (tmp_path / "h.npy").write_bytes(huge)
-    refused("h.npy", read_representations, tmp_path / "h.npy")
+    refused("h.npy", read_vectors, tmp_path / "h.npy")
     (tmp_path / "cut.npy").write_bytes(huge[:40])
-    refused("cut.npy", read_representations, tmp_path / "cut.npy")
+    refused("cut.npy", read_vectors, tmp_path / "cut.npy")
     with zipfile.ZipFile(tmp_path / "cut.npz", "w") as archive:
         archive.writestr("h.npy", huge)
-    refused("cut.npz", read_representations, tmp_path / "cut.npz")
+    refused("cut.npz", read_vectors, tmp_path / "cut.npz")
 
 
 @pytest.mark.parametrize("kind", ["npy", "csv", "parquet"])
@@ -99,25 +99,25 @@ def test_rows_that_are_not_finite_are_named(tmp_path, kind):
     else:
         pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
         parquet.write_table(pa.table({"h": h.tolist()}), path)
-    message = refused("2 of 7 rows hold NaN", read_representations, path)
+    message = refused("2 of 7 rows hold NaN", read_vectors, path)
     assert ("id u2, u5" if kind == "csv" else "row (from 0) 2, 5") in message
 
 
 def test_what_is_no_number_is_named(tmp_path):
     path = tmp_path / "h.csv"
     path.write_text("h0,h1\n1,2\n3,four\n")
-    said = refused("every row", read_representations, path)
+    said = refused("every row", read_vectors, path)
     assert "record 3 (from 1, the header too), column 2 of 2, 'h1': 'four' is no number" in said
     path.write_text("1,2\n3,\n")
-    assert "record 2 (from 1" in (said := refused("every row", read_representations, path))
+    assert "record 2 (from 1" in (said := refused("every row", read_vectors, path))
     assert "column 2 of 2: '' is no number" in said
     for text in ("h0,h1\n1,2\n3\n", "id,h0\nu0,1\nu1,2,3\n", "h0,h1\n1,2,3\n4,5,6\n"):
         path.write_text(text)
-        refused("cells, where the first record has 2", read_representations, path)
+        refused("cells, where the first record has 2", read_vectors, path)
     path.write_text("id\nu0\n")
-    refused("no column of numbers", read_representations, path)
+    refused("no column of numbers", read_vectors, path)
     path.write_text("h0,h1\n\n")
-    refused("a header and no row of numbers", read_representations, path)
+    refused("a header and no row of numbers", read_vectors, path)
     for name, array, said in (
         ("text", np.array([["a", "b"]]), r"no real numbers. Text becomes numbers by h\.astype"),
         ("complex", np.ones((2, 2), complex), "no real numbers"),
@@ -126,12 +126,12 @@ def test_what_is_no_number_is_named(tmp_path):
         ("no_frames", np.ones((3, 0, 4)), r"shape \[3, 0, 4\]"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
-        refused(said, read_representations, tmp_path / f"{name}.npy")
+        refused(said, read_vectors, tmp_path / f"{name}.npy")
     np.save(tmp_path / "big.npy", np.full((2, 2), 1e300))
-    refused("beyond float32", read_representations, tmp_path / "big.npy")
+    refused("beyond float32", read_vectors, tmp_path / "big.npy")
     np.savez(tmp_path / "two.npz", a=H, b=H)
-    refused("name the representations h", read_representations, tmp_path / "two.npz")
-    refused("no such file", read_representations, tmp_path / "nowhere.npy")
+    refused("name the representations h", read_vectors, tmp_path / "two.npz")
+    refused("no such file", read_vectors, tmp_path / "nowhere.npy")
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_what_is_no_table_is_named(tmp_path, name, text, said):
 def test_a_file_that_is_not_what_its_ending_says(tmp_path, ending):
     path = tmp_path / f"h.{ending}"
     path.write_bytes(b"")
-    assert "h." + ending in refused("is empty, 0 bytes", read_representations, path)
+    assert "h." + ending in refused("is empty, 0 bytes", read_vectors, path)
     np.savez(tmp_path / "numbers.npz", h=H)
     np.save(tmp_path / "numbers.npy", H)
     other = "npz" if ending == "npy" else "npy"
     path.write_bytes((tmp_path / f"numbers.{other}").read_bytes())
-    refused(f"is no .{ending} file, .* begins as .{other} files", read_representations, path)
+    refused(f"is no .{ending} file, .* begins as .{other} files", read_vectors, path)
     if ending in ("csv", "tsv"):
         path.write_text("PK\n1\n2\n")  # as a zip file begins
-        assert read_representations(path).h.tolist() == [[1], [2]]
+        assert read_vectors(path).h.tolist() == [[1], [2]]
     else:
         path.write_text(csv_of(H, ids=IDS))
-        said = refused(f"is no .{ending} file", read_representations, path)
+        said = refused(f"is no .{ending} file", read_vectors, path)
         assert "text that begins 'id,h0,h1,h2'" in said and "ends in .csv" in said
         path.write_bytes(bytes(range(1, 80)))
-        refused("its first bytes are", read_representations, path)
+        refused("its first bytes are", read_vectors, path)
 
 
 def test_what_parquet_needs_is_said_where_it_is_lacking(tmp_path, monkeypatch):
@@ -185,7 +185,7 @@ def test_numbers_of_any_kind_are_read(tmp_path):
     for dtype in ("float16", "float64", "int8", "uint64", "bool"):
         array = np.arange(6).reshape(3, 2).astype(dtype)
         np.save(tmp_path / "h.npy", array)
-        h = read_representations(tmp_path / "h.npy").h
+        h = read_vectors(tmp_path / "h.npy").h
         assert h.dtype == np.float32 and (h == array).all()
 
 
@@ -195,14 +195,14 @@ def test_a_file_that_is_cut_off_is_no_numpy_riddle(tmp_path):
     for name in ("h.npy", "h.npz"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
-        refused("holds less than it promises", read_representations, tmp_path / name)
+        refused("holds less than it promises", read_vectors, tmp_path / name)
 
 
 def test_a_folder_in_place_of_a_file_says_what_lies_there(tmp_path):
-    refused("is a folder; .* It holds none", read_representations, tmp_path)
+    refused("is a folder; .* It holds none", read_vectors, tmp_path)
     np.save(tmp_path / "h.npy", H)
     (tmp_path / "labels.jsonl").write_text("{}")
-    refused("is a folder; name a file, .npy, .* In it: h.npy$", read_representations, tmp_path)
+    refused("is a folder; name a file, .npy, .* In it: h.npy$", read_vectors, tmp_path)
     refused("In it: labels.jsonl$", read_table, tmp_path)
 
 
@@ -223,14 +223,14 @@ def test_sixteen_bits_a_letter_are_no_latin(tmp_path, name, order):
     assert "Latin" not in said
 
 
-READERS = {"t": read_table, "h": read_representations}
+READERS = {"t": read_table, "h": read_vectors}
 
 
 def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
     path, ids = tmp_path / "h.npz", np.array([f" u{i} " for i in range(7)])
     for arrays in ({"x": H}, {"x": H, "id": ids}, {"h": H, "id": ids, "y": H[0]}):
         np.savez(path, **arrays)
-        h, found, _ = read_representations(path)
+        h, found, _ = read_vectors(path)
         assert (h == H).all() and found == (IDS if "id" in arrays else None)
     for arrays in (
         {"x": H, "y": H},
@@ -240,7 +240,7 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         {},
     ):
         np.savez(path, **arrays)
-        refused("h.npz: .*name the representations h", read_representations, path)
+        refused("h.npz: .*name the representations h", read_vectors, path)
     for arrays, said in (
         ({"id": ids[:, None]}, r"id has shape \[7, 1\]"),
         ({"id": ids[:6]}, "6 ids for 7 rows"),
@@ -248,10 +248,10 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
         ({"id": [*ids[:6], ""]}, r"row 6 \(from 0\) has no id"),
     ):
         np.savez(path, h=H, **arrays)
-        refused(f"h.npz: {said}", read_representations, path)
+        refused(f"h.npz: {said}", read_vectors, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data.txt", "hello")
-    refused("its part 'data.txt' is no array", read_representations, path)
+    refused("its part 'data.txt' is no array", read_vectors, path)
 
 
 @pytest.mark.parametrize(
@@ -269,4 +269,4 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
 )
 def test_another_separator_is_told(tmp_path, name, text, said):
     (tmp_path / name).write_text(text)
-    refused(said, read_table if name[0] == "t" else read_representations, tmp_path / name)
+    refused(said, read_table if name[0] == "t" else read_vectors, tmp_path / name)
