@@ -116,7 +116,7 @@ def test_the_figure_is_what_its_command_prints(capsys):
 def test_the_audit_prints_what_is_shown(tmp_path, monkeypatch, capsys):
     """On the files of the example, but for the digits: another machine rounds otherwise."""
     monkeypatch.chdir(tmp_path)
-    (example,) = [block for block in blocks("python") if "privrep.worlds" in block]
+    (example,) = [block for block in blocks("python") if "privrep.leakage.worlds" in block]
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out in blocks("text")
     (command,) = [block for block in blocks("bash") if block.startswith("privrep audit ")]

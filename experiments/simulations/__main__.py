@@ -6,10 +6,10 @@
 Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers and leaks;
 `intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
 scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
-and power of the leak beyond a covariate; `members`, of membership identification; `reading`,
+and power of what h tells beyond a covariate; `members`, of membership identification; `reading`,
 the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256;
 `trained`, false alarms and power of neighbours and of the attackers that learn anew for every
-permutation (of --draws=400 a tenth is drawn, they are slow).
+exchange (of --draws=400 a tenth is drawn, they are slow).
 """
 
 import functools
@@ -24,7 +24,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.simulations.membership_worlds import members
-from experiments.simulations.readme_figure import readme_figure
+from experiments.simulations.readme_figure import reading
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, affordable_permutations, suite
 from privrep.leakage.conditional import explain
@@ -48,17 +48,17 @@ SUITES = {"linear": (0.0, 0.55, 1.0), "linear,kernel": (0.0, 0.55)}
 def one_verdict(
     suite: str, paired: bool, num_speakers: int, strength: float, seed: int
 ) -> list[float]:
-    """uar, lower, upper, p, minimum detectable, leaks, none shown; then all attackers' UARs."""
+    """uar, lower, upper, p, detectable, leaks, no leak shown; then the UAR of every attacker."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
-    measured = measure(
+    found = measure(
         world.sample(with_session=paired),
         attackers={name: ATTACKS[name] for name in suite.split(",")},
         settings=InferenceSettings(permutations=PERMUTATIONS, seed=seed),
     )
-    verdict = measured.verdict
-    decisions = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
-    uars = (result.uar for result in measured.attackers.values())
-    return [*verdict[1:5], verdict.minimum_detectable, *decisions, *uars]
+    verdict = found.verdict
+    said = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
+    alone = (one.uar for one in found.attackers.values())
+    return [*verdict[1:5], verdict.minimum_detectable, *said, *alone]
 
 
 def verdicts(draws: int) -> Iterator[str]:
@@ -153,7 +153,7 @@ def strength(draws: int) -> Iterator[str]:
 
 
 def speed(draws: int) -> Iterator[str]:
-    """100 speakers of 1,000 utterances, 256 columns, 200 permutations, the whole suite."""
+    """100 speakers of 1,000 utterances, 256 columns, 200 exchanges, the whole suite."""
     del draws
     world = speaker_only(0, 100, 1000, 256)
     start = time.perf_counter()
@@ -165,18 +165,15 @@ def speed(draws: int) -> Iterator[str]:
 
 
 def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> list[float]:
-    """uar, upper, leaks, no leak shown of h beyond the covariate; whether h leaks in total."""
-    drawn = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
-    z = covariate(covariate_name, [str(value) for value in getattr(drawn, covariate_name)])
-    (explained,) = explain(
-        drawn.sample(),
-        [z],
-        attackers={"linear": ATTACKS["linear"]},
-        settings=InferenceSettings(permutations=PERMUTATIONS, seed=seed),
-    )
-    beyond, total = explained.beyond.verdict, explained.total.verdict
-    decisions = (beyond == "leaks", beyond == "no_leak_shown", total == "leaks")
-    return [explained.beyond.uar, explained.beyond.upper, *decisions]
+    """uar, upper, leaks, no leak shown of what h tells beyond; whether it leaks in all."""
+    sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
+    z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
+    settings = InferenceSettings(permutations=PERMUTATIONS, seed=seed)
+    linear = {"linear": ATTACKS["linear"]}
+    (told,) = explain(sample.sample(), [z], attackers=linear, settings=settings)
+    given, total = told.beyond.verdict, told.total.verdict
+    said = (given == "leaks", given == "no_leak_shown", total == "leaks")
+    return [told.beyond.uar, told.beyond.upper, *said]
 
 
 def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) -> list[float]:
@@ -184,14 +181,15 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
     # Four frames of an utterance are its h and noise of their own.
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
-    permutations = affordable_permutations([attacker], PERMUTATIONS)
-    verdict = measure(
+    found = measure(
         world.sample(),
         attackers=suite([attacker], world.h[:, None] + noise, None),
-        settings=InferenceSettings(permutations=permutations, seed=seed),
+        settings=InferenceSettings(
+            permutations=affordable_permutations([attacker], PERMUTATIONS), seed=seed
+        ),
     ).verdict
-    decisions = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
-    return [verdict.uar, verdict.upper, verdict.p, *decisions]
+    said = (found.verdict == "leaks", found.verdict == "no_leak_shown")
+    return [found.uar, found.upper, found.p, *said]
 
 
 def trained(draws: int) -> Iterator[str]:
@@ -233,7 +231,7 @@ PARTS = {
     "strength": strength,
     "given": given,
     "members": members,
-    "reading": readme_figure,
+    "reading": reading,
     "speed": speed,
     "trained": trained,
 }

@@ -1,4 +1,4 @@
-"""Simulated networks that treat their training speakers differently in a known way."""
+"""Worlds of which it is known what networks did to the people they were trained on."""
 
 import functools
 from collections.abc import Iterator
@@ -33,17 +33,17 @@ def world(
     pairs: bool = False,
     size: int = SIZE,
 ) -> Networks:
-    """Networks that represent the same voices, each in coordinates of its own, and treat members.
+    """Voices that all networks hear, each in its own coordinates; what networks do to members.
 
     Gender is in h and balanced over folds.
 
     Args:
       seed: another seed draws another corpus.
       speakers: S, even.
-      shift: of members, in standard deviations of h, in a direction of each network.
-      stretch: by which the distance of members from the mean is larger, as a share.
-      loss: by which the log-loss of members is lower.
-      pairs: a fold tests sessions of two speakers, and every session shifts all its utterances.
+      shift: of members, in deviations of h, in a direction of each network.
+      stretch: members lie so much further from the middle.
+      loss: members' log-loss is so much lower.
+      pairs: a fold tests sessions of two people, in a room that all that is said there sounds of.
       size: D.
     """
     rng = np.random.default_rng(seed)
@@ -76,9 +76,9 @@ def world(
 
 
 def one(speakers: int, done: dict[str, Any], seed: int) -> list[float]:
-    """Of h, then of labels: AUC, null, upper bound, minimum detectable, p, leaks, none shown."""
-    networks = world(seed, speakers, **done)
-    found = identify(networks, settings=InferenceSettings(permutations=99, seed=seed))
+    """Of h, then of labels: AUC, null, upper bound, detectable, p, leaks, no leak shown."""
+    settings = InferenceSettings(permutations=99, seed=seed)
+    found = identify(world(seed, speakers, **done), settings=settings)
     told = []
     for of in found.values():
         said = (of.verdict == "leaks", of.verdict == "no_leak_shown")
@@ -88,7 +88,7 @@ def one(speakers: int, done: dict[str, Any], seed: int) -> list[float]:
 
 def members(draws: int) -> Iterator[str]:
     """Membership identification: speakers, what networks do to members | of h | of labels."""
-    yield "AUC (sd), shuffled, upper bound, min. detectable, p <= .05 .2, leaks, none shown"
+    yield "AUC (sd), shuffled, at most, finds (median), p <= .05 .2, leaks, none shown"
     for speakers, done in CASES:
         with ProcessPoolExecutor() as pool:
             simulate = functools.partial(one, speakers, done)

@@ -21,7 +21,7 @@ LINEAR = {"linear": linear}
 SETTINGS = InferenceSettings(permutations=PERMUTATIONS, seed=SEED)
 
 
-def readme_figure(draws: int) -> Iterator[str]:
+def reading(draws: int) -> Iterator[str]:
     """Corpora of 10, 28 and 100 speakers under the linear attacker, a line each."""
     del draws
     yield f"{'':20}{_axis()}"
@@ -31,14 +31,14 @@ def readme_figure(draws: int) -> Iterator[str]:
     world = emotion_tied(SEED, 100, UTTERANCES, SIZE)
     yield _audited("100, emotion tied", world)
     given = Covariate("emotion", world.emotion, np.zeros((len(world.emotion), 0)))
-    (explained,) = explain(world.sample(), [given], attackers=LINEAR, settings=SETTINGS)
-    yield _line("  given emotion", [], explained.beyond)
-    yield "null of the attacker . : - = + * #    o its UAR    D minimum detectable    U upper bound"
+    (told,) = explain(world.sample(), [given], attackers=LINEAR, settings=SETTINGS)
+    yield _line("  given emotion", [], told.beyond)
+    yield "null of the attacker . : - = + * #    o its UAR    D detectable    U upper bound"
 
 
 def _audited(name: str, world: WorldDraw) -> str:
-    measured = measure(world.sample(), attackers=LINEAR, settings=SETTINGS)
-    return _line(name, measured.attackers["linear"].null, measured.verdict)
+    told = measure(world.sample(), attackers=LINEAR, settings=SETTINGS)
+    return _line(name, told.attackers["linear"].null, told.verdict)
 
 
 def _line(name: str, null: Sequence[float], verdict: Verdict) -> str:

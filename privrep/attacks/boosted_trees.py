@@ -73,7 +73,7 @@ def trees(
 
     tested_folds = range(num_folds) if only is None else (only,)
     # OpenMP limits its threads per calling thread; more than one each would only wait.
-    with ThreadPoolExecutor(os.cpu_count(), None, threadpool_limits, (1, "openmp")) as pool:
+    with ThreadPoolExecutor(os.cpu_count(), "", threadpool_limits, (1, "openmp")) as pool:
         list(pool.map(attack, itertools.product(range(len(labels)), tested_folds)))
     return Attacked(predictions, log_likelihoods, tuple(chosen))
 

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
     Moments,
+    added,
     chunks,
     decide,
     discriminants,
@@ -151,7 +152,7 @@ def _tuned(
                     lambda rows, f=features: sum_moments(f[rows], labels[rows], num_classes), inside
                 )
             )
-            total = Moments(*(sum(parts) for parts in zip(*moments)))
+            total = added(moments)
             training = _FoldMoments(inside, moments, total)
             uars, of_row_0 = _validate(pool, features, labels, training, tested_folds)
             for fold in tested_folds:
@@ -164,7 +165,7 @@ def _tuned(
                 if is_better[0]:
                     chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
                     validation = np.concatenate(_except(inside, fold))
-                    prior = total.count[0] - moments[fold].count[0]
+                    prior = total.counts[0] - moments[fold].counts[0]
                     factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)
                     log_likelihoods[rows, 0] = 0
                     scores = features[rows] @ weights[:, 0] + offsets[0]
@@ -189,7 +190,7 @@ def _validate(
       order of the other folds.
     """
     inside, moments, total = training
-    num_folds, (num_labellings, num_classes) = len(inside), total.count.shape
+    num_folds, (num_labellings, num_classes) = len(inside), total.counts.shape
     hits = np.zeros((num_folds, len(PENALTIES), num_labellings, num_classes))
     of_row_0: list[list] = [[None] * num_folds for _ in range(num_folds)]
 
@@ -216,7 +217,7 @@ def _validate(
     for of_pair in pool.map(lambda pair: list(train_without(pair)), pairs):
         for tested, pair_hits in of_pair:
             hits[tested] += pair_hits
-    support = np.stack([total.count - part.count for part in moments])[:, None]
+    support = np.stack([total.counts - part.counts for part in moments])[:, None]
     uars = mean_recall(hits, support)
     scores = {fold: np.concatenate(_except(of_row_0[fold], fold), 1) for fold in tested_folds}
     return {fold: uars[fold] for fold in tested_folds}, scores

@@ -1,5 +1,6 @@
 """Linear discriminant analysis of many labellings of the same features, from moments (host)."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ _ROWS = 16384
 class Moments(NamedTuple):
     """Counts, sums and cross products over utterances, which are additive over folds."""
 
-    count: np.ndarray  # [P, C]
+    counts: np.ndarray  # [P, C]
     first: np.ndarray  # [m], sum of h
     second: np.ndarray  # [m, m], sum of h h'
     of_class: np.ndarray  # [m, P, C], sum of h in class c of labelling p
@@ -34,6 +35,11 @@ def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> M
     return Moments(count, first, second, of_class)
 
 
+def added(parts: Sequence[Moments]) -> Moments:
+    """The moments of the utterances of all parts."""
+    return Moments(*(functools.reduce(np.add, arrays) for arrays in zip(*parts)))
+
+
 def without(total: Moments, part: Moments) -> Moments:
     """The moments of all utterances except those of `part`."""
     return Moments(*(a - b for a, b in zip(total, part)))
@@ -43,18 +49,18 @@ def discriminants(
     moments: Moments, penalties: Sequence[float]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0."""
-    total = moments.count[0].sum()
+    total = moments.counts[0].sum()
     mean = moments.first / total
     covariance = moments.second / total - np.outer(mean, mean)
-    means = moments.of_class / np.maximum(moments.count, 1)
+    means = moments.of_class / np.maximum(moments.counts, 1)
     apart, middle = means[..., 1:] - means[..., :1], (means[..., 1:] + means[..., :1]) / 2
-    both_known = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
+    both_known = (moments.counts > 0)[:, 1:] & (moments.counts > 0)[:, :1]
     apart[:, ~both_known] = 0
     # Total covariance = covariance within classes + apart @ between @ apart'.
-    prior = (moments.count / total)[:, 1:]
+    prior = (moments.counts / total)[:, 1:]
     between = prior[:, :, None] * np.eye(prior.shape[1]) - prior[:, :, None] * prior[:, None]
     # A class without training utterances is never predicted.
-    never = 1e9 * ((moments.count[:, :1] == 0).astype(float) - (moments.count[:, 1:] == 0))
+    never = 1e9 * ((moments.counts[:, :1] == 0).astype(float) - (moments.counts[:, 1:] == 0))
     for penalty in penalties:
         factor = scipy.linalg.cho_factor(
             covariance + penalty * np.eye(len(mean)), overwrite_a=True, check_finite=False

@@ -128,8 +128,8 @@ def join(
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Representations and labels were joined row by row: only {where} have {ID}.")
     for name in (attribute, speaker):
-        _check_case(name, {rows[i]: cells[name][i] for i in kept}, table)
-    labels, classes = _numbered([cells[attribute][i] for i in kept])
+        _check_case(name, {rows[i]: cells[name][i] or "" for i in kept}, table)
+    labels, classes = _numbered([cells[attribute][i] or "" for i in kept])
     speakers = renumber([cells[speaker][i] for i in kept])
     total = int(speakers.max(initial=-1)) + 1
     num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
@@ -145,7 +145,7 @@ def join(
         if None in session_cells:
             notes.append(f"Some rows have no {session}; sessions were not used.")
         else:
-            _check_case(session, {rows[i]: c for i, c in zip(kept, session_cells)}, table)
+            _check_case(session, {rows[i]: c or "" for i, c in zip(kept, session_cells)}, table)
             sessions = renumber(session_cells)
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
@@ -175,7 +175,7 @@ def join(
 
 def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     for cell in cells:
-        if not (cell or "").isdecimal() or not 1 <= int(cell) <= longest:
+        if cell is None or not cell.isdecimal() or not 1 <= int(cell) <= longest:
             raise ValueError(
                 f"{table.path}: {_FRAMES} {cell!r} is no number of frames from 1 to {longest}"
             )

@@ -12,7 +12,7 @@ _MAX_CLASSES = 12  # that are named
 
 def table(report: AuditReport) -> str:
     """The tables of an audit, and its verdict as the last line."""
-    lines = [("attacker", "UAR", "lower", "upper", "p")]
+    lines: list[tuple[str, ...]] = [("attacker", "UAR", "lower", "upper", "p")]
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))

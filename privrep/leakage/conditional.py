@@ -102,7 +102,8 @@ def inside(attack: Attack, covariate: Covariate) -> Attack:
         chosen: list[str] = []
         order = np.argsort(covariate.strata, kind="stable")
         starts = np.flatnonzero(np.diff(covariate.strata[order], prepend=-1))
-        separate, small = [], []
+        separate: list[np.ndarray] = []
+        small: list[np.ndarray] = []
         for rows in np.split(order, starts[1:]):
             is_large = len(np.unique(folds[rows])) >= _MIN_FOLDS
             (separate if is_large else small).append(rows)

@@ -7,13 +7,15 @@ auxiliary model, and the map is ridge regression in closed form, with the penalt
 validation speakers. The attack is tested on speakers on whom neither map nor attacker was trained.
 """
 
-from typing import NamedTuple
+import functools
+import operator
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
 
 from privrep.attacks.lda import PENALTIES
-from privrep.attacks.lda_moments import Moments, decide, discriminants, sum_moments, without
+from privrep.attacks.lda_moments import added, decide, discriminants, sum_moments, without
 from privrep.attacks.protocol import standardised
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.permutation_test import design, permute, speaker_labels
@@ -42,7 +44,7 @@ class Decensored(NamedTuple):
 class _PairMoments(NamedTuple):
     """Sums over pairs of protected p and unprotected u, which are additive over folds."""
 
-    count: float
+    num: float
     p: np.ndarray
     u: np.ndarray
     pp: np.ndarray
@@ -80,8 +82,8 @@ def decensor(
     columns = np.ascontiguousarray(permutations.labels.T.astype(np.int16))
     pairs = [_pair_moments(p[rows], u[rows]) for rows in folds]
     moments = [sum_moments(u[rows], columns[rows], num_classes) for rows in folds]
-    all_pairs = _PairMoments(*(sum(parts) for parts in zip(*pairs)))
-    all_moments = Moments(*(sum(parts) for parts in zip(*moments)))
+    all_pairs = _PairMoments(*(functools.reduce(operator.add, parts) for parts in zip(*pairs)))
+    all_moments = added(moments)
     predictions = np.zeros(columns.shape, np.int16)
     squared_error, ridges = 0.0, []
     for tested, rows in enumerate(folds):
@@ -130,14 +132,15 @@ def _pair_moments(p: np.ndarray, u: np.ndarray) -> _PairMoments:
 
 
 def _less(total: _PairMoments, part: _PairMoments) -> _PairMoments:
-    return _PairMoments(*(a - b for a, b in zip(total, part)))
+    pairs: Any = zip(total, part)
+    return _PairMoments(*(a - b for a, b in pairs))
 
 
 def _fit(pairs: _PairMoments, ridge: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights [D, E] and offset [E] with the least squared error."""
-    mean, mean_u = pairs.p / pairs.count, pairs.u / pairs.count
-    covariance = pairs.pp / pairs.count - np.outer(mean, mean) + ridge * np.eye(len(mean))
-    crossed = pairs.pu / pairs.count - np.outer(mean, mean_u)
+    mean, mean_u = pairs.p / pairs.num, pairs.u / pairs.num
+    covariance = pairs.pp / pairs.num - np.outer(mean, mean) + ridge * np.eye(len(mean))
+    crossed = pairs.pu / pairs.num - np.outer(mean, mean_u)
     weights = scipy.linalg.solve(covariance, crossed, assume_a="pos")
     return weights, mean_u - mean @ weights
 
@@ -148,7 +151,7 @@ def _errors(training: _PairMoments, tested: _PairMoments) -> np.ndarray:
     for ridge in RIDGES:
         w, b = _fit(training, ridge)
         crossed = (w * tested.pu).sum() + b @ tested.u
-        square = ((tested.pp @ w) * w).sum() + 2 * (tested.p @ w) @ b + tested.count * b @ b
+        square = ((tested.pp @ w) * w).sum() + 2 * (tested.p @ w) @ b + tested.num * b @ b
         errors.append(tested.uu - 2 * crossed + square)
     return np.array(errors)
 

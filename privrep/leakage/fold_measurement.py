@@ -115,7 +115,9 @@ def measure_folds(
     for attack, form in itertools.product(attackers.values(), forms):
 
         def attack_of(k: int, part: np.ndarray, attack=attack, form=form) -> Attack:
-            return attack if form is None else form(attack, _covariate(given[k, part]))
+            if form is None or given is None:
+                return attack
+            return form(attack, _covariate(given[k, part]))
 
         predictions = _predictions(
             attack_of, h.__getitem__, permutations.labels, known, settings.seed

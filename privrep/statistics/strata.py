@@ -198,8 +198,8 @@ def _score_and_error(
     weight_change = weight[z] ** 2 / classes[z] * (support * inverse[z] ** 2).sum(1)
     mean = (weight * leak).sum() / total
     change = (weight[z] * leak_change + weight_change * (leak[z] - mean)) / total
-    influence = np.bincount(cells.cell_speaker, change, minlength=len(speaker_class))
-    influence = (1 - chance) * influence
+    summed = np.bincount(cells.cell_speaker, change, minlength=len(speaker_class))
+    influence = (1 - chance) * summed
     squared = 0.0
     for c in np.unique(speaker_class):
         of_class = influence[speaker_class == c]

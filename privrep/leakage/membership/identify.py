@@ -201,8 +201,8 @@ def changed(
       level: of the interval.
       draws: permutations tried.
     """
-    wins = sum(result.wins for result in protected) - sum(result.wins for result in unprotected)
-    counts = sum(result.counts for result in protected)
+    wins = _added([r.wins for r in protected]) - _added([r.wins for r in unprotected])
+    counts = _added([result.counts for result in protected])
     difference = float(wins.sum() / counts.sum())
     error, num = _jackknife(wins, counts)
     half = error * scipy.stats.t.ppf((1 + level) / 2, max(num - 1, 1))
@@ -212,6 +212,10 @@ def changed(
     totals = np.abs(signs @ of_speaker)
     p = float((totals >= totals[0] - 1e-9).mean())
     return Comparison(difference, difference - half, difference + half, p, 1 / len(signs))
+
+
+def _added(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    return np.add.reduce(matrices)
 
 
 def _judged(
