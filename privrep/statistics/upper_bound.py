@@ -37,12 +37,12 @@ class Null(NamedTuple):
 def upper_bound(uar: float, null: Null, error: float, chance: float, alpha: float) -> float:
     """One-sided upper bound of the UAR at confidence 1 - alpha, at most 1."""
     margin = scipy.special.ndtri(1 - alpha) * max(null.sd, error)
-    return min(1.0, chance + abs(uar - null.mean) + margin)
+    return float(min(1.0, chance + abs(uar - null.mean) + margin))
 
 
 def lower_bound(uar: float, null: Null, error: float, alpha: float) -> float:
     """One-sided lower bound of the UAR at confidence 1 - alpha, at least 0."""
-    return max(0.0, uar - scipy.special.ndtri(1 - alpha) * max(null.sd, error))
+    return float(max(0.0, uar - scipy.special.ndtri(1 - alpha) * max(null.sd, error)))
 
 
 def minimum_detectable(null: Null, high_alpha: float) -> float:

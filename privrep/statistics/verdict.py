@@ -106,7 +106,7 @@ def judge(
     spread = max(null.null_sd, errors[strongest])
     uar = float(uars[strongest, 0])
     quantile = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))
-    lower = max(0.0, uar - float(quantile) * spread)
+    lower = float(max(0.0, uar - float(quantile) * spread))
     upper = max(attacker.upper for attacker in attackers)
     detectable = np.inf
     if smallest_p <= alpha:
