@@ -1,33 +1,36 @@
-"""The console script `privrep`: a thin shell over the library."""
+"""The console script `privrep`: flags, exit status and terminal output around the library.
+
+Flags are parsed before the library is imported, so that help and misspelt flags take no time.
+"""
 
 import argparse
 import math
 import re
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK
-from privrep.auditing.answer_tables import answers, number
-from privrep.auditing.run_audit import PERMUTATIONS, Report, audit
-from privrep.leakage.selftest import selftest
-from privrep.messages import first, nearest
-from privrep.statistics.verdict import LIMIT, least_exchanges
+from privrep.auditing.options import PERMUTATIONS, AuditOptions
+from privrep.messages import nearest, printable
+from privrep.statistics.permutation_test import least_permutations
+from privrep.types import LIMIT
+
+if TYPE_CHECKING:
+    from privrep.auditing.report import AuditReport
 
 LEAKS, WRONG = 1, 2  # exit statuses
-_WIDTH = 100
-_CLASSES = 12  # that are named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a subcommand; the exit status."""
+    """Runs a subcommand; returns the exit status."""
     parser, commands = _parser()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in commands:
-        given = _spelt(given, commands[given[0]])
-    parsed = parser.parse_args(given)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in commands:
+        words = _spelt(words, commands[words[0]])
+    parsed = parser.parse_args(words)
     try:
         return parsed.run(parsed)
     except (ValueError, OSError) as error:
@@ -38,22 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spelt(arguments: Sequence[str], command: argparse.ArgumentParser) -> list[str]:
     """The arguments, their flags with hyphens and underscores as the command declares them.
 
-    An unknown flag ends the program here: argparse would first name what is missing instead.
+    An unknown flag ends the program here: argparse would first report what is missing instead.
     """
     flags = [*re.findall(r"--[\w-]+", command.format_usage()), "--help"]
     declared = {flag.replace("-", "_"): flag for flag in flags}
-    found = []
-    for place, argument in enumerate(arguments):
+    spelt: list[str] = []
+    for i, argument in enumerate(arguments):
         name, *value = argument.split("=", 1)
         plain = name.replace("-", "_")
         if name == "--":
-            return [*found, *arguments[place:]]
+            return [*spelt, *arguments[i:]]
         if name.startswith("--") and plain in declared:
             argument = "=".join([declared[plain], *value])
         elif name.startswith("--") and not any(flag.startswith(plain) for flag in declared):
             command.error(f"there is no flag {name}{nearest(name, flags)}")
-        found.append(argument)
-    return found
+        spelt.append(argument)
+    return spelt
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -62,74 +65,76 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser(
+    audit = commands.add_parser(
         "audit",
-        help="how much of a private attribute do these representations tell?",
+        help="how much of a private attribute do these representations reveal?",
         description="Attacks representations of any origin, prints the result, and writes "
         "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if the upper bound is over "
-        "--fail-above, or there is none; 2 if the files or the flags do not serve.",
+        "--fail-above, or there is none; 2 if the files or the flags cannot be used.",
     )
-    one.add_argument("representations", help=".npy, .npz, .csv, .tsv or .parquet")
-    one.add_argument("labels", help=".csv, .tsv, .jsonl or .parquet, with a speaker")
-    one.add_argument("--attribute", required=True, help="the column that is private")
-    one.add_argument("--output", required=True, help="folder for card and report")
-    one.add_argument("--speaker", default="speaker", help="column (%(default)s)")
-    one.add_argument("--session", default="session", help="column, if it is there (%(default)s)")
-    one.add_argument(
+    audit.add_argument("representations", help=".npy, .npz, .csv, .tsv or .parquet")
+    audit.add_argument("labels", help=".csv, .tsv, .jsonl or .parquet, with a speaker")
+    audit.add_argument("--attribute", required=True, help="the private column")
+    audit.add_argument("--output", required=True, help="folder for card and report")
+    audit.add_argument("--speaker", default="speaker", help="column (%(default)s)")
+    audit.add_argument("--session", default="session", help="column, if present (%(default)s)")
+    audit.add_argument(
         "--only",
         type=_column_and_values,
         action="append",
         default=[],
         metavar="COLUMN=VALUES",
-        help="look at rows of these values alone, a comma list (part=test); may be repeated",
+        help="use only rows with these values, a comma list (part=test); may be repeated",
     )
-    one.add_argument(
+    audit.add_argument(
         "--given",
         type=_comma_list,
         metavar="COLUMNS",
         help="that may explain the leak, a comma list (emotion, script, transcript, session and "
-        "num_frames, where they are there)",
+        "num_frames, where present)",
     )
-    one.add_argument(
+    audit.add_argument(
         "--fail-above",
         type=_bound,
         metavar="UAR",
         help="exit with 1 if the upper bound is above, whatever the verdict, or there is none",
     )
-    one.add_argument(
+    audit.add_argument(
         "--unprotected",
         metavar="FILE",
-        help="the same utterances without protection, for an attacker who learns from these, and "
-        "for one who has seen both of other people",
+        help="the same utterances without protection, for an attacker trained on these, and for "
+        "one that holds both forms for other speakers",
     )
-    one.add_argument("--other", help="representations of another corpus to learn from")
-    one.add_argument("--other_labels", metavar="LABELS", help="and their labels")
-    one.add_argument(
+    audit.add_argument("--other", help="representations of another corpus to train on")
+    audit.add_argument("--other_labels", metavar="LABELS", help="and their labels")
+    audit.add_argument(
         "--attackers",
         type=_comma_list,
         default=tuple(QUICK),
         help=f"of {', '.join(NAMES)} ({','.join(QUICK)})",
     )
-    one.add_argument(
+    audit.add_argument(
         "--permutations",
         type=int,
-        help=f"of the test, {least_exchanges()} or more ({PERMUTATIONS}; {FEW} with attackers "
+        help=f"of the test, {least_permutations()} or more ({PERMUTATIONS}; {FEW} with attackers "
         f"other than {','.join(QUICK)})",
     )
-    one.add_argument(
+    audit.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
     )
-    one.add_argument("--seed", type=int, default=0, help="of folds and permutations (%(default)s)")
-    one.set_defaults(run=_audit)
+    audit.add_argument(
+        "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
+    )
+    audit.set_defaults(run=_audit)
 
-    other = commands.add_parser(
+    selftest = commands.add_parser(
         "selftest",
-        help="does the measurement find what it must, and nothing else?",
+        help="does the measurement detect known leaks, and nothing else?",
         description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
     )
-    other.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
-    other.set_defaults(run=_selftest)
-    return parser, {"audit": one, "selftest": other}
+    selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
+    selftest.set_defaults(run=_selftest)
+    return parser, {"audit": audit, "selftest": selftest}
 
 
 def _comma_list(text: str) -> list[str]:
@@ -164,11 +169,9 @@ def _bound(text: str) -> float:
 
 
 def _audit(parsed: argparse.Namespace) -> int:
-    report = audit(
-        parsed.representations,
-        parsed.labels,
-        parsed.attribute,
-        parsed.output,
+    from privrep.auditing import run_audit, terminal
+
+    options = AuditOptions(
         speaker=parsed.speaker,
         session=parsed.session,
         only=_only(parsed.only),
@@ -177,94 +180,40 @@ def _audit(parsed: argparse.Namespace) -> int:
         other=parsed.other,
         other_labels=parsed.other_labels,
         attackers=parsed.attackers,
-        num_permutations=parsed.permutations,
+        permutations=parsed.permutations,
         limit=parsed.limit,
         seed=parsed.seed,
     )
-    print(table(report))
-    print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
-    failed = None if parsed.fail_above is None else why_failed(report, parsed.fail_above)
-    if failed:
-        print(printable(failed), file=sys.stderr)
-    return LEAKS if failed else 0
-
-
-def why_failed(report: Report, most: float) -> str | None:
-    """Why an audit fails at --fail-above=`most`, or None. Without a bound nothing is shown."""
-    upper = report["upper_bound"]
-    if upper is None:
-        return (
-            f"no upper bound can be given, and so nothing shows that it is not above --fail-above="
-            f"{most:g}: {report['reason']}"
-        )
-    if upper > most:
-        told = f"upper bound {number(upper)} is above --fail-above={most:g}"
-        least = f", which nothing can pass: chance is {number(report['chance'])}"
-        return told + least * (most <= report["chance"])
-    return None
-
-
-def table(report: Report) -> str:
-    """An audit for the terminal."""
-    lines = [("attacker", "UAR", "lower", "upper", "p")]
-    for one in sorted(report["attackers"], key=lambda one: -one["uar"]):
-        lines.append((one["name"], *(number(one[name]) for name in ("uar", "lower", "upper", "p"))))
-    strongest = ("uar", "lower_bound", "upper_bound", "p")
-    lines.append(("strongest, corrected", *(number(report[name]) for name in strongest)))
-    lines += [("", "", "", "", ""), ("threat", "UAR", "lower", "upper", "")]
-    for one in report["threats"]:
-        lines.append((one["threat"], *(number(one[n]) for n in ("uar", "lower", "upper")), ""))
-    wide = max(len(line[0]) for line in lines)
-    text = [
-        (f"{name:{wide}}" + "".join(f"{c:>8}" for c in cells)).rstrip() for name, *cells in lines
-    ]
-    text.append(textwrap.fill(_by(report), _WIDTH))
-    for answer in answers(report):
-        sizes = [max(map(len, cells)) for cells in zip(answer.header, *answer.rows)]
-        text += ["", answer.title] if answer.rows else [""]
-        for name, *cells in [answer.header, *answer.rows] if answer.rows else []:
-            aligned = (cell.rjust(size) for cell, size in zip(cells, sizes[1:]))
-            text.append("  ".join([name.ljust(sizes[0]), *aligned]))
-        text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.said]
-    data = report["data"]
-    said = [
-        *data["notes"],
-        f"{data['utterances']:,} utterances of {data['speakers']:,} speakers; chance "
-        f"{number(report['chance'])}, minimum detectable {number(report['minimum_detectable'])}, "
-        f"limit {number(report['limit'])}",
-        f"online code: {number(report['online_code']['bits'])} bits per utterance in place of "
-        f"{number(report['online_code']['uniform'])} ({report['online_code']['attacker']})",
-        f"{report['attribute']}: {report['verdict']}. {report['reason']}",
-    ]
-    said = [textwrap.fill(one, _WIDTH) for one in said]
-    return printable("\n".join([*text, "", _classes(report), *said]))
-
-
-def _by(report: Report) -> str:
-    strongest, quick = report["strongest"], report["strongest_quick"]
-    if quick == strongest:
-        return f"All threats are by {quick}."
-    return (
-        f"k utterances are by {strongest}, the other threats by {quick}, which is quickly trained."
+    report = run_audit.audit(
+        parsed.representations, parsed.labels, parsed.attribute, parsed.output, options=options
     )
+    print(terminal.table(report))
+    print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
+    failure = None if parsed.fail_above is None else why_failed(report, parsed.fail_above)
+    if failure is not None:
+        print(printable(failure), file=sys.stderr)
+        return LEAKS
+    return 0
 
 
-def _classes(report: Report) -> str:
-    told = [
-        f"{one['name']} ({one['speakers']:,}{' speakers' * (i == 0)})"
-        for i, one in enumerate(report["data"]["classes"])
-    ]
-    # A class may be called anything, and what begins a line is ours.
-    found = f"classes of {report['attribute']}: {first(told, _CLASSES)}"
-    return textwrap.fill(found, _WIDTH, subsequent_indent="  ")
-
-
-def printable(text: str) -> str:
-    """`text` without what could steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def why_failed(report: "AuditReport", most: float) -> str | None:
+    """Why an audit fails at --fail-above=`most`, or None. Without a bound it fails."""
+    if not math.isfinite(report.upper):
+        return (
+            "no upper bound can be given, so that it is not shown to be within --fail-above="
+            f"{most:g}: {report.reason}"
+        )
+    if report.upper <= most:
+        return None
+    text = f"upper bound {report.upper:.3f} is above --fail-above={most:g}"
+    if most <= report.chance:
+        text += f", which no audit can pass: chance is {report.chance:.3f}"
+    return text
 
 
 def _selftest(parsed: argparse.Namespace) -> int:
+    from privrep.leakage.selftest import selftest
+
     return 0 if selftest(parsed.seed, print) else LEAKS
 
 

@@ -188,3 +188,129 @@ def room(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     count = math.prod(shape)
     memory = mmap.mmap(-1, max(count * np.dtype(dtype).itemsize, 1))
     return np.frombuffer(memory, dtype, count).reshape(shape)
+
+
+ALPHA = 0.05  # level of tests and of one-sided bounds
+LIMIT = 0.10  # of the leak UAR - chance
+
+
+def renumber(values: Array) -> np.ndarray:
+    """Numbers the different values in sorted order from 0: int32[N] (host).
+
+    >>> renumber(["s7", "s2", "s7"]).tolist()
+    [1, 0, 1]
+    """
+    return np.unique(np.asarray(values), return_inverse=True)[1].reshape(-1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Representations of N utterances and whose they are, on the host, validated by `of`.
+
+    The speakers are the sample of every test and interval; utterances of one speaker are alike.
+
+    Attributes:
+      h: float32[N, D], finite.
+      labels: int32[N], classes from 0, -1 where the label is unknown.
+      speaker: int32[N] from 0 to S - 1, each of which occurs.
+      session: int32[N], numbered likewise; None where there are no sessions.
+    """
+
+    h: np.ndarray
+    labels: np.ndarray
+    speaker: np.ndarray
+    session: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, h: Array, labels: Array, speaker: Array, session: Array | None = None) -> "Sample":
+        """Validates arrays and numbers speakers, sessions and named classes.
+
+        Args:
+          h: real numbers [N, D]. Of frames [N, T, D] take the mean over the valid frames first.
+          labels: [N]. Integers are class numbers from 0, -1 for unknown, and stay as they are.
+            Strings are class names, numbered in sorted order; None and "" are unknown.
+          speaker: [N], strings or integers.
+          session: likewise; None where there are no sessions.
+
+        Raises:
+          ValueError: shapes that do not fit, labels of another type, or h that is not finite in
+            float32.
+
+        >>> sample = Sample.of([[0.1], [0.2], [0.3]], ["m", None, "f"], ["b", "a", "b"])
+        >>> sample.labels.tolist(), sample.speaker.tolist()
+        ([1, -1, 0], [1, 0, 1])
+        """
+        h = np.asarray(h)
+        if h.ndim != 2:
+            raise ValueError(f"h has shape {h.shape}: one row per utterance is needed, [N, D]")
+        for name, column in (("labels", labels), ("speaker", speaker), ("session", session)):
+            if column is not None and np.shape(column) != h.shape[:1]:
+                raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
+        with np.errstate(over="ignore"):
+            h = h.astype(np.float32, copy=False)
+        broken = np.flatnonzero(~np.isfinite(h).all(1))
+        if len(broken):
+            raise ValueError(
+                f"{len(broken)} of {len(h)} rows of h are not finite in float32, the first is row "
+                f"{broken[0]}: leave them out, or repair the network that made them"
+            )
+        numbered = None if session is None else renumber(session)
+        return cls(h, _class_numbers(labels), renumber(speaker), numbered)
+
+    @property
+    def num_classes(self) -> int:
+        """C, by the largest label."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def num_speakers(self) -> int:
+        """S."""
+        return int(self.speaker.max()) + 1
+
+    def take(self, rows: np.ndarray) -> "Sample":
+        """The utterances `rows` (int[n] or bool[N]), their speakers and sessions numbered anew."""
+        session = None if self.session is None else renumber(self.session[rows])
+        return Sample(self.h[rows], self.labels[rows], renumber(self.speaker[rows]), session)
+
+    def with_known_labels(self) -> "Sample":
+        """The utterances whose label is known."""
+        return self.take(self.labels >= 0)
+
+
+def _class_numbers(labels: Array) -> np.ndarray:
+    labels = np.asarray(labels)
+    if np.issubdtype(labels.dtype, np.integer):
+        return labels.astype(np.int32)
+    cells = labels.tolist()
+    if not all(cell is None or isinstance(cell, str) for cell in cells):
+        raise ValueError(
+            f"labels are {labels.dtype}: number the classes from 0, -1 for unknown, or name them "
+            "by strings"
+        )
+    number = {name: i for i, name in enumerate(sorted({cell for cell in cells if cell}))}
+    return np.array([number.get(cell, -1) for cell in cells], np.int32)
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """The settings of the permutation test over speakers, its bounds and its verdict.
+
+    Attributes:
+      folds: K, at least 3; fewer are made where there are fewer speakers or sessions.
+      permutations: permuted labellings for which every attacker is trained anew; where the design
+        has at most twice as many, all of them.
+      limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      alpha: level of the test and of the one-sided bounds.
+      seed: of folds, permutations and attackers; the same seed gives the same result.
+    """
+
+    folds: int = 5
+    permutations: int = 200
+    limit: float = LIMIT
+    alpha: float = ALPHA
+    seed: int = 0
+
+
+PRIMARY = InferenceSettings()  # of the headline measurement
+# Of the questions beyond it, each of which costs as much.
+SECONDARY = InferenceSettings(permutations=99)

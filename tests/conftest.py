@@ -17,6 +17,7 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from privrep.types import InferenceSettings  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 
 # A shape that fits only by accident of broadcasting is the commonest silent error of array code.
@@ -42,12 +43,13 @@ def quickly_compiled():
 
 @pytest.fixture
 def few_exchanges(monkeypatch):
-    """For whole runs of the main job of which no p is looked at: 9 exchanges in place of 99."""
+    """For whole runs of the main job of which no p is looked at: 9 permutations in place of 99."""
     from experiments.run import membership_scores as membership
     from experiments.run import pooled_scores as pooled
 
-    monkeypatch.setattr(pooled, "measure_folds", partial(pooled.measure_folds, num_permutations=9))
-    fewer = partial(membership.identify, num_permutations=9, draws=4)
+    settings = InferenceSettings(permutations=9)
+    monkeypatch.setattr(pooled, "measure_folds", partial(pooled.measure_folds, settings=settings))
+    fewer = partial(membership.identify, settings=settings, draws=4)
     monkeypatch.setattr(membership, "identify", fewer)
 
 

@@ -1,18 +1,32 @@
 """The flags of the console script: how they may be spelt, and what a bound decides."""
 
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
 import pytest
 
+from privrep.auditing.options import AuditOptions
+from privrep.auditing.run_audit import audit
 from privrep.cli import main
-from tests.support.audits import report_of, run, write
+from tests.support.audits import run, write
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
 def leaking(tmp_path_factory):
-    """Files of a leak, and their audit."""
+    """Files of a leak."""
     folder = tmp_path_factory.mktemp("flags")
     write(folder, "linear", 12)
-    assert run(folder, "--attackers=linear") == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def report(leaking):
+    """Their audit."""
+    options = AuditOptions(attackers=("linear",), permutations=60, seed=3)
+    return audit(leaking / "h.npy", leaking / "labels.csv", "gender", options=options)
 
 
 @pytest.mark.parametrize("flag", ["--fail-above=nan", "--fail-above=0", "--fail-above=1.01"])
@@ -24,13 +38,18 @@ def test_a_bound_that_nothing_can_be_over_is_refused(leaking, capsys, flag):
 
 
 @pytest.mark.parametrize("sign", "-_")
-def test_a_hyphen_in_a_flag_is_an_underscore(leaking, monkeypatch, capsys, sign):
-    given, report = {}, report_of(leaking)
-    monkeypatch.setattr("privrep.cli.audit", lambda *_, **said: given.update(said) or report)
+def test_a_hyphen_in_a_flag_is_an_underscore(leaking, report, monkeypatch, sign):
+    given = {}
+
+    def audit(*_, options):
+        given.update(vars(options))
+        return report
+
+    monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)
     flags = (f"--fail{sign}above=0.6", f"--other{sign}labels=o.csv")
     assert run(leaking, *flags) == 1 and given["other_labels"] == "o.csv"
     assert run(leaking, f"--fail{sign}above", "1", "--perm=7") == 0  # a value apart, a flag cut off
-    assert given["num_permutations"] == 7
+    assert given["permutations"] == 7
 
 
 @pytest.mark.parametrize(
@@ -52,9 +71,21 @@ def test_an_unknown_flag_is_told_before_what_is_missing(capsys, arguments, said)
     assert ("there is " + said in error) if said else ("the following arguments" in error)
 
 
-def test_no_bound_is_no_pass(leaking, monkeypatch, capsys):
-    report = report_of(leaking) | {"upper_bound": None, "reason": "Because."}
-    monkeypatch.setattr("privrep.cli.audit", lambda *_, **__: report)
+def test_no_bound_is_no_pass(leaking, report, monkeypatch, capsys):
+    unbounded = replace(report, upper=math.nan, reason="Because.")
+    monkeypatch.setattr("privrep.auditing.run_audit.audit", lambda *_, **__: unbounded)
     assert run(leaking) == 0 and run(leaking, "--fail-above=1") == 1
     assert "no upper bound can be given" in (said := capsys.readouterr().err)
     assert "Because." in said
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"], ["audit", "--zzz"]])
+def test_help_and_wrong_flags_come_before_heavy_imports(arguments):
+    program = (
+        "import sys\nfrom privrep.cli import main\ntry:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    print(sorted({'jax', 'scipy', 'sklearn'} & {*sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("[]\n"), done.stdout + done.stderr

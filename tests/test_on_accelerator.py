@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from privrep.attacks.trained.dense import AttackData, attack
+from privrep.auditing.options import AuditOptions
 from privrep.auditing.run_audit import audit
 from privrep.grl import gradient_reversal
 from privrep.parallel.run_axis import take
@@ -94,10 +95,9 @@ def test_an_audit_with_a_trained_attacker_tells_a_leak_from_none(tmp_path):
             folder / "labels.csv",
             attribute="gender",
             output=folder / "out",
-            attackers=("mlp",),
-            num_permutations=24,
+            options=AuditOptions(attackers=("mlp",), permutations=24),
         )
-        assert report["verdict"] == verdict
+        assert report.verdict == verdict
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from privrep.statistics.confidence import over_seeds
-from privrep.statistics.verdict import ALPHA
+from privrep.types import ALPHA
 
 Row = Mapping[str, Any]
 _OF_SEEDS = {"lower": min, "upper": max, "minimum_detectable": max, "p": over_seeds}

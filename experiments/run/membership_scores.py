@@ -9,7 +9,7 @@ import scipy.special
 from experiments.run.load_data import Loaded
 from experiments.run.pooled_scores import Columns, Settings, fill, together, without_protection
 from privrep.attacks.trained.fresh_attackers import SPEAKER
-from privrep.leakage.membership.identify import Identified, changed, identify
+from privrep.leakage.membership.identify import Identified, Networks, changed, identify
 from privrep.types import Split
 
 TOLD = ("auc", "accuracy", "shuffled", "lower", "upper", "p", "verdict", "attacker")
@@ -51,16 +51,16 @@ def membership(
         if rows[-1] < len(logits):
             losses = np.stack([_losses(logits[i], of) for i, of in zip(rows, task)])
         try:
-            found[rows[0]] = identify(
-                0,
+            networks = Networks(
                 np.stack([h[i] for i in rows]),
                 speakers,
                 Split(*(part[k] & known for part in folds.split)),
                 losses=losses,
                 emotion=task[0],
                 kind=kind,
-                sessions=None if None in sessions else _numbered(sessions),
+                session=None if None in sessions else _numbered(sessions),
             )
+            found[rows[0]] = identify(networks)
         except ValueError:  # too few speakers to be told apart
             break
     columns: Columns = {}
@@ -68,7 +68,7 @@ def membership(
     for rows in groups:
         for known, told in found.get(rows[0], {}).items():
             put(rows, f"{known}_membership", {name: getattr(told, name) for name in TOLD})
-            put(rows, f"{known}_membership", {"minimum_detectable": told.detectable})
+            put(rows, f"{known}_membership", {"minimum_detectable": told.minimum_detectable})
             each = {f"{name}_auc": auc for name, auc in told.aucs.items() if known != name}
             put(rows, f"{known}_membership", each)
     for pairs in _against_zero(groups, settings, found):

@@ -20,8 +20,8 @@ from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
 from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
-from privrep.leakage.subsample import MOST, draw_evenly
-from privrep.leakage.verification import Known, closed_set, verify
+from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
+from privrep.leakage.verification import VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import confusion_counts
@@ -151,7 +151,7 @@ def pooled(
             try:
                 if attribute == SPEAKER:
                     parts = zip(x, split.train | split.val, split.test)
-                    verdict = verify([Known(*part) for part in parts], labels[met])
+                    verdict = verify([VerificationTarget(*part) for part in parts], labels[met])
                     scores = [closed_set(0, *one, labels[met]) for one in zip(x, split.train)]
                     told = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
                     put(rows, f"{SPEAKER}_closed_set", told)
@@ -165,10 +165,10 @@ def pooled(
 
 
 def _met(speakers: np.ndarray, split: Split) -> np.ndarray:
-    """int[n]: the utterances that attackers learn from and guess, MOST of those in a part."""
+    """int[n]: the utterances that attackers learn from and guess, at most MAX_UTTERANCES."""
     there = np.flatnonzero((split.train | split.val | split.test).any(0))
     codes = np.unique(speakers[there], return_inverse=True)[1]
-    return there[draw_evenly(codes, MOST, seed=0)]
+    return there[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
 
 
 def without_protection(rows, groups, settings) -> list[int] | None:
@@ -213,7 +213,7 @@ def _speakers(loaded: Loaded) -> np.ndarray:
 
 def _judged(verdict: Verdict) -> dict[str, Any]:
     columns = {name: getattr(verdict, name) for name in JUDGED}
-    return columns | {"minimum_detectable": verdict.detectable}
+    return columns | {"minimum_detectable": verdict.minimum_detectable}
 
 
 def _emotion_counts(rows, settings, folds, speakers, emotions, among=True) -> np.ndarray:

@@ -32,7 +32,7 @@ from absl import app, flags
 from experiments.simulations.membership_worlds import members
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
-from privrep.attacks.suite import SEQUENCE, SLOW, exchanges, suite
+from privrep.attacks.suite import SEQUENCE, SLOW, affordable_permutations, suite
 from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS, linear, speaker_only
@@ -40,6 +40,7 @@ from privrep.statistics.confidence import INTERVALS, interval
 from privrep.statistics.permutation_test import design
 from privrep.statistics.strata import covariate
 from privrep.statistics.uar import confusion_counts, uar
+from privrep.types import InferenceSettings
 
 FLAGS = flags.FLAGS
 SPEAKERS = (10, 28, 100)
@@ -56,18 +57,14 @@ def one_verdict(
     """uar, lower, upper, p, minimum detectable UAR, leaks, no leak shown; every attacker's UAR."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
     measurement = measure(
-        world.h,
-        world.gender,
-        world.speaker,
-        sessions=world.session if paired else None,
+        world.sample(with_session=paired),
         attackers={name: ATTACKS[name] for name in suite.split(",")},
-        num_permutations=PERMUTATIONS,
-        seed=seed,
+        settings=InferenceSettings(permutations=PERMUTATIONS, seed=seed),
     )
     verdict = measurement.verdict
     outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
     uars = (result.uar for result in measurement.attackers.values())
-    return [*verdict[1:5], verdict.detectable, *outcomes, *uars]
+    return [*verdict[1:5], verdict.minimum_detectable, *outcomes, *uars]
 
 
 def verdicts(draws: int) -> Iterator[str]:
@@ -169,7 +166,7 @@ def speed(draws: int) -> Iterator[str]:
     del draws
     world = speaker_only(0, 100, 1000, 256)
     start = time.perf_counter()
-    measurement = measure(world.h, world.gender, world.speaker)
+    measurement = measure(world.sample())
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     each = ", ".join(f"{name} {spent:.1f} s" for name, spent in measurement.seconds.items())
@@ -180,12 +177,10 @@ def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> 
     """uar, upper, leaks, no leak shown beyond the covariate; leaks when it is ignored."""
     sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
     z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
-    settings: dict[str, Any] = {
-        "attackers": {"linear": ATTACKS["linear"]},
-        "num_permutations": PERMUTATIONS,
-    }
-    (explained,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
-    beyond, total = explained.given, explained.total.verdict
+    settings = InferenceSettings(permutations=PERMUTATIONS, seed=seed)
+    linear_alone = {"linear": ATTACKS["linear"]}
+    (explained,) = explain(sample.sample(), [z], attackers=linear_alone, settings=settings)
+    beyond, total = explained.beyond, explained.total.verdict
     outcomes = (beyond.verdict == "leaks", beyond.verdict == "no_leak_shown", total == "leaks")
     return [beyond.uar, beyond.upper, *outcomes]
 
@@ -196,12 +191,11 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
     # The four frames of an utterance are its h plus independent noise.
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
     verdict = measure(
-        world.h,
-        world.gender,
-        world.speaker,
+        world.sample(),
         attackers=suite([attacker], world.h[:, None] + noise, None),
-        num_permutations=exchanges([attacker], PERMUTATIONS),
-        seed=seed,
+        settings=InferenceSettings(
+            permutations=affordable_permutations([attacker], PERMUTATIONS), seed=seed
+        ),
     ).verdict
     outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
     return [verdict.uar, verdict.upper, verdict.p, *outcomes]

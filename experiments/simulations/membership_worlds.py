@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from privrep.leakage.membership.identify import identify
-from privrep.types import Split
+from privrep.leakage.membership.identify import Networks, identify
+from privrep.types import InferenceSettings, Split
 
 FOLDS, EACH, SIZE = 5, 8, 6
 CASES: tuple[tuple[int, dict[str, Any]], ...] = (
@@ -32,7 +32,7 @@ def world(
     loss: float = 0.0,
     pairs: bool = False,
     size: int = SIZE,
-) -> dict[str, Any]:
+) -> Networks:
     """h of every fold's network, in which training speakers differ from others as the settings say.
 
     All networks represent the same voices, each rotated at random. Gender is in h and balanced over
@@ -46,9 +46,6 @@ def world(
       loss: decrease of the log-loss of training speakers.
       pairs: speakers are recorded in sessions of two, which share a room effect and a fold.
       size: D.
-
-    Returns:
-      The arguments of `identify.identify` except the seed.
     """
     rng = np.random.default_rng(seed)
     gender, share = np.arange(speakers) % 2, np.arange(speakers) // 2 % FOLDS
@@ -72,27 +69,28 @@ def world(
         losses.append(
             np.exp(hard[speaker] / 2 + rng.normal(size=len(speaker)) / 2 - loss * trained)
         )
-    return {
-        "h": np.array(h, np.float32),
-        "speakers": speaker,
-        "split": split,
-        "losses": np.array(losses),
-        "emotion": rng.integers(0, 3, len(speaker)),
-        "kind": gender[speaker],
-        "sessions": speaker // 2 if pairs else None,
-    }
+    return Networks(
+        h=np.array(h, np.float32),
+        speaker=speaker,
+        split=split,
+        losses=np.array(losses),
+        emotion=rng.integers(0, 3, len(speaker)),
+        kind=gender[speaker],
+        session=speaker // 2 if pairs else None,
+    )
 
 
 def simulate(speakers: int, effect: dict[str, Any], seed: int) -> list[float]:
     """Of h, then of labels: AUC, null, upper bound, detectable, p, leaks, no leak shown."""
     scores: list[float] = []
-    for result in identify(seed, **world(seed, speakers, **effect)).values():
+    settings = InferenceSettings(permutations=99, seed=seed)
+    for result in identify(world(seed, speakers, **effect), settings=settings).values():
         outcomes = (result.verdict == "leaks", result.verdict == "no_leak_shown")
         scores += [
             result.auc,
             result.shuffled,
             result.upper,
-            result.detectable,
+            result.minimum_detectable,
             result.p,
             *outcomes,
         ]

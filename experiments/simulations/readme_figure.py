@@ -10,16 +10,18 @@ import numpy as np
 from privrep.attacks.lda import linear
 from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
-from privrep.leakage.worlds import Sample, emotion_tied
+from privrep.leakage.worlds import WorldDraw, emotion_tied
 from privrep.leakage.worlds import linear as leaking
 from privrep.statistics.strata import Covariate
 from privrep.statistics.verdict import Verdict
+from privrep.types import InferenceSettings
 
 LOW, HIGH, STEP = 0.2, 1.0, 0.0125  # a character
 UTTERANCES, SIZE, PERMUTATIONS, SEED = 10, 8, 199, 2
 _SHADES = " .:-=+*#"
-_MARKS = (("D", "detectable"), ("U", "upper"), ("o", "uar"))  # the later hides the earlier
+_MARKS = (("D", "minimum_detectable"), ("U", "upper"), ("o", "uar"))  # the later hides the earlier
 LINEAR = {"linear": linear}
+SETTINGS = InferenceSettings(permutations=PERMUTATIONS, seed=SEED)
 
 
 def readme_figure(draws: int) -> Iterator[str]:
@@ -32,29 +34,14 @@ def readme_figure(draws: int) -> Iterator[str]:
     world = emotion_tied(SEED, 100, UTTERANCES, SIZE)
     yield _audited("100, emotion tied", world)
     given = Covariate("emotion", world.emotion, np.zeros((len(world.emotion), 0)))
-    (explained,) = explain(
-        world.h,
-        world.gender,
-        world.speaker,
-        [given],
-        attackers=LINEAR,
-        num_permutations=PERMUTATIONS,
-        seed=SEED,
-    )
-    yield _line("  given emotion", [], explained.given)
+    (explained,) = explain(world.sample(), [given], attackers=LINEAR, settings=SETTINGS)
+    yield _line("  given emotion", [], explained.beyond)
     yield "null of the attacker . : - = + * #    o its UAR    D min. detectable    U upper bound"
 
 
-def _audited(name: str, world: Sample) -> str:
-    measurement = measure(
-        world.h,
-        world.gender,
-        world.speaker,
-        attackers=LINEAR,
-        num_permutations=PERMUTATIONS,
-        seed=SEED,
-    )
-    return _line(name, measurement.attackers["linear"].null, measurement.verdict)
+def _audited(name: str, world: WorldDraw) -> str:
+    explained = measure(world.sample(), attackers=LINEAR, settings=SETTINGS)
+    return _line(name, explained.attackers["linear"].null, explained.verdict)
 
 
 def _line(name: str, null: Sequence[float], verdict: Verdict) -> str:

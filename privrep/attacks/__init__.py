@@ -1,2 +1,2 @@
-"""Attackers that are trained on the representation after the network, and know nothing of its
-training; the closed-form ones and the trees need no jax."""
+"""Attackers trained on the representation after the network, without access to its training; those
+in closed form and the trees need no jax."""

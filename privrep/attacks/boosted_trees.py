@@ -1,7 +1,8 @@
-"""The attacker of gradient-boosted trees, trained anew for every labelling."""
+"""Attacker of gradient-boosted trees, trained separately for every labelling (host)."""
 
 import itertools
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,8 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, temperature
 from privrep.attacks.protocol import Attacked, places, standardised
+from privrep.statistics.uar import uars_of
 
-TEACHERS = 4096  # utterances to learn from, at most
+TRAINING_UTTERANCES = 4096  # at most
 ROUNDS = (5, 10, 20, 40, 80)
 _NEVER = 1e9
 
@@ -25,20 +27,19 @@ def trees(
     num_classes: int,
     only: int | None = None,
 ) -> Attacked:
-    """Gradient-boosted trees (Friedman 2001; scikit-learn's by histograms).
+    """Gradient-boosted trees on histograms (Friedman 2001; scikit-learn), see `protocol.Attack`.
 
-        log p(h | c) = log p(c | h) - log p(c) + a number per utterance
+        log p(h | c) = log p(c | h) - log p(c) + a constant per utterance
 
-    Trees of up to 15 leaves, each counting a tenth; how many, of 5, 10, 20, 40 and 80, is chosen by
-    the UAR on validation speakers, the fold behind the tested one, of which the trees learn
-    nothing. They learn from up to 4096 utterances, evenly of all speakers, drawn at random, and
-    guess all.
+    Trees have up to 15 leaves and a learning rate of 0.1. Their number (5, 10, 20, 40 or 80) is
+    selected by the UAR on validation speakers: the fold after the tested one, which is not trained
+    on. At most 4096 utterances are trained on, drawn evenly from the speakers at random; all
+    utterances are predicted.
 
-    Nothing is shared between labellings: a test with P of them trains P x K ensembles. Arguments
-    and result as in `lda.linear`.
+    Nothing is shared between labellings: a test with P of them trains P x K ensembles.
     """
     place = places(np.random.default_rng(seed), speakers)
-    taught = place < max(TEACHERS // (speakers.max() + 1), 1)
+    usable = place < max(TRAINING_UTTERANCES // (speakers.max() + 1), 1)
     x, num_folds = standardised(h), int(folds.max()) + 1
     predictions = np.full(labels.shape, -1, np.int16)
     log_likelihoods = np.full((len(h), num_classes), np.nan, np.float32)
@@ -46,51 +47,51 @@ def trees(
 
     def attack(task: tuple[int, int]) -> None:
         row, tested = task
-        held = (tested + 1) % num_folds
-        learn = np.flatnonzero(taught & (folds != tested) & (folds != held))
-        seen, rows = np.flatnonzero(taught & (folds == held)), np.flatnonzero(folds == tested)
+        held_out = (tested + 1) % num_folds
+        training = np.flatnonzero(usable & (folds != tested) & (folds != held_out))
+        validation = np.flatnonzero(usable & (folds == held_out))
+        rows = np.flatnonzero(folds == tested)
         y = labels[row].astype(np.int32)
-        prior = np.bincount(y[learn], minlength=num_classes).astype(float)
-        # Priors are taken out afterwards: with weights scikit-learn takes ten times as long.
-        grown = HistGradientBoostingClassifier(
+        prior = np.bincount(y[training], minlength=num_classes).astype(float)
+        # Priors are divided out afterwards: class weights make scikit-learn ten times as slow.
+        ensemble = HistGradientBoostingClassifier(
             max_iter=ROUNDS[-1], max_leaf_nodes=15, early_stopping=False, random_state=seed
         )
         if (prior > 0).sum() > 1:
-            grown.fit(x[learn], y[learn])
-        tried = _scores(grown, x[seen], prior, len(ROUNDS))
-        recalls = [_recall(choose(scores[:, None])[:, 0], y[seen]) for scores in tried]
-        best = int(np.argmax(recalls))
-        scores = _scores(grown, x[rows], prior, best + 1)[-1]
+            ensemble.fit(x[training], y[training])
+        of_rounds = _scores(ensemble, x[validation], prior, len(ROUNDS))
+        predicted = np.stack([choose(scores[:, None])[:, 0] for scores in of_rounds])
+        truth = np.broadcast_to(y[validation], predicted.shape)
+        best = int(np.argmax(uars_of(predicted, truth, num_classes)))
+        scores = _scores(ensemble, x[rows], prior, best + 1)[-1]
         predictions[row, rows] = choose(scores[:, None])[:, 0]
         if row == 0:
             chosen[tested] = f"{ROUNDS[best]} trees"
+            factor = temperature(of_rounds[best], y[validation], prior)
             log_likelihoods[rows, 0] = 0
-            log_likelihoods[rows, 1:] = temperature(tried[best], y[seen], prior) * scores
+            log_likelihoods[rows, 1:] = factor * scores
 
-    asked = range(num_folds) if only is None else (only,)
-    # OpenMP counts its threads per thread that calls it; those of several would only wait.
-    with ThreadPoolExecutor(os.cpu_count(), None, threadpool_limits, (1, "openmp")) as pool:
-        list(pool.map(attack, itertools.product(range(len(labels)), asked)))
+    tested_folds = range(num_folds) if only is None else (only,)
+    # OpenMP limits its threads per calling thread; more than one each would only wait.
+    with ThreadPoolExecutor(os.cpu_count(), "", threadpool_limits, (1, "openmp")) as pool:
+        list(pool.map(attack, itertools.product(range(len(labels)), tested_folds)))
     return Attacked(predictions, log_likelihoods, tuple(chosen))
 
 
 def _scores(
-    grown: HistGradientBoostingClassifier, x: np.ndarray, prior: np.ndarray, count: int
+    ensemble: HistGradientBoostingClassifier, x: np.ndarray, prior: np.ndarray, count: int
 ) -> list[np.ndarray]:
     """After the first `count` of ROUNDS float32[n, C - 1], of class c against class 0."""
     known = np.flatnonzero(prior)
+    staged: Iterable[np.ndarray]
     if len(known) == 1:
         staged = itertools.repeat(np.ones((len(x), 1)))
     else:
-        staged = grown.staged_predict_proba(x)
-    found = []
-    for trees_so_far, shares in zip(range(1, ROUNDS[count - 1] + 1), staged):
-        if trees_so_far in ROUNDS:
-            each = np.full((len(x), len(prior)), -_NEVER)
-            each[:, known] = np.log(np.maximum(shares, 1e-9)) - np.log(prior[known])
-            found.append((each[:, 1:] - each[:, :1]).astype(np.float32))
-    return found
-
-
-def _recall(guessed: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.mean([(guessed[labels == c] == c).mean() for c in np.unique(labels)]))
+        staged = ensemble.staged_predict_proba(x)
+    scores = []
+    for num_trees, posterior in zip(range(1, ROUNDS[count - 1] + 1), staged):
+        if num_trees in ROUNDS:
+            likelihoods = np.full((len(x), len(prior)), -_NEVER)
+            likelihoods[:, known] = np.log(np.maximum(posterior, 1e-9)) - np.log(prior[known])
+            scores.append((likelihoods[:, 1:] - likelihoods[:, :1]).astype(np.float32))
+    return scores

@@ -1,4 +1,4 @@
-"""Attackers of a network's frozen h that are no networks: fitted by numpy and scikit-learn."""
+"""Attackers of numpy and scikit-learn on the fixed train, validation and test parts of a fold."""
 
 import os
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack
 from privrep.statistics.permutation_test import design
 from privrep.statistics.uar import uars_of
-from privrep.types import Split
+from privrep.types import Split, renumber
 
 CLASSICAL: dict[str, Attack] = {"lda": linear, "kernel": kernel, "knn": knn, "trees": trees}
-_PARTS = 3  # of the training speakers, to be chosen on
+_PARTS = 3  # into which the training speakers are divided for hyper-parameter selection
 
 
 def attack_classically(
@@ -28,11 +28,12 @@ def attack_classically(
     num_classes: int,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Fits every named attacker to every threat.
+    """Trains every named attacker on every run and scores it on validation and test part.
 
-    For the score on the validation part an attacker learns from the training part and is tuned on a
-    share of its speakers; for that on the test part it learns from both, tuned on either part by
-    what the other teaches. Utterances of unknown label do not count.
+    For the validation score an attacker is trained on the training part, with hyper-parameters
+    selected on a part of its speakers. For the test score it is trained on both parts, with
+    hyper-parameters selected by predicting each part from the other. Utterances of unknown label
+    do not count.
 
     Args:
       names: in CLASSICAL.
@@ -44,41 +45,40 @@ def attack_classically(
       seed: of what the attackers draw.
 
     Returns:
-      {part: UAR float32[len(names), R]} for val and test. NaN where h is not finite, the part or
-      one that is learned from has no utterance, or the training part fewer than 3 speakers.
+      {part: UAR float32[len(names), R]} for val and test. NaN where h is not finite, the scored
+      part or a part that is trained on is empty, or the training part has fewer than 3 speakers.
     """
-    people = np.unique(speakers, return_inverse=True)[1].astype(np.int32)
-    found = {part: np.full((len(names), len(h)), np.nan, np.float32) for part in ("val", "test")}
+    speaker = renumber(speakers)
+    uars = {part: np.full((len(names), len(h)), np.nan, np.float32) for part in ("val", "test")}
 
     def attack_run(r: int) -> None:
         of_run = h[r]
-        of_part = Split(*(part[r] & (labels[r] >= 0) for part in split))
-        if not (of_part.train.any() and of_part.val.any() and np.isfinite(of_run).all()):
+        parts = Split(*(part[r] & (labels[r] >= 0) for part in split))
+        if not (parts.train.any() and parts.val.any() and np.isfinite(of_run).all()):
             return
-        learned = np.unique(people[of_part.train])
-        if len(learned) < _PARTS:
+        training_speakers = np.unique(speaker[parts.train])
+        if len(training_speakers) < _PARTS:
             return
-        dealt = np.zeros(people.max() + 1, np.int32)
-        own = np.searchsorted(learned, people[of_part.train])
-        folds = design(labels[r][of_part.train], own, None, _PARTS, seed).folds
-        dealt[people[of_part.train]] = 1 + folds
+        part_of = np.zeros(speaker.max() + 1, np.int32)
+        within = np.searchsorted(training_speakers, speaker[parts.train])
+        folds = design(labels[r][parts.train], within, None, _PARTS, seed).folds
+        part_of[speaker[parts.train]] = 1 + folds
         tasks = {
-            "val": np.where(of_part.val, 0, np.where(of_part.train, dealt[people], -1)),
-            "test": np.select([of_part.test, of_part.val, of_part.train], [0, 1, 2], -1),
+            "val": np.where(parts.val, 0, np.where(parts.train, part_of[speaker], -1)),
+            "test": np.select([parts.test, parts.val, parts.train], [0, 1, 2], -1),
         }
-        for part, parts in tasks.items():
-            if not (parts == 0).any():
+        for part, folds in tasks.items():
+            if not (folds == 0).any():
                 continue
-            rows = np.flatnonzero(parts >= 0)
-            own = np.unique(people[rows], return_inverse=True)[1].astype(np.int32)
+            rows = np.flatnonzero(folds >= 0)
             x, y = np.asarray(of_run[rows], np.float32), labels[r][rows][None]
-            tested = parts[rows] == 0
+            numbered, tested = renumber(speaker[rows]), folds[rows] == 0
             for i, name in enumerate(names):
-                told = CLASSICAL[name](seed, x, y, own, parts[rows], num_classes, only=0)
-                score = uars_of(told.predictions[:, tested], y[:, tested], num_classes)
-                found[part][i, r] = score[0]
+                attacked = CLASSICAL[name](seed, x, y, numbered, folds[rows], num_classes, only=0)
+                uar = uars_of(attacked.predictions[:, tested], y[:, tested], num_classes)
+                uars[part][i, r] = uar[0]
 
-    # Runs side by side; one BLAS thread for each, said before any of them says it.
+    # Runs in parallel; one BLAS thread each, set before any of them sets it.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(attack_run, range(len(h))))
-    return found
+    return uars

@@ -1,14 +1,15 @@
-"""Attackers with a closed form: trained for hundreds of labellings of the same h at one go.
+"""Linear and kernel discriminant analysis, trained for hundreds of labellings of h at once (host).
 
-What costs is to factorise the covariance of h. It does not depend on the labels, so that one
-factorisation per fold serves every labelling: a permutation test that trains its attacker anew for
-every permutation costs little more than one attack.
+The costly step is the factorisation of the covariance of h. It does not depend on the labels, so
+that one factorisation per fold serves every labelling: a permutation test that trains its attacker
+anew for every permutation costs little more than a single attack.
 """
 
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
     Moments,
+    added,
     chunks,
     decide,
     discriminants,
@@ -24,10 +26,11 @@ from privrep.attacks.lda_moments import (
     without,
 )
 from privrep.attacks.protocol import Attack, Attacked, places, squared_distances, standardised
+from privrep.statistics.uar import mean_recall
 
-PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)  # of standardised features; equal ones take the first
+PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)  # on standardised features; of equal UARs the first
 LANDMARKS = 512
-PER_SPEAKER = 200  # the kernel attacker learns from no more utterances of one speaker
+PER_SPEAKER = 200  # training utterances of one speaker for the kernel attacker, at most
 WIDTHS = (2.0, 0.5)  # of the kernel, in median squared distances
 
 
@@ -40,24 +43,17 @@ def linear(
     num_classes: int,
     only: int | None = None,
 ) -> Attacked:
-    """Linear discriminant analysis with equal priors, its covariance shrunk.
+    """Linear discriminant analysis with equal priors and shrunk covariance, see `protocol.Attack`.
 
         log p(h | c) = (h - m)' W_c - m_c' W_c / 2,    W_c = (S + penalty I)^-1 m_c
 
-    with S the covariance within classes of h (its columns scaled to deviation 1 over all speakers)
-    and m_c the mean of class c less m, the mean of all (Fisher 1936; Friedman 1989). S differs
-    between labellings by a matrix of rank C - 1 from the covariance of all, so that one Cholesky
-    factor serves every labelling (Woodbury). The penalty is chosen by the UAR on validation
-    speakers: all folds but the tested one, each predicted from the others.
+    with S the covariance within classes of h (columns scaled to standard deviation 1 over all
+    speakers) and m_c the mean of class c minus m, the mean of all (Fisher 1936; Friedman 1989). S
+    differs between labellings by a matrix of rank C - 1 from the total covariance, so that one
+    Cholesky factor serves every labelling (Woodbury identity). The penalty is selected by the UAR
+    on validation speakers: all folds but the tested one, each predicted from the others.
 
-    Args:
-      seed: not used; nothing is random.
-      h: float32[N, D].
-      labels: int[P, N] in [0, C), row 0 the true ones.
-      speakers: int32[N].
-      folds: int32[N] in [0, K), K >= 3; no speaker is in two.
-      num_classes: C.
-      only: the one fold to guess; None for all of them. Nothing else changes.
+    Nothing is drawn at random: `seed` and `speakers` are not used.
     """
     del seed, speakers
     return _tuned(iter([("", standardised(h))]), labels, folds, num_classes, only=only)
@@ -72,51 +68,58 @@ def kernel(
     num_classes: int,
     only: int | None = None,
 ) -> Attacked:
-    """`linear` on Nyström features of a Gaussian kernel: finds what is not linear in h.
+    """`linear` on Nyström features of a Gaussian kernel, for leaks that are not linear in h.
 
-        k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2)), the median over x unlike z
+        k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2)), the median over different x and z
 
-    at up to 512 landmarks (Williams & Seeger 2001), a quarter of the utterances if these are fewer,
-    drawn evenly from the speakers; the width is
-    chosen with the penalty. Landmarks and scale look at h of all speakers, at no label. It learns
-    from up to 200 utterances per speaker, drawn at random, and predicts all.
-
-    Arguments and result as in `linear`. An h without a column that varies is guessed one class.
+    at up to 512 landmarks (Williams & Seeger 2001), at most a quarter of the utterances, drawn
+    evenly from the speakers. The width is selected with the penalty. Landmarks and scale depend on
+    h of all speakers and on no label. At most 200 utterances per speaker are trained on, drawn at
+    random; all are predicted. If no column of h varies, one class is predicted for all.
     """
     rng = np.random.default_rng(seed)
     h = standardised(h)
     if not h.any():
         return _tuned(iter([("", h)]), labels, folds, num_classes, only=only)
     place = places(rng, speakers)
-    learn = np.flatnonzero(place < PER_SPEAKER)
-    count = min(LANDMARKS, max(len(learn) // 4, 16))
-    centres = h[np.lexsort((rng.random(len(h)), place))[:count]]
-    between = squared_distances(centres, centres)
-    # Of points that differ: an h of few values, such as a decision, has mostly pairs that do not.
-    apart = between[np.triu_indices(len(centres), 1)]
+    usable = np.flatnonzero(place < PER_SPEAKER)
+    count = min(LANDMARKS, max(len(usable) // 4, 16))
+    landmarks = h[np.lexsort((rng.random(len(h)), place))[:count]]
+    between = squared_distances(landmarks, landmarks)
+    # Over different points only: an h of few values, such as a decision, has mostly equal pairs.
+    apart = between[np.triu_indices(len(landmarks), 1)]
     apart = apart[apart > 1e-6 * apart.max()]
     median = np.median(apart) if len(apart) else 1.0
 
     def features() -> Iterator[tuple[str, np.ndarray]]:
         for width in WIDTHS:
             values, vectors = scipy.linalg.eigh(np.exp(-between / (width * median)))
-            # Landmarks at one point have no more directions than points: the rest is rounding.
-            there = values > 1e-6 * values[-1]
-            root = (vectors[:, there] / np.sqrt(values[there])).astype(np.float32)
-            mapped = [
-                np.exp(-squared_distances(rows, centres) / np.float32(width * median)) @ root
-                for rows in chunks(h)
-            ]
-            mapped = np.concatenate(mapped)
-            # An h of few places has features far from 0 beside how much they vary: the rounding of
-            # their squares would be larger than the penalty.
+            # Equal landmarks add no directions; their eigenvalues are rounding errors.
+            kept = values > 1e-6 * values[-1]
+            root = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+            mapped = np.concatenate(
+                [
+                    np.exp(-squared_distances(rows, landmarks) / np.float32(width * median)) @ root
+                    for rows in chunks(h)
+                ]
+            )
+            # Where h has few values the mean of the features is large compared to their variation,
+            # and the rounding error of their squares would exceed the penalty.
             mapped -= mapped.mean(0)
             yield f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean())
 
-    return _tuned(features(), labels, folds, num_classes, learn, only)
+    return _tuned(features(), labels, folds, num_classes, usable, only)
 
 
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
+
+
+class _FoldMoments(NamedTuple):
+    """The usable rows int[n] of each fold, their moments, and the sum of the moments."""
+
+    rows: Sequence[np.ndarray]
+    moments: Sequence[Moments]
+    total: Moments
 
 
 def _tuned(
@@ -124,24 +127,24 @@ def _tuned(
     labels: np.ndarray,
     folds: np.ndarray,
     num_classes: int,
-    learn: np.ndarray | None = None,
+    usable: np.ndarray | None = None,
     only: int | None = None,
 ) -> Attacked:
-    """Discriminants on each of the named features, feature and penalty chosen on validation.
+    """Discriminants on the named feature maps; map and penalty are selected on validation speakers.
 
-    `learn` are the rows from which attackers learn and on which they are chosen; None for all.
+    `usable` are the rows for training and validation; None for all.
     """
     labels = np.ascontiguousarray(labels.T.astype(np.int16))
-    num_folds, count = folds.max() + 1, labels.shape[1]
-    asked = range(num_folds) if only is None else (only,)
-    learn = np.arange(len(folds)) if learn is None else learn
-    inside = [learn[folds[learn] == fold] for fold in range(num_folds)]
-    best = np.full((num_folds, count), -1.0)
+    num_folds, num_labellings = int(folds.max()) + 1, labels.shape[1]
+    tested_folds = range(num_folds) if only is None else (only,)
+    usable = np.arange(len(folds)) if usable is None else usable
+    inside = [usable[folds[usable] == fold] for fold in range(num_folds)]
+    best = np.full((num_folds, num_labellings), -1.0)
     predictions = np.full(labels.shape, -1, np.int16)
     log_likelihoods = np.full((len(folds), num_classes), np.nan, np.float32)
     chosen = [""] * num_folds
-    # Matrices as small as these gain nothing from several BLAS threads, and lose tenfold on a
-    # machine that is busy; the pairs of folds are what is worked on side by side.
+    # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
+    # with them on a busy machine; pairs of folds are processed in parallel instead.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, features in maps:
             moments = list(
@@ -149,70 +152,83 @@ def _tuned(
                     lambda rows, f=features: sum_moments(f[rows], labels[rows], num_classes), inside
                 )
             )
-            total = Moments(*(sum(parts) for parts in zip(*moments)))
-            recall, first = _validate(pool, features, labels, inside, moments, total, asked)
-            for fold in asked:
+            total = added(moments)
+            training = _FoldMoments(inside, moments, total)
+            uars, of_row_0 = _validate(pool, features, labels, training, tested_folds)
+            for fold in tested_folds:
                 rows = np.flatnonzero(folds == fold)
-                pick = recall[fold].argmax(0)
-                found = recall[fold].max(0)
-                better = found > best[fold]
-                best[fold] = np.maximum(best[fold], found)
+                pick = uars[fold].argmax(0)
+                uar = uars[fold].max(0)
+                is_better = uar > best[fold]
+                best[fold] = np.maximum(best[fold], uar)
                 weights, offsets = _picked(without(total, moments[fold]), pick)
-                if better[0]:
+                if is_better[0]:
                     chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
-                    seen, of_seen = first[fold][pick[0]], np.concatenate(_except(inside, fold))
-                    prior = total.count[0] - moments[fold].count[0]
-                    strength = temperature(seen, labels[of_seen, 0], prior)
+                    validation = np.concatenate(_except(inside, fold))
+                    prior = total.counts[0] - moments[fold].counts[0]
+                    factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)
                     log_likelihoods[rows, 0] = 0
                     scores = features[rows] @ weights[:, 0] + offsets[0]
-                    log_likelihoods[rows, 1:] = strength * scores
-                for at in chunks(rows):
-                    guessed = decide(features[at], weights, offsets)
-                    predictions[at] = np.where(better, guessed, predictions[at])
+                    log_likelihoods[rows, 1:] = factor * scores
+                for block in chunks(rows):
+                    predicted = decide(features[block], weights, offsets)
+                    predictions[block] = np.where(is_better, predicted, predictions[block])
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
 
 
-def _validate(pool, features, labels, inside, moments, total, asked):
-    """The UAR [L, P] for each asked fold and penalty on all other folds, each predicted from the
-    rest, and row 0's scores there, [L, n, C - 1] in the order of folds; two {fold: array}.
-    """
-    num_folds, (count, num_classes) = len(inside), total.count.shape
-    hits = np.zeros((num_folds, len(PENALTIES), count, num_classes))
-    first = [[None] * num_folds for _ in range(num_folds)]
+def _validate(
+    pool: Executor,
+    features: np.ndarray,
+    labels: np.ndarray,
+    training: _FoldMoments,
+    tested_folds: Sequence[int],
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+    """Predicts every fold other than the tested one from the rest, with every penalty.
 
-    def learn_without(pair):
+    Returns:
+      {tested fold: UAR [L, P]} and {tested fold: scores of row 0 [L, n, C - 1]}, the latter in the
+      order of the other folds.
+    """
+    inside, moments, total = training
+    num_folds, (num_labellings, num_classes) = len(inside), total.counts.shape
+    hits = np.zeros((num_folds, len(PENALTIES), num_labellings, num_classes))
+    of_row_0: list[list] = [[None] * num_folds for _ in range(num_folds)]
+
+    def train_without(pair: tuple[int, int]) -> Iterator[tuple[int, np.ndarray]]:
         a, b = pair
         fits = list(discriminants(without(without(total, moments[a]), moments[b]), PENALTIES))
-        for tested, held in ((a, b), (b, a)):
-            if tested not in asked:
+        for tested, held_out in ((a, b), (b, a)):
+            if tested not in tested_folds:
                 continue
-            rows = inside[held]
-            scored = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
-            first[tested][held] = np.stack(scored)
-            found = np.zeros(hits.shape[1:])
+            rows = inside[held_out]
+            scores = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
+            of_row_0[tested][held_out] = np.stack(scores)
+            pair_hits = np.zeros(hits.shape[1:])
             for i, (weights, offsets) in enumerate(fits):
-                for at in chunks(inside[held]):
-                    right = decide(features[at], weights, offsets) == labels[at]
+                for block in chunks(rows):
+                    correct = decide(features[block], weights, offsets) == labels[block]
                     for c in range(num_classes):
-                        found[i, :, c] += (right & (labels[at] == c)).sum(0)
-            yield tested, found
+                        pair_hits[i, :, c] += (correct & (labels[block] == c)).sum(0)
+            yield tested, pair_hits
 
-    pairs = [pair for pair in itertools.combinations(range(num_folds), 2) if {*pair} & {*asked}]
-    for pair in pool.map(lambda pair: list(learn_without(pair)), pairs):
-        for tested, found in pair:
-            hits[tested] += found
-    support = np.stack([total.count - one.count for one in moments])[:, None]
-    recall = (hits / np.maximum(support, 1)).sum(-1) / np.maximum((support > 0).sum(-1), 1)
-    seen = {fold: np.concatenate(_except(first[fold], fold), 1) for fold in asked}
-    return {fold: recall[fold] for fold in asked}, seen
+    pairs = [
+        pair for pair in itertools.combinations(range(num_folds), 2) if {*pair} & {*tested_folds}
+    ]
+    for of_pair in pool.map(lambda pair: list(train_without(pair)), pairs):
+        for tested, pair_hits in of_pair:
+            hits[tested] += pair_hits
+    support = np.stack([total.counts - part.counts for part in moments])[:, None]
+    uars = mean_recall(hits, support)
+    scores = {fold: np.concatenate(_except(of_row_0[fold], fold), 1) for fold in tested_folds}
+    return {fold: uars[fold] for fold in tested_folds}, scores
 
 
 def _picked(moments: Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the penalty with number pick[p] for labelling p."""
     fits = list(discriminants(moments, PENALTIES))
     weights, offsets = (np.stack(parts) for parts in zip(*fits))
-    each = np.arange(len(pick))
-    return weights[pick, :, each].swapaxes(0, 1), offsets[pick, each]
+    labelling = np.arange(len(pick))
+    return weights[pick, :, labelling].swapaxes(0, 1), offsets[pick, labelling]
 
 
 def _except(parts: Sequence, fold: int) -> list:

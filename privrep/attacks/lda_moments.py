@@ -1,5 +1,6 @@
-"""Discriminant analysis of many labellings of the same features, from sums over folds."""
+"""Linear discriminant analysis of many labellings of the same features, from moments (host)."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,16 +12,16 @@ _ROWS = 16384
 
 
 class Moments(NamedTuple):
-    """Sums over utterances, which add up over folds."""
+    """Counts, sums and cross products over utterances, which are additive over folds."""
 
-    count: np.ndarray  # [P, C]
+    counts: np.ndarray  # [P, C]
     first: np.ndarray  # [m], sum of h
     second: np.ndarray  # [m, m], sum of h h'
     of_class: np.ndarray  # [m, P, C], sum of h in class c of labelling p
 
 
 def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> Moments:
-    """Of `features` float32[n, m] and `labels` int[n, P], of which the classes are 0 to C - 1."""
+    """Moments of features float32[n, m] and labels int[n, P] of the classes 0 to C - 1."""
     size = features.shape[1]
     first, second = np.zeros(size), np.zeros((size, size))
     of_class = np.zeros((size, labels.shape[1], num_classes))
@@ -34,8 +35,13 @@ def sum_moments(features: np.ndarray, labels: np.ndarray, num_classes: int) -> M
     return Moments(count, first, second, of_class)
 
 
+def added(parts: Sequence[Moments]) -> Moments:
+    """The moments of the utterances of all parts."""
+    return Moments(*(functools.reduce(np.add, arrays) for arrays in zip(*parts)))
+
+
 def without(total: Moments, part: Moments) -> Moments:
-    """Of all utterances but those of `part`."""
+    """The moments of all utterances except those of `part`."""
     return Moments(*(a - b for a, b in zip(total, part)))
 
 
@@ -43,18 +49,18 @@ def discriminants(
     moments: Moments, penalties: Sequence[float]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0."""
-    total = moments.count[0].sum()
+    total = moments.counts[0].sum()
     mean = moments.first / total
     covariance = moments.second / total - np.outer(mean, mean)
-    means = moments.of_class / np.maximum(moments.count, 1)
+    means = moments.of_class / np.maximum(moments.counts, 1)
     apart, middle = means[..., 1:] - means[..., :1], (means[..., 1:] + means[..., :1]) / 2
-    taught = (moments.count > 0)[:, 1:] & (moments.count > 0)[:, :1]
-    apart[:, ~taught] = 0
-    # Covariance of all = covariance within + apart @ between @ apart'.
-    prior = (moments.count / total)[:, 1:]
+    both_known = (moments.counts > 0)[:, 1:] & (moments.counts > 0)[:, :1]
+    apart[:, ~both_known] = 0
+    # Total covariance = covariance within classes + apart @ between @ apart'.
+    prior = (moments.counts / total)[:, 1:]
     between = prior[:, :, None] * np.eye(prior.shape[1]) - prior[:, :, None] * prior[:, None]
-    # A class that nobody taught is never guessed.
-    never = 1e9 * ((moments.count[:, :1] == 0).astype(float) - (moments.count[:, 1:] == 0))
+    # A class without training utterances is never predicted.
+    never = 1e9 * ((moments.counts[:, :1] == 0).astype(float) - (moments.counts[:, 1:] == 0))
     for penalty in penalties:
         factor = scipy.linalg.cho_factor(
             covariance + penalty * np.eye(len(mean)), overwrite_a=True, check_finite=False
@@ -83,20 +89,26 @@ def choose(scores: np.ndarray) -> np.ndarray:
 
 
 def temperature(scores: np.ndarray, labels: np.ndarray, count: np.ndarray) -> float:
-    """The factor of the scores float[n, C - 1] with the lowest log-loss (Guo et al. 2017)."""
+    """The factor of the scores with the lowest log-loss (temperature scaling; Guo et al. 2017).
+
+    Args:
+      scores: float[n, C - 1], of class c against class 0.
+      labels: int[n].
+      count: float[C], training utterances of each class, which give the prior.
+    """
     logits = np.concatenate([np.zeros((len(scores), 1)), scores], 1)
     prior = np.log(np.maximum(count, 1e-3) / count.sum())
 
     def loss(log_factor: float) -> float:
         scaled = np.exp(log_factor) * logits + prior
         scaled -= scaled.max(1, keepdims=True)
-        right = scaled[np.arange(len(labels)), labels]
-        return float((np.log(np.exp(scaled).sum(1)) - right).mean())
+        of_truth = scaled[np.arange(len(labels)), labels]
+        return float((np.log(np.exp(scaled).sum(1)) - of_truth).mean())
 
     return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-7, 3), method="bounded").x))
 
 
-def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows in portions, so that what is made of them stays small."""
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+def chunks(rows: np.ndarray, size: int = _ROWS) -> Iterator[np.ndarray]:
+    """The rows in blocks of at most `size`, so that intermediate arrays stay small."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

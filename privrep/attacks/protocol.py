@@ -1,21 +1,21 @@
-"""The interface of an attacker: what goes in, and the scores that come out for every labelling."""
+"""The interface of an attacker (`Attack`), its result, and helpers that attackers share (host)."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 
 class Attacked(NamedTuple):
-    """What an attacker makes of utterances whose speakers it has never seen.
+    """The predictions of an attacker for utterances of held-out speakers.
 
     Attributes:
-      predictions: int16[P, N], for every labelling the class guessed by the attacker that learned
-        that labelling on the other folds; -1 in folds that were not asked for.
-      log_likelihoods: float32[N, C], log p(h | class) up to a number per utterance, by the attacker
-        of row 0, calibrated on validation speakers. Add the log prior for log-posteriors. NaN in
-        folds that were not asked for.
-      chosen: what was chosen on the validation speakers for row 0, a text per fold.
+      predictions: int16[P, N], for every labelling the class predicted by the attacker that was
+        trained with this labelling on the other folds; -1 in folds that were not asked for.
+      log_likelihoods: float32[N, C], log p(h | class) up to a constant per utterance, from the
+        attacker of row 0, calibrated on validation speakers. Add the log prior for log posteriors.
+        NaN in folds that were not asked for.
+      chosen: the hyper-parameters that were selected on the validation speakers for row 0, a text
+        per fold.
     """
 
     predictions: np.ndarray
@@ -23,12 +23,38 @@ class Attacked(NamedTuple):
     chosen: tuple[str, ...]
 
 
-# (seed, h, labels, speakers, folds, num_classes, only=None) -> Attacked, as in `linear`.
-Attack = Callable[..., Attacked]
+class Attack(Protocol):
+    """An attacker: a function that is trained for every labelling and predicts held-out speakers.
+
+    For each fold the attacker is trained on the other folds, its hyper-parameters selected by the
+    UAR on validation speakers among them, and predicts the utterances of the fold. Each labelling
+    is treated as if it were the only one, and the labels of a fold never influence its predictions.
+
+    Args:
+      seed: of whatever is drawn at random.
+      h: float32[N, D].
+      labels: int[P, N] in [0, C), row 0 the true ones, the others permuted.
+      speakers: int32[N] from 0.
+      folds: int32[N] in [0, K), K >= 3; no speaker is in two.
+      num_classes: C.
+      only: the one fold to predict; None for all of them. The predictions of a fold are the same
+        either way.
+    """
+
+    def __call__(
+        self,
+        seed: int,
+        h: np.ndarray,
+        labels: np.ndarray,
+        speakers: np.ndarray,
+        folds: np.ndarray,
+        num_classes: int,
+        only: int | None = None,
+    ) -> Attacked: ...
 
 
 def places(rng: np.random.Generator, speakers: np.ndarray) -> np.ndarray:
-    """int64[N]: the place of an utterance among those of its speaker, in random order from 0."""
+    """int64[N]: the rank of an utterance among those of its speaker, in random order from 0."""
     shuffled = rng.permutation(len(speakers))
     grouped = shuffled[np.argsort(speakers[shuffled], kind="stable")]
     place = np.empty(len(speakers), np.int64)
@@ -39,13 +65,13 @@ def places(rng: np.random.Generator, speakers: np.ndarray) -> np.ndarray:
 
 
 def standardised(h: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and deviation 1; a constant one becomes 0. float32[N, D]."""
-    mean, spread = h.mean(0, dtype=np.float64), h.std(0, dtype=np.float64)
-    constant = spread <= 1e-5 * np.sqrt(1 + mean**2)
-    return np.where(constant, 0, (h - mean) / np.where(constant, 1, spread)).astype(np.float32)
+    """Columns of mean 0 and standard deviation 1; a constant column becomes 0. float32[N, D]."""
+    mean, sd = h.mean(0, dtype=np.float64), h.std(0, dtype=np.float64)
+    constant = sd <= 1e-5 * np.sqrt(1 + mean**2)
+    return np.where(constant, 0, (h - mean) / np.where(constant, 1, sd)).astype(np.float32)
 
 
 def squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """float[n, m] between the rows of x [n, D] and z [m, D]."""
-    found = (x * x).sum(1)[:, None] + (z * z).sum(1) - 2 * (x @ z.T)
-    return np.maximum(found, 0)
+    """float[n, m]: squared Euclidean distances between the rows of x [n, D] and z [m, D]."""
+    expanded = (x * x).sum(1)[:, None] + (z * z).sum(1) - 2 * (x @ z.T)
+    return np.maximum(expanded, 0)

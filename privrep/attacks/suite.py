@@ -1,47 +1,33 @@
-"""The attackers of a measurement by name, and what each of them costs.
+"""The table of attackers by name, and the number of permutations that each can afford (host).
 
-What only the slow ones need (jax, scikit-learn) is imported when one of them attacks: it takes
-longer to import than a small audit takes.
+An attacker is imported when a suite that contains it is built: jax and scikit-learn take longer to
+import than a small audit takes.
 """
 
+import importlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from privrep.attacks.knn import knn
-from privrep.attacks.lda import kernel, linear
-from privrep.attacks.protocol import Attack, Attacked
+from privrep.attacks.protocol import Attack
 from privrep.messages import nearest
 
-
-def trees(*arguments, **asked) -> Attacked:
-    """See `boosted_trees.trees`."""
-    from privrep.attacks.boosted_trees import trees as attack
-
-    return attack(*arguments, **asked)
-
-
-def mlp(*arguments, **asked) -> Attacked:
-    """See `mlp_and_gru.mlp`."""
-    from privrep.attacks.trained.mlp_and_gru import mlp as attack
-
-    return attack(*arguments, **asked)
-
-
-def sequence(frames: np.ndarray, num_frames: np.ndarray | None) -> Attack:
-    """See `mlp_and_gru.sequence`."""
-    from privrep.attacks.trained.mlp_and_gru import sequence as attack_on
-
-    return attack_on(frames, num_frames)
-
-
-# Those of h that serve hundreds of labellings at one go: the suite unless another is asked for.
-QUICK: dict[str, Attack] = {"linear": linear, "kernel": kernel, "knn": knn}
-# Those of h that train anew for every labelling.
-SLOW: dict[str, Attack] = {"trees": trees, "mlp": mlp}
-SEQUENCE = "sequence"  # of frames [N, T, D]
+_MODULES = {  # "module:function"
+    "linear": "privrep.attacks.lda:linear",
+    "kernel": "privrep.attacks.lda:kernel",
+    "knn": "privrep.attacks.knn:knn",
+    "trees": "privrep.attacks.boosted_trees:trees",
+    "mlp": "privrep.attacks.trained.mlp_and_gru:mlp",
+    "sequence": "privrep.attacks.trained.mlp_and_gru:sequence",
+}
+# Attackers on h that train for hundreds of labellings at once: the default suite.
+QUICK = ("linear", "kernel", "knn")
+# Attackers on h that are trained separately for every labelling.
+SLOW = ("trees", "mlp")
+SEQUENCE = "sequence"  # an attacker on frames [N, T, D], trained separately likewise
 NAMES = (*QUICK, *SLOW, SEQUENCE)
-FEW = 39  # exchanges by default where a slow attacker takes part: p can reach 0.031
+FEW = 39  # default permutations of a suite with a slow attacker: p can be as small as 0.031
 
 
 def suite(
@@ -51,7 +37,7 @@ def suite(
 
     Args:
       names: in NAMES.
-      frames: float[N, T, D] and num_frames int[N] of them, for the attacker that reads frames.
+      frames: float[N, T, D] and num_frames int[N] of them, for the attacker on frames.
 
     Raises:
       ValueError: an unknown name, one twice, none, or "sequence" without frames.
@@ -67,12 +53,17 @@ def suite(
             f"--attackers={','.join(names)}: {SEQUENCE} reads frames [N, T, D], and these "
             "representations are [N, D], a row per utterance"
         )
-    vectors = QUICK | SLOW
     return {
-        name: sequence(frames, num_frames) if name == SEQUENCE else vectors[name] for name in names
+        name: _load(name)(frames, num_frames) if name == SEQUENCE else _load(name) for name in names
     }
 
 
-def exchanges(names: Sequence[str], usual: int) -> int:
-    """How many exchanged labellings the suite can afford: FEW if a slow attacker is in it."""
+def _load(name: str) -> Any:
+    """The function of the table, an `Attack`; for SEQUENCE one that makes an `Attack` of frames."""
+    module, function = _MODULES[name].split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def affordable_permutations(names: Sequence[str], usual: int) -> int:
+    """The number of permuted labellings for a suite: at most FEW if a slow attacker is in it."""
     return usual if set(names) <= set(QUICK) else min(FEW, usual)

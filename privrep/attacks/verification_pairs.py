@@ -1,4 +1,4 @@
-"""Which pairs of utterances a speaker verification is scored on, and labels shuffled (host)."""
+"""Pairs of test utterances on which speaker verification is scored (host)."""
 
 import numpy as np
 
@@ -8,15 +8,16 @@ from privrep.types import Split
 def verification_pairs(
     speakers: np.ndarray, split: Split, most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of test utterances for each fold, half of them of one speaker as far as there are any.
+    """Pairs of test utterances for each fold, half of them of one speaker as far as possible.
 
     Args:
       speakers: int32[N], -1 unknown.
       split: bool[K, N] each.
-      most: no more than so many pairs per fold, drawn at random without repetition.
+      most: the number of pairs per fold, at most; drawn at random without repetition.
+      seed: of the draws.
 
     Returns:
-      int32[K, P, 2] with -1 as padding, bool[K, P]: the two are one speaker.
+      int32[K, P, 2] with -1 as padding, and bool[K, P]: whether both are of one speaker.
     """
     rng = np.random.default_rng(seed)
     folds = [
@@ -29,32 +30,34 @@ def verification_pairs(
     return pairs, same
 
 
-def _pairs(speakers, rows, most, rng):
-    """int[P, 2] of utterances `rows`; every pair if they are few, else drawn."""
+def _pairs(
+    speakers: np.ndarray, rows: np.ndarray, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """int[P, 2], pairs of the utterances `rows`: every pair if they are few, else drawn."""
     if len(rows) < 2:
         return np.zeros((0, 2), np.int32)
     if len(rows) * (len(rows) - 1) // 2 <= 20 * most:
         first, second = np.triu_indices(len(rows), 1)
     else:
-        # Of so many pairs, ones of the same speaker are found by going through the speakers.
-        # In random order within a speaker: neighbours in the corpus share more than the voice.
+        # Among many utterances, pairs of one speaker are drawn from neighbours in a list sorted by
+        # speaker, in random order within a speaker: neighbours in the corpus share the recording.
         rows = rng.permutation(rows)
         by_speaker = np.argsort(speakers[rows], kind="stable")
         place = rng.integers(0, len(rows), 40 * most)
         step = rng.integers(1, 3, 40 * most)
         near = (place + step) % len(rows)
-        any_ = rng.integers(0, len(rows), (2, 40 * most))
-        first = np.concatenate([by_speaker[place], any_[0]])
-        second = np.concatenate([by_speaker[near], any_[1]])
+        anywhere = rng.integers(0, len(rows), (2, 40 * most))
+        first = np.concatenate([by_speaker[place], anywhere[0]])
+        second = np.concatenate([by_speaker[near], anywhere[1]])
         pairs = np.unique(np.sort(np.stack([first, second], 1), 1), axis=0)
         first, second = pairs[pairs[:, 0] != pairs[:, 1]].T
     first, second = rows[first], rows[second]
-    alike = speakers[first] == speakers[second]
+    same = speakers[first] == speakers[second]
     chosen = []
-    for kind in (alike, ~alike):
-        found = np.flatnonzero(kind)
-        if len(found) > most // 2:
-            found = np.sort(rng.choice(found, most // 2, replace=False))
-        chosen.append(found)
-    chosen = np.concatenate(chosen)
-    return np.stack([first[chosen], second[chosen]], 1).astype(np.int32)
+    for kind in (same, ~same):
+        candidates = np.flatnonzero(kind)
+        if len(candidates) > most // 2:
+            candidates = np.sort(rng.choice(candidates, most // 2, replace=False))
+        chosen.append(candidates)
+    kept = np.concatenate(chosen)
+    return np.stack([first[kept], second[kept]], 1).astype(np.int32)

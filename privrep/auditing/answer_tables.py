@@ -1,101 +1,102 @@
 """The further questions of an audit as tables of text, for the card and for the terminal (host)."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Report = dict[str, Any]
+from privrep.auditing.report import AuditReport
 
 
-class Answer(NamedTuple):
+class AnswerTable(NamedTuple):
     """A title, a header, rows of as many cells, and sentences to read after them. Plain text."""
 
     title: str
     header: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    said: Sequence[str]
+    sentences: Sequence[str]
 
 
-def answers(report: Report) -> list[Answer]:
-    """Of a `run_audit.Report`: what explains the leak, what else h tells, what undoes a defence."""
-    found = [_given(report), _attributes(report), _decensoring(report)]
-    return [answer for answer in found if answer.rows or answer.said]
+def answer_tables(report: AuditReport) -> list[AnswerTable]:
+    """Tables of covariates, of other attributes and of de-censoring, as far as there are any."""
+    tables = [_given(report), _attributes(report), _decensoring(report)]
+    return [table for table in tables if table.rows or table.sentences]
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A score as it is printed; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+def number(value: float, digits: int = 3) -> str:
+    """A score as it is printed; a dash for NaN and infinity, where there is none."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
-def _given(report: Report) -> Answer:
+def _given(report: AuditReport) -> AnswerTable:
     rows = [
         (
-            one["name"],
-            number(one["total"]["uar"]),
-            number(one["alone"]["uar"]),
-            number(one["given"]["uar"]),
-            number(one["shared"]),
-            number(one["given"]["upper"]),
-            number(one["given"]["p"]),
-            _words(one["given"]["verdict"]),
+            z.name,
+            number(z.total.uar),
+            number(z.covariate_alone.uar),
+            number(z.beyond.uar),
+            number(z.shared),
+            number(z.beyond.upper),
+            number(z.beyond.p),
+            _words(z.beyond.verdict),
         )
-        for one in report["given"]
+        for z in report.given
     ]
-    said = [f"{one['name']}: {one['says']}" for one in report["given"]]
+    sentences = [f"{z.name}: {z.conclusion}" for z in report.given]
     if rows:
-        said.append(
-            "h: what h tells. alone: what the covariate tells without h. beyond: what h tells "
-            "among utterances of one value of the covariate, the mean UAR within its strata; "
-            "bound, p and verdict are of this. shared = h - beyond."
+        sentences.append(
+            "h: UAR from h. covariate: UAR from the covariate without h. beyond: UAR from h among "
+            "utterances with one value of the covariate, the mean within its strata; upper bound, "
+            "p and verdict are of this. shared = h - beyond."
         )
-    header = ("given", "h", "alone", "beyond", "shared", "at most", "p", "verdict")
-    return Answer(f"What explains {report['attribute']} in h", header, rows, said)
+    header = ("given", "h", "covariate", "beyond", "shared", "upper bound", "p", "verdict")
+    return AnswerTable(f"What explains {report.attribute} in h", header, rows, sentences)
 
 
-def _attributes(report: Report) -> Answer:
-    matrix = report["attributes"]
+def _attributes(report: AuditReport) -> AnswerTable:
     rows = [
         (
-            one["name"],
-            str(one["classes"]),
-            number(one["chance"]),
-            number(one["verdict"]["uar"]),
-            number(one["verdict"]["upper"]),
-            number(one["verdict"]["p"]),
-            _words(one["verdict"]["verdict"]),
+            attribute.name,
+            str(attribute.classes),
+            number(attribute.chance),
+            number(attribute.verdict.uar),
+            number(attribute.verdict.upper),
+            number(attribute.verdict.p),
+            _words(attribute.verdict.verdict),
         )
-        for one in matrix["found"]
+        for attribute in report.attributes.rows
     ]
-    said = [f"Not tried: {name}, which {why}." for name, why in matrix["left_out"].items()]
+    sentences = [
+        f"Not tried: {name}, which {reason}." for name, reason in report.attributes.left_out.items()
+    ]
     if rows:
-        said.append(
-            "A linear attacker alone, or for speaker the verification of strangers (1 - equal "
-            "error rate). Each is judged for itself at 5 %: of twenty that h does not tell, one is "
-            "expected to be called a leak."
+        sentences.append(
+            "A linear attacker only; for speaker, the verification of unseen speakers (1 - equal "
+            "error rate). Each attribute is tested separately at 5 %: of twenty that h does not "
+            "reveal, one is expected to be called a leak."
         )
-    header = ("attribute", "classes", "chance", "UAR", "at most", "p", "verdict")
-    return Answer("What else h tells", header, rows, said)
+    header = ("attribute", "classes", "chance", "UAR", "upper bound", "p", "verdict")
+    return AnswerTable("What else h reveals", header, rows, sentences)
 
 
-def _decensoring(report: Report) -> Answer:
-    undone = report["decensoring"]
-    header = ("attack", "UAR", "at most", "p", "verdict", "variance restored")
-    if undone is None:
-        return Answer("De-censoring", header, (), ())
-    told = undone["verdict"]
+def _decensoring(report: AuditReport) -> AnswerTable:
+    header = ("attack", "UAR", "upper bound", "p", "verdict", "variance restored")
+    if report.decensoring is None:
+        return AnswerTable("De-censoring", header, (), ())
+    verdict = report.decensoring.verdict
     row = (
         "map to unprotected h, then attack",
-        number(told["uar"]),
-        number(told["upper"]),
-        number(told["p"]),
-        _words(told["verdict"]),
-        f"{undone['explained']:.0%}",
+        number(verdict.uar),
+        number(verdict.upper),
+        number(verdict.p),
+        _words(verdict.verdict),
+        f"{report.decensoring.explained:.0%}",
     )
-    said = (
-        "The attacker holds protected and unprotected h of other people, learns a ridge map from "
-        "one to the other, and attacks what the map makes of strangers' protected h (after Song & "
+    sentences = (
+        "The attacker holds protected and unprotected h of other speakers, fits a ridge map from "
+        "the first to the second, and attacks the mapped h of unseen speakers (after Song & "
         "Shmatikov 2020).",
     )
-    return Answer("De-censoring", header, [row], said)
+    return AnswerTable("De-censoring", header, [row], sentences)
 
 
 def _words(verdict: str) -> str:

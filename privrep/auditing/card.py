@@ -1,16 +1,15 @@
-"""The privacy card: an audit as one HTML file that loads nothing and runs nothing.
+"""The privacy card: an audit as one HTML file without scripts or outside resources (host).
 
-Whatever comes from a file is text and is escaped; the page forbids scripts and outside resources.
+Whatever comes from an input is text and is escaped; the page forbids scripts and outside resources.
 """
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-from privrep.auditing.answer_tables import answers, number
+from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
-
-Report = dict[str, Any]
+from privrep.auditing.report import AuditReport
+from privrep.statistics.permutation_test import MAX_DISTINCT
 
 _VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
     "leaks": ("▲", "It leaks", "#D55E00"),
@@ -35,18 +34,18 @@ h2{break-after:avoid}.wide{overflow:visible}
 """
 
 
-def card(report: Report) -> str:
-    """The card of a `run_audit.Report`, as a whole HTML document."""
-    attribute = escape(report["attribute"])
+def card(report: AuditReport) -> str:
+    """The card of an audit, as a whole HTML document."""
+    attribute = escape(report.attribute)
     sections = (
         _verdict(report),
         _numbers(report),
-        _threat(report),
+        _threat_model(report),
         _attackers(report),
-        _curve(report),
+        _learning_curve(report),
         _null(report),
         _threats(report),
-        _further(report),
+        _further_questions(report),
         _not_tested(report),
         _data(report),
     )
@@ -62,11 +61,11 @@ def card(report: Report) -> str:
     )
 
 
-def _verdict(report: Report) -> str:
-    shape, words, colour = _VERDICTS[report["verdict"]]
+def _verdict(report: AuditReport) -> str:
+    shape, words, colour = _VERDICTS[report.verdict]
     return (
         f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
-        f"<code>{escape(report['verdict'])}</code><br>{escape(report['reason'])}</div>"
+        f"<code>{escape(report.verdict)}</code><br>{escape(report.reason)}</div>"
     )
 
 
@@ -75,185 +74,179 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: i
         marks = ["" if i < text_columns else ' class="n"' for i in range(len(cells))]
         return "".join(f"<{tag}{m}>{escape(c)}</{tag}>" for m, c in zip(marks, cells))
 
-    lines = [line(header, "th")] * bool(header) + [line(row, "td") for row in rows]
-    body = "".join(f"<tr>{one}</tr>" for one in lines)
+    lines = [line(row, "td") for row in rows]
+    if header:
+        lines.insert(0, line(header, "th"))
+    body = "".join(f"<tr>{text}</tr>" for text in lines)
     return f'<div class="wide"><table>{body}</table></div>'  # a phone scrolls it, not the page
 
 
-def _numbers(report: Report) -> str:
-    level = f"{1 - report['test']['alpha']:.0%}"
-    possible = report["test"]["possible_permutations"]
+def _numbers(report: AuditReport) -> str:
+    test, level = report.test, f"{1 - report.test.alpha:.0%}"
+    if number(report.minimum_detectable) == "–":
+        detectable = "no leak, however large, could be shown: p cannot be small enough"
+    else:
+        detectable = "the smallest UAR that is detected with 80 % power; lower ones may be missed"
     rows = [
-        ("Strongest attacker's UAR", number(report["uar"]), report["strongest"]),
-        ("Chance", number(report["chance"]), "what guessing scores"),
+        ("Strongest attacker's UAR", number(report.uar), report.strongest),
+        ("Chance", number(report.chance), "UAR of guessing"),
         (
             "Upper bound",
-            number(report["upper_bound"]),
-            f"these attackers find no more in one utterance, at {level} over speakers; read this "
-            "one",
+            number(report.upper),
+            f"these attackers predict no better from one utterance, at {level} over speakers; "
+            "this is the number to read",
         ),
-        ("Lower bound", number(report["lower_bound"]), f"nor less than this, at {level}"),
-        (
-            "Minimum detectable",
-            number(report["minimum_detectable"]),
-            "a UAR that this many speakers show 4 times in 5; what lies below may be missed"
-            if report["minimum_detectable"] is not None
-            else "no leak, however large, could be shown: p cannot be small enough",
-        ),
+        ("Lower bound", number(report.lower), f"nor worse than this, at {level}"),
+        ("Minimum detectable", number(report.minimum_detectable), detectable),
         (
             "p",
-            number(report["p"]),
-            f"labels exchanged over speakers {report['test']['permutations']:,} times of "
-            f"{_many(possible)} possible, the attackers trained anew each time; the smallest "
-            f"p in reach is {number(report['smallest_p'], 4)}",
+            number(report.p),
+            f"labels permuted over speakers {test.permutations:,} times of "
+            f"{_count(test.possible_permutations)} possible, the attackers trained anew each time; "
+            f"the smallest possible p is {number(report.smallest_p, 4)}",
         ),
-        ("Limit", number(report["limit"]), "a UAR above which a leak counts"),
+        ("Limit", number(report.limit), "the UAR above which a leak counts"),
     ]
     return "<h2>The numbers</h2>" + _table((), rows, text_columns=3)
 
 
-def _many(count: int) -> str:
-    return "10^18 or more" if count >= 10**18 else f"{count:,}"
+def _count(count: int) -> str:
+    return "10^18 or more" if count >= MAX_DISTINCT else f"{count:,}"
 
 
-def _threat(report: Report) -> str:
-    data, a = report["data"], escape(report["attribute"])
+def _threat_model(report: AuditReport) -> str:
+    data, attribute = report.data, escape(report.attribute)
     return (
         "<h2>Threat model</h2><p>The attacker holds representations like these of other speakers, "
-        f"whose {a} is known (an <i>informed</i> attacker), trains on them, and guesses the {a} of "
-        "speakers never met before. Nothing but the representations is seen. All "
-        f"{data['speakers']:,} speakers are attacked once, in {report['test']['folds']} folds; "
-        "each attacker is tuned on further speakers. The sample is the speakers, not their "
-        f"{data['utterances']:,} utterances: bounds and p come from exchanging {a} between "
-        f"{escape(report['test']['exchanged'])}.</p><p class='small'>UAR is the mean recall over "
-        "the classes. A UAR below chance is a leak too if it lies below what chance explains.</p>"
+        f"whose {attribute} is known (an <i>informed</i> attacker), trains on them, and predicts "
+        f"the {attribute} of held-out speakers from the representations alone. All "
+        f"{data.speakers:,} speakers are tested once, in {report.test.folds} folds; each attacker "
+        "is tuned on validation speakers. The sampling unit is the speaker, not the "
+        f"utterance ({data.utterances:,}): bounds and p come from permuting {attribute} between "
+        f"{escape(report.test.permuted_between)}.</p><p class='small'>UAR is the mean recall over "
+        "the classes. A UAR below chance is a leak too if it is lower than permuted labels "
+        "explain.</p>"
     )
 
 
-def _attackers(report: Report) -> str:
+def _attackers(report: AuditReport) -> str:
     rows, marks = [], []
-    for one in sorted(report["attackers"], key=lambda one: -one["uar"]):
-        strong = one["name"] == report["strongest"]
+    for result in sorted(report.attackers, key=lambda result: -result.uar):
+        is_strongest = result.name == report.strongest
         rows.append(
             (
-                one["name"] + (" (strongest)" if strong else ""),
-                _common(one["chosen"]),
-                number(one["uar"]),
-                f"{number(one['lower'])} to {number(one['upper'])}",
-                number(one["p"]),
-                number(one["auc"]),
-                number(one["bits"]),
+                result.name + (" (strongest)" if is_strongest else ""),
+                "; ".join(dict.fromkeys(result.chosen)),
+                number(result.uar),
+                f"{number(result.lower)} to {number(result.upper)}",
+                number(result.p),
+                number(result.auc),
+                number(result.bits),
             )
         )
-        marks.append(Dot(one["name"], one["uar"], one["lower"], one["upper"], strong))
-    header = ("attacker", "chosen on validation speakers", "UAR", "bounds", "p", "AUC", "bits")
+        marks.append(Dot(result.name, result.uar, result.lower, result.upper, is_strongest))
+    header = ("attacker", "selected on validation speakers", "UAR", "bounds", "p", "AUC", "bits")
     return (
         "<h2>Attackers</h2><figure>"
-        + dots("UAR of each attacker with its bounds", marks, report["chance"], report["limit"])
+        + dots("UAR of each attacker with its bounds", marks, report.chance, report.limit)
         + "</figure>"
         + _table(header, rows, text_columns=2)
-        + '<p class="small">Bounds and p of one attacker are for it alone; those above are '
-        "corrected for having taken the strongest. Bits are V-information per utterance.</p>"
+        + '<p class="small">Bounds and p of an attacker are for this attacker alone; those above '
+        "are corrected for having selected the strongest. Bits are V-information per utterance."
+        "</p>"
     )
 
 
-def _common(chosen: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(chosen))
-
-
-def _curve(report: Report) -> str:
-    points = [(p["speakers"], p["uar"]) for p in report["leak_by_speakers"]]
+def _learning_curve(report: AuditReport) -> str:
+    points = [(point.speakers, point.uar) for point in report.leak_by_speakers]
     if len(points) < 2:
         return ""
     return (
-        "<h2>Leak against the number of known speakers</h2><figure>"
-        + curve("UAR against speakers", points, report["chance"], "speakers known")
-        + f"<figcaption>The attacker {escape(report['strongest_quick'])} where fewer speakers are "
-        "known. If the curve still "
-        "rises at its right end, an attacker with more speakers finds more than this card says."
+        "<h2>Leak against the number of training speakers</h2><figure>"
+        + curve("UAR against speakers", points, report.chance, "training speakers")
+        + f"<figcaption>The attacker {escape(report.strongest_quick)}, trained on fewer speakers. "
+        "If the curve still rises at its right end, an attacker with more speakers has a higher "
+        "UAR than this card shows.</figcaption></figure>"
+    )
+
+
+def _null(report: AuditReport) -> str:
+    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    if not strongest.null:
+        return ""
+    return (
+        "<h2>Null distribution</h2><figure>"
+        + histogram(
+            "UAR under permuted labels", strongest.null, observed=report.uar, chance=report.chance
+        )
+        + "<figcaption>UAR of the strongest attacker after the labels have been permuted between "
+        "speakers, so that nothing can be learned: the random variation with this many speakers."
         "</figcaption></figure>"
     )
 
 
-def _null(report: Report) -> str:
-    (strongest,) = (o for o in report["attackers"] if o["name"] == report["strongest"])
-    if not strongest["null"]:
-        return ""
-    return (
-        "<h2>Where there is nothing to find</h2><figure>"
-        + histogram(
-            "UAR under exchanged labels",
-            strongest["null"],
-            report["uar"],
-            report["chance"],
-        )
-        + "<figcaption>How the strongest attacker scores when the labels have been exchanged "
-        "between speakers, so that nothing can be learned: the spread that chance makes with this "
-        "many speakers.</figcaption></figure>"
-    )
-
-
 _THREATS = {
-    "ignorant": "learned from the representations without the defence",
-    "transferred": "learned from another corpus",
-    "informed": "learned from representations like these",
-    "float16": "informed, representations sent in half precision",
-    "int8": "informed, representations sent in 256 steps per column",
+    "ignorant": "trained on the representations without the defence",
+    "transferred": "trained on another corpus",
+    "informed": "trained on representations like these",
+    "float16": "informed, representations in half precision",
+    "int8": "informed, representations in 256 steps per column",
 }
+_SEVERAL = "informed, log-likelihoods of so many utterances of one victim (or all) added up"
 
 
-def _threats(report: Report) -> str:
+def _threats(report: AuditReport) -> str:
     rows = [
         (
-            one["threat"],
-            _THREATS.get(
-                one["threat"], "informed, so many of one victim (or all there are), added up"
-            ),
-            one["attacker"],
-            number(one["uar"]),
-            f"{number(one['lower'])} to {number(one['upper'])}",
+            threat.threat,
+            _THREATS.get(threat.threat, _SEVERAL),
+            threat.attacker,
+            number(threat.uar),
+            f"{number(threat.lower)} to {number(threat.upper)}",
         )
-        for one in report["threats"]
+        for threat in report.threats
     ]
-    code = report["online_code"]
-    header = ("threat", "the attacker", "which", "UAR", "95 % over speakers")
+    code = report.online_code
+    header = ("threat", "the attacker", "name", "UAR", "95 % over speakers")
     return (
-        "<h2>The ladder of threats</h2>"
+        "<h2>The threat ladder</h2>"
         + _table(header, rows, text_columns=3)
-        + '<p class="small">Intervals are of the attacker as it is, not corrected for the choice '
-        "of the strongest. Online code: to one who holds the representations the labels can be "
-        f"sent in {number(code['bits'])} bits per utterance ({escape(code['attacker'])}, learning "
-        f"as the speakers come), in place of {number(code['uniform'])}: a compression of "
-        f"{number(code['compression'], 2)}, where 1 is none.</p>"
+        + '<p class="small">Intervals are for the given attacker, not corrected for the selection '
+        "of the strongest. Online code: to a receiver who holds the representations the labels can "
+        f"be sent in {number(code.bits)} bits per utterance ({escape(code.attacker)}, trained on "
+        f"the speakers sent before), instead of {number(code.uniform)}: a compression of "
+        f"{number(code.compression, 2)}, where 1 is none.</p>"
     )
 
 
-def _further(report: Report) -> str:
-    return "".join(
-        f"<h2>{escape(one.title)}</h2>"
-        + (_table(one.header, one.rows) if one.rows else "")
-        + "".join(f'<p class="small">{escape(sentence)}</p>' for sentence in one.said)
-        for one in answers(report)
-    )
+def _further_questions(report: AuditReport) -> str:
+    parts = []
+    for answer in answer_tables(report):
+        parts.append(f"<h2>{escape(answer.title)}</h2>")
+        if answer.rows:
+            parts.append(_table(answer.header, answer.rows))
+        parts += [f'<p class="small">{escape(sentence)}</p>' for sentence in answer.sentences]
+    return "".join(parts)
 
 
-def _not_tested(report: Report) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in report["not_tested"])
+def _not_tested(report: AuditReport) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in report.not_tested)
     return f"<h2>What was not tested</h2><ul>{items}</ul>"
 
 
-def _data(report: Report) -> str:
-    data = report["data"]
-    classes = [(c["name"], f"{c['speakers']:,}", f"{c['utterances']:,}") for c in data["classes"]]
-    inputs = [(one["role"], one["name"], one["sha256"]) for one in data["inputs"]]
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    notes = "".join(f"<li>{escape(note)}</li>" for note in data["notes"])
-    return (
-        "<h2>Data and how to repeat this</h2>"
-        + _table((report["attribute"], "speakers", "utterances"), classes)
-        + f"<p>Shape {escape(str(data['shape']))}.</p>"
-        + (f"<ul>{notes}</ul>" if notes else "")
-        + _table(("file", "name", "sha256"), inputs, text_columns=3)
-        + f"<p><code>{escape(report['command'])}</code></p>"
-        + f'<p class="small">{escape(versions)}</p>'
-    )
+def _data(report: AuditReport) -> str:
+    data = report.data
+    classes = [(c.name, f"{c.speakers:,}", f"{c.utterances:,}") for c in data.classes]
+    inputs = [(record.role, record.name, record.sha256) for record in data.inputs]
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes)
+    parts = [
+        "<h2>Data and how to repeat this</h2>",
+        _table((report.attribute, "speakers", "utterances"), classes),
+        f"<p>Shape {escape(str(list(data.shape)))}.</p>",
+        f"<ul>{notes}</ul>" if notes else "",
+        _table(("input", "name", "sha256"), inputs, text_columns=3),
+    ]
+    if report.command is not None:
+        parts.append(f"<p><code>{escape(report.command)}</code></p>")
+    return "".join(parts) + f'<p class="small">{escape(versions)}</p>'

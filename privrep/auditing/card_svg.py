@@ -1,4 +1,4 @@
-"""The plots of a privacy card, as SVG drawn by hand: no library, no font, no file of another's.
+"""The plots of a privacy card as SVG, without a plotting library, fonts or other files (host).
 
 Marks differ in shape as well as in colour, and the colours are those of Okabe and Ito.
 """
@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 150, 24, 26, 46
 
 
 class Dot(NamedTuple):
-    """A labelled score with its interval; `strong` marks the one that counts."""
+    """A labelled score with its interval; `strong` marks the strongest attacker."""
 
     label: str
     value: float
@@ -29,7 +29,7 @@ def dots(title: str, rows: Sequence[Dot], chance: float, limit: float) -> str:
     low = min([chance - 0.1, *(r.low for r in rows)]) - 0.02
     high = max([limit + 0.05, *(r.high for r in rows)]) + 0.02
     scale = _Scale(max(0.0, low), min(1.0, high), _LEFT, _WIDTH - _RIGHT)
-    body = _frame(scale, height, "UAR of the attacker on speakers it never met")
+    body = _frame(scale, height, "UAR of the attacker on held-out speakers")
     body += _line(scale.at(chance), height, GREY, "4 3", "chance", "end")
     body += _line(scale.at(limit), height, ORANGE, "1 3", "limit", "start")
     for i, row in enumerate(rows):
@@ -45,10 +45,10 @@ def dots(title: str, rows: Sequence[Dot], chance: float, limit: float) -> str:
     return _svg(title, height, body)
 
 
-def histogram(title: str, null: Sequence[float], found: float, chance: float) -> str:
-    """How an attacker scores where there is nothing to find, and what it scored here."""
+def histogram(title: str, null: Sequence[float], *, observed: float, chance: float) -> str:
+    """Histogram of the UARs under permuted labels, with lines at chance and the observed UAR."""
     height = 200
-    low, high = min([*null, found, chance]), max([*null, found, chance])
+    low, high = min([*null, observed, chance]), max([*null, observed, chance])
     room = max(0.02, (high - low) * 0.08)
     scale = _Scale(low - room, high + room, _LEFT, _WIDTH - _RIGHT)
     bins, floor = 30, height - _BOTTOM
@@ -66,17 +66,17 @@ def histogram(title: str, null: Sequence[float], found: float, chance: float) ->
                 f'<rect x="{scale.left + i * step:.1f}" y="{floor - tall:.1f}" '
                 f'width="{step - 1:.1f}" height="{tall:.1f}" fill="{BLUE}" fill-opacity="0.6"/>'
             )
-    sides = ("end", "start") if found >= chance else ("start", "end")
+    sides = ("end", "start") if observed >= chance else ("start", "end")
     body += _line(scale.at(chance), height, GREY, "4 3", "chance", sides[0])
-    body += _line(scale.at(found), height, ORANGE, "", "found here", sides[1])
+    body += _line(scale.at(observed), height, ORANGE, "", "observed", sides[1])
     body.append(
         f'<text x="{_LEFT - 10}" y="{_TOP + 12}" text-anchor="end">{len(null):,} times</text>'
-        f'<text x="{_LEFT - 10}" y="{_TOP + 28}" text-anchor="end">labels exchanged</text>'
+        f'<text x="{_LEFT - 10}" y="{_TOP + 28}" text-anchor="end">labels permuted</text>'
     )
     return _svg(title, height, body)
 
 
-def curve(title: str, points: Sequence[tuple[int, float]], chance: float, x_name: str) -> str:
+def curve(title: str, points: Sequence[tuple[float, float]], chance: float, x_name: str) -> str:
     """A score against a number on a logarithmic axis."""
     height = 220
     xs = [log(x) for x, _ in points]

@@ -1,104 +1,137 @@
-"""What an audit attacks and may learn from, all read and checked before anything is measured."""
+"""Reads and checks all inputs of an audit before anything is measured (host)."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from privrep.auditing.join import Samples, bring_together
-from privrep.auditing.questions import check_given
-from privrep.formats.tables import Table, read_table
-from privrep.formats.vectors import Representations, read_vectors
-from privrep.leakage.threat_ladder import Corpus
+from privrep.auditing.join import JoinedSample, check_given, join
+from privrep.auditing.options import AuditOptions, Columns, Vectors
+from privrep.formats.tables import Table, read_table, table_of_columns
+from privrep.formats.vectors import Representations, checked_vectors, read_vectors
+from privrep.leakage.threat_ladder import OtherCorpus
+from privrep.types import Sample
 
-_LEAST = 3  # speakers of another corpus
-
-
-class Sources(NamedTuple):
-    """Files of which attackers may learn besides those that are audited, and columns.
-
-    Attributes:
-      unprotected: representations of the same utterances before the defence, or None.
-      other, other_labels: representations and labels of another corpus, or None.
-      attribute, speaker, session: columns of both tables of labels.
-      only: {column: values}, which rows of the audited corpus stay; None: all.
-    """
-
-    unprotected: str | Path | None
-    other: str | Path | None
-    other_labels: str | Path | None
-    attribute: str
-    speaker: str
-    session: str
-    only: Mapping[str, Sequence[str]] | None = None
-
-    @property
-    def roles(self) -> dict[str, str | Path]:
-        """{role: file} of those that are given."""
-        files = {n: getattr(self, n) for n in ("unprotected", "other", "other_labels")}
-        return {name: path for name, path in files.items() if path is not None}
+_MIN_SPEAKERS = 3  # of another corpus
 
 
-class Inputs(NamedTuple):
-    """What an audit works on.
+class AuditInputs(NamedTuple):
+    """The data of an audit.
 
     Attributes:
-      samples: whose the representations are, and what they are.
-      h: float[N, D], pooled over time, each column divided by its largest magnitude.
+      joined: the representations as they were read, with their labels.
+      sample: h float32[N, D] pooled over time, each column divided by its largest magnitude.
       unprotected: float[N, D], the same utterances before the defence, in the units of h; or None.
       other: another corpus in the units of h; or None.
-      shape: of the representations, as they lie in their file.
-      notes: sentences about what was read.
+      shape: of the representations as they were given.
+      notes: sentences about the inputs.
     """
 
-    samples: Samples
-    h: np.ndarray
+    joined: JoinedSample
+    sample: Sample
     unprotected: np.ndarray | None
-    other: Corpus | None
+    other: OtherCorpus | None
     shape: tuple[int, ...]
     notes: list[str]
 
 
-def read_inputs(
-    representations: str | Path,
-    labels: str | Path,
-    sources: Sources,
-    given: Sequence[str] | None = None,
-) -> Inputs:
-    """Reads all files of an audit.
+class _Reader(NamedTuple):
+    """The columns by which representations and labels are joined."""
 
-    Args:
-      given: columns that may explain the leak, see `questions.check_given`.
+    attribute: str
+    options: AuditOptions
+
+    def join(
+        self,
+        read: Representations,
+        table: Table,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> JoinedSample:
+        options = self.options
+        return join(read, table, self.attribute, options.speaker, options.session, only)
+
+
+def read_inputs(
+    representations: Vectors, labels: Columns, attribute: str, options: AuditOptions
+) -> AuditInputs:
+    """Reads all files of an audit, or takes arrays in their place.
 
     Raises:
       FileNotFoundError, ValueError: a file cannot be read, or does not fit the others.
     """
-    if (sources.other is None) != (sources.other_labels is None):
+    if (options.other is None) != (options.other_labels is None):
         raise ValueError(
             "another corpus takes both its representations and its labels: --other=FILE and "
             "--other_labels=FILE"
         )
-    table, read = read_table(labels), read_vectors(representations)
-    samples = _samples(read, table, sources, sources.only)
-    check_given(given, samples.columns, sources.attribute)
-    h, pooling = pooled(samples)
-    # The unit of h is its maker's affair; squares of 1e-30 or 1e30 would leave float32.
+    reader = _Reader(attribute, options)
+    table = table_of(labels, "labels")
+    read = vectors_of(representations, "representations")
+    joined = reader.join(read, table, options.only)
+    check_given(options.given, joined, attribute)
+    h, pooling = pooled(joined)
+    # The unit of h is arbitrary, and squares of 1e-30 or 1e30 would be out of the range of float32.
     largest = np.abs(h).max(0)
     scale = np.where(largest > 0, largest, 1)
-    return Inputs(
-        samples,
-        h / scale,
-        _bare(sources, read, table, scale),
-        _other(sources, samples.classes, scale),
-        read.h.shape,
-        samples.notes + pooling,
+    return AuditInputs(
+        joined=joined,
+        sample=Sample(h / scale, joined.labels, joined.speaker, joined.session),
+        unprotected=_unprotected(reader, read, table, scale),
+        other=_other(reader, joined.classes, scale),
+        shape=read.h.shape,
+        notes=joined.notes + pooling,
+    )
+
+
+def vectors_of(source: Vectors, name: str) -> Representations:
+    """Representations from a file or an array; `name` is that of the argument, for messages."""
+    if isinstance(source, np.ndarray):
+        return checked_vectors(name, source)
+    return read_vectors(source)
+
+
+def table_of(source: Columns, name: str) -> Table:
+    """A table from a file, a dict of columns, a pandas.DataFrame or a structured array.
+
+    Cells become strings as those of a file do; None and NaN are empty.
+
+    Raises:
+      FileNotFoundError, ValueError: a file cannot be read, no columns, or columns of unequal
+        length.
+    """
+    if isinstance(source, str | Path):
+        return read_table(source)
+    columns = _columns(source, name)
+    lengths = {column: len(cells) for column, cells in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"{name}: columns of equal length are needed, these have {lengths}")
+    (num_rows,) = set(lengths.values())
+    return table_of_columns(columns, range(1, num_rows + 1), Path(name))
+
+
+def _columns(source: Any, name: str) -> dict[str, list]:
+    if isinstance(source, Mapping):
+        return {str(column): list(cells) for column, cells in source.items()}
+    if isinstance(source, np.ndarray):
+        if source.dtype.names is None:
+            raise ValueError(
+                f"{name}: an array of {source.dtype} has no columns; give a dict of columns, a "
+                "pandas.DataFrame or a structured array"
+            )
+        return {column: source[column].tolist() for column in source.dtype.names}
+    if hasattr(source, "columns") and hasattr(source, "notna"):  # a pandas.DataFrame
+        cells = source.astype(object).where(source.notna(), None)
+        return {str(column): cells[column].tolist() for column in cells.columns}
+    raise ValueError(
+        f"{name}: {type(source).__name__} is neither a file nor a table; give a path, a dict of "
+        "columns, a pandas.DataFrame or a structured array"
     )
 
 
 def check_output(folder: str | Path) -> None:
-    """Makes the folder and sees that files can be written there.
+    """Creates the folder and makes sure that files can be written there.
 
     Raises:
       ValueError: they cannot.
@@ -113,77 +146,77 @@ def check_output(folder: str | Path) -> None:
         ) from error
 
 
-def _samples(
-    read: Representations,
-    table: Table,
-    sources: Sources,
-    only: Mapping[str, Sequence[str]] | None = None,
-) -> Samples:
-    return bring_together(read, table, sources.attribute, sources.speaker, sources.session, only)
-
-
-def pooled(samples: Samples) -> tuple[np.ndarray, list[str]]:
-    """[N, D] as it is, [N, T, D] as mean and deviation over the frames that are no padding."""
-    h = samples.h
+def pooled(joined: JoinedSample) -> tuple[np.ndarray, list[str]]:
+    """[N, D] as it is; [N, T, D] as mean and standard deviation over the valid frames."""
+    h = joined.h
     if h.ndim == 2:
         return h, []
-    length = h.shape[1] if samples.num_frames is None else samples.num_frames[:, None, None]
-    inside = np.arange(h.shape[1])[None, :, None] < length
-    return np.concatenate([h.mean(1, where=inside), h.std(1, where=inside)], 1), [
-        f"Frames [N, {h.shape[1]}, {h.shape[2]}] were pooled to mean and deviation over time"
-        + ("." if samples.num_frames is not None else ", all of them, padding too if there is any.")
+    length: Any = h.shape[1]
+    if joined.num_frames is None:
+        which = ", all of them, padding too if there is any."
+    else:
+        which, length = ".", joined.num_frames[:, None, None]
+    valid = np.arange(h.shape[1])[None, :, None] < length
+    return np.concatenate([h.mean(1, where=valid), h.std(1, where=valid)], 1), [
+        f"Frames [N, {h.shape[1]}, {h.shape[2]}] were pooled to mean and standard deviation over "
+        f"time{which}"
     ]
 
 
-def _bare(
-    sources: Sources, read: Representations, table: Table, scale: np.ndarray
+def _unprotected(
+    reader: _Reader, read: Representations, table: Table, scale: np.ndarray
 ) -> np.ndarray | None:
     """The audited utterances before the defence, pooled and divided by `scale`, or None."""
-    path = sources.unprotected
-    if path is None:
+    source = reader.options.unprotected
+    if source is None:
         return None
-    found = read_vectors(path)
-    if found.h.shape != read.h.shape or (found.ids is None) != (read.ids is None):
+    name = "unprotected" if isinstance(source, np.ndarray) else str(source)
+    before = vectors_of(source, name)
+    if before.h.shape != read.h.shape or (before.ids is None) != (read.ids is None):
         raise ValueError(
-            f"{path}: shape {list(found.h.shape)}{_with_ids(found)} beside {list(read.h.shape)}"
+            f"{name}: shape {list(before.h.shape)}{_with_ids(before)} beside {list(read.h.shape)}"
             f"{_with_ids(read)}: unprotected representations are of the same utterances, by the "
             "same kind of file"
         )
-    if found.ids is not None and read.ids is not None:
-        place = {one: i for i, one in enumerate(found.ids)}
-        absent = [one for one in read.ids if one not in place]
+    if before.ids is not None and read.ids is not None:
+        row_of = {utterance: i for i, utterance in enumerate(before.ids)}
+        absent = [utterance for utterance in read.ids if utterance not in row_of]
         if absent:
-            raise ValueError(f"{path}: has no row of utterance {absent[0]!r}")
-        found = Representations(found.h[[place[one] for one in read.ids]], read.ids)
-    return pooled(_samples(found, table, sources, sources.only))[0] / scale
+            raise ValueError(f"{name}: has no row of utterance {absent[0]!r}")
+        rows = [row_of[utterance] for utterance in read.ids]
+        before = Representations(before.h[rows], read.ids)
+    return pooled(reader.join(before, table, reader.options.only))[0] / scale
 
 
 def _with_ids(read: Representations) -> str:
     return " without ids" if read.ids is None else " with ids"
 
 
-def _other(sources: Sources, classes: tuple[str, ...], scale: np.ndarray) -> Corpus | None:
-    if sources.other is None or sources.other_labels is None:
+def _other(reader: _Reader, classes: tuple[str, ...], scale: np.ndarray) -> OtherCorpus | None:
+    """The other corpus, its labels numbered as `classes`, divided by `scale`; or None."""
+    options, attribute = reader.options, reader.attribute
+    if options.other is None or options.other_labels is None:
         return None
-    table = read_table(sources.other_labels)
-    there = _samples(read_vectors(sources.other), table, sources)
+    table = table_of(options.other_labels, "other_labels")
+    joined = reader.join(vectors_of(options.other, "other"), table)
     number = {name: i for i, name in enumerate(classes)}
-    ours = np.array([number.get(name, -1) for name in there.classes])
-    if (ours >= 0).sum() < 2:
+    shared = np.array([number.get(name, -1) for name in joined.classes])
+    if (shared >= 0).sum() < 2:
         raise ValueError(
-            f"{sources.other_labels}: {sources.attribute} is {', '.join(there.classes)} there and "
-            f"{', '.join(classes)} here: two common values are needed to learn from it"
+            f"{table.path}: {attribute} is {', '.join(joined.classes)} there and "
+            f"{', '.join(classes)} here: two common values are needed to train on it"
         )
-    people = len(np.unique(there.speakers[ours[there.labels] >= 0]))
-    if people < _LEAST:
+    num_speakers = len(np.unique(joined.speaker[shared[joined.labels] >= 0]))
+    if num_speakers < _MIN_SPEAKERS:
         raise ValueError(
-            f"{sources.other_labels}: {people} speakers have a {sources.attribute} that is told "
-            f"apart here; {_LEAST} at least are needed to learn from"
+            f"{table.path}: {num_speakers} speakers have a value of {attribute} that occurs here; "
+            f"{_MIN_SPEAKERS} at least are needed to train on"
         )
-    h, _ = pooled(there)
+    h, _ = pooled(joined)
     if h.shape[1:] != scale.shape:
+        name = "other" if isinstance(options.other, np.ndarray) else options.other
         raise ValueError(
-            f"{sources.other}: {h.shape[1]} columns where the audited representations have "
+            f"{name}: {h.shape[1]} columns where the audited representations have "
             f"{len(scale)}: they must be made by the same encoder"
         )
-    return Corpus(h / scale, ours[there.labels], there.speakers)
+    return OtherCorpus(h / scale, shared[joined.labels], joined.speaker)

@@ -1,11 +1,10 @@
-"""The audit of any representations: from two files to a verdict, a JSON report and a card."""
+"""The audit of any representations: from inputs to verdict, JSON report and HTML card (host)."""
 
 import hashlib
 import json
-import math
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,181 +12,139 @@ from typing import Any
 import numpy as np
 
 import privrep
-from privrep.attacks.suite import QUICK, SEQUENCE, exchanges, suite
+from privrep.attacks.suite import QUICK, SEQUENCE, affordable_permutations, suite
 from privrep.auditing.card import card
-from privrep.auditing.join import Samples
-from privrep.auditing.questions import further
-from privrep.auditing.read_inputs import Sources, check_output, read_inputs
-from privrep.auditing.threats import threats
+from privrep.auditing.options import PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.questions import ask
+from privrep.auditing.read_inputs import AuditInputs, check_output, read_inputs, table_of
+from privrep.auditing.report import (
+    AuditedData,
+    AuditReport,
+    ClassCount,
+    InputRecord,
+    PermutationTest,
+)
+from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file
-from privrep.leakage.learning_curve import learning_curve
+from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
-from privrep.statistics.permutation_test import FREE
-from privrep.statistics.verdict import ALPHA, LIMIT, least_exchanges
+from privrep.statistics.permutation_test import FREE, least_permutations
+from privrep.types import ALPHA, LIMIT, InferenceSettings
 
-PERMUTATIONS = 200
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "privrep")
-Report = dict[str, Any]
+_PACKAGES = ("numpy", "scipy", "scikit-learn")
+_DEFAULTS = AuditOptions()
 
 
 def audit(
-    representations: str | Path,
-    labels: str | Path,
+    representations: Vectors,
+    labels: Columns,
     attribute: str,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
-    speaker: str = "speaker",
-    session: str = "session",
-    only: Mapping[str, Sequence[str]] | None = None,
-    given: Sequence[str] | None = None,
-    unprotected: str | Path | None = None,
-    other: str | Path | None = None,
-    other_labels: str | Path | None = None,
-    attackers: Sequence[str] = tuple(QUICK),
-    num_permutations: int | None = None,
-    limit: float = LIMIT,
-    seed: int = 0,
-) -> Report:
-    """Measures how much of `attribute` the representations tell; writes audit.json and audit.html.
+    options: AuditOptions = _DEFAULTS,
+) -> AuditReport:
+    """Measures how much of `attribute` the representations reveal.
 
     Args:
-      representations: a file of [N, D] or [N, T, D], see `read_vectors`. Of frames, the
-        mean and deviation over time are attacked; a column num_frames of the labels says how many
-        of the T are no padding.
-      labels: a table with the columns `speaker`, `attribute` and perhaps `session` and id, see
-        `read_table`.
-      output: the folder to write to, made if it is not there.
-      only: {column: values} of the labels: rows that have none of the values are left out.
-      given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
-      unprotected: representations of the same utterances before a defence, of which an ignorant
-        attacker learns, and to which a de-censoring one maps back.
-      other, other_labels: representations and labels of another corpus, of which an attacker
-        learns who has no labels of this one.
-      attackers: names in `suite.NAMES`.
-      num_permutations: exchanged labellings; None for 200, or for 39 where one of the attackers has
-        to be trained anew for each of them. Fewer than `verdict.least_exchanges` are refused.
-      limit, seed: see `measurement.measure`.
-
-    Returns:
-      What is in audit.json. "verdict" is "leaks", "no_leak_shown" or "cannot_tell"; scores are
-      UARs on speakers the attacker never met; null stands for a number that does not exist.
+      representations: an array, or a file, see `vectors.read_vectors`: [N, D], or frames [N, T, D],
+        of which mean and standard deviation over time are attacked; a column num_frames of the
+        labels gives the number of valid frames.
+      labels: a table with the columns `options.speaker` and `attribute`, perhaps with a session and
+        an id: a file (see `tables.read_table`), a dict of columns, a pandas.DataFrame or a
+        structured array. Without ids in both, row i belongs to representation i.
+      attribute: the private column.
+      output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
+      options: see `AuditOptions`.
 
     Raises:
-      FileNotFoundError, ValueError: a file cannot be read or judged, and why.
+      FileNotFoundError, ValueError: an input cannot be read or audited.
+
+    Example: 24 speakers, whose gender is one of two columns.
+      >>> speaker = np.repeat(np.arange(24), 4)
+      >>> h = np.random.default_rng(0).normal(size=(96, 2))
+      >>> h[:, 0] += 3 * (speaker % 2)
+      >>> labels = {"speaker": speaker, "gender": np.array(["f", "m"])[speaker % 2]}
+      >>> report = audit(h, labels, "gender", options=AuditOptions(permutations=24))
+      >>> report.verdict, report.uar > 0.8, report.upper <= 1
+      ('leaks', True, True)
     """
-    if num_permutations is None:
-        num_permutations = exchanges(attackers, PERMUTATIONS)
-    _check_named("a column of the labels", attribute=attribute, speaker=speaker, session=session)
+    settings = _settings(options)
+    _check_named("a column of the labels", attribute=attribute)
+    _check_named("a column of the labels", speaker=options.speaker, session=options.session)
     _check_named("a folder; the present one is .", output=output)
-    files = {"representations": representations, "labels": labels, "unprotected": unprotected}
-    _check_named("a file", **files, other=other, other_labels=other_labels)
-    _check_numbers(num_permutations, seed)
-    # Nothing is measured before all that was asked for has been found to be possible.
-    sources = Sources(unprotected, other, other_labels, attribute, speaker, session, only)
-    inputs = read_inputs(representations, labels, sources, given)
-    samples, h = inputs.samples, inputs.h
-    _check_limit(limit, 1 / len(samples.classes))
-    frames = samples.h if samples.h.ndim == 3 else None
-    chosen = suite(attackers, frames, samples.num_frames)
-    check_output(output)
-    told = measure(
-        h,
-        samples.labels,
-        samples.speakers,
-        sessions=samples.sessions,
-        attackers=chosen,
-        num_permutations=num_permutations,
-        limit=limit,
-        seed=seed,
-    )
-    climbed = threats(inputs, told, seed)
-    quick = climbed["strongest_quick"]
-    questions = further(
-        h,
-        inputs.unprotected,
-        samples,
-        attribute,
-        speaker,
-        given,
-        told.headline,
-        num_permutations,
-        limit,
-        seed,
-    )
-    arguments = ["privrep", "audit", str(representations), str(labels), f"--attribute={attribute}"]
-    arguments += [f"--output={output}", f"--permutations={num_permutations}", f"--limit={limit:g}"]
-    arguments += [f"--seed={seed}", f"--speaker={speaker}", f"--session={session}"]
-    arguments += [f"--attackers={','.join(attackers)}"]
-    arguments += [f"--only={name}={','.join(values)}" for name, values in (only or {}).items()]
-    arguments += [] if given is None else [f"--given={','.join(given)}"]
-    arguments += [f"--{role}={path}" for role, path in sources.roles.items()]
-    report = {
-        "verdict": told.verdict.verdict,
-        "reason": told.verdict.reason,
-        "attribute": attribute,
-        **_scores(told),
-        "leak_by_speakers": _learning_curve(h, samples, quick, seed),
-        **climbed,
-        **questions,
-        "data": {
-            "classes": _per_class(samples.num_speakers, told),
-            "utterances": told.num_utterances,
-            "speakers": told.num_speakers,
-            "shape": list(inputs.shape),
-            "notes": inputs.notes + _few(attackers, num_permutations) + _between(told.exchanged),
-            "inputs": [
-                _input(role, path)
-                for role, path in {
-                    "representations": representations,
-                    "labels": labels,
-                    **sources.roles,
-                }.items()
-            ],
-        },
-        "test": {
-            "alpha": ALPHA,
-            "limit": limit,
-            "permutations": told.num_permutations,
-            "possible_permutations": told.distinct_permutations,
-            "exchanged": told.exchanged,
-            "folds": told.num_folds,
-            "seed": seed,
-        },
-        "not_tested": _not_tested(attribute, told, frames is not None),
-        "versions": {name: metadata.version(name) for name in _PACKAGES[:-1]}
+    sources = {"representations": representations, "labels": labels} | options.further_inputs
+    _check_named("a file", **sources)
+    _check_numbers(settings)
+    # Nothing is measured before everything that was asked for has been checked.
+    inputs = read_inputs(representations, labels, attribute, options)
+    _check_limit(settings.limit, 1 / len(inputs.joined.classes))
+    frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
+    attackers = suite(options.attackers, frames, inputs.joined.num_frames)
+    if output is not None:
+        check_output(output)
+    measured = measure(inputs.sample, attackers=attackers, settings=settings)
+    verdict, quick = measured.verdict, strongest_quick(measured)
+    answers = ask(inputs, attribute, options, measured.strongest, settings)
+    report = AuditReport(
+        verdict=verdict.verdict,
+        reason=verdict.reason,
+        attribute=attribute,
+        chance=measured.chance,
+        uar=verdict.uar,
+        lower=verdict.lower,
+        upper=verdict.upper,
+        limit=verdict.limit,
+        p=verdict.p,
+        smallest_p=verdict.smallest_p,
+        minimum_detectable=verdict.minimum_detectable,
+        strongest=measured.strongest,
+        attackers=tuple(measured.attackers.values()),
+        victims=measured.victims,
+        leak_by_speakers=_learning_curve(inputs, quick, settings),
+        threats=threats(inputs, measured, quick, settings),
+        strongest_quick=quick,
+        online_code=code_length(inputs, quick, settings.seed),
+        given=answers.given,
+        attributes=answers.attributes,
+        decensoring=answers.decensoring,
+        data=_data(inputs, measured, sources, options),
+        test=_test(measured, settings),
+        not_tested=_not_tested(attribute, measured, frames is not None),
+        versions={name: metadata.version(name) for name in _PACKAGES}
         | {"privrep": privrep.__version__, "python": platform.python_version()},
-        "command": shlex.join(arguments),
-    }
-    report = _finite(report)
-    folder = Path(output)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(folder / "audit.json", text)
-    replace_file(folder / "audit.html", card(report))
+        command=_command(sources, attribute, output, options, settings),
+    )
+    if output is not None:
+        replace_file(Path(output, "audit.json"), report.to_json())
+        replace_file(Path(output, "audit.html"), card(report))
     return report
 
 
-def _between(exchanged: str) -> list[str]:
-    return [] if exchanged == FREE else [f"Labels were exchanged between {exchanged}."]
+def _settings(options: AuditOptions) -> InferenceSettings:
+    permutations = options.permutations
+    if permutations is None:
+        permutations = affordable_permutations(options.attackers, PERMUTATIONS)
+    return InferenceSettings(permutations=permutations, limit=options.limit, seed=options.seed)
 
 
-def _check_named(what: str, **given: str | Path | None) -> None:
-    for name, value in given.items():
-        if value is not None and not str(value).strip():
+def _check_named(what: str, **names: Any) -> None:
+    for name, value in names.items():
+        if isinstance(value, str | Path) and not str(value).strip():
             flag = name if name in ("representations", "labels") else f"--{name}="
             raise ValueError(f"{flag} is empty: it names {what}")
 
 
-def _check_numbers(num_permutations: int, seed: int) -> None:
-    least = least_exchanges()
-    if num_permutations < least:
+def _check_numbers(settings: InferenceSettings) -> None:
+    least = least_permutations()
+    if settings.permutations < least:
         raise ValueError(
-            f"--permutations={num_permutations}: {least} is the least, as with fewer p cannot be "
-            f"{ALPHA:g}, whatever the leak; {PERMUTATIONS} are usual"
+            f"--permutations={settings.permutations}: {least} is the least, as with fewer p cannot "
+            f"be {ALPHA:g}, whatever the leak; {PERMUTATIONS} are usual"
         )
-    if seed < 0:
-        raise ValueError(f"--seed={seed}: 0 is the least")
+    if settings.seed < 0:
+        raise ValueError(f"--seed={settings.seed}: 0 is the least")
 
 
 def _check_limit(limit: float, chance: float) -> None:
@@ -198,81 +155,111 @@ def _check_limit(limit: float, chance: float) -> None:
         )
 
 
-def _scores(told: Measurement) -> Report:
-    verdict = told.verdict
-    return {
-        "chance": told.chance,
-        "uar": verdict.uar,
-        "lower_bound": verdict.lower,
-        "upper_bound": verdict.upper,
-        "limit": verdict.limit,
-        "p": verdict.p,
-        "smallest_p": verdict.smallest_p,
-        "minimum_detectable": verdict.detectable,
-        "strongest": told.headline,
-        "attackers": [
-            {"name": name, **{k: v for k, v in one._asdict().items()}}
-            for name, one in told.attackers.items()
-        ],
-        "victims": [one._asdict() for one in told.victims],
-    }
-
-
-def _per_class(num_speakers: Mapping[str, int], told: Measurement) -> list[Report]:
-    counts = zip(num_speakers.items(), told.utterances_per_class)
-    return [{"name": c, "utterances": int(n), "speakers": s} for (c, s), n in counts]
-
-
-def _learning_curve(h: np.ndarray, samples: Samples, name: str, seed: int) -> list[Report]:
-    """The attacker's UAR where it knows fewer speakers, mean over draws of speakers."""
+def _learning_curve(
+    inputs: AuditInputs, name: str, settings: InferenceSettings
+) -> tuple[CurvePoint, ...]:
+    """Of the attacker called `name`, on three draws of speakers per point."""
     points = learning_curve(
-        h,
-        samples.labels,
-        samples.speakers,
-        sessions=samples.sessions,
-        attack=QUICK[name],
+        inputs.sample,
+        attack=suite((name,))[name],
         sizes=_SIZES,
         repetitions=_DRAWS,
-        seed=seed,
+        settings=settings,
     )
-    return [{"speakers": round(p.known, 1), "uar": p.uar, "deviation": p.deviation} for p in points]
+    return tuple(point._replace(speakers=round(point.speakers, 1)) for point in points)
 
 
-def _few(attackers: Sequence[str], num_permutations: int) -> list[str]:
+def _data(
+    inputs: AuditInputs, measured: Measurement, sources: dict[str, Any], options: AuditOptions
+) -> AuditedData:
+    counts = zip(inputs.joined.num_speakers.items(), measured.utterances_per_class)
+    notes = [*inputs.notes, *_permutation_notes(options.attackers, measured)]
+    return AuditedData(
+        classes=tuple(ClassCount(name, int(n), speakers) for (name, speakers), n in counts),
+        utterances=measured.num_utterances,
+        speakers=measured.num_speakers,
+        shape=tuple(inputs.shape),
+        notes=tuple(notes),
+        inputs=tuple(_input_record(role, source) for role, source in sources.items()),
+    )
+
+
+def _permutation_notes(attackers: Sequence[str], measured: Measurement) -> list[str]:
+    notes = []
     slow = [name for name in attackers if name not in QUICK]
-    return [
-        f"{num_permutations} exchanged labellings, for each of which {' and '.join(slow)} had to "
-        "be trained anew: more of them (--permutations) make p and bounds finer."
-    ] * bool(slow)
+    if slow:
+        notes.append(
+            f"{measured.num_permutations} permuted labellings, for each of which "
+            f"{' and '.join(slow)} had to be trained anew: more of them (--permutations) make p "
+            "and bounds more precise."
+        )
+    if measured.permuted_between != FREE:
+        notes.append(f"Labels were permuted between {measured.permuted_between}.")
+    return notes
 
 
-def _not_tested(attribute: str, told: Measurement, frames: bool) -> list[str]:
-    return [
-        f"Attackers other than {', '.join(told.attackers)}. A stronger one may find more.",
-        f"Attributes other than {attribute} by more than a linear attacker, and those that the "
-        "table of labels does not name: age, accent, health and whatever else h may hold.",
-        *(["What the order of the frames tells."] * (frames and SEQUENCE not in told.attackers)),
-        "Whatever these representations were made from.",
-        "An attacker who knows more than h and labelled speakers: the network itself, transcripts, "
-        "other recordings of the victim.",
-        "Whether the people in this corpus were in the training set of the encoder.",
-        "People and recordings unlike those in this corpus.",
-        "Whether the labels are right.",
+def _input_record(role: str, source: Any) -> InputRecord:
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return InputRecord(role, Path(source).name, digest)
+    if role in ("labels", "other_labels"):
+        content = json.dumps(table_of(source, role).columns, ensure_ascii=False).encode()
+    else:
+        content = np.ascontiguousarray(source).tobytes()
+    return InputRecord(role, "(array)", hashlib.sha256(content).hexdigest())
+
+
+def _test(measured: Measurement, settings: InferenceSettings) -> PermutationTest:
+    return PermutationTest(
+        alpha=settings.alpha,
+        limit=settings.limit,
+        permutations=measured.num_permutations,
+        possible_permutations=measured.distinct_permutations,
+        permuted_between=measured.permuted_between,
+        folds=measured.num_folds,
+        seed=settings.seed,
+    )
+
+
+def _not_tested(attribute: str, measured: Measurement, frames: bool) -> tuple[str, ...]:
+    sentences = [
+        f"Attackers other than {', '.join(measured.attackers)}. A stronger one may reveal more.",
+        f"Attributes other than {attribute} by more than a linear attacker, and those without a "
+        "column in the labels: age, accent, health and whatever else h may contain.",
     ]
+    if frames and SEQUENCE not in measured.attackers:
+        sentences.append("What the order of the frames reveals.")
+    return (
+        *sentences,
+        "The data from which these representations were made.",
+        "An attacker with more than h and labelled speakers: the network itself, transcripts, "
+        "other recordings of the victim.",
+        "Whether the speakers in this corpus were in the training set of the encoder.",
+        "Speakers and recordings unlike those in this corpus.",
+        "Whether the labels are right.",
+    )
 
 
-def _input(role: str, path: str | Path) -> Report:
-    with Path(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"role": role, "name": Path(path).name, "sha256": digest}
-
-
-def _finite(value: Any) -> Any:
-    """Plain values of JSON, None for a number that does not exist."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _command(
+    sources: dict[str, Any],
+    attribute: str,
+    output: str | Path | None,
+    options: AuditOptions,
+    settings: InferenceSettings,
+) -> str | None:
+    """The command line that repeats the audit; None where there is none."""
+    if output is None or not all(isinstance(source, str | Path) for source in sources.values()):
+        return None
+    files = [str(sources["representations"]), str(sources["labels"])]
+    arguments = ["privrep", "audit", *files, f"--attribute={attribute}"]
+    arguments += [f"--output={output}", f"--permutations={settings.permutations}"]
+    arguments += [f"--limit={settings.limit:g}", f"--seed={settings.seed}"]
+    arguments += [f"--speaker={options.speaker}", f"--session={options.session}"]
+    arguments += [f"--attackers={','.join(options.attackers)}"]
+    for name, values in (options.only or {}).items():
+        arguments.append(f"--only={name}={','.join(values)}")
+    if options.given is not None:
+        arguments.append(f"--given={','.join(options.given)}")
+    arguments += [f"--{role}={source}" for role, source in options.further_inputs.items()]
+    return shlex.join(arguments)

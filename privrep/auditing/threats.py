@@ -1,47 +1,66 @@
-"""The threats of an audit: the ladder from an ignorant attacker to many utterances of a victim."""
+"""The threats of an audit, from an ignorant attacker to many utterances of a victim (host)."""
 
-from typing import Any
+from typing import NamedTuple
 
-from privrep.attacks.suite import QUICK
-from privrep.auditing.read_inputs import Inputs
+from privrep.attacks.suite import QUICK, suite
+from privrep.auditing.read_inputs import AuditInputs
 from privrep.leakage.measurement import Measurement
 from privrep.leakage.online_code import online_code
 from privrep.leakage.threat_ladder import ladder
+from privrep.types import InferenceSettings
 
-Report = dict[str, Any]
 _ORDER = ("ignorant", "transferred", "informed", "float16", "int8")
 
 
-def threats(inputs: Inputs, told: Measurement, seed: int) -> Report:
-    """What `threats`, `online_code` and `strongest_quick` of an audit say.
+class ThreatResult(NamedTuple):
+    """UAR of one attacker under one threat, with a 95 % interval over speakers."""
 
-    Args:
-      told: the measurement of `inputs`.
-    """
-    samples = inputs.samples
-    # Of the attackers that can be trained many times over; linear if none was in the suite.
-    there = [name for name in told.attackers if name in QUICK]
-    name = max(there, key=lambda one: told.attackers[one].uar, default="linear")
+    threat: str
+    attacker: str
+    uar: float
+    lower: float
+    upper: float
+
+
+class OnlineCodeResult(NamedTuple):
+    """The online code of one attacker, see `online_code.OnlineCode`."""
+
+    attacker: str
+    bits: float
+    uniform: float
+    compression: float
+    speakers: tuple[int, ...]
+
+
+def strongest_quick(measured: Measurement) -> str:
+    """The strongest attacker that is quickly trained; linear if none was in the suite."""
+    quick = [result for result in measured.attackers.values() if result.name in QUICK]
+    return max(quick, key=lambda result: result.uar).name if quick else "linear"
+
+
+def threats(
+    inputs: AuditInputs, measured: Measurement, name: str, settings: InferenceSettings
+) -> tuple[ThreatResult, ...]:
+    """The rungs of `threat_ladder.ladder` by the attacker called `name`, and several utterances."""
     rungs = ladder(
-        inputs.h,
-        samples.labels,
-        samples.speakers,
-        sessions=samples.sessions,
-        attack=QUICK[name],
+        inputs.sample,
+        attack=suite((name,))[name],
         unprotected=inputs.unprotected,
         other=inputs.other,
-        seed=seed,
+        settings=settings,
     )
-    found = [one._asdict() | {"attacker": name} for one in rungs]
-    found.sort(key=lambda one: _ORDER.index(one["threat"]))
-    found += [
-        {"threat": f"{v.k} utterance{'s' * (v.k > 1)}", "attacker": told.headline}
-        | {n: getattr(v, n) for n in ("uar", "lower", "upper")}
-        for v in told.victims
-    ]
-    code = online_code(inputs.h, samples.labels, samples.speakers, attack=QUICK[name], seed=seed)
-    return {
-        "threats": found,
-        "strongest_quick": name,
-        "online_code": code._asdict() | {"attacker": name},
-    }
+    results = [ThreatResult(rung.threat, name, rung.uar, rung.lower, rung.upper) for rung in rungs]
+    results.sort(key=lambda result: _ORDER.index(result.threat))
+    for victim in measured.victims:
+        plural = "s" if victim.utterances > 1 else ""
+        threat = f"{victim.utterances} utterance{plural}"
+        results.append(
+            ThreatResult(threat, measured.strongest, victim.uar, victim.lower, victim.upper)
+        )
+    return tuple(results)
+
+
+def code_length(inputs: AuditInputs, name: str, seed: int) -> OnlineCodeResult:
+    """The online code of the attacker called `name`."""
+    code = online_code(inputs.sample, attack=suite((name,))[name], seed=seed)
+    return OnlineCodeResult(name, *code)

@@ -93,7 +93,7 @@ def read_table(
         parquet = parquet_of(path)
         _check_header(parquet.column_names, required, str(path))
         columns = {name: parquet[name].to_pylist() for name in parquet.column_names}
-        return _as_text(columns, range(1, parquet.num_rows + 1), path)
+        return table_of_columns(columns, range(1, parquet.num_rows + 1), path)
     return _delimited_text(decode(path), delimiter or DELIMITERS[ending], required, path)
 
 
@@ -242,7 +242,7 @@ def _json_lines(text: str, required: Collection[str], path: Path) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)
     _check_header([*names], required, str(path))
     columns = {name: [row.get(name) for row in rows] for name in names}
-    return _as_text(columns, [number for number, _ in numbered], path)
+    return table_of_columns(columns, [number for number, _ in numbered], path)
 
 
 def _json_object(line: str, place: str) -> dict[str, Any]:
@@ -255,7 +255,8 @@ def _json_object(line: str, place: str) -> dict[str, Any]:
     return row
 
 
-def _as_text(columns: dict[str, list[Any]], lines: Sequence[int], path: Path) -> Table:
+def table_of_columns(columns: dict[str, list[Any]], lines: Sequence[int], path: Path) -> Table:
+    """A table from {column name: N cells of any type}; None and NaN are empty cells."""
     cells = {name: list(map(_stripped, column)) for name, column in columns.items()}
     return Table(cells, lines, path)
 

@@ -72,29 +72,40 @@ def read_vectors(path: str | Path) -> Representations:
         raise ValueError(
             f"{path}: its header promises more numbers than fit into memory"
         ) from error
+    return checked_vectors(str(path), h, ids, first_line)
+
+
+def checked_vectors(
+    name: str, h: np.ndarray, ids: list[str | None] | None = None, first_line: str = ""
+) -> Representations:
+    """Checks that `h` and `ids` are representations; `name` is their file or argument.
+
+    Raises:
+      ValueError: no numbers, another shape, ids that do not fit, or rows that are not finite.
+    """
     if h.dtype.kind not in "fiub":
         advice = " Text becomes numbers by h.astype('float32')." if h.dtype.kind in "SU" else ""
-        raise ValueError(f"{path}: holds {h.dtype}, which are not real numbers.{advice}")
+        raise ValueError(f"{name}: holds {h.dtype}, which are not real numbers.{advice}")
     if h.ndim not in (2, 3) or 0 in h.shape:
         raise ValueError(
-            f"{path}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
+            f"{name}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
             "for each of N utterances, or [N, T, D]"
         )
     if ids is not None and len(ids) != len(h):
-        raise ValueError(f"{path}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
+        raise ValueError(f"{name}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
     with np.errstate(over="ignore"):
         h = h.astype(np.float32, copy=False)
     invalid = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
     if invalid.size:
         names = first([str(row if ids is None else ids[row]) for row in invalid])
         raise ValueError(
-            f"{path}: {invalid.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
+            f"{name}: {invalid.size:,} of {len(h):,} rows hold NaN, infinity or a number beyond "
             f"float32: {'row (from 0)' if ids is None else 'id'} {names}. Leave them out, of the "
             "labels too; no number can be made up for them here."
         )
     if ids is None:
         return Representations(h, None, first_line)
-    return Representations(h, list(rows_by_id(ids, path)), first_line)
+    return Representations(h, list(rows_by_id(ids, Path(name))), first_line)
 
 
 def read_array(path: str | Path) -> np.ndarray:

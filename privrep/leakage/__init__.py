@@ -1,1 +1,1 @@
-"""What a representation reveals of an attribute: each question with its test and its bound."""
+"""Measurements of the information about private attributes that h carries, with test and bound."""

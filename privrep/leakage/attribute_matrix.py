@@ -1,30 +1,33 @@
-"""The attribute matrix: what else h tells, of every label at hand (host)."""
+"""The attribute matrix: the leak of every other labelled attribute, and of the speaker (host)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
-from privrep.leakage.verification import Known, verify
+from privrep.leakage.verification import VerificationTarget, verify
 from privrep.statistics.permutation_test import design
-from privrep.statistics.verdict import ALPHA, LIMIT, Verdict
+from privrep.statistics.verdict import Verdict
+from privrep.types import SECONDARY, InferenceSettings, Sample
 
 SPEAKER = "speaker"
-MOST_CLASSES = 20
-_LEAST = 2  # speakers of a class
+MAX_CLASSES = 20
+_MIN_SPEAKERS = 2  # of a class
 
 
 class Attribute(NamedTuple):
-    """What h tells of one attribute, in plain values.
+    """The leak of one attribute, in plain values.
 
     Attributes:
-      name: of its column; "speaker" stands for verification of strangers, 1 - equal error rate.
-      classes: how many values it has; 2 of "speaker", same or not.
+      name: of its column; "speaker" stands for verification of held-out speakers, with the score
+        1 - equal error rate.
+      classes: number of values; 2 for "speaker", same or different.
       chance: 1 / classes.
-      verdict: of the linear attacker, for this attribute alone: of twenty attributes that h does
-        not tell, one is expected to be called a leak.
+      verdict: of the linear attacker, not corrected for the number of attributes: of twenty
+        attributes that h does not reveal, one is expected to be called a leak.
     """
 
     name: str
@@ -34,86 +37,79 @@ class Attribute(NamedTuple):
 
 
 def measure_attributes(
-    h: np.ndarray,
-    speakers: np.ndarray,
+    sample: Sample,
     columns: Mapping[str, Sequence[str | None]],
-    *,
-    sessions: np.ndarray | None = None,
-    num_permutations: int = 99,
-    limit: float = LIMIT,
-    alpha: float = ALPHA,
-    seed: int = 0,
+    settings: InferenceSettings = SECONDARY,
 ) -> tuple[tuple[Attribute, ...], dict[str, str]]:
     """Attacks every column that can be judged with the linear attacker, and verifies speakers.
 
     Args:
-      h: float[N, D], finite.
-      speakers: int32[N] from 0 to S - 1.
+      sample: its labels are not used.
       columns: {name: N cells}, None where the value is not known.
-      sessions, num_permutations, limit, alpha, seed: see `measurement.measure`.
+      settings: of each test.
 
     Returns:
-      The attributes, the most told first, and {name: why it was left out}.
+      The attributes, the largest leak over chance first, and {name: why it was left out}.
     """
-    found, left_out = [], {}
+    attributes, left_out = [], {}
     for name, cells in columns.items():
         codes, names = _numbered(cells)
-        reason = why_not(codes, names, speakers)
+        reason = why_not(codes, names, sample.speaker)
         if reason:
             left_out[name] = reason
             continue
+        session = None if _is_session(codes, sample.session) else sample.session
+        labelled = replace(sample, labels=codes, session=session)
         try:
-            told = measure(
-                h,
-                codes,
-                speakers,
-                sessions=None if _same(codes, sessions) else sessions,
-                attackers={"linear": linear},
-                num_permutations=num_permutations,
-                limit=limit,
-                alpha=alpha,
-                seed=seed,
-            )
+            result = measure(labelled, attackers={"linear": linear}, settings=settings)
         except ValueError as error:
             left_out[name] = str(error)
             continue
-        found.append(Attribute(name, len(names), told.chance, told.verdict))
+        attributes.append(Attribute(name, len(names), result.chance, result.verdict))
     try:
-        found.append(_speaker(h, speakers, num_permutations, limit, alpha, seed))
+        attributes.append(_speaker(sample, settings))
     except ValueError as error:
         left_out[SPEAKER] = str(error)
-    return tuple(sorted(found, key=lambda one: one.chance - one.verdict.uar)), left_out
+    return tuple(sorted(attributes, key=lambda a: a.chance - a.verdict.uar)), left_out
 
 
-def why_not(codes: np.ndarray, names: Sequence[str], speakers: np.ndarray) -> str:
-    """Why an attribute cannot be attacked, or "". codes int[N], -1 unknown; speakers int[N]."""
+def why_not(codes: np.ndarray, names: Sequence[str], speaker: np.ndarray) -> str:
+    """Why an attribute cannot be attacked, or "". codes int[N], -1 unknown; speaker [N]."""
     if len(names) < 2:
         return "has one value only" if names else "has no value"
-    if len(names) > MOST_CLASSES:
-        return f"has {len(names):,} values, and {MOST_CLASSES} are the most that are tried"
+    if len(names) > MAX_CLASSES:
+        return f"has {len(names):,} values, and at most {MAX_CLASSES} are tried"
     for number, name in enumerate(names):
-        owners = len(np.unique(speakers[codes == number]))
-        if owners < _LEAST:
-            return f"{name[:40]} is said of one speaker, and it takes {_LEAST} of each value"
+        owners = len(np.unique(speaker[codes == number]))
+        if owners < _MIN_SPEAKERS:
+            return (
+                f"has the value {name[:40]} for one speaker, and {_MIN_SPEAKERS} speakers of each "
+                "value are needed"
+            )
     return ""
 
 
-def _speaker(h, speakers, num_permutations, limit, alpha, seed) -> Attribute:
-    folds = design(np.zeros_like(speakers), speakers, None, 5, seed).folds
-    attacks = [Known(h, folds != fold, folds == fold) for fold in range(folds.max() + 1)]
-    settings = {"num_permutations": num_permutations, "limit": limit, "alpha": alpha, "seed": seed}
-    return Attribute(SPEAKER, 2, 0.5, verify(attacks, speakers, **settings))
+def _speaker(sample: Sample, settings: InferenceSettings) -> Attribute:
+    speaker = sample.speaker
+    # Without labels: the folds are independent of them.
+    folds = design(np.zeros_like(speaker), speaker, None, 5, settings.seed).folds
+    targets = [
+        VerificationTarget(sample.h, folds != fold, folds == fold)
+        for fold in range(folds.max() + 1)
+    ]
+    return Attribute(SPEAKER, 2, 0.5, verify(targets, speaker, settings))
 
 
-def _same(codes: np.ndarray, sessions: np.ndarray | None) -> bool:
-    """Whether the attribute is the session itself, which no fold could learn if kept together."""
-    if sessions is None or (codes < 0).any():
+def _is_session(codes: np.ndarray, session: np.ndarray | None) -> bool:
+    """Whether the attribute is the session itself, which cannot be learned across sessions."""
+    if session is None or (codes < 0).any():
         return False
-    pairs = np.unique(np.stack([codes, sessions]), axis=1).shape[1]
-    return pairs == len(np.unique(codes)) == len(np.unique(sessions))
+    pairs = np.unique(np.stack([codes, session]), axis=1).shape[1]
+    return pairs == len(np.unique(codes)) == len(np.unique(session))
 
 
 def _numbered(cells: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
     names = tuple(sorted({cell for cell in cells if cell is not None}))
-    number = {None: -1} | {name: i for i, name in enumerate(names)}
+    number: dict[str | None, int] = {None: -1}
+    number |= {name: i for i, name in enumerate(names)}
     return np.array([number[cell] for cell in cells], np.int32), names

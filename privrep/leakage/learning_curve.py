@@ -1,4 +1,4 @@
-"""The leak against the number of speakers an attacker knows."""
+"""Learning curve: the attacker's UAR against the number of its training speakers (host)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,82 +9,73 @@ from privrep.attacks.lda import kernel
 from privrep.attacks.protocol import Attack
 from privrep.statistics.permutation_test import design, speaker_labels
 from privrep.statistics.uar import confusion_counts, uar
+from privrep.types import PRIMARY, InferenceSettings, Sample
 
 
-class Point(NamedTuple):
-    """The attacker's UAR after it has learned from `known` speakers.
+class CurvePoint(NamedTuple):
+    """The attacker's UAR after training on a number of speakers.
 
     Attributes:
-      known: speakers in the training part of a fold, the mean over folds.
+      speakers: training speakers of a fold, the mean over folds and repetitions.
       uar: mean over repetitions.
-      deviation: over repetitions, which share speakers: no confidence interval.
+      sd: over repetitions, whose speakers overlap: no confidence interval.
     """
 
-    known: float
+    speakers: float
     uar: float
-    deviation: float
+    sd: float
 
 
 def learning_curve(
-    h: np.ndarray,
-    labels: np.ndarray,
-    speakers: np.ndarray,
+    sample: Sample,
     *,
-    sessions: np.ndarray | None = None,
     attack: Attack = kernel,
     sizes: Sequence[int] = (8, 16, 32, 64, 128, 256),
-    num_folds: int = 5,
     repetitions: int = 5,
-    seed: int = 0,
-) -> tuple[Point, ...]:
-    """Attacks random subsets of the speakers: where the curve still rises, more would find more.
+    settings: InferenceSettings = PRIMARY,
+) -> tuple[CurvePoint, ...]:
+    """Attacks random subsets of the speakers. If the curve still rises, more speakers reveal more.
 
-    Each subset has the classes in their proportions, at least two speakers of each, and is attacked
-    in folds of its own. The last point is of all speakers.
+    Each subset has the classes in their proportions, at least two speakers of each, and folds of
+    its own. The last point is that of all speakers.
 
     Args:
-      h: float[N, D], finite.
-      labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
-      speakers: [N], anything that numpy.unique can tell apart.
-      sessions: likewise, or None; kept together in the folds of the last point, as `measure` does,
-        and not looked at in subsets, which break them up.
+      sample: utterances with unknown labels do not count. Sessions stay together in the folds of
+        the last point, as in `measure`; subsets of speakers break them up and ignore them.
       attack: see `protocol.Attack`.
-      sizes: of the subsets, in speakers; those of the corpus or more are left out.
-      num_folds: at least 3.
+      sizes: of the subsets, in speakers; those not below the size of the corpus are left out.
       repetitions: subsets of each size.
-      seed: of the subsets, folds and attackers.
+      settings: folds and seed of them.
     """
-    known = np.flatnonzero(np.asarray(labels) >= 0)
-    people = np.unique(np.asarray(speakers)[known], return_inverse=True)[1].astype(np.int32)
-    x, y = np.asarray(h)[known].astype(np.float32), np.asarray(labels)[known].astype(np.int32)
-    visits = None
-    if sessions is not None:
-        visits = np.unique(np.asarray(sessions)[known], return_inverse=True)[1]
-    usual, num_classes = speaker_labels(y, people), int(y.max()) + 1
+    known = sample.with_known_labels()
+    class_of = speaker_labels(known.labels, known.speaker)
+    num_speakers, seed = len(class_of), settings.seed
     points = []
-    for size in (*(s for s in sizes if s < len(usual)), len(usual)):
-        scores, taught = [], []
-        for repetition in range(repetitions if size < len(usual) else 1):
+    for size in (*(s for s in sizes if s < num_speakers), num_speakers):
+        uars, training_speakers = [], []
+        for repetition in range(repetitions if size < num_speakers else 1):
             rng = np.random.default_rng((seed, size, repetition))
-            rows = np.flatnonzero(np.isin(people, _subset(usual, size, rng)))
-            own = np.unique(people[rows], return_inverse=True)[1].astype(np.int32)
-            kept = visits if size == len(usual) else None
-            folds = design(y[rows], own, kept, num_folds, seed).folds
-            found = attack(seed, x[rows], y[rows][None], own, folds, num_classes)
-            counts = confusion_counts(found.predictions[0], y[rows], own, num_classes)
-            scores.append(float(uar(counts.sum(0))))
-            taught.append((own.max() + 1) * (1 - 1 / (folds.max() + 1)))
-        points.append(
-            Point(*(float(v) for v in (np.mean(taught), np.mean(scores), np.std(scores))))
-        )
+            part = known.take(np.isin(known.speaker, _subset(class_of, size, rng)))
+            session = part.session if size == num_speakers else None
+            folds = design(part.labels, part.speaker, session, settings.folds, seed).folds
+            attacked = attack(
+                seed, part.h, part.labels[None], part.speaker, folds, known.num_classes
+            )
+            counts = confusion_counts(
+                attacked.predictions[0], part.labels, part.speaker, known.num_classes
+            )
+            uars.append(float(uar(counts.sum(0))))
+            training_speakers.append(part.num_speakers * (1 - 1 / (folds.max() + 1)))
+        values = (np.mean(training_speakers), np.mean(uars), np.std(uars))
+        points.append(CurvePoint(*map(float, values)))
     return tuple(points)
 
 
-def _subset(usual: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Speakers, each class by its share and at least two."""
+def _subset(class_of: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Speakers int[n]: of each class its share of `size`, and at least two."""
     chosen = []
-    for c in np.unique(usual):
-        of_class = np.flatnonzero(usual == c)
-        count = min(len(of_class), max(2, round(size * len(of_class) / len(usual))))
+    for c in np.unique(class_of):
+        of_class = np.flatnonzero(class_of == c)
+        count = min(len(of_class), max(2, round(size * len(of_class) / len(class_of))))
         chosen.append(rng.choice(of_class, count, replace=False))
     return np.concatenate(chosen)

@@ -1,4 +1,4 @@
-"""The online code: in how few bits the labels could be sent to one who holds h."""
+"""Online code: the minimum description length of the labels for a receiver who holds h (host)."""
 
 import itertools
 from typing import NamedTuple
@@ -8,19 +8,20 @@ import numpy as np
 from privrep.attacks.protocol import Attack
 from privrep.statistics.attack_scores import log2_loss, log_posteriors, online_code_length
 from privrep.statistics.permutation_test import speaker_labels
+from privrep.types import Sample
 
 _FIRST = 8  # speakers of the first portion
-_ESCAPE = 0.01  # of the probability is dealt evenly: no label costs infinitely many bits
+_UNIFORM_SHARE = 0.01  # mixed into every posterior, so that no label costs infinitely many bits
 
 
 class OnlineCode(NamedTuple):
-    """What the labels cost to send.
+    """The cost of sending the labels.
 
     Attributes:
       bits: length of the code, per utterance.
       uniform: log2 C, the cost without h.
       compression: uniform / bits; about 1 where h is of no use.
-      speakers: known after each portion.
+      speakers: number of speakers that were sent after each portion.
     """
 
     bits: float
@@ -29,51 +30,49 @@ class OnlineCode(NamedTuple):
     speakers: tuple[int, ...]
 
 
-def online_code(
-    h: np.ndarray, labels: np.ndarray, speakers: np.ndarray, *, attack: Attack, seed: int = 0
-) -> OnlineCode:
+def online_code(sample: Sample, *, attack: Attack, seed: int = 0) -> OnlineCode:
     """Minimum description length by online coding over speakers (Voita & Titov 2020).
 
-    The speakers come in random order, the classes mixed evenly, in portions of 8, 8, 16, 32 and so
-    on, or of half of them first where there are fewer, but two of each class. Each portion after
-    the first is sent by the attacker that has learned from all before it and was chosen and
-    calibrated on them. The sooner an attacker learns, the shorter the code.
+    The speakers come in random order, the classes evenly mixed, in portions of 8, 8, 16, 32 and so
+    on; where there are fewer than 16 speakers half of them form the first portion, and it has at
+    least two speakers of each class. Each later portion is coded by the attacker that was trained,
+    tuned and calibrated on all portions before it. The fewer speakers an attacker needs, the
+    shorter the code.
 
     Args:
-      h: float[N, D], finite.
-      labels: int[N], classes 0 to C - 1, none unknown.
-      speakers: [N].
+      sample: none of its labels unknown.
       attack: see `protocol.Attack`.
+      seed: of the order of speakers and of the attacker.
     """
-    people = np.unique(speakers, return_inverse=True)[1].astype(np.int32)
-    y, x = labels.astype(np.int32), h.astype(np.float32)
-    usual, num_classes = speaker_labels(y, people), int(y.max()) + 1
+    x, y, speaker, num_classes = sample.h, sample.labels, sample.speaker, sample.num_classes
+    class_of = speaker_labels(y, speaker)
+    num_speakers = len(class_of)
     rng = np.random.default_rng(seed)
-    place = np.zeros(len(usual), np.int32)  # of a speaker among those of his class
-    for c in np.unique(usual):
-        of_class = np.flatnonzero(usual == c)
+    place = np.zeros(num_speakers, np.int32)  # of a speaker within his class
+    for c in np.unique(class_of):
+        of_class = np.flatnonzero(class_of == c)
         place[of_class] = rng.permutation(len(of_class))
-    turn = (place + 0.5) / np.bincount(usual)[usual] + 1e-6 * rng.random(len(usual))
-    rank = np.empty(len(usual), np.int32)
-    rank[np.argsort(turn)] = np.arange(len(usual))
-    # Of the first portion attackers learn and are chosen: it takes two speakers of every class.
-    least = max(np.sort(rank[usual == c])[:2].max() for c in np.unique(usual)) + 1
-    first = max(min(_FIRST, len(usual) // 2), int(least))
-    ends = [first * 2**i for i in range(32) if first * 2**i < len(usual)] + [len(usual)]
-    counts = [int((rank[people] < ends[0]).sum())]
+    position = (place + 0.5) / np.bincount(class_of)[class_of] + 1e-6 * rng.random(num_speakers)
+    rank = np.empty(num_speakers, np.int32)
+    rank[np.argsort(position)] = np.arange(num_speakers)
+    # Attackers are trained and tuned on the first portion, which takes two speakers of every class.
+    least = max(np.sort(rank[class_of == c])[:2].max() for c in np.unique(class_of)) + 1
+    first = max(min(_FIRST, num_speakers // 2), int(least))
+    ends = [first * 2**i for i in range(32) if first * 2**i < num_speakers] + [num_speakers]
+    counts = [int((rank[speaker] < ends[0]).sum())]
     losses = []
     for before, end in itertools.pairwise(ends):
-        known = rank < before
-        parts = np.clip(np.bincount(usual[known], minlength=2).min(), 2, 4)
-        rows = np.flatnonzero(rank[people] < end)
-        learned = known[people[rows]]
-        folds = np.where(learned, 1 + place[people[rows]] % parts, 0)
-        found = attack(seed, x[rows], y[rows][None], people[rows], folds, num_classes, only=0)
-        prior = np.bincount(y[rows][learned], minlength=num_classes) / learned.sum()
-        told = np.exp(log_posteriors(found.log_likelihoods[~learned], prior))
-        told = (1 - _ESCAPE) * told + _ESCAPE / num_classes
-        losses.append(log2_loss(np.log(told), y[rows][~learned]))
-        counts.append(int((~learned).sum()))
+        sent = rank < before
+        num_folds = np.clip(np.bincount(class_of[sent], minlength=2).min(), 2, 4)
+        rows = np.flatnonzero(rank[speaker] < end)
+        is_training = sent[speaker[rows]]
+        folds = np.where(is_training, 1 + place[speaker[rows]] % num_folds, 0)
+        attacked = attack(seed, x[rows], y[rows][None], speaker[rows], folds, num_classes, only=0)
+        prior = np.bincount(y[rows][is_training], minlength=num_classes) / is_training.sum()
+        posterior = np.exp(log_posteriors(attacked.log_likelihoods[~is_training], prior))
+        posterior = (1 - _UNIFORM_SHARE) * posterior + _UNIFORM_SHARE / num_classes
+        losses.append(log2_loss(np.log(posterior), y[rows][~is_training]))
+        counts.append(int((~is_training).sum()))
     length, compression = online_code_length(losses, counts, num_classes)
     return OnlineCode(
         length / len(y), float(np.log2(num_classes)), compression, tuple(int(e) for e in ends)

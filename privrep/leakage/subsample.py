@@ -1,21 +1,23 @@
-"""A subsample of the utterances, dealt evenly over the speakers."""
+"""Random subsample of utterances, drawn evenly from the speakers (host)."""
 
 import numpy as np
 
-MOST = 10_000
+MAX_UTTERANCES = 10_000
 
 
-def draw_evenly(speakers: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """int[n]: rows of at most `most` of N utterances, in order, as many of each as others allow.
+def draw_evenly(speaker: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """int[n]: at most `most` of N rows, ascending, as equally many of each speaker as possible.
 
     Args:
-      speakers: int[N].
+      speaker: int[N].
+      most: n, at most.
+      seed: of the draws.
     """
-    if len(speakers) <= most:
-        return np.arange(len(speakers))
+    if len(speaker) <= most:
+        return np.arange(len(speaker))
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(speakers))
-    rows = rows[np.argsort(speakers[rows], kind="stable")]
-    place = np.arange(len(rows)) - np.searchsorted(speakers[rows], speakers[rows])
-    taken = rows[np.lexsort((rng.random(len(rows)), place))[:most]]
-    return np.sort(taken)
+    rows = rng.permutation(len(speaker))
+    rows = rows[np.argsort(speaker[rows], kind="stable")]
+    place = np.arange(len(rows)) - np.searchsorted(speaker[rows], speaker[rows])
+    drawn = rows[np.lexsort((rng.random(len(rows)), place))[:most]]
+    return np.sort(drawn)

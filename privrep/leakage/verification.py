@@ -1,7 +1,7 @@
-"""Speaker verification on people nobody learned from: how well h tells two strangers apart (host).
+"""Speaker verification of held-out speakers: how well h distinguishes two unseen speakers (host).
 
-Closed-set identification falls easily where open-set verification does not, so it is the equal
-error rate of pairs of utterances, one speaker or two, that says whether h hides who speaks.
+Closed-set identification succeeds where open-set verification fails. Whether h hides the speaker is
+therefore measured by the equal error rate over pairs of utterances of the same or of two speakers.
 """
 
 from collections.abc import Sequence
@@ -12,163 +12,184 @@ import scipy.linalg
 import scipy.special
 
 from privrep.statistics.attack_scores import equal_error_rate
-from privrep.statistics.verdict import ALPHA, LIMIT, POWER, Verdict
+from privrep.statistics.upper_bound import POWER
+from privrep.statistics.verdict import Verdict
+from privrep.types import SECONDARY, InferenceSettings, renumber
 
-_EACH = 10  # utterances of a test speaker
-_MOST = 500  # test utterances of a part
-_SHRINK = 0.1  # of the covariance within speakers, towards its diagonal
+_PER_SPEAKER = 10  # utterances of a test speaker, at most
+_PER_TARGET = 500  # test utterances, at most
+_SHRINKAGE = 0.1  # of the covariance within speakers, towards its diagonal
 
 
-class Known(NamedTuple):
-    """One attack: h float[N, D], from whom it learns and whom it meets, bool[N] each."""
+class VerificationTarget(NamedTuple):
+    """h float[N, D], and which utterances an attacker is trained and tested on, bool[N] each."""
 
     h: np.ndarray
-    learned: np.ndarray
-    met: np.ndarray
+    training: np.ndarray
+    tested: np.ndarray
+
+
+class _Trials(NamedTuple):
+    """The pairs of one target: speaker int[n] of its utterances, and pairs i, j int[n (n-1) / 2]
+    of them with their scores."""
+
+    speaker: np.ndarray
+    i: np.ndarray
+    j: np.ndarray
+    scores: np.ndarray
 
 
 def verify(
-    attacks: Sequence[Known],
-    speakers: np.ndarray,
-    *,
-    num_permutations: int = 99,
-    limit: float = LIMIT,
-    alpha: float = ALPHA,
-    seed: int = 0,
+    targets: Sequence[VerificationTarget],
+    speaker: np.ndarray,
+    settings: InferenceSettings = SECONDARY,
 ) -> Verdict:
-    """Scores pairs of utterances by cosine after whitening within the speakers learned from.
+    """Scores pairs of test utterances by cosine after whitening within the training speakers.
 
-    The score is 1 - equal error rate over the pairs of all attacks, chance 0.5. h is standardised
-    and whitened by the covariance within the known speakers (WCCN; Hatch, Kajarekar & Stolcke
-    2006); scores of an attack are brought to mean 0 and deviation 1. At most 10 utterances of a
-    speaker are tried, and 500 of an attack.
+    The score is 1 - equal error rate over the pairs of all targets; chance is 0.5. h is
+    standardised and whitened by the covariance within the training speakers (WCCN; Hatch, Kajarekar
+    & Stolcke 2006). Cosines of a target are brought to mean 0 and standard deviation 1. At most 10
+    utterances of a speaker are tested, and 500 of a target.
 
-    If h says nothing of who speaks, the utterances met might as well be dealt to other speakers: p
-    is the share of such exchanges, within an attack, that score as high. Bounds are by the
-    jackknife over speakers, all pairs of one left out at a time.
+    If h carries no information about the speaker, test utterances are exchangeable between
+    speakers: p is the share of permutations of the speaker labels, within each target, with a score
+    at least as high. Bounds are by the jackknife over speakers: all pairs of one are left out at a
+    time.
 
     Args:
-      attacks: no utterance is met in two.
-      speakers: int[N] from 0 to S - 1.
-      num_permutations, limit, alpha, seed: as in `measurement.measure`.
+      targets: no utterance is tested in two.
+      speaker: int[N] from 0 to S - 1.
+      settings: of the test; its folds are not used.
 
     Raises:
-      ValueError: no attack meets two utterances of one speaker and one of another.
+      ValueError: no target tests two utterances of one speaker and one of another.
     """
-    rng = np.random.default_rng(seed)
-    scores, who = [], []
-    for attack in attacks:
-        rows = _drawn(attack.met, speakers, rng)
-        white = _whitened(attack.h, attack.learned, speakers, rows)
+    rng = np.random.default_rng(settings.seed)
+    trials = []
+    for target in targets:
+        rows = _drawn(target.tested, speaker, rng)
+        white = _whitened(target.h, target.training, speaker, rows)
         i, j = np.triu_indices(len(rows), 1)
         cosine = (white @ white.T)[i, j]
-        scores.append((cosine - cosine.mean()) / max(cosine.std(), 1e-12))
-        who.append((speakers[rows], i, j))
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    score = -np.arange(len(order), dtype=float)  # ranks; ties are rare among cosines
+        cosine = (cosine - cosine.mean()) / max(cosine.std(), 1e-12)
+        trials.append(_Trials(speaker[rows], i, j, cosine))
+    order = np.argsort(-np.concatenate([t.scores for t in trials]), kind="stable")
+    score = -np.arange(len(order), dtype=float)  # ranks; cosines rarely tie
 
-    def pairs(owners: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        first = np.concatenate([own[i] for own, (_, i, _) in zip(owners, who)])
-        other = np.concatenate([own[j] for own, (_, _, j) in zip(owners, who)])
-        return first[order], other[order]
+    def pairs(speakers: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The speakers of both utterances of all pairs, the most similar pair first."""
+        first = np.concatenate([of[t.i] for of, t in zip(speakers, trials)])
+        second = np.concatenate([of[t.j] for of, t in zip(speakers, trials)])
+        return first[order], second[order]
 
-    a, b = pairs([own for own, *_ in who])
+    a, b = pairs([t.speaker for t in trials])
     same = a == b
     if same.all() or not same.any():
         raise ValueError(
             "speakers cannot be verified: it takes two utterances of one and one of another"
         )
-    found = 1 - equal_error_rate(score, same)
+    value = 1 - equal_error_rate(score, same)
     null = []
-    for _ in range(num_permutations):
-        c, d = pairs([rng.permutation(own) for own, *_ in who])
+    for _ in range(settings.permutations):
+        c, d = pairs([rng.permutation(t.speaker) for t in trials])
         null.append(1 - equal_error_rate(score, c == d))
-    left = []
-    for speaker in np.unique(a):
-        kept = (a != speaker) & (b != speaker)
+    left_out = []
+    for s in np.unique(a):
+        kept = (a != s) & (b != s)
         if same[kept].any() and not same[kept].all():
-            left.append(1 - equal_error_rate(score[kept], same[kept]))
-    error = float(np.sqrt((len(left) - 1) * np.var(left))) if left else 1.0
+            left_out.append(1 - equal_error_rate(score[kept], same[kept]))
+    error = float(np.sqrt((len(left_out) - 1) * np.var(left_out))) if left_out else 1.0
+    return _verdict(value, np.array(null), error, settings)
+
+
+def _verdict(value: float, null: np.ndarray, error: float, settings: InferenceSettings) -> Verdict:
+    """From the score, its values under permuted labels, and its standard error over speakers."""
     spread = max(error, float(np.std(null)))
-    z = scipy.special.ndtri(1 - alpha)
-    p = (1 + sum(one >= found for one in null)) / (1 + num_permutations)
-    upper = min(1.0, max(found, 0.5) + z * spread)
-    detectable = np.quantile(null, 1 - alpha) + scipy.special.ndtri(POWER) * spread
-    if p <= alpha:
-        verdict, reason = "leaks", "strangers can be told apart"
-    elif upper <= 0.5 + limit:
-        verdict, reason = "no_leak_shown", "strangers cannot be told apart"
+    z = scipy.special.ndtri(1 - settings.alpha)
+    p = (1 + int((null >= value).sum())) / (1 + len(null))
+    upper = min(1.0, max(value, 0.5) + z * spread)
+    detectable = np.quantile(null, 1 - settings.alpha) + scipy.special.ndtri(POWER) * spread
+    if p <= settings.alpha:
+        verdict, reason = "leaks", "unseen speakers can be distinguished"
+    elif upper <= 0.5 + settings.limit:
+        verdict, reason = "no_leak_shown", "unseen speakers cannot be distinguished"
     else:
-        verdict, reason = "cannot_tell", "not shown, and not excluded"
-    reason = f"Speaker verification scores {found:.3f} (1 - equal error rate): {reason}."
-    smallest = 1 / (1 + num_permutations)
-    lower = max(0.0, found - z * spread)
-    bounds = (found, lower, upper, p, smallest, float(min(detectable, 1)), 0.5 + limit)
-    return Verdict(verdict, *map(float, bounds), reason)
+        verdict, reason = "cannot_tell", "a leak is neither shown nor excluded"
+    return Verdict(
+        verdict=verdict,
+        uar=float(value),
+        lower=float(max(0.0, value - z * spread)),
+        upper=float(upper),
+        p=float(p),
+        smallest_p=1 / (1 + len(null)),
+        minimum_detectable=float(min(detectable, 1)),
+        limit=0.5 + settings.limit,
+        reason=f"Speaker verification scores {value:.3f} (1 - equal error rate): {reason}.",
+    )
 
 
 def closed_set(
-    seed: int, h: np.ndarray, known: np.ndarray, speakers: np.ndarray
+    seed: int, h: np.ndarray, known: np.ndarray, speaker: np.ndarray
 ) -> tuple[float, float]:
-    """How often it is found out which of the known speakers said another utterance.
+    """Closed-set identification: the accuracy of recognising which known speaker is speaking.
 
-    Half of the utterances of each, at random, are learned from: the mean direction of a speaker,
-    whitened as in `verify`, that has the highest cosine is the guess. Falls more easily than
-    verification does, which is the headline.
+    Half of the utterances of each speaker, at random, are trained on: the prediction is the speaker
+    whose mean direction, whitened as in `verify`, has the highest cosine. Identification succeeds
+    more easily than verification, which is the score to report.
 
     Args:
       seed: of the halves.
       h: float[N, D].
-      known: bool[N], the utterances of the speakers known.
-      speakers: int[N].
+      known: bool[N], the utterances of the known speakers.
+      speaker: int[N].
 
     Returns:
-      Mean recall over the speakers with two utterances, and what guessing scores, 1 / speakers.
-      (NaN, NaN) if there are fewer than two.
+      Mean recall over the speakers with two utterances, and chance, 1 / speakers. (NaN, NaN) if
+      there are fewer than two such speakers.
     """
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(known))
-    rows = rows[np.argsort(speakers[rows], kind="stable")]
-    counts = np.unique(speakers[rows], return_counts=True)[1]
+    rows = rows[np.argsort(speaker[rows], kind="stable")]
+    counts = np.unique(speaker[rows], return_counts=True)[1]
     rows = rows[np.repeat(counts > 1, counts)]
     if (counts > 1).sum() < 2:
         return float("nan"), float("nan")
-    people, first, who = np.unique(speakers[rows], return_index=True, return_inverse=True)
-    learned = (np.arange(len(rows)) - first[who]) % 2 == 0
-    white = _whitened(h[rows], learned, speakers[rows], np.arange(len(rows)))
-    means = np.zeros((len(people), h.shape[1]))
-    np.add.at(means, who[learned], white[learned])
+    names, first, number = np.unique(speaker[rows], return_index=True, return_inverse=True)
+    training = (np.arange(len(rows)) - first[number]) % 2 == 0
+    white = _whitened(h[rows], training, speaker[rows], np.arange(len(rows)))
+    means = np.zeros((len(names), h.shape[1]))
+    np.add.at(means, number[training], white[training])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    right = (white[~learned] @ means.T).argmax(1) == who[~learned]
-    recalls = np.bincount(who[~learned], right) / np.bincount(who[~learned])
-    return float(recalls.mean()), 1 / len(people)
+    correct = (white[~training] @ means.T).argmax(1) == number[~training]
+    recalls = np.bincount(number[~training], correct) / np.bincount(number[~training])
+    return float(recalls.mean()), 1 / len(names)
 
 
-def _drawn(met: np.ndarray, speakers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows: up to 10 utterances of each speaker met, of so many speakers that 500 are enough."""
-    rows = rng.permutation(np.flatnonzero(met))
-    rows = rows[np.argsort(speakers[rows], kind="stable")]
-    place = np.arange(len(rows)) - np.searchsorted(speakers[rows], speakers[rows])
-    rows = rows[place < _EACH]
-    people = rng.permutation(np.unique(speakers[rows]))[: max(2, _MOST // _EACH)]
-    return rows[np.isin(speakers[rows], people)]
+def _drawn(tested: np.ndarray, speaker: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows: up to 10 utterances of each test speaker, of at most as many speakers as 500 allow."""
+    rows = rng.permutation(np.flatnonzero(tested))
+    rows = rows[np.argsort(speaker[rows], kind="stable")]
+    place = np.arange(len(rows)) - np.searchsorted(speaker[rows], speaker[rows])
+    rows = rows[place < _PER_SPEAKER]
+    chosen = rng.permutation(np.unique(speaker[rows]))[: max(2, _PER_TARGET // _PER_SPEAKER)]
+    return rows[np.isin(speaker[rows], chosen)]
 
 
 def _whitened(
-    h: np.ndarray, learned: np.ndarray, speakers: np.ndarray, rows: np.ndarray
+    h: np.ndarray, training: np.ndarray, speaker: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """Directions float[n, D] of `rows`, as the speakers learned from say how to compare them."""
-    known = np.asarray(h[learned], np.float64)
-    mean, deviation = known.mean(0), known.std(0)
-    constant = deviation <= 1e-5 * np.sqrt(1 + mean**2)
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
+    """Unit vectors float[n, D] of `rows`, whitened by the covariance within training speakers."""
+    known = np.asarray(h[training], np.float64)
+    mean, sd = known.mean(0), known.std(0)
+    constant = sd <= 1e-5 * np.sqrt(1 + mean**2)
+    scale = np.where(constant, 0, 1 / np.where(constant, 1, sd))
     known = (known - mean) * scale
-    _, people = np.unique(speakers[learned], return_inverse=True)
-    sums = np.zeros((people.max() + 1, h.shape[1]))
-    np.add.at(sums, people, known)
-    within = known - (sums / np.bincount(people)[:, None])[people]
+    number = renumber(speaker[training])
+    sums = np.zeros((number.max() + 1, h.shape[1]))
+    np.add.at(sums, number, known)
+    within = known - (sums / np.bincount(number)[:, None])[number]
     covariance = within.T @ within / len(known)
     diagonal = np.diag(np.diag(covariance) + 1e-4)
-    factor = np.linalg.cholesky((1 - _SHRINK) * covariance + _SHRINK * diagonal)
+    factor = np.linalg.cholesky((1 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal)
     x = (np.asarray(h[rows], np.float64) - mean) * scale
     white = scipy.linalg.solve_triangular(factor, x.T, lower=True).T
     return white / np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)

@@ -1,8 +1,8 @@
-"""Representations whose leak is known, to test a measurement on.
+"""Simulated representations ("worlds") whose leak is known, to test a measurement on (host).
 
-A world draws speakers, then their utterances; whatever is not named below is noise. In all worlds
-but `no_leak` a speaker has a place of his own in h, as in any real representation: that is what
-makes a gender appear to leak where there is none.
+A world draws speakers, then their utterances; whatever is not described is noise. In all worlds
+but `no_leak` each speaker has a mean of his own in h, as in any real representation: with few
+speakers this makes a gender appear to leak where there is no leak.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from privrep.types import Sample
+
 EMOTIONS = 4
 
 
-class Sample(NamedTuple):
-    """Utterances of a world.
+class WorldDraw(NamedTuple):
+    """Utterances drawn from a world.
 
     Attributes:
       h: float32[N, D]; the first half of the columns is of one modality, the second of another.
       speaker: int32[N] from 0 to S - 1.
       gender: int32[N], 0 or 1, the same for all utterances of a speaker.
-      emotion: int32[N] from 0 to 3, drawn without regard to the speaker but in `emotion_tied`.
+      emotion: int32[N] from 0 to 3, independent of the speaker except in `emotion_tied`.
       session: int32[N]; speakers 2s and 2s + 1, of either gender, are session s.
       num_frames: int32[N].
     """
@@ -32,19 +34,24 @@ class Sample(NamedTuple):
     session: np.ndarray
     num_frames: np.ndarray
 
+    def sample(self, *, with_session: bool = False) -> Sample:
+        """h with the gender as label, for a measurement."""
+        session = self.session if with_session else None
+        return Sample.of(self.h, self.gender, self.speaker, session)
+
 
 class World(NamedTuple):
-    """A world and what a measurement of `gender` must find in it.
+    """A world and the result that a measurement of `gender` must give on it.
 
     Attributes:
-      draw: (seed, num_speakers, utterances, size) -> Sample: S, utterances per speaker, and D.
-      leaks: whether h tells the gender of a speaker never seen before.
-      linear: whether a linear attacker can find it.
-      modalities: whether one half of the columns suffices to find it.
+      draw: (seed, num_speakers, utterances, size) -> WorldDraw: S, utterances per speaker, and D.
+      leaks: whether h reveals the gender of a held-out speaker.
+      linear: whether a linear attacker can predict it.
+      modalities: whether one half of the columns suffices to predict it.
       truth: in a sentence.
     """
 
-    draw: Callable[..., Sample]
+    draw: Callable[..., WorldDraw]
     leaks: bool
     linear: bool
     modalities: bool
@@ -53,11 +60,12 @@ class World(NamedTuple):
 
 def _start(
     seed: int, num_speakers: int, utterances: int, size: int, spread: float, tied: float = 0
-):
-    """A Sample of speakers and emotions only, the sign of each utterance's gender, and the rng.
+) -> tuple[WorldDraw, np.ndarray, np.random.Generator]:
+    """A draw of speakers and emotions only, the sign of each utterance's gender, and the generator.
 
-    Speakers lie `spread` apart, emotions 1, utterances of both 1 (standard deviations). A share
-    `tied` of the utterances has one of two emotions that the gender decides.
+    The standard deviation is `spread` between speakers, 1 between emotions, and 1 between
+    utterances of one speaker and emotion. In a share `tied` of the utterances the emotion is one of
+    two that belong to the gender.
     """
     if num_speakers % 2 or size < 4:
         raise ValueError(
@@ -76,99 +84,107 @@ def _start(
     h += spread * rng.normal(size=(num_speakers, size))[speaker]
     h += rng.normal(size=(EMOTIONS, size))[emotion]
     num_frames = np.exp(rng.normal(5.5, 0.4, len(speaker))).astype(np.int32) + 20
-    sample = Sample(h, speaker, gender, emotion, speaker // 2, num_frames)
-    return sample, 2.0 * gender - 1, rng
+    drawn = WorldDraw(h, speaker, gender, emotion, speaker // 2, num_frames)
+    return drawn, 2.0 * gender - 1, rng
 
 
-def _with(sample: Sample, h: np.ndarray) -> Sample:
-    return sample._replace(h=h.astype(np.float32))
+def _with(drawn: WorldDraw, h: np.ndarray) -> WorldDraw:
+    return drawn._replace(h=h.astype(np.float32))
 
 
-def no_leak(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
-    """h holds the emotion and nothing of the speaker."""
-    sample, _, _ = _start(seed, num_speakers, utterances, size, spread=0)
-    return _with(sample, sample.h)
+def no_leak(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """h depends on the emotion and not on the speaker."""
+    drawn, _, _ = _start(seed, num_speakers, utterances, size, spread=0)
+    return _with(drawn, drawn.h)
 
 
-def speaker_only(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
-    """h identifies the speaker, and says nothing of the gender of one not known before."""
-    sample, _, _ = _start(seed, num_speakers, utterances, size, spread=1)
-    return _with(sample, sample.h)
+def speaker_only(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """h identifies the speaker, and does not reveal the gender of a held-out speaker."""
+    drawn, _, _ = _start(seed, num_speakers, utterances, size, spread=1)
+    return _with(drawn, drawn.h)
 
 
 def linear(
     seed: int, num_speakers: int, utterances: int, size: int, strength: float = 1.5
-) -> Sample:
-    """The genders lie 2 * strength apart along one direction, in deviations of the speakers."""
-    sample, sign, rng = _start(seed, num_speakers, utterances, size, spread=1)
+) -> WorldDraw:
+    """The genders lie 2 * strength apart in one direction, in standard deviations of speakers."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=1)
     direction = rng.normal(size=size)
-    return _with(
-        sample, sample.h + strength * sign[:, None] * direction / np.linalg.norm(direction)
-    )
+    return _with(drawn, drawn.h + strength * sign[:, None] * direction / np.linalg.norm(direction))
 
 
-def nonlinear(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
-    """Columns 0 and 1 lie on a circle around 0, a wide one or a narrow one: equal means."""
-    sample, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.3)
+def nonlinear(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """Columns 0 and 1 lie on a circle around 0 whose radius depends on the gender: equal means."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.3)
     angle = rng.uniform(0, 2 * np.pi, len(sign))
     radius = 3.5 + 2.5 * sign
-    h = sample.h.copy()
+    h = drawn.h.copy()
     h[:, :2] = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
-    return _with(sample, h + 0.3 * rng.normal(size=h.shape))
+    return _with(drawn, h + 0.3 * rng.normal(size=h.shape))
 
 
-def length_only(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
-    """One gender speaks longer, and column 0 follows the number of frames, not the gender."""
-    sample, sign, _ = _start(seed, num_speakers, utterances, size, spread=0.5)
-    num_frames = (sample.num_frames * np.exp(0.5 * sign)).astype(np.int32)
-    h = sample.h.copy()
+def length_only(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """One gender speaks longer; column 0 depends on the number of frames, not on the gender."""
+    drawn, sign, _ = _start(seed, num_speakers, utterances, size, spread=0.5)
+    num_frames = (drawn.num_frames * np.exp(0.5 * sign)).astype(np.int32)
+    h = drawn.h.copy()
     h[:, 0] = 4 * (np.log(num_frames) - 5.5) + 0.1 * h[:, 0]
-    return _with(sample._replace(num_frames=num_frames), h)
+    return _with(drawn._replace(num_frames=num_frames), h)
 
 
-def one_emotion(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
+def one_emotion(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
     """As `linear`, in the utterances of emotion 0 only."""
-    sample, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
     direction = rng.normal(size=size)
-    step = 4 * sign * (sample.emotion == 0)
-    return _with(sample, sample.h + step[:, None] * direction / np.linalg.norm(direction))
+    step = 4 * sign * (drawn.emotion == 0)
+    return _with(drawn, drawn.h + step[:, None] * direction / np.linalg.norm(direction))
 
 
 def emotion_tied(
     seed: int, num_speakers: int, utterances: int, size: int, tied: float = 0.6
-) -> Sample:
-    """h holds emotion and speaker, the genders differ in their emotions, and that is all."""
-    sample, _, rng = _start(seed, num_speakers, utterances, size, 0.5, tied)
-    return _with(sample, sample.h + 2 * rng.normal(size=(EMOTIONS, size))[sample.emotion])
+) -> WorldDraw:
+    """h depends on emotion and speaker only, and the emotion on the gender."""
+    drawn, _, rng = _start(seed, num_speakers, utterances, size, 0.5, tied)
+    return _with(drawn, drawn.h + 2 * rng.normal(size=(EMOTIONS, size))[drawn.emotion])
 
 
-def interaction(seed: int, num_speakers: int, utterances: int, size: int) -> Sample:
+def interaction(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
     """The signs of a column of each modality agree for one gender and differ for the other."""
-    sample, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.3)
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.3)
     other = rng.choice([-1.0, 1.0], len(sign))
-    h = sample.h.copy()
+    h = drawn.h.copy()
     h[:, 0] = 4 * other + 0.5 * h[:, 0]
     h[:, size // 2] = 4 * other * sign + 0.5 * h[:, size // 2]
-    return _with(sample, h)
+    return _with(drawn, h)
 
 
 WORLDS: dict[str, World] = {
-    "no_leak": World(no_leak, False, False, False, "nothing of the speaker is in h"),
+    "no_leak": World(no_leak, False, False, False, "h does not depend on the speaker"),
     "speaker_only": World(
-        speaker_only, False, False, False, "who speaks is in h, the gender of a stranger is not"
+        speaker_only,
+        False,
+        False,
+        False,
+        "h identifies the speaker, but not the gender of a held-out one",
     ),
-    "linear": World(linear, True, True, True, "every attacker finds it"),
+    "linear": World(linear, True, True, True, "every attacker predicts the gender"),
     "nonlinear": World(
-        nonlinear, True, False, True, "only an attacker that is not linear finds it"
+        nonlinear, True, False, True, "only a nonlinear attacker predicts the gender"
     ),
     "length_only": World(
-        length_only, True, True, True, "it is gone among utterances of one length"
+        length_only, True, True, True, "the leak vanishes among utterances of one length"
     ),
-    "one_emotion": World(one_emotion, True, True, True, "it is in the utterances of emotion 0"),
+    "one_emotion": World(
+        one_emotion, True, True, True, "the leak is in the utterances of emotion 0"
+    ),
     "emotion_tied": World(
-        emotion_tied, True, True, True, "it is gone among utterances of one emotion"
+        emotion_tied, True, True, True, "the leak vanishes among utterances of one emotion"
     ),
     "interaction": World(
-        interaction, True, False, False, "it is in both modalities together and in neither alone"
+        interaction,
+        True,
+        False,
+        False,
+        "the leak is in both modalities together and in neither alone",
     ),
 }

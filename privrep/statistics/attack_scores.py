@@ -1,7 +1,8 @@
-"""Scores of an attacker from its log-likelihoods or scores, on the host, from plain definitions.
+"""Scores of an attacker, computed from its scores or log-likelihoods by their definitions (host).
 
-Of two classes or two kinds of pairs: AUC, equal error rate, TPR at a low FPR, linkability. Of any
-number of classes: bits. UAR over speakers is in `statistics`.
+For two classes or two kinds of pairs: area under the ROC curve (AUC), equal error rate, and true
+positive rate (TPR) at a low false positive rate (FPR). For any number of classes: V-information in
+bits and the online code length. The unweighted average recall is in `uar`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ import numpy as np
 def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates, float[J] each, from (0, 0) to (1, 1).
 
-    An item counts as positive when its score reaches the threshold, which takes every value of the
-    scores from the highest to the lowest; equal scores pass at once.
+    An item is classified as positive when its score is at least the threshold. The threshold takes
+    every value of the scores from the highest to the lowest, so that equal scores pass together.
 
     Args:
       scores: float[N], finite.
@@ -34,34 +35,39 @@ def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """The chance that a positive item scores higher than another, ties counting half."""
+    """The probability that a positive item scores higher than a negative one, ties counting half.
+
+    >>> auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
     return float(np.trapezoid(*roc(scores, positive)[::-1]))
 
 
 def equal_error_rate(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Where false positive and false negative rate are equal on the straight-line ROC curve.
+    """The error rate at which false positives and false negatives are equally frequent.
 
-    The same as `metrics.equal_error_rate` of the device.
+    Between the points of the ROC curve the rates are interpolated linearly, as in the device's
+    `training.metrics.equal_error_rate`.
     """
     false, true = roc(scores, positive)
-    gap = false - (1 - true)  # rises from -1 to 1
+    gap = false - (1 - true)  # increases from -1 to 1
     j = int(np.argmax(gap >= 0))
     share = -gap[j - 1] / (gap[j] - gap[j - 1])
     return float(false[j - 1] + share * (false[j] - false[j - 1]))
 
 
 def tpr_at_fpr(scores: np.ndarray, positive: np.ndarray, fpr: float = 0.01) -> float:
-    """The highest true positive rate of a threshold with at most this false positive rate.
+    """The highest true positive rate of a threshold whose false positive rate is at most `fpr`.
 
-    Membership inference is judged by it: a few certain finds harm more than many vague ones
-    (Carlini et al. 2022).
+    Membership inference is evaluated by it, because a few certain identifications do more harm
+    than many uncertain ones (Carlini et al. 2022).
     """
     false, true = roc(scores, positive)
     return float(true[false <= fpr].max())
 
 
 def entropy(labels: np.ndarray) -> float:
-    """Of the labels int[N], in bits: -sum_c p_c log2 p_c."""
+    """Entropy of the labels int[N] in bits: -sum_c p_c log2 p_c."""
     p = np.unique(labels, return_counts=True)[1] / len(labels)
     return float(-(p * np.log2(p)).sum())
 
@@ -80,12 +86,13 @@ def log2_loss(log_posterior: np.ndarray, labels: np.ndarray) -> float:
 
 
 def usable_bits(log_posterior: np.ndarray, labels: np.ndarray) -> float:
-    """V-information: the bits about the label an attacker of this family gets out of h.
+    """V-information: the bits about the label that an attacker of this family extracts from h.
 
         I_V(h -> y) = H_V(y) - H_V(y | h)
 
-    the log2-loss of the best guess without h, which is the entropy, less that with h, on utterances
-    not learned from (Xu et al. 2020). It may be under 0: an attacker that does worse than guessing.
+    H_V(y), the log2-loss of the best prediction without h, is the entropy; H_V(y | h) is the
+    log2-loss on held-out utterances (Xu et al. 2020). The result is negative for an attacker whose
+    loss is larger than the entropy.
     """
     return entropy(labels) - log2_loss(log_posterior, labels)
 
@@ -95,8 +102,8 @@ def online_code_length(
 ) -> tuple[float, float]:
     """Minimum description length by online coding (Voita & Titov 2020).
 
-    The utterances come in portions, here of whole speakers. The first is sent at log2 C bits per
-    label, each further one with the attacker that has learned from all before it.
+    The utterances are sent in portions, here of whole speakers. The first portion costs log2 C bits
+    per label; each further portion is coded by the attacker trained on all portions before it.
 
     Args:
       losses: log2-loss per utterance of portions 2, 3, ...
@@ -104,10 +111,10 @@ def online_code_length(
       num_classes: C.
 
     Returns:
-      The code length in bits, and how many times shorter it is than log2 C per label.
+      The code length in bits, and the ratio by which it is shorter than log2 C bits per label.
 
     Raises:
-      ValueError: not one portion more than losses.
+      ValueError: the number of portions is not one more than the number of losses.
     """
     if len(counts) != len(losses) + 1:
         raise ValueError(
@@ -118,56 +125,35 @@ def online_code_length(
     return float(length), float(sum(counts) * uniform / length)
 
 
-def linkability(mated: np.ndarray, non_mated: np.ndarray, bins: int = 100) -> float:
-    """Global linkability D_sys of two kinds of scores (Gomez-Barrero et al. 2018), in [0, 1].
-
-        D(s) = max(0, 2 r / (1 + r) - 1),  r = p(s | mated) / p(s | non-mated)
-        D_sys = sum over s of p(s | mated) D(s)
-
-    with equal priors, the densities being histograms over the common range. 0: scores of the same
-    speaker and of different ones are distributed alike; 1: they never meet.
-
-    Args:
-      mated, non_mated: float, scores of pairs of one speaker and of two.
-      bins: of the histograms; few enough that most hold scores.
-    """
-    both = np.concatenate([mated, non_mated])
-    edges = np.linspace(both.min(), both.max(), bins + 1)
-    same = np.histogram(mated, edges)[0] / len(mated)
-    other = np.histogram(non_mated, edges)[0] / len(non_mated)
-    total = same + other
-    local = np.where(total > 0, (same - other) / np.where(total > 0, total, 1), 0)
-    return float((same * np.maximum(local, 0)).sum())
-
-
 def combine(
-    log_likelihoods: np.ndarray, speakers: np.ndarray, labels: np.ndarray, k: int, seed: int
+    log_likelihoods: np.ndarray, speaker: np.ndarray, labels: np.ndarray, size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums of the log-likelihoods of k utterances of one victim, drawn without replacement.
+    """Sums of the log-likelihoods of `size` utterances of one victim, drawn without replacement.
 
-    The utterances of a speaker and class, in random order, are cut into groups of k; those left
-    over are not used, but a speaker with fewer than k makes one group of all. Adding up is right
-    for utterances that are independent given the class; those of one speaker are not, so the sum is
-    surer of itself than it should be, and its sign is what counts.
+    The utterances of each speaker and class are put in random order and divided into groups of
+    `size`. Left-over utterances are not used, but a speaker with fewer than `size` forms one group
+    of all of them. The sum is the log-likelihood of the group if utterances are independent given
+    the class. Those of one speaker are not, so the sum is overconfident and only the class with the
+    largest sum is used.
 
     Args:
       log_likelihoods: float[N, C].
-      speakers, labels: int[N].
-      k: utterances per victim.
+      speaker, labels: int[N].
+      size: utterances per victim.
       seed: of the order.
 
     Returns:
       float64[M, C], and the speaker and label int[M] of each group.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    order = order[np.lexsort((labels[order], speakers[order]))]
-    owner = np.stack([speakers[order], labels[order]], 1)
+    order = order[np.lexsort((labels[order], speaker[order]))]
+    owner = np.stack([speaker[order], labels[order]], 1)
     starts = np.flatnonzero(np.append(True, (np.diff(owner, axis=0) != 0).any(1)))
-    sizes = np.diff(np.append(starts, len(order)))
-    place = np.arange(len(order)) - np.repeat(starts, sizes)
-    whole = np.repeat(np.maximum(sizes // k, 1), sizes)
-    kept = place // k < whole
-    heads = np.flatnonzero(kept & (place % k == 0))
+    counts = np.diff(np.append(starts, len(order)))
+    rank = np.arange(len(order)) - np.repeat(starts, counts)
+    num_groups = np.repeat(np.maximum(counts // size, 1), counts)
+    kept = rank // size < num_groups
+    heads = np.flatnonzero(kept & (rank % size == 0))
     order = order[kept]
     cuts = np.searchsorted(np.flatnonzero(kept), heads)
     sums = np.add.reduceat(np.asarray(log_likelihoods, float)[order], cuts)

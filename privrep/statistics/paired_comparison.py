@@ -1,4 +1,4 @@
-"""Two systems on the same speakers: the paired difference of a score, its interval and its test."""
+"""Paired comparison of two systems on the same speakers: difference, interval and test."""
 
 import itertools
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from privrep.statistics.uar import uar
 
 
 class Comparison(NamedTuple):
-    """System a against system b: the difference a - b of their scores.
+    """The difference a - b of the scores of two systems, and its test.
 
     Attributes:
-      difference, lower, upper: float.
-      p: of the hypothesis that a speaker's results might as well have been the other system's.
-      smallest_p: that so few speakers can reach.
+      difference, lower, upper: the difference and its confidence interval.
+      p: two-sided, under the null hypothesis that the two systems are exchangeable per speaker.
+      smallest_p: the smallest p that this number of speakers and draws can give.
     """
 
     difference: float
@@ -36,22 +36,23 @@ def compare(
     draws: int = 1999,
     seed: int = 0,
 ) -> Comparison:
-    """Two systems on the same speakers and folds, such as lambda = 0 and another lambda.
+    """Compares two systems on the same speakers and folds, such as lambda = 0 and another lambda.
 
-    The interval is that of the paired difference, by its linearised error over speakers and t. The
-    test exchanges the two systems' results of random speakers (of all subsets, where these are at
-    most `draws`), which is exact when a speaker's results might as well have been swapped.
+    The interval is that of the paired difference, from its linearised standard error over speakers
+    and the t distribution. The permutation test swaps the results of the two systems for random
+    subsets of the speakers (for all subsets if there are at most `draws` + 1), which is exact if
+    the two systems are exchangeable per speaker.
 
     Args:
       counts_a, counts_b: int[S, C, C], of the same speakers in the same order.
       score: such as `uar`.
-      strata: int[S]; None for one.
+      strata: int[S]; None for one stratum.
       level: confidence of the interval.
-      draws: exchanges tried.
-      seed: of the exchanges.
+      draws: permutations tried.
+      seed: of the permutations.
 
     Raises:
-      ValueError: the two have not the same shape.
+      ValueError: the two differ in shape.
     """
     if counts_a.shape != counts_b.shape:
         raise ValueError(
@@ -65,7 +66,7 @@ def compare(
     def difference(pooled: np.ndarray) -> np.ndarray:  # [..., 2, C, C]
         return score(pooled[..., 0, :, :]) - score(pooled[..., 1, :, :])
 
-    found = float(difference(both.sum(0)))
+    value = float(difference(both.sum(0)))
     error = standard_error(both, difference, strata)
     half = error * scipy.special.stdtrit(num_speakers - len(np.unique(strata)), (1 + level) / 2)
     complete = 2**num_speakers <= draws + 1
@@ -74,7 +75,9 @@ def compare(
     else:
         swap = np.random.default_rng(seed).random((draws + 1, num_speakers)) < 0.5
         swap[0] = False
-    exchanged = [np.where(one[:, None, None, None], both[:, ::-1], both).sum(0) for one in swap]
-    extreme = np.abs(difference(np.stack(exchanged))) >= abs(found) - 1e-9
+    permuted = [
+        np.where(swapped[:, None, None, None], both[:, ::-1], both).sum(0) for swapped in swap
+    ]
+    extreme = np.abs(difference(np.stack(permuted))) >= abs(value) - 1e-9
     smallest = max(1 / len(swap), 2.0 ** (1 - num_speakers))
-    return Comparison(found, found - half, found + half, float(extreme.mean()), smallest)
+    return Comparison(value, value - half, value + half, float(extreme.mean()), smallest)

@@ -1,32 +1,41 @@
-"""From the scores of attackers on true and exchanged labels to a verdict with its bounds."""
+"""Verdict on a suite of attackers, from their UARs on the true and on permuted labels (host)."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import scipy.special
 
-from privrep.statistics.permutation_test import Permutations
-
-ALPHA = 0.05
-LIMIT = 0.10  # of the leak: UAR - chance
-POWER = 0.80
+from privrep.statistics.permutation_test import (
+    HIGH_SHARE,
+    LOW_SHARE,
+    Permutations,
+    least_permutations,
+)
+from privrep.statistics.upper_bound import (
+    POWER,
+    Null,
+    lower_bound,
+    minimum_detectable,
+    upper_bound,
+)
+from privrep.types import ALPHA, LIMIT
 
 
 class Verdict(NamedTuple):
-    """What the attack on this corpus shows, in plain values.
+    """The conclusion from the attacks on one corpus, in plain values.
 
     Attributes:
-      verdict: "leaks": more than exchanged labels explain, at the level alpha. "no_leak_shown": not
-        so, and the upper bound of the leak lies under the limit. "cannot_tell": neither.
-      uar: of the strongest attacker, the headline.
-      lower, upper: one-sided bounds of the headline UAR, each at 1 - alpha, that allow for having
-        taken the strongest.
-      p: of the suite; of all its attackers together.
-      smallest_p: that this design can reach, whatever the leak.
-      detectable: the minimum detectable leak, as a UAR: the smallest mean UAR that this test finds
-        with 80 % power; infinity where smallest_p is over alpha.
-      limit: the UAR over which a leak counts, chance + limit.
+      verdict: "leaks": the strongest UAR is more extreme than permuted labels explain, at the level
+        alpha. "no_leak_shown": it is not, and the upper bound of the leak is within the limit.
+        "cannot_tell": neither.
+      uar: of the strongest attacker.
+      lower, upper: one-sided bounds of this UAR, each at confidence 1 - alpha, corrected for having
+        selected the strongest attacker.
+      p: of all attackers of the suite together.
+      smallest_p: the smallest p that this design can give, whatever the leak.
+      minimum_detectable: the smallest mean UAR that this test detects with 80 % power; infinity
+        where smallest_p is above alpha.
+      limit: the UAR above which a leak counts, chance + limit.
       reason: one or two sentences.
     """
 
@@ -36,25 +45,20 @@ class Verdict(NamedTuple):
     upper: float
     p: float
     smallest_p: float
-    detectable: float
+    minimum_detectable: float
     limit: float
     reason: str
 
 
-class Judged(NamedTuple):
-    """One attacker alone, as in `Verdict`, and the moments of its UAR under exchanged labels."""
+class JudgedAttacker(NamedTuple):
+    """One attacker by itself, as in `Verdict`; mean and sd of its UAR under permuted labels."""
 
     lower: float
     upper: float
     p: float
-    detectable: float
+    minimum_detectable: float
     null_mean: float
-    null_deviation: float
-
-
-# Shares of alpha. An attacker on the wrong side of chance is a leak with the sign turned round, but
-# a rare one, as it has learned the sign from other speakers.
-_ABOVE, _BELOW = 0.8, 0.2
+    null_sd: float
 
 
 def judge(
@@ -64,55 +68,50 @@ def judge(
     num_classes: int,
     limit: float = LIMIT,
     alpha: float = ALPHA,
-) -> tuple[Verdict, tuple[Judged, ...]]:
-    """The verdict on a suite of attackers.
+) -> tuple[Verdict, tuple[JudgedAttacker, ...]]:
+    """The verdict on a suite of attackers, and each attacker by itself.
 
-    Test: the UARs of an attacker over all labellings, the true one included, are brought to mean 0
-    and deviation 1; the statistic of a labelling is the highest (and the lowest) over the suite,
-    whose distribution over the same labellings is that of having taken the strongest (Westfall &
-    Young 1993). With q the share of labellings as high, or as low, as the true one,
+    Test: the UARs of an attacker over all labellings, the true one included, are standardised to
+    mean 0 and standard deviation 1. The statistic of a labelling is the highest (and the lowest)
+    standardised UAR of the suite; its distribution over the labellings accounts for having selected
+    the strongest attacker (Westfall & Young 1993). With q the share of labellings that are as high,
+    or as low, as the true one,
 
         p = min(1, q_high / 0.8, q_low / 0.2)
 
-    Upper bound of the leak, with m and s the mean and deviation of the UARs under exchanged labels
-    (m is under chance with few speakers: who is left out lies on the far side), e the standard
-    error over the tested speakers:
-
-        upper = chance + |UAR - m| + z(1 - alpha) max(s, e)
-
-    s holds what the speakers learned from contribute, which a bootstrap of the tested ones misses.
-    The largest over the suite is a bound for the strongest attacker without further correction. The
-    lower bound takes the (1 - alpha) quantile of the highest standardised UAR for z, if larger.
-
-    Minimum detectable leak: the UAR that is high enough for p = alpha, plus z(0.8) s.
+    Bounds: see `upper_bound`. The largest upper bound of the suite is one for the strongest
+    attacker without further correction. For its lower bound and minimum detectable UAR the quantile
+    of the highest standardised UAR takes the place of z where it is larger.
 
     Args:
       uars: float[A, P], of every attacker on every labelling; column 0 is the true one.
       errors: float[A], standard errors over speakers of column 0.
-      permutations: of the P labellings.
+      permutations: the P labellings.
       num_classes: C.
       limit: the leak UAR - chance that must be excluded for "no_leak_shown".
-      alpha: level.
+      alpha: level of the test and of the bounds.
     """
     chance = 1 / num_classes
-    each = tuple(
-        _judge_one(row, error, permutations, chance, alpha) for row, error in zip(uars, errors)
+    smallest_share = permutations.smallest_share
+    attackers = tuple(
+        _judge_attacker(row, float(error), smallest_share, chance, alpha)
+        for row, error in zip(uars, errors)
     )
-    scaled = np.stack([_scaled(row) for row in uars])
-    highest, lowest = scaled.max(0), scaled.min(0)
-    p = _p(highest, lowest, permutations.smallest_share)
-    smallest_p = permutations.smallest_share / _ABOVE
-    headline = int(np.argmax(uars[:, 0]))
-    of_headline = each[headline]
-    spread = max(of_headline.null_deviation, errors[headline])
-    score = float(uars[headline, 0])
-    distance = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))
-    lower = max(0.0, score - float(distance) * spread)
-    upper = max(one.upper for one in each)
+    standardised = np.stack([_standardised(row) for row in uars])
+    highest, lowest = standardised.max(0), standardised.min(0)
+    p = _p_value(highest, lowest, smallest_share)
+    smallest_p = smallest_share / HIGH_SHARE
+    strongest = int(np.argmax(uars[:, 0]))
+    null = attackers[strongest]
+    spread = max(null.null_sd, errors[strongest])
+    uar = float(uars[strongest, 0])
+    quantile = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))
+    lower = float(max(0.0, uar - float(quantile) * spread))
+    upper = max(attacker.upper for attacker in attackers)
     detectable = np.inf
     if smallest_p <= alpha:
-        detectable = of_headline.null_mean + of_headline.null_deviation * (
-            np.quantile(highest[1:], 1 - _ABOVE * alpha) + scipy.special.ndtri(POWER)
+        detectable = null.null_mean + null.null_sd * (
+            np.quantile(highest[1:], 1 - HIGH_SHARE * alpha) + scipy.special.ndtri(POWER)
         )
     if p <= alpha:
         verdict = "leaks"
@@ -120,80 +119,68 @@ def judge(
         verdict = "no_leak_shown"
     else:
         verdict = "cannot_tell"
-    found = Verdict(
-        verdict,
-        score,
-        lower,
-        upper,
-        p,
-        smallest_p,
-        float(min(detectable, np.inf)),
-        chance + limit,
-        "",
-    )
-    return found._replace(reason=_reason(found, permutations, alpha)), each
+    bounds = (uar, lower, upper, p, smallest_p, float(min(detectable, np.inf)), chance + limit)
+    result = Verdict(verdict, *bounds, reason="")
+    return result._replace(reason=_reason(result, permutations, alpha)), attackers
 
 
-def _judge_one(uars, error, permutations, chance, alpha) -> Judged:
-    null = uars[1:]
-    mean, deviation = float(null.mean()), float(null.std(ddof=1) if len(null) > 1 else 0)
-    spread = scipy.special.ndtri(1 - alpha) * max(deviation, float(error))
-    scaled = _scaled(uars)
+def _judge_attacker(
+    uars: np.ndarray, error: float, smallest_share: float, chance: float, alpha: float
+) -> JudgedAttacker:
+    null, uar = Null.of(uars), float(uars[0])
     detectable = np.inf
-    if permutations.smallest_share / _ABOVE <= alpha:
-        detectable = np.quantile(null, 1 - _ABOVE * alpha)
-        detectable += scipy.special.ndtri(POWER) * deviation
-    return Judged(
-        lower=max(0.0, float(uars[0]) - spread),
-        upper=min(1.0, chance + abs(float(uars[0]) - mean) + spread),
-        p=_p(scaled, scaled, permutations.smallest_share),
-        detectable=float(detectable),
-        null_mean=mean,
-        null_deviation=deviation,
+    if smallest_share / HIGH_SHARE <= alpha:
+        detectable = minimum_detectable(null, HIGH_SHARE * alpha)
+    standardised = _standardised(uars)
+    return JudgedAttacker(
+        lower=lower_bound(uar, null, error, alpha),
+        upper=upper_bound(uar, null, error, chance, alpha),
+        p=_p_value(standardised, standardised, smallest_share),
+        minimum_detectable=float(detectable),
+        null_mean=null.mean,
+        null_sd=null.sd,
     )
 
 
-def _scaled(uars: np.ndarray) -> np.ndarray:
-    """Mean 0 and deviation 1 over all labellings alike, so that the test stays exact."""
+def _standardised(uars: np.ndarray) -> np.ndarray:
+    """Mean 0 and sd 1 over all labellings, the true one included, so that the test stays exact."""
     return (uars - uars.mean()) / max(uars.std(), 1e-12)
 
 
-def _p(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> float:
-    # Labellings that only rename the classes tie but for rounding.
+def _p_value(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> float:
+    # Labellings that only rename the classes have the same UAR up to rounding.
     high = max(float((highest >= highest[0] - 1e-6).mean()), smallest_share)
     low = max(float((lowest <= lowest[0] + 1e-6).mean()), smallest_share)
-    return min(1.0, high / _ABOVE, low / _BELOW)
+    return min(1.0, high / HIGH_SHARE, low / LOW_SHARE)
 
 
-def least_exchanges(alpha: float = ALPHA) -> int:
-    """The fewest exchanges of labels with which p can be alpha: 24 at 5 %."""
-    return math.ceil(1 / (alpha * _ABOVE)) - 1
-
-
-def _reason(found: Verdict, permutations: Permutations, alpha: float) -> str:
-    tried = len(permutations.labels) - 1
-    shown = f"UAR {found.uar:.3f}, p = {found.p:.3g} by {tried} exchanges of speakers' labels"
-    if found.verdict == "leaks":
-        return f"The strongest attacker finds what exchanged labels do not explain: {shown}."
-    if found.verdict == "no_leak_shown":
+def _reason(result: Verdict, permutations: Permutations, alpha: float) -> str:
+    count, least = len(permutations.labels) - 1, least_permutations(alpha)
+    numbers = (
+        f"UAR {result.uar:.3f}, p = {result.p:.3g} by {count} permutations of speakers' labels"
+    )
+    if result.verdict == "leaks":
+        return f"Permuted labels do not explain the UAR of the strongest attacker: {numbers}."
+    if result.verdict == "no_leak_shown":
         return (
-            f"No leak is found ({shown}), and one over {found.limit:.2f} by these attackers from "
-            f"one utterance is excluded over speakers: the upper bound at {1 - alpha:.0%} "
-            f"confidence is {found.upper:.3f}."
+            f"No leak is shown ({numbers}), and one above {result.limit:.2f} by these attackers "
+            f"from one utterance is excluded over speakers: the upper bound at {1 - alpha:.0%} "
+            f"confidence is {result.upper:.3f}."
         )
-    if found.smallest_p > alpha and not permutations.complete and tried < least_exchanges(alpha):
+    if result.smallest_p > alpha and not permutations.complete and count < least:
         return (
-            f"So few exchanges cannot show anything at the level {alpha:g}, whatever the leak: "
-            f"with {tried}, p cannot be under {found.smallest_p:.3g}; make "
-            f"{least_exchanges(alpha)} or more ({shown})."
+            f"So few permutations cannot show anything at the level {alpha:g}, whatever the leak: "
+            f"with {count}, p cannot be below {result.smallest_p:.3g}; use {least} or more "
+            f"({numbers})."
         )
-    if found.smallest_p > alpha:
+    if result.smallest_p > alpha:
         return (
             f"So few speakers cannot show anything at the level {alpha:g}: with the "
-            f"{permutations.distinct} labellings of this design, p cannot be "
-            f"under {found.smallest_p:.3g} ({shown})."
+            f"{permutations.distinct} labellings of this design, p cannot be below "
+            f"{result.smallest_p:.3g} ({numbers})."
         )
     return (
-        f"No leak is found ({shown}), but one up to {found.upper:.3f} is not excluded, and in four "
-        f"cases of five this test finds only leaks over {min(found.detectable, 1):.3f}."
+        f"No leak is shown ({numbers}), but one up to {result.upper:.3f} is not excluded: the "
+        f"minimum detectable UAR of this test is {min(result.minimum_detectable, 1):.3f} (80 % "
+        "power)."
     )

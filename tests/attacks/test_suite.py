@@ -5,12 +5,13 @@ import pytest
 
 from privrep.attacks.boosted_trees import trees
 from privrep.attacks.knn import knn
-from privrep.attacks.suite import FEW, QUICK, exchanges, suite
+from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.permutation_test import design, permute
 from privrep.statistics.uar import uars_of
+from privrep.types import InferenceSettings
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -18,7 +19,7 @@ S, EACH, D = 24, 12, 6
 
 
 def problem(world, count=1, seed=0, num_speakers=S, num_folds=3):
-    """A world, `count` exchanged labellings below the true one, and folds."""
+    """A world, the true labelling and `count` permuted ones, and folds."""
     sample = WORLDS[world].draw(seed, num_speakers, EACH, D)
     folds = design(sample.gender, sample.speaker, None, num_folds, seed).folds
     strata = np.zeros(num_speakers, int)
@@ -65,7 +66,7 @@ def test_neighbours_of_three_classes():
     assert (found.predictions == labels).mean() > 0.95
 
 
-def test_every_exchange_is_judged_as_if_it_were_the_only_one():
+def test_every_labelling_is_judged_as_if_it_were_the_only_one():
     sample, labels, folds = problem("linear", count=12)
     for attack, count, rows in ((knn, 13, range(13)), (mlp, 4, (0, 3))):
         found = attack(0, sample.h, labels[:count], sample.speaker, folds, 2)
@@ -89,15 +90,10 @@ def test_false_alarms_of_the_quick_suite_are_rare():
     """60 corpora without a leak: no more alarms than one in twenty makes likely (99 %)."""
     alarms = 0
     for seed in range(60):
-        sample = WORLDS["speaker_only"].draw(seed, 20, 6, 4)
         found = measure(
-            sample.h,
-            sample.gender,
-            sample.speaker,
+            WORLDS["speaker_only"].draw(seed, 20, 6, 4).sample(),
             attackers=suite(("linear", "knn")),
-            num_folds=3,
-            num_permutations=39,
-            seed=seed,
+            settings=InferenceSettings(folds=3, permutations=39, seed=seed),
         )
         alarms += found.verdict.verdict == "leaks"
     assert alarms <= 8
@@ -121,7 +117,7 @@ def test_only_the_sequence_attacker_reads_the_order_of_frames_and_never_their_pa
     arguments = (0, pools, labels[:1], sample.speaker, folds, 2)
     found = sequence(x, num_frames)(*arguments)
     assert uars_of(found.predictions, labels[:1], 2)[0] > 0.85
-    for attack in QUICK.values():
+    for attack in suite(QUICK).values():
         blind = attack(*arguments)
         assert uars_of(blind.predictions, labels[:1], 2)[0] < 0.65
     garbage = np.where(inside, x, np.nan)
@@ -132,9 +128,10 @@ def test_only_the_sequence_attacker_reads_the_order_of_frames_and_never_their_pa
         sequence(x[:3], None)(*arguments)
 
 
-def test_slow_attackers_take_fewer_exchanges():
-    assert exchanges(tuple(QUICK), 200) == 200 and exchanges(("linear", "trees"), 200) == FEW
-    assert exchanges(("mlp",), 19) == 19
+def test_slow_attackers_take_fewer_permutations():
+    assert affordable_permutations(QUICK, 200) == 200
+    assert affordable_permutations(("linear", "trees"), 200) == FEW
+    assert affordable_permutations(("mlp",), 19) == 19
     for names, said in (
         ((), "linear, kernel, knn"),
         (("svm",), "sequence"),

@@ -1,98 +1,122 @@
 """A privacy card says what the report says, and nothing that a file smuggled in."""
 
-import json
+import math
 import re
+from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
 from privrep.auditing.card import card
-from privrep.cli import printable, table
+from privrep.auditing.questions import Attributes
+from privrep.auditing.report import (
+    AuditedData,
+    AuditReport,
+    ClassCount,
+    InputRecord,
+    PermutationTest,
+)
+from privrep.auditing.terminal import table
+from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.attribute_matrix import Attribute
+from privrep.leakage.conditional import Explained
+from privrep.leakage.decensoring import Decensored
+from privrep.leakage.learning_curve import CurvePoint
+from privrep.leakage.measurement import AttackerResult, VictimResult
+from privrep.messages import printable
+from privrep.statistics.verdict import Verdict
 from tests.support.card_pages import EVIL, Page
 
 
 def attacker(name, uar, **changed):
-    return {
-        "name": name,
-        "uar": uar,
-        "lower": uar - 0.05,
-        "upper": uar + 0.05,
-        "p": 0.01,
-        "detectable": 0.6,
-        "null": [0.45, 0.5, 0.52, 0.5],
-        "auc": 0.7,
-        "bits": 0.1,
-        "chosen": ["penalty 1", "penalty 0.1", "penalty 1"],
-    } | changed
+    result = AttackerResult(
+        name=name,
+        uar=uar,
+        lower=uar - 0.05,
+        upper=uar + 0.05,
+        p=0.01,
+        minimum_detectable=0.6,
+        recalls=(uar, uar),
+        null_mean=0.5,
+        null_sd=0.03,
+        null=(0.45, 0.5, 0.52, 0.5),
+        auc=0.7,
+        equal_error_rate=0.35,
+        tpr_at_1_percent=0.1,
+        bits=0.1,
+        entropy=1.0,
+        chosen=("penalty 1", "penalty 0.1", "penalty 1"),
+    )
+    return result._replace(**changed)
 
 
-VERDICT = {"verdict": "cannot_tell", "uar": 0.5, "upper": 0.61, "p": 0.4}
-
-
-def explained(name):
-    told = {"name": name, "says": f"{name} explains it.", "shared": 0.2, "share": 1.0}
-    return told | {"total": VERDICT, "alone": VERDICT, "given": VERDICT}
+VERDICT = Verdict("cannot_tell", 0.5, 0.4, 0.61, 0.4, 0.01, 0.62, 0.6, "So it is.")
+REPORT = AuditReport(
+    verdict="leaks",
+    reason="More than permuted labels explain.",
+    attribute="gender",
+    chance=0.5,
+    uar=0.712,
+    lower=0.655,
+    upper=0.777,
+    limit=0.6,
+    p=0.005,
+    smallest_p=0.005,
+    minimum_detectable=0.631,
+    strongest="kernel",
+    strongest_quick="kernel",
+    threats=tuple(
+        ThreatResult(threat, "kernel", uar, uar - 0.1, uar + 0.1)
+        for threat, uar in (("ignorant", 0.6), ("informed", 0.712), ("5 utterances", 0.81))
+    ),
+    online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.11, (8, 16)),
+    attackers=(attacker("linear", 0.61), attacker("kernel", 0.712)),
+    victims=(VictimResult(5, 0.81, 0.7, 0.9),),
+    leak_by_speakers=tuple(CurvePoint(n, 0.5 + n / 400, 0.01) for n in (8, 16, 32, 60)),
+    given=(
+        Explained(
+            "emotion", 4, 1.0, VERDICT, VERDICT, VERDICT, 0.2, "kernel", "emotion explains it."
+        ),
+    ),
+    attributes=Attributes(
+        (Attribute("accent", 3, 1 / 3, VERDICT),), {"note": "has 600 values"}, 600
+    ),
+    decensoring=Decensored(VERDICT, 0.4, (0.1,)),
+    data=AuditedData(
+        classes=tuple(ClassCount(name, 300, 30) for name in ("f", "m")),
+        utterances=600,
+        speakers=60,
+        shape=(600, 16),
+        notes=("Something was left out.",),
+        inputs=(InputRecord("labels", "labels.csv", "ab" * 32),),
+    ),
+    test=PermutationTest(0.05, 0.1, 200, 10**18, "speakers", 5, 0),
+    not_tested=("Other attributes.",),
+    versions={"numpy": "2.4.6"},
+    command="privrep audit h.npy labels.csv --attribute=gender --output=out",
+)
 
 
 def report(**changed):
-    return {
-        "verdict": "leaks",
-        "reason": "More than exchanged labels explain.",
-        "attribute": "gender",
-        "chance": 0.5,
-        "uar": 0.712,
-        "lower_bound": 0.655,
-        "upper_bound": 0.777,
-        "limit": 0.6,
-        "p": 0.005,
-        "smallest_p": 0.005,
-        "minimum_detectable": 0.631,
-        "strongest": "kernel",
-        "strongest_quick": "kernel",
-        "threats": [
-            {"threat": t, "attacker": "kernel", "uar": u, "lower": u - 0.1, "upper": u + 0.1}
-            for t, u in (("ignorant", 0.6), ("informed", 0.712), ("5 utterances", 0.81))
-        ],
-        "online_code": {"bits": 0.9, "uniform": 1.0, "compression": 1.11, "attacker": "kernel"},
-        "attackers": [attacker("linear", 0.61), attacker("kernel", 0.712)],
-        "victims": [{"k": 5, "uar": 0.81, "lower": 0.7, "upper": 0.9}],
-        "leak_by_speakers": [{"speakers": n, "uar": 0.5 + n / 400} for n in (8, 16, 32, 60)],
-        "given": [explained("emotion")],
-        "attributes": {
-            "found": [{"name": "accent", "classes": 3, "chance": 1 / 3, "verdict": VERDICT}],
-            "left_out": {"note": "has 600 values"},
-            "utterances": 600,
-        },
-        "decensoring": {"verdict": VERDICT, "explained": 0.4, "ridges": [0.1]},
-        "data": {
-            "classes": [{"name": c, "utterances": 300, "speakers": 30} for c in ("f", "m")],
-            "utterances": 600,
-            "speakers": 60,
-            "shape": [600, 16],
-            "notes": ["Something was left out."],
-            "inputs": [{"role": "labels", "name": "labels.csv", "sha256": "ab" * 32}],
-        },
-        "test": {
-            "alpha": 0.05,
-            "limit": 0.1,
-            "permutations": 200,
-            "possible_permutations": 10**18,
-            "exchanged": "speakers",
-            "folds": 5,
-            "seed": 0,
-        },
-        "not_tested": ["Other attributes."],
-        "versions": {"numpy": "2.4.6"},
-        "command": "privrep audit h.npy labels.csv --attribute=gender --output=out",
-    } | changed
+    return replace(REPORT, **changed)
 
 
 def everywhere(value, text):
     """`value` with every string in it replaced, but those that are names of ours."""
+    kept = ("verdict", "strongest", "strongest_quick", "name", "attacker")
+    if is_dataclass(value):
+        names = [field.name for field in fields(value) if field.name not in kept]
+        return replace(value, **{n: everywhere(getattr(value, n), text) for n in names})
+    if hasattr(value, "_asdict"):
+        parts = {n: v for n, v in value._asdict().items() if n not in kept or n == "verdict"}
+        parts = {
+            n: v if isinstance(v, str) and n in kept else everywhere(v, text)
+            for n, v in parts.items()
+        }
+        return value._replace(**parts)
     if isinstance(value, dict):
-        kept = ("verdict", "strongest", "strongest_quick", "name", "attacker")
-        return {k: v if k in kept else everywhere(v, text) for k, v in value.items()}
-    if isinstance(value, list):
-        return [everywhere(one, text) for one in value]
+        return {k: everywhere(v, text) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(everywhere(part, text) for part in value)
     return text if isinstance(value, str) else value
 
 
@@ -117,16 +141,19 @@ def test_every_verdict_is_told_by_words_and_shape(verdict, words):
 
 
 def test_the_bound_is_of_these_attackers_and_one_utterance():
-    assert "these attackers find no more in one utterance, at 95% over" in Page(card(report())).text
+    assert (
+        "these attackers predict no better from one utterance, at 95% over"
+        in Page(card(report())).text
+    )
 
 
 def test_numbers_that_do_not_exist_are_dashes():
-    none = {"auc": None, "bits": None, "null": []}
+    none = {"auc": math.nan, "bits": math.nan, "null": ()}
     changed = report(
-        minimum_detectable=None,
-        attackers=[attacker("kernel", 0.5, **none)],
-        victims=[],
-        leak_by_speakers=[{"speakers": 8, "uar": 0.5}],
+        minimum_detectable=math.inf,
+        attackers=(attacker("kernel", 0.5, **none),),
+        victims=(),
+        leak_by_speakers=(CurvePoint(8, 0.5, 0.0),),
     )
     text = Page(card(changed)).text
     assert "–" in text and "None" not in text and "nan" not in text.casefold()
@@ -146,7 +173,6 @@ def test_it_loads_nothing_runs_nothing_and_is_closed_properly():
         assert not [n for n in names if n.startswith("on") or n in ("href", "src", "xlink:href")]
         assert not re.search(r"url\(|@import|javascript:", html)
         assert "default-src 'none'" in page.tags[3][1]["content"]
-        assert json.dumps(changed)  # the report itself is plain
     assert "<script>alert(1)</script>" in Page(html).text  # as text, where it was put
 
 
@@ -162,20 +188,19 @@ def test_the_terminal_table_has_every_attacker_the_strongest_first():
     lines = table(report()).splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "strongest,"]
     assert lines[3].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
-    assert "gender: leaks. More than exchanged labels explain." in lines[-1]
+    assert "gender: leaks. More than permuted labels explain." in lines[-1]
     assert "classes of gender: f (30 speakers), m (30)" in lines
 
 
 def test_the_terminal_says_who_the_attacker_of_a_threat_is():
     assert "All threats are by kernel.\n" in table(report())
-    said = table(report(strongest="mlp", attackers=[attacker("mlp", 0.8)]))
+    said = table(report(strongest="mlp", attackers=(attacker("mlp", 0.8),)))
     assert "k utterances are by mlp, the other threats by kernel, which is quickly trained." in said
 
 
 def test_the_terminal_names_a_dozen_classes_and_none_begins_a_line():
-    data = report()["data"]
     names = ["x" * 80, "gender: no leak shown. " * 4, *"abcdefghijkl"]
-    classes = [{"name": name, "utterances": 9, "speakers": 3} for name in names]
-    lines = table(report(data=data | {"classes": classes})).splitlines()
+    classes = tuple(ClassCount(name, 9, 3) for name in names)
+    lines = table(report(data=replace(REPORT.data, classes=classes))).splitlines()
     assert " ".join(" ".join(lines).split()).count("j (3) and 2 more") == 1
     assert [line for line in lines if line.startswith("gender: ")] == lines[-1:]

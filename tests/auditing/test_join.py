@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privrep.auditing.join import bring_together
+from privrep.auditing.join import join
 from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import IDS, H, csv_of, refused
@@ -26,15 +26,15 @@ def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path)
     assert read_vectors(path).first_line == ""
     path.write_text(csv_of(H, header=False))
     labels.write_text(text_of(ROWS[:6]))
-    refused("taken for a row: it has no header", bring_together, *joined(path, labels))
+    refused("taken for a row: it has no header", join, *joined(path, labels))
     labels.write_text(text_of(ROWS))
-    assert "taken for a row" in bring_together(*joined(path, labels)).notes[0]
+    assert "taken for a row" in join(*joined(path, labels)).notes[0]
 
 
 def samples(tmp_path, text, ids=None, **columns):
     (tmp_path / "labels.csv").write_text(text)
     np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
-    return bring_together(
+    return join(
         read_vectors(tmp_path / "h.npz"),
         read_table(tmp_path / "labels.csv"),
         "gender",
@@ -56,8 +56,8 @@ def test_rows_are_joined_by_id_or_by_place(tmp_path):
     for found in (by_place, by_id):
         np.testing.assert_array_equal(found.h, H[:5])
         assert found.labels.tolist() == [0, 0, 1, 0, 1] and found.classes == ("f", "m")
-        assert found.speakers.tolist() == [0, 0, 1, 2, 3]
-        assert found.num_speakers == {"f": 2, "m": 2} and found.sessions is None
+        assert found.speaker.tolist() == [0, 0, 1, 2, 3]
+        assert found.num_speakers == {"f": 2, "m": 2} and found.session is None
         assert found.notes[:2] == [
             "1 of 7 rows have no speaker and were left out.",
             "1 of 7 rows have no gender and were left out.",
@@ -74,13 +74,15 @@ def test_labels_without_representations_are_counted(tmp_path):
 def test_a_speaker_for_every_row_is_asked_about(tmp_path, column):
     found = samples(tmp_path, text_of(ROWS), speaker=column)
     asked = [note for note in found.notes if "does the column" in note]
-    assert len(asked) == (column == "id") and all("column id say who speaks?" in a for a in asked)
+    assert len(asked) == (column == "id") and all(
+        "column id identify the speaker?" in a for a in asked
+    )
 
 
 def test_sessions_and_columns_of_other_names(tmp_path):
     rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
     found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
-    assert found.sessions.tolist() == [0, 0, 0, 1, 1]
+    assert found.session.tolist() == [0, 0, 0, 1, 1]
     with pytest.raises(ValueError, match=r"no column 'rom', recorded together \(--session\)"):
         samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="rom")
 
@@ -112,7 +114,7 @@ def test_what_cannot_be_judged_is_explained(tmp_path, text, ids, said):
 def test_values_that_differ_in_blanks_only_are_one(tmp_path):
     rows = [(i, f" {s}\t", f"{g}\u00a0") if i in ("u0", "u4") else (i, s, g) for i, s, g in ROWS]
     found = samples(tmp_path, text_of(rows))
-    assert found.classes == ("f", "m") and found.speakers.tolist() == [0, 0, 1, 2, 3]
+    assert found.classes == ("f", "m") and found.speaker.tolist() == [0, 0, 1, 2, 3]
     (tmp_path / "t.csv").write_text('speaker,"gen\nder"\n"a\nb  c",f\n')
     assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
 
@@ -145,13 +147,11 @@ def test_two_speakers_with_both_values_are_too_few(tmp_path):
     refused("labels.csv: gender is known of 2 speakers, and 3", samples, tmp_path, text_of(rows))
 
 
-def test_representations_that_say_nothing_are_not_called_private(tmp_path):
+def test_representations_without_information_are_not_called_private(tmp_path):
     np.save(tmp_path / "h.npy", np.ones((7, 3), "f"))
     (tmp_path / "labels.csv").write_text(text_of(ROWS))
     same = read_vectors(tmp_path / "h.npy")
-    refused(
-        "all 5 .* are the same", bring_together, same, read_table(tmp_path / "labels.csv"), "gender"
-    )
+    refused("all 5 .* are the same", join, same, read_table(tmp_path / "labels.csv"), "gender")
 
 
 def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):

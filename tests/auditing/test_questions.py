@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pytest
 
+from privrep.auditing.options import AuditOptions
 from privrep.auditing.run_audit import audit
-from privrep.cli import table
+from privrep.auditing.terminal import table
 from privrep.leakage.worlds import WORLDS
 from tests.support.audits import report_of, run
 from tests.support.card_pages import EVIL, Page
@@ -27,15 +28,15 @@ def tied(tmp_path):
     return tmp_path
 
 
-def test_an_audit_asks_what_explains_the_leak_and_what_else_h_tells(tied, capsys):
+def test_an_audit_asks_what_explains_the_leak_and_what_else_h_reveals(tied, capsys):
     assert run(tied, f"--unprotected={tied / 'plain.npy'}") == 0
     report = report_of(tied)
     given = {one["name"]: one for one in report["given"]}
     assert [*given] == ["emotion", "num_frames", "emotion and num_frames"]
     assert report["verdict"] == given["emotion"]["total"]["verdict"] == "leaks"
-    assert given["emotion"]["given"]["verdict"] != "leaks"
-    assert given["num_frames"]["given"]["verdict"] == "leaks"
-    assert {one["name"] for one in report["attributes"]["found"]} == {
+    assert given["emotion"]["beyond"]["verdict"] != "leaks"
+    assert given["num_frames"]["beyond"]["verdict"] == "leaks"
+    assert {one["name"] for one in report["attributes"]["rows"]} == {
         "speaker",
         "emotion",
         "accent",
@@ -46,8 +47,8 @@ def test_an_audit_asks_what_explains_the_leak_and_what_else_h_tells(tied, capsys
     said = capsys.readouterr().out
     page = Page((tied / "out" / "audit.html").read_text("utf-8"))
     for text in (said.replace("\n", " "), page.text):
-        assert "What explains gender in h" in text and "What else h tells" in text
-        assert "goes only with what h tells of emotion" in text
+        assert "What explains gender in h" in text and "What else h reveals" in text
+        assert "vanishes only together with what h reveals about emotion" in " ".join(text.split())
         assert "map to unprotected h, then attack" in text
     assert "\x1b" not in said and not [tag for tag, _ in page.tags if tag in ("script", "img")]
 
@@ -69,13 +70,18 @@ def test_unprotected_rows_are_found_by_id_or_refused(tied, tmp_path):
     order = np.random.default_rng(0).permutation(len(h))
     np.savez(tmp_path / "other.npz", h=(h + 1)[order], id=[ids[i] for i in order])
     files = tmp_path / "h.npz", tied / "labels.csv", "gender", tmp_path / "out"
-    few = {"num_permutations": 24, "given": []}
-    report = audit(*files, unprotected=tmp_path / "other.npz", **few)
-    assert report["decensoring"]["explained"] > 0.99 and report["given"] == []
+
+    def audited(unprotected):
+        return audit(
+            *files, options=AuditOptions(permutations=24, given=(), unprotected=unprotected)
+        )
+
+    report = audited(tmp_path / "other.npz")
+    assert report.decensoring.explained > 0.99 and report.given == ()
     assert "What explains" not in table(report)
     np.savez(tmp_path / "fewer.npz", h=h[1:], id=ids[1:])
     with pytest.raises(ValueError, match="of the same utterances"):
-        audit(*files, unprotected=tmp_path / "fewer.npz", **few)
+        audited(tmp_path / "fewer.npz")
     np.save(tmp_path / "fewer.npy", h[1:])
     with pytest.raises(ValueError, match="of the same utterances"):
-        audit(*files, unprotected=tmp_path / "fewer.npy", **few)
+        audited(tmp_path / "fewer.npy")

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from privrep.auditing.options import AuditOptions
 from privrep.auditing.run_audit import audit
 from privrep.cli import main
 from tests.support.audits import FEW, report_of, run, write
@@ -32,13 +33,13 @@ def leaking(tmp_path_factory):
 def test_a_leak_is_found_written_and_printed(leaking, capsys):
     report = report_of(leaking)
     assert report["verdict"] == "leaks" and report["chance"] == 0.5
-    assert report["lower_bound"] > 0.5 and report["uar"] > 0.7
-    assert report["lower_bound"] <= report["uar"] <= report["upper_bound"] <= 1
+    assert report["lower"] > 0.5 and report["uar"] > 0.7
+    assert report["lower"] <= report["uar"] <= report["upper"] <= 1
     assert report["strongest"] in {one["name"] for one in report["attackers"]}
     assert report["p"] >= report["smallest_p"] > 0
     assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
-    assert report["data"]["notes"] == ["Labels were exchanged between speakers of a session."]
-    # Of 8, 16 and 24 speakers four in five are learned from.
+    assert report["data"]["notes"] == ["Labels were permuted between speakers of a session."]
+    # Of 8, 16 and 24 speakers four in five are trained on.
     assert [p["speakers"] for p in report["leak_by_speakers"]] == [6.4, 12.8, 19.2]
     assert report["leak_by_speakers"][-1]["uar"] == report["uar"]
     assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
@@ -73,7 +74,7 @@ def test_attackers_are_chosen_by_name(leaking):
         ("--output=", "--output= is empty: it names a folder; the present one is ."),
         ("--given=age", "There are: speaker, session"),
         ("--attribute=age", "has no column 'age'"),
-        ("--attribute=speaker", "the line speaker under 'What else h tells'"),
+        ("--attribute=speaker", "the line speaker under 'What else h reveals'"),
         ("--only=room=1", "has no column 'room'"),
         ("--only=session=s", "Column 'session' of"),
         ("--other=h.npy", "--other_labels=FILE"),
@@ -106,12 +107,12 @@ def test_rows_are_chosen_by_the_values_of_a_column(leaking, tmp_path):
     assert run(tmp_path, "--only=part=test", "--attackers=linear") == 0
     report = report_of(tmp_path)
     assert report["data"]["utterances"] == 144 and "--only=part=test" in report["command"]
-    assert report["data"]["notes"][:-1] == ["Of 288 rows 144 were looked at, those of part=test."]
+    assert report["data"]["notes"][:-1] == ["Of 288 rows 144 were used, those of part=test."]
     assert run(tmp_path, "--attackers=linear") == 0
     assert "144 of 288 utterances have part train" in report_of(tmp_path)["data"]["notes"][0]
 
 
-def test_the_upper_bound_sets_the_exit_status(leaking, capsys):
+def test_the_upper_sets_the_exit_status(leaking, capsys):
     assert run(leaking, "--fail-above=0.6") == 1
     assert "is above --fail-above=0.6" in capsys.readouterr().err
     assert run(leaking, "--fail-above=1") == 0
@@ -130,7 +131,7 @@ def test_no_leak_on_as_few_speakers_as_iemocap_has_cannot_be_told(tmp_path):
     assert run(tmp_path, "--fail-above=0.6") == 1  # what cannot be told is no pass
     report = report_of(tmp_path)
     assert report["verdict"] == "cannot_tell"
-    assert report["upper_bound"] > report["limit"]
+    assert report["upper"] > report["limit"]
 
 
 def test_frames_are_pooled_without_their_padding(tmp_path):
@@ -148,7 +149,7 @@ def test_frames_are_pooled_without_their_padding(tmp_path):
     assert run(tmp_path) == 0
     again = report_of(tmp_path)
     assert again["uar"] == report["uar"] > 0.6
-    assert "pooled to mean and deviation" in report["data"]["notes"][-2]
+    assert "pooled to mean and standard deviation" in report["data"]["notes"][-2]
     assert again["data"]["inputs"][0]["sha256"] != report["data"]["inputs"][0]["sha256"]
 
 
@@ -201,30 +202,32 @@ def test_a_module_is_the_script(module):
 
 
 def test_the_function_is_the_script(leaking, tmp_path):
-    report = audit(
-        leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, num_permutations=60, seed=3
-    )
+    options = AuditOptions(permutations=60, seed=3)
+    report = audit(leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, options=options)
     expected = report_of(leaking)
-    for name in ("uar", "upper_bound", "p", "verdict", "leak_by_speakers"):
-        assert report[name] == expected[name]
+    for name in ("uar", "upper", "p", "verdict"):
+        assert getattr(report, name) == expected[name]
+    points = [point._asdict() for point in report.leak_by_speakers]
+    assert points == expected["leak_by_speakers"]
 
 
 def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
     column = np.load(leaking / "h.npy")[:, :1]
-    labels, asked = leaking / "labels.csv", {"num_permutations": 24, "attackers": ["linear"]}
+    labels, options = leaking / "labels.csv", AuditOptions(permutations=24, attackers=("linear",))
     for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
         np.save(tmp_path / f"{name}.npy", h)
-        told = audit(tmp_path / f"{name}.npy", labels, "gender", tmp_path / name, **asked)
-        assert told["data"]["shape"] == list(h.shape) and 0 <= told["uar"] <= 1
+        told = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
+        assert told.data.shape == h.shape and 0 <= told.uar <= 1
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
 def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
     np.save(tmp_path / "h.npy", np.load(leaking / "h.npy") * np.float32(unit))
     labels = leaking / "labels.csv"
-    report = audit(tmp_path / "h.npy", labels, "gender", tmp_path, num_permutations=60, seed=3)
-    assert report["verdict"] == "leaks"
-    assert report["uar"] == pytest.approx(report_of(leaking)["uar"], abs=0.02)
+    options = AuditOptions(permutations=60, seed=3)
+    report = audit(tmp_path / "h.npy", labels, "gender", options=options)
+    assert report.verdict == "leaks"
+    assert report.uar == pytest.approx(report_of(leaking)["uar"], abs=0.02)
 
 
 def test_more_classes_that_vary_within_speakers(tmp_path):

@@ -1,18 +1,19 @@
-"""What else h tells: columns that can be judged, and speaker verification of strangers."""
+"""The attribute matrix: columns that can be judged, and verification of unseen speakers."""
 
 import numpy as np
 import pytest
 
 from privrep.leakage.attribute_matrix import measure_attributes
-from privrep.leakage.verification import Known, closed_set, verify
+from privrep.leakage.verification import VerificationTarget, closed_set, verify
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.attack_scores import equal_error_rate
+from privrep.types import InferenceSettings, Sample
 
 
 def folds_of(sample, h=None):
     fold = sample.speaker % 5
     h = sample.h if h is None else h
-    return [Known(h, fold != k, fold == k) for k in range(5)]
+    return [VerificationTarget(h, fold != k, fold == k) for k in range(5)]
 
 
 def test_every_column_is_measured_or_its_absence_explained():
@@ -26,7 +27,8 @@ def test_every_column_is_measured_or_its_absence_explained():
         "illness": ["yes" if s == 3 else "no" for s in sample.speaker],
         "note": [None] * len(sample.speaker),
     }
-    found, left_out = measure_attributes(sample.h, sample.speaker, columns, num_permutations=59)
+    settings = InferenceSettings(permutations=59)
+    found, left_out = measure_attributes(sample.sample(), columns, settings)
     assert {one.name for one in found} == {"gender", "accent", "speaker"}
     by_name = {one.name: one for one in found}
     assert by_name["gender"].verdict.verdict == by_name["speaker"].verdict.verdict == "leaks"
@@ -34,9 +36,9 @@ def test_every_column_is_measured_or_its_absence_explained():
     told = [one.verdict.uar - one.chance for one in found]
     assert told == sorted(told, reverse=True)
     assert left_out == {
-        "wave": "has 320 values, and 20 are the most that are tried",
+        "wave": "has 320 values, and at most 20 are tried",
         "corpus": "has one value only",
-        "illness": "yes is said of one speaker, and it takes 2 of each value",
+        "illness": "has the value yes for one speaker, and 2 speakers of each value are needed",
         "note": "has no value",
     }
 
@@ -47,9 +49,10 @@ def test_the_session_itself_can_be_learned_although_sessions_are_kept_together()
     h, room = rng.normal(size=(192, 6)), speaker // 4
     heard = h + 2 * rng.normal(size=(8, 6))[room]
     columns = {"session": [f"r{i}" for i in room]}
-    settings = {"sessions": room, "num_permutations": 59}
+    settings = InferenceSettings(permutations=59)
     for x, verdict in ((heard, "leaks"), (h, "no_leak_shown")):
-        found, _ = measure_attributes(x, speaker, columns, **settings)
+        sample = Sample.of(x, np.zeros(192, int), speaker, room)
+        found, _ = measure_attributes(sample, columns, settings)
         (told,) = (one.verdict for one in found if one.name == "session")
         assert told.verdict == verdict and told.uar > 0.05, told
 
@@ -71,7 +74,7 @@ def test_the_verification_score_is_the_equal_error_rate_of_whitened_cosines():
     h = rng.normal(size=(72, 10)) * [0.1, 0.1, *[30.0] * 8]
     h[:, :2] += rng.normal(size=(12, 2))[speakers]
     learned, met = speakers < 6, speakers >= 6
-    told = verify([Known(h, learned, met)], speakers)
+    told = verify([VerificationTarget(h, learned, met)], speakers)
     x = (h - h[learned].mean(0)) / h[learned].std(0)
     within = sum(np.cov(x[speakers == s].T, bias=True) for s in range(6)) / 6
     shrunk = 0.9 * within + 0.1 * np.diag(np.diag(within) + 1e-4)
@@ -88,7 +91,8 @@ def test_false_alarms_of_verification_are_rare():
     alarms = 0
     for seed in range(40):
         sample = WORLDS["no_leak"].draw(seed, 10, 6, 4)
-        told = verify(folds_of(sample), sample.speaker, num_permutations=39, seed=seed)
+        settings = InferenceSettings(permutations=39, seed=seed)
+        told = verify(folds_of(sample), sample.speaker, settings)
         alarms += told.verdict == "leaks"
     assert alarms <= 6
 

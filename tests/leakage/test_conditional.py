@@ -1,4 +1,4 @@
-"""What a covariate explains of a leak: right in the worlds where the answer is known."""
+"""Conditional leakage: right in the worlds where the answer is known."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,14 @@ from privrep.leakage.worlds import WORLDS
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.permutation_test import speaker_labels
 from privrep.statistics.strata import (
+    combined,
     covariate,
     residual,
     score_within,
     strata_of_speakers,
-    together,
 )
 from privrep.statistics.strata import within_uar as within
+from privrep.types import InferenceSettings
 
 LINEAR = {"linear": linear}
 
@@ -24,13 +25,12 @@ def column(name, values):
     return covariate(name, [str(value) for value in values])
 
 
-def explained(world, name, speakers=60, **settings):
-    sample = WORLDS[world].draw(0, speakers, 20, 8)
-    z = column(name, getattr(sample, name))
-    settings = {"attackers": LINEAR} | settings
-    if name == "session":  # its speakers stay together, and exchange labels with each other only
-        settings["sessions"] = sample.session
-    return explain(sample.h, sample.gender, sample.speaker, [z], **settings)[0]
+def explained(world, name, speakers=60):
+    drawn = WORLDS[world].draw(0, speakers, 20, 8)
+    z = column(name, getattr(drawn, name))
+    # The speakers of a session stay together, and labels are permuted only between them.
+    sample = drawn.sample(with_session=name == "session")
+    return explain(sample, [z], attackers=LINEAR)[0]
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def explained(world, name, speakers=60, **settings):
 )
 def test_a_leak_that_is_the_covariates_own_vanishes_given_it(world, name):
     told = explained(world, name)
-    assert told.total.verdict == told.alone.verdict == "leaks"
-    assert told.given.verdict in ("no_leak_shown", "cannot_tell")
-    assert abs(told.given.uar - 0.5) < 0.08 and told.shared > 0.15
-    assert told.shared == told.total.uar - told.given.uar
-    assert f"goes only with what h tells of {name}" in told.says
+    assert told.total.verdict == told.covariate_alone.verdict == "leaks"
+    assert told.beyond.verdict in ("no_leak_shown", "cannot_tell")
+    assert abs(told.beyond.uar - 0.5) < 0.08 and told.shared > 0.15
+    assert told.shared == told.total.uar - told.beyond.uar
+    assert f"vanishes only together with what h reveals about {name}" in told.conclusion
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_a_leak_that_is_the_covariates_own_vanishes_given_it(world, name):
 )
 def test_a_leak_of_its_own_stays_given_the_covariate(world, name):
     told = explained(world, name)
-    assert told.total.verdict == told.given.verdict == "leaks"
-    assert told.alone.verdict != "leaks" and abs(told.shared) < 0.1
-    assert f"beyond {name}" in told.says
+    assert told.total.verdict == told.beyond.verdict == "leaks"
+    assert told.covariate_alone.verdict != "leaks" and abs(told.shared) < 0.1
+    assert f"beyond {name}" in told.conclusion
 
 
 def test_a_leak_that_only_a_nonlinear_attacker_finds_stays_too():
     told = explained("nonlinear", "emotion")
-    assert told.given.verdict != "leaks"
+    assert told.beyond.verdict != "leaks"
     sample = WORLDS["nonlinear"].draw(0, 40, 12, 8)
-    (told,) = explain(sample.h, sample.gender, sample.speaker, [column("emotion", sample.emotion)])
-    assert told.given.verdict == "leaks" and told.attacker.startswith("kernel")
+    (told,) = explain(sample.sample(), [column("emotion", sample.emotion)])
+    assert told.beyond.verdict == "leaks" and told.attacker.startswith("kernel")
 
 
 def test_false_alarms_are_rare_where_emotion_and_gender_are_tied():
@@ -70,26 +70,21 @@ def test_false_alarms_are_rare_where_emotion_and_gender_are_tied():
     for seed in range(16):
         sample = WORLDS["emotion_tied"].draw(seed, 24, 6, 4)
         (told,) = explain(
-            sample.h,
-            sample.gender,
-            sample.speaker,
+            sample.sample(),
             [column("emotion", sample.emotion)],
             attackers=LINEAR,
-            num_permutations=39,
-            seed=seed,
+            settings=InferenceSettings(permutations=39, seed=seed),
         )
-        alarms += told.given.verdict == "leaks"
-        bounds += told.given.upper >= 0.5
+        alarms += told.beyond.verdict == "leaks"
+        bounds += told.beyond.upper >= 0.5
     assert alarms <= 3 and bounds == 16
 
 
 def test_where_nobody_shares_a_stratum_nothing_can_be_told():
     sample = WORLDS["linear"].draw(0, 20, 6, 4)
-    (told,) = explain(
-        sample.h, sample.gender, sample.speaker, [column("who", sample.speaker)], attackers=LINEAR
-    )
-    assert told.given.verdict == "cannot_tell" and told.share == 0 and told.given.upper == 1
-    assert "No two classes share one who" in told.says
+    (told,) = explain(sample.sample(), [column("who", sample.speaker)], attackers=LINEAR)
+    assert told.beyond.verdict == "cannot_tell" and told.share == 0 and told.beyond.upper == 1
+    assert "No two classes share one who" in told.conclusion
 
 
 def test_a_rule_that_looks_at_the_covariate_alone_scores_chance():
@@ -126,7 +121,7 @@ def test_columns_become_strata():
     assert np.bincount(lengths.strata).tolist() == [20] * 8 and lengths.values.shape == (160, 1)
     few = column("grade", [1, 2, 3] * 8)
     assert few.values.shape == (24, 0) and few.strata.max() == 2
-    both = together([words, covariate("script", ["a", "a", "b", "a"])])
+    both = combined([words, covariate("script", ["a", "a", "b", "a"])])
     assert both.name == "emotion and script" and sorted(both.strata) == [0, 1, 2, 3]
 
 
@@ -141,7 +136,7 @@ def test_the_residual_holds_nothing_linear_of_the_covariate():
     np.testing.assert_allclose(means, 0, atol=1e-6)
 
 
-def test_labels_are_exchanged_between_speakers_of_equal_covariate_where_there_is_one():
+def test_labels_are_permuted_between_speakers_of_equal_covariate_where_there_is_one():
     speakers = np.repeat(np.arange(4), 3)
     everyone = np.zeros(4, np.int32)
     accent = column("accent", np.array([0, 1, 0, 1])[speakers])

@@ -5,10 +5,11 @@ import pytest
 
 from privrep.attacks.lda import linear
 from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
-from privrep.types import Split
+from privrep.types import InferenceSettings, Split
 
 FOLDS = 4
 LINEAR = {"linear": linear}
+FEWER = InferenceSettings(permutations=59)
 
 
 def corpus(num_speakers, per_speaker=10):
@@ -42,7 +43,7 @@ def test_false_alarms_are_rare_and_bounds_hold():
     speakers, gender, split = corpus(24, per_speaker=5)
     told = [
         measure_folds(
-            noise(seed, speakers), gender, speakers, split, attackers=LINEAR, num_permutations=59
+            noise(seed, speakers), gender, speakers, split, attackers=LINEAR, settings=FEWER
         ).verdict
         for seed in range(40)
     ]
@@ -55,7 +56,7 @@ def test_two_speakers_in_a_fold_cannot_show_anything():
     speakers, gender, split = corpus(2 * FOLDS)
     h = noise(0, speakers) + 9 * gender[:, None]
     told = measure_folds(h, gender, speakers, split).verdict
-    assert told.verdict == "cannot_tell" and told.detectable == np.inf and told.uar == 1
+    assert told.verdict == "cannot_tell" and told.minimum_detectable == np.inf and told.uar == 1
 
 
 def test_nothing_of_a_test_speaker_teaches_its_attacker():
@@ -90,7 +91,7 @@ def test_a_leak_that_is_the_emotions_own_is_gone_given_emotion():
     given = np.tile(emotion, (FOLDS, 1))
     h = noise(3, speakers)
     h[..., 0] += 4 * emotion
-    both = {"attackers": LINEAR, "num_permutations": 59}
+    both = {"attackers": LINEAR, "settings": FEWER}
     assert measure_folds(h, gender, speakers, split, **both).verdict.verdict == "leaks"
     beyond = measure_folds(h, gender, speakers, split, given=given, **both).verdict
     assert beyond.verdict != "leaks" and abs(beyond.uar - 0.5) < 0.08

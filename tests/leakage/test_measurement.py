@@ -12,11 +12,12 @@ from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.permutation_test import WITHIN, Permutations
 from privrep.statistics.verdict import judge
+from privrep.types import InferenceSettings, Sample
 
 # Simulations are of the linear attacker on 10 utterances per speaker of 4 columns, with 99
-# exchanges; `experiments/simulations` has larger ones.
+# permutations; `experiments/simulations` has larger ones.
 LINEAR = {"linear": ATTACKS["linear"]}
-EACH, SIZE, EXCHANGES = 10, 4, 99
+EACH, SIZE, PERMUTATIONS = 10, 4, 99
 MODERATE = 0.5  # strength: the linear attacker's mean UAR is .606 with 100 speakers
 
 
@@ -25,19 +26,9 @@ def simulated(num_speakers, strength, draws, num_folds, paired=False) -> tuple[M
     found = []
     for seed in range(draws):
         world = linear(seed, num_speakers, EACH, SIZE, strength)
-        sessions = world.session if paired else None
-        found.append(
-            measure(
-                world.h,
-                world.gender,
-                world.speaker,
-                sessions=sessions,
-                attackers=LINEAR,
-                num_folds=num_folds,
-                num_permutations=EXCHANGES,
-                seed=seed,
-            )
-        )
+        settings = InferenceSettings(folds=num_folds, permutations=PERMUTATIONS, seed=seed)
+        sample = world.sample(with_session=paired)
+        found.append(measure(sample, attackers=LINEAR, settings=settings))
     return tuple(found)
 
 
@@ -65,7 +56,7 @@ ROOMS = {  # the gender of each session's four speakers
 
 @pytest.mark.parametrize("rooms", ROOMS)
 def test_what_a_session_shares_is_no_leak_whoever_is_in_it(rooms):
-    """Rooms are heard and genders are not; exchanged one by one, a third would be called leaks."""
+    """Rooms are heard and genders are not; permuted one by one, a third would be called leaks."""
     gender = np.concatenate(ROOMS[rooms])
     speaker = np.repeat(np.arange(len(gender)), EACH)
     found = {"sessions": 0, "none": 0}
@@ -75,11 +66,9 @@ def test_what_a_session_shares_is_no_leak_whoever_is_in_it(rooms):
         h += 2 * rng.normal(size=(len(gender) // 4, SIZE))[speaker // 4]
         for name, sessions in (("sessions", speaker // 4), ("none", None)):
             told = measure(
-                *(h, gender[speaker], speaker),
-                sessions=sessions,
+                Sample.of(h, gender[speaker], speaker, sessions),
                 attackers=LINEAR,
-                num_permutations=59,
-                seed=seed,
+                settings=InferenceSettings(permutations=59, seed=seed),
             )
             found[name] += told.verdict.verdict == "leaks"
     assert found["sessions"] <= 4
@@ -96,15 +85,15 @@ def test_eighty_percent_of_moderate_leaks_are_found_with_100_speakers_and_the_bo
     assert np.mean([v.upper >= truth for v in verdicts]) >= 0.93
     assert np.mean([v.lower <= truth for v in verdicts]) >= 0.93
     # The minimum detectable leak is the one found in four of five corpora.
-    assert abs(np.median([v.detectable for v in verdicts]) - truth) < 0.03
+    assert abs(np.median([v.minimum_detectable for v in verdicts]) - truth) < 0.03
 
 
 def test_an_iemocap_sized_null_cannot_tell():
     for found in simulated(10, 0.0, 10, num_folds=5, paired=True):
-        assert found.exchanged == WITHIN and found.complete and found.num_permutations == 31
+        assert found.permuted_between == WITHIN and found.complete and found.num_permutations == 31
         verdict = found.verdict
         assert verdict.verdict == "cannot_tell" and verdict.p >= verdict.smallest_p == 0.078125
-        assert verdict.detectable == np.inf and "32 labellings" in verdict.reason
+        assert verdict.minimum_detectable == np.inf and "32 labellings" in verdict.reason
     for found in simulated(10, 0.0, 150, num_folds=3):
         assert found.verdict.verdict != "no_leak_shown" and found.verdict.upper > 0.6
 
@@ -113,15 +102,13 @@ def test_an_iemocap_sized_null_cannot_tell():
 def test_known_worlds_are_judged_rightly(name):
     world = WORLDS[name]
     sample = world.draw(3, 40, 20, 6)
-    found = measure(
-        sample.h, sample.gender, sample.speaker, sessions=sample.session, num_permutations=60
-    )
+    found = measure(sample.sample(with_session=True), settings=InferenceSettings(permutations=60))
     said = found.verdict.verdict
     assert (said == "leaks") == world.leaks, found.verdict.reason
     assert (found.attackers["linear"].p < 0.05) == world.linear
     if name == "no_leak":
         assert said == "no_leak_shown"
-    bits = found.attackers[found.headline].bits
+    bits = found.attackers[found.strongest].bits
     assert (bits > 0.05) == world.leaks and bits <= 1
     if world.leaks:
         assert found.victims[3].uar >= found.victims[0].uar - 1e-9
@@ -130,7 +117,8 @@ def test_known_worlds_are_judged_rightly(name):
 
 def test_half_of_the_modalities_hides_an_interaction():
     sample = WORLDS["interaction"].draw(3, 40, 20, 6)
-    found = measure(sample.h[:, :3], sample.gender, sample.speaker, num_permutations=60)
+    half = Sample.of(sample.h[:, :3], sample.gender, sample.speaker)
+    found = measure(half, settings=InferenceSettings(permutations=60))
     assert found.verdict.verdict != "leaks"
 
 
@@ -140,9 +128,14 @@ def test_a_leak_with_the_sign_turned_round_is_a_leak():
     h = world.h.copy()
     for g in (0, 1):
         h[world.gender == g] -= h[world.gender == g].mean(0)
-    found = measure(h, world.gender, world.speaker, attackers=LINEAR)
+    found = measure(Sample.of(h, world.gender, world.speaker), attackers=LINEAR)
     assert found.verdict.uar < 0.45 and found.verdict.verdict == "leaks"
     assert found.verdict.upper > 0.6
+
+
+def measured(h, labels, speakers, attackers=ATTACKS, **settings):
+    settings = InferenceSettings(**{"permutations": 20} | settings)
+    return measure(Sample.of(h, labels, speakers), attackers=attackers, settings=settings)
 
 
 def a_world(num_classes=2):
@@ -153,38 +146,37 @@ def a_world(num_classes=2):
 
 def test_names_order_and_unknown_rows_change_nothing():
     h, labels, speakers = a_world()
-    found = measure(h, labels, speakers, num_permutations=20)
+    found = measured(h, labels, speakers)
     names = np.array([f"s{s:02}" for s in speakers])
     unknown = np.arange(len(h)) % 7 == 3
-    more = measure(
+    more = measured(
         np.concatenate([h, h[unknown] + 9]),
         np.concatenate([labels, np.full(unknown.sum(), -1)]),
         np.concatenate([names, names[unknown]]),
-        num_permutations=20,
     )
     assert more.verdict == found.verdict and more.attackers == found.attackers
     assert (more.predictions[len(h) :] == -1).all()
     np.testing.assert_array_equal(more.predictions[: len(h)], found.predictions)
-    assert measure(h, labels, speakers, num_permutations=20, seed=1).verdict != found.verdict
+    assert measured(h, labels, speakers, seed=1).verdict != found.verdict
 
 
 def test_the_measurement_of_three_classes_and_a_varying_attribute():
     h, labels, speakers = a_world(num_classes=3)
-    found = measure(h, labels, speakers, num_permutations=20)
+    found = measured(h, labels, speakers)
     assert found.chance == 1 / 3 and len(found.attackers["linear"].recalls) == 3
     assert np.isnan(found.attackers["linear"].auc) and found.counts.shape == (24, 3, 3)
     assert found.speakers_per_class == (8, 8, 8) and not found.varies_within_speaker
     rng = np.random.default_rng(0)
     emotion = rng.integers(0, 3, len(h))
-    found = measure(h + 3 * np.eye(4)[emotion], emotion, speakers, num_permutations=40)
+    found = measured(h + 3 * np.eye(4)[emotion], emotion, speakers, permutations=40)
     assert found.varies_within_speaker and found.verdict.verdict == "leaks"
-    assert measure(h, emotion, speakers, num_permutations=40).verdict.verdict != "leaks"
+    assert measured(h, emotion, speakers, permutations=40).verdict.verdict != "leaks"
 
 
 def test_two_systems_are_compared_over_speakers():
     world = WORLDS["linear"].draw(0, 40, 10, 4)
     open_, hidden = (
-        measure(h, world.gender, world.speaker, attackers=LINEAR, num_permutations=10)
+        measured(h, world.gender, world.speaker, attackers=LINEAR, permutations=10)
         for h in (world.h, world.h - 1.5 * np.outer(2 * world.gender - 1, np.ones(4)))
     )
     np.testing.assert_array_equal(open_.counts.sum(2), hidden.counts.sum(2))
@@ -202,8 +194,8 @@ def test_an_attacker_of_any_kind_joins_the_suite():
     h, labels, speakers = a_world()
     noise = np.random.default_rng(0).normal(size=h.shape)
     suite = {**LINEAR, "oracle": oracle}
-    found = measure(noise, labels, speakers, attackers=suite, num_permutations=99)
-    assert found.headline == "oracle" and found.verdict.uar == 1
+    found = measured(noise, labels, speakers, attackers=suite, permutations=99)
+    assert found.strongest == "oracle" and found.verdict.uar == 1
     assert found.verdict.smallest_p == pytest.approx(0.0125)
     assert found.attackers["oracle"].p == found.verdict.smallest_p
 
@@ -211,25 +203,25 @@ def test_an_attacker_of_any_kind_joins_the_suite():
 def test_the_suites_p_allows_for_having_taken_the_strongest():
     """Of twenty attackers without skill, one is significant alone far more often than together."""
     rng = np.random.default_rng(0)
-    exchanged = Permutations(np.zeros((100, 1)), 10**6, False, 0.01)
+    permutations = Permutations(np.zeros((100, 1)), 10**6, False, 0.01)
     alone, together = 0, 0
     for _ in range(150):
         uars = 0.5 + 0.05 * rng.normal(size=(20, 100))
-        verdict, each = judge(uars, np.full(20, 0.04), exchanged, 2)
+        verdict, each = judge(uars, np.full(20, 0.04), permutations, 2)
         together += verdict.p <= 0.05
         alone += min(one.p for one in each) <= 0.05
     assert together <= 0.07 * 150 and alone > 0.5 * 150
 
 
 def test_no_leak_is_shown_only_under_the_limit():
-    exchanged = Permutations(np.zeros((100, 1)), 10**6, False, 0.01)
+    permutations = Permutations(np.zeros((100, 1)), 10**6, False, 0.01)
     uars = 0.5 + 0.02 * np.random.default_rng(0).normal(size=(1, 100))
     uars[0, 0] = 0.51
     for limit, expected in ((0.1, "no_leak_shown"), (0.02, "cannot_tell")):
-        verdict, _ = judge(uars, np.array([0.02]), exchanged, 2, limit=limit)
+        verdict, _ = judge(uars, np.array([0.02]), permutations, 2, limit=limit)
         assert verdict.verdict == expected and (verdict.upper < 0.5 + limit) == (limit == 0.1)
     # A test that could find nothing shows nothing, however tight its bound.
-    few = exchanged._replace(smallest_share=0.0625)
+    few = permutations._replace(smallest_share=0.0625)
     assert judge(uars, np.array([0.02]), few, 2)[0].verdict == "cannot_tell"
 
 
@@ -245,11 +237,11 @@ def test_no_leak_is_shown_only_under_the_limit():
         ({"labels": 2 * (np.arange(240) // 120)}, r"0 to 2 only \[0, 2\] occur"),
         ({"labels": np.full(240, -1)}, "no label is known"),
         ({"labels": (np.arange(240) < 10).astype(int)}, "class 1 has one speaker"),
-        ({"speakers": np.arange(240) // 120, "labels": np.arange(240) % 2}, "2 speakers"),
-        ({"speakers": np.arange(240) // 120, "labels": np.arange(240) // 120}, "has one speaker"),
+        ({"speaker": np.arange(240) // 120, "labels": np.arange(240) % 2}, "2 speakers"),
+        ({"speaker": np.arange(240) // 120, "labels": np.arange(240) // 120}, "has one speaker"),
     ],
 )
 def test_what_cannot_be_measured_is_said(change, message):
     h, labels, speakers = a_world()
     with pytest.raises(ValueError, match=message):
-        measure(**({"h": h, "labels": labels, "speakers": speakers} | change))
+        measure(Sample.of(**({"h": h, "labels": labels, "speaker": speakers} | change)))

@@ -5,12 +5,13 @@ import pytest
 
 from privrep.attacks.lda import kernel, linear
 from privrep.leakage.online_code import online_code
-from privrep.leakage.threat_ladder import Corpus, in_steps, ladder
+from privrep.leakage.threat_ladder import OtherCorpus, in_steps, ladder
 from privrep.leakage.worlds import WORLDS
+from privrep.types import Sample
 
 
 def climb(h, sample, **more):
-    found = ladder(h, sample.gender, sample.speaker, attack=linear, **more)
+    found = ladder(Sample.of(h, sample.gender, sample.speaker), attack=linear, **more)
     assert all(rung.lower <= rung.uar <= rung.upper for rung in found)
     return {rung.threat: rung.uar for rung in found}
 
@@ -32,12 +33,12 @@ def test_what_another_corpus_teaches_is_what_both_have_in_common():
     common = noise + 3 * np.outer(2 * sample.gender - 1, np.eye(6)[0])
     turned = noise + 3 * np.outer(2 * sample.gender - 1, np.eye(6)[1])
     for other, least, most in ((common, 0.95, 1), (turned, 0.3, 0.7)):
-        there = Corpus(other, sample.gender, np.array([f"o{s}" for s in sample.speaker]))
+        there = OtherCorpus(other, sample.gender, np.array([f"o{s}" for s in sample.speaker]))
         found = climb(common / 20, sample, other=there._replace(h=other / 20))
         assert least <= found["transferred"] <= most and found["informed"] > 0.95
     # A class that is not ours does not count, nor what is said of its speakers.
     labels = np.where(sample.speaker < 6, -1, sample.gender)
-    partly = Corpus(np.where(labels[:, None] < 0, 99, common), labels, sample.speaker)
+    partly = OtherCorpus(np.where(labels[:, None] < 0, 99, common), labels, sample.speaker)
     assert climb(common, sample, other=partly)["transferred"] > 0.95
 
 
@@ -59,8 +60,14 @@ def test_in_steps_is_within_half_a_step_of_what_was_learned_and_clips_the_rest()
     [
         ({"unprotected": np.zeros((80, 5))}, "must be of the same utterances"),
         ({"unprotected": np.full((80, 4), np.nan)}, "not finite"),
-        ({"other": Corpus(np.zeros((9, 5)), np.zeros(9, int), np.arange(9))}, "as many columns"),
-        ({"other": Corpus(np.zeros((9, 4)), np.zeros(9, int), np.arange(9))}, "fewer than two"),
+        (
+            {"other": OtherCorpus(np.zeros((9, 5)), np.zeros(9, int), np.arange(9))},
+            "as many columns",
+        ),
+        (
+            {"other": OtherCorpus(np.zeros((9, 4)), np.zeros(9, int), np.arange(9))},
+            "fewer than two",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(change, message):
@@ -73,7 +80,7 @@ def test_the_online_code_is_shorter_the_more_h_tells_and_never_much_longer_than_
     found = {}
     for world, attack in (("linear", linear), ("speaker_only", linear), ("nonlinear", kernel)):
         sample = WORLDS[world].draw(0, 64, 8, 6)
-        found[world] = online_code(sample.h, sample.gender, sample.speaker, attack=attack)
+        found[world] = online_code(sample.sample(), attack=attack)
         assert found[world].speakers == (8, 16, 32, 64) and found[world].uniform == 1
         assert found[world].compression == pytest.approx(1 / found[world].bits)
     assert found["nonlinear"].bits < 0.4 and found["linear"].bits < 0.8
@@ -85,15 +92,17 @@ def test_a_perfect_attacker_sends_all_but_the_first_portion_for_next_to_nothing(
     speakers = np.repeat(np.arange(32), 10)
     labels = speakers % 2
     h = 100.0 * labels[:, None] + rng.normal(size=(320, 2))
-    found = online_code(h, labels, speakers, attack=linear)
+    found = online_code(Sample.of(h, labels, speakers), attack=linear)
     # 8 of 32 speakers at one bit, the rest at -log2 0.995.
     assert found.bits == pytest.approx(0.25 - 0.75 * np.log2(0.995), abs=2e-3)
 
 
 def test_nothing_is_learned_before_two_speakers_of_each_class_are_known():
     sample = WORLDS["linear"].draw(0, 4, 5, 6)
-    found = online_code(sample.h, sample.gender, sample.speaker, attack=linear)
+    found = online_code(sample.sample(), attack=linear)
     assert found.speakers == (4,) and found.bits == found.compression == 1
     rare = np.where(np.arange(20) < 2, 1, 0)[np.repeat(np.arange(20), 5)]
-    found = online_code(np.ones((100, 1)), rare, np.repeat(np.arange(20), 5), attack=linear)
+    found = online_code(
+        Sample.of(np.ones((100, 1)), rare, np.repeat(np.arange(20), 5)), attack=linear
+    )
     assert found.speakers[0] >= 10  # the second of two among twenty comes late

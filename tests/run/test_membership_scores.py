@@ -15,17 +15,17 @@ SPEAKERS = 30
 def loaded_of(told, **changed):
     utterances = [
         Utterance(id=f"u{i}", speaker=f"s{s:02d}", private={"gender": "fm"[g]}, **changed)
-        for i, (s, g) in enumerate(zip(told["speakers"], told["kind"]))
+        for i, (s, g) in enumerate(zip(told.speaker, told.kind))
     ]
-    task = np.tile(told["emotion"], (FOLDS, 1)).astype(np.int32)
-    data = SimpleNamespace(folds=SimpleNamespace(split=told["split"], task=task))
+    task = np.tile(told.emotion, (FOLDS, 1)).astype(np.int32)
+    data = SimpleNamespace(folds=SimpleNamespace(split=told.split, task=task))
     return SimpleNamespace(utterances=utterances, packed=SimpleNamespace(data=data))
 
 
 def logits_of(told):
     """Of three classes, such that the true one has the world's loss."""
-    p = np.exp(-told["losses"])[..., None]
-    at = told["emotion"][None, :, None] == np.arange(3)
+    p = np.exp(-told.losses)[..., None]
+    at = told.emotion[None, :, None] == np.arange(3)
     return np.log(np.where(at, p, (1 - p) / 2))
 
 
@@ -43,10 +43,10 @@ def columns():
     h, logits, settings = [], [], []
     for lambda_, told in ((0.0, telling), (1.0, quiet)):
         for seed in (0, 1):
-            h += [*told["h"]]
+            h += [*told.h]
             logits += [*logits_of(told)]
             settings += rows_of(lambda_, seed)
-    h += [quiet["h"][0]] * FOLDS
+    h += [quiet.h[0]] * FOLDS
     settings += rows_of(None, control="raw")
     h += [None] * FOLDS
     settings += rows_of(None, control="shuffled")
@@ -83,14 +83,14 @@ def test_sessions_unknown_labels_and_other_attributes_are_no_obstacle():
     told = world(1, SPEAKERS)
     loaded = loaded_of(told, session="one for all")
     loaded.packed.data.folds.task[0, ::7] = -1
-    found = membership([*told["h"]], rows_of(0.0), loaded, ["speaker"], [*logits_of(told)])
+    found = membership([*told.h], rows_of(0.0), loaded, ["speaker"], [*logits_of(told)])
     assert found["h_membership_verdict"][0] in ("cannot_tell", "no_leak_shown")
     assert found["labels_membership_auc"][0] < 0.7
 
 
 def test_too_few_speakers_bring_no_columns():
     told = world(2, 10)
-    tested = np.isin(told["speakers"], [0])[None]
-    told["split"] = Split(~tested, np.zeros_like(tested), tested)
+    tested = np.isin(told.speaker, [0])[None]
+    told = told._replace(split=Split(~tested, np.zeros_like(tested), tested))
     loaded = loaded_of(told)
-    assert membership([told["h"][0]], rows_of(0.0)[:1], loaded, ["gender"], []) == {}
+    assert membership([told.h[0]], rows_of(0.0)[:1], loaded, ["gender"], []) == {}

@@ -120,7 +120,7 @@ def test_other_attributes_are_measured_too(columns, loaded):
 
 def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, monkeypatch):
     """What is not drawn is never looked at; of whom there is little, all is."""
-    monkeypatch.setattr("experiments.run.pooled_scores.MOST", SPEAKERS * EACH // 2)
+    monkeypatch.setattr("experiments.run.pooled_scores.MAX_UTTERANCES", SPEAKERS * EACH // 2)
     rng = np.random.default_rng(2)
     speakers = np.array([u.speaker for u in loaded.utterances])
     met = _met(speakers, loaded.packed.data.folds.split)

@@ -1,4 +1,4 @@
-"""Who may exchange labels, how many ways there are, and that the truth stands out by nothing."""
+"""Folds and permuted labels: how many labellings there are, and that the truth is not set apart."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from privrep.statistics.permutation_test import (
     BOTH,
     FREE,
-    MOST,
+    MAX_DISTINCT,
     WHOLE,
     WITHIN,
     design,
@@ -33,7 +33,7 @@ def test_iemocap_has_32_labellings_and_no_p_under_one_in_sixteen():
     """Five conversations of a woman and a man: 2^5 ways, each tied with that of changed names."""
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, speakers // 2, 5, seed=3)
-    assert dealt.exchanged == WITHIN
+    assert dealt.permuted_between == WITHIN
     found = permute(labels, speakers, dealt.strata, 200, seed=0)
     assert (found.distinct, found.complete, found.smallest_share) == (32, True, 2 / 32)
     assert found.labels.shape == (32, 30) and len(np.unique(found.labels, axis=0)) == 32
@@ -42,7 +42,7 @@ def test_iemocap_has_32_labellings_and_no_p_under_one_in_sixteen():
         assert (row.reshape(5, 2, 3)[:, :, 0].sum(1) == 1).all()
 
 
-def test_without_sessions_labels_are_exchanged_freely():
+def test_without_sessions_labels_are_permuted_between_all_speakers():
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, None, 5, seed=3)
     found = permute(labels, speakers, dealt.strata, 200, seed=0)
@@ -115,7 +115,7 @@ def test_unlike_numbers_of_utterances_keep_the_shares():
 
 def test_a_count_too_large_to_write_is_capped():
     labels, speakers = corpus([0, 1] * 50)
-    assert permute(labels, speakers, np.zeros(100, int), 1, seed=0).distinct == MOST
+    assert permute(labels, speakers, np.zeros(100, int), 1, seed=0).distinct == MAX_DISTINCT
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -123,7 +123,9 @@ def test_folds_part_speakers_and_look_at_no_label(paired):
     labels, speakers = corpus([0, 1] * 14)
     sessions = speakers // 2 if paired else None
     dealt = design(labels, speakers, sessions, 5, seed=1)
-    assert dealt.exchanged == (WITHIN if paired else FREE) and set(dealt.folds) == set(range(5))
+    assert dealt.permuted_between == (WITHIN if paired else FREE) and set(dealt.folds) == set(
+        range(5)
+    )
     for s in range(28):
         assert len(set(dealt.folds[speakers == s])) == 1
     if paired:
@@ -135,11 +137,11 @@ def test_folds_part_speakers_and_look_at_no_label(paired):
     assert (design(labels, speakers, sessions, 5, seed=2).folds != dealt.folds).any()
 
 
-def test_sessions_of_one_class_exchange_theirs_as_a_whole():
-    """What a room tells is told of all in it, under exchanged labels as under the true ones."""
+def test_sessions_of_one_class_are_permuted_as_a_whole():
+    """What a room reveals applies to all its speakers, under permuted labels as under true ones."""
     labels, speakers = corpus([0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0], 2)
     dealt = design(labels, speakers, speakers // 2, 5, seed=0)
-    assert dealt.exchanged == WHOLE
+    assert dealt.permuted_between == WHOLE
     found = permute(labels, speakers, dealt.strata, 40, 0, dealt.units)
     assert (found.distinct, found.complete, found.smallest_share) == (70, True, 2 / 70)
     drawn = permute(labels, speakers, dealt.strata, 30, 0, dealt.units)
@@ -149,13 +151,13 @@ def test_sessions_of_one_class_exchange_theirs_as_a_whole():
         assert (by_session == by_session[:, :1]).all() and by_session[:, 0].sum() == 4
 
 
-def test_sessions_of_several_classes_and_of_one_are_exchanged_each_in_its_way():
+def test_sessions_of_several_classes_and_of_one_are_permuted_each_in_its_way():
     """2 within the first, 3 ways to choose the one of women among three whole ones."""
     labels, speakers = corpus([0, 1, 0, 0, 1, 1, 1, 1, 1, 0])
     sessions = np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 4])[speakers]
     sessions[speakers == 9] = 0  # a third in the first
     dealt = design(labels, speakers, sessions, 3, seed=0)
-    assert dealt.exchanged == BOTH
+    assert dealt.permuted_between == BOTH
     found = permute(labels, speakers, dealt.strata, 50, 0, dealt.units)
     assert (found.distinct, found.complete) == (3 * 3, True)
     for row in found.labels:
@@ -171,7 +173,7 @@ def test_sessions_of_several_classes_and_of_one_are_exchanged_each_in_its_way():
 def test_sessions_of_their_own_change_nothing():
     labels, speakers = corpus([0, 0, 1, 1, 0, 1])
     dealt = design(labels, speakers, speakers, 3, seed=0)
-    assert dealt.exchanged == FREE
+    assert dealt.permuted_between == FREE
     one, other = (
         permute(labels, speakers, of.strata, 9, 0, of.units).labels
         for of in (dealt, design(labels, speakers, None, 3, seed=0))
@@ -188,7 +190,7 @@ def test_sessions_are_kept_together():
     labels, speakers = corpus([0, 1, 0, 1, 0, 1, 0, 1], 2)
     sessions = np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
     dealt = design(labels, speakers, sessions, 3, seed=0)
-    assert dealt.exchanged == WITHIN
+    assert dealt.permuted_between == WITHIN
     assert dealt.strata.tolist() == [1, 1, 1, 1, 2, 2, 3, 3]
 
 

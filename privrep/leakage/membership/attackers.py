@@ -1,4 +1,4 @@
-"""The attackers of membership identification, who score speakers, and how often they win (host)."""
+"""Attackers of membership identification, which score speakers, and how often they win (host)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,8 +9,14 @@ from privrep.attacks.protocol import standardised
 from privrep.leakage.membership.games import Game, games
 
 
-class Tried(NamedTuple):
-    """Of A attackers: float[A, P], [A], [A, S, S], and [S, S], as in `Identified`."""
+class AttackerScores(NamedTuple):
+    """The results of A attackers.
+
+    Attributes:
+      aucs: float[A, P], under every labelling.
+      accuracies: float[A], balanced accuracies under the true labelling.
+      wins: float[A, S, S] and counts: float[S, S], see `identify.Identified`.
+    """
 
     aucs: np.ndarray
     accuracies: np.ndarray
@@ -19,34 +25,43 @@ class Tried(NamedTuple):
 
 
 def attackers(
-    h: np.ndarray, losses: np.ndarray | None, each: int
+    h: np.ndarray, losses: np.ndarray | None, size: int
 ) -> dict[str, dict[str, np.ndarray]]:
-    """{known: {attacker: what it goes by}}: float[K, S, S], inner products of speakers as an
-    attacker who learns takes them, or float[K, S], scores that need no learning."""
-    x = [_with_squares(one) for one in h]
-    found = {"h": {"h": np.stack([_products(one, each) for one in x])}}
+    """The attackers by what they have, "h" or "labels", and by their names.
+
+    Args:
+      h: float[K, S * size, D], `size` utterances of each speaker after another.
+      losses: float[K, S * size], or None for no attackers that have labels.
+      size: utterances of a speaker.
+
+    Returns:
+      {knowledge: {attacker: float[K, S, S], inner products of speakers for an attacker that is
+      trained, or float[K, S], scores that need no training}}.
+    """
+    x = [_with_squares(of_network) for of_network in h]
+    by_knowledge = {"h": {"h": np.stack([_products(features, size) for features in x])}}
     if losses is not None:
-        told = map(standardised, np.stack([losses, np.exp(-losses)], -1))
-        both = [_products(np.concatenate(pair, 1), each) for pair in zip(x, told)]
-        mean = losses.reshape(len(losses), -1, each).mean(-1)
+        loss_columns = map(standardised, np.stack([losses, np.exp(-losses)], -1))
+        both = [_products(np.concatenate(pair, 1), size) for pair in zip(x, loss_columns)]
+        mean = losses.reshape(len(losses), -1, size).mean(-1)
         spread = np.maximum(mean.std(1, keepdims=True), 1e-12)
         threshold = (mean.mean(1, keepdims=True) - mean) / spread
-        found["labels"] = {"both": np.stack(both), "loss": threshold}
+        by_knowledge["labels"] = {"both": np.stack(both), "loss": threshold}
         if len(losses) > 1:
-            elsewhere = (threshold.sum(0) - threshold) / (len(losses) - 1)
-            found["labels"]["reference"] = threshold - elsewhere
-    return found
+            other_networks = (threshold.sum(0) - threshold) / (len(losses) - 1)
+            by_knowledge["labels"]["reference"] = threshold - other_networks
+    return by_knowledge
 
 
 def _with_squares(h: np.ndarray) -> np.ndarray:
-    """Members may lie further out rather than elsewhere."""
+    """h and its squares, standardised: members may differ in their distance from the mean."""
     x = standardised(h)
     return np.concatenate([x, standardised(x * x)], 1)
 
 
-def _products(x: np.ndarray, each: int) -> np.ndarray:
-    """float[S, S]: x' (S + ridge I)^-1 x between the speakers' means of x [S * each, F]."""
-    means = x.reshape(-1, each, x.shape[1]).mean(1, dtype=np.float64)
+def _products(x: np.ndarray, size: int) -> np.ndarray:
+    """float[S, S]: x' (S + ridge I)^-1 x between the speakers' means of x [S * size, F]."""
+    means = x.reshape(-1, size, x.shape[1]).mean(1, dtype=np.float64)
     means -= means.mean(0)
     covariance = means.T @ means / len(means)
     ridge = np.trace(covariance) / len(covariance)
@@ -55,40 +70,47 @@ def _products(x: np.ndarray, each: int) -> np.ndarray:
     return means @ np.linalg.solve(covariance + ridge * np.eye(len(covariance)), means.T)
 
 
-def tried(
-    attackers: Sequence[np.ndarray], order: np.ndarray, placed: np.ndarray, alike: np.ndarray
-) -> Tried:
-    """Every attacker in the games of every labelling int[P, K, S]."""
+def play_all(
+    attackers: Sequence[np.ndarray], order: np.ndarray, roles: np.ndarray, kind: np.ndarray
+) -> AttackerScores:
+    """The results of every attacker in the games of every labelling.
+
+    Args:
+      attackers: float[K, S, S] or float[K, S] each, see `attackers`.
+      order, kind: see `games.games`.
+      roles: int[P, K, S] of every labelling, the true one first.
+    """
     num = len(attackers)
-    wins, counts = np.zeros((num, len(alike), len(alike))), np.zeros((len(alike), len(alike)))
-    aucs, accuracies = np.zeros((num, len(placed))), []
-    for p, roles in enumerate(placed):
+    wins, counts = np.zeros((num, len(kind), len(kind))), np.zeros((len(kind), len(kind)))
+    aucs, accuracies = np.zeros((num, len(roles))), []
+    for p, of_labelling in enumerate(roles):
         comparisons = 0
-        for game in games(order, roles, alike):
-            played = [_play(known, game) for known in attackers]
+        for game in games(order, of_labelling, kind):
+            played = [_play(attacker, game) for attacker in attackers]
             aucs[:, p] += [won.sum() for won, _ in played]
             comparisons += played[0][0].size
             if p == 0:
-                pairs = game.met_members[:, :, None], game.met_others[:, None, :]
+                pairs = game.tested_members[:, :, None], game.tested_others[:, None, :]
                 np.add.at(counts, pairs, 1)
-                for own, (won, _) in zip(wins, played):
-                    np.add.at(own, pairs, won)
-                accuracies.append([right for _, right in played])
+                for of_attacker, (won, _) in zip(wins, played):
+                    np.add.at(of_attacker, pairs, won)
+                accuracies.append([accuracy for _, accuracy in played])
         aucs[:, p] /= comparisons
-    return Tried(aucs, np.mean(accuracies, 0), wins, counts)
+    return AttackerScores(aucs, np.mean(accuracies, 0), wins, counts)
 
 
-def _play(known: np.ndarray, game: Game) -> tuple[np.ndarray, float]:
-    """Wins float[B, n, n] of members met over others met, and the mean balanced accuracy."""
-    learned = game.known_members, game.known_others
-    if known.ndim == 3:
-        products = known[game.k]
-        score = products[learned[0]].mean(1) - products[learned[1]].mean(1)
+def _play(attacker: np.ndarray, game: Game) -> tuple[np.ndarray, float]:
+    """Wins float[B, n, n] of tested members over tested others, and the mean balanced accuracy."""
+    training = game.training_members, game.training_others
+    if attacker.ndim == 3:
+        products = attacker[game.k]
+        score = products[training[0]].mean(1) - products[training[1]].mean(1)
     else:
-        score = np.broadcast_to(known[game.k], (len(learned[0]), known.shape[1]))
-    middle = sum(np.take_along_axis(score, who, 1).mean(1) for who in learned)[:, None] / 2
+        score = np.broadcast_to(attacker[game.k], (len(training[0]), attacker.shape[1]))
+    means = [np.take_along_axis(score, side, 1).mean(1) for side in training]
+    threshold = sum(means)[:, None] / 2
     members, others = (
-        np.take_along_axis(score, who, 1) for who in (game.met_members, game.met_others)
+        np.take_along_axis(score, side, 1) for side in (game.tested_members, game.tested_others)
     )
-    right = np.sign(members - middle).mean() - np.sign(others - middle).mean()
-    return (np.sign(members[:, :, None] - others[:, None, :]) + 1) / 2, 0.5 + right / 4
+    correct = np.sign(members - threshold).mean() - np.sign(others - threshold).mean()
+    return (np.sign(members[:, :, None] - others[:, None, :]) + 1) / 2, 0.5 + correct / 4

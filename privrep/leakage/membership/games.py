@@ -1,4 +1,4 @@
-"""Who is asked about in membership identification: utterances, pairs, exchanges (host)."""
+"""Games of membership identification: drawn utterances, matched pairs, permuted places (host)."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,124 +6,135 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.statistics.permutation_test import Permutations, permute, tied_speakers
+from privrep.types import renumber
 
 MEMBER, OTHER, NEITHER = 1, 0, -1
-EACH = 20  # utterances of a speaker, at most
-_FEW = 0.1  # of the speakers may be left out for having fewer
+MAX_PER_SPEAKER = 20  # utterances
+_MAX_LEFT_OUT = 0.1  # share of the speakers that may be left out for having fewer utterances
 
 
 class Game(NamedTuple):
-    """Speakers int[B, n] of network k, in B draws: whom the attacker learns from, whom he meets."""
+    """Speakers int[B, n] of network k, in B draws, on which the attacker is trained and tested."""
 
     k: int
-    known_members: np.ndarray
-    known_others: np.ndarray
-    met_members: np.ndarray
-    met_others: np.ndarray
+    training_members: np.ndarray
+    training_others: np.ndarray
+    tested_members: np.ndarray
+    tested_others: np.ndarray
 
 
-def shown(
-    rng: np.random.Generator, speakers: np.ndarray, emotion: np.ndarray | None
+class Sessions(NamedTuple):
+    """speaker [n] and session int[n] of n utterances; names [S]: of the speakers of the games."""
+
+    speaker: np.ndarray
+    session: np.ndarray
+    names: np.ndarray
+
+
+def drawn_utterances(
+    rng: np.random.Generator, speaker: np.ndarray, emotion: np.ndarray | None
 ) -> tuple[np.ndarray, int]:
-    """Utterances by which speakers are known: rows int[S, k] in [0, n), and k.
+    """The utterances that represent each speaker: rows int[S, k] in [0, n), and k.
 
-    As many of each speaker, evenly of the emotions as far as he has them: at most EACH, and so many
-    that at most a tenth of the speakers have fewer, who are left out.
+    Equally many of each speaker, evenly distributed over the emotions as far as possible: at most
+    MAX_PER_SPEAKER, and so many that at most a tenth of the speakers, who are left out, have fewer.
 
     Args:
-      speakers: [n].
+      rng: of the draws.
+      speaker: [n].
       emotion: int[n], or None.
     """
-    people = np.unique(speakers, return_inverse=True)[1]
-    counts = np.bincount(people)
-    each = int(np.clip(np.quantile(counts, _FEW, method="lower"), 1, EACH))
-    chance = rng.random(len(people))
-    place = chance
-    if emotion is not None:  # the first of every emotion come before the second of any
-        place = np.zeros(len(people))
-        order = np.lexsort((chance, emotion, people))
+    number = renumber(speaker)
+    counts = np.bincount(number)
+    size = int(np.clip(np.quantile(counts, _MAX_LEFT_OUT, method="lower"), 1, MAX_PER_SPEAKER))
+    random = rng.random(len(number))
+    place = random
+    if emotion is not None:  # the first utterance of every emotion before the second of any
+        place = np.zeros(len(number))
+        order = np.lexsort((random, emotion, number))
         starts = np.flatnonzero(
-            np.append(True, (np.diff(people[order]) != 0) | (np.diff(emotion[order]) != 0))
+            np.append(True, (np.diff(number[order]) != 0) | (np.diff(emotion[order]) != 0))
         )
-        sizes = np.diff(np.append(starts, len(order)))
-        place[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    order = np.lexsort((chance, place, people))
+        lengths = np.diff(np.append(starts, len(order)))
+        place[order] = np.arange(len(order)) - np.repeat(starts, lengths)
+    order = np.lexsort((random, place, number))
     start = np.cumsum(counts) - counts
-    enough = start[counts >= each]
-    return order[enough[:, None] + np.arange(each)], each
+    kept = start[counts >= size]
+    return order[kept[:, None] + np.arange(size)], size
 
 
-def exchanged(
-    seed: int,
-    roles: np.ndarray,
-    alike: np.ndarray,
-    meetings: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
-    count: int,
+def permuted_roles(
+    seed: int, roles: np.ndarray, kind: np.ndarray, sessions: Sessions | None, count: int
 ) -> tuple[np.ndarray, Permutations]:
-    """Roles with places exchanged between speakers of one kind, or sessions of like speakers.
+    """Roles with places permuted between speakers, or sessions, of the same kind.
 
-    A place is what a speaker is in all folds: trained on in these, tested on in that.
+    The place of a speaker is the column of `roles`: in which folds he is trained on and tested on.
 
     Args:
+      seed: of the permutations.
       roles: int[K, S] of MEMBER, OTHER, NEITHER.
-      alike: int[S], the kind.
-      meetings: [n], int[n] and [S]: speakers and sessions of utterances, and the S speakers' names;
-        or None.
-      count: exchanges, P - 1.
+      kind: int[S].
+      sessions: or None.
+      count: permutations, P - 1.
 
     Returns:
       int[P, K, S], row 0 the true roles, and the labellings of which they are made.
 
     Raises:
-      ValueError: nobody is like another, in another place.
+      ValueError: no two speakers of one kind have different places.
     """
     places, place = np.unique(roles, axis=1, return_inverse=True)
     place = place.reshape(-1)
-    unit = _units(place, meetings)
+    unit = _units(place, sessions)
     of_unit = [np.flatnonzero(unit == u) for u in range(unit.max() + 1)]
-    kinds = [tuple(sorted(alike[own].tolist())) for own in of_unit]
-    numbers = {one: i for i, one in enumerate(dict.fromkeys(kinds))}
-    strata = np.array([numbers[one] for one in kinds])
-    usual = np.array([place[own[0]] for own in of_unit])
-    found = permute(usual, np.arange(len(usual)), strata, count, seed)
-    if len(found.labels) < 2:
-        raise ValueError("no two speakers or sessions are alike, so that no places are exchanged")
-    # Unlike names of classes, folds cannot be renamed: each has its own network.
-    found = found._replace(smallest_share=1 / len(found.labels))
-    return places[:, found.labels[:, unit]].swapaxes(0, 1), found
+    kinds = [tuple(sorted(kind[members].tolist())) for members in of_unit]
+    number = {kinds_of_unit: i for i, kinds_of_unit in enumerate(dict.fromkeys(kinds))}
+    strata = np.array([number[kinds_of_unit] for kinds_of_unit in kinds])
+    unit_place = np.array([place[members[0]] for members in of_unit])
+    permutations = permute(unit_place, np.arange(len(unit_place)), strata, count, seed)
+    if len(permutations.labels) < 2:
+        raise ValueError("no two speakers or sessions are alike, so that no places can be permuted")
+    # Unlike classes, folds cannot be renamed: each has its own network.
+    permutations = permutations._replace(smallest_share=1 / len(permutations.labels))
+    return places[:, permutations.labels[:, unit]].swapaxes(0, 1), permutations
 
 
-def games(order: np.ndarray, roles: np.ndarray, alike: np.ndarray) -> Iterator[Game]:
-    """Both halves of every draw, in every network that has two matched pairs.
+def games(order: np.ndarray, roles: np.ndarray, kind: np.ndarray) -> Iterator[Game]:
+    """Both halves of every draw, for every network that has two matched pairs.
 
     Args:
       order: int[B, S], of each draw the speakers in random order.
       roles: int[K, S].
-      alike: int[S], the kind in which members and others are matched.
+      kind: int[S], within which members and others are matched.
     """
     for k, role in enumerate(roles):
-        sides = [[], []]
-        for one in np.unique(alike):
-            of_kind = [(role == side) & (alike == one) for side in (MEMBER, OTHER)]
-            size = min(int(of.sum()) for of in of_kind)
-            for side, of in zip(sides, of_kind):
-                side.append(order[of[order]].reshape(len(order), -1)[:, :size])
+        sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        for value in np.unique(kind):
+            of_kind = [(role == side) & (kind == value) for side in (MEMBER, OTHER)]
+            size = min(int(of_side.sum()) for of_side in of_kind)
+            for side, of_side in zip(sides, of_kind):
+                side.append(order[of_side[order]].reshape(len(order), -1)[:, :size])
         members, others = (np.concatenate(side, 1) for side in sides)
         if members.shape[1] < 2:
             continue
-        for start in (0, 1):  # one kind behind the other: every second pair halves each
-            learn, meet = slice(start, None, 2), slice(1 - start, None, 2)
-            yield Game(k, members[:, learn], others[:, learn], members[:, meet], others[:, meet])
+        for start in (0, 1):  # kinds are consecutive: every second pair takes half of each
+            training, tested = slice(start, None, 2), slice(1 - start, None, 2)
+            yield Game(
+                k,
+                members[:, training],
+                others[:, training],
+                members[:, tested],
+                others[:, tested],
+            )
 
 
-def _units(place: np.ndarray, meetings) -> np.ndarray:
-    """int[S]: who is exchanged together, sessions where the folds kept all of them together."""
+def _units(place: np.ndarray, sessions: Sessions | None) -> np.ndarray:
+    """int[S]: the units of permutation: sessions if every one lies in one place, else speakers."""
     alone = np.arange(len(place))
-    if meetings is None:
+    if sessions is None:
         return alone
-    names, sessions, kept = meetings
-    people, rooms = (np.unique(one, return_inverse=True)[1] for one in (names, sessions))
-    together = tied_speakers(people, rooms)[np.searchsorted(np.unique(names), kept)]
-    together = np.unique(together, return_inverse=True)[1]
+    tied = tied_speakers(renumber(sessions.speaker), renumber(sessions.session))
+    together = tied[np.searchsorted(np.unique(sessions.speaker), sessions.names)]
+    together = renumber(together)
     whole = all(len({*place[together == unit]}) == 1 for unit in range(together.max() + 1))
     return together if whole and together.max() else alone

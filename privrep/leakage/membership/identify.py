@@ -1,37 +1,39 @@
 """Membership identification: was this speaker in the network's training set? (host)
 
-The paper asks it ("how accurately can an attacker find if a person A's sample was used to train the
-model") and does not say how it was measured. The protocol here:
+The paper asks this question ("how accurately can an attacker find if a person A's sample was used
+to train the model") without stating how it was measured. The protocol here:
 
-Members of a fold's network are its training speakers, with the very utterances that it trained on;
-non-members are its test speakers. Validation speakers chose the epoch and are neither. The folds
-are those of the job: no network is trained for this.
+Members of a fold's network are its training speakers, with the utterances that it was trained on;
+non-members are its test speakers. Validation speakers determined the epoch and are neither. The
+folds are those of the job: no network is trained for this.
 
-A draw pairs every non-member with a random member of the same kind (gender, or what the folds
-balance), so that both sets are of one size and one composition, and deals the pairs to two halves.
-The attacker learns from one half whom the network knows and is tried on the other, and the reverse.
-Each speaker shows the same number of utterances, of the emotions as evenly as there are; their
-log-odds are averaged to one score. The score of an attack is the AUC: how often a member he has not
-met scores higher than a non-member he has not met, over all draws and networks. With so few
-speakers a true positive rate at a low false positive rate (Carlini et al. 2022) means nothing.
+A draw pairs every non-member with a random member of the same kind (gender, or the attribute for
+which the folds are balanced), so that both sets have the same size and composition, and divides the
+pairs into two halves. The attacker is trained on one half, with known membership, and tested on the
+other, and the reverse. Each speaker is represented by the same number of utterances, evenly
+distributed over the emotions; their log-odds are averaged to one score. The result is the AUC: how
+often a member in the tested half scores higher than a non-member there, over all draws and
+networks. With so few speakers the true positive rate at a low false positive rate (Carlini et al.
+2022) cannot be estimated.
 
-Two attackers are set apart by what they have:
+Attackers are distinguished by what they have:
   h        h alone.
   labels   h, the emotion head, and the true emotion of each utterance; the strongest of
-           both       learned from h and the loss,
-           loss       the threshold of Yeom et al. (2018): the lower the loss, the likelier it is
-                      that the speaker is a member,
-           reference  the same, less the speaker's loss in the other folds' networks, most of which
-                      stand to him the other way round (Watson et al. 2022 calibrate so): a speaker
-                      who is hard for every network is not taken for a stranger.
+           both       trained on h and the loss,
+           loss       the threshold of Yeom et al. (2018): the lower the loss, the more likely the
+                      speaker is a member,
+           reference  the same, minus the speaker's loss in the networks of the other folds, most of
+                      which have him in the opposite role (Watson et al. 2022 calibrate in this
+                      way): a speaker with a high loss in every network is not taken for a
+                      non-member.
 
-Under the null hypothesis no network treats the people it trained on otherwise than others, so that
-any speakers might as well have been in another's place. p comes from exchanging places: who was
-trained on, chosen on and tested on in which folds goes over to another speaker of the same kind,
-and every attacker learns anew. Sessions that the folds kept together are exchanged as a whole,
-since the speakers of one share a room. All else, how many people, how alike, how often they speak,
-stays as it is; nothing else could make the true places stand out. Bounds and verdict are as in
-`verdicts`, of the AUC, with the speaker as the unit.
+Null hypothesis: no network treats its training speakers differently from others, so that speakers
+are exchangeable between places. p comes from permuting places: the folds in which a speaker was
+trained on, validated on and tested on are assigned to another speaker of the same kind, and every
+attacker is trained anew. Sessions that the folds kept together are permuted as a whole, since their
+speakers share a room. Everything else (number of speakers, their similarity, their utterances)
+stays the same, so that only membership can set the true places apart. Bounds and verdict are those
+of `verdict` and `upper_bound`, for the AUC, with the speaker as the unit.
 """
 
 from collections.abc import Sequence
@@ -41,31 +43,64 @@ import numpy as np
 import scipy.stats
 from threadpoolctl import threadpool_limits
 
-from privrep.leakage.membership.attackers import Tried, attackers, tried
-from privrep.leakage.membership.games import MEMBER, NEITHER, OTHER, exchanged, games, shown
+from privrep.leakage.membership.attackers import AttackerScores, attackers, play_all
+from privrep.leakage.membership.games import (
+    MEMBER,
+    NEITHER,
+    OTHER,
+    Sessions,
+    drawn_utterances,
+    games,
+    permuted_roles,
+)
 from privrep.statistics.paired_comparison import Comparison
 from privrep.statistics.permutation_test import Permutations
-from privrep.statistics.verdict import ALPHA, LIMIT, judge
-from privrep.types import Split
+from privrep.statistics.verdict import judge
+from privrep.types import SECONDARY, InferenceSettings, Split, renumber
 
-KNOWN = ("h", "labels")  # what an attacker has
+KNOWLEDGE = ("h", "labels")  # what an attacker has
 DRAWS = 50
 
 
+class Networks(NamedTuple):
+    """The representations of K networks and the speakers that each was trained and tested on.
+
+    Attributes:
+      h: float[K, N, D], finite.
+      speaker: [N].
+      split: bool[K, N] each; no speaker is in two parts of a fold.
+      losses: float[K, N], of the emotion head on the released h at the true label; None: the
+        attackers that have labels are not tried.
+      emotion: int[N], over which a speaker's utterances are evenly drawn; None: at random.
+      kind: int[N], such as gender, within which members and non-members are matched; None: all
+        speakers are alike.
+      session: int[N], or None where there are none.
+    """
+
+    h: np.ndarray
+    speaker: np.ndarray
+    split: Split
+    losses: np.ndarray | None = None
+    emotion: np.ndarray | None = None
+    kind: np.ndarray | None = None
+    session: np.ndarray | None = None
+
+
 class Identified(NamedTuple):
-    """What one of KNOWN finds out, in plain values but for the last two.
+    """The result of the attackers with one of KNOWLEDGE; plain values except the last two.
 
     Attributes:
       verdict: leaks, no_leak_shown or cannot_tell.
       auc: of the strongest attacker; chance 0.5.
-      accuracy: balanced accuracy of it, its threshold half-way between those it learned from.
-      shuffled: its mean AUC under exchanged places, the control of shuffled membership.
+      accuracy: its balanced accuracy, with the threshold half-way between the means of the training
+        members and training non-members.
+      shuffled: its mean AUC under permuted places, the control of shuffled membership.
       lower, upper: one-sided bounds of the AUC, each at 1 - alpha; upper is at least auc.
-      p, smallest_p, detectable: as in `verdict.Verdict`, the last as an AUC.
+      p, smallest_p, minimum_detectable: as in `verdict.Verdict`, the last as an AUC.
       attacker: the strongest.
       aucs: {attacker: AUC}.
-      speakers, utterances: how many speakers counted, and utterances of each.
-      wins, counts: float[S, S], how often member i scored higher than non-member j, of how many
+      speakers, utterances: number of speakers that counted, and of utterances of each.
+      wins, counts: float[S, S], how often member i scored higher than non-member j, and in how many
         comparisons; for `changed`.
     """
 
@@ -77,7 +112,7 @@ class Identified(NamedTuple):
     upper: float
     p: float
     smallest_p: float
-    detectable: float
+    minimum_detectable: float
     attacker: str
     aucs: dict[str, float]
     speakers: int
@@ -87,149 +122,143 @@ class Identified(NamedTuple):
 
 
 def identify(
-    seed: int,
-    h: np.ndarray,
-    speakers: np.ndarray,
-    split: Split,
-    *,
-    losses: np.ndarray | None = None,
-    emotion: np.ndarray | None = None,
-    kind: np.ndarray | None = None,
-    sessions: np.ndarray | None = None,
-    draws: int = DRAWS,
-    num_permutations: int = 99,
-    limit: float = LIMIT,
-    alpha: float = ALPHA,
+    networks: Networks, *, draws: int = DRAWS, settings: InferenceSettings = SECONDARY
 ) -> dict[str, Identified]:
-    """How well an attacker tells the training speakers of K networks from their test speakers.
+    """How well an attacker distinguishes the training speakers of K networks from test speakers.
 
-    The attacker who learns is a ridge discriminant on the mean over a speaker's utterances of h and
-    its squares (columns of deviation 1), with the covariance of all speakers' means:
+    The attacker that is trained is a ridge discriminant on the mean over a speaker's utterances of
+    h and its squares (columns of standard deviation 1), with the covariance of all speakers' means:
 
         score(s) = x_s' (S + trace(S) / D I)^-1 (mean of members - mean of non-members)
 
-    S knows no membership, so that one factorisation serves all draws and exchanges. As the score is
-    linear in x, the mean log-odds of the utterances are those of the mean. "both" has two columns
-    more, the loss and exp(-loss), the probability of the truth.
+    S does not depend on membership, so that one factorisation serves all draws and permutations. As
+    the score is linear in x, the mean log-odds of the utterances are those of the mean. "both" has
+    two more columns, the loss and exp(-loss), the probability of the true label.
 
     Args:
-      seed: of the utterances, draws and exchanges.
-      h: float[K, N, D], finite.
-      speakers: [N].
-      split: bool[K, N] each; no speaker is in two parts of a fold.
-      losses: float[K, N], of the emotion head on the released h at the true label; None: the
-        attacker who has labels is not tried.
-      emotion: int[N], of which a speaker's utterances are drawn evenly; None: at random.
-      kind: int[N], such as gender; members and non-members are matched in it. None: all are alike.
-      sessions: int[N], or None where there are none.
+      networks: K of them.
       draws: B.
-      num_permutations, limit, alpha: as in `measurement.measure`.
+      settings: of the test, and the seed of utterances, draws and permutations; its folds are not
+        used.
 
     Returns:
-      {"h": Identified, "labels": Identified}, without the last where `losses` is None.
+      {"h": Identified, "labels": Identified}, without the last where there are no losses.
 
     Raises:
       ValueError: not finite; no network has two speakers of both sides that can be matched; or no
-        exchange of places is possible.
+        permutation of places is possible.
     """
+    h, speaker, split, losses, emotion, kind, session = networks
     if not np.isfinite(h).all() or (losses is not None and not np.isfinite(losses).all()):
-        raise ValueError("h or a loss is not finite: a network that diverged says nothing")
-    rng = np.random.default_rng(seed)
-    there = np.flatnonzero((split.train | split.val | split.test).any(0))
-    rows, each = shown(rng, speakers[there], None if emotion is None else emotion[there])
-    first = there[rows[:, 0]]  # an utterance of each speaker
+        raise ValueError("h or a loss is not finite: a network that diverged cannot be measured")
+    rng = np.random.default_rng(settings.seed)
+    used = np.flatnonzero((split.train | split.val | split.test).any(0))
+    rows, size = drawn_utterances(rng, speaker[used], None if emotion is None else emotion[used])
+    first = used[rows[:, 0]]  # an utterance of each speaker
     roles = np.where(split.test, OTHER, np.where(split.train, MEMBER, NEITHER))[:, first]
-    alike = np.zeros(len(rows), int)
-    if kind is not None:
-        alike = np.unique(kind[first], return_inverse=True)[1]
+    kinds = np.zeros(len(rows), int) if kind is None else renumber(kind[first])
     order = np.argsort(rng.random((draws, len(rows))), axis=1)
-    if not any(True for _ in games(order, roles, alike)):
+    if not any(True for _ in games(order, roles, kinds)):
         raise ValueError("no fold tests two speakers who can be matched with training speakers")
-    meetings = None if sessions is None else (speakers[there], sessions[there], speakers[first])
-    placed, labellings = exchanged(seed, roles, alike, meetings, num_permutations)
-    asked = there[rows.reshape(-1)]
-    of_asked = None if losses is None else losses[:, asked]
+    sessions = None
+    if session is not None:
+        sessions = Sessions(speaker[used], session[used], speaker[first])
+    all_roles, permutations = permuted_roles(
+        settings.seed, roles, kinds, sessions, settings.permutations
+    )
+    drawn = used[rows.reshape(-1)]
     with threadpool_limits(1, "blas"):
-        suites = attackers(h[:, asked], of_asked, each)
-        each_alone = [one for suite in suites.values() for one in suite.values()]
-        results = tried(each_alone, order, placed, alike)
-    of_known = np.repeat(list(suites), [len(suite) for suite in suites.values()])
-    return {
-        known: _judged(list(suite), results, of_known == known, labellings, limit, alpha, each)
-        for known, suite in suites.items()
-    }
+        suites = attackers(h[:, drawn], None if losses is None else losses[:, drawn], size)
+        every_attacker = [scores for suite in suites.values() for scores in suite.values()]
+        scores = play_all(every_attacker, order, all_roles, kinds)
+    knowledge_of = np.repeat(list(suites), [len(suite) for suite in suites.values()])
+    identified = {}
+    for knowledge, suite in suites.items():
+        chosen = knowledge_of == knowledge
+        part = scores._replace(
+            aucs=scores.aucs[chosen],
+            accuracies=scores.accuracies[chosen],
+            wins=scores.wins[chosen],
+        )
+        identified[knowledge] = _judged(list(suite), part, permutations, settings, size)
+    return identified
 
 
 def changed(
-    ours: Sequence[Identified], bare: Sequence[Identified], level: float = 0.95, draws: int = 1999
+    protected: Sequence[Identified],
+    unprotected: Sequence[Identified],
+    level: float = 0.95,
+    draws: int = 1999,
 ) -> Comparison:
-    """One system against another of the same folds, speakers and seed, such as lambda = 0.
+    """Compares two systems with the same folds, speakers and seed, such as lambda and lambda = 0.
 
-    The difference of the AUCs, its interval by the jackknife over speakers and t, and p from
-    exchanging the two systems' results of random speakers. Of several networks per fold all
-    comparisons are added up.
+    The difference of the AUCs (protected - unprotected), its interval by the jackknife over
+    speakers and t, and p from swapping the results of the two systems for random speakers. With
+    several networks per fold all comparisons are added up.
 
     Args:
-      ours, bare: of the two systems, one of each seed.
+      protected, unprotected: of the two systems, one of each seed.
       level: of the interval.
-      draws: exchanges tried.
+      draws: permutations tried.
     """
-    wins = sum(one.wins for one in ours) - sum(one.wins for one in bare)
-    counts = sum(one.counts for one in ours)
+    wins = _added([r.wins for r in protected]) - _added([r.wins for r in unprotected])
+    counts = _added([result.counts for result in protected])
     difference = float(wins.sum() / counts.sum())
     error, num = _jackknife(wins, counts)
     half = error * scipy.stats.t.ppf((1 + level) / 2, max(num - 1, 1))
-    own = wins.sum(0) + wins.sum(1)
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), (draws + 1, len(own)))
+    of_speaker = wins.sum(0) + wins.sum(1)
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (draws + 1, len(of_speaker)))
     signs[0] = 1
-    totals = np.abs(signs @ own)
+    totals = np.abs(signs @ of_speaker)
     p = float((totals >= totals[0] - 1e-9).mean())
     return Comparison(difference, difference - half, difference + half, p, 1 / len(signs))
 
 
+def _added(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    return np.add.reduce(matrices)
+
+
 def _judged(
     names: Sequence[str],
-    results: Tried,
-    which: np.ndarray,
-    labellings: Permutations,
-    limit: float,
-    alpha: float,
-    each: int,
+    scores: AttackerScores,
+    permutations: Permutations,
+    settings: InferenceSettings,
+    size: int,
 ) -> Identified:
-    """The verdict on the attackers bool[A] of `results` that are called `names`."""
-    aucs, wins, counts = results.aucs[which], results.wins[which], results.counts
-    errors = np.array([_jackknife(own, counts)[0] for own in wins])
-    verdict, _ = judge(aucs, errors, labellings, 2, limit, alpha)
+    """The verdict on the attackers called `names`, with `size` utterances of a speaker."""
+    aucs, wins, counts = scores.aucs, scores.wins, scores.counts
+    errors = np.array([_jackknife(of_attacker, counts)[0] for of_attacker in wins])
+    result, _ = judge(aucs, errors, permutations, 2, settings.limit, settings.alpha)
     best = int(np.argmax(aucs[:, 0]))
-    # Where a shared room alone gives an AUC near 1, membership has no room left to show.
-    upper, said = max(verdict.upper, verdict.uar), verdict.verdict
-    if said == "no_leak_shown" and upper > verdict.limit:
-        said = "cannot_tell"
+    # Where a shared room alone gives an AUC near 1, the bound does not exclude membership.
+    upper, verdict = max(result.upper, result.uar), result.verdict
+    if verdict == "no_leak_shown" and upper > result.limit:
+        verdict = "cannot_tell"
     return Identified(
-        verdict=said,
-        auc=verdict.uar,
-        accuracy=float(results.accuracies[which][best]),
+        verdict=verdict,
+        auc=result.uar,
+        accuracy=float(scores.accuracies[best]),
         shuffled=float(aucs[best, 1:].mean()),
-        lower=float(verdict.lower),
+        lower=float(result.lower),
         upper=float(upper),
-        p=verdict.p,
-        smallest_p=verdict.smallest_p,
-        detectable=verdict.detectable,
+        p=result.p,
+        smallest_p=result.smallest_p,
+        minimum_detectable=result.minimum_detectable,
         attacker=names[best],
         aucs=dict(zip(names, aucs[:, 0].tolist())),
         speakers=len(counts),
-        utterances=each,
+        utterances=size,
         wins=wins[best],
         counts=counts,
     )
 
 
 def _jackknife(wins: np.ndarray, counts: np.ndarray) -> tuple[float, int]:
-    """The standard error over speakers of sum(wins) / sum(counts), and how many speakers count."""
-    of_pairs = counts.sum(0) + counts.sum(1)
-    there = of_pairs > 0
-    left = counts.sum() - of_pairs[there]
-    without = (wins.sum() - (wins.sum(0) + wins.sum(1))[there]) / np.maximum(left, 1)
+    """Standard error over speakers of sum(wins) / sum(counts), and the number that count."""
+    of_speaker = counts.sum(0) + counts.sum(1)
+    occurs = of_speaker > 0
+    left = counts.sum() - of_speaker[occurs]
+    without = (wins.sum() - (wins.sum(0) + wins.sum(1))[occurs]) / np.maximum(left, 1)
     without, num = without[left > 0], int((left > 0).sum())
     error = np.sqrt((num - 1) / num * ((without - without.mean()) ** 2).sum()) if num else 0.5
     return float(error), num

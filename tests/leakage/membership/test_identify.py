@@ -1,19 +1,24 @@
-"""Membership identification finds what a network did to the people it trained on, and no more."""
+"""Membership identification detects how a network treats its training speakers, and no more."""
 
 import numpy as np
 import pytest
 
 from experiments.simulations.membership_worlds import SIZE, world
-from privrep.leakage.membership.games import MEMBER, OTHER, games, shown
+from privrep.leakage.membership.games import MEMBER, OTHER, drawn_utterances, games
 from privrep.leakage.membership.identify import changed, identify
-from privrep.types import Split
+from privrep.types import InferenceSettings, Split
 
-QUICK = {"draws": 5, "num_permutations": 39}
+QUICK = 5  # draws
+
+
+def identified(seed, networks, draws=QUICK):
+    settings = InferenceSettings(permutations=39, seed=seed)
+    return identify(networks, draws=draws, settings=settings)
 
 
 def test_a_network_that_shifts_its_members_gives_them_away():
     for kind in ({"shift": 1.5}, {"stretch": 0.6}):
-        found = identify(0, **world(0, 40, **kind), **QUICK)
+        found = identified(0, world(0, 40, **kind))
         assert found["h"].verdict == found["labels"].verdict == "leaks"
         assert found["h"].auc > 0.7 and found["h"].accuracy > 0.6
         assert abs(found["h"].shuffled - 0.5) < 0.05
@@ -21,7 +26,7 @@ def test_a_network_that_shifts_its_members_gives_them_away():
 
 
 def test_only_who_has_labels_finds_what_is_in_the_loss_alone():
-    found = identify(0, **world(1, 40, loss=0.5), **QUICK)
+    found = identified(0, world(1, 40, loss=0.5))
     assert found["h"].verdict != "leaks" and found["labels"].verdict == "leaks"
     aucs = found["labels"].aucs
     # To know how hard a speaker is for other networks is worth much.
@@ -29,7 +34,7 @@ def test_only_who_has_labels_finds_what_is_in_the_loss_alone():
 
 
 def test_false_alarms_are_rare_and_the_mean_is_chance():
-    found = [identify(seed, **world(100 + seed), **QUICK) for seed in range(30)]
+    found = [identified(seed, world(100 + seed)) for seed in range(30)]
     for known in ("h", "labels"):
         alarms = sum(one[known].verdict == "leaks" for one in found)
         assert alarms <= 4  # of 30 at 5 %: 5 or more in 1.6 % of trials
@@ -38,56 +43,58 @@ def test_false_alarms_are_rare_and_the_mean_is_chance():
 
 
 def test_ten_speakers_cannot_tell():
-    verdicts = [identify(0, **world(seed, 10), **QUICK)["h"].verdict for seed in range(5)]
+    verdicts = [identified(0, world(seed, 10))["h"].verdict for seed in range(5)]
     assert verdicts.count("cannot_tell") >= 4 and "no_leak_shown" not in verdicts
 
 
-def test_a_room_that_tested_people_share_is_no_membership():
+def test_a_room_that_test_speakers_share_is_no_membership():
     shared = world(2, 10, pairs=True)
-    found = identify(0, **shared)["h"]
+    found = identify(shared)["h"]
     assert found.auc > 0.8 and found.shuffled > 0.8 and found.verdict == "cannot_tell"
-    assert identify(0, **shared | {"sessions": None})["h"].verdict == "leaks"
+    assert identify(shared._replace(session=None))["h"].verdict == "leaks"
 
 
-def test_a_test_part_of_other_people_is_matched():
+def test_a_test_part_of_other_composition_is_matched():
     """One official split, men trained on and women tested with few exceptions."""
     told = world(3, 60)
-    gender, who = told["kind"], told["speakers"]
+    gender, who = told.kind, told.speaker
     rng = np.random.default_rng(0)
     tested = (rng.random(60) < np.where(np.arange(60) % 2, 0.7, 0.3))[who]
     split = Split(train=~tested[None], val=np.zeros((1, len(who)), bool), test=tested[None])
-    one = told | {"split": split, "h": told["h"][:1] + 5 * gender[None, :, None]}
-    one["losses"] = told["losses"][:1]
-    assert identify(0, **one, **QUICK)["h"].verdict != "leaks"
-    assert identify(0, **one | {"kind": None}, **QUICK)["h"].auc > 0.6
-    assert "reference" not in identify(0, **one, **QUICK)["labels"].aucs  # there is no other fold
+    h = told.h[:1] + 5 * gender[None, :, None]
+    one = told._replace(split=split, h=h, losses=told.losses[:1])
+    assert identified(0, one)["h"].verdict != "leaks"
+    assert identified(0, one._replace(kind=None))["h"].auc > 0.6
+    assert "reference" not in identified(0, one)["labels"].aucs  # there is no other fold
 
 
 def test_the_order_of_utterances_names_and_units_change_nothing():
     told = world(4, stretch=0.3)
-    found = identify(0, **told, **QUICK)
-    order = np.random.default_rng(0).permutation(len(told["speakers"]))
-    told["h"] = 7 * told["h"] + 3
-    for name in ("speakers", "emotion", "kind"):
-        told[name] = told[name][order]
-    told["h"], told["losses"] = told["h"][:, order], told["losses"][:, order]
-    told["split"] = Split(*(part[:, order] for part in told["split"]))
-    told["speakers"] = np.array([f"person {s:02d}" for s in told["speakers"]])
-    again = identify(0, **told, **QUICK)
+    found = identified(0, told)
+    order = np.random.default_rng(0).permutation(len(told.speaker))
+    told = told._replace(
+        h=(7 * told.h + 3)[:, order],
+        speaker=np.array([f"person {s:02d}" for s in told.speaker[order]]),
+        split=Split(*(part[:, order] for part in told.split)),
+        losses=told.losses[:, order],
+        emotion=told.emotion[order],
+        kind=told.kind[order],
+    )
+    again = identified(0, told)
     for known in found:
         assert again[known].auc == pytest.approx(found[known].auc, abs=2e-3)
         assert again[known].p == pytest.approx(found[known].p, abs=0.06)
     # Other names deal other draws: the same up to the draws' own noise.
     names = np.random.default_rng(1).permutation(24)
-    told["speakers"] = names[np.unique(told["speakers"], return_inverse=True)[1]]
-    other = identify(0, **told, draws=40, num_permutations=39)["h"].auc
-    before = identify(0, **world(4, stretch=0.3), draws=40, num_permutations=39)["h"].auc
+    told = told._replace(speaker=names[np.unique(told.speaker, return_inverse=True)[1]])
+    other = identified(0, told, draws=40)["h"].auc
+    before = identified(0, world(4, stretch=0.3), draws=40)["h"].auc
     assert other == pytest.approx(before, abs=0.05)
 
 
 def test_nobody_is_tried_who_was_learned_from():
     """Each speaker is told from all others by more columns than there are speakers."""
-    found = identify(0, **world(5, 24, size=60), **QUICK)
+    found = identified(0, world(5, 24, size=60))
     assert abs(found["h"].auc - 0.5) < 0.15 and found["h"].verdict != "leaks"
     rng = np.random.default_rng(0)
     roles, kind = rng.integers(-1, 2, (3, 30)), rng.integers(0, 2, 30)
@@ -106,17 +113,19 @@ def test_nobody_is_tried_who_was_learned_from():
 def test_speakers_show_equally_many_utterances_of_emotions_as_even_as_they_can():
     speakers = np.repeat(np.arange(20), [3, *[9] * 19])
     emotion = np.where(np.arange(len(speakers)) % 9 < 6, 0, 1)
-    rows, each = shown(np.random.default_rng(0), speakers, emotion)
+    rows, each = drawn_utterances(np.random.default_rng(0), speakers, emotion)
     assert each == 9 and rows.shape == (19, 9)
-    rows, each = shown(np.random.default_rng(0), np.repeat(np.arange(4), 60), np.arange(240) % 60)
+    rows, each = drawn_utterances(
+        np.random.default_rng(0), np.repeat(np.arange(4), 60), np.arange(240) % 60
+    )
     assert each == 20 and all(len({*row}) == 20 for row in rows.tolist())
     emotion = np.repeat(np.tile([0, 1], 4), np.tile([50, 10], 4))
-    rows, _ = shown(np.random.default_rng(0), np.repeat(np.arange(4), 60), emotion)
+    rows, _ = drawn_utterances(np.random.default_rng(0), np.repeat(np.arange(4), 60), emotion)
     assert (emotion[rows].sum(1) == 10).all()
 
 
 def test_two_systems_are_compared_over_the_same_pairs():
-    bare, leaking = (identify(0, **world(6, 40, stretch=s), **QUICK)["h"] for s in (0.0, 0.6))
+    bare, leaking = (identified(0, world(6, 40, stretch=s))["h"] for s in (0.0, 0.6))
     np.testing.assert_array_equal(bare.counts, leaking.counts)
     same = changed([bare], [bare])
     assert same.difference == same.lower == same.upper == 0 and same.p == 1
@@ -130,11 +139,12 @@ def test_two_systems_are_compared_over_the_same_pairs():
 def test_what_cannot_be_asked_is_an_error():
     told = world(7)
     with pytest.raises(ValueError, match="diverged"):
-        identify(0, **told | {"h": np.where(np.arange(SIZE) == 1, np.nan, told["h"])})
-    one = {"h": told["h"][:1], "split": Split(*(part[:1] for part in told["split"]))}
-    assert identify(0, **told | one | {"losses": None}, **QUICK).keys() == {"h"}
+        identify(told._replace(h=np.where(np.arange(SIZE) == 1, np.nan, told.h)))
+    split = Split(*(part[:1] for part in told.split))
+    one = told._replace(h=told.h[:1], split=split, losses=None)
+    assert identified(0, one).keys() == {"h"}
     for tested in ((1,), (1, 3)):  # one alone; two of whom nobody of their kind was trained on
         parts = ((0, 2, 4), (), tested)
-        alone = Split(*(np.isin(told["speakers"], of)[None] for of in parts))
+        alone = Split(*(np.isin(told.speaker, of)[None] for of in parts))
         with pytest.raises(ValueError, match="no fold tests two speakers"):
-            identify(0, **told | one | {"losses": None, "split": alone})
+            identify(one._replace(split=alone))

@@ -1,0 +1,11 @@
+# The types of the names that __init__.py resolves when they are used.
+from privrep.auditing.options import AuditOptions as AuditOptions
+from privrep.auditing.report import AuditReport as AuditReport
+from privrep.auditing.run_audit import audit as audit
+from privrep.grl import gradient_reversal as gradient_reversal
+from privrep.leakage.measurement import measure as measure
+from privrep.types import InferenceSettings as InferenceSettings
+from privrep.types import Sample as Sample
+from privrep.types import Utterance as Utterance
+
+__version__: str

@@ -1,0 +1,58 @@
+"""The options of an audit (host)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privrep.attacks.suite import QUICK
+from privrep.types import LIMIT
+
+PERMUTATIONS = 200
+Vectors = str | Path | np.ndarray  # a file, or an array [N, D] or [N, T, D]
+Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What an audit does besides the defaults.
+
+    Attributes:
+      speaker: column of the labels: who speaks.
+      session: column of the labels, recorded together; looked at if it is there.
+      only: {column: values} of the labels; rows that have none of the values are left out.
+      given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
+      unprotected: representations of the same utterances before a defence, on which an ignorant
+        attacker is trained, and to which a de-censoring attacker maps back.
+      other, other_labels: representations and labels of another corpus, on which an attacker is
+        trained that has no labels of this one.
+      attackers: names in `suite.NAMES`.
+      permutations: permuted labellings; None for 200, or for 39 with an attacker that is trained
+        separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
+      limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      seed: of folds and permutations.
+    """
+
+    speaker: str = "speaker"
+    session: str = "session"
+    only: Mapping[str, Sequence[str]] | None = None
+    given: Sequence[str] | None = None
+    unprotected: Vectors | None = None
+    other: Vectors | None = None
+    other_labels: Columns | None = None
+    attackers: Sequence[str] = QUICK
+    permutations: int | None = None
+    limit: float = LIMIT
+    seed: int = 0
+
+    @property
+    def further_inputs(self) -> dict[str, Any]:
+        """{role: file or array} of those that are given."""
+        inputs = {
+            "unprotected": self.unprotected,
+            "other": self.other,
+            "other_labels": self.other_labels,
+        }
+        return {role: source for role, source in inputs.items() if source is not None}

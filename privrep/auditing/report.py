@@ -1,0 +1,165 @@
+"""The result of an audit as a frozen type, and its JSON (host).
+
+The JSON is described by `audit.schema.json` in this folder. SCHEMA_VERSION is increased when a key
+is renamed, removed, or changes its meaning; a new key does not change it.
+"""
+
+import json
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from privrep.auditing.questions import Attributes
+from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.conditional import Explained
+from privrep.leakage.decensoring import Decensored
+from privrep.leakage.learning_curve import CurvePoint
+from privrep.leakage.measurement import AttackerResult, VictimResult
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """A value of the attribute, with its utterances, and the speakers who have it."""
+
+    name: str
+    utterances: int
+    speakers: int
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """An input: its role, its file name ("(array)" of one from memory), and its SHA-256."""
+
+    role: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AuditedData:
+    """The audited data.
+
+    Attributes:
+      classes: values of the attribute.
+      utterances, speakers: how many were audited.
+      shape: of the representations as they were given.
+      notes: sentences about the inputs, such as what was left out.
+      inputs: files or arrays.
+    """
+
+    classes: tuple[ClassCount, ...]
+    utterances: int
+    speakers: int
+    shape: tuple[int, ...]
+    notes: tuple[str, ...]
+    inputs: tuple[InputRecord, ...]
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """The test that was made.
+
+    Attributes:
+      alpha: level of the test and of each bound.
+      limit: the leak over chance that must be excluded before "no leak" may be said.
+      permutations: permuted labellings for which every attacker was trained anew.
+      possible_permutations: labellings that the design allows; 10**18 or more are 10**18.
+      permuted_between: between whom labels were permuted.
+      folds: K.
+      seed: of folds and permutations.
+    """
+
+    alpha: float
+    limit: float
+    permutations: int
+    possible_permutations: int
+    permuted_between: str
+    folds: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The result of `run_audit.audit`. Scores are UARs on held-out speakers, unless stated.
+
+    A number that does not exist is NaN or infinity here, and null in the JSON.
+
+    Attributes:
+      schema_version: of the JSON.
+      verdict: "leaks", "no_leak_shown" or "cannot_tell", see `verdict.Verdict`.
+      reason: one or two sentences.
+      attribute: that was audited.
+      chance: 1 / number of classes.
+      uar: of the strongest attacker.
+      lower, upper: one-sided bounds of it, each at 95 %, corrected for having selected it.
+      limit: the UAR above which a leak counts.
+      p, smallest_p: of the test; the smallest p that the design can give.
+      minimum_detectable: minimum detectable UAR, with 80 % power; infinity where there is none.
+      strongest: name of the strongest attacker.
+      attackers: every attacker of the suite.
+      victims: the strongest attacker with several utterances of one victim.
+      leak_by_speakers: the learning curve of strongest_quick.
+      threats: the threat ladder.
+      strongest_quick: the strongest attacker that is quickly trained; it answers further questions.
+      online_code: minimum description length of the labels given h.
+      given: the relation of covariates to the leak.
+      attributes: the leak of other attributes.
+      decensoring: the attack that maps back to unprotected h; None without it.
+      data: the audited data.
+      test: the test that was made.
+      not_tested: what the audit does not cover, sentences.
+      versions: {package: version}.
+      command: that repeats the audit; None if an input was an array, or nothing was written.
+    """
+
+    verdict: str
+    reason: str
+    attribute: str
+    chance: float
+    uar: float
+    lower: float
+    upper: float
+    limit: float
+    p: float
+    smallest_p: float
+    minimum_detectable: float
+    strongest: str
+    attackers: tuple[AttackerResult, ...]
+    victims: tuple[VictimResult, ...]
+    leak_by_speakers: tuple[CurvePoint, ...]
+    threats: tuple[ThreatResult, ...]
+    strongest_quick: str
+    online_code: OnlineCodeResult
+    given: tuple[Explained, ...]
+    attributes: Attributes
+    decensoring: Decensored | None
+    data: AuditedData
+    test: PermutationTest
+    not_tested: tuple[str, ...]
+    versions: dict[str, str]
+    command: str | None
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""
+        plain = {"schema_version": self.schema_version} | _plain(self)
+        return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and NamedTuples as dicts, numpy scalars as Python's, NaN and infinity as None."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "_asdict"):
+        return {name: _plain(part) for name, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
