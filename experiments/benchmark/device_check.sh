@@ -12,6 +12,7 @@ set -u
 export PYTHONUNBUFFERED=1 OUT=${OUT:-$(mktemp -d)} XLA_PYTHON_CLIENT_PREALLOCATE=false
 CPU=${DEVICE_CHECK_CPU:-}
 PYTHON=${PYTHON:-python3}
+mkdir -p "$OUT"
 wanted=" $* "
 failed=0
 site=$(mktemp -d)

@@ -138,12 +138,12 @@ def test_every_part_prints_a_table_and_writes_figures(tmp_path):
     command = [*program, f"--only={','.join(KEYS)}"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text())
-    machine = found["machine"]
+    figures = json.loads(output.read_text())
+    machine = figures["machine"]
     assert machine["cores"] >= 1 and machine["versions"]["jax"] and machine["cpu"]
-    assert found["rounds"] == QUICK.rounds and found["quick"]
+    assert figures["rounds"] == QUICK.rounds and figures["quick"]
     for part, keys in KEYS.items():
-        rows = [row for row in found["rows"] if row["part"] == part]
+        rows = [row for row in figures["rows"] if row["part"] == part]
         ours = [row for row in rows if row["contestant"].startswith("privrep")]
         if part == "growth":
             ours = rows
@@ -159,13 +159,13 @@ def test_every_part_prints_a_table_and_writes_figures(tmp_path):
         for row in rows:  # one that is compared says how often it fits into ours
             peer = row is not first[row["contest"]] and part != "growth"
             assert ("privrep_is_times" in row) == peer
-    peers = [row["contestant"] for row in found["rows"] if row["part"] == "train"]
+    peers = [row["contestant"] for row in figures["rows"] if row["part"] == "train"]
     assert {"privrep", "flax"} <= set(peers)
     for package, name in (
         ("torch", "torch-stacked-processes"),
         ("librosa", "librosa, frames only"),
     ):
-        compared = any(row["contestant"] == name for row in found["rows"])
+        compared = any(row["contestant"] == name for row in figures["rows"])
         assert compared == installed(package)
         assert (f"{package} is not installed" in done.stdout) != compared
     text = output.read_text()
@@ -195,16 +195,16 @@ def on_device(tmp_path):
     output = tmp_path / "device.json"
     done = benchmark("--device", "--quick", "--only=attack", f"--output={output}")
     assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text())
-    assert found["devices"] >= 1 and found["device"] in done.stdout
-    assert {row["contestant"] for row in found["rows"]} == {"privrep"}
-    return found, done.stdout
+    figures = json.loads(output.read_text())
+    assert figures["devices"] >= 1 and figures["device"] in done.stdout
+    assert {row["contestant"] for row in figures["rows"]} == {"privrep"}
+    return figures, done.stdout
 
 
 def test_device_says_that_it_is_the_cpu(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    found, said = on_device(tmp_path)
-    assert found["platform"] == "cpu" and "jax sees no accelerator here" in said
+    figures, printed = on_device(tmp_path)
+    assert figures["platform"] == "cpu" and "jax sees no accelerator here" in printed
 
 
 def test_profile_writes_what_perfetto_opens(tmp_path):

@@ -14,8 +14,8 @@ from tests.support.result_rows import ROWS, SETTINGS, control, run
 
 
 def judged(uar, lower, upper, verdict="leaks"):
-    told = {"uar": uar, "lower": lower, "upper": upper, "verdict": verdict}
-    return {f"gender_pooled_{name}": value for name, value in told.items()}
+    columns = {"uar": uar, "lower": lower, "upper": upper, "verdict": verdict}
+    return {f"gender_pooled_{name}": value for name, value in columns.items()}
 
 
 def of(name, rows):
@@ -57,8 +57,8 @@ def test_folds_are_those_of_the_chosen_network():
 
 
 def test_groups_show_emotion_of_each_value_of_the_attribute():
-    told = {"emotion_among_gender=female_uar": 0.5, "emotion_among_gender=female_lower": 0.4}
-    rows = [run(0.0, **told, **{"emotion_among_gender=female_upper": 0.6})]
+    columns = {"emotion_among_gender=female_uar": 0.5, "emotion_among_gender=female_lower": 0.4}
+    rows = [run(0.0, **columns, **{"emotion_among_gender=female_upper": 0.6})]
     assert [line[4:] for line in of("groups", rows).lines] == [
         ["ordinary", "gender", "female", "0.500", "0.400 to 0.600"]
     ]
@@ -72,28 +72,28 @@ def test_the_front_lists_what_nothing_beats_on_validation():
 
 def test_words_say_where_privacy_drops_again():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
-    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
-    assert "highest at λ 0.5 (0.400) and drops beyond it, to 0.300 at λ 1" in said
-    assert "lower in 2 of 2 pairs" in said
+    (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
+    assert "highest at λ 0.5 (0.400) and drops beyond it, to 0.300 at λ 1" in sentence
+    assert "lower in 2 of 2 pairs" in sentence
     rising = [row for row in rows if row["lambda"] != 1]
-    (said,) = lambda_conclusions(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
-    assert "highest at λ 2 (0.500), the largest that was run" in said
+    (sentence,) = lambda_conclusions(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
+    assert "highest at λ 2 (0.500), the largest that was run" in sentence
 
 
 def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
     rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
     rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
-    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
-    assert "highest at λ 0.5 (0.400)" in said
-    assert said.endswith(
+    (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
+    assert "highest at λ 0.5 (0.400)" in sentence
+    assert sentence.endswith(
         "Left out: λ 2 (1 collapsed, 0 diverged of 2 runs), "
         "λ 3 (0 collapsed, 1 diverged of 2 runs)."
     )
-    (said,) = lambda_conclusions(
+    (sentence,) = lambda_conclusions(
         summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows
     )
-    assert "fewer than two λ. Left out: λ 2 (" in said
+    assert "fewer than two λ. Left out: λ 2 (" in sentence
 
 
 def test_words_speak_of_the_numbers_that_are_drawn():
@@ -101,19 +101,20 @@ def test_words_speak_of_the_numbers_that_are_drawn():
         run(0.5, gender=0.6, **judged(0.72, 0.7, 0.9)),
         run(1.0, gender=0.5, **judged(0.75, 0.7, 0.9)),
     ]
-    (said,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
+    (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert (
-        "as in the figure, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1" in said
+        "as in the figure, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1"
+        in sentence
     )
     rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
-    (said,) = modality_conclusions(summarise(rows, SETTINGS))
-    assert "Audio 0.800, b 0.600" in said
+    (sentence,) = modality_conclusions(summarise(rows, SETTINGS))
+    assert "Audio 0.800, b 0.600" in sentence
 
 
 def test_words_order_the_modalities_by_what_they_leak():
     rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
-    (said,) = modality_conclusions(summarise(rows, SETTINGS))
-    assert said.endswith(
+    (sentence,) = modality_conclusions(summarise(rows, SETTINGS))
+    assert sentence.endswith(
         "score of the gender attacker on the ordinary network: Audio 0.800, Lexical 0.600."
     )
 

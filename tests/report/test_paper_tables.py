@@ -18,20 +18,20 @@ CHANGES = {BETTER: (0.05, 0.01), WORSE: (-0.05, 0.01), SAME: (0.05, 0.2)}
 def changed(place, sign, worse_is=1):
     difference, p = CHANGES[sign]
     about = worse_is * difference
-    told = {"difference": about, "lower": about - 0.04, "upper": about + 0.04, "p": p}
-    return {f"{place}_change_{name}": value for name, value in told.items()}
+    columns = {"difference": about, "lower": about - 0.04, "upper": about + 0.04, "p": p}
+    return {f"{place}_change_{name}": value for name, value in columns.items()}
 
 
 def rows_of(modality, dataset, task, emotion, privacy):
     """Two folds of lambda 0 and of the recipe paper, whose tests say `emotion` and `privacy`."""
-    told = {"modality": modality, "dataset": dataset, "task": task}
+    columns = {"modality": modality, "dataset": dataset, "task": task}
     marked = changed("emotion", emotion) | changed("gender", privacy, -1)
     return [
         row
         for fold in range(2)
         for row in (
-            run(0.0, fold, recipe="none", **told),
-            run(1.0, fold, emotion=0.45, gender=0.6, recipe="paper", **told, **marked),
+            run(0.0, fold, recipe="none", **columns),
+            run(1.0, fold, emotion=0.45, gender=0.6, recipe="paper", **columns, **marked),
         )
     ]
 
@@ -43,9 +43,9 @@ def as_printed():
     for corpus in CORPORA:
         for modality in ("acoustic", "lexical", "multimodal"):
             for task in ("activation", "valence"):
-                told = signs("gender", modality, corpus, task)
-                if told:
-                    emotion, privacy = told["emotion"], told["privacy"]
+                columns = signs("gender", modality, corpus, task)
+                if columns:
+                    emotion, privacy = columns["emotion"], columns["privacy"]
                     rows += rows_of(modality, corpus, task, emotion, privacy)
     return rows
 
@@ -105,27 +105,27 @@ def test_a_corpus_that_is_none_of_the_papers_has_no_signs():
 
 
 def test_table_1b_has_membership_where_it_was_measured():
-    told = {"private": "gender+speaker", "speaker_chance": 0.5}
+    columns = {"private": "gender+speaker", "speaker_chance": 0.5}
     rows = [
-        row | told | {"test_speaker_attacker_uar": 0.7, "test_speaker_privacy": 0.3}
+        row | columns | {"test_speaker_attacker_uar": 0.7, "test_speaker_privacy": 0.3}
         for row in rows_of("lexical", "muse", "valence", SAME, SAME)
     ]
     (name, plain), *_ = paper_tables(summarise(rows, NAMES)).items()
     assert name == "table_1b" and "valence: MI" not in plain.header
     summary = summarise(rows, NAMES)
-    told = {"difference": -0.2, "lower": -0.3, "upper": -0.1, "p": 0.001}
+    columns = {"difference": -0.2, "lower": -0.3, "upper": -0.1, "p": 0.001}
     for entry, auc in zip(summary, (0.9, 0.7)):
         entry["membership"] = {"h": {"auc": auc}}
-        entry["over_speakers"] |= {"h_membership": told} if auc == 0.7 else {}
+        entry["over_speakers"] |= {"h_membership": columns} if auc == 0.7 else {}
     (table,) = paper_tables(summary).values()
     assert table.header[-1] == "valence: MI"
     assert [line[-1] for line in table.lines] == ["0.900", "0.700 ▲", "▲"]
 
 
 def test_every_attribute_that_is_unlearned_has_a_column_and_is_counted():
-    told = {"private": "gender+accent", "accent_chance": 0.5}
-    told |= {"test_accent_attacker_uar": 0.6, "test_accent_privacy": 0.4}
-    rows = [row | told for row in rows_of("acoustic", "demo", "valence", SAME, SAME)]
+    columns = {"private": "gender+accent", "accent_chance": 0.5}
+    columns |= {"test_accent_attacker_uar": 0.6, "test_accent_privacy": 0.4}
+    rows = [row | columns for row in rows_of("acoustic", "demo", "valence", SAME, SAME)]
     rows = [row | changed("accent", WORSE, -1) if row["lambda"] else row for row in rows]
     (table,) = paper_tables(summarise(rows, NAMES)).values()
     assert [name.removeprefix("valence: ") for name in table.header[3:]] == [
@@ -140,8 +140,8 @@ def test_an_attacker_of_membership_below_chance_gets_no_better_at_it(auc, marked
     summary = summarise(rows_of("acoustic", "emodb", "valence", SAME, SAME), NAMES)
     entry = summary[-1]
     entry["membership"] = {"h": {"auc": auc}}
-    told = {"difference": -0.204, "lower": -0.3, "upper": -0.1, "p": 0.001}
-    entry["over_speakers"]["h_membership"] = told
+    columns = {"difference": -0.204, "lower": -0.3, "upper": -0.1, "p": 0.001}
+    entry["over_speakers"]["h_membership"] = columns
     assert mark(entry, "membership") == marked
 
 
@@ -154,9 +154,11 @@ def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
         run(1.0, width=1, recipe="paper", val=(0.9, 0.5), emotion=0.3, collapsed=True),
         run(1.0, width=1, recipe="paper", val=(0.9, 0.5), placement="modality"),
     ]
-    (cell,), (told,) = zip(*choices(summarise(rows, [*NAMES, "width"])).items())
+    (cell,), (columns,) = zip(*choices(summarise(rows, [*NAMES, "width"])).items())
     assert cell == Cell("gender", "acoustic", "demo", "activation")
-    assert told[ORDINARY]["settings"]["width"] == 1 and told["paper"]["settings"]["width"] == 2
+    assert (
+        columns[ORDINARY]["settings"]["width"] == 1 and columns["paper"]["settings"]["width"] == 2
+    )
 
 
 @pytest.mark.parametrize("fault", ["collapsed", "diverged"])
@@ -165,10 +167,10 @@ def test_a_setting_with_a_fault_stands_behind_all_others_as_in_a_search(fault):
     rows += [run(1.0, fold, recipe="paper", val=(0.5, 0.85)) for fold in range(2)]
     rows += [run(2.0, 0, recipe="paper", val=(0.9, 0.5)), run(2.0, 1, recipe="paper")]
     rows[-1][fault] = True
-    (told,) = choices(summarise(rows, NAMES)).values()
-    assert told["paper"]["settings"]["lambda"] == 1.0
-    (told,) = choices(summarise(rows[-2:], NAMES)).values()  # there is no other
-    assert told["paper"]["settings"]["lambda"] == 2.0
+    (columns,) = choices(summarise(rows, NAMES)).values()
+    assert columns["paper"]["settings"]["lambda"] == 1.0
+    (columns,) = choices(summarise(rows[-2:], NAMES)).values()  # there is no other
+    assert columns["paper"]["settings"]["lambda"] == 2.0
 
 
 def test_holms_correction_steps_down():

@@ -27,24 +27,24 @@ def drawn(rows, curves=(), maps=()):
 
 
 def curve(lambda_, level, task="activation", **changed):
-    told = {"modality": "acoustic", "task": task, "private": "gender", "lambda": lambda_}
+    columns = {"modality": "acoustic", "task": task, "private": "gender", "lambda": lambda_}
     scalars = ("train_emotion_loss", "train_adversary_loss", "val_emotion_uar")
     scores = {name: [level, level + 0.1, level + 0.2] for name in scalars}
     scores |= {"val_gender_adversary_uar": [0.5, NAN, 0.5], "selection": [0.1] * 3}
-    return told, scores | changed
+    return columns, scores | changed
 
 
 def pooled(emotion, gender):
     """Columns over speakers: 0.1 to either side of both scores."""
-    told = {f"emotion_pooled_{c}": emotion + d for c, d in (("uar", 0), ("lower", -0.1))}
-    told |= {"emotion_pooled_upper": emotion + 0.1, "gender_pooled_verdict": "leaks"}
-    found = (("uar", 0), ("lower", -0.1), ("upper", 0.1))
-    return told | {f"gender_pooled_{c}": gender + d for c, d in found}
+    columns = {f"emotion_pooled_{c}": emotion + d for c, d in (("uar", 0), ("lower", -0.1))}
+    columns |= {"emotion_pooled_upper": emotion + 0.1, "gender_pooled_verdict": "leaks"}
+    offsets = (("uar", 0), ("lower", -0.1), ("upper", 0.1))
+    return columns | {f"gender_pooled_{c}": gender + d for c, d in offsets}
 
 
 def member(known, auc, verdict="cannot_tell", lower=None):
-    told = {"auc": auc, "lower": lower, "upper": auc + 0.1, "p": 0.3, "verdict": verdict}
-    return {f"{known}_membership_{name}": value for name, value in told.items()}
+    columns = {"auc": auc, "lower": lower, "upper": auc + 0.1, "p": 0.3, "verdict": verdict}
+    return {f"{known}_membership_{name}": value for name, value in columns.items()}
 
 
 def same(line, values):
@@ -52,29 +52,29 @@ def same(line, values):
 
 
 def test_figures_show_the_means_and_hide_nothing(tmp_path):
-    found = drawn(ROWS, [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)])
+    figures = drawn(ROWS, [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)])
     kinds = ("lambda_demo_activation_gender", "leakage_demo_activation_gender")
-    assert [*found] == [*kinds, "front_activation", "curves_activation"]
-    emotion, privacy = found["lambda_demo_activation_gender"].axes
+    assert [*figures] == [*kinds, "front_activation", "curves_activation"]
+    emotion, privacy = figures["lambda_demo_activation_gender"].axes
     assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
     means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
     for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
         for values in (y, [guess, guess], [y[0], y[0]]):  # chance, lambda 0 across the panel
             assert any(same(line, values) for line in ax.lines)
-    uar = found["curves_activation"].axes[0]
+    uar = figures["curves_activation"].axes[0]
     assert same(uar.lines[0], [0.4, 0.5, 0.6]) and same(uar.lines[1], [0.4, 0.5, 0.6])
-    assert len(found["curves_activation"].axes) == 4
+    assert len(figures["curves_activation"].axes) == 4
 
 
 def test_bars_are_the_intervals_over_speakers():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
     rows.append(control("raw", 0.9, **pooled(0.5, 0.85)))
-    found = drawn(rows)
-    emotion, privacy = found["lambda_demo_activation_gender"].axes
+    figures = drawn(rows)
+    emotion, privacy = figures["lambda_demo_activation_gender"].axes
     assert any(same(line, [0.5, 0.6]) for line in emotion.lines)
     assert any(same(line, [0.5, 0.7]) for line in emotion.lines)  # of lambda 1
     assert any(same(line, [0.3, 0.5]) for line in privacy.lines)
-    (leak,) = found["leakage_demo_activation_gender"].axes
+    (leak,) = figures["leakage_demo_activation_gender"].axes
     assert any(same(line, [0.75, 0.95]) for line in leak.lines)  # of what the network is given
 
 
@@ -114,13 +114,13 @@ def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
 
 def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
-    found = drawn([*rows, run(2.0, gender=0.5, collapsed=True)])
-    emotion, privacy = found["lambda_demo_activation_gender"].axes
+    figures = drawn([*rows, run(2.0, gender=0.5, collapsed=True)])
+    emotion, privacy = figures["lambda_demo_activation_gender"].axes
     assert "all speakers together" in emotion.get_ylabel()
     assert "strongest of linear and kernel" in " ".join(privacy.get_ylabel().split())
     assert not any(len(line.get_xdata()) == 3 for line in privacy.lines)
-    assert "privacy is not drawn" in found["lambda_demo_activation_gender"].get_suptitle()
-    (leak,) = found["leakage_demo_activation_gender"].axes
+    assert "privacy is not drawn" in figures["lambda_demo_activation_gender"].get_suptitle()
+    (leak,) = figures["leakage_demo_activation_gender"].axes
     assert "strongest of linear and kernel" in leak.get_ylabel()
     means = drawn([run(0.0), run(1.0)])
     assert "mean over folds" in means["lambda_demo_activation_gender"].axes[1].get_ylabel()
@@ -128,16 +128,16 @@ def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
 
 
 def test_axes_reach_beyond_chance_so_that_noise_looks_small():
-    found = drawn([run(0.0, gender=0.499), run(1.0, gender=0.501)])
+    figures = drawn([run(0.0, gender=0.499), run(1.0, gender=0.501)])
     for name in ("lambda_demo_activation_gender", "leakage_demo_activation_gender"):
-        low, high = found[name].axes[-1].get_ylim()
+        low, high = figures[name].axes[-1].get_ylim()
         assert low <= 0.4 and high >= 0.6
 
 
 def test_curves_say_why_there_is_no_panel_of_speakers():
-    told, scalars = curve(0.0, 0.4, val_speaker_adversary_uar=[NAN] * 3)
-    found = drawn(BOTH, [(told | {"private": "gender+speaker"}, scalars)])
-    figure = found["curves_activation"]
+    columns, scalars = curve(0.0, 0.4, val_speaker_adversary_uar=[NAN] * 3)
+    figures = drawn(BOTH, [(columns | {"private": "gender+speaker"}, scalars)])
+    figure = figures["curves_activation"]
     assert len(figure.axes) == 4
     assert "no speaker adversary UAR on validation: its classes are" in figure.get_suptitle()
     assert "gender" not in figure.get_suptitle()
@@ -152,9 +152,9 @@ def a_map(shift, emotions=3):
 
 def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
     rows = [run(0.0), run(0.5, val=(0.4, 0.6)), run(1.0)]
-    told = [{name: row[name] for name in [*SETTINGS, "seed"]} for row in rows]
-    found = drawn(rows, maps=list(zip(told, map(a_map, (4, 2, 1)))))
-    figure = found["map_demo_acoustic_activation_gender"]
+    columns = [{name: row[name] for name in [*SETTINGS, "seed"]} for row in rows]
+    figures = drawn(rows, maps=list(zip(columns, map(a_map, (4, 2, 1)))))
+    figure = figures["map_demo_acoustic_activation_gender"]
     assert [ax.get_title() for ax in figure.axes] == ["ordinary, λ = 0", "λ = 1"]
     shown = np.concatenate([group.get_offsets() for group in figure.axes[0].collections])
     np.testing.assert_allclose(sorted(map(tuple, shown)), sorted(map(tuple, a_map(4).xy)))
@@ -171,12 +171,14 @@ def test_legends_and_titles_of_figures_overlap_nothing():
         for modality in ("acoustic", "lexical", "multimodal")
         for placement in ("joint", "modality")
     ]
-    told = [dict(row) for row in rows if not row["control"] and row["fold"] == 0]
-    found = drawn(rows, [curve(x / 10, 0.4) for x in range(12)], [(row, a_map(3)) for row in told])
-    assert {name.split("_")[0] for name in found} == {
+    columns = [dict(row) for row in rows if not row["control"] and row["fold"] == 0]
+    figures = drawn(
+        rows, [curve(x / 10, 0.4) for x in range(12)], [(row, a_map(3)) for row in columns]
+    )
+    assert {name.split("_")[0] for name in figures} == {
         *("lambda", "leakage", "membership", "map", "front", "curves")
     }
-    for name, figure in found.items():
+    for name, figure in figures.items():
         figure.draw_without_rendering()
         panels = [ax.get_tightbbox() for ax in figure.axes]
         (legend,) = figure.legends
@@ -198,20 +200,23 @@ def test_every_axis_has_a_name_and_panels_of_a_row_share_it():
 def test_curves_of_different_length_and_a_task_without_curves():
     short = {"val_emotion_uar": [0.8]}
     rows = [run(0.0), run(0.0, task="a/b")]
-    found = drawn(rows, [curve(0.0, 0.4), curve(0.0, 0, **short)])
-    assert [*found] == [
+    figures = drawn(rows, [curve(0.0, 0.4), curve(0.0, 0, **short)])
+    assert [*figures] == [
         "leakage_demo_activation_gender",
         "leakage_demo_a_b_gender",
         "curves_activation",
     ]
-    ax = found["curves_activation"].axes[0]
+    ax = figures["curves_activation"].axes[0]
     assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 0.5, 0.6])
 
 
 def test_curves_of_other_recipes_and_placements_are_never_averaged():
-    told, scalars = curve(1.0, 0.2)
+    columns, scalars = curve(1.0, 0.2)
     curves = [
-        (told | {"recipe": recipe, "placement": placement}, scalars | {"val_emotion_uar": [level]})
+        (
+            columns | {"recipe": recipe, "placement": placement},
+            scalars | {"val_emotion_uar": [level]},
+        )
         for recipe, placement, level in (
             ("paper", "joint", 0.2),
             ("strong", "joint", 0.8),
