@@ -7,7 +7,6 @@ Every flag may hold a comma list and is then swept; see README.md.
 
 import experiments.devices  # isort: skip  # before jax
 
-import itertools
 import os
 import re
 import sys
@@ -187,12 +186,10 @@ def experiment() -> None:
     if rungs is not None:
         wanted = search(packs, settings, rungs, workdir, folders, load_pack, titles, say)
     to_do = [i for i in wanted if i not in finished]
-    following = {i: packs[j] for i, j in itertools.pairwise(to_do)}
     for i in to_do if FLAGS.export == "none" else wanted:
         loaded, rows = load_pack(i), []
         if i in to_do:
-            then = following.get(i)
-            rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i], then)
+            rows = run_pack(packs[i], loaded, folders[i], titles[i], wanted[i])
         stamp = provenance.stamp(loaded.hash, loaded.content)
         if is_first() and rows:
             results.append_rows(workdir / "runs.csv", [{"pack": i} | row | stamp for row in rows])

@@ -24,13 +24,6 @@ from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Ragged, Split, Utterance, take_rows
 
-# What the data of a pack depends on beside `inputs_of`.
-_LAID_OUT_BY = (
-    *("dataset", "data_dir", "acoustic_features", "lexical_features", "word_vectors"),
-    *("unusable", "task", "private", "folds", "fold_seed"),
-    *("bins", "normalise", "class_weights"),
-)
-
 
 class Loaded(NamedTuple):
     """A pack's data, and what is to be said about it.
@@ -185,13 +178,6 @@ def _modalities(config: Config) -> dict[str, Any]:
 
 def _folder(path: str) -> Path | None:
     return Path(path) if path else None
-
-
-def same_data(a: Config, b: Config) -> bool:
-    """Whether `load` gives both the same arrays."""
-    return inputs_of(a) == inputs_of(b) and all(
-        getattr(a, n) == getattr(b, n) for n in _LAID_OUT_BY
-    )
 
 
 def load(config: Config, prepared: Prepared) -> Loaded:

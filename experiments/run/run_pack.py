@@ -46,19 +46,17 @@ def run_pack(
     folder: Path,
     title: str,
     configs: Sequence[Config] | None = None,
-    following: sweep.Pack | None = None,
 ) -> list[Row]:
     """Trains and attacks runs of a pack on every fold, going on from what `folder` holds.
 
     Args:
       configs: those of the pack's runs that are wanted; None for all.
-      following: see `train_pack`.
 
     Returns:
       One row per run and control: its settings, `fold`, `control`, and its scores.
     """
     configs = pack.runs if configs is None else configs
-    trained = train_pack(pack, loaded, folder, title, configs=configs, following=following)
+    trained = train_pack(pack, loaded, folder, title, configs=configs)
     architecture, data = trained.architecture, trained.data
     rows = np.array([i for i, (config, _) in enumerate(trained.described) if config in configs])
     runs, of = take(trained.runs, rows), trained.of[rows]

@@ -1,9 +1,7 @@
 """The networks of a pack: trained together, saved on the way, to the end or to some epoch."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +12,10 @@ from tqdm import tqdm
 from experiments.config import build, sweep
 from experiments.config.settings import Config
 from experiments.results import checkpoints
-from experiments.run.load_data import Loaded, same_data
-from privrep.inputs.packing import Packed
+from experiments.run.load_data import Loaded
 from privrep.parallel.processes import decision_of_first, is_first
 from privrep.parallel.run_axis import Run, take
-from privrep.training.fit import compile_ahead, fit, start_all
+from privrep.training.fit import fit, start_all
 from privrep.training.problem import RUNNING, STOPPED, Fit, FitSettings
 from privrep.training.streaming import place
 from privrep.types import Data
@@ -70,15 +67,12 @@ def train_pack(
     title: str,
     until: int | None = None,
     configs: Collection[Config] | None = None,
-    following: sweep.Pack | None = None,
 ) -> Trained:
     """Trains a pack on every fold, going on from what `folder` holds, and keeps its progress there.
 
     Args:
       until: the epoch to stop behind; None for none but their own last one.
       configs: those of the pack's runs that go on; the others stop where they are. None for all.
-      following: a pack that is to be trained next. Where it differs in its networks alone they are
-        compiled meanwhile.
     """
     architecture = build.architecture(pack, loaded.packed)
     settings = build.fit_settings(pack.config)
@@ -86,25 +80,13 @@ def train_pack(
     data = place(loaded.packed.data)
     # What differs behind training only was trained by one network.
     learners, of = build.trained_alike(runs)
-    beside = None
-    if following is not None and same_data(pack.config, following.config):
-        beside = partial(_compile, following, loaded.packed, data)
     rows = [i for i, (config, _) in enumerate(described) if configs is None or config in configs]
     going = np.isin(np.arange(len(learners)), of[rows])
     until = min(until or settings.max_epochs, settings.max_epochs)
     fits, history, pace = _train(
-        architecture, settings, data, take(runs, learners), folder, title, until, going, beside
+        architecture, settings, data, take(runs, learners), folder, title, until, going
     )
     return Trained(architecture, data, runs, described, learners, of, fits, history, pace)
-
-
-def _compile(pack: sweep.Pack, packed: Packed, data: PyTree) -> None:
-    """The epoch of a pack whose data are laid out as `packed`, and placed as `data`."""
-    architecture = build.architecture(pack, packed)
-    runs, _ = build.run_table(pack.runs, len(packed.data.folds.split.train))
-    learners, _ = build.trained_alike(runs)
-    settings = build.fit_settings(pack.config)
-    compile_ahead(network_problem, architecture, settings, data, take(runs, learners))
 
 
 def _train(
@@ -116,13 +98,8 @@ def _train(
     title: str,
     until: int,
     going: np.ndarray,
-    beside: Callable[[], None] | None,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
-    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went.
-
-    Args:
-      beside: to be done by a thread while the devices train, and be over with the training.
-    """
+    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went."""
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
     fits, history = checkpoints.load_progress(folder, like)
     if fits is not None:
@@ -134,10 +111,7 @@ def _train(
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
-    with (
-        ThreadPoolExecutor(1) as thread,
-        tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar,
-    ):
+    with tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(before)
         stages = fit(network_problem, architecture, settings, data, runs, fits)
@@ -146,8 +120,6 @@ def _train(
             epochs.append(stage.history)
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
-                if beside is not None:  # what fails there fails again in its turn, and is told then
-                    thread.submit(beside)
             running = int((stage.status == RUNNING).sum()) if done < until else 0
             bar.total = int(stage.epoch.sum()) + running * (until - done)
             bar.n = int(stage.epoch.sum())

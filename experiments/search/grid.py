@@ -5,7 +5,6 @@ the packs' saved progress are all that a stopped search needs to go on. When it 
 `chosen.csv` has a row per question and `search.json` says what was trained.
 """
 
-import itertools
 import json
 import shutil
 import time
@@ -82,15 +81,10 @@ def search(
             for i, numbers in contenders.items()
         }
         to_do = [i for i in contenders if i not in done]
-        # Behind the first rung all has been compiled once.
-        following = {} if rung else {i: packs[j] for i, j in itertools.pairwise(to_do)}
         for i in to_do:
             runs = _runs(packs[i], settings, contenders[i])
             title = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
-            then = following.get(i)
-            new, pace = _compared(
-                packs[i], runs, until, lambda i=i: load(i), folders[i], title, then
-            )
+            new, pace = _compared(packs[i], runs, until, lambda i=i: load(i), folders[i], title)
             new = [{"pack": i, "rung": until} | row for row in new]
             if is_first():
                 results.append_rows(workdir / "search.csv", new)
@@ -119,12 +113,11 @@ def _compared(
     load: Callable[[], Loaded],
     folder: Path,
     title: str,
-    following: Pack | None,
 ) -> tuple[list[dict[str, Any]], Pace]:
     """Rows of search.csv for `runs` {run: its setting} of a pack after epoch `until`."""
     began = time.monotonic()
     loaded = without_test_labels(load())
-    trained = train_pack(pack, loaded, folder, title, until, runs, following)
+    trained = train_pack(pack, loaded, folder, title, until, runs)
     stamp = provenance.stamp(loaded.hash, loaded.content)
     rows = [
         {"setting": runs[config]} | row | stamp for config, row in validated(trained, loaded, runs)

@@ -29,11 +29,6 @@ def vocabulary(transcripts: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return (UNKNOWN, *sorted({word for words in transcripts for word in words} - {UNKNOWN}))
 
 
-def encode(words: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
-    """Indices of one utterance's words into `vocabulary`, int32[L]; as `encode_all`."""
-    return encode_all([words], vocabulary).values
-
-
 def encode_all(transcripts: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> Ragged:
     """Indices of the words of N tokenised transcripts, int32[M] ragged.
 

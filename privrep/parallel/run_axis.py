@@ -179,20 +179,6 @@ def share(data: PyTree) -> PyTree:
     return _put(data, P())
 
 
-def like_dealt(rows: PyTree, count: int) -> PyTree:
-    """Shapes of `count` such rows behind `deal`."""
-    sharding = NamedSharding(mesh(), P("run"))
-    return jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct((count, *a.shape[1:]), a.dtype, sharding=sharding), rows
-    )
-
-
-def like_shared(data: PyTree) -> PyTree:
-    """Shapes of data behind `share`."""
-    sharding = NamedSharding(mesh(), P())
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), data)
-
-
 def _put(tree: PyTree, spec: P) -> PyTree:
     sharding = NamedSharding(mesh(), spec)
     if jax.process_count() == 1:

@@ -17,8 +17,6 @@ from privrep.parallel.run_axis import (
     cost,
     deal,
     deal_out,
-    like_dealt,
-    like_shared,
     num_runs,
     over_runs,
     put_rows,
@@ -122,30 +120,6 @@ def fit(
             told = (part.fits.status, part.fits.epoch, history)
             put_rows(part.index, collect(told), (kept.status, kept.epoch, found))
         yield Stage(kept.status.copy(), kept.epoch.copy(), found, partial(_kept, parts, kept))
-
-
-def compile_ahead(
-    make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, runs: PyTree
-) -> None:
-    """Compiles the epoch that `fit` would begin with, for `fit` to find; computes nothing.
-
-    For a thread beside the training of another stack. It does nothing where that would be in the
-    way: several processes have to agree on how much memory is left, and data that is streamed is
-    computed on by programs whose sizes follow from the batches.
-
-    Args:
-      data: as `streaming.place` has laid it; that of `fit` needs only the same shapes.
-      make, architecture, settings, runs: as for `fit`.
-    """
-    if isinstance(data, Streamed) or jax.process_count() > 1:
-        return
-    start = partial(_start_all, make, architecture, settings)
-    fits = jax.eval_shape(start, data, runs)
-    one = partial(_epoch_one, make, architecture, settings)
-    count = num_runs(runs)
-    (index, *_) = deal_out(np.arange(count), rows_together(one, data, (runs, fits)))
-    shapes = like_shared(data), like_dealt(runs, len(index)), like_dealt(fits, len(index))
-    _epoch_all.lower(make, architecture, settings, *shapes).compile()
 
 
 class Part(NamedTuple):

@@ -8,22 +8,6 @@ score of nothing is NaN, and so is the score of NaN logits: a network that diver
 import jax.numpy as jnp
 
 
-def confusion(predictions, labels, num_classes, where=None):
-    """Counts how often class i was taken for class j.
-
-    Args:
-      predictions: int[N], classes from 0 to C - 1.
-      labels: int[N], classes from 0 to C - 1, or -1 for unknown.
-      num_classes: C.
-      where: bool[N], which utterances count; None for all.
-
-    Returns:
-      int32[C, C]; entry [i, j] counts the utterances of class i predicted as class j.
-    """
-    counts = jnp.zeros((num_classes, num_classes), jnp.int32)
-    return counts.at[labels, predictions].add(_counted(labels, where))
-
-
 def uar(outputs, labels, num_classes, where=None):
     """Unweighted average recall: the mean, over the classes that occur, of the class's recall.
 
@@ -50,18 +34,6 @@ def uar(outputs, labels, num_classes, where=None):
     occurs = support > 0
     recall = hits / jnp.maximum(support, 1)
     return jnp.where(broken, jnp.nan, jnp.sum(recall) / jnp.sum(occurs))
-
-
-def accuracy(outputs, labels, num_classes, where=None):
-    """The part of the utterances that is right: sum_n [prediction_n = label_n] / N.
-
-    Arguments and result as in `uar`; a frequent class counts for more here.
-    """
-    del num_classes
-    counted = _counted(labels, where)
-    predictions, broken = _decide(outputs, counted)
-    hits = jnp.sum(counted & (predictions == labels))
-    return jnp.where(broken, jnp.nan, hits / jnp.sum(counted))
 
 
 def equal_error_rate(scores, same, where=None):
@@ -105,18 +77,6 @@ def equal_error_rate(scores, same, where=None):
 def chance(num_classes):
     """The UAR of guessing: 1 / C."""
     return 1.0 / num_classes
-
-
-def privacy(attacker_uar):
-    """The inability of an attacker: 1 - UAR, so at chance 1 - 1/C. The paper's privacy metric.
-
-    An attacker below chance leaks too, with the sign flipped; compare |UAR - chance| as well.
-    """
-    return 1.0 - attacker_uar
-
-
-# (outputs, labels, num_classes, where) -> []. Scores of classes; pairs have equal_error_rate.
-METRICS = {"uar": uar, "accuracy": accuracy}
 
 
 def _counted(labels, where):

@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from privrep.inputs.text import coverage, encode, encode_all, known_in_part, tokenise, vocabulary
+from privrep.inputs.text import coverage, encode_all, known_in_part, tokenise, vocabulary
 from privrep.inputs.word_vectors import read_word_vectors
 
 VECTORS = {"the": [1.0, 2.0, -3.5], "Über": [0.25, 0.5, 1e-3], "cat": [7.0, 8.0, 9.0]}
@@ -38,8 +38,8 @@ def test_encoding_undoes_with_the_vocabulary():
     assert words.values.dtype == np.int32
     assert words.values.tolist() == [2, 1, 0, 3, 2, 3]
     assert words.start.tolist() == [0, 2, 3] and words.length.tolist() == [2, 1, 3]
-    assert encode(("a", "new", "c"), known).tolist() == [1, 0, 3]
-    assert encode((), known).tolist() == [0]
+    assert encode_all([("a", "new", "c")], known).values.tolist() == [1, 0, 3]
+    assert encode_all([()], known).values.tolist() == [0]
     assert coverage([("a", "new"), ("b", "b")], known) == 0.75
     assert coverage([("<unk>",)], known) == 0.0
 

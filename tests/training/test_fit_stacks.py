@@ -1,6 +1,5 @@
 """Stacks of runs that learn: each as if alone, resumed as if never stopped, one broken or not."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -14,7 +13,6 @@ from privrep.training.epoch import OPTIMISERS
 from privrep.training.losses import cross_entropy
 from privrep.training.metrics import uar
 from privrep.training.problem import DIVERGED, FitSettings, Problem
-from privrep.training.streaming import place
 from tests.support.trained import assert_same, trained
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -100,31 +98,6 @@ def test_it_learns(whole):
     np.testing.assert_array_equal(last.best_score, history["selection"].max(0))
     np.testing.assert_array_equal(last.best_epoch, 1 + history["selection"].argmax(0))
     assert last.best_score[4] > 0.9
-
-
-def test_what_was_compiled_ahead_is_not_compiled_again():
-    """By a thread, from data of the same shapes."""
-    settings = IMPATIENT._replace(max_epochs=1, patience=7)  # nobody else's program
-    names = []
-
-    def listen(event, seconds, fun_name="", **others):
-        if event.endswith("backend_compile_duration") and "epoch" in fun_name:
-            names.append(fun_name)
-
-    data = place(jax.tree.map(np.zeros_like, ring()))
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        with ThreadPoolExecutor(1) as thread:
-            ahead = thread.submit(
-                training.compile_ahead, ring_problem, 24, settings, data, learners()
-            )
-        assert ahead.result() is None and len(names) == 1
-        learn(learners(), settings=settings)
-        assert len(names) == 1
-        learn(learners(), settings=settings._replace(patience=8))  # which would have been seen
-        assert len(names) == 2
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def test_a_row_of_a_stack_is_the_run_alone(whole):

@@ -10,50 +10,12 @@ import numpy as np
 from privrep.attacks.fixed_split import CLASSICAL, attack_classically
 from privrep.attacks.trained.dense import ATTACKERS, Threat, attack
 from privrep.attacks.trained.pair_verification import Pairs, verify
-from privrep.parallel.run_axis import Run, take
-from privrep.training.fit import fit
-from privrep.training.problem import DIVERGED, FitSettings
-from privrep.training.streaming import place
-from privrep.types import Data, Fold, Split
-from privrep.unlearning.objective import Architecture
-from privrep.unlearning.released_h import represent
-from privrep.unlearning.training_problem import network_problem
+from privrep.parallel.run_axis import Run
+from privrep.types import Fold, Split
 
 PyTree = Any
 SPEAKER = "speaker"
 ATTACKER_NAMES = (*ATTACKERS, *CLASSICAL)
-
-
-def run_all(
-    architecture: Architecture,
-    settings: FitSettings,
-    data: Data,
-    runs: Run,
-    attackers: Sequence[str] = tuple(ATTACKERS),
-    pairs: Pairs | None = None,
-) -> dict[str, Any]:
-    """Trains every run and measures what its representation says. Row i is `runs` row i.
-
-    Args:
-      architecture, settings: see there.
-      data: as made by `packing.pack`.
-      runs: rows [R, ...].
-      attackers: names in ATTACKERS.
-      pairs: needed when "speaker" is among the private attributes.
-
-    Returns:
-      {score: [R]}: those of `represent` and `attack_all`, best_epoch and diverged.
-    """
-    folds, data = data.folds, place(data)
-    for stage in fit(network_problem, architecture, settings, data, runs):
-        last = stage
-    last = last.fits()
-    h, scores, _ = represent(architecture, data, runs, last.best)
-    for attribute, size in architecture.net.private.items():
-        threats = threats_of(folds, runs, h, attribute)
-        of_run = None if pairs is None else take(pairs, runs.fold)
-        scores |= attack_all(attribute, threats, size, attackers, of_run)
-    return scores | {"best_epoch": last.best_epoch, "diverged": last.status == DIVERGED}
 
 
 def threats_of(folds: Fold, runs: Run, h: jax.Array, attribute: str) -> Threat:
