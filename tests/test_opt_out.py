@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from experiments.config.lambdas import by_attribute
 from experiments.config.settings import Config
 from experiments.opt_out import Guess, guesses, told, which_pack
 from experiments.run.export_h import file_names
@@ -73,9 +74,10 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
     points = [
         (seed, rate, decay) for seed in (0, 1) for rate in (1e-5, 1e-3) for decay in (0.0, 0.1)
     ]
+    strengths = by_attribute([0.5], ["gender"])
     recipe, rows = "strong+adversary_learning_rate=0.01", []
     configs = [
-        Config(lambda_="0.5", recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
+        Config(lambda_=strengths, recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
         for seed, rate, decay in points
     ]
     found = dict.fromkeys(file_names(configs)[:6], guess)

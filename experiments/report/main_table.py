@@ -77,7 +77,11 @@ def _interval(found: Mapping) -> str:
 def _verdict(found: Mapping | None) -> list[str]:
     if found is None:
         return ["", "", ""]
-    least = "nothing" if found["detectable"] is None else f"{min(found['detectable'], 1):.3f}"
+    least = (
+        "nothing"
+        if found["minimum_detectable"] is None
+        else f"{min(found['minimum_detectable'], 1):.3f}"
+    )
     return [f"{found['upper']:.3f}", least, found["verdict"].replace("_", " ")]
 
 
@@ -132,7 +136,7 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
         closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
         if closed:
             told = [f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed]
-            guessing = f"{closed[0]['closed_set']['guessing']:.3f}"
+            guessing = f"{closed[0]['closed_set']['chance']:.3f}"
             notes.append(
                 f"{title}: which of its training speakers spoke is found out in a share of "
                 f"{', '.join(told)} (guessing {guessing}): a closed set, easier to hide in than "

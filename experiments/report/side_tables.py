@@ -79,7 +79,11 @@ def _membership(summary: Sequence[Entry]) -> SideTable:
     for cells, entry in _placed(summary):
         for known, told in entry["membership"].items():
             scores = [_score(told[c]) for c in ("auc", "loss_auc", "shuffled", "accuracy")]
-            least = "nothing" if told["detectable"] is None else _score(min(told["detectable"], 1))
+            least = (
+                "nothing"
+                if told["minimum_detectable"] is None
+                else _score(min(told["minimum_detectable"], 1))
+            )
             upper, *rest = _end(told)
             lines.append([*cells, known, *scores, upper, least, *rest])
     return SideTable(

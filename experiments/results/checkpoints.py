@@ -1,4 +1,4 @@
-"""Where a pack of runs is saved: while it trains, to be resumed; afterwards, to be used.
+"""Checkpoints of a pack of runs: while it trains, to be resumed; afterwards, to be used.
 
 Of several processes all call these functions, since orbax has them wait for one another; the first
 writes.
@@ -142,6 +142,6 @@ def load_params(folder: Path | str) -> PyTree:
 
 def load_release(folder: Path | str) -> Learned:
     """What the releases of a finished pack have learned, numpy arrays [R, ...]."""
-    with np.load(Path(folder, "release.npz"), allow_pickle=False) as found:
-        map_ = Affine(found["matrix"], found["offset"])
-        return Learned(found["protects"], map_, found["noise"])
+    with np.load(Path(folder, "release.npz"), allow_pickle=False) as file:
+        map_ = Affine(file["matrix"], file["offset"])
+        return Learned(file["protects"], map_, file["noise"])

@@ -1,4 +1,4 @@
-"""What made a row: versions of packages, hashes of the data."""
+"""Provenance of a row: versions of packages, hashes of the data."""
 
 from importlib import metadata
 

@@ -56,7 +56,13 @@ def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
 
 
 def pooled(verdict, upper, detectable, p=0.5, uar=0.6):
-    values = {"verdict": verdict, "upper": upper, "detectable": detectable, "p": p, "uar": uar}
+    values = {
+        "verdict": verdict,
+        "upper": upper,
+        "minimum_detectable": detectable,
+        "p": p,
+        "uar": uar,
+    }
     return {f"gender_pooled_{name}": value for name, value in values.items()}
 
 
@@ -74,7 +80,7 @@ def test_seeds_are_judged_together():
     entries = by_label(summarise(rows, SETTINGS))
     found = entries[0.0]["verdicts"]["gender"]
     assert found.pop("uar") == pytest.approx(0.6) and found.pop("p") == pytest.approx(0.04)
-    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "detectable": 0.7}
+    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "minimum_detectable": 0.7}
     # One seed in two, of which the other finds nothing, is no leak shown by both together.
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]

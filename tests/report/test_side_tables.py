@@ -12,7 +12,7 @@ def judged(place, uar, verdict="cannot_tell", upper=0.7, p=0.2):
     return {
         f"{place}_uar": uar,
         f"{place}_upper": upper,
-        f"{place}_detectable": None,
+        f"{place}_minimum_detectable": None,
         f"{place}_p": p,
         f"{place}_verdict": verdict,
     }
@@ -85,7 +85,7 @@ def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_tabl
 
 def placed(known, auc, loss=None, verdict="cannot_tell"):
     values = {"auc": auc, "loss_auc": loss, "shuffled": 0.502, "accuracy": 0.56, "upper": 0.7}
-    values |= {"detectable": None, "p": 0.3, "verdict": verdict}
+    values |= {"minimum_detectable": None, "p": 0.3, "verdict": verdict}
     return {f"{known}_membership_{name}": value for name, value in values.items()}
 
 
@@ -119,7 +119,7 @@ def test_seeds_are_taken_together_of_members_too():
 
 
 def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
-    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_guessing": 0.071}
+    closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_chance": 0.071}
     text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
     assert "0 0.400, 1 0.400 (guessing 0.071)" in " ".join(text.split())
     assert "guessing" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))

@@ -6,6 +6,7 @@ python -m experiments.benchmark.contestants.ours NAME JSON   (by experiments.ben
 import experiments.devices  # isort: skip  # before jax
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from experiments.benchmark.work import (
     draw_lengths,
 )
 from experiments.config import build, sweep
+from experiments.config.lambdas import by_attribute
 from experiments.config.recipes import RECIPES
 from experiments.config.settings import Config
 from privrep.attacks.trained.dense import ATTACKERS, Threat, attack
@@ -73,7 +75,8 @@ def train(
         max_epochs=ENDLESS,
         patience=ENDLESS,
     )
-    seeds = [Config(**vars(config) | {"seed": seed, "lambda_": "0.5"}) for seed in range(runs)]
+    lambda_ = by_attribute([0.5], config.attributes)
+    seeds = [replace(config, seed=seed, lambda_=lambda_) for seed in range(runs)]
     architecture = build.architecture(sweep.Pack(config, tuple(seeds)), packed)
     table, _ = build.run_table(seeds, 1)
     stack = fit(network_problem, architecture, build.fit_settings(config), packed.data, table)

@@ -13,7 +13,7 @@ def judged(row, upper):
     return row | {
         "gender_pooled_verdict": "leaks",
         "gender_pooled_upper": upper,
-        "gender_pooled_detectable": 0.6,
+        "gender_pooled_minimum_detectable": 0.6,
         "gender_pooled_uar": upper - 0.1,
         "gender_pooled_p": 0.01,
     }
