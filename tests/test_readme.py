@@ -12,7 +12,7 @@ from experiments import opt_out
 from experiments.report import write_report
 from experiments.results.checkpoints import save_chosen
 from experiments.results.runs_csv import append_rows
-from experiments.simulations.readme_figure import reading
+from experiments.simulations.readme_figure import readme_figure
 from privrep.cli import main as audit
 from privrep.datasets.demo import corpus as demo
 from privrep.unlearning.emotion_subspace import Affine
@@ -103,7 +103,7 @@ def test_the_figure_is_what_its_command_prints(capsys):
     """To a character's width: another machine rounds otherwise."""
     assert "python -m experiments.simulations --only=reading\n" in README
     (figure,) = [block for block in blocks("text") if "U upper bound" in block]
-    shown, printed = figure.splitlines(), list(reading(0))
+    shown, printed = figure.splitlines(), list(readme_figure(0))
     assert len(shown) == len(printed) and shown[0] == printed[0].rstrip()
     assert shown[-1] == printed[-1]
     for there, here in zip(shown[1:-1], printed[1:-1]):

@@ -311,15 +311,16 @@ def _is_of_type(cell: Any, kind: str) -> bool:
 
 def documentation() -> str:
     """The table of all columns, in Markdown."""
-    lines = [f"| `{c.name}` | {c.type} | {c.meaning} |" for c in COLUMNS]
+    meanings = [column.meaning.replace("<", "&lt;") for column in COLUMNS]
+    lines = [f"| `{c.name}` | {c.type} | {text} |" for c, text in zip(COLUMNS, meanings)]
     return "\n".join(
         [
             "# Columns of runs.csv",
             "",
             "Made by `python -m experiments.results.columns`; a test holds it to the schema.",
             "A row is one run on one fold, or one control; an empty cell means that there is no",
-            "value. <attribute> is a private attribute, <part> one of train, val and test, <known>",
-            "what an attacker has of a speaker, h or labels.",
+            "value. `<attribute>` is a private attribute, `<part>` one of train, val and test,",
+            "`<known>` what an attacker has of a speaker, h or labels.",
             "",
             "| column | type | meaning |",
             "|---|---|---|",

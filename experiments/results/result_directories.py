@@ -68,15 +68,15 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         have other scores for the same run; or runs that differ in protection or seed only were
         made of different data, whatever `keep_first`.
     """
-    folders = [Path(folder) for folder in folders]
-    if not folders:
+    paths = [Path(folder) for folder in folders]
+    if not paths:
         raise ValueError("no result directory was named")
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise ValueError("a result directory is named twice: " + ", ".join(map(str, folders)))
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ValueError("a result directory is named twice: " + ", ".join(map(str, paths)))
     results = Results([], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
-    for name, folder in zip(_names(folders), folders):
+    for name, folder in zip(_names(paths), paths):
         rows = _rows(folder)
         _check_data(rows, name, data)
         kept, twice, others = _joined(rows, name, runs, keep_first)
@@ -141,7 +141,8 @@ def _joined(
     rows: Sequence[Row], name: str, runs: dict[tuple, tuple[str, Row]], keep_first: bool
 ) -> tuple[list[Row], int, int]:
     """The rows that no directory before had, how many it had, and of these with other scores."""
-    kept, twice, others, new = [], 0, 0, {}
+    kept, twice, others = [], 0, 0
+    new: dict[tuple, tuple[str, Row]] = {}
     for row in rows:
         key = tuple(row.get(n) for n in (*SETTINGS, "seed", "fold", "control"))
         if key not in runs:
@@ -199,7 +200,7 @@ def _check_data(rows: Sequence[Row], name: str, before: dict[tuple, tuple[str, R
 
 def _read_packs(folder: Path, name: str, rows: Sequence[Row], results: Results) -> None:
     """Curves and maps of the packs that have finished."""
-    for pack in sorted({row.get("pack") for row in rows if row.get("pack") is not None}):
+    for pack in sorted({row["pack"] for row in rows if row.get("pack") is not None}):
         place = folder / "checkpoints" / f"{pack:03d}"
         if not (place / "runs.json").exists() or not (place / "history.npz").exists():
             results.notes.append(f"{name}: no training curves of pack {pack:03d}.")

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.config.lambdas import strengths
@@ -202,13 +203,13 @@ def _with_controls(trained: TrainedRuns, index: np.ndarray) -> tuple[Run, PyTree
 
 def released(runs: Run, release: str) -> Run:
     """The runs with another release, of strength 1."""
-    number = np.full(len(runs.fold), tuple(RELEASES).index(release), np.int32)
-    strength = {a: np.ones(len(number), np.float32) for a in runs.release_lambda}
+    number = jnp.full(len(runs.fold), tuple(RELEASES).index(release), jnp.int32)
+    strength = {a: jnp.ones(len(number), jnp.float32) for a in runs.release_lambda}
     return runs._replace(release=number, release_lambda=strength)
 
 
 @partial(jax.jit, static_argnums=0)
-def _logits(net: EmotionNet, params: PyTree, h: jax.Array) -> jax.Array:
+def _logits(net: EmotionNet, params: PyTree, h: jax.Array) -> Any:
     """float[N, C]: of the emotion that is recognised from the released h [N, D]."""
     return net.apply({"params": params}, h, method="emotion")
 

@@ -125,6 +125,7 @@ def _train(
             if not running:
                 fits = stage.fits()
                 break
+    assert fits is not None  # --max_epochs is at least 1
     pace = _pace(began, before, first, time.monotonic(), int(fits.epoch.sum()))
     checkpoints.save_progress(folder, done, fits, _stacked(epochs))
     return fits, _stacked(epochs), pace

@@ -1,4 +1,4 @@
-"""How far the measurement can be trusted, on worlds of which the truth is known.
+"""Simulations that show how far the measurement can be trusted, on worlds whose truth is known.
 
     python -m experiments.simulations                        all parts
     python -m experiments.simulations --only=verdicts --draws=400
@@ -6,10 +6,10 @@
 Parts: `verdicts`, false alarms, power and coverage of the bounds over speakers and leaks;
 `intervals`, coverage of the intervals of a score; `strength`, the closed-form attackers beside
 scikit-learn's logistic regression and support vector machine on the worlds; `given`, false alarms
-and power of what h tells beyond a covariate; `members`, of membership identification; `reading`,
+and power of what h reveals beyond a covariate; `members`, of membership identification; `reading`,
 the figure of README.md; `speed`, the time and memory of a whole measurement of 100,000 x 256;
-`trained`, false alarms and power of neighbours and of the attackers that learn anew for every
-exchange (of --draws=400 a tenth is drawn, they are slow).
+`trained`, false alarms and power of neighbours and of the attackers that are trained anew for every
+permutation (of --draws=400 a tenth is drawn, they are slow).
 """
 
 import functools
@@ -24,7 +24,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.simulations.membership_worlds import members
-from experiments.simulations.readme_figure import reading
+from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, exchanges, suite
 from privrep.leakage.conditional import explain
@@ -47,9 +47,14 @@ SUITES = {"linear": (0.0, 0.55, 1.0), "linear,kernel": (0.0, 0.55)}
 def one_verdict(
     suite: str, paired: bool, num_speakers: int, strength: float, seed: int
 ) -> list[float]:
-    """uar, lower, upper, p, detectable, leaks, no leak shown; then the UAR of every attacker."""
+    """The verdict on one corpus that is drawn.
+
+    Returns:
+      UAR, lower and upper bound, p, minimum detectable UAR, whether it leaks, whether no leak is
+      shown; then the UAR of every attacker.
+    """
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
-    found = measure(
+    measurement = measure(
         world.h,
         world.gender,
         world.speaker,
@@ -58,10 +63,15 @@ def one_verdict(
         num_permutations=PERMUTATIONS,
         seed=seed,
     )
-    verdict = found.verdict
-    said = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
-    alone = (one.uar for one in found.attackers.values())
-    return [*verdict[1:5], verdict.detectable, *said, *alone]
+    verdict = measurement.verdict
+    bounds = verdict.uar, verdict.lower, verdict.upper, verdict.p, verdict.detectable
+    uars = (attacked.uar for attacked in measurement.attackers.values())
+    return [*bounds, *_is_leak(verdict.verdict), *uars]
+
+
+def _is_leak(verdict: str) -> tuple[bool, bool]:
+    """Whether the verdict is that h leaks, and whether it is that no leak is shown."""
+    return verdict == "leaks", verdict == "no_leak_shown"
 
 
 def verdicts(draws: int) -> Iterator[str]:
@@ -95,22 +105,22 @@ def intervals(draws: int) -> Iterator[str]:
         for draw in range(draws):
             counts = _emotion_counts(rng, num_speakers)
             for method in INTERVALS:
-                found = interval(counts, method=method, draws=999, seed=draw)
-                covered[method] += (found.lower <= truth <= found.upper) / draws
-                width[method] += (found.upper - found.lower) / draws
-        said = ", ".join(f"{m} {covered[m]:.3f} (width {width[m]:.3f})" for m in INTERVALS)
-        yield f"{num_speakers:4d} speakers: {said}"
+                ends = interval(counts, method=method, draws=999, seed=draw)
+                covered[method] += (ends.lower <= truth <= ends.upper) / draws
+                width[method] += (ends.upper - ends.lower) / draws
+        shares = ", ".join(f"{m} {covered[m]:.3f} (width {width[m]:.3f})" for m in INTERVALS)
+        yield f"{num_speakers:4d} speakers: {shares}"
 
 
 def _emotion_counts(rng: np.random.Generator, num_speakers: int) -> np.ndarray:
-    """Speakers who are recognised unequally well and say unequally much, int64[S, 3, 3]."""
+    """Speakers who are recognised unequally well and speak unequally much, int64[S, 3, 3]."""
     counts = np.zeros((num_speakers, 3, 3), np.int64)
-    for own in counts:
+    for of_speaker in counts:
         size = max(2, int(40 * np.exp(0.5 * rng.normal())))
         skill = 1 / (1 + np.exp(-(0.5 + 0.8 * rng.normal(size=3) + 0.4 * rng.normal())))
         for c, total in enumerate(rng.multinomial(size, (0.5, 0.3, 0.2))):
             hits = rng.binomial(total, skill[c])
-            own[c, c], own[c, (c + 1) % 3] = hits, total - hits
+            of_speaker[c, c], of_speaker[c, (c + 1) % 3] = hits, total - hits
     return counts
 
 
@@ -130,16 +140,16 @@ def strength(draws: int) -> Iterator[str]:
         "svm": (SVC(class_weight="balanced"), "svc"),
     }
     for name, world in WORLDS.items():
-        found = {name: [] for name in (*ATTACKS, *searched)}
+        uars: dict[str, list[float]] = {name: [] for name in (*ATTACKS, *searched)}
         for seed in range(max(1, draws // 40)):
             sample = world.draw(seed, 60, 20, 16)
-            y, people = sample.gender, sample.speaker
-            folds = design(y, people, None, 5, seed).folds
+            y, speaker = sample.gender, sample.speaker
+            folds = design(y, speaker, None, 5, seed).folds
             for attack_name, attack in ATTACKS.items():
-                guessed = attack(seed, sample.h, y[None], people, folds, 2).predictions[0]
-                found[attack_name].append(uar(confusion_counts(guessed, y, people, 2).sum(0)))
+                predicted = attack(seed, sample.h, y[None], speaker, folds, 2).predictions[0]
+                uars[attack_name].append(uar(confusion_counts(predicted, y, speaker, 2).sum(0)))
             for other, (model, step) in searched.items():
-                guessed = np.zeros_like(y)
+                predicted = np.zeros_like(y)
                 for fold in range(5):
                     grid = {f"{step}__C": (0.001, 0.01, 0.1, 1.0, 10.0)}
                     search = GridSearchCV(
@@ -149,41 +159,40 @@ def strength(draws: int) -> Iterator[str]:
                         cv=GroupKFold(4),
                     )
                     train = folds != fold
-                    search.fit(sample.h[train], y[train], groups=people[train])
-                    guessed[~train] = search.predict(sample.h[~train])
-                found[other].append(uar(confusion_counts(guessed, y, people, 2).sum(0)))
-        yield f"{name:13s} " + "  ".join(f"{k} {np.mean(v):.3f}" for k, v in found.items())
+                    search.fit(sample.h[train], y[train], groups=speaker[train])
+                    predicted[~train] = search.predict(sample.h[~train])
+                uars[other].append(uar(confusion_counts(predicted, y, speaker, 2).sum(0)))
+        yield f"{name:13s} " + "  ".join(f"{k} {np.mean(v):.3f}" for k, v in uars.items())
 
 
 def speed(draws: int) -> Iterator[str]:
-    """100 speakers of 1,000 utterances, 256 columns, 200 exchanges, the whole suite."""
+    """100 speakers of 1,000 utterances, 256 columns, 200 permutations, the whole suite."""
     del draws
     world = speaker_only(0, 100, 1000, 256)
     start = time.perf_counter()
-    found = measure(world.h, world.gender, world.speaker)
+    measurement = measure(world.h, world.gender, world.speaker)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    each = ", ".join(f"{name} {spent:.1f} s" for name, spent in found.seconds.items())
-    yield f"{seconds:.1f} s ({each}), peak {peak:.2f} GiB, {found.verdict.reason}"
+    each = ", ".join(f"{name} {spent:.1f} s" for name, spent in measurement.seconds.items())
+    yield f"{seconds:.1f} s ({each}), peak {peak:.2f} GiB, {measurement.verdict.reason}"
 
 
 def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> list[float]:
-    """uar, upper, leaks, no leak shown of what h tells beyond; whether it leaks in all."""
+    """UAR, upper bound, leaks, no leak shown beyond the covariate; whether h leaks at all."""
     sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
     z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
     settings = {"attackers": {"linear": ATTACKS["linear"]}, "num_permutations": PERMUTATIONS}
-    (told,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
-    given, total = told.given.verdict, told.total.verdict
-    said = (given == "leaks", given == "no_leak_shown", total == "leaks")
-    return [told.given.uar, told.given.upper, *said]
+    (result,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
+    beyond = result.given
+    return [beyond.uar, beyond.upper, *_is_leak(beyond.verdict), result.total.verdict == "leaks"]
 
 
 def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) -> list[float]:
-    """uar, upper, p, leaks, no leak shown of one attacker that is not of the closed form."""
+    """UAR, upper bound, p, leaks, no leak shown of one attacker that has no closed form."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
-    # Four frames of an utterance are its h and noise of their own.
+    # The four frames of an utterance are its h, each with other noise.
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
-    found = measure(
+    verdict = measure(
         world.h,
         world.gender,
         world.speaker,
@@ -191,8 +200,7 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
         num_permutations=exchanges([attacker], PERMUTATIONS),
         seed=seed,
     ).verdict
-    said = (found.verdict == "leaks", found.verdict == "no_leak_shown")
-    return [found.uar, found.upper, found.p, *said]
+    return [verdict.uar, verdict.upper, verdict.p, *_is_leak(verdict.verdict)]
 
 
 def trained(draws: int) -> Iterator[str]:
@@ -234,7 +242,7 @@ PARTS = {
     "strength": strength,
     "given": given,
     "members": members,
-    "reading": reading,
+    "reading": readme_figure,
     "speed": speed,
     "trained": trained,
 }
@@ -244,12 +252,12 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]}")
     for name in FLAGS.only:
-        print(f"{name}: {PARTS[name].__doc__.splitlines()[0]}", flush=True)
+        print(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
         for line in PARTS[name](FLAGS.draws):
             print(line, flush=True)
 
 
 if __name__ == "__main__":
-    flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Which parts.")
-    flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
+    flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "the parts to run")
+    flags.DEFINE_integer("draws", 400, "number of corpora drawn per line", lower_bound=1)
     app.run(main)

@@ -1,4 +1,4 @@
-"""Worlds of which it is known what networks did to the people they were trained on."""
+"""Worlds with known traces of training: how networks changed h of their training speakers."""
 
 import functools
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def world(
     pairs: bool = False,
     size: int = SIZE,
 ) -> dict[str, Any]:
-    """Voices that all networks hear, each in its own coordinates; what networks do to members.
+    """Draws voices that all networks encode, each in its own coordinates, and traces of training.
 
     Gender is in h and balanced over folds.
 
@@ -43,7 +43,7 @@ def world(
       shift: of members, in deviations of h, in a direction of each network.
       stretch: members lie so much further from the middle.
       loss: members' log-loss is so much lower.
-      pairs: a fold tests sessions of two people, in a room that all that is said there sounds of.
+      pairs: a fold tests sessions of two speakers, which have the sound of one room.
       size: D.
 
     Returns:
@@ -52,8 +52,8 @@ def world(
     rng = np.random.default_rng(seed)
     gender, share = np.arange(speakers) % 2, np.arange(speakers) // 2 % FOLDS
     if not pairs:
-        for one in (0, 1):
-            share[gender == one] = rng.permutation(share[gender == one])
+        for value in (0, 1):
+            share[gender == value] = rng.permutation(share[gender == value])
     who = np.repeat(np.arange(speakers), EACH)
     rotation = (share[who] - np.arange(FOLDS)[:, None]) % FOLDS
     split = Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
@@ -78,28 +78,31 @@ def world(
     }
 
 
-def one(speakers: int, done: dict[str, Any], seed: int) -> list[float]:
-    """Of h, then of labels: AUC, null, upper bound, detectable, p, leaks, no leak shown."""
-    found = identify(seed, **world(seed, speakers, **done))
-    told = []
-    for of in found.values():
-        said = (of.verdict == "leaks", of.verdict == "no_leak_shown")
-        told += [of.auc, of.shuffled, of.upper, of.detectable, of.p, *said]
-    return told
+def one_identification(speakers: int, traces: dict[str, Any], seed: int) -> list[float]:
+    """Of h, then of labels: AUC, null, upper bound, min. detectable, p, leaks, no leak shown."""
+    values: list[float] = []
+    for result in identify(seed, **world(seed, speakers, **traces)).values():
+        is_leak = result.verdict == "leaks", result.verdict == "no_leak_shown"
+        values += [result.auc, result.shuffled, result.upper, result.detectable, result.p, *is_leak]
+    return values
 
 
 def members(draws: int) -> Iterator[str]:
-    """Membership identification: speakers, what networks do to members | of h | of labels."""
-    yield "AUC (sd), shuffled, at most, finds (median), p <= .05 .2, leaks, none shown"
-    for speakers, done in CASES:
+    """Membership identification: speakers, traces of training | of h | of labels."""
+    yield (
+        "AUC (sd), shuffled, upper bound, min. detectable (median), p <= .05 .2, leaks, none shown"
+    )
+    for speakers, traces in CASES:
         with ProcessPoolExecutor() as pool:
-            simulate = functools.partial(one, speakers, done)
+            simulate = functools.partial(one_identification, speakers, traces)
             rows = np.array(list(pool.map(simulate, range(draws), chunksize=4)), float)
-        cells = [f"{speakers:3d} {', '.join(f'{n} {v}' for n, v in done.items()) or 'nothing':12s}"]
-        for auc, null, upper, finds, p, leaks, none in (rows.T[:7], rows.T[7:]):
+        cells = [
+            f"{speakers:3d} {', '.join(f'{n} {v}' for n, v in traces.items()) or 'nothing':12s}"
+        ]
+        for auc, null, upper, detectable, p, leaks, none in (rows.T[:7], rows.T[7:]):
             cells.append(
                 f"{auc.mean():.3f} ({auc.std():.3f}) {null.mean():.3f} {upper.mean():.3f} "
-                f"{np.median(finds):.3f}, {(p <= 0.05).mean():.3f} {(p <= 0.2).mean():.3f}, "
+                f"{np.median(detectable):.3f}, {(p <= 0.05).mean():.3f} {(p <= 0.2).mean():.3f}, "
                 f"{leaks.mean():.3f} {none.mean():.3f}"
             )
         yield " | ".join(cells)

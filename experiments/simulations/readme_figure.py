@@ -1,4 +1,4 @@
-"""The figure of README.md that teaches how to read a verdict: `simulations --only=reading`."""
+"""The figure of README.md that explains how to read a verdict: `simulations --only=reading`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ _MARKS = (("D", "detectable"), ("U", "upper"), ("o", "uar"))  # the later hides 
 LINEAR = {"linear": linear}
 
 
-def reading(draws: int) -> Iterator[str]:
+def readme_figure(draws: int) -> Iterator[str]:
     """Corpora of 10, 28 and 100 speakers under the linear attacker, a line each."""
     del draws
     yield f"{'':20}{_axis()}"
@@ -29,7 +29,7 @@ def reading(draws: int) -> Iterator[str]:
     world = emotion_tied(SEED, 100, UTTERANCES, SIZE)
     yield _audited("100, emotion tied", world)
     given = Covariate("emotion", world.emotion, np.zeros((len(world.emotion), 0)))
-    (told,) = explain(
+    (result,) = explain(
         world.h,
         world.gender,
         world.speaker,
@@ -38,14 +38,14 @@ def reading(draws: int) -> Iterator[str]:
         num_permutations=PERMUTATIONS,
         seed=SEED,
     )
-    yield _line("  given emotion", [], told.given)
-    yield "null of the attacker . : - = + * #    o its UAR    D detectable    U upper bound"
+    yield _line("  given emotion", [], result.given)
+    yield "null of the attacker . : - = + * #    o its UAR    D minimum detectable    U upper bound"
 
 
 def _audited(name: str, world: Sample) -> str:
     settings = {"attackers": LINEAR, "num_permutations": PERMUTATIONS, "seed": SEED}
-    told = measure(world.h, world.gender, world.speaker, **settings)
-    return _line(name, told.attackers["linear"].null, told.verdict)
+    measurement = measure(world.h, world.gender, world.speaker, **settings)
+    return _line(name, measurement.attackers["linear"].null, measurement.verdict)
 
 
 def _line(name: str, null: Sequence[float], verdict: Verdict) -> str:
