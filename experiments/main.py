@@ -92,7 +92,7 @@ NOT_IN_CAPTIONS = ("seed", "data_dir")  # they stand in runs.csv and flags.txt
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        sys.exit(f"error: what is {argv[1]!r}? Values stand behind a flag: --task=valence")
+        sys.exit(f"error: what is {argv[1]!r}? Values follow a flag and =: --task=valence")
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
     try:

@@ -17,8 +17,8 @@ class Pack(NamedTuple):
     """Runs of one architecture on one task: `config` for what they share, a Config for each run.
 
     `runs` differ only in settings that need no compiling; every run is trained on every fold, and
-    those that differ only behind training are trained once. A run without a defence is one of
-    strength 0 of the pack's first.
+    those that differ only in what follows training are trained once. A run without a defence is one
+    of strength 0 of the pack's first.
     """
 
     config: Config
@@ -47,8 +47,8 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
         if resists(config):
             first.setdefault(_shared(config), _adversary(config))
     for config in configs:
-        shared, own = _shared(config), _adversary(config)
-        key = shared, own if resists(config) else first.get(shared, own)
+        shared, adversary = _shared(config), _adversary(config)
+        key = shared, adversary if resists(config) else first.get(shared, adversary)
         packs.setdefault(key, []).append(config)
     return [
         Pack(next((run for run in runs if resists(run)), runs[0]), tuple(runs))
@@ -81,7 +81,7 @@ def _shared(config: Config) -> tuple:
 
 
 def _adversary(config: Config) -> tuple:
-    """What is compiled in of the adversary."""
+    """The settings of the adversary that are compiled in."""
     compiled = [n for n in GOVERNED if not FIELDS[n].per_run]
     return tuple(getattr(config, name) for name in compiled)
 
@@ -141,20 +141,22 @@ def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Ite
 
 
 def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
-    """Recipes of which the other flags leave nothing, so that no lambda is one."""
-    told = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
-    for recipe in told["recipe"] if told["lambda_"] != [(0.0,)] else ():
-        said = RECIPES[recipe]
+    """A line for each recipe that the other flags make void: lambda is 0 in all of its runs."""
+    values = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
+    if values["lambda_"] == [(0.0,)]:
+        return
+    for name in values["recipe"]:
+        recipe = RECIPES[name]
         if all(
-            {said.get(n, "none") if value == LEFT else value for value in told[n]} == {"none"}
+            {recipe.get(n, "none") if value == LEFT else value for value in values[n]} == {"none"}
             for n in UNPROTECTED
         ):
             given = " ".join(f"--{n}={flags[n]}" for n in UNPROTECTED if flags[n] != LEFT)
-            yield f"note: --recipe={recipe} with {given} protects nothing: lambda is 0 in all of it"
+            yield f"note: --recipe={name} with {given} protects nothing: lambda is 0 in all of it"
 
 
 def plan(packs: Sequence[Pack]) -> str:
-    """What there is to do, in a line: runs before they are dealt to folds, and programs at most."""
+    """A line on what there is to do: settings, packs, and the largest number of programs."""
     runs = sum(len(pack.runs) for pack in packs)
     # To start, to train, and for h; of an attribute to train attackers and to score them.
     programs = sum(3 + 2 * len(pack.config.attributes) for pack in packs)

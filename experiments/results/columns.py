@@ -208,13 +208,13 @@ def members(pattern: str, names: Iterable[str]) -> dict[str, str]:
     >>> members("<subject>_chance", ["gender_chance", "speaker_closed_set_chance", "fold"])
     {'gender': 'gender_chance'}
     """
-    found = {}
+    name_of_member = {}
     for name in dict.fromkeys(names):
         column = column_of(name)
         match = _regex(pattern).fullmatch(name)
         if column is not None and column.name == pattern and match:
-            found[match.group(1)] = name
-    return found
+            name_of_member[match.group(1)] = name
+    return name_of_member
 
 
 def name_of(pattern: str, value: str) -> str:

@@ -175,21 +175,21 @@ def _put_unlearned(
     tested = shown.folds.split.test[:, shown.index].any(0)
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
         return  # an official test part of one class, say
-    people, counted, label_alone = shown.speakers, [], None
+    speakers, counted, label_alone = shown.speakers, [], None
     for group in groups:
         h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
-        measured = measure_folds(h, labels, people, split)
+        measured = measure_folds(h, labels, speakers, split)
         put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
         counted.append(Counted(group, measured.counts))
         ordinary = without_protection(group, groups)
         before = None if ordinary is None else shown.h(ordinary)
-        rungs = threats_on_folds(h, labels, people, split, unprotected=before)
+        rungs = threats_on_folds(h, labels, speakers, split, unprotected=before)
         put(rows, group, f"{attribute}_pooled", {f"{name}_uar": uar for name, uar in rungs.items()})
-        beyond = measure_folds(h, labels, people, split, given=emotion, attackers=LINEAR)
+        beyond = measure_folds(h, labels, speakers, split, given=emotion, attackers=LINEAR)
         put(rows, group, f"{attribute}_given_emotion", _columns_of(beyond.verdict))
         if label_alone is None:
             one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
-            label_alone = measure_folds(one_hot, labels, people, split, attackers=LINEAR)
+            label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
         put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
     _put_changes(rows, counted, attribute)
 

@@ -147,7 +147,7 @@ def strength(draws: int) -> Iterator[str]:
             folds = design(y, speaker, None, 5, seed).folds
             for attack_name, attack in ATTACKS.items():
                 predicted = attack(seed, sample.h, y[None], speaker, folds, 2).predictions[0]
-                uars[attack_name].append(uar(confusion_counts(predicted, y, speaker, 2).sum(0)))
+                uars[attack_name].append(_uar(predicted, y, speaker))
             for other, (model, step) in searched.items():
                 predicted = np.zeros_like(y)
                 for fold in range(5):
@@ -161,8 +161,12 @@ def strength(draws: int) -> Iterator[str]:
                     train = folds != fold
                     search.fit(sample.h[train], y[train], groups=speaker[train])
                     predicted[~train] = search.predict(sample.h[~train])
-                uars[other].append(uar(confusion_counts(predicted, y, speaker, 2).sum(0)))
+                uars[other].append(_uar(predicted, y, speaker))
         yield f"{name:13s} " + "  ".join(f"{k} {np.mean(v):.3f}" for k, v in uars.items())
+
+
+def _uar(predicted: np.ndarray, labels: np.ndarray, speaker: np.ndarray) -> float:
+    return float(uar(confusion_counts(predicted, labels, speaker, 2).sum(0)))
 
 
 def speed(draws: int) -> Iterator[str]:
@@ -181,8 +185,15 @@ def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> 
     """UAR, upper bound, leaks, no leak shown beyond the covariate; whether h leaks at all."""
     sample = WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE)
     z = covariate(covariate_name, [str(value) for value in getattr(sample, covariate_name)])
-    settings = {"attackers": {"linear": ATTACKS["linear"]}, "num_permutations": PERMUTATIONS}
-    (result,) = explain(sample.h, sample.gender, sample.speaker, [z], seed=seed, **settings)
+    (result,) = explain(
+        sample.h,
+        sample.gender,
+        sample.speaker,
+        [z],
+        attackers={"linear": ATTACKS["linear"]},
+        num_permutations=PERMUTATIONS,
+        seed=seed,
+    )
     beyond = result.given
     return [beyond.uar, beyond.upper, *_is_leak(beyond.verdict), result.total.verdict == "leaks"]
 
@@ -222,8 +233,10 @@ def trained(draws: int) -> Iterator[str]:
 
 def given(draws: int) -> Iterator[str]:
     """A line per world, covariate and corpus size; the linear attacker within strata."""
-    cases = (("emotion_tied", "emotion"), ("length_only", "num_frames"))
-    cases += (("speaker_only", "emotion"), ("linear", "emotion"), ("one_emotion", "emotion"))
+    cases = (
+        *(("emotion_tied", "emotion"), ("length_only", "num_frames")),
+        *(("speaker_only", "emotion"), ("linear", "emotion"), ("one_emotion", "emotion")),
+    )
     for num_speakers, (world, name) in itertools.product((28, 100), cases):
         simulate = functools.partial(one_given, world, name, num_speakers)
         with ProcessPoolExecutor() as pool:

@@ -11,7 +11,7 @@ from privrep.leakage.membership.identify import identify
 from privrep.types import Split
 
 FOLDS, EACH, SIZE = 5, 8, 6
-CASES = (
+CASES: tuple[tuple[int, dict[str, Any]], ...] = (
     (10, {}),
     (10, {"pairs": True}),
     (24, {}),

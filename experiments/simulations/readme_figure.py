@@ -43,8 +43,14 @@ def readme_figure(draws: int) -> Iterator[str]:
 
 
 def _audited(name: str, world: Sample) -> str:
-    settings = {"attackers": LINEAR, "num_permutations": PERMUTATIONS, "seed": SEED}
-    measurement = measure(world.h, world.gender, world.speaker, **settings)
+    measurement = measure(
+        world.h,
+        world.gender,
+        world.speaker,
+        attackers=LINEAR,
+        num_permutations=PERMUTATIONS,
+        seed=SEED,
+    )
     return _line(name, measurement.attackers["linear"].null, measurement.verdict)
 
 
