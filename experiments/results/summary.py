@@ -52,9 +52,8 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
-        {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar,
-        lower, upper,
-        minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
+        {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
+        upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
         label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, of the least
@@ -68,7 +67,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       and p is the largest.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
-    protections = ["lambda", *["recipe"] * ("recipe" in settings)]
+    protections = ["lambda", "recipe"] if "recipe" in settings else ["lambda"]
     groups: dict[tuple, list[Row]] = {}
     baselines: dict[tuple, dict[tuple, Row]] = {}
     for row in rows:
@@ -80,46 +79,53 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             baselines.setdefault(values, {})[_repeat(row)] = row
     summary = []
     for values, control, protection in sorted(groups, key=_in_order):
-        runs, lambda_ = groups[values, control, protection], protection[0]
-        runs = _least_protected(runs) if control else runs
-        counted = [row for row in runs if not row.get("diverged")]
-        # Columns that other runs brought into the table are empty here.
-        columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
-        scores = [column for column in columns if is_score(column)]
-        whole = [row for row in counted if not row.get("collapsed")]
-        baseline = {} if control or is_zero(lambda_) else baselines.get(values, {})
-        pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
+        runs = groups[values, control, protection]
+        if control:
+            runs = _least_protected(runs)
+        is_compared = not control and not is_zero(protection[0])
         entry = {
             "settings": dict(zip(names, values)) | dict(zip(protections, protection)),
             "control": control,
-            "n": len(counted),
-            "diverged": len(runs) - len(counted),
-            "collapsed": len(counted) - len(whole),
-            "chance": {
-                subject: _spread(number(row.get(c)) for row in runs)["mean"]
-                for subject, c in members("<subject>_chance", columns).items()
-            },
-            "scores": {
-                c: _spread(number(row.get(c)) for row in (whole if is_privacy(c) else counted))
-                for c in scores
-            },
-            "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-            "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
-            "among": among(counted),
-            "over_speakers": changed(counted, whole=len(whole) == len(counted)),
-            "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
         }
-        is_whole = len(whole) == len(counted)
-        for name, place in _PLACES.items():
-            entry[name] = verdicts(counted, place) if is_whole else {}
-        membership = verdicts(counted, "<known>_membership", MEMBERSHIP)
-        entry["membership"] = membership if is_whole else {}
-        summary.append(entry)
+        summary.append(entry | _scores(runs, baselines.get(values, {}) if is_compared else {}))
     return summary
 
 
+def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any]:
+    """The rest of an entry, from its rows and {fold and seed: the row at lambda 0}."""
+    counted = [row for row in runs if not row.get("diverged")]
+    whole = [row for row in counted if not row.get("collapsed")]
+    is_whole = len(whole) == len(counted)
+    # Columns that other runs brought into the table are empty here.
+    columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
+    scores = [column for column in columns if is_score(column)]
+    pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
+    entry = {
+        "n": len(counted),
+        "diverged": len(runs) - len(counted),
+        "collapsed": len(counted) - len(whole),
+        "chance": {
+            subject: _spread(number(row.get(c)) for row in runs)["mean"]
+            for subject, c in members("<subject>_chance", columns).items()
+        },
+        "scores": {
+            c: _spread(number(row.get(c)) for row in (whole if is_privacy(c) else counted))
+            for c in scores
+        },
+        "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
+        "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
+        "among": among(counted),
+        "over_speakers": changed(counted, whole=is_whole),
+        "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
+    }
+    for name, place in _PLACES.items():
+        entry[name] = verdicts(counted, place) if is_whole else {}
+    membership = verdicts(counted, "<known>_membership", MEMBERSHIP)
+    return entry | {"membership": membership if is_whole else {}}
+
+
 def _least_protected(controls: Sequence[Row]) -> list[Row]:
-    """One per fold and seed: every pack has its own, some of networks that nothing protects."""
+    """One row per fold and seed: every pack has controls, some from networks without protection."""
     kept: dict[tuple, Row] = {}
     for row in sorted(controls, key=lambda row: strengths(row.get("control_lambda") or 0)):
         kept.setdefault(_repeat(row), row)
