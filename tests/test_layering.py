@@ -115,8 +115,6 @@ def _of_room(path, names, tree, modules):
 
 
 def _room(path):
-    if path == "experiments/rungs.py":  # until halving goes
-        return "experiments/search"
     if path in ROOMS:
         return path
     folder = path.rsplit("/", 1)[0]

@@ -9,8 +9,7 @@ import pytest
 from experiments import main
 from experiments.results import checkpoints
 from experiments.results.runs_csv import read_rows
-from experiments.run import run_pack as packs
-from experiments.run import train_pack as pack_training
+from experiments.run import run_pack, train_pack
 from privrep.cli import main as audit
 from tests.support.corpora_on_disk import write_msp_improv
 from tests.support.experiment_runs import cache_of, in_processes, run
@@ -144,7 +143,7 @@ def stop(*arguments):
 
 
 @pytest.mark.parametrize(
-    "owner, name", [(packs, "_measured"), (checkpoints, "save_chosen"), (main, "drop_progress")]
+    "owner, name", [(run_pack, "_measured"), (checkpoints, "save_chosen"), (main, "drop_progress")]
 )
 def test_stopped_after_training_and_resumed(folder, whole, monkeypatch, owner, name):
     """Between the last epoch and the end of a pack, training is not done again."""
@@ -154,8 +153,8 @@ def test_stopped_after_training_and_resumed(folder, whole, monkeypatch, owner, n
         again(folder, workdir.name, "--resume")
     with monkeypatch.context() as patched:
         trained = []
-        fit = pack_training.fit
-        patched.setattr(pack_training, "fit", lambda *a: (trained.append(e) or e for e in fit(*a)))
+        fit = train_pack.fit
+        patched.setattr(train_pack, "fit", lambda *a: (trained.append(e) or e for e in fit(*a)))
         assert again(folder, workdir.name, "--resume") == whole
         assert not trained
 

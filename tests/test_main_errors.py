@@ -213,7 +213,7 @@ def test_the_demo_corpus_lies_in_the_cache_whatever_the_folder(monkeypatch, tmp_
 
 @pytest.mark.parametrize(
     "arguments, said",
-    [(["--lamda=1"], "Did you mean"), (["lambda=1"], "Values stand behind a flag")],
+    [(["--lamda=1"], "Did you mean"), (["lambda=1"], "Values follow a flag")],
 )
 def test_a_slip_on_the_command_line(arguments, said):
     command = [sys.executable, "-m", "experiments.main", *arguments]

@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pytest
 
+from experiments.config.lambdas import by_attribute
 from experiments.config.settings import Config
-from experiments.opt_out import Guess, guesses, told, which_pack
+from experiments.opt_out import Guess, guesses, report, which_pack
 from experiments.run.export_h import file_names
 
 LEAKS, HIDES = "lambda=0_recipe=none_seed=0", "lambda=1_recipe=posterior_seed=0"
@@ -43,10 +44,10 @@ def exported(tmp_path_factory):
 def test_what_h_tells_is_read_of_test_speakers_and_what_it_hides_is_not(exported):
     found = guesses(exported, "gender")
     assert set(found) == {LEAKS, HIDES} and len(found[LEAKS]) == 20
-    assert all(g.value == g.true and g.sure > 0.9 for g in found[LEAKS].values())
+    assert all(g.value == g.true and g.confidence > 0.9 for g in found[LEAKS].values())
     rightly = np.mean([g.value == g.true for g in found[HIDES].values()])
     assert 0.2 < rightly < 0.8
-    assert np.mean([g.sure for g in found[HIDES].values()]) < 0.7
+    assert np.mean([g.confidence for g in found[HIDES].values()]) < 0.7
 
 
 def row(lambda_, recipe, upper, verdict):
@@ -60,7 +61,7 @@ def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
         row(1.0, "posterior", 0.58, "no_leak_shown"),
         row(0, "none", 0.97, "leaks"),
     ]
-    lines = told(guesses(exported, "gender"), rows, "gender", "f00")
+    lines = report(guesses(exported, "gender"), rows, "gender", "f00")
     assert lines[0].startswith("f00 (gender: female) has opted out.")
     table = [line.split() for line in lines[4:6]]
     assert table[0][:3] == ["none", "0", "female"] and table[0][-2:] == ["0.970", "leaks"]
@@ -73,16 +74,17 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
     points = [
         (seed, rate, decay) for seed in (0, 1) for rate in (1e-5, 1e-3) for decay in (0.0, 0.1)
     ]
+    strengths = by_attribute([0.5], ["gender"])
     recipe, rows = "strong+adversary_learning_rate=0.01", []
     configs = [
-        Config(lambda_="0.5", recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
+        Config(lambda_=strengths, recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
         for seed, rate, decay in points
     ]
     found = dict.fromkeys(file_names(configs)[:6], guess)
     for i, (seed, rate, decay) in enumerate(points):
         settings = {"seed": seed, "learning_rate": rate, "weight_decay": decay}
         rows.append(row(0.5, recipe, 0.5 + i / 100, "leaks") | settings)
-    lines = told(found, rows[::-1], "gender", "a")[2:]
+    lines = report(found, rows[::-1], "gender", "a")[2:]
     assert lines[0].split()[:5] == ["recipe", "lambda", "seed", "learning_rate", "weight_decay"]
     shown = [line.split() for line in lines[2:8]]
     assert [line[1:5] for line in shown] == [
@@ -92,7 +94,7 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
     # What is the same in all is no column, as a network that diverged is no guess of its people.
     two = {name: of for name, of in found.items() if "_seed=0" in name and "decay=0.0" in name}
     two[next(iter(two))] = {"b": guess["b"]}
-    header, _, diverged, whole = told(two, rows, "gender", "a")[2:6]
+    header, _, diverged, whole = report(two, rows, "gender", "a")[2:6]
     assert "seed" not in header and "weight_decay" not in header and "learning_rate" in header
     assert whole.split()[3:5] == ["f", "0.90"] and diverged.split()[3:6] == ["0", "of", "1"]
 
@@ -117,4 +119,4 @@ def test_mistakes_say_what_to_do(exported, tmp_path):
     with pytest.raises(ValueError, match=r"has no column accent: it has id, speaker, gender, part"):
         guesses(exported, "accent")
     with pytest.raises(ValueError, match="--speaker=nobody: choose one of f00"):
-        told({LEAKS: {"f00": Guess("female", 0.9, "female")}}, [], "gender", "nobody")
+        report({LEAKS: {"f00": Guess("female", 0.9, "female")}}, [], "gender", "nobody")

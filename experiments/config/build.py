@@ -1,4 +1,4 @@
-"""From a pack of settings to the arrays and static values that its program takes."""
+"""Arrays and static values of a pack, which its program takes, made from its settings."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from privrep.unlearning.releases import RELEASES
 
 
 def _defences(configs: Sequence[Config]) -> tuple[str, ...]:
-    """Those that the program of these runs has."""
+    """The defences that the program of these runs has."""
     return tuple(sorted({c.defence for c in configs if resists(c)})) or ("none",)
 
 
@@ -93,17 +93,26 @@ def fit_settings(config: Config) -> FitSettings:
 
 
 def trained_alike(runs: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows train networks of their own, int[U], and of each row which of these, int[R]."""
-    plain = runs._replace(key=jax.random.key_data(runs.key), release=None, release_lambda=None)
-    columns = [np.asarray(a).reshape(len(runs.fold), -1) for a in jax.tree.leaves(plain)]
+    """The networks of runs, which share one where they differ only in what follows training.
+
+    Returns:
+      int[U], the first row of every network; int[R], of each row the number of its network.
+    """
+    trained = runs._asdict() | {"key": jax.random.key_data(runs.key)}
+    del trained["release"], trained["release_lambda"]
+    columns = [np.asarray(a).reshape(len(runs.fold), -1) for a in jax.tree.leaves(trained)]
     numbers: dict[tuple, int] = {}
     rows = [tuple(row) for row in np.concatenate(columns, 1, dtype=np.float64).tolist()]
-    of = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
-    return np.unique(of, return_index=True)[1], of
+    network_of = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+    return np.unique(network_of, return_index=True)[1], network_of
 
 
 def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[Config, int]]]:
-    """The rows of a pack, every run on every fold: arrays [R, ...], and what each row is."""
+    """The rows of a pack, every run on every fold.
+
+    Returns:
+      Arrays [R, ...], and the run and the fold of each row.
+    """
     rows = [(config, fold) for config in runs for fold in range(num_folds)]
     defences = _defences(runs)
     single = [
@@ -111,9 +120,9 @@ def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[C
             key=run_key(config.seed, fold),
             fold=jnp.int32(fold),
             defence=jnp.int32(defences.index(config.defence) if resists(config) else 0),
-            lambda_={a: jnp.float32(s * resists(config)) for a, s in config.strengths.items()},
+            lambda_={a: jnp.float32(s * resists(config)) for a, s in config.lambda_.items()},
             release=jnp.int32(tuple(RELEASES).index(config.release)),
-            release_lambda={a: jnp.float32(s) for a, s in config.strengths.items()},
+            release_lambda={a: jnp.float32(s) for a, s in config.lambda_.items()},
             learning_rate=jnp.float32(config.learning_rate),
             adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
             weight_decay=jnp.float32(config.weight_decay),

@@ -1,8 +1,9 @@
-"""What stands behind a flag, as the values of its field of `Config`."""
+"""Parsing of the flags' texts into values of the fields of `Config`."""
 
 import math
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from experiments.config.recipes import LEFT
@@ -16,11 +17,14 @@ from privrep.networks.emotion_net import PLACEMENTS
 def parse(field: str, text: str) -> list[Any]:
     """The values of a flag, one or a comma list.
 
+    A value of `lambda_` is a tuple of strengths, one or one per attribute; only with the attributes
+    known, which are another flag, is it the {attribute: strength} of `Config`.
+
     Raises:
       ValueError: not a value of this flag; the message names the flag and what is valid.
     """
     spec = FIELDS[field]
-    parts = [part.strip() for part in text.split(",")] if spec.metadata["swept"] else [text.strip()]
+    parts = [part.strip() for part in text.split(",")] if spec.swept else [text.strip()]
     if len(parts) > 1 and not all(parts):
         raise ValueError(f"--{flag_name(field)}={text}: empty value in the list")
     values = [_value(field, part) for part in parts]
@@ -31,18 +35,20 @@ def parse(field: str, text: str) -> list[Any]:
 
 def _value(field: str, text: str) -> Any:
     spec, flag = FIELDS[field], f"--{flag_name(field)}"
-    kind = type(spec.default)
-    if text == LEFT == spec.metadata["flag"]:
+    if text == LEFT == spec.flag:
         return LEFT
+    if field == "lambda_":
+        return _lambda(flag, text)
+    kind = type(spec.default)
     try:
         value = kind(text)
     except ValueError:
         raise ValueError(f"{flag}={text}: {kind.__name__} expected") from None
-    valid, least = spec.metadata["valid"], spec.metadata["least"]
+    valid, least = spec.valid, spec.least
     if valid and value not in valid:
         names = [str(name) for name in valid]
         raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{nearest(text, names)}")
-    below = spec.metadata["below"]
+    below = spec.below
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{flag}={text}: {value} is not a valid value; give a finite number")
     if least is not None and not least <= value < below:
@@ -52,15 +58,14 @@ def _value(field: str, text: str) -> Any:
     return check(flag, value) if check else value
 
 
-def _lambda(flag: str, text: str) -> str:
+def _lambda(flag: str, text: str) -> tuple[float, ...]:
     try:
         parts = [float(part) for part in re.split(r"(?<=[^eE])\+", text)]  # not that of 1e+3
     except ValueError:
         raise ValueError(f"{flag}={text}: a number, or numbers joined by +, expected") from None
     if not all(0 <= part < 1e6 for part in parts):
         raise ValueError(f"{flag}={text}: strengths are at least 0 and below a million")
-    # As short as reads back the same; without a sign where it is -0.
-    return "+".join(repr(part + 0.0).removesuffix(".0") for part in parts)
+    return tuple(part + 0.0 for part in parts)  # without a sign where it is -0
 
 
 def _attackers(flag: str, text: str) -> str:
@@ -138,9 +143,8 @@ def _path(flag: str, text: str) -> str:
 
 
 PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(PATHS, _path),
-    "lambda_": _lambda,
     "adversary_layers": _layers,
     "attackers": _attackers,
     "private": _private,

@@ -1,4 +1,4 @@
-"""Named ways to protect h: what a recipe says of the settings that are left to it."""
+"""Recipes: named ways to protect h, each a set of values for the settings that are left to it."""
 
 from collections.abc import Mapping
 

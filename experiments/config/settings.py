@@ -5,11 +5,11 @@ fields of `Config`. A flag may hold a comma list and is then swept.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.config.lambdas import Strengths, by_attribute
 from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
@@ -25,48 +25,53 @@ from privrep.unlearning.objective import LEAKS, PRECISIONS
 from privrep.unlearning.releases import RELEASES
 
 
-def _setting(
-    default: Any,
-    meaning: str,
-    valid: Sequence = (),
-    paper: str = "",
-    swept: bool = True,
-    per_run: bool = False,
-    least: float | None = None,
-    below: float = float("inf"),
-    flag: str | None = None,
-    modality: str = "",
-) -> Any:
-    """A field of Config.
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a field of `Config` and of its flag.
 
-    Args:
-      default: gives the type, and the flag's default unless `flag` says another (a sweep).
-      valid: the values it can have.
+    Attributes:
+      default: the field's value unless a flag says otherwise; gives its type.
+      meaning: the sentence of the help text.
+      valid: the values it can have; () where they are no list.
       paper: the paper's grid, for the help text.
       swept: the flag takes a comma list.
       per_run: runs that differ in it share a compiled program.
       least, below: the smallest number allowed, and the first that is too large.
+      flag: the flag's default, which may be a comma list; `default` as text if not given.
       modality: the one it concerns, if it is one.
     """
-    notes = [f"one of {', '.join(map(str, valid))}"] if valid else []
-    notes += [f"or {LEFT}: as it says, else {default}"] if flag == LEFT else []
-    notes += [f"the paper: {paper}"] if paper else []
-    text = meaning + (f" ({'; '.join(notes)})" if notes else "")
-    return dataclasses.field(
-        default=default,
-        metadata={
-            "help": text,
-            "valid": tuple(valid),
-            "swept": swept,
-            "per_run": per_run,
-            "least": least,
-            "below": below,
-            "modality": modality,
-            "flag": (f"{default:g}" if isinstance(default, float) else str(default))
-            if flag is None
-            else flag,
-        },
-    )
+
+    default: Any
+    meaning: str
+    valid: Sequence[Any] = ()
+    paper: str = ""
+    swept: bool = True
+    per_run: bool = False
+    least: float | None = None
+    below: float = float("inf")
+    flag: str = ""
+    modality: str = ""
+
+    def __post_init__(self) -> None:
+        text = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+        object.__setattr__(self, "flag", self.flag or text)
+        object.__setattr__(self, "valid", tuple(self.valid))
+
+    @property
+    def help(self) -> str:
+        """The help text of the flag."""
+        notes = [f"one of {', '.join(map(str, self.valid))}"] if self.valid else []
+        if self.flag == LEFT:
+            notes.append(f"or {LEFT}: the value of --recipe, else {self.default}")
+        if self.paper:
+            notes.append(f"the paper: {self.paper}")
+        return self.meaning + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _setting(default: Any, meaning: str, valid: Sequence[Any] = (), **more: Any) -> Any:
+    """A field of Config, described by a `Setting` of these values."""
+    setting = Setting(default, meaning, valid, **more)
+    return dataclasses.field(default=default, metadata={"setting": setting})
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,16 @@ class Config:
     """One point of a sweep. `lambda_` is the flag --lambda; every other name is its flag's."""
 
     # What is computed on what
-    dataset: str = _setting("demo", "corpus", tuple(DATASETS), swept=False)
+    dataset: str = _setting("demo", "the corpus", tuple(DATASETS), swept=False)
     data_dir: str = _setting(
-        "", "folder of the corpus (the CSV file of a manifest; unused by demo)", swept=False
+        "", "folder of the corpus (of a manifest its CSV file; the demo needs none)", swept=False
     )
-    modality: str = _setting("acoustic", "what the network reads", tuple(MODALITIES), "all three")
+    modality: str = _setting(
+        "acoustic", "what the network reads", tuple(MODALITIES), paper="all three"
+    )
     task: str = _setting(
         "activation",
-        "rating or category to recognise: activation, valence, emotion, …",
+        "the rating or category that the network recognises: activation, valence, emotion, …",
         paper="activation, valence",
     )
     private: str = _setting(
@@ -89,65 +96,102 @@ class Config:
         "private attributes to unlearn, joined by + (gender+speaker trains two adversaries)",
         paper="gender, gender+speaker",
     )
-    lambda_: str = _setting(
-        "1",
-        "strength of the adversary; one number, or one per attribute joined by + (0.5+1)",
+    lambda_: Strengths = _setting(  # noqa: RUF009, immutable
+        by_attribute([1.0], ["gender"]),
+        "strength of the adversary: one number, or one per attribute joined by + (0.5+1); 0 trains "
+        "the ordinary network",
         paper="0.3, 0.5, 0.75, 1",
         per_run=True,
         flag="0,1",
     )
     placement: str = _setting(
         "joint",
-        "adversary on the joint h, on each modality's part, or on one modality's; one for all "
-        "attributes, or one per attribute joined by + (acoustic+lexical); made of "
-        + ", ".join(PLACEMENTS),
+        "where the adversary is placed: on the joint h, on each modality's part, or on one "
+        "modality's; one for all attributes, or one per attribute joined by + (acoustic+lexical); "
+        "made of " + ", ".join(PLACEMENTS),
         paper="joint, modality",
     )
     recipe: str = _setting(
         DEFAULT[0],
-        "how the attribute is kept out of h, wherever lambda is not 0: a name for the values of "
-        "the flags that are left to it",
+        "how the attribute is kept out of h where lambda is not 0: a name for the values of the "
+        "flags whose default is recipe",
         tuple(RECIPES),
-        "paper",
+        paper="paper",
         per_run=True,
         flag=",".join(DEFAULT),
     )
-    defence: str = _setting("none", "in training", tuple(DEFENCES), "grl", per_run=True, flag=LEFT)
-    release: str = _setting(
-        "posterior", "behind training", tuple(RELEASES), "none", per_run=True, flag=LEFT
+    defence: str = _setting(
+        "none",
+        "the defence against the adversary in training",
+        tuple(DEFENCES),
+        paper="grl",
+        per_run=True,
+        flag=LEFT,
     )
-    folds: str = _setting("5", "number of speaker-independent folds, or official", paper="5")
-    fold_seed: int = _setting(0, "deals the speakers to folds", least=0)
+    release: str = _setting(
+        "posterior",
+        "how h is transformed after training, before it is released",
+        tuple(RELEASES),
+        paper="none",
+        per_run=True,
+        flag=LEFT,
+    )
+    folds: str = _setting(
+        "5",
+        "number of speaker-independent folds, or official for the split that the corpus defines",
+        paper="5",
+    )
+    fold_seed: int = _setting(0, "seed by which speakers are assigned to folds", least=0)
     seed: int = _setting(
-        0, "starts the networks and orders their batches", per_run=True, least=0, below=2**32
+        0,
+        "seed of the networks' initial parameters and of the order of their batches",
+        per_run=True,
+        least=0,
+        below=2**32,
     )
 
     # Labels and inputs
     bins: str = _setting(
-        "midpoint", "rating to level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5"
+        "midpoint",
+        "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
     )
-    class_weights: str = _setting("balanced", "weights of the losses", CLASS_WEIGHTS)
-    normalise: str = _setting("speaker", "of frames", NORMALISATIONS, modality="acoustic")
-    sample_rate: int = _setting(16000, "of audio, Hz", least=1000, modality="acoustic")
-    num_mel_bands: int = _setting(40, "Mel bands", least=3, modality="acoustic")
-    frame_length_ms: float = _setting(25.0, "analysis window", least=1, modality="acoustic")
-    frame_shift_ms: float = _setting(10.0, "step between windows", least=1, modality="acoustic")
-    mel_low_hz: float = _setting(20.0, "lower end of the Mel bands", least=0, modality="acoustic")
+    class_weights: str = _setting(
+        "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS
+    )
+    normalise: str = _setting(
+        "speaker", "how acoustic frames are normalised", NORMALISATIONS, modality="acoustic"
+    )
+    sample_rate: int = _setting(
+        16000, "sample rate in Hz to which audio is resampled", least=1000, modality="acoustic"
+    )
+    num_mel_bands: int = _setting(40, "number of Mel bands", least=3, modality="acoustic")
+    frame_length_ms: float = _setting(
+        25.0, "length of the analysis window in ms", least=1, modality="acoustic"
+    )
+    frame_shift_ms: float = _setting(
+        10.0, "step from one analysis window to the next in ms", least=1, modality="acoustic"
+    )
+    mel_low_hz: float = _setting(
+        20.0, "lower end of the Mel bands in Hz", least=0, modality="acoustic"
+    )
     mel_high_hz: float = _setting(
-        8000.0, "upper end of the Mel bands; 0 is half the rate", least=0, modality="acoustic"
+        8000.0,
+        "upper end of the Mel bands in Hz; 0 is half the sample rate",
+        least=0,
+        modality="acoustic",
     )
     max_seconds: float = _setting(
-        0.0, "longer utterances are cut; 0 cuts none", least=0, modality="acoustic"
+        0.0, "longer utterances are cut to this length; 0 cuts none", least=0, modality="acoustic"
     )
     acoustic_features: str = _setting(
         "",
-        "folder of ready frames, <utterance>.npy of [T, F], in place of Mel frames",
+        "folder of acoustic frames, <utterance>.npy of [T, F], to use in place of Mel frames",
         swept=False,
         modality="acoustic",
     )
     lexical_features: str = _setting(
         "",
-        "folder of ready word vectors, <utterance>.npy of [L, E], in place of words",
+        "folder of word vectors, <utterance>.npy of [L, E], to use in place of transcripts",
         swept=False,
         modality="lexical",
     )
@@ -160,113 +204,141 @@ class Config:
     )
     unusable: str = _setting(
         "stop",
-        "utterances whose audio or transcript is missing or broken",
+        "what to do about utterances whose audio or transcript is missing or broken",
         ("stop", "drop"),
         swept=False,
     )
     unlabelled: str = _setting(
         "drop",
-        "utterances without speaker, task label or private attribute",
+        "what to do about utterances without speaker, task label or private attribute",
         ("drop", "stop"),
         swept=False,
     )
 
     # Network
     conv_layers: int = _setting(
-        3, "convolutions over time", paper="3, 4", least=1, below=17, modality="acoustic"
+        3,
+        "number of convolutions over time",
+        paper="3, 4",
+        least=1,
+        below=17,
+        modality="acoustic",
     )
-    kernel_width: int = _setting(3, "their width", paper="2, 3", least=1, modality="acoustic")
+    kernel_width: int = _setting(
+        3, "width of the convolutions in frames", paper="2, 3", least=1, modality="acoustic"
+    )
     num_kernels: int = _setting(
-        64, "their number", paper="32, 64, 128", least=1, modality="acoustic"
+        64, "number of kernels of a convolution", paper="32, 64, 128", least=1, modality="acoustic"
     )
     conv_pool: int = _setting(
         2,
-        "2 halves the frame rate behind every convolution but the last, 1 keeps it",
+        "2 halves the frame rate after every convolution but the last, 1 keeps it",
         (1, 2),
         modality="acoustic",
     )
-    gru_layers: int = _setting(2, "GRU layers", paper="2, 3", least=1)
-    gru_width: int = _setting(32, "their width", paper="32", least=1)
-    pooling: str = _setting("mean", "GRU states to one vector", tuple(POOLINGS))
-    dense_layers: int = _setting(1, "dense layers", paper="1, 2", least=1)
+    gru_layers: int = _setting(2, "number of GRU layers", paper="2, 3", least=1)
+    gru_width: int = _setting(32, "width of the GRU layers", paper="32", least=1)
+    pooling: str = _setting(
+        "mean", "how the GRU states of an utterance become one vector", tuple(POOLINGS)
+    )
+    dense_layers: int = _setting(1, "number of dense layers", paper="1, 2", least=1)
     dense_width: int = _setting(
-        64, "their width, the size of h per modality", paper="32, 64", least=1
+        64, "width of the dense layers, the size of h per modality", paper="32, 64", least=1
     )
-    activation: str = _setting("relu", "of convolutions and dense layers", tuple(ACTIVATIONS))
+    activation: str = _setting(
+        "relu", "activation function of convolutions and dense layers", tuple(ACTIVATIONS)
+    )
     dropout: float = _setting(
-        0.0, "share of dense units and word vectors dropped", least=0, below=1
+        0.0, "share of dense units and word vectors that are dropped in training", least=0, below=1
     )
-    word_size: int = _setting(64, "of learned word vectors", least=1, modality="lexical")
+    word_size: int = _setting(64, "size of learned word vectors", least=1, modality="lexical")
     adversaries: int = _setting(
         1,
-        "that read the same attribute from different starts, of each depth; their losses are "
-        "averaged",
+        "number of adversaries of each depth that predict the same attribute from different "
+        "initial parameters; their losses are averaged",
         least=1,
     )
     adversary_layers: str = _setting(
-        "1", "hidden layers of an adversary; joined by + (0+1+2) an adversary of each depth"
+        "1",
+        "number of hidden layers of an adversary; joined by + (0+1+2) an adversary of each depth",
     )
-    adversary_width: int = _setting(64, "their width", least=1, flag=LEFT)
+    adversary_width: int = _setting(
+        64, "width of the hidden layers of an adversary", least=1, flag=LEFT
+    )
     adversary_input: str = _setting(
         "plain",
-        "what an adversary reads: h as it is, or in units of its deviation",
+        "what an adversary reads: h unchanged, or in units of its standard deviation",
         INPUTS,
         flag=LEFT,
     )
     adversary_given: str = _setting(
-        "none", "what an adversary is told beside h; mmd and hsic look within it", GIVEN
+        "none",
+        "what an adversary is given in addition to h; the defences mmd and hsic condition on it",
+        GIVEN,
     )
 
     # Training
-    optimiser: str = _setting("adam", "optimiser", tuple(OPTIMISERS))
-    learning_rate: float = _setting(1e-3, "of encoders and emotion head", per_run=True, least=0)
+    optimiser: str = _setting("adam", "the optimiser", tuple(OPTIMISERS))
+    learning_rate: float = _setting(
+        1e-3, "learning rate of encoders and emotion head", per_run=True, least=0
+    )
     adversary_learning_rate: float = _setting(
-        1e-3, "of adversaries", per_run=True, least=0, flag=LEFT
+        1e-3, "learning rate of the adversaries", per_run=True, least=0, flag=LEFT
     )
     adversary_steps: int = _setting(
-        1, "of the adversaries for each step of the encoders", least=1, flag=LEFT
+        1, "steps of the adversaries for each step of the encoders", least=1, flag=LEFT
     )
     adversary_memory: int = _setting(
-        256, "latest utterances, of which their further steps draw batches", least=0
+        256,
+        "number of latest utterances from which the further steps of the adversaries draw batches",
+        least=0,
     )
     adversary_restart: int = _setting(
-        0, "steps after which the next of the adversaries begins anew; 0: none ever", least=0
+        0,
+        "number of steps after which the next of the adversaries is initialised anew; 0: never",
+        least=0,
     )
-    weight_decay: float = _setting(0.0, "decoupled", per_run=True, least=0)
-    clip_norm: float = _setting(1.0, "longest gradient; 0 for any length", least=0)
+    weight_decay: float = _setting(0.0, "decoupled weight decay", per_run=True, least=0)
+    clip_norm: float = _setting(
+        1.0, "norm to which longer gradients are clipped; 0 clips none", least=0
+    )
     batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
-    max_epochs: int = _setting(30, "most epochs", least=1)
+    max_epochs: int = _setting(30, "largest number of epochs", least=1)
     patience: int = _setting(
-        5, "epochs without a better selection score before a run stops", least=1
+        5, "number of epochs without a better selection score after which a run stops", least=1
     )
     lambda_schedule: str = _setting(
-        "constant", "of lambda over training", tuple(SCHEDULES), flag=LEFT
+        "constant", "how lambda changes in training", tuple(SCHEDULES), flag=LEFT
     )
     selection: str = _setting(
-        "emotion_minus_leak", "what chooses the epoch on validation data", tuple(SELECTIONS)
+        "emotion_minus_leak",
+        "the score on validation data by which an epoch is chosen",
+        tuple(SELECTIONS),
     )
     selection_leak: str = _setting(
         "adversary",
-        "who tells it what leaks: the training adversary, or a fresh linear attacker that learns "
-        "from h after every epoch",
+        "whose UAR counts as the leak in --selection: that of the training adversary, or of a "
+        "freshly trained linear attacker on h after every epoch",
         LEAKS,
     )
 
     precision: str = _setting(
         "float32",
-        "of products in the network; float32 is exact, the others are faster on accelerators",
+        "precision of matrix products in the network; float32 is exact, the others are faster on "
+        "accelerators",
         PRECISIONS,
     )
 
     # Attack
     attackers: str = _setting(
         "all",
-        "all, or names joined by +: " + ", ".join(ATTACKER_NAMES),
+        "the attackers that are trained on h after training: all, or names joined by +: "
+        + ", ".join(ATTACKER_NAMES),
         paper="2 to 4 layers of 32 or 64, all that start with mlp",
     )
     membership: str = _setting(
         "on",
-        "whether to ask which speakers the networks were trained on",
+        "whether to measure if h reveals which speakers a network was trained on",
         ("on", "off"),
         swept=False,
     )
@@ -277,18 +349,14 @@ class Config:
         return tuple(self.private.split("+"))
 
     @property
-    def strengths(self) -> dict[str, float]:
-        """{attribute: lambda}."""
-        parts = [float(part) for part in self.lambda_.split("+")]
-        return dict(zip(self.attributes, itertools.cycle(parts)))
-
-    @property
     def attacker_names(self) -> tuple[str, ...]:
         """Names in ATTACKER_NAMES."""
         return ATTACKER_NAMES if self.attackers == "all" else tuple(self.attackers.split("+"))
 
 
-FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(Config)}
+FIELDS: Mapping[str, Setting] = {
+    field.name: field.metadata["setting"] for field in dataclasses.fields(Config)
+}
 
 
 def flag_name(field: str) -> str:
@@ -298,4 +366,4 @@ def flag_name(field: str) -> str:
 
 def flag_default(field: str) -> str:
     """The default as it would stand on the command line."""
-    return FIELDS[field].metadata["flag"]
+    return FIELDS[field].flag

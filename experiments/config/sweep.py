@@ -1,12 +1,12 @@
-"""What a sweep consists of: packs of runs that share one compiled program."""
+"""Sweeps: the product of the flags' values, in packs of runs that share one compiled program."""
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
+from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
 from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
@@ -17,8 +17,8 @@ class Pack(NamedTuple):
     """Runs of one architecture on one task: `config` for what they share, a Config for each run.
 
     `runs` differ only in settings that need no compiling; every run is trained on every fold, and
-    those that differ only behind training are trained once. A run without a defence is one of
-    strength 0 of the pack's first.
+    those that differ only in what follows training are trained once. A run without a defence is one
+    of strength 0 of the pack's first.
     """
 
     config: Config
@@ -47,8 +47,8 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
         if resists(config):
             first.setdefault(_shared(config), _adversary(config))
     for config in configs:
-        shared, own = _shared(config), _adversary(config)
-        key = shared, own if resists(config) else first.get(shared, own)
+        shared, adversary = _shared(config), _adversary(config)
+        key = shared, adversary if resists(config) else first.get(shared, adversary)
         packs.setdefault(key, []).append(config)
     return [
         Pack(next((run for run in runs if resists(run)), runs[0]), tuple(runs))
@@ -59,43 +59,40 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
 def _protected(point: Mapping[str, Any]) -> Config:
     """The setting that a point of the flags' product means, its recipe looked up."""
     defaults = {name: FIELDS[name].default for name in GOVERNED}
-    said = filled(RECIPES[point["recipe"]], defaults)
-    config = Config(**point | {n: said[n] for n in GOVERNED if point[n] == LEFT})
-    if all(getattr(config, name) == value for name, value in UNPROTECTED.items()):
-        config = dataclasses.replace(config, lambda_="0")
-    if not any(config.strengths.values()):
-        config = dataclasses.replace(config, **filled(UNPROTECTED, defaults))
+    recipe = filled(RECIPES[point["recipe"]], defaults)
+    values = {**point, **{name: recipe[name] for name in GOVERNED if point[name] == LEFT}}
+    attributes = str(point["private"]).split("+")
+    values["lambda_"] = by_attribute(point["lambda_"], attributes)
+    if all(values[name] == value for name, value in UNPROTECTED.items()):
+        values["lambda_"] = by_attribute([0.0], attributes)
+    if not any(values["lambda_"].values()):
+        values |= filled(UNPROTECTED, defaults)
+    config = Config(**values)
     if not resists(config):  # an adversary that only watches is of no account
-        watching = {name: value for name, value in defaults.items() if name != "release"}
-        config = dataclasses.replace(config, **watching | {"defence": "none"})
-    settings = {name: getattr(config, name) for name in GOVERNED}
-    return dataclasses.replace(config, recipe=name_of(settings, defaults))
+        values |= {name: value for name, value in defaults.items() if name != "release"}
+        values["defence"] = "none"
+    values["recipe"] = name_of({name: values[name] for name in GOVERNED}, defaults)
+    return Config(**values)
 
 
 def _shared(config: Config) -> tuple:
-    compiled = [n for n, f in FIELDS.items() if not f.metadata["per_run"] and n not in GOVERNED]
+    compiled = [n for n, f in FIELDS.items() if not f.per_run and n not in GOVERNED]
     return tuple(getattr(config, name) for name in compiled)
 
 
 def _adversary(config: Config) -> tuple:
-    """What is compiled in of the adversary."""
-    compiled = [n for n in GOVERNED if not FIELDS[n].metadata["per_run"]]
+    """The settings of the adversary that are compiled in."""
+    compiled = [n for n in GOVERNED if not FIELDS[n].per_run]
     return tuple(getattr(config, name) for name in compiled)
 
 
 def resists(config: Config) -> bool:
     """Whether the encoders resist an adversary while they train."""
-    return config.defence != "none" and any(config.strengths.values())
+    return config.defence != "none" and any(config.lambda_.values())
 
 
 def _check(config: Config) -> None:
-    parts, attributes = config.lambda_.count("+") + 1, len(config.attributes)
-    if parts not in (1, attributes):
-        raise ValueError(
-            f"--lambda={config.lambda_} has {parts} strengths and --private={config.private} "
-            f"{attributes} attributes: give one strength, or one for each attribute"
-        )
-    places = config.placement.split("+")
+    attributes, places = len(config.attributes), config.placement.split("+")
     if len(places) not in (1, attributes):
         raise ValueError(
             f"--placement={config.placement} has {len(places)} places and --private="
@@ -119,7 +116,7 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
         + [
             f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
             for name, field in FIELDS.items()
-            if field.metadata["modality"] not in ("", *used) and flags[name] != flag_default(name)
+            if field.modality not in ("", *used) and flags[name] != flag_default(name)
         ]
         + [*_of_no_adversary(flags, configs), *_of_no_protection(flags)]
     )
@@ -144,20 +141,22 @@ def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Ite
 
 
 def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
-    """Recipes of which the other flags leave nothing, so that no lambda is one."""
-    told = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
-    for recipe in told["recipe"] if told["lambda_"] != ["0"] else ():
-        said = RECIPES[recipe]
+    """A line for each recipe that the other flags make void: lambda is 0 in all of its runs."""
+    values = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
+    if values["lambda_"] == [(0.0,)]:
+        return
+    for name in values["recipe"]:
+        recipe = RECIPES[name]
         if all(
-            {said.get(n, "none") if value == LEFT else value for value in told[n]} == {"none"}
+            {recipe.get(n, "none") if value == LEFT else value for value in values[n]} == {"none"}
             for n in UNPROTECTED
         ):
             given = " ".join(f"--{n}={flags[n]}" for n in UNPROTECTED if flags[n] != LEFT)
-            yield f"note: --recipe={recipe} with {given} protects nothing: lambda is 0 in all of it"
+            yield f"note: --recipe={name} with {given} protects nothing: lambda is 0 in all of it"
 
 
 def plan(packs: Sequence[Pack]) -> str:
-    """What there is to do, in a line: runs before they are dealt to folds, and programs at most."""
+    """A line on what there is to do: settings, packs, and the largest number of programs."""
     runs = sum(len(pack.runs) for pack in packs)
     # To start, to train, and for h; of an attribute to train attackers and to score them.
     programs = sum(3 + 2 * len(pack.config.attributes) for pack in packs)
@@ -170,5 +169,4 @@ def plan(packs: Sequence[Pack]) -> str:
 def row_settings(config: Config) -> dict[str, Any]:
     """The columns of runs.csv that say how a run was made, under the names of their flags."""
     settings = {flag_name(name): getattr(config, name) for name in FIELDS}
-    strength = settings["lambda"]
-    return settings | {"lambda": strength if "+" in strength else float(strength)}
+    return settings | {"lambda": to_cell(config.lambda_)}

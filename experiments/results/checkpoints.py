@@ -1,4 +1,4 @@
-"""Where a pack of runs is saved: while it trains, to be resumed; afterwards, to be used.
+"""Checkpoints of a pack of runs: while it trains, to be resumed; afterwards, to be used.
 
 Of several processes all call these functions, since orbax has them wait for one another; the first
 writes.
@@ -36,7 +36,7 @@ def save_progress(
         if epoch not in [saved.step for saved in checkpointer.checkpoints]:
             # First the history, under the epoch's name: the save of the fits makes both count.
             if is_first():
-                np.savez(_history(folder, epoch), **history)
+                np.savez(_history(folder, epoch), **history)  # type: ignore[arg-type]  # allow_pickle
             checkpointer.save(epoch, fits)
     for old in folder.glob("history_*.npz") if is_first() else ():
         if old != _history(folder, epoch):
@@ -93,7 +93,7 @@ def save_chosen(
     params = jax.tree.map(np.asarray, params)
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
-        np.savez(folder / "history.npz", **history)
+        np.savez(folder / "history.npz", **history)  # type: ignore[arg-type]  # allow_pickle
         flat = learned._asdict() | learned.map._asdict()
         np.savez(folder / "release.npz", **{n: a for n, a in flat.items() if n != "map"})
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
@@ -142,6 +142,6 @@ def load_params(folder: Path | str) -> PyTree:
 
 def load_release(folder: Path | str) -> Learned:
     """What the releases of a finished pack have learned, numpy arrays [R, ...]."""
-    with np.load(Path(folder, "release.npz"), allow_pickle=False) as found:
-        map_ = Affine(found["matrix"], found["offset"])
-        return Learned(found["protects"], map_, found["noise"])
+    with np.load(Path(folder, "release.npz"), allow_pickle=False) as file:
+        map_ = Affine(file["matrix"], file["offset"])
+        return Learned(file["protects"], map_, file["noise"])

@@ -1,15 +1,16 @@
-"""Where utterances of unseen speakers lie in h: two directions, learned from training speakers."""
+"""Maps of h: utterances of held-out speakers in two directions that training speakers define."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
+from experiments.results.columns import Row
 from privrep.types import Split
 
-MOST = 2000  # points of a map
+MAX_POINTS = 2000  # of a map
 _RIDGE = 1e-3  # of the mean variance
 
 
@@ -61,74 +62,80 @@ def directions(
     root = scipy.linalg.cholesky(within, lower=True)
     white = scipy.linalg.solve_triangular(root, x.T, lower=True)
     means = scipy.linalg.solve_triangular(root, means.T, lower=True).T.reshape(-1, size, len(x.T))
-    there = count.reshape(-1, size) > 0
-    found: list[np.ndarray] = []
-    for of_class in (_balanced(means, there), _balanced(means.swapaxes(0, 1), there.T)):
-        centred = of_class - of_class.mean(0)
-        for one in found:
-            centred -= np.outer(centred @ one, one)
+    occurs = count.reshape(-1, size) > 0
+    directions: list[np.ndarray] = []
+    for class_means in (_balanced(means, occurs), _balanced(means.swapaxes(0, 1), occurs.T)):
+        centred = class_means - class_means.mean(0)
+        for earlier in directions:
+            centred -= np.outer(centred @ earlier, earlier)
         direction = scipy.linalg.eigh(centred.T @ centred)[1][:, -1]
-        for one in found:  # also where nothing is left between classes
-            direction = direction - (direction @ one) * one
+        for earlier in directions:  # also where nothing is left between classes
+            direction = direction - (direction @ earlier) * earlier
         direction /= max(np.linalg.norm(direction), 1e-12)
-        turned = (centred[-1] - centred[0]) @ direction < 0
-        found.append(-direction if turned else direction)
-    return (white.T @ np.stack(found, 1)).astype(np.float32)
+        is_reversed = (centred[-1] - centred[0]) @ direction < 0
+        directions.append(-direction if is_reversed else direction)
+    return (white.T @ np.stack(directions, 1)).astype(np.float32)
 
 
-def _balanced(means: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """float[C, D]: of the classes that occur the mean over what all of them have beside.
+def _balanced(means: np.ndarray, occurs: np.ndarray) -> np.ndarray:
+    """float[C, D]: the means of the classes that occur, over the other label's common values.
 
-    Else a class that goes with one emotion more often than another does would lie in its direction.
+    Else a class that occurs with one emotion more often than another would lie in its direction.
 
     Args:
       means: float[C, O, D], of each class of one label within each of the other.
-      there: bool[C, O].
+      occurs: bool[C, O].
     """
-    means, there = means[there.any(1)], there[there.any(1)]
-    common = there & (there.all(0) if there.all(0).any() else True)
+    means, occurs = means[occurs.any(1)], occurs[occurs.any(1)]
+    common = occurs & (occurs.all(0) if occurs.all(0).any() else True)
     return (common[..., None] * means).sum(1) / common.sum(1)[:, None]
+
+
+class Labelling(NamedTuple):
+    """Labels of a corpus: their name, int[K, N] (-1 unknown), and the names of the values."""
+
+    name: str
+    codes: np.ndarray
+    values: Sequence[str]
 
 
 def write_maps(
     folder: Path,
-    said: Sequence[Mapping[str, Any]],
-    h: Sequence[np.ndarray],
+    runs: Sequence[tuple[Row, np.ndarray]],
     split: Split,
-    task: tuple[np.ndarray, Sequence[str]],
-    private: tuple[str, np.ndarray, Sequence[str]],
+    task: Labelling,
+    private: Labelling,
 ) -> None:
     """Writes folder/map.npz: the test speakers of the first fold, by the networks of one seed.
 
     Args:
-      said: of each run its settings, `fold` and `seed` among them.
-      h: float[N, D] of the same runs, and perhaps of more behind them.
+      runs: settings, `fold` and `seed` among them, and h float[N, D] of each run.
       split: bool[K, N] each.
-      task: int[K, N], and the classes' names.
-      private: an attribute, int[N], and the values' names.
     """
-    fold = min(row["fold"] for row in said)
-    seed = min(row["seed"] for row in said)
-    emotion, (attribute, codes, names) = task[0][fold], private
+    fold = min(row["fold"] for row, _ in runs)
+    seed = min(row["seed"] for row, _ in runs)
+    emotion, codes = task.codes[fold], private.codes[fold]
     tested = np.flatnonzero(split.test[fold] & (codes >= 0) & (emotion >= 0))
-    tested = tested[np.unique(np.linspace(0, len(tested) - 1, min(MOST, len(tested))).astype(int))]
-    runs = [
-        i
-        for i, row in enumerate(said)
-        if row["fold"] == fold and row["seed"] == seed and np.isfinite(h[i]).all()
+    tested = tested[
+        np.unique(np.linspace(0, len(tested) - 1, min(MAX_POINTS, len(tested))).astype(int))
     ]
-    if not runs or not len(tested):
+    h_of = {
+        i: h
+        for i, (row, h) in enumerate(runs)
+        if row["fold"] == fold and row["seed"] == seed and np.isfinite(h).all()
+    }
+    if not h_of or not len(tested):
         return
-    xy = [directions(h[i], codes, emotion, split.train[fold])[tested] for i in runs]
+    xy = [directions(h, codes, emotion, split.train[fold])[tested] for h in h_of.values()]
     np.savez(
         folder / "map.npz",
-        runs=np.array(runs, np.int32),
+        runs=np.array([*h_of], np.int32),
         xy=np.stack(xy),
         private=codes[tested].astype(np.int32),
         emotion=emotion[tested].astype(np.int32),
-        attribute=np.array(attribute),
-        private_names=np.array(names),
-        emotion_names=np.array(task[1]),
+        attribute=np.array(private.name),
+        private_names=np.array(private.values),
+        emotion_names=np.array(task.values),
     )
 
 
@@ -137,8 +144,19 @@ def read_maps(folder: Path) -> Iterator[tuple[int, Map]]:
     path = folder / "map.npz"
     if not path.exists():
         return
-    with np.load(path, allow_pickle=False) as there:
-        labels = there["private"], there["emotion"], str(there["attribute"])
-        names = [tuple(map(str, there[name])) for name in ("private_names", "emotion_names")]
-        for run, xy in zip(there["runs"], there["xy"]):
-            yield int(run), Map(xy, *labels, *names)
+    with np.load(path, allow_pickle=False) as file:
+        private_names, emotion_names = (
+            tuple(map(str, file[name])) for name in ("private_names", "emotion_names")
+        )
+        for run, xy in zip(file["runs"], file["xy"]):
+            yield (
+                int(run),
+                Map(
+                    xy,
+                    file["private"],
+                    file["emotion"],
+                    str(file["attribute"]),
+                    private_names,
+                    emotion_names,
+                ),
+            )

@@ -1,8 +1,9 @@
-"""Settings that no other beats in everything, on validation data."""
+"""The Pareto front: settings that no other beats in every score on validation data."""
 
 import math
 from collections.abc import Sequence
 
+from experiments.results.columns import attacker_uar, emotion_uar
 from experiments.results.summary import Entry, attributes, mean
 
 
@@ -10,11 +11,11 @@ def pareto(entries: Sequence[Entry]) -> list[Entry]:
     """Those of a block for which no other has better emotion and a weaker attacker, on validation.
 
     At least as good in all and better in one is better. Controls, and settings in which a network
-    collapsed, neither count nor beat: an h that says nothing is not private. An attribute without
+    collapsed, neither count nor beat: an h that holds nothing is not private. An attribute without
     a score on validation data (of speaker there is none) is left out.
     """
     points = {
-        i: (mean(entry, "val_emotion_uar"), *(-leak for leak in leaks_of(entry, "val")))
+        i: (mean(entry, emotion_uar("val")), *(-leak for leak in leaks_of(entry, "val")))
         for i, entry in enumerate(entries)
         if not entry["control"] and not entry["collapsed"] and entry["n"]
     }
@@ -22,8 +23,8 @@ def pareto(entries: Sequence[Entry]) -> list[Entry]:
         {i: point[j] for i, point in points.items()}
         for j in range(max(map(len, points.values()), default=0))
     ]
-    known = [of for of in scores if not all(map(math.isnan, of.values()))]
-    points = {i: tuple(of[i] for of in known) for i in points}
+    known = [score for score in scores if not all(map(math.isnan, score.values()))]
+    points = {i: tuple(score[i] for score in known) for i in points}
     points = {i: point for i, point in points.items() if not any(map(math.isnan, point))}
     return [
         entries[i]
@@ -37,5 +38,5 @@ def _reaches(other: Sequence[float], point: Sequence[float]) -> bool:
 
 
 def leaks_of(entry: Entry, part: str) -> list[float]:
-    """Mean score of the fresh attacker of each attribute on "val" or "test"."""
-    return [mean(entry, f"{part}_{a}_attacker_uar") for a in attributes(entry)]
+    """Mean UAR of the freshly trained attacker of each attribute on "val" or "test"."""
+    return [mean(entry, attacker_uar(part, a)) for a in attributes(entry)]

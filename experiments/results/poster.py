@@ -1,4 +1,4 @@
-"""What the paper's poster reports: signs, no numbers, cell by cell.
+"""The results on the paper's poster: signs, no numbers, cell by cell.
 
 Mimansa Jaiswal and Emily Mower Provost, "Privacy Enhanced Multimodal Neural Representations for
 Emotion Recognition", AAAI 2020, 34(05):7985-7993, doi 10.1609/aaai.v34i05.6307; the signs are those

@@ -1,4 +1,4 @@
-"""Result directories read together: rows, curves, maps of h, what the folds' linter found, flags.
+"""Reading of result directories: rows, curves, maps of h, findings of the split linter, flags.
 
 Directories of other corpora, modalities or settings lie beside one another; those of the same
 settings and other seeds join. The same run in two directories is kept once, and where its scores
@@ -7,20 +7,19 @@ differ there, that is refused. Corpora of manifests go by the names of their fil
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.config.settings import FIELDS, flag_name
 from experiments.results.checkpoints import load_chosen
-from experiments.results.columns import PROTECTION
+from experiments.results.columns import PROTECTION, Row, is_score
 from experiments.results.h_map import Map, read_maps
-from experiments.results.runs_csv import read_rows
+from experiments.results.runs_csv import read_rows, read_runs
 from privrep.datasets import DATASETS
 
-Row = dict[str, Any]
-
-_NEEDED = ("modality", "task", "private", "lambda", "recipe", "fold", "seed", "control")
+# In messages: the settings of a run.
+_NAMED = ("dataset", "modality", "task", "private", "lambda", "recipe", "fold", "seed")
 _PATHS = ("data_dir", "word_vectors", "acoustic_features", "lexical_features")
 # Columns that say how a run was made, but neither where the data lay nor what is averaged over.
 SETTINGS = [flag_name(name) for name in FIELDS if name not in ("data_dir", "seed")]
@@ -69,32 +68,33 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         have other scores for the same run; or runs that differ in protection or seed only were
         made of different data, whatever `keep_first`.
     """
-    folders = [Path(folder) for folder in folders]
-    if not folders:
+    paths = [Path(folder) for folder in folders]
+    if not paths:
         raise ValueError("no result directory was named")
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise ValueError("a result directory is named twice: " + ", ".join(map(str, folders)))
-    found = Results([], [], [], [], [], [])
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ValueError("a result directory is named twice: " + ", ".join(map(str, paths)))
+    results = Results([], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
-    for name, folder in zip(_names(folders), folders):
+    for name, folder in zip(_names(paths), paths):
         rows = _rows(folder)
         _check_data(rows, name, data)
         kept, twice, others = _joined(rows, name, runs, keep_first)
-        found.rows.extend(kept)
+        results.rows.extend(kept)
         if twice:
             left = f", {others} of them with other scores, which are left out" if others else ""
-            found.notes.append(
+            results.notes.append(
                 f"{name}: {twice} rows stand in a directory named before it too{left}."
             )
         flags = folder / "flags.txt"
         text = flags.read_text(encoding="utf-8") if flags.exists() else ""
-        found.sources.append(Source(name, text, len(kept)))
-        found.notes.extend([f"{name}: no flags.txt"] * (not text))
+        results.sources.append(Source(name, text, len(kept)))
+        if not text:
+            results.notes.append(f"{name}: no flags.txt")
         for finding in read_rows(folder / "split_findings.csv"):
-            found.findings.append({"source": name} | finding)
-        _read_packs(folder, name, rows, found)
-    return found
+            results.findings.append({"source": name} | finding)
+        _read_packs(folder, name, rows, results)
+    return results
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -116,25 +116,19 @@ def _rows(folder: Path) -> list[Row]:
                 f"{folder} holds a search that is not over, and no runs.csv yet: go on with the "
                 "flags of its flags.txt and --resume"
             )
-        what = "holds no runs.csv" if folder.is_dir() else "is no folder"
+        problem = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
-            f"{folder} {what}: name a result directory of experiments.main, its --workdir, in "
+            f"{folder} {problem}: name a result directory of experiments.main, its --workdir, in "
             "which at least one pack of runs has finished"
         )
-    rows = read_rows(path)
+    rows = read_runs(path)
     if not rows or all(row.get("control") for row in rows):
         raise ValueError(f"{path} holds no run: there is nothing to report")
-    lacking = [name for name in _NEEDED if name not in rows[0]]
-    if lacking:
-        raise ValueError(
-            f"{path} has no column {', '.join(lacking)}: it is no table of experiments.main, or of "
-            "a version before these settings; run it again"
-        )
     return [_filled(row) for row in rows]
 
 
 def _filled(row: Row) -> Row:
-    """With every setting: what a later version brought had its default before."""
+    """The row with every setting: those that a later version added had their default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
     row = defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
     name = Path(row["data_dir"]).stem
@@ -147,23 +141,24 @@ def _joined(
     rows: Sequence[Row], name: str, runs: dict[tuple, tuple[str, Row]], keep_first: bool
 ) -> tuple[list[Row], int, int]:
     """The rows that no directory before had, how many it had, and of these with other scores."""
-    kept, twice, others, new = [], 0, 0, {}
+    kept, twice, others = [], 0, 0
+    new: dict[tuple, tuple[str, Row]] = {}
     for row in rows:
-        told = tuple(row.get(n) for n in (*SETTINGS, "seed", "fold", "control"))
-        if told not in runs:
+        key = tuple(row.get(n) for n in (*SETTINGS, "seed", "fold", "control"))
+        if key not in runs:
             kept.append(row)
-            new.setdefault(told, (name, row))
+            new.setdefault(key, (name, row))
             continue
         twice += 1
-        first, other = runs[told]
-        differing = [c for c in row if c.startswith(("val_", "test_")) and _differ(row, other, c)]
+        first, other = runs[key]
+        differing = [column for column in row if is_score(column) and _differ(row, other, column)]
         # Controls stand for all protections of their pack, which may be another one.
         if not differing or row.get("control"):
             continue
         others += 1
         if not keep_first:
             column = differing[0]
-            place = ", ".join(f"{n}={row[n]}" for n in ("dataset", *_NEEDED[:-1]))
+            place = ", ".join(f"{n}={row[n]}" for n in _NAMED)
             raise ValueError(
                 f"{first} and {name} have other scores for the same run ({place}): {column} is "
                 f"{other.get(column)} and {row[column]}. Report them apart, or say --keep_first "
@@ -192,26 +187,27 @@ def _check_data(rows: Sequence[Row], name: str, before: dict[tuple, tuple[str, R
         # What earlier versions wrote depends on where the corpus lies.
         known = "data_hash" if row.get("data_hash") and other.get("data_hash") else "prepared_hash"
         if row.get(known) != other.get(known):
-            what = "the corpus, its labels or where its files lie"
-            what = "the corpus or its labels" if known == "data_hash" else what
+            changed = "the corpus, its labels or where its files lie"
+            if known == "data_hash":
+                changed = "the corpus or its labels"
             raise ValueError(
                 f"{row['dataset']}, {row['modality']}, {row['task']}: the runs of {first} and "
                 f"{name} are of different data (hashes {other.get(known)} and {row.get(known)}): "
-                f"{what} has changed between them, or there are two. Report them apart; corpora of "
-                "manifests are told apart by the names of their files."
+                f"{changed} has changed between them, or there are two. Report them apart; corpora "
+                "of manifests are told apart by the names of their files."
             )
 
 
-def _read_packs(folder: Path, name: str, rows: Sequence[Row], found: Results) -> None:
+def _read_packs(folder: Path, name: str, rows: Sequence[Row], results: Results) -> None:
     """Curves and maps of the packs that have finished."""
-    for pack in sorted({row.get("pack") for row in rows if row.get("pack") is not None}):
+    for pack in sorted({row["pack"] for row in rows if row.get("pack") is not None}):
         place = folder / "checkpoints" / f"{pack:03d}"
         if not (place / "runs.json").exists() or not (place / "history.npz").exists():
-            found.notes.append(f"{name}: no training curves of pack {pack:03d}.")
+            results.notes.append(f"{name}: no training curves of pack {pack:03d}.")
             continue
         described, history = load_chosen(place)
         described = [_filled(row) for row in described]
         for r, row in enumerate(described):
             scalars = {key: np.asarray(series)[:, r].tolist() for key, series in history.items()}
-            found.curves.append((row, scalars))
-        found.maps.extend((described[r], one) for r, one in read_maps(place))
+            results.curves.append((row, scalars))
+        results.maps.extend((described[r], map_of_h) for r, map_of_h in read_maps(place))

@@ -1,4 +1,4 @@
-"""What --resume allows: flags.txt, held against the flags of the run that goes on."""
+"""Checks of --resume: flags.txt is compared with the flags of the run that continues."""
 
 from pathlib import Path
 

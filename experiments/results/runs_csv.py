@@ -1,21 +1,43 @@
-"""What a result directory holds: flags.txt, which made it; runs.csv, one row per run; curves;
-split_findings.csv, what is wrong with the folds.
+"""Tables of a result directory: runs.csv, one row per run, and others of comma-separated values.
 
-Nothing here depends on the clock or the machine's name, so the same runs give the same bytes.
+`append_runs` and `read_runs` hold runs.csv to the schema of `columns`; `append_rows` and
+`read_rows` take any table. Nothing here depends on the clock or the machine's name, so the same
+runs give the same bytes.
 """
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from experiments.results.columns import Row, check_rows
 from privrep.files import replace_file
 from privrep.inputs.split_linter import Finding
 
-Value = str | float | int | bool | None
+
+def append_runs(path: Path, rows: Sequence[Row]) -> None:
+    """Appends rows to runs.csv, as `append_rows`.
+
+    Raises:
+      ValueError: see `columns.check_rows`.
+    """
+    check_rows(rows, f"a row for {path}", written=True)
+    append_rows(path, rows)
 
 
-def append_rows(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
+def read_runs(path: Path) -> list[Row]:
+    """The rows of runs.csv, as `read_rows`.
+
+    Raises:
+      ValueError: see `columns.check_rows`.
+    """
+    rows = read_rows(path)
+    check_rows(rows, str(path), written=False)
+    return rows
+
+
+def append_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Appends rows to a table of comma-separated values, which need not exist.
 
     The file is replaced as a whole, so a kill at any moment leaves all rows or those before.
@@ -35,7 +57,7 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
     replace_file(path, _text(columns, lines))
 
 
-def read_rows(path: Path) -> list[dict[str, Value]]:
+def read_rows(path: Path) -> list[Row]:
     """The rows of `append_rows`, each with every column; [] where there is no file.
 
     A string that spells a number as Python would (a hash "1234567") comes back as that number; its
@@ -65,7 +87,7 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, cells
 
 
-def _written(value: Value, column: str) -> str:
+def _written(value: Any, column: str) -> str:
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()  # a scalar of numpy or jax
     if value is None:
@@ -77,12 +99,13 @@ def _written(value: Value, column: str) -> str:
     raise ValueError(f"column {column!r}: {value!r} does not fit into one cell of a table")
 
 
-def _read(cell: str) -> Value:
+def _read(cell: str) -> str | float | int | bool | None:
     if cell == "":
         return None
     if cell in ("True", "False"):
         return cell == "True"
-    for kind in (int, float):
+    kinds: tuple[type[int] | type[float], ...] = (int, float)
+    for kind in kinds:
         try:
             number = kind(cell)
         except ValueError:
@@ -93,7 +116,7 @@ def _read(cell: str) -> Value:
 
 
 def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:
-    """Puts what the split linter found for a pack into workdir/split_findings.csv.
+    """Puts the findings of the split linter for a pack into workdir/split_findings.csv.
 
     A row for each finding: pack, fold, severity (fatal, warning, note), text. Those of the same
     pack that stand there are replaced, so a resumed sweep says nothing twice.

@@ -1,89 +1,114 @@
-"""What the rows of one setting say of all speakers together, all seeds taken as one."""
+"""Statements about one setting over all speakers and seeds, joined from rows of runs.csv."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from experiments.results.columns import Row, members, name_of
 from privrep.statistics.confidence import over_seeds
 from privrep.types import ALPHA
 
-Row = Mapping[str, Any]
-_OF_SEEDS = {"lower": min, "upper": max, "minimum_detectable": max, "p": over_seeds}
+_OVER_SEEDS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "lower": min,
+    "upper": max,
+    "minimum_detectable": max,
+    "p": over_seeds,
+}
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
+SCORES = ("uar", "lower", "upper", "minimum_detectable")
 
 
 def verdicts(
-    runs: Sequence[Row],
-    place: str,
-    scores: Sequence[str] = ("uar", "lower", "upper", "minimum_detectable"),
-) -> dict[str, dict]:
-    """{attribute: what the columns <attribute>_<place>_... say of it, all seeds taken together}.
+    runs: Sequence[Row], place: str, scores: Sequence[str] = SCORES
+) -> dict[str, dict[str, Any]]:
+    """The verdict about each attribute, all seeds taken together.
 
     Of several seeds the mean scores, the widest bounds, and one p for all (`over_seeds`): "leaks"
     where it is small enough, "no_leak_shown" where every seed says so.
+
+    Args:
+      place: the columns' names without the last word, such as "<attribute>_pooled".
+      scores: the last words of the columns to join.
+
+    Returns:
+      {attribute: {"verdict": one of VERDICTS, score: over seeds, ..., "p": over seeds}}.
     """
-    found, end = {}, f"_{place}_verdict"
-    for column in dict.fromkeys(c for row in runs for c in row if c.endswith(end)):
-        names = ("verdict", *scores, "p")
-        cells = [column.removesuffix("verdict") + name for name in names]
+    joined = {}
+    names = (*scores, "p")
+    for attribute, column in members(f"{place}_verdict", _columns(runs)).items():
+        cells = [name_of(f"{place}_{name}", attribute) for name in names]
         # The folds of a seed were judged together and say the same.
         lots = dict.fromkeys(
-            (row.get("seed"), row[column], *(number(row.get(cell)) for cell in cells[1:]))
+            (row.get("seed"), row[column], *(number(row.get(cell)) for cell in cells))
             for row in runs
             if row.get(column)
         )
         if not lots:
             continue
-        _, says, *values = zip(*lots)
-        of = dict(zip(names[1:], values))
-        known = {name: all(map(math.isfinite, each)) for name, each in of.items()}
-        joined = {n: _OF_SEEDS.get(n, fmean)(of[n]) if known[n] else None for n in names[1:]}
-        verdict = min(says, key=VERDICTS.index)
-        if len(says) > 1 and verdict == "leaks" and (joined["p"] or 1) > ALPHA:
-            verdict = "cannot_tell"
-        found[column.removesuffix(end)] = {"verdict": verdict, **joined}
-    return found
+        _, verdict_of_seed, *columns = zip(*lots)
+        over: dict[str, Any] = {"verdict": min(verdict_of_seed, key=VERDICTS.index)}
+        for name, values in zip(names, columns):
+            is_known = all(map(math.isfinite, values))
+            over[name] = _OVER_SEEDS.get(name, fmean)(values) if is_known else None
+        if len(lots) > 1 and over["verdict"] == "leaks" and (over["p"] or 1) > ALPHA:
+            over["verdict"] = "cannot_tell"
+        joined[attribute] = over
+    return joined
 
 
 def of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
-    """What stands in all rows that were run together alike; {} where it stands in none.
+    """The scores that all rows which were run together share; {} where there are none.
 
     Of several such lots the means, and the largest p, which is one whatever they have in common;
     1 where their differences are on both sides of 0.
+
+    Args:
+      place: the columns' names without the last word.
+      names: the last words.
     """
-    rows = [tuple(number(row.get(f"{place}_{c}")) for c in names) for row in runs]
+    rows = [tuple(number(row.get(f"{place}_{name}")) for name in names) for row in runs]
     lots = [lot for lot in dict.fromkeys(rows) if all(map(math.isfinite, lot))]
     if not lots or len(lots) == 1:
         return dict(zip(names, lots[0])) if lots else {}
-    of = dict(zip(names, zip(*lots)))
-    both_sides = min(of.get("difference", (1,))) < 0 < max(of.get("difference", (1,)))
-    joined = {c: fmean(values) for c, values in of.items()}
-    return joined | ({"p": 1.0 if both_sides else max(of["p"])} if "p" in of else {})
+    values_of = dict(zip(names, zip(*lots)))
+    joined = {name: fmean(values) for name, values in values_of.items()}
+    if "p" in values_of:
+        differences = values_of.get("difference", (1,))
+        both_sides = min(differences) < 0 < max(differences)
+        joined["p"] = 1.0 if both_sides else max(values_of["p"])
+    return joined
 
 
-def among(runs: Sequence[Row]) -> dict[str, dict]:
+def among(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
     """{"attribute=value": emotion of these speakers, over them}"""
-    first, last = "emotion_among_", "_uar"
-    columns = dict.fromkeys(c for row in runs for c in row if c.startswith(first))
-    whose = [c.removeprefix(first).removesuffix(last) for c in columns if c.endswith(last)]
-    found = {who: of_all(runs, first + who, ("uar", "lower", "upper")) for who in whose}
-    return {who: told for who, told in found.items() if told}
+    groups = members("emotion_among_<group>_uar", _columns(runs))
+    joined = {g: of_all(runs, f"emotion_among_{g}", ("uar", "lower", "upper")) for g in groups}
+    return {group: scores for group, scores in joined.items() if scores}
 
 
-def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict]:
-    """{"emotion" or attribute: difference to lambda 0 over speakers}; of emotion if not whole."""
-    columns = dict.fromkeys(c for row in runs for c in row if c.endswith("_change_difference"))
-    places = [c.removesuffix("_difference") for c in columns]
+def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict[str, float]]:
+    """{subject: its difference to lambda 0 over speakers}, emotion first.
+
+    Args:
+      whole: no network collapsed; else there is nothing but emotion.
+    """
+    subjects = sorted(
+        members("<subject>_change_difference", _columns(runs)), key=lambda s: s != "emotion"
+    )
     names = ("difference", "lower", "upper", "p")
-    found = {
-        place.removesuffix("_change"): of_all(runs, place, names)
-        for place in sorted(places, key=lambda place: place != "emotion_change")
-        if whole or place == "emotion_change"
+    joined = {
+        subject: of_all(runs, f"{subject}_change", names)
+        for subject in subjects
+        if whole or subject == "emotion"
     }
-    return {what: told for what, told in found.items() if told}
+    return {subject: scores for subject, scores in joined.items() if scores}
+
+
+def _columns(runs: Sequence[Row]) -> Iterable[str]:
+    return dict.fromkeys(column for row in runs for column in row)
 
 
 def number(cell: Any) -> float:
-    """Of a cell of runs.csv; NaN where it is empty."""
+    """The number of a cell of runs.csv; NaN where it is empty."""
     return math.nan if cell in (None, "") or math.isnan(float(cell)) else float(cell)

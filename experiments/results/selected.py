@@ -1,4 +1,4 @@
-"""Which networks of a summary stand for the ordinary one and for each recipe: by validation only.
+"""Choice of the networks that represent the ordinary one and each recipe, by validation only.
 
 A cell is a corpus, a modality, a task and the private attributes. In it the ordinary network is
 the one of lambda 0 that recognises emotion best on validation data, and that of a recipe the one
@@ -6,11 +6,11 @@ that the selection rule prefers, over all its lambdas and all other settings tha
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
-from experiments.results.columns import PROTECTION
+from experiments.results.columns import PROTECTION, attacker_uar, emotion_uar
 from experiments.results.poster import CORPORA
 from experiments.results.summary import Entry, attributes, mean, recipe_of, selected, sound
 
@@ -27,11 +27,13 @@ def pooled_of(entries: Sequence[Entry], attribute: str) -> bool:
 
 def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
     """The attacker's score on all speakers and its bounds; the mean over folds if not known."""
-    told = entry["verdicts"].get(attribute, {})
-    if told.get("uar") is None:
-        return (mean(entry, f"test_{attribute}_attacker_uar"),) * 3
-    lower, upper = (told["uar"] if told[c] is None else told[c] for c in ("lower", "upper"))
-    return told["uar"], lower, upper
+    verdict = entry["verdicts"].get(attribute, {})
+    if verdict.get("uar") is None:
+        uar = mean(entry, attacker_uar("test", attribute))
+        return uar, uar, uar
+    uar = verdict["uar"]
+    lower, upper = (uar if verdict[c] is None else verdict[c] for c in ("lower", "upper"))
+    return uar, lower, upper
 
 
 ORDINARY = "ordinary"
@@ -52,26 +54,29 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
     """{cell: {ORDINARY or recipe: its entry}}, in the paper's order; the ordinary network first.
 
     Where adversaries were placed on the joint h, only these networks are chosen from: placement is
-    a question of its own. Settings of which a run collapsed or diverged stand behind all others, as
+    a question of its own. Settings of which a run collapsed or diverged come after all others, as
     in a search, and a recipe all of whose networks collapsed at every lambda is left out.
     """
-    found: dict[Cell, list[Entry]] = {}
+    entries_of: dict[Cell, list[Entry]] = {}
     for entry in summary:
         if not entry["control"] and entry["n"]:
-            found.setdefault(cell_of(entry), []).append(entry)
-    told = {}
-    for cell in sorted(found, key=_in_order):
-        entries = [e for e in found[cell] if e["settings"].get("placement", "joint") == "joint"]
-        entries = entries or found[cell]
+            entries_of.setdefault(cell_of(entry), []).append(entry)
+    chosen: dict[Cell, dict[str, Entry]] = {}
+    for cell in sorted(entries_of, key=_in_order):
+        entries = [
+            e for e in entries_of[cell] if e["settings"].get("placement", "joint") == "joint"
+        ]
+        entries = entries or entries_of[cell]
         zeros = [e for e in entries if is_zero(e["settings"]["lambda"])]
-        networks = {ORDINARY: best(zeros, lambda e: mean(e, "val_emotion_uar"))}
+        networks = {ORDINARY: best(zeros, lambda e: mean(e, emotion_uar("val")))}
         for recipe in dict.fromkeys(recipe_of(e) for e in entries if e not in zeros):
             of_recipe = [e for e in entries if e not in zeros and recipe_of(e) == recipe]
             standing = [e for e in of_recipe if e["collapsed"] < e["n"]]
             networks[recipe] = best(standing, selected)
-        networks = {name: entry for name, entry in networks.items() if entry is not None}
-        told |= {cell: networks} if networks else {}
-    return told
+        known = {name: entry for name, entry in networks.items() if entry is not None}
+        if known:
+            chosen[cell] = known
+    return chosen
 
 
 def cell_of(entry: Entry) -> Cell:
@@ -79,19 +84,19 @@ def cell_of(entry: Entry) -> Cell:
     return Cell(*(str(entry["settings"].get(name) or "") for name in Cell._fields))
 
 
-def best(entries: Iterable[Entry], score) -> Entry | None:
+def best(entries: Iterable[Entry], score: Callable[[Entry], float]) -> Entry | None:
     """The sound entry with the highest score, else the unsound; the first of equals, or None."""
     known = [entry for entry in entries if not math.isnan(score(entry))]
     return max(known, key=lambda e: (sound(e), score(e)), default=None)
 
 
 def corpus_name(dataset: str) -> str:
-    """As people write it."""
+    """The corpus's name as its authors write it."""
     return _NAMES.get(dataset, dataset)
 
 
 def modality_name(modality: str) -> str:
-    """As the paper's tables call it."""
+    """The modality's name in the paper's tables."""
     return MODALITIES.get(modality, modality)
 
 

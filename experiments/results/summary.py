@@ -1,24 +1,8 @@
-"""Rows of runs.csv to means and spreads: the only numbers that tables and figures show.
+"""Summary of runs.csv: means and spreads, the only numbers that tables and figures show.
 
-A row is one run: {column: value}. Its settings stand under the names of their flags; `control` is
-empty for a real run, or says which control the row is, and `control_lambda` at which strength the
-network it was made from had been trained; `diverged` marks a run that counts for
-nothing, `collapsed` one that counts for nothing in privacy: what h does not hold at all needs no
-protection. Scores are val_* and test_*; those of a private attribute a are
-  test_<a>_adversary_uar  of the adversary in training, which sees gradients
-  test_<a>_attacker_uar   of the fresh attacker on frozen h that was best on validation; of
-                          "speaker", 1 - equal error rate of verification on unseen speakers
-  test_<a>_privacy        1 - the attacker's
-and <a>_chance, emotion_chance are what guessing scores. What the networks of all folds show
-together stands in each of their rows (`fold_measurement`):
-  <a>_pooled_verdict      leaks, no_leak_shown or cannot_tell
-  <a>_pooled_upper        upper bound of the attacker's UAR at 95 % confidence over speakers
-  <a>_pooled_minimum_detectable  the smallest UAR that the test detects with a power of 80 %; empty
-                          if none
-  <a>_pooled_int8_uar     of a linear attacker on h in 256 steps per column
-  <a>_pooled_ignorant_uar of a linear attacker who learned from the same networks at lambda 0
-and the rest of what `run/pooled_scores.py` and `run/membership_scores.py` write, of attributes that
-were not unlearned too.
+A row is one run on one fold, or one control; `columns` says what its cells mean. A run that
+`diverged` counts for nothing, one that `collapsed` for nothing in privacy: what h does not hold at
+all needs no protection. What the networks of all folds show together stands in each of their rows.
 """
 
 import math
@@ -27,17 +11,30 @@ from statistics import fmean, stdev
 from typing import Any
 
 from experiments.config.lambdas import is_zero, lambda_text, strengths
-from experiments.results.columns import FIRST, PROTECTION
+from experiments.results.columns import (
+    FIRST,
+    PROTECTION,
+    Row,
+    attacker_uar,
+    emotion_uar,
+    is_privacy,
+    is_score,
+    members,
+)
 from experiments.results.seeds import among, changed, number, of_all, verdicts
 from privrep.training.selection import SELECTIONS
 
-Row = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
-_SCORES = ("_uar", "_privacy")
 MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "minimum_detectable")
+# Keys of an entry, and the columns of their verdicts.
+_PLACES = {
+    "verdicts": "<attribute>_pooled",
+    "given": "<attribute>_given_emotion",
+    "alone": "<attribute>_from_emotion",
+}
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -55,9 +52,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
-        {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar,
-        lower, upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and
-        of the label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
+        {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
+        upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
+        label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, of the least
       protected network of every fold and seed. `sd` is the sample standard deviation, None of a
@@ -70,7 +67,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       and p is the largest.
     """
     names = [*FIRST, *(s for s in settings if s not in (*FIRST, *_REPEATS, *PROTECTION))]
-    protections = ["lambda", *["recipe"] * ("recipe" in settings)]
+    protections = ["lambda", "recipe"] if "recipe" in settings else ["lambda"]
     groups: dict[tuple, list[Row]] = {}
     baselines: dict[tuple, dict[tuple, Row]] = {}
     for row in rows:
@@ -82,62 +79,64 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
             baselines.setdefault(values, {})[_repeat(row)] = row
     summary = []
     for values, control, protection in sorted(groups, key=_in_order):
-        runs, lambda_ = groups[values, control, protection], protection[0]
-        runs = _least_protected(runs) if control else runs
-        counted = [row for row in runs if not row.get("diverged")]
-        # Columns that other runs brought into the table are empty here.
-        columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
-        scores = [c for c in columns if c.startswith(("val_", "test_")) and c.endswith(_SCORES)]
-        whole = [row for row in counted if not row.get("collapsed")]
-        baseline = {} if control or is_zero(lambda_) else baselines.get(values, {})
-        pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
+        runs = groups[values, control, protection]
+        if control:
+            runs = _least_protected(runs)
+        is_compared = not control and not is_zero(protection[0])
         entry = {
             "settings": dict(zip(names, values)) | dict(zip(protections, protection)),
             "control": control,
-            "n": len(counted),
-            "diverged": len(runs) - len(counted),
-            "collapsed": len(counted) - len(whole),
-            "chance": {
-                c.removesuffix("_chance"): _spread(number(row.get(c)) for row in runs)["mean"]
-                for c in columns
-                if c.endswith("_chance")
-            },
-            "scores": {
-                c: _spread(number(row.get(c)) for row in (whole if _private(c) else counted))
-                for c in scores
-            },
-            "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-            "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
-            "among": among(counted),
-            "over_speakers": changed(counted, len(whole) == len(counted)),
-            "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
         }
-        places = {"verdicts": "pooled", "given": "given_emotion", "alone": "from_emotion"}
-        for name, place in places.items():
-            entry[name] = verdicts(counted, place) if len(whole) == len(counted) else {}
-        found = verdicts(counted, "membership", MEMBERSHIP)
-        entry["membership"] = found if len(whole) == len(counted) else {}
-        summary.append(entry)
+        summary.append(entry | _scores(runs, baselines.get(values, {}) if is_compared else {}))
     return summary
 
 
+def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any]:
+    """The rest of an entry, from its rows and {fold and seed: the row at lambda 0}."""
+    counted = [row for row in runs if not row.get("diverged")]
+    whole = [row for row in counted if not row.get("collapsed")]
+    is_whole = len(whole) == len(counted)
+    # Columns that other runs brought into the table are empty here.
+    columns = dict.fromkeys(c for row in runs for c in row if row[c] not in (None, ""))
+    scores = [column for column in columns if is_score(column)]
+    pairs = [(r, baseline[_repeat(r)]) for r in counted if _repeat(r) in baseline]
+    entry = {
+        "n": len(counted),
+        "diverged": len(runs) - len(counted),
+        "collapsed": len(counted) - len(whole),
+        "chance": {
+            subject: _spread(number(row.get(c)) for row in runs)["mean"]
+            for subject, c in members("<subject>_chance", columns).items()
+        },
+        "scores": {
+            c: _spread(number(row.get(c)) for row in (whole if is_privacy(c) else counted))
+            for c in scores
+        },
+        "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
+        "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
+        "among": among(counted),
+        "over_speakers": changed(counted, whole=is_whole),
+        "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
+    }
+    for name, place in _PLACES.items():
+        entry[name] = verdicts(counted, place) if is_whole else {}
+    membership = verdicts(counted, "<known>_membership", MEMBERSHIP)
+    return entry | {"membership": membership if is_whole else {}}
+
+
 def _least_protected(controls: Sequence[Row]) -> list[Row]:
-    """One per fold and seed: every pack has its own, some of networks that nothing protects."""
+    """One row per fold and seed: every pack has controls, some from networks without protection."""
     kept: dict[tuple, Row] = {}
     for row in sorted(controls, key=lambda row: strengths(row.get("control_lambda") or 0)):
         kept.setdefault(_repeat(row), row)
     return list(kept.values())
 
 
-def _private(column: str) -> bool:
-    return column.endswith("_privacy")
-
-
 def _repeat(row: Row) -> tuple:
     return tuple(row.get(name) for name in _REPEATS)
 
 
-def _spread(values: Iterable[float]) -> dict:
+def _spread(values: Iterable[float]) -> dict[str, Any]:
     known = [value for value in values if math.isfinite(value)]
     return {
         "mean": fmean(known) if known else None,
@@ -146,8 +145,8 @@ def _spread(values: Iterable[float]) -> dict:
     }
 
 
-def _differences(column: str, pairs: Sequence[tuple[Row, Row]]) -> dict:
-    if _private(column):
+def _differences(column: str, pairs: Sequence[tuple[Row, Row]]) -> dict[str, Any]:
+    if is_privacy(column):
         pairs = [pair for pair in pairs if not any(row.get("collapsed") for row in pair)]
     values = [number(row.get(column)) - number(zero.get(column)) for row, zero in pairs]
     sides = {"lower": sum(v < 0 for v in values), "higher": sum(v > 0 for v in values)}
@@ -178,23 +177,25 @@ def label(entry: Entry) -> str:
 
 def place(entry: Entry, columns: Sequence[str]) -> list[str]:
     """The first cells of its line in a table: settings of these names, and its label."""
-    told = [entry["settings"][name] for name in columns]
-    return [*("" if value is None else str(value) for value in told), label(entry)]
+    values = [entry["settings"][name] for name in columns]
+    return [*("" if value is None else str(value) for value in values), label(entry)]
 
 
 def recipe_of(entry: Entry) -> str:
     """The recipe; "" at lambda 0."""
-    told = entry["settings"]
-    return "" if entry["control"] or is_zero(told["lambda"]) else told.get("recipe") or ""
+    settings = entry["settings"]
+    if entry["control"] or is_zero(settings["lambda"]):
+        return ""
+    return settings.get("recipe") or ""
 
 
 def sound(entry: Entry) -> bool:
-    """Whether no run of it collapsed or diverged; others stand behind in every choice."""
+    """Whether no run of it collapsed or diverged; it is chosen before others that did."""
     return not entry["collapsed"] and not entry["diverged"]
 
 
 def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """{recipe: the runs of a block with it, behind those of lambda 0}."""
+    """{recipe: the runs of a block at lambda 0, then those with the recipe}."""
     runs = [entry for entry in entries if not entry["control"]]
     zero = [entry for entry in runs if is_zero(entry["settings"]["lambda"])]
     names = dict.fromkeys(recipe_of(entry) for entry in runs if entry not in zero) or {"": None}
@@ -210,32 +211,34 @@ def mean(entry: Entry, column: str) -> float:
 def varying(summary: Sequence[Entry]) -> list[str]:
     """The settings, lambda aside, that are not the same in all entries that have them."""
     names = dict.fromkeys(n for entry in summary for n in entry["settings"] if n != "lambda")
-    found = {n: {entry["settings"].get(n) for entry in summary} for n in names}
-    return [
-        n for n, values in found.items() if len(values - ({None} if n in PROTECTION else set())) > 1
-    ]
+    values_of = {n: {entry["settings"].get(n) for entry in summary} for n in names}
+    unset = {n: {None} if n in PROTECTION else set() for n in names}  # of controls
+    return [n for n, values in values_of.items() if len(values - unset[n]) > 1]
 
 
 def blocks(summary: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """Entries that differ in PROTECTION or control only, and what tells them from other blocks."""
+    """Entries that differ in PROTECTION or control only, each block after its title.
+
+    The title has the settings that are not the same in all blocks.
+    """
     others = [name for name in varying(summary) if name not in (*FIRST, *PROTECTION)]
-    found: dict[tuple, list[Entry]] = {}
+    block_of: dict[tuple, list[Entry]] = {}
     for entry in summary:
         values = tuple(v for n, v in entry["settings"].items() if n not in PROTECTION)
-        found.setdefault(values, []).append(entry)
+        block_of.setdefault(values, []).append(entry)
     titled = []
-    for entries in found.values():
-        told = entries[0]["settings"]
-        first = [str(told[name]) for name in FIRST if told[name]]
-        titled.append((", ".join([*first, *(f"{n}={told[n]}" for n in others)]), entries))
+    for entries in block_of.values():
+        settings = entries[0]["settings"]
+        first = [str(settings[name]) for name in FIRST if settings[name]]
+        titled.append((", ".join([*first, *(f"{n}={settings[n]}" for n in others)]), entries))
     return titled
 
 
 def selected(entry: Entry) -> float:
-    """Validation selection of an entry: the rule that chose the epochs, on mean val_* scores.
+    """The selection score of an entry: the rule that chose the epochs, on mean val_* scores.
 
-    The leak is that which a fresh attacker finds on validation speakers, who chose it.
+    The leak is that of a freshly trained attacker on validation speakers, who also chose it.
     """
     rule = SELECTIONS[entry["settings"].get("selection") or "emotion_minus_leak"]
-    uars = {a: mean(entry, f"val_{a}_attacker_uar") for a in attributes(entry)}
-    return float(rule(mean(entry, "val_emotion_uar"), uars, entry["chance"]))
+    uars = {a: mean(entry, attacker_uar("val", a)) for a in attributes(entry)}
+    return float(rule(mean(entry, emotion_uar("val")), uars, entry["chance"]))

@@ -1,8 +1,8 @@
-"""h of the networks of a finished pack, in files that `privrep audit` reads.
+"""Export of h, as the networks of a finished pack release it, to files that `privrep audit` reads.
 
-A network is asked about people it was not trained on: `test` writes the utterances of its fold's
-test part alone. `all` writes every part, and says of each utterance which it is in; of speakers
-whose attribute the network saw in training, h may tell less than of strangers.
+A network is audited on held-out speakers: `test` writes the utterances of its fold's test part
+alone. `all` writes every part, and the part of each utterance; for training speakers, whose
+attribute the network saw, h may reveal less than for held-out ones.
 """
 
 import csv
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config import build, sweep
+from experiments.config.lambdas import exact_text
 from experiments.config.recipes import GOVERNED
 from experiments.config.settings import Config, flag_name
 from experiments.results.checkpoints import load_params
@@ -29,11 +30,11 @@ _ALWAYS = ("lambda_", "recipe", "seed")  # in the name of a file
 
 
 def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, which: str) -> None:
-    """Writes what the networks of a pack release, from their saved parameters.
+    """Writes h of the networks of a pack, from their saved parameters.
 
     <folder>/fold_<k>/<lambda=1_recipe=posterior_seed=0>.npz holds h float32[n, D], as released, and
-    id str[n]; <folder>/fold_<k>/labels.csv says of each id what `labels_of` returns. A network that
-    diverged has no file.
+    id str[n]; <folder>/fold_<k>/labels.csv has the labels of each id, see `labels_of`. A network
+    that diverged has no file.
 
     Args:
       checkpoint: where the pack is saved, see `checkpoints.save_chosen`.
@@ -51,22 +52,24 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
         rows = np.flatnonzero(split.test if which == "test" else np.any(split, 0))
         to = folder / f"fold_{fold}"
         to.mkdir(parents=True, exist_ok=True)
-        for (config, of), one in zip(described, h):
-            if of == fold and np.isfinite(one).all():
+        for (config, fold_of_run), h_of_run in zip(described, h):
+            if fold_of_run == fold and np.isfinite(h_of_run).all():
                 partial = to / "h.partial.npz"
-                np.savez(partial, h=one[rows], id=ids[rows])
+                np.savez(partial, h=h_of_run[rows], id=ids[rows])
                 os.replace(partial, to / f"{names[config]}.npz")
         replace_file(to / "labels.csv", _table(labels_of(loaded, fold, rows)))
 
 
 def file_names(configs: Sequence[Config]) -> list[str]:
-    """A name of its own for each run of a pack, of what tells it from the others."""
+    """A unique name for each run of a pack, of the settings in which the runs differ."""
     # What a recipe governs is in its name.
     others = [n for n in vars(configs[0]) if n not in (*_ALWAYS, *GOVERNED)]
     varying = [n for n in others if len({getattr(c, n) for c in configs}) > 1]
-    return [
-        "_".join(f"{flag_name(n)}={getattr(c, n)}" for n in (*_ALWAYS, *varying)) for c in configs
-    ]
+
+    def text(config: Config, name: str) -> str:
+        return exact_text(config.lambda_) if name == "lambda_" else str(getattr(config, name))
+
+    return ["_".join(f"{flag_name(n)}={text(c, n)}" for n in (*_ALWAYS, *varying)) for c in configs]
 
 
 def labels_of(loaded: Loaded, fold: int, rows: np.ndarray) -> dict[str, list]:

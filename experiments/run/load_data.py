@@ -1,16 +1,18 @@
-"""From flags to arrays: read the corpus, prepare its inputs once, lay out each pack."""
+"""Loading of data: the corpus is read, its inputs are prepared once, each pack is laid out."""
 
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
+from experiments.config.sweep import Pack
 from experiments.results.checkpoints import compare_data
+from experiments.results.columns import Row
 from privrep.datasets import DATASETS
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
@@ -26,11 +28,26 @@ from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
 
 
-class Loaded(NamedTuple):
-    """A pack's data, and what is to be said about it.
+class Job(NamedTuple):
+    """A pack of a sweep and its place in the result directory.
 
     Attributes:
-      utterances: the N that serve.
+      number: of the pack, from 0; the column `pack` of runs.csv.
+      folder: where its checkpoints are.
+      title: for progress bars.
+    """
+
+    number: int
+    pack: Pack
+    folder: Path
+    title: str
+
+
+class Loaded(NamedTuple):
+    """A pack's data, and sentences about it.
+
+    Attributes:
+      utterances: the N that have all labels.
       split: bool[K, N] each.
       hash, content: of the prepared data, see `Prepared`.
       findings: of the split linter, the fatal ones too.
@@ -47,7 +64,7 @@ class Loaded(NamedTuple):
 
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
-    """The corpus as it is described on disk."""
+    """Reads the corpus from disk."""
     demo = config.dataset == "demo"
     root = cache_dir / "corpora" / "demo" if demo else Path(config.data_dir)
     if not config.data_dir and not demo:
@@ -56,12 +73,12 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
         )
     dataset = DATASETS[config.dataset]
     utterances = dataset.read(root)
-    whole = dataset.utterances
-    said = f"{config.dataset}: {len(utterances):,} utterances"
-    if whole is not None and whole != len(utterances):
-        said += f", {whole:,} were published: is the copy whole?"
+    published = dataset.utterances
+    line = f"{config.dataset}: {len(utterances):,} utterances"
+    if published is not None and published != len(utterances):
+        line += f", {published:,} were published: is the copy whole?"
     if is_first():
-        print(said, file=sys.stderr)
+        print(line, file=sys.stderr)
     return utterances
 
 
@@ -69,7 +86,7 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     """Makes sure that a pack can be laid out, before any pack is prepared or trained.
 
     Returns:
-      What is to be said of utterances that are left out.
+      A line on utterances that are left out, if there are any.
 
     Raises:
       ValueError: the corpus has no such task or private attribute (the message lists what it has),
@@ -79,36 +96,36 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
     for attribute in config.attributes:
         private_labels(utterances, attribute)
-    said: dict[str, str] = {}
+    gender_of: dict[str, str] = {}
     for u in utterances:
         gender = u.private.get("gender")
-        if u.speaker and gender and said.setdefault(u.speaker, gender) != gender:
+        if u.speaker and gender and gender_of.setdefault(u.speaker, gender) != gender:
             raise ValueError(
-                f"{config.dataset}: speaker {u.speaker} is {said[u.speaker]} and, in utterance "
-                f"{u.id}, {gender}: correct the labels, or give two people two names"
+                f"{config.dataset}: speaker {u.speaker} is {gender_of[u.speaker]} and, in "
+                f"utterance {u.id}, {gender}: correct the labels, or give two speakers two names"
             )
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
-        path, used = getattr(config, flag), FIELDS[flag].metadata["modality"]
+        path, used = getattr(config, flag), FIELDS[flag].modality
         if path and used in MODALITIES[config.modality] and not Path(path).exists():
             raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
-    for modality, ready, there, what in (
+    for modality, features, inputs, name in (
         ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),
         ("lexical", config.lexical_features, [u.transcript for u in utterances], "transcript"),
     ):
-        if modality in MODALITIES[config.modality] and not ready and not any(there):
+        if modality in MODALITIES[config.modality] and not features and not any(inputs):
             raise ValueError(
-                f"--modality={config.modality}: {config.dataset} has no {what} of any utterance; "
+                f"--modality={config.modality}: {config.dataset} has no {name} of any utterance; "
                 f"choose another modality, or give --{modality}_features"
             )
     rows, lacking = _labelled(utterances, config)
-    said = ", ".join(f"{count:,} without {what}" for what, count in lacking.most_common())
-    said = f"{config.dataset}: {said}, of {len(utterances):,} utterances"
+    counts = ", ".join(f"{count:,} without {label}" for label, count in lacking.most_common())
+    line = f"{config.dataset}: {counts}, of {len(utterances):,} utterances"
     if lacking and config.unlabelled == "stop":
-        raise ValueError(f"{said}. Leave them out with --unlabelled=drop.")
+        raise ValueError(f"{line}. Leave them out with --unlabelled=drop.")
     if not len(rows):
-        raise ValueError(f"{said}: none is left for {config.task} and {config.private}")
+        raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
     _split(config, [utterances[i] for i in rows])
-    return [f"{said}; left out"] * bool(lacking)
+    return [f"{line}; left out"] if lacking else []
 
 
 def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
@@ -131,7 +148,7 @@ def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
 def prepare_inputs(
     config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
 ) -> Prepared:
-    """Frames and words of the utterances, computed once for these settings."""
+    """Computes frames and words of the utterances, once for these settings."""
     return prepare(
         config.dataset,
         utterances,
@@ -143,27 +160,25 @@ def prepare_inputs(
 
 
 def check_finished(
-    rows: Sequence[Mapping],
-    configs: Sequence[Config],
-    folders: Sequence[Path],
-    utterances: Sequence[Utterance],
+    rows: Sequence[Row], jobs: Sequence[Job], utterances: Sequence[Utterance]
 ) -> None:
-    """Makes sure that rows of runs.csv were found on the data that is there now, reading none.
+    """Makes sure that rows of runs.csv were computed from the present data, reading none.
 
-    A pack that has finished is not loaded again, which would tell.
+    A pack that has finished is not loaded again, which would show it.
 
     Args:
-      configs, folders: of each pack.
+      jobs: of all packs.
 
     Raises:
-      ValueError: the corpus or its preparation is another one now.
+      ValueError: the corpus or its preparation has changed.
     """
-    utterances, now = preparable(utterances), {}
+    utterances, hashes = preparable(utterances), {}
     for i, begun_on in sorted({(row["pack"], str(row["prepared_hash"])) for row in rows}):
-        inputs = inputs_of(configs[i])
-        if inputs not in now:
-            now[inputs] = prepared_hash(utterances, _feature_sources(configs[i]))
-        compare_data(folders[i], begun_on, now[inputs])
+        config = jobs[i].pack.config
+        inputs = inputs_of(config)
+        if inputs not in hashes:
+            hashes[inputs] = prepared_hash(utterances, _feature_sources(config))
+        compare_data(jobs[i].folder, begun_on, hashes[inputs])
 
 
 def _feature_sources(config: Config) -> FeatureSources:
@@ -217,23 +232,25 @@ def _dropped(prepared: Prepared) -> list[str]:
 
 def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, Counter]:
     """Utterances with a speaker, the task's label and every attribute; what the others lack."""
-    wants: dict[str, Callable[[Utterance], bool]] = {"speaker": lambda u: u.speaker is not None}
-    task = config.task
-    wants[task] = lambda u: task in u.ratings or task in u.categories
-    for a in config.attributes:
-        if a != "speaker":
-            wants[a] = lambda u, a=a: a in u.private
-    # A name that no utterance has is a misspelling; the labels' own error lists what there is.
-    wants = {what: has for what, has in wants.items() if any(map(has, utterances))}
-    lacks = [next((what for what, has in wants.items() if not has(u)), None) for u in utterances]
-    rows = np.array([i for i, what in enumerate(lacks) if what is None], np.int64)
-    return rows, Counter(what for what in lacks if what is not None)
+
+    def has(u: Utterance, label: str) -> bool:
+        if label == "speaker":
+            return u.speaker is not None
+        is_task = label == config.task and (label in u.ratings or label in u.categories)
+        return is_task or (label in config.attributes and label in u.private)
+
+    labels = dict.fromkeys(("speaker", config.task, *config.attributes))
+    # A name that no utterance has is a misspelling; the labels' own error lists the valid ones.
+    needed = [label for label in labels if any(has(u, label) for u in utterances)]
+    lacking = [next((n for n in needed if not has(u, n)), None) for u in utterances]
+    rows = np.array([i for i, label in enumerate(lacking) if label is None], np.int64)
+    return rows, Counter(label for label in lacking if label is not None)
 
 
 def _words(
     config: Config, prepared: Prepared, rows: np.ndarray
 ) -> tuple[Ragged | None, np.ndarray | None, int, list[str]]:
-    """Words of a pack, their vectors, the vocabulary's size, and what to say about them."""
+    """Words of a pack, their vectors, the vocabulary's size, and notes about them."""
     if prepared.words is None:
         return None, None, 0, []
     if isinstance(prepared.words, Ragged):

@@ -1,28 +1,23 @@
-"""Whether a setting's networks give away whom they were trained on: columns of runs.csv."""
+"""Membership of speakers: whether a setting's networks reveal whom they were trained on."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.special
 
+from experiments.results.columns import Row
+from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import Columns, Settings, fill, together, without_protection
+from experiments.run.pooled_scores import Group, groups_of, put, without_protection
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.leakage.membership.identify import Identified, Networks, changed, identify
 from privrep.types import Split
 
-TOLD = ("auc", "accuracy", "shuffled", "lower", "upper", "p", "verdict", "attacker")
-
 
 def membership(
-    h: Sequence[np.ndarray | None],
-    settings: Settings,
-    loaded: Loaded,
-    attributes: Sequence[str],
-    logits: Sequence[np.ndarray],
-) -> Columns:
-    """Columns of `identify.identify` for h and labels, a value per row.
+    targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]
+) -> list[Row]:
+    """Scores of `identify.identify` for h and labels, of each target.
 
     <known>_membership_{auc, accuracy, shuffled, lower, upper, minimum_detectable, p, verdict,
       attacker}: known is what the attacker has, h or labels.
@@ -33,62 +28,89 @@ def membership(
     Where too few speakers are tested there are no columns.
 
     Args:
-      h, settings, attributes: as in `pooled_scores.pooled`.
-      logits: float[N, C] of the first rows, of the emotion from the released h.
+      attributes: that are unlearned.
     """
+    rows: list[Row] = [{} for _ in targets]
+    groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
+    identified = _identified(groups, loaded, attributes)
+    for group in groups:
+        for known, result in identified.get(group.numbers, {}).items():
+            put(rows, group, f"{known}_membership", _columns_of(result))
+            aucs = {f"{name}_auc": auc for name, auc in result.aucs.items() if known != name}
+            put(rows, group, f"{known}_membership", aucs)
+    for pairs in _against_zero(groups, identified):
+        for known in set.intersection(*({*a} & {*b} for _, a, b in pairs)):
+            change = changed([a[known] for _, a, _ in pairs], [b[known] for _, _, b in pairs])
+            names = ("difference", "lower", "upper", "p")
+            values = {name: getattr(change, name) for name in names}
+            for group, _, _ in pairs:
+                put(rows, group, f"{known}_membership_change", values)
+    return rows
+
+
+def _identified(
+    groups: Sequence[Group], loaded: Loaded, attributes: Sequence[str]
+) -> dict[tuple[int, ...], Mapping[str, Identified]]:
+    """{numbers of a group: {known: result}}; of no further group once one has too few speakers."""
     folds, utterances = loaded.packed.data.folds, loaded.utterances
     speakers = np.array([u.speaker for u in utterances])
     balanced = [a for a in attributes if a != SPEAKER] or ["gender"]  # as the folds are
     kind = _numbered([str([u.private.get(a) for a in balanced]) for u in utterances])
-    sessions = [u.session for u in utterances]
-    groups = together(settings, h, len(folds.split.train))
-    found: dict[int, dict[str, Identified]] = {}
-    for rows in groups:
-        k = [settings[i][0]["fold"] for i in rows]
-        task = folds.task[k]
+    sessions = [u.session for u in utterances if u.session is not None]
+    results: dict[tuple[int, ...], Mapping[str, Identified]] = {}
+    for group in groups:
+        task = folds.task[group.folds]
         known = (task >= 0).all(0)
         losses = None
-        if rows[-1] < len(logits):
-            losses = np.stack([_losses(logits[i], of) for i, of in zip(rows, task)])
+        if group.is_of_networks:
+            logits = [t.logits for t in group.targets if t.logits is not None]
+            losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
         try:
             networks = Networks(
-                np.stack([h[i] for i in rows]),
+                group.h,
                 speakers,
-                Split(*(part[k] & known for part in folds.split)),
+                Split(*(part[group.folds] & known for part in folds.split)),
                 losses=losses,
                 emotion=task[0],
                 kind=kind,
-                session=None if None in sessions else _numbered(sessions),
+                session=_numbered(sessions) if len(sessions) == len(utterances) else None,
             )
-            found[rows[0]] = identify(networks)
-        except ValueError:  # too few speakers to be told apart
+            results[group.numbers] = identify(networks)
+        except ValueError:  # too few speakers for a comparison
             break
-    columns: Columns = {}
-    put = partial(fill, columns, len(h))
-    for rows in groups:
-        for known, told in found.get(rows[0], {}).items():
-            put(rows, f"{known}_membership", {name: getattr(told, name) for name in TOLD})
-            put(rows, f"{known}_membership", {"minimum_detectable": told.minimum_detectable})
-            each = {f"{name}_auc": auc for name, auc in told.aucs.items() if known != name}
-            put(rows, f"{known}_membership", each)
-    for pairs in _against_zero(groups, settings, found):
-        rows = [i for own, _, _ in pairs for i in own]
-        for known in set.intersection(*({*a} & {*b} for _, a, b in pairs)):
-            told = changed([a[known] for _, a, _ in pairs], [b[known] for _, _, b in pairs])
-            told = {name: getattr(told, name) for name in ("difference", "lower", "upper", "p")}
-            put(rows, f"{known}_membership_change", told)
-    return columns
+    return results
 
 
-def _against_zero(groups, settings, found) -> list[list[tuple]]:
-    """For each setting of all seeds: rows, what was found, and what at lambda 0."""
-    of_setting: dict[tuple, list[tuple]] = {}
-    for rows in groups:
-        zero = without_protection(rows, groups, settings)
-        if zero is not None and rows[0] in found and zero[0] in found:
-            told = settings[rows[0]][0]
-            key = tuple(v for n, v in told.items() if n not in ("fold", "seed"))
-            of_setting.setdefault(key, []).append((rows, found[rows[0]], found[zero[0]]))
+def _columns_of(result: Identified) -> Row:
+    return {
+        "auc": result.auc,
+        "accuracy": result.accuracy,
+        "shuffled": result.shuffled,
+        "lower": result.lower,
+        "upper": result.upper,
+        "minimum_detectable": result.minimum_detectable,
+        "p": result.p,
+        "verdict": result.verdict,
+        "attacker": result.attacker,
+    }
+
+
+_Pair = tuple[Group, Mapping[str, Identified], Mapping[str, Identified]]
+
+
+def _against_zero(
+    groups: Sequence[Group], identified: Mapping[tuple[int, ...], Mapping[str, Identified]]
+) -> list[list[_Pair]]:
+    """For each setting, of all seeds: the group, its result, and that at lambda 0."""
+    of_setting: dict[tuple, list[_Pair]] = {}
+    for group in groups:
+        ordinary = without_protection(group, groups)
+        after = identified.get(group.numbers)
+        before = None if ordinary is None else identified.get(ordinary.numbers)
+        if after is not None and before is not None:
+            settings = group.targets[0].settings
+            key = tuple(v for n, v in settings.items() if n not in ("fold", "seed"))
+            of_setting.setdefault(key, []).append((group, after, before))
     return list(of_setting.values())
 
 

@@ -1,19 +1,19 @@
-"""What a setting's networks of all folds show together, over all speakers: columns of runs.csv.
+"""Scores of the networks of all folds together, over all speakers: columns of runs.csv.
 
-A speaker is tested in one fold, so that the guesses of all folds together are about all speakers,
-who are the sample; scores of single folds mean little. Attackers meet at most 10,000 utterances,
-drawn evenly from the speakers, as in an audit: it is the speakers that there are few of.
+A speaker is tested in one fold, so that the predictions of all folds together are about all
+speakers, who are the sample; scores of single folds mean little. Attackers see at most 10,000
+utterances, drawn evenly from the speakers, as in an audit: speakers are the scarce resource.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.config.lambdas import is_zero
-from experiments.results.columns import PROTECTION
+from experiments.results.columns import PROTECTION, Row
+from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
 from privrep.attacks.lda import linear
 from privrep.attacks.trained.fresh_attackers import SPEAKER
@@ -26,62 +26,77 @@ from privrep.statistics.confidence import interval
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
-from privrep.types import Split
+from privrep.types import Fold, Split
 
-Row = dict[str, Any]
-Settings = Sequence[tuple[Row, str]]  # of each row its settings, `fold` among them, and its control
-Columns = dict[str, list]
-
-JUDGED = ("uar", "lower", "upper", "p", "verdict")
 LINEAR = {"linear": linear}
 
 
-def together(settings: Settings, h: Sequence[np.ndarray | None], num_folds: int) -> list[list[int]]:
-    """Rows that differ in the fold alone, of settings with a finite h in every fold."""
-    groups: dict[tuple, list[int]] = {}
-    for i, (row, control) in enumerate(settings):
-        told = tuple(value for name, value in row.items() if name != "fold")
-        groups.setdefault((told, control), []).append(i)
+class Group(NamedTuple):
+    """The targets of one setting and seed, one of each fold.
+
+    Attributes:
+      numbers: their numbers among all targets.
+      targets: the targets themselves, each with a finite `pooled_h`.
+    """
+
+    numbers: tuple[int, ...]
+    targets: tuple[AttackTarget, ...]
+
+    @property
+    def folds(self) -> list[int]:
+        """The fold of each target."""
+        return [target.fold for target in self.targets]
+
+    @property
+    def h(self) -> np.ndarray:
+        """float32[K, N, D]."""
+        return np.stack([t.pooled_h for t in self.targets if t.pooled_h is not None])
+
+    @property
+    def is_of_networks(self) -> bool:
+        """Whether there is a network that recognises emotion."""
+        return self.targets[0].logits is not None
+
+
+def groups_of(targets: Sequence[AttackTarget], num_folds: int) -> list[Group]:
+    """The groups of targets that differ in the fold alone, with a finite h in every fold."""
+    numbers_of: dict[tuple, list[int]] = {}
+    for i, target in enumerate(targets):
+        rest = tuple(value for name, value in target.settings.items() if name != "fold")
+        numbers_of.setdefault((rest, target.control), []).append(i)
+    groups = [Group(tuple(n), tuple(targets[i] for i in n)) for n in numbers_of.values()]
     return [
-        rows
-        for rows in groups.values()
-        if len({settings[i][0]["fold"] for i in rows}) == num_folds
-        and all(h[i] is not None and np.isfinite(h[i]).all() for i in rows)
+        group
+        for group in groups
+        if len({*group.folds}) == num_folds
+        and all(t.pooled_h is not None and np.isfinite(t.pooled_h).all() for t in group.targets)
     ]
 
 
-def fill(
-    columns: Columns, count: int, rows: Sequence[int], place: str, values: Mapping[str, Any]
-) -> None:
-    """Puts what all `rows` show together under <place>_<name>, None where it is no finite number.
+def put(rows: Sequence[Row], group: Group, place: str, values: Mapping[str, Any]) -> None:
+    """Puts the scores of a group under <place>_<name>, None where one is no finite number.
 
     Args:
-      columns: added to; a new column has `count` cells.
+      rows: of every target, added to.
     """
     for name, value in values.items():
-        column = columns.setdefault(f"{place}_{name}", [None] * count)
-        known = value is not None and (isinstance(value, str) or math.isfinite(value))
-        for i in rows:
-            column[i] = value if known else None
+        is_known = value is not None and (isinstance(value, str) or math.isfinite(value))
+        for i in group.numbers:
+            rows[i][f"{place}_{name}"] = value if is_known else None
 
 
-def pooled(
-    h: Sequence[np.ndarray | None],
-    settings: Settings,
-    loaded: Loaded,
-    attributes: Sequence[str],
-    emotions: Sequence[np.ndarray],
-) -> Columns:
-    """All columns that are about the networks of all folds together, with a value per row.
+def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]) -> list[Row]:
+    """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
       attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
       by the linear one; of speaker, unlearned or not, by verification.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
       mean over folds.
-    <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, who is ignorant has learned at lambda 0.
-    <a>_given_emotion_{...}: what h tells beyond the task's label, by the linear attacker.
-    <a>_from_emotion_{...}: what the label tells alone.
+    <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, the ignorant attacker was trained on the
+      networks of lambda 0.
+    <a>_given_emotion_{...}: what h reveals beyond the task's label, by the linear attacker.
+    <a>_from_emotion_{...}: what the label reveals alone.
     <a>_change_{difference, lower, upper, p}: the attacker's UAR less that at lambda 0, paired over
       speakers, all seeds together, with a 95 % interval.
     emotion_pooled_{uar, lower, upper}, emotion_change_{...}: of emotion, likewise.
@@ -89,101 +104,142 @@ def pooled(
       attribute unlearned; two of them at least.
 
     Args:
-      h: float[N, D] of each row; None where there is none.
-      settings: of each row.
       attributes: that are unlearned.
-      emotions: int[N] of the first rows, the network's guess of each utterance's class.
     """
+    rows: list[Row] = [{} for _ in targets]
+    groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
+    _put_emotion(rows, groups, loaded, attributes)
+    shown = _Shown(loaded)
+    for attribute in [a for a in attributes if a != SPEAKER]:
+        _put_unlearned(rows, groups, shown, attribute)
+    for attribute, labels in others(loaded, attributes).items():
+        _put_other(rows, groups, shown, attribute, labels)
+    return rows
+
+
+class _Shown:
+    """The utterances that attackers are trained on and predict, MOST of those in a part.
+
+    Attributes:
+      index: int[n], of the utterances.
+      speakers: [n].
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        split = loaded.packed.data.folds.split
+        used = np.flatnonzero((split.train | split.val | split.test).any(0))
+        speakers = _speakers(loaded)
+        codes = np.unique(speakers[used], return_inverse=True)[1]
+        self.folds = loaded.packed.data.folds
+        self.index = used[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
+        self.speakers = speakers[self.index]
+
+    def h(self, group: Group) -> np.ndarray:
+        """float32[K, n, D]."""
+        return np.stack([t.pooled_h[self.index] for t in group.targets if t.pooled_h is not None])
+
+    def split(self, group: Group) -> Split:
+        """The parts of the group's folds, bool[K, n] each."""
+        return Split(*(part[group.folds][:, self.index] for part in self.folds.split))
+
+    def emotion(self, group: Group) -> np.ndarray:
+        """int32[K, n]."""
+        return self.folds.task[group.folds][:, self.index]
+
+
+def _put_emotion(
+    rows: Sequence[Row], groups: Sequence[Group], loaded: Loaded, attributes: Sequence[str]
+) -> None:
+    """Columns of emotion: over all speakers, against lambda 0, and among groups of speakers."""
     folds, speakers = loaded.packed.data.folds, _speakers(loaded)
-    found: Columns = {}
-    put = partial(fill, found, len(h))
-    groups = together(settings, h, len(folds.split.train))
-    guessed: dict[int, np.ndarray] = {}  # counts by the first row of a group
-    for rows in groups:
-        if rows[0] < len(emotions):
-            guessed[rows[0]] = _emotion_counts(rows, settings, folds, speakers, emotions)
-    _intervals(guessed, groups, settings, put, "emotion_pooled")
-    _compared(guessed, groups, settings, put, "emotion")
-    met = _met(speakers, folds.split)
-    people = speakers[met]
-
-    def of(rows: Sequence[int]) -> tuple[np.ndarray, Split, np.ndarray]:
-        """h [K, n, D], parts [K, n] and emotions [K, n] of the utterances that are met."""
-        k = [settings[i][0]["fold"] for i in rows]
-        split = Split(*(part[k][:, met] for part in folds.split))
-        return np.stack([h[i][met] for i in rows]), split, folds.task[k][:, met]
-
+    networks = [group for group in groups if group.is_of_networks]
+    counted = [Counted(group, _emotion_counts(group, folds, speakers)) for group in networks]
+    _put_intervals(rows, counted, "emotion_pooled")
+    _put_changes(rows, counted, "emotion")
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
         for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
             among = labels == code
-            counts = {
-                rows[0]: _emotion_counts(rows, settings, folds, speakers, emotions, among)
-                for rows in groups
-                if rows[0] < len(emotions)
-            }
-            if all(len(of_speaker) > 1 for of_speaker in counts.values()):
-                _intervals(counts, groups, settings, put, f"emotion_among_{attribute}={value}")
-        labels = labels[met]
-        if len(np.unique(labels[folds.split.test[:, met].any(0) & (labels >= 0)])) < 2:
-            continue  # an official test part of one class, say
-        counts = {}
-        label_alone = None
-        for rows in groups:
-            x, split, emotion = of(rows)
-            told = measure_folds(x, labels, people, split)
-            put(rows, f"{attribute}_pooled", _judged(told.verdict))
-            counts[rows[0]] = told.counts
-            bare = without_protection(rows, groups, settings)
-            before = None if bare is None else of(bare)[0]
-            climbed = threats_on_folds(x, labels, people, split, unprotected=before)
-            put(rows, f"{attribute}_pooled", {f"{name}_uar": v for name, v in climbed.items()})
-            beyond = measure_folds(x, labels, people, split, given=emotion, attackers=LINEAR)
-            put(rows, f"{attribute}_given_emotion", _judged(beyond.verdict))
-            if label_alone is None:
-                one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
-                label_alone = measure_folds(one_hot, labels, people, split, attackers=LINEAR)
-            put(rows, f"{attribute}_from_emotion", _judged(label_alone.verdict))
-        _compared(counts, groups, settings, put, attribute)
-    for attribute, labels in others(loaded, attributes).items():
-        for rows in groups:
-            x, split, _ = of(rows)
-            try:
-                if attribute == SPEAKER:
-                    parts = zip(x, split.train | split.val, split.test)
-                    verdict = verify([VerificationTarget(*part) for part in parts], labels[met])
-                    scores = [closed_set(0, *one, labels[met]) for one in zip(x, split.train)]
-                    told = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
-                    put(rows, f"{SPEAKER}_closed_set", told)
-                else:
-                    told = measure_folds(x, labels[met], people, split, attackers=LINEAR)
-                    verdict = told.verdict
-            except ValueError:  # too few of a class among the tested
-                break
-            put(rows, f"{attribute}_pooled", _judged(verdict))
-    return found
+            counted = [
+                Counted(group, _emotion_counts(group, folds, speakers, among)) for group in networks
+            ]
+            if all(len(of_group.counts) > 1 for of_group in counted):
+                _put_intervals(rows, counted, f"emotion_among_{attribute}={value}")
 
 
-def _met(speakers: np.ndarray, split: Split) -> np.ndarray:
-    """int[n]: the utterances that attackers learn from and guess, at most MAX_UTTERANCES."""
-    there = np.flatnonzero((split.train | split.val | split.test).any(0))
-    codes = np.unique(speakers[there], return_inverse=True)[1]
-    return there[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
+def _put_unlearned(
+    rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
+) -> None:
+    """Columns of an attribute that is unlearned, by attackers of all folds together."""
+    labels = shown.folds.private[attribute][0][shown.index]
+    tested = shown.folds.split.test[:, shown.index].any(0)
+    if len(np.unique(labels[tested & (labels >= 0)])) < 2:
+        return  # an official test part of one class, say
+    speakers, counted, label_alone = shown.speakers, [], None
+    for group in groups:
+        h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
+        measured = measure_folds(h, labels, speakers, split)
+        put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
+        counted.append(Counted(group, measured.counts))
+        ordinary = without_protection(group, groups)
+        before = None if ordinary is None else shown.h(ordinary)
+        rungs = threats_on_folds(h, labels, speakers, split, unprotected=before)
+        put(rows, group, f"{attribute}_pooled", {f"{name}_uar": uar for name, uar in rungs.items()})
+        beyond = measure_folds(h, labels, speakers, split, given=emotion, attackers=LINEAR)
+        put(rows, group, f"{attribute}_given_emotion", _columns_of(beyond.verdict))
+        if label_alone is None:
+            one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
+            label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
+        put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
+    _put_changes(rows, counted, attribute)
 
 
-def without_protection(rows, groups, settings) -> list[int] | None:
-    """The group at lambda 0 that is like `rows` in all else; None for itself and for controls."""
+def _put_other(
+    rows: Sequence[Row],
+    groups: Sequence[Group],
+    shown: _Shown,
+    attribute: str,
+    labels: np.ndarray,
+) -> None:
+    """Columns of an attribute that is not unlearned, or of speaker."""
+    labels = labels[shown.index]
+    for group in groups:
+        h, split = shown.h(group), shown.split(group)
+        try:
+            if attribute == SPEAKER:
+                parts = zip(h, split.train | split.val, split.test)
+                verdict = verify([VerificationTarget(*part) for part in parts], labels)
+                scores = [closed_set(0, *of_fold, labels) for of_fold in zip(h, split.train)]
+                means = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
+                put(rows, group, f"{SPEAKER}_closed_set", means)
+            else:
+                measured = measure_folds(h, labels, shown.speakers, split, attackers=LINEAR)
+                verdict = measured.verdict
+        except ValueError:  # too few of a class among the tested
+            break
+        put(rows, group, f"{attribute}_pooled", _columns_of(verdict))
 
-    def rest(i: int) -> dict:
-        return {n: v for n, v in settings[i][0].items() if n not in (*PROTECTION, "fold")}
 
-    row, control = settings[rows[0]]
-    if control or is_zero(row["lambda"]):
+def without_protection(group: Group, groups: Sequence[Group]) -> Group | None:
+    """The group at lambda 0 that is like this one in all else; None for itself and for controls."""
+
+    def rest(target: AttackTarget) -> dict[str, Any]:
+        return {n: v for n, v in target.settings.items() if n not in (*PROTECTION, "fold")}
+
+    first = group.targets[0]
+    if first.control or is_zero(first.settings["lambda"]):
         return None
-    zeros = [
-        of for of in groups if not settings[of[0]][1] and is_zero(settings[of[0]][0]["lambda"])
-    ]
-    return next((of for of in zeros if rest(of[0]) == rest(rows[0])), None)
+    others = ((other, other.targets[0]) for other in groups)
+    return next(
+        (
+            other
+            for other, target in others
+            if not target.control
+            and is_zero(target.settings["lambda"])
+            and rest(target) == rest(first)
+        ),
+        None,
+    )
 
 
 def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
@@ -191,11 +247,11 @@ def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
 
     And of speaker, unlearned or not, who is verified either way.
     """
-    there = dict.fromkeys(name for u in loaded.utterances for name in u.private)
-    # A manifest's columns may be both; what h is there to tell is no secret.
+    at_hand = dict.fromkeys(name for u in loaded.utterances for name in u.private)
+    # A manifest's columns may be both; what h is meant to reveal is not private.
     tasks = {name for u in loaded.utterances for name in (*u.ratings, *u.categories)}
-    found, speakers = {}, _speakers(loaded)
-    for attribute in [*there, SPEAKER]:
+    labels_of, speakers = {}, _speakers(loaded)
+    for attribute in [*at_hand, SPEAKER]:
         if (attribute in attributes and attribute != SPEAKER) or attribute in tasks:
             continue
         try:
@@ -203,57 +259,76 @@ def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
         except ValueError:
             continue  # one value only
         if attribute == SPEAKER or not why_not(codes, names, speakers):
-            found[attribute] = codes
-    return found
+            labels_of[attribute] = codes
+    return labels_of
 
 
 def _speakers(loaded: Loaded) -> np.ndarray:
     return np.array([u.speaker for u in loaded.utterances])
 
 
-def _judged(verdict: Verdict) -> dict[str, Any]:
-    columns = {name: getattr(verdict, name) for name in JUDGED}
-    return columns | {"minimum_detectable": verdict.minimum_detectable}
+def _columns_of(verdict: Verdict) -> Row:
+    return {
+        "uar": verdict.uar,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "minimum_detectable": verdict.minimum_detectable,
+        "p": verdict.p,
+        "verdict": verdict.verdict,
+    }
 
 
-def _emotion_counts(rows, settings, folds, speakers, emotions, among=True) -> np.ndarray:
+class Counted(NamedTuple):
+    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class."""
+
+    group: Group
+    counts: np.ndarray
+
+
+def _emotion_counts(
+    group: Group, folds: Fold, speakers: np.ndarray, among: np.ndarray | bool = True
+) -> np.ndarray:
     """int64[S, C, C] of the tested speakers, by their utterances `among` bool[N]."""
-    guessed = np.zeros(len(speakers), int)
+    predicted = np.zeros(len(speakers), int)
     truth = np.full(len(speakers), -1)
-    for i in rows:
-        k = settings[i][0]["fold"]
-        tested = folds.split.test[k]
-        guessed[tested], truth[tested] = emotions[i][tested], folds.task[k][tested]
+    for target in group.targets:
+        tested = folds.split.test[target.fold]
+        if target.logits is not None:
+            predicted[tested] = target.logits.argmax(-1)[tested]
+        truth[tested] = folds.task[target.fold][tested]
     tested = (truth >= 0) & among
     if not tested.any():
         return np.zeros((0, 1, 1), int)
     who = np.unique(speakers[tested], return_inverse=True)[1]
-    return confusion_counts(guessed[tested], truth[tested], who, int(folds.task.max()) + 1)
+    return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 
-def _by_seed(counts, groups, settings) -> dict[tuple, dict[Any, list[int]]]:
-    """{(settings, control, protection): {seed: its rows}} of the groups with counts."""
-    seeds: dict[tuple, dict[Any, list[int]]] = {}
-    for rows in groups:
-        row, control = settings[rows[0]]
-        if rows[0] in counts:
-            rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", *PROTECTION))
-            protection = tuple(None if control else row.get(name) for name in PROTECTION)
-            seeds.setdefault((rest, control, protection), {})[row["seed"]] = rows
+def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
+    """{(settings, control, protection): {seed: counts}}."""
+    seeds: dict[tuple, dict[Any, Counted]] = {}
+    for of_group in counted:
+        row, control = of_group.group.targets[0].settings, of_group.group.targets[0].control
+        rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", *PROTECTION))
+        protection = tuple(None if control else row.get(name) for name in PROTECTION)
+        seeds.setdefault((rest, control, protection), {})[row["seed"]] = of_group
     return seeds
 
 
-def _intervals(counts, groups, settings, put, place: str) -> None:
-    """Of every setting; seeds are added up."""
-    for of_seed in _by_seed(counts, groups, settings).values():
-        rows = [i for one in of_seed.values() for i in one]
-        score, lower, upper, _ = interval(sum(counts[one[0]] for one in of_seed.values()))
-        put(rows, place, {"uar": score, "lower": lower, "upper": upper})
+def _sum(counted: Sequence[Counted]) -> np.ndarray:
+    return np.sum([of_seed.counts for of_seed in counted], axis=0)
 
 
-def _compared(counts, groups, settings, put, place: str) -> None:
-    """The difference of every setting to lambda 0; seeds are added up."""
-    seeds = _by_seed(counts, groups, settings)
+def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
+    """UAR and interval of every setting; the counts of its seeds are added up."""
+    for of_seed in _by_seed(counted).values():
+        uar, lower, upper, _ = interval(_sum([*of_seed.values()]))
+        for seed in of_seed.values():
+            put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
+
+
+def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
+    """The difference of every setting to lambda 0; the counts of its seeds are added up."""
+    seeds = _by_seed(counted)
     for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         if control or is_zero(lambda_):
             continue
@@ -262,8 +337,8 @@ def _compared(counts, groups, settings, put, place: str) -> None:
         )
         both = [seed for seed in of_seed if seed in zeros]
         if both:
-            a = sum(counts[of_seed[seed][0]] for seed in both)
-            b = sum(counts[zeros[seed][0]] for seed in both)
-            told = compare(a, b)._asdict()
-            told.pop("smallest_p")
-            put([i for one in of_seed.values() for i in one], f"{place}_change", told)
+            a, b = _sum([of_seed[seed] for seed in both]), _sum([zeros[seed] for seed in both])
+            change = compare(a, b)._asdict()
+            change.pop("smallest_p")
+            for seed in of_seed.values():
+                put(rows, seed.group, f"{place}_change", change)

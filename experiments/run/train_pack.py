@@ -1,7 +1,7 @@
-"""The networks of a pack: trained together, saved on the way, to the end or to some epoch."""
+"""Training of a pack: its networks are trained together and saved on the way."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from experiments.run.load_data import Loaded
 from privrep.parallel.processes import decision_of_first, is_first
 from privrep.parallel.run_axis import Run, take
 from privrep.training.fit import fit, start_all
-from privrep.training.problem import RUNNING, STOPPED, Fit, FitSettings
+from privrep.training.problem import RUNNING, Fit, FitSettings
 from privrep.training.streaming import place
 from privrep.types import Data
 from privrep.unlearning.objective import Architecture
@@ -24,8 +24,13 @@ from privrep.unlearning.training_problem import network_problem
 
 
 class Pace(NamedTuple):
-    """How fast a pack went: seconds beside training, seconds of training, run-epochs in these, and
-    how many of them there could have been, had no run stopped early.
+    """The speed of a pack's training.
+
+    Attributes:
+      compiling: seconds spent on anything but training.
+      training: seconds of training.
+      epochs: run-epochs trained in these.
+      most: how many of them there could have been, had no run stopped early.
     """
 
     compiling: float
@@ -39,11 +44,13 @@ SECONDS_BETWEEN_SAVES = 20.0
 
 
 class Trained(NamedTuple):
-    """A pack and what its networks have come to, after their last epoch or an earlier one.
+    """A pack whose networks are trained.
 
     Attributes:
-      runs: rows [R, ...], every run on every fold; `described` says of each row what it is.
-      learners, of: int[U], int[R], see `sweep.trained_alike`.
+      runs: rows [R, ...], every run on every fold.
+      described: the run and the fold of every row.
+      learners: int[U], the rows that train networks of their own, see `build.trained_alike`.
+      learner_of: int[R], the number of every row's network among these.
       fits: rows [U, ...].
       history: {scalar: float32[epochs, U]}.
       pace: how fast it went in this call.
@@ -54,7 +61,7 @@ class Trained(NamedTuple):
     runs: Run
     described: Sequence[tuple[Config, int]]
     learners: np.ndarray
-    of: np.ndarray
+    learner_of: np.ndarray
     fits: Fit
     history: Mapping[str, np.ndarray]
     pace: Pace
@@ -65,28 +72,20 @@ def train_pack(
     loaded: Loaded,
     folder: Path,
     title: str,
-    until: int | None = None,
-    configs: Collection[Config] | None = None,
 ) -> Trained:
     """Trains a pack on every fold, going on from what `folder` holds, and keeps its progress there.
 
     Args:
-      until: the epoch to stop behind; None for none but their own last one.
-      configs: those of the pack's runs that go on; the others stop where they are. None for all.
+      title: of the progress bar.
     """
     architecture = build.architecture(pack, loaded.packed)
     settings = build.fit_settings(pack.config)
     runs, described = build.run_table(pack.runs, len(loaded.split.train))
     data = place(loaded.packed.data)
-    # What differs behind training only was trained by one network.
-    learners, of = build.trained_alike(runs)
-    rows = [i for i, (config, _) in enumerate(described) if configs is None or config in configs]
-    going = np.isin(np.arange(len(learners)), of[rows])
-    until = min(until or settings.max_epochs, settings.max_epochs)
-    fits, history, pace = _train(
-        architecture, settings, data, take(runs, learners), folder, title, until, going
-    )
-    return Trained(architecture, data, runs, described, learners, of, fits, history, pace)
+    # Runs that differ only in what follows training share one network.
+    learners, learner_of = build.trained_alike(runs)
+    fits, history, pace = _train(architecture, settings, data, take(runs, learners), folder, title)
+    return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
 
 
 def _train(
@@ -96,18 +95,13 @@ def _train(
     runs: Run,
     folder: Path,
     title: str,
-    until: int,
-    going: np.ndarray,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
-    """The pack after epoch `until`, {scalar: float32[epochs, R]}, and how fast that went."""
+    """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went."""
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
     fits, history = checkpoints.load_progress(folder, like)
-    if fits is not None:
-        on = going | (fits.status != RUNNING)
-        fits = fits._replace(status=np.where(on, fits.status, STOPPED).astype(np.int32))
     epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
     done = len(epochs)
-    count = len(runs.fold)
+    count, until = len(runs.fold), settings.max_epochs
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
@@ -131,6 +125,7 @@ def _train(
             if not running:
                 fits = stage.fits()
                 break
+    assert fits is not None  # --max_epochs is at least 1
     pace = _pace(began, before, first, time.monotonic(), int(fits.epoch.sum()))
     checkpoints.save_progress(folder, done, fits, _stacked(epochs))
     return fits, _stacked(epochs), pace
@@ -143,7 +138,7 @@ def _pace(
     if first is None:
         return Pace(0.0, 0.0, 0)
     when, then = first
-    if epochs == then:  # compiling and training cannot be told apart
+    if epochs == then:  # compiling and training cannot be separated
         return Pace(0.0, when - began, then - before)
     each = (ended - when) / (epochs - then)
     compiling = max(when - began - each * (then - before), 0.0)

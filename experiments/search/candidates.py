@@ -1,7 +1,7 @@
-"""What a search chooses among, and by what rule. Nothing here trains, and no row has a test score.
+"""The candidates of a search, the questions they compete in, and the rule that chooses among them.
 
-Settings that answer the same question compete: the same labels of the same people, protected by the
-same recipe. What else varies is chosen.
+Nothing here trains, and no row has a test score. Candidates that answer the same question compete:
+the same labels of the same speakers, protected by the same recipe. What else varies is chosen.
 """
 
 import math
@@ -12,10 +12,10 @@ from experiments.config.lambdas import is_zero
 from experiments.config.recipes import GOVERNED
 from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import Pack
-from experiments.results.columns import FIRST
-from experiments.results.summary import Row, attributes, mean, selected, sound, summarise
+from experiments.results.columns import FIRST, Row, attacker_uar, emotion_uar
+from experiments.results.summary import attributes, mean, selected, sound, summarise
 
-# What a setting is measured on and by, and what of it the research questions compare.
+# What a candidate is measured on and by, and what of it the research questions compare.
 QUESTION = (
     *("dataset", "data_dir", "modality", "task", "private", "placement", "recipe"),
     *("folds", "fold_seed", "bins", "selection", "attackers"),
@@ -23,16 +23,16 @@ QUESTION = (
 _PROTECTION = ("lambda_", "recipe", *GOVERNED)
 
 
-class Setting(NamedTuple):
+class Candidate(NamedTuple):
     """Runs that differ in nothing but their seed; they are of one pack.
 
     Attributes:
       pack: its number.
       runs: which of its runs.
       config: the first of them.
-      question: see QUESTION.
-      twin: the number of the setting of the same network at lambda 0, which it is compared with;
-        None where there is none, and of lambda 0 itself.
+      question: the values of QUESTION.
+      twin: the number of the candidate of the same network at lambda 0, with which this one is
+        compared; None where there is none, and for lambda 0 itself.
     """
 
     pack: int
@@ -42,36 +42,49 @@ class Setting(NamedTuple):
     twin: int | None
 
 
-class Score(NamedTuple):
-    """sound: no run diverged or collapsed; value: the greater the better; means: behind it."""
+class CandidateScore(NamedTuple):
+    """How good a candidate is on validation data.
+
+    Attributes:
+      sound: no run diverged or collapsed.
+      value: the greater the better.
+      means: {column: mean over folds and seeds}, the scores that `value` is computed from.
+    """
 
     sound: bool
     value: float
     means: Mapping[str, float]
 
 
-def settings_of(packs: Sequence[Pack]) -> list[Setting]:
-    """The settings of a sweep, in the order of its packs."""
-    found: dict[tuple, tuple[int, list[int], Config]] = {}
+def is_ordinary(config: Config) -> bool:
+    """Whether the network has lambda 0, without protection."""
+    return not any(config.lambda_.values())
+
+
+def candidates_of(packs: Sequence[Pack]) -> list[Candidate]:
+    """The candidates of a sweep, in the order of its packs."""
+    runs_of: dict[tuple, list[int]] = {}
+    first: dict[tuple, tuple[int, Config]] = {}
     for i, pack in enumerate(packs):
         for r, config in enumerate(pack.runs):
             key = _values(config, [n for n in FIELDS if n != "seed"])
-            found.setdefault(key, (i, [], config))[1].append(r)
+            first.setdefault(key, (i, config))
+            runs_of.setdefault(key, []).append(r)
     of_network = [n for n in FIELDS if n not in ("seed", *_PROTECTION)]
-    zeros = {
+    ordinary = {
         _values(config, of_network): number
-        for number, (_, _, config) in enumerate(found.values())
-        if is_zero(config.lambda_)
+        for number, (_, config) in enumerate(first.values())
+        if is_ordinary(config)
     }
     return [
-        Setting(
+        Candidate(
             pack,
-            tuple(runs),
+            tuple(runs_of[key]),
             config,
             _values(config, QUESTION),
-            None if is_zero(config.lambda_) else zeros.get(_values(config, of_network)),
+            None if is_ordinary(config) else ordinary.get(_values(config, of_network)),
         )
-        for pack, runs, config in found.values()
+        for key, (pack, config) in first.items()
     ]
 
 
@@ -79,70 +92,70 @@ def _values(config: Config, names: Iterable[str]) -> tuple:
     return tuple(getattr(config, name) for name in names)
 
 
-def questions(settings: Sequence[Setting]) -> dict[tuple, list[int]]:
-    """{question: the numbers of its settings}.
+def questions(candidates: Sequence[Candidate]) -> dict[tuple, list[int]]:
+    """{question: the numbers of its candidates}.
 
     Raises:
-      ValueError: no question has two settings to choose from.
+      ValueError: no question has two candidates to choose from.
     """
-    found: dict[tuple, list[int]] = {}
-    for number, setting in enumerate(settings):
-        found.setdefault(setting.question, []).append(number)
-    if all(len(numbers) == 1 for numbers in found.values()):
+    numbers_of: dict[tuple, list[int]] = {}
+    for number, candidate in enumerate(candidates):
+        numbers_of.setdefault(candidate.question, []).append(number)
+    if all(len(numbers) == 1 for numbers in numbers_of.values()):
         fixed = ", ".join(f"--{flag_name(name)}" for name in (*QUESTION, "seed"))
         raise ValueError(
             "--search has nothing to choose: give a comma list to --lambda or to a setting of "
             f"network or training, such as --conv_layers=3,4. ({fixed} are not chosen, and neither "
             "is the lambda of the ordinary network.) Without --search all settings are measured."
         )
-    return found
+    return numbers_of
 
 
-def score(rows: Sequence[Row]) -> Score:
-    """Of one setting, on the validation parts of its folds and seeds.
+def score(rows: Sequence[Row]) -> CandidateScore:
+    """The score of one candidate on the validation parts of its folds and seeds.
 
-    A protected network is judged by `summary.selected`, emotion less what a fresh attacker finds
-    (the paper's rule as --selection says it); the ordinary one by emotion, which is what it is for.
+    A protected network is judged by `summary.selected`, emotion less what a freshly trained
+    attacker recovers (the paper's rule, as --selection says it); the ordinary one by emotion, which
+    is what it is for.
     """
     (entry,) = summarise(rows, (*FIRST, "recipe", "selection"))
-    columns = ["val_emotion_uar", *(f"val_{a}_attacker_uar" for a in attributes(entry))]
+    columns = [emotion_uar("val"), *(attacker_uar("val", a) for a in attributes(entry))]
     means = {column: mean(entry, column) for column in columns}
-    zero = is_zero(entry["settings"]["lambda"])
-    value = means["val_emotion_uar"] if zero else selected(entry)
-    return Score(
-        math.isfinite(value) and sound(entry), value if math.isfinite(value) else -math.inf, means
-    )
+    value = means[emotion_uar("val")] if is_zero(entry["settings"]["lambda"]) else selected(entry)
+    if not math.isfinite(value):
+        return CandidateScore(False, -math.inf, means)
+    return CandidateScore(sound(entry), value, means)
 
 
-def best(numbers: Iterable[int], scores: Mapping[int, Score], count: int) -> list[int]:
-    """The best `count`: sound ones before others, of equals the first of the sweep."""
-    return sorted(numbers, key=lambda s: (not scores[s].sound, -scores[s].value, s))[:count]
+def best(numbers: Iterable[int], scores: Mapping[int, CandidateScore]) -> int:
+    """The best candidate: sound ones before others, of equals the first of the sweep."""
+    return min(numbers, key=lambda s: (not scores[s].sound, -scores[s].value, s))
 
 
-def going_on(
-    settings: Sequence[Setting],
-    contenders: Collection[int],
-    scores: Mapping[int, Score],
-    keep: Mapping[tuple, int],
+def still_needed(
+    candidates: Sequence[Candidate],
+    asked: Mapping[tuple, Sequence[int]],
+    scores: Mapping[int, CandidateScore],
 ) -> set[int]:
-    """Which contenders may still be wanted when `scores` are known of some of them.
+    """The candidates that may still be wanted when the scores of some of them are known.
 
     Args:
-      contenders: numbers of settings, with each its twin.
-      keep: {question: how many of its settings go on}.
+      asked: {question: the numbers of its candidates}.
 
     Returns:
-      Those that are not measured yet, of every question the best of the others, and the twins of
-      all these: a network is compared with the ordinary one that was trained as long.
+      Those without a score; of every question the best of those with one; and the twins of all
+      these, the ordinary networks with which they are compared.
     """
-    found = {s for s in contenders if s not in scores}
-    for question, count in keep.items():
-        measured = [s for s in contenders if settings[s].question == question and s in scores]
-        found |= {*best(measured, scores, count)}
-    return found | {settings[s].twin for s in found if settings[s].twin is not None}
+    needed = {s for s in range(len(candidates)) if s not in scores}
+    for numbers in asked.values():
+        scored = [s for s in numbers if s in scores]
+        if scored:
+            needed.add(best(scored, scores))
+    twins = (candidates[s].twin for s in needed)
+    return needed | {twin for twin in twins if twin is not None}
 
 
-def differing(settings: Sequence[Setting], numbers: Collection[int]) -> list[str]:
-    """The names of the settings in which these differ, seeds and what a recipe says left out."""
+def differing(candidates: Sequence[Candidate], numbers: Collection[int]) -> list[str]:
+    """The settings in which these candidates differ, seeds and what a recipe says left out."""
     names = [n for n in FIELDS if n not in ("seed", "recipe", *GOVERNED)]
-    return [n for n in names if len({getattr(settings[s].config, n) for s in numbers}) > 1]
+    return [n for n in names if len({getattr(candidates[s].config, n) for s in numbers}) > 1]

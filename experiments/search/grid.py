@@ -1,14 +1,14 @@
-"""The search: every setting trained and compared on validation data, the test part never looked at.
+"""Grid search: every setting is trained and compared on validation data, never on the test part.
 
-`<workdir>/search.csv` has a row per setting, seed and fold with what validation says of it; it and
-the packs' saved progress are all that a stopped search needs to go on. When it is over,
-`chosen.csv` has a row per question and `search.json` says what was trained.
+`<workdir>/search.csv` has a row per setting, seed and fold with its validation scores; it and the
+packs' saved progress are all that a stopped search needs to go on. When it is over, `chosen.csv`
+has a row per question and `search.json` says what was trained.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,18 @@ import numpy as np
 from experiments.config.build import run_table, trained_alike
 from experiments.config.settings import Config, flag_name
 from experiments.config.sweep import Pack, row_settings
-from experiments.results import provenance
-from experiments.results import runs_csv as results
-from experiments.results.columns import FIRST
-from experiments.run.load_data import Loaded
+from experiments.results import provenance, runs_csv
+from experiments.results.columns import FIRST, Row, emotion_uar
+from experiments.run.load_data import Job, Loaded
 from experiments.run.train_pack import Pace, train_pack
-from experiments.rungs import Rungs, kept, most_epochs, spent
 from experiments.search.candidates import (
-    Score,
-    Setting,
+    Candidate,
+    CandidateScore,
     best,
     differing,
-    going_on,
     questions,
     score,
+    still_needed,
 )
 from experiments.search.progress import left, num_folds, planned
 from experiments.search.validation_scores import validated, without_test_labels
@@ -42,161 +40,176 @@ AT_HAND = 8  # packs of which the compiled programs stay in memory; the others' 
 
 
 def search(
-    packs: Sequence[Pack],
-    settings: Sequence[Setting],
-    rungs: Rungs,
+    jobs: Sequence[Job],
+    candidates: Sequence[Candidate],
     workdir: Path,
-    folders: Sequence[Path],
-    load: Callable[[int], Loaded],
-    titles: Sequence[str],
+    load: Callable[[Job], Loaded],
     say: Callable[[list[str]], None],
 ) -> dict[int, list[Config]]:
-    """Trains and compares; what is saved of packs that nobody needs any more is removed.
+    """Trains and compares; what is saved of packs that are no longer needed is removed.
 
     Args:
-      settings: `choice.settings_of(packs)`.
-      folders: where each pack is saved.
-      load: number of a pack -> its data.
-      titles: of each pack, for its progress bar.
+      candidates: `candidates_of` the jobs' packs.
+      load: reads a pack's data.
+      say: prints lines for the user.
 
     Returns:
-      {pack: the runs to be measured on the test part}: of every question the best setting, and its
-      twin at lambda 0. Their networks are trained; their packs' folders are still there.
+      {number of a job: the runs to be measured on the test part}: of every question the best
+      candidate, and its twin at lambda 0. Their networks are trained; the folders of their packs
+      are still there.
     """
-    asked, folds = questions(settings), num_folds(packs[0].config)
-    networks = networks_of(packs, settings)
+    asked, folds = questions(candidates), num_folds(jobs[0].pack.config)
+    max_epochs = max(job.pack.config.max_epochs for job in jobs)
+    networks = networks_of([job.pack for job in jobs], candidates)
     count = len(set().union(*networks)) * folds
-    most = most_epochs(rungs, settings, asked, networks, folds)
-    say(planned(rungs, settings, len(packs), count, most))
-    rows = results.read_rows(workdir / "search.csv")
-    going, scores, before = {*range(len(settings))}, {}, 0
+    say(planned(candidates, len(jobs), count, max_epochs))
+    rows = runs_csv.read_rows(workdir / "search.csv")
+    contenders = _by_pack(candidates, range(len(candidates)))
+    most_epochs = {
+        i: len(set().union(*(networks[s] for s in numbers))) * folds * max_epochs
+        for i, numbers in contenders.items()
+    }
+    done = {row["pack"] for row in rows}
+    scores = {s: _score(rows, s) for i in contenders if i in done for s in contenders[i]}
     paces: list[Pace] = []
-    for rung, until in enumerate(rungs.epochs):
-        keep = {question: kept(rungs, rung, len(asked[question])) for question in asked}
-        contenders = _by_pack(settings, going)
-        done = {row["pack"] for row in rows if row["rung"] == until}
-        scores = {s: _score(rows, s, until) for i in done for s in contenders[i]}
-        ahead = {
-            i: len(set().union(*(networks[s] for s in numbers))) * folds * (until - before)
-            for i, numbers in contenders.items()
-        }
-        to_do = [i for i in contenders if i not in done]
-        for i in to_do:
-            runs = _runs(packs[i], settings, contenders[i])
-            title = f"{titles[i]}: {until} epochs" if len(rungs.epochs) > 1 else titles[i]
-            new, pace = _compared(packs[i], runs, until, lambda i=i: load(i), folders[i], title)
-            new = [{"pack": i, "rung": until} | row for row in new]
-            if is_first():
-                results.append_rows(workdir / "search.csv", new)
-            rows += new
-            done.add(i)
-            scores |= {s: _score(new, s, until) for s in contenders[i]}
-            _forget(folders, settings, going_on(settings, going, scores, keep))
-            paces.append(pace._replace(most=ahead[i]))
-            if len(paces) % AT_HAND == 0:
-                jax.clear_caches()
-            rest = [j for j in contenders if j not in done]
-            epochs = sum(ahead[j] for j in rest) + sum(most[rung + 1 :])
-            say([left(paces, 0 if rung else len(rest), epochs)] * bool(epochs))
-        going = _agreed(going_on(settings, going, scores, keep), len(settings))
-        _forget(folders, settings, going)
-        before = until
-    say(_conclude(workdir, settings, asked, going, scores, spent(rows, count)))
-    chosen = _by_pack(settings, going)
-    return {i: list(_runs(packs[i], settings, numbers)) for i, numbers in chosen.items()}
+    for i in [i for i in contenders if i not in done]:
+        job = jobs[i]
+        new, pace = _compared(job, _runs(job.pack, candidates, contenders[i]), load)
+        if is_first():
+            runs_csv.append_rows(workdir / "search.csv", new)
+        rows += new
+        done.add(i)
+        scores |= {s: _score(new, s) for s in contenders[i]}
+        _forget(jobs, candidates, still_needed(candidates, asked, scores))
+        paces.append(pace._replace(most=most_epochs[i]))
+        if len(paces) % AT_HAND == 0:
+            jax.clear_caches()
+        rest = [j for j in contenders if j not in done]
+        if rest:
+            say([left(paces, len(rest), sum(most_epochs[j] for j in rest))])
+    needed = _agreed(still_needed(candidates, asked, scores), len(candidates))
+    _forget(jobs, candidates, needed)
+    say(_conclude(workdir, candidates, needed, scores))
+    say(_cost(workdir, rows, count, max_epochs))
+    chosen = _by_pack(candidates, needed)
+    return {i: list(_runs(jobs[i].pack, candidates, numbers)) for i, numbers in chosen.items()}
 
 
 def _compared(
-    pack: Pack,
-    runs: Mapping[Config, int],
-    until: int,
-    load: Callable[[], Loaded],
-    folder: Path,
-    title: str,
-) -> tuple[list[dict[str, Any]], Pace]:
-    """Rows of search.csv for `runs` {run: its setting} of a pack after epoch `until`."""
+    job: Job, runs: Mapping[Config, int], load: Callable[[Job], Loaded]
+) -> tuple[list[Row], Pace]:
+    """Rows of search.csv for `runs` {run: its candidate} of a pack, which is trained."""
     began = time.monotonic()
-    loaded = without_test_labels(load())
-    trained = train_pack(pack, loaded, folder, title, until, runs)
+    loaded = without_test_labels(load(job))
+    trained = train_pack(job.pack, loaded, job.folder, job.title)
     stamp = provenance.stamp(loaded.hash, loaded.content)
-    rows = [
-        {"setting": runs[config]} | row | stamp for config, row in validated(trained, loaded, runs)
+    rows: list[Row] = [
+        {"pack": job.number, "setting": runs[config]} | row | stamp
+        for config, row in validated(trained, loaded, runs)
     ]
-    beside = time.monotonic() - began - trained.pace.training
-    return rows, trained.pace._replace(compiling=beside)
+    overhead = time.monotonic() - began - trained.pace.training
+    return rows, trained.pace._replace(compiling=overhead)
 
 
-def networks_of(packs: Sequence[Pack], settings: Sequence[Setting]) -> list[set[tuple[int, int]]]:
-    """Of each setting the networks of one fold that serve it, each a pack and a number in it."""
-    of = [trained_alike(run_table(pack.runs, 1)[0])[1] for pack in packs]
-    return [{(s.pack, int(of[s.pack][r])) for r in s.runs} for s in settings]
+def networks_of(
+    packs: Sequence[Pack], candidates: Sequence[Candidate]
+) -> list[set[tuple[int, int]]]:
+    """The networks of one fold that serve each candidate, each a pack and a number in it."""
+    network_of = [trained_alike(run_table(pack.runs, 1)[0])[1] for pack in packs]
+    return [{(c.pack, int(network_of[c.pack][r])) for r in c.runs} for c in candidates]
 
 
-def _by_pack(settings: Sequence[Setting], numbers: Collection[int]) -> dict[int, list[int]]:
-    """{pack: the numbers of its settings}, in the order of the sweep."""
-    found: dict[int, list[int]] = {}
-    for s in sorted(numbers, key=lambda s: (settings[s].pack, s)):
-        found.setdefault(settings[s].pack, []).append(s)
-    return found
+def _by_pack(candidates: Sequence[Candidate], numbers: Iterable[int]) -> dict[int, list[int]]:
+    """{pack: the numbers of its candidates}, in the order of the sweep."""
+    numbers_of: dict[int, list[int]] = {}
+    for s in sorted(numbers, key=lambda s: (candidates[s].pack, s)):
+        numbers_of.setdefault(candidates[s].pack, []).append(s)
+    return numbers_of
 
 
-def _runs(pack: Pack, settings: Sequence[Setting], numbers: Sequence[int]) -> dict[Config, int]:
-    """{run: its setting} of a pack, in its own order."""
-    of_run = {r: s for s in numbers for r in settings[s].runs}
-    return {pack.runs[r]: of_run[r] for r in sorted(of_run)}
+def _runs(pack: Pack, candidates: Sequence[Candidate], numbers: Sequence[int]) -> dict[Config, int]:
+    """{run: its candidate} of a pack, in the pack's order."""
+    candidate_of = {r: s for s in numbers for r in candidates[s].runs}
+    return {pack.runs[r]: candidate_of[r] for r in sorted(candidate_of)}
 
 
-def _score(rows: Sequence[Mapping], setting: int, until: int) -> Score:
-    return score([row for row in rows if row["setting"] == setting and row["rung"] == until])
+def _score(rows: Sequence[Row], number: int) -> CandidateScore:
+    return score([row for row in rows if row["setting"] == number])
 
 
-def _forget(folders: Sequence[Path], settings: Sequence[Setting], going: Collection[int]) -> None:
-    """Removes what is saved of packs of which no setting goes on."""
-    needed = {settings[s].pack for s in going}
-    for i, folder in enumerate(folders):
-        if i not in needed and is_first():
-            shutil.rmtree(folder, ignore_errors=True)
+def _forget(jobs: Sequence[Job], candidates: Sequence[Candidate], needed: Collection[int]) -> None:
+    """Removes what is saved of packs of which no candidate is needed."""
+    packs = {candidates[s].pack for s in needed}
+    for job in jobs:
+        if job.number not in packs and is_first():
+            shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _agreed(going: Collection[int], count: int) -> set[int]:
-    """What the first process has decided: others may round otherwise."""
-    mask = np.isin(np.arange(count), sorted(going))
+def _agreed(needed: Collection[int], count: int) -> set[int]:
+    """The decision of the first process: others may round otherwise."""
+    mask = np.isin(np.arange(count), sorted(needed))
     return {*np.flatnonzero(gather(mask[None])[0]).tolist()}
 
 
 def _conclude(
     workdir: Path,
-    settings: Sequence[Setting],
-    asked: Mapping[tuple, Sequence[int]],
-    going: Collection[int],
-    scores: Mapping[int, Score],
-    cost: Mapping[str, int],
+    candidates: Sequence[Candidate],
+    needed: Collection[int],
+    scores: Mapping[int, CandidateScore],
 ) -> list[str]:
-    """Writes chosen.csv and search.json; lines that say what is in them."""
-    chosen, said = [], []
-    for numbers in asked.values():
-        (winner,) = best([s for s in numbers if s in going], scores, 1)
-        found, config = scores[winner], settings[winner].config
-        row = row_settings(config) | {"seed": None, "setting": winner, "of": len(numbers)}
-        row |= {"pack": settings[winner].pack, "twin": settings[winner].twin, "sound": found.sound}
-        values = {**found.means, "selection_score": found.value}
+    """Writes chosen.csv; a line on what was chosen for every question."""
+    chosen: list[Row] = []
+    lines = []
+    for numbers in questions(candidates).values():
+        winner = best([s for s in numbers if s in needed], scores)
+        winning, candidate = scores[winner], candidates[winner]
+        row: Row = row_settings(candidate.config) | {"seed": None, "setting": winner}
+        row |= {"of": len(numbers), "pack": candidate.pack, "twin": candidate.twin}
+        row |= {"sound": winning.sound}
+        values = {**winning.means, "selection_score": winning.value}
         chosen.append(row | {name: round(value, 6) for name, value in values.items()})
-        told = [f"{flag_name(n)}={getattr(config, n)}" for n in differing(settings, numbers)]
+        names = differing(candidates, numbers)
+        settings = " ".join(f"{flag_name(n)}={row[flag_name(n)]}" for n in names)
         place = ", ".join(str(row[name]) for name in (*FIRST, "recipe"))
-        emotion = found.means["val_emotion_uar"]
-        doubt = "" if found.sound else " (every setting had runs that collapsed or diverged)"
-        said.append(
+        doubt = "" if winning.sound else " (every setting had runs that collapsed or diverged)"
+        lines.append(
             f"search: {place}: of {len(numbers):,} settings validation chooses "
-            f"{' '.join(told) or 'the only one'}: emotion UAR {emotion:.3f}, score "
-            f"{found.value:.3f}{doubt}"
+            f"{settings or 'the only one'}: emotion UAR {winning.means[emotion_uar('val')]:.3f}, "
+            f"score {winning.value:.3f}{doubt}"
         )
     if is_first():
         (workdir / "chosen.csv").unlink(missing_ok=True)
-        results.append_rows(workdir / "chosen.csv", chosen)
+        runs_csv.append_rows(workdir / "chosen.csv", chosen)
+    return lines
+
+
+def spent(rows: Iterable[Row], networks: int, max_epochs: int) -> dict[str, int]:
+    """The run-epochs of a finished search.
+
+    Args:
+      rows: of search.csv; `network` numbers the trained networks of a pack, which candidates that
+        differ only in what follows training share.
+      networks: of all candidates and folds.
+
+    Returns:
+      run_epochs: trained. networks. run_epochs_limit: had no network stopped early.
+    """
+    epochs: dict[tuple[Any, Any], int] = {}
+    for row in rows:
+        epochs[row["pack"], row["network"]] = int(row["epochs"])
+    return {
+        "run_epochs": sum(epochs.values()),
+        "networks": networks,
+        "run_epochs_limit": networks * max_epochs,
+    }
+
+
+def _cost(workdir: Path, rows: Iterable[Row], networks: int, max_epochs: int) -> list[str]:
+    """Writes search.json; a line on what the search has trained."""
+    cost = spent(rows, networks, max_epochs)
+    if is_first():
         replace_file(workdir / "search.json", json.dumps(cost, indent=1) + "\n")
-    said.append(
-        f"search: trained {cost['run_epochs']:,} run-epochs, {cost['finished']:,} of "
-        f"{cost['networks']:,} networks to their end; all would have taken about "
-        f"{cost['grid_about']:,} if they stop as early as these, {cost['grid_at_most']:,} at most"
-    )
-    return said
+    return [
+        f"search: trained {cost['networks']:,} networks in {cost['run_epochs']:,} run-epochs, of "
+        f"{cost['run_epochs_limit']:,} had none stopped early"
+    ]

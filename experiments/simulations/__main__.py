@@ -186,7 +186,7 @@ def one_given(world: str, covariate_name: str, num_speakers: int, seed: int) -> 
 
 
 def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) -> list[float]:
-    """uar, upper, p, leaks, no leak shown of one attacker that is not of the closed form."""
+    """UAR, upper bound, p, leaks, no leak shown of one attacker that has no closed form."""
     world = linear(seed, num_speakers, UTTERANCES, SIZE, strength)
     # The four frames of an utterance are its h plus independent noise.
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))

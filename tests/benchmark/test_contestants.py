@@ -12,6 +12,7 @@ from experiments.benchmark.contestants.plain_flax import Plain as FlaxPlain
 from experiments.benchmark.contestants.plain_flax import loss as flax_loss
 from experiments.benchmark.work import Network, Training, draw_lengths
 from experiments.config import build, sweep
+from experiments.config.lambdas import by_attribute
 from experiments.config.settings import Config
 from privrep.parallel.run_axis import take
 from privrep.unlearning.training_problem import network_problem
@@ -35,7 +36,11 @@ def ours(request):
     length = draw_lengths(0, BATCH)
     data = jax.tree.map(jnp.asarray, packed.data)
     settings = {name: value for name, value in asdict(network).items() if name != "bands"}
-    settings |= {"modality": network.modality, "defence": "grl", "lambda_": str(LAMBDA)}
+    settings |= {
+        "modality": network.modality,
+        "defence": "grl",
+        "lambda_": by_attribute([LAMBDA], ["gender"]),
+    }
     config = Config(**settings, adversary_layers="0")
     runs, _ = build.run_table([config], 1)
     problem = network_problem(

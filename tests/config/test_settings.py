@@ -1,10 +1,10 @@
-import dataclasses
 import math
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from experiments.config.lambdas import by_attribute, exact_text, to_cell
 from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import LEFT, RECIPES
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
@@ -13,7 +13,7 @@ from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 
 NUMBERS = [name for name, field in FIELDS.items() if isinstance(field.default, int | float)]
-NAMED = [name for name, field in FIELDS.items() if field.metadata["valid"]]
+NAMED = [name for name, field in FIELDS.items() if field.valid]
 
 
 def test_every_field_has_a_flag_a_default_and_help():
@@ -24,25 +24,27 @@ def test_every_field_has_a_flag_a_default_and_help():
     }
     assert len({flag_name(name) for name in FIELDS}) == len(FIELDS)
     for name, field in FIELDS.items():
-        assert len(field.metadata["help"]) > 1, name
+        assert len(field.help) > 1, name
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_default_of_a_flag_parses_to_the_default_of_its_field(name):
     values = parse(name, flag_default(name))
+    if name == "lambda_":
+        values = [by_attribute(strengths, ["gender"]) for strengths in values]
     if values == [LEFT]:  # what the first recipe, which is the default, says of it, if anything
         values = [RECIPES[Config().recipe].get(name, FIELDS[name].default)]
     assert FIELDS[name].default in values
     assert all(type(value) is type(FIELDS[name].default) for value in values)
-    assert len(values) == 1 or FIELDS[name].metadata["swept"]
+    assert len(values) == 1 or FIELDS[name].swept
 
 
 def test_the_paper_grid_is_in_the_help_and_is_accepted():
     for name, field in FIELDS.items():
-        for said in field.metadata["help"].split("the paper: ")[1:]:
+        for said in field.help.split("the paper: ")[1:]:
             grid = said.rstrip(")").replace(" ", "")
             if name == "modality":
-                grid = ",".join(field.metadata["valid"])
+                grid = ",".join(field.valid)
             if name == "attackers":
                 grid = "+".join(a for a in ATTACKERS if a.startswith("mlp"))
             assert parse(name, grid), name
@@ -55,7 +57,7 @@ def test_an_unknown_name_lists_the_valid_ones(name):
         parse(name, str(kind(7)))
     said = str(error.value)
     assert said.startswith(f"--{flag_name(name)}=7: choose one of")
-    assert all(str(valid) in said for valid in FIELDS[name].metadata["valid"])
+    assert all(str(valid) in said for valid in FIELDS[name].valid)
 
 
 def test_an_adversary_is_placed_for_all_attributes_or_for_each():
@@ -139,7 +141,8 @@ def test_values_that_cannot_work_are_refused(name, text, said):
 
 def test_commas_sweep_and_paths_keep_theirs():
     assert parse("seed", "0, 1,2") == [0, 1, 2]
-    assert parse("lambda_", "0,0.30,1e-3,0.5+1.0,1e+1") == ["0", "0.3", "0.001", "0.5+1", "10"]
+    expected = [(0.0,), (0.3,), (0.001,), (0.5, 1.0), (10.0,)]
+    assert parse("lambda_", "0,0.30,1e-3,0.5+1.0,1e+1") == expected
     assert parse("data_dir", "/corpora/a, b and c") == ["/corpora/a, b and c"]
 
 
@@ -154,17 +157,20 @@ def test_paths_are_absolute_and_a_tilde_is_the_home_folder(name, monkeypatch, tm
 
 @given(value=st.floats(0, 1e6, exclude_max=True))
 def test_a_strength_is_exactly_the_one_that_was_given(value):
-    (text,) = parse("lambda_", repr(value))
-    assert float(text) == value and parse("lambda_", text) == [text]
-    assert math.copysign(1, float(text)) == 1
-    assert Config(lambda_=text).strengths == {"gender": value}
+    ((strength,),) = parse("lambda_", repr(value))
+    assert strength == value and math.copysign(1, strength) == 1
+    strengths = by_attribute([strength], ["gender"])
+    assert parse("lambda_", exact_text(strengths)) == [(value,)]
+    assert to_cell(strengths) == value
 
 
 def test_strengths_go_to_attributes_in_order():
-    config = Config(private="gender+speaker", lambda_="0.5+1")
-    assert config.attributes == ("gender", "speaker")
-    assert config.strengths == {"gender": 0.5, "speaker": 1.0}
-    assert dataclasses.replace(config, lambda_="0.3").strengths == {"gender": 0.3, "speaker": 0.3}
+    attributes = Config(private="gender+speaker").attributes
+    assert attributes == ("gender", "speaker")
+    assert by_attribute([0.5, 1.0], attributes) == {"gender": 0.5, "speaker": 1.0}
+    assert by_attribute([0.3], attributes) == {"gender": 0.3, "speaker": 0.3}
+    assert to_cell(by_attribute([0.5, 1.0], attributes)) == "0.5+1"
+    assert to_cell(by_attribute([0.5, 0.5], attributes)) == 0.5
 
 
 def test_attackers_are_all_or_those_named():

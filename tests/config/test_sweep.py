@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.config.build import architecture, fit_settings, run_table, trained_alike
+from experiments.config.lambdas import by_attribute, exact_text
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import expand, idle_flags, plan, resists, row_settings
 from privrep.parallel.run_axis import run_key
@@ -17,10 +18,10 @@ PACKED = SimpleNamespace(
 
 def test_without_flags_there_is_one_pack_of_the_defaults():
     (pack,) = expand({})
-    assert [(c.lambda_, c.recipe) for c in pack.runs] == [
-        ("0", "none"),
-        ("1", "posterior"),
-        ("1", "paper"),
+    assert [(c.lambda_["gender"], c.recipe) for c in pack.runs] == [
+        (0.0, "none"),
+        (1.0, "posterior"),
+        (1.0, "paper"),
     ]
     assert pack.runs[1] == Config() and flag_default("lambda_") == "0,1"
 
@@ -84,7 +85,7 @@ def test_what_differs_behind_training_is_trained_once():
     for (config, fold), number in zip(rows, of):
         other, of_fold = rows[first[number]]
         assert (config.seed, fold) == (other.seed, of_fold)
-        strengths = [c.strengths if resists(c) else {"gender": 0} for c in (config, other)]
+        strengths = [c.lambda_ if resists(c) else {"gender": 0} for c in (config, other)]
         assert strengths[0] == strengths[1]
 
 
@@ -97,7 +98,9 @@ def test_comma_lists_expand_to_their_product():
         "gru_layers": "2,3",
     }
     packs = expand(flags)
-    found = [(c.lambda_, c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs]
+    found = [
+        (exact_text(c.lambda_), c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs
+    ]
     product = itertools.product(["0", "0.3", "1"], [0, 1], ["activation", "valence"], [2, 3])
     assert len(found) == len(set(found)) and set(found) == set(product)
 
@@ -118,7 +121,7 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
     protection = {"defence", "release"}
     for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1
-    per_run = {name for name, field in FIELDS.items() if field.metadata["per_run"]}
+    per_run = {name for name, field in FIELDS.items() if field.per_run}
     assert per_run == set(flags) | protection
     for name, text in [("placement", "joint,modality"), ("folds", "5,6"), ("dropout", "0,0.1")]:
         assert [len(pack.runs) for pack in expand({name: text})] == [3, 3]
@@ -150,7 +153,7 @@ def test_places_have_to_match_attributes_and_modality():
 
 def test_strengths_have_to_match_attributes():
     (pack,) = expand({"recipe": "paper", "private": "gender+speaker", "lambda_": "0.5+1,0"})
-    assert [config.lambda_ for config in pack.runs] == ["0.5+1", "0"]
+    assert [exact_text(config.lambda_) for config in pack.runs] == ["0.5+1", "0"]
     for private in ("gender", "gender+speaker+accent", "gender+speaker,gender"):
         with pytest.raises(ValueError, match=r"--lambda=0\.5\+1 has 2 strengths and --private="):
             expand({"private": private, "lambda_": "0.5+1"})
@@ -162,10 +165,11 @@ def test_an_error_names_the_flag():
 
 
 def test_a_row_has_every_setting_under_its_flag():
-    row = row_settings(Config(lambda_="0.5"))
+    row = row_settings(Config(lambda_=by_attribute([0.5], ["gender"])))
     assert {*row} == {flag_name(name) for name in FIELDS}
     assert row["lambda"] == 0.5 and "lambda_" not in row
-    assert row_settings(Config(private="gender+speaker", lambda_="0.5+1"))["lambda"] == "0.5+1"
+    both = by_attribute([0.5, 1.0], ["gender", "speaker"])
+    assert row_settings(Config(private="gender+speaker", lambda_=both))["lambda"] == "0.5+1"
 
 
 def test_runs_are_every_config_on_every_fold():
@@ -175,7 +179,7 @@ def test_runs_are_every_config_on_every_fold():
     for i, (config, fold) in enumerate(rows):
         assert runs.fold[i] == fold
         assert runs.key[i] == run_key(config.seed, fold)
-        for attribute, strength in config.strengths.items():
+        for attribute, strength in config.lambda_.items():
             resisted = strength if config.defence == "grl" else 0
             assert runs.lambda_[attribute][i] == np.float32(resisted)
             assert runs.release_lambda[attribute][i] == np.float32(strength)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.results.h_map import MOST, directions, read_maps, write_maps
+from experiments.results.h_map import MAX_POINTS, Labelling, directions, read_maps, write_maps
 from privrep.types import Split
 
 
@@ -65,29 +65,17 @@ def test_nothing_is_shown_where_there_is_nothing():
 def test_a_map_of_the_first_fold_and_seed_is_read_back(tmp_path):
     h, private, emotion, learn = sample(6000)
     split = Split(train=learn[None], val=np.zeros((1, 6000), bool), test=~learn[None])
-    said = [{"fold": fold, "seed": seed} for seed in (3, 5) for fold in (0, 1)]
-    write_maps(
-        tmp_path,
-        said,
-        [h, h, h * np.nan, h],
-        split,
-        (emotion[None], ("low", "high")),
-        ("gender", private, ("f", "m")),
-    )
+    settings = [{"fold": fold, "seed": seed} for seed in (3, 5) for fold in (0, 1)]
+    task = Labelling("emotion", emotion[None], ("low", "high"))
+    gender = Labelling("gender", private[None], ("f", "m"))
+    write_maps(tmp_path, [*zip(settings, [h, h, h * np.nan, h])], split, task, gender)
     ((run, one),) = read_maps(tmp_path)
-    assert run == 0 and one.xy.shape == (MOST, 2) and one.attribute == "gender"
+    assert run == 0 and one.xy.shape == (MAX_POINTS, 2) and one.attribute == "gender"
     assert one.private_names == ("f", "m") and one.emotion_names == ("low", "high")
     assert gap(one.xy[:, 0], one.private) == pytest.approx(4, abs=0.3)
     again = tmp_path / "again"
     again.mkdir()
-    write_maps(
-        again,
-        said,
-        [h] * 4,
-        split,
-        (emotion[None], ("low", "high")),
-        ("gender", private, ("f", "m")),
-    )
+    write_maps(again, [(row, h) for row in settings], split, task, gender)
     assert (again / "map.npz").read_bytes() == (tmp_path / "map.npz").read_bytes()
     assert [*read_maps(tmp_path / "none")] == []
 
@@ -95,7 +83,7 @@ def test_a_map_of_the_first_fold_and_seed_is_read_back(tmp_path):
 def test_networks_that_diverged_have_no_map(tmp_path):
     h, private, emotion, learn = sample()
     split = Split(train=learn[None], val=np.zeros((1, 600), bool), test=~learn[None])
-    rows = [{"fold": 0, "seed": 0}]
-    labels = (emotion[None], ("low", "high")), ("gender", private, ("f", "m"))
-    write_maps(tmp_path, rows, [h * np.inf], split, *labels)
+    task = Labelling("emotion", emotion[None], ("low", "high"))
+    gender = Labelling("gender", private[None], ("f", "m"))
+    write_maps(tmp_path, [({"fold": 0, "seed": 0}, h * np.inf)], split, task, gender)
     assert [*tmp_path.iterdir()] == []

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from experiments.config.settings import Config
+from experiments.config.sweep import Pack
 from experiments.run.load_data import (
+    Job,
     check_finished,
     preparable,
     prepare_inputs,
@@ -22,11 +24,12 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     utterances = read(config, tmp_path)
     made = prepare_inputs(config, preparable(utterances), tmp_path, progress=False).hash
     monkeypatch.setattr(prepared.cache_store, "read", None)
+    job = Job(0, Pack(config, (config,)), tmp_path / "000", "")
     rows = [{"pack": 0, "prepared_hash": made}]
-    check_finished(rows, [config], [tmp_path / "000"], utterances)
+    check_finished(rows, [job], utterances)
     fewer = utterances[1:]
     first = utterances[0]
     relabelled = [replace(first, ratings={**first.ratings, "valence": 1.25}), *fewer]
     for changed in (fewer, relabelled):
         with pytest.raises(ValueError, match="000: this pack was begun on other data"):
-            check_finished(rows, [config], [tmp_path / "000"], changed)
+            check_finished(rows, [job], changed)

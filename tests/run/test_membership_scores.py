@@ -8,31 +8,37 @@ import pytest
 from experiments.run.membership_scores import membership
 from experiments.simulations.membership_worlds import FOLDS, world
 from privrep.types import Split, Utterance
+from tests.support.attack_targets import columns_of, target_of
 
 SPEAKERS = 30
 
 
-def loaded_of(told, **changed):
+def loaded_of(drawn, **changed):
     utterances = [
         Utterance(id=f"u{i}", speaker=f"s{s:02d}", private={"gender": "fm"[g]}, **changed)
-        for i, (s, g) in enumerate(zip(told.speaker, told.kind))
+        for i, (s, g) in enumerate(zip(drawn.speaker, drawn.kind))
     ]
-    task = np.tile(told.emotion, (FOLDS, 1)).astype(np.int32)
-    data = SimpleNamespace(folds=SimpleNamespace(split=told.split, task=task))
+    task = np.tile(drawn.emotion, (FOLDS, 1)).astype(np.int32)
+    data = SimpleNamespace(folds=SimpleNamespace(split=drawn.split, task=task))
     return SimpleNamespace(utterances=utterances, packed=SimpleNamespace(data=data))
 
 
-def logits_of(told):
+def logits_of(drawn):
     """Of three classes, such that the true one has the world's loss."""
-    p = np.exp(-told.losses)[..., None]
-    at = told.emotion[None, :, None] == np.arange(3)
+    p = np.exp(-drawn.losses)[..., None]
+    at = drawn.emotion[None, :, None] == np.arange(3)
     return np.log(np.where(at, p, (1 - p) / 2))
 
 
-def rows_of(lambda_, seed=0, control=""):
+def targets_of(h, logits, lambda_, seed=0, control=""):
     return [
-        ({"task": "t", "private": "gender", "lambda": lambda_, "seed": seed, "fold": k}, control)
-        for k in range(FOLDS)
+        target_of(
+            {"task": "t", "private": "gender", "lambda": lambda_, "seed": seed, "fold": fold},
+            h[fold],
+            None if logits is None else logits[fold],
+            control,
+        )
+        for fold in range(len(h))
     ]
 
 
@@ -40,20 +46,16 @@ def rows_of(lambda_, seed=0, control=""):
 def columns():
     """Two seeds of lambda 0, whose h and loss tell; lambda 1, whose do not; and raw features."""
     telling, quiet = world(0, SPEAKERS, stretch=1.0, loss=1.0), world(0, SPEAKERS)
-    h, logits, settings = [], [], []
-    for lambda_, told in ((0.0, telling), (1.0, quiet)):
+    targets = []
+    for lambda_, drawn in ((0.0, telling), (1.0, quiet)):
         for seed in (0, 1):
-            h += [*told.h]
-            logits += [*logits_of(told)]
-            settings += rows_of(lambda_, seed)
-    h += [quiet.h[0]] * FOLDS
-    settings += rows_of(None, control="raw")
-    h += [None] * FOLDS
-    settings += rows_of(None, control="shuffled")
-    return membership(h, settings, loaded_of(quiet), ["gender"], logits)
+            targets += targets_of(drawn.h, logits_of(drawn), lambda_, seed)
+    targets += targets_of([quiet.h[0]] * FOLDS, None, None, control="raw")
+    targets += targets_of([None] * FOLDS, None, None, control="shuffled")
+    return columns_of(membership(targets, loaded_of(quiet), ["gender"]))
 
 
-def test_both_attackers_are_told_of_with_their_verdicts(columns):
+def test_both_attackers_have_their_verdicts(columns):
     assert columns["h_membership_verdict"][: 2 * FOLDS] == ["leaks"] * 2 * FOLDS
     assert columns["labels_membership_verdict"][: 2 * FOLDS] == ["leaks"] * 2 * FOLDS
     assert "leaks" not in columns["h_membership_verdict"][2 * FOLDS :]
@@ -80,17 +82,18 @@ def test_a_setting_is_compared_with_lambda_0_over_speakers_and_seeds(columns):
 
 
 def test_sessions_unknown_labels_and_other_attributes_are_no_obstacle():
-    told = world(1, SPEAKERS)
-    loaded = loaded_of(told, session="one for all")
+    drawn = world(1, SPEAKERS)
+    loaded = loaded_of(drawn, session="one for all")
     loaded.packed.data.folds.task[0, ::7] = -1
-    found = membership([*told.h], rows_of(0.0), loaded, ["speaker"], [*logits_of(told)])
+    targets = targets_of(drawn.h, logits_of(drawn), 0.0)
+    found = columns_of(membership(targets, loaded, ["speaker"]))
     assert found["h_membership_verdict"][0] in ("cannot_tell", "no_leak_shown")
     assert found["labels_membership_auc"][0] < 0.7
 
 
 def test_too_few_speakers_bring_no_columns():
-    told = world(2, 10)
-    tested = np.isin(told.speaker, [0])[None]
-    told = told._replace(split=Split(~tested, np.zeros_like(tested), tested))
-    loaded = loaded_of(told)
-    assert membership([told.h[0]], rows_of(0.0)[:1], loaded, ["gender"], []) == {}
+    drawn = world(2, 10)
+    tested = np.isin(drawn.speaker, [0])[None]
+    drawn = drawn._replace(split=Split(~tested, np.zeros_like(tested), tested))
+    loaded = loaded_of(drawn)
+    assert membership(targets_of(drawn.h[:1], None, 0.0), loaded, ["gender"]) == [{}]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from experiments.run.controls import principal, raw_features
-from experiments.run.pooled_scores import _met, others, pooled, together
+from experiments.run.pooled_scores import _Shown, groups_of, others, pooled
 from privrep.statistics.confidence import interval
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import confusion_counts
 from privrep.types import Corpus, Split, Utterance, ragged
+from tests.support.attack_targets import columns_of, logits_of, target_of
 
 FOLDS, SPEAKERS, EACH = 4, 32, 8
 
@@ -42,9 +43,9 @@ def loaded():
     return SimpleNamespace(utterances=utterances, packed=packed, emotion=emotion, gender=gender)
 
 
-def settings_of(lambdas, seeds=(0,), control=""):
+def settings_of(lambdas, seeds=(0,)):
     return [
-        ({"task": "t", "lambda": lambda_, "seed": seed, "fold": fold}, control)
+        {"task": "t", "lambda": lambda_, "seed": seed, "fold": fold}
         for lambda_ in lambdas
         for seed in seeds
         for fold in range(FOLDS)
@@ -55,17 +56,16 @@ def settings_of(lambdas, seeds=(0,), control=""):
 def columns(loaded):
     """lambda 0: h tells gender itself; lambda 1: emotion only, which is guessed by chance."""
     rng = np.random.default_rng(1)
-    settings = settings_of((0.0, 1.0))
-    h, emotions = [], []
-    for row, _ in settings:
-        one = rng.normal(size=(len(loaded.gender), 5)).astype(np.float32)
-        one[:, 0] += 4 * loaded.emotion
+    targets, emotions = [], []
+    for row in settings_of((0.0, 1.0)):
+        h = rng.normal(size=(len(loaded.gender), 5)).astype(np.float32)
+        h[:, 0] += 4 * loaded.emotion
         if row["lambda"] == 0:
-            one[:, 1] += 4 * loaded.gender
-        h.append(one)
+            h[:, 1] += 4 * loaded.gender
         noise = rng.integers(0, 2, len(loaded.gender))
         emotions.append(loaded.emotion if row["lambda"] == 0 else noise)
-    return pooled(h, settings, loaded, ["gender"], emotions), emotions
+        targets.append(target_of(row, h, logits_of(emotions[-1], 2)))
+    return columns_of(pooled(targets, loaded, ["gender"])), emotions
 
 
 def test_what_only_emotion_tells_is_told_from_what_is_gender_itself(columns):
@@ -123,29 +123,33 @@ def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, mo
     monkeypatch.setattr("experiments.run.pooled_scores.MAX_UTTERANCES", SPEAKERS * EACH // 2)
     rng = np.random.default_rng(2)
     speakers = np.array([u.speaker for u in loaded.utterances])
-    met = _met(speakers, loaded.packed.data.folds.split)
-    assert (np.unique(speakers[met], return_counts=True)[1] == EACH // 2).all()
+    shown = _Shown(loaded).index
+    assert (np.unique(speakers[shown], return_counts=True)[1] == EACH // 2).all()
     settings = settings_of((0.0,))
     h = [rng.normal(size=(len(loaded.gender), 3)).astype(np.float32) for _ in settings]
-    for one in h:
-        one[met, 1] += 4 * loaded.gender[met]
-        one[:, 2] += rng.normal(size=SPEAKERS)[np.repeat(np.arange(SPEAKERS), EACH)]
-    emotions = [loaded.emotion] * len(h)
-    first = pooled(h, settings, loaded, ["gender"], emotions)
-    assert first["gender_pooled_verdict"][0] == "leaks"
-    passed = np.setdiff1d(np.arange(len(loaded.gender)), met)
-    for one in h:
-        one[passed] = rng.normal(size=(len(passed), 3))
-    assert pooled(h, settings, loaded, ["gender"], emotions) == first
+    for h_of_fold in h:
+        h_of_fold[shown, 1] += 4 * loaded.gender[shown]
+        h_of_fold[:, 2] += rng.normal(size=SPEAKERS)[np.repeat(np.arange(SPEAKERS), EACH)]
+    logits = logits_of(loaded.emotion, 2)
+    targets = [target_of(row, h_of_fold, logits) for row, h_of_fold in zip(settings, h)]
+    first = pooled(targets, loaded, ["gender"])
+    assert first[0]["gender_pooled_verdict"] == "leaks"
+    passed = np.setdiff1d(np.arange(len(loaded.gender)), shown)
+    for h_of_fold in h:
+        h_of_fold[passed] = rng.normal(size=(len(passed), 3))
+    assert pooled(targets, loaded, ["gender"]) == first
 
 
 def test_a_setting_that_lacks_a_fold_or_diverged_says_nothing(loaded):
-    settings = settings_of((0.0, 1.0, 2.0)) + settings_of((None,), control="raw")
+    settings = settings_of((0.0, 1.0, 2.0))
     h = [np.zeros((len(loaded.gender), 2))] * len(settings)
     h[2] = h[2] * np.nan
     h[5] = None
-    assert together(settings, h, FOLDS) == [[8, 9, 10, 11], [12, 13, 14, 15]]
-    assert together(settings[:3], h, FOLDS) == []
+    targets = [target_of(row, h_of_fold) for row, h_of_fold in zip(settings, h)]
+    targets += [target_of(row, h[0], control="raw") for row in settings_of((None,))]
+    numbers = [group.numbers for group in groups_of(targets, FOLDS)]
+    assert numbers == [(8, 9, 10, 11), (12, 13, 14, 15)]
+    assert groups_of(targets[:3], FOLDS) == []
 
 
 def test_raw_features_are_means_and_deviations_over_time():

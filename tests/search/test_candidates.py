@@ -7,47 +7,48 @@ from hypothesis import given
 from experiments.config.settings import Config
 from experiments.config.sweep import expand
 from experiments.search.candidates import (
-    Score,
-    Setting,
+    Candidate,
+    CandidateScore,
     best,
+    candidates_of,
     differing,
-    going_on,
+    is_ordinary,
     questions,
     score,
+    still_needed,
 )
-from experiments.search.candidates import settings_of as settings_of_packs
 from tests.support.paths import ROOT
 from tests.support.result_rows import run
 
 FLAGFILE = ROOT / "experiments" / "flagfiles" / "search.flags"
 
 
-def settings_of(**flags):
-    return settings_of_packs(expand(flags))
+def swept(**flags):
+    return candidates_of(expand(flags))
 
 
 def test_the_paper_s_grid_asks_three_questions_of_96_architectures():
     lines = FLAGFILE.read_text(encoding="utf-8").splitlines()
     flags = dict(line[2:].split("=", 1) for line in lines if line.startswith("--"))
-    assert flags.pop("search") == "halving" and flags.pop("rungs") and flags.pop("eta")
+    assert flags.pop("search") == "grid"
     del flags["workdir"]
     flags["lambda_"] = flags.pop("lambda")
-    settings = settings_of(**flags)
+    settings = swept(**flags)
     sizes = {question: len(numbers) for question, numbers in questions(settings).items()}
     assert sorted(sizes.values()) == [96, 96 * 4, 96 * 4]
     assert {setting.pack for setting in settings} == {*range(96)}
     for setting in settings:
-        if setting.config.lambda_ == "0":
+        if is_ordinary(setting.config):
             assert setting.twin is None
             continue
         twin = settings[setting.twin]
-        assert twin.config.lambda_ == "0" and twin.pack == setting.pack
+        assert is_ordinary(twin.config) and twin.pack == setting.pack
         of_network = ("conv_layers", "num_kernels", "kernel_width", "gru_layers", "dense_width")
         assert all(getattr(twin.config, n) == getattr(setting.config, n) for n in of_network)
 
 
 def test_seeds_are_one_setting_and_tasks_and_recipes_are_asked_apart():
-    settings = settings_of(seed="0,1,2", task="activation,valence", learning_rate="0.001,0.01")
+    settings = swept(seed="0,1,2", task="activation,valence", learning_rate="0.001,0.01")
     assert all(len(setting.runs) == 3 for setting in settings)
     found = questions(settings)
     assert len(found) == 2 * 3 and all(len(numbers) == 2 for numbers in found.values())
@@ -59,8 +60,8 @@ def test_seeds_are_one_setting_and_tasks_and_recipes_are_asked_apart():
 )
 def test_where_nothing_competes_there_is_nothing_to_choose(flags):
     with pytest.raises(ValueError, match=r"nothing to choose: .*--conv_layers=3,4"):
-        questions(settings_of(**flags))
-    assert questions(settings_of(**flags, lambda_="0,0.5,1"))
+        questions(swept(**flags))
+    assert questions(swept(**flags, lambda_="0,0.5,1"))
 
 
 def test_protected_networks_are_judged_by_emotion_less_leak_and_ordinary_ones_by_emotion():
@@ -81,9 +82,12 @@ def test_protected_networks_are_judged_by_emotion_less_leak_and_ordinary_ones_by
 
 
 def test_what_collapsed_comes_last_however_private():
-    scores = {0: Score(False, 0.9, {}), 1: Score(True, 0.2, {}), 2: Score(True, 0.3, {})}
-    scores[3] = Score(True, 0.3, {})
-    assert best(scores, scores, 4) == [2, 3, 1, 0]
+    values = ((False, 0.9), (True, 0.2), (True, 0.3), (True, 0.3))
+    scores = {i: CandidateScore(*value, {}) for i, value in enumerate(values)}
+    order = []
+    while len(order) < 4:
+        order.append(best([s for s in scores if s not in order], scores))
+    assert order == [2, 3, 1, 0]
 
 
 @given(st.data())
@@ -91,20 +95,21 @@ def test_what_is_dropped_on_the_way_would_have_been_dropped_in_the_end(data):
     """Whatever order the packs are measured in, and every survivor has its twin."""
     count = data.draw(st.integers(1, 8))
     values = data.draw(st.lists(st.integers(0, 5), min_size=3 * count, max_size=3 * count))
-    keep = {("none",): 1, ("paper",): data.draw(st.integers(1, 4)), ("strong",): 2}
-    settings = [Setting(i, (0,), Config(), ("none",), None) for i in range(count)]
-    settings += [Setting(i, (0,), Config(), ("paper",), i) for i in range(count)]
-    settings += [Setting(count + i, (0,), Config(), ("strong",), i) for i in range(count)]
-    every = range(len(settings))
-    scores = {s: Score(True, float(values[s]), {}) for s in every}
-    end = going_on(settings, every, scores, keep)
-    for question, number in keep.items():
-        own = [s for s in every if settings[s].question == question]
-        assert {*best(own, scores, number)} <= end
+    candidates = [Candidate(i, (0,), Config(), ("none",), None) for i in range(count)]
+    candidates += [Candidate(i, (0,), Config(), ("paper",), i) for i in range(count)]
+    candidates += [Candidate(count + i, (0,), Config(), ("strong",), i) for i in range(count)]
+    every = range(len(candidates))
+    asked = {}
+    for s in every:
+        asked.setdefault(candidates[s].question, []).append(s)
+    scores = {s: CandidateScore(True, float(values[s]), {}) for s in every}
+    end = still_needed(candidates, asked, scores)
+    for question, numbers in asked.items():
+        assert best(numbers, scores) in end
         if question != ("none",):
-            assert len([s for s in end if s in own]) == min(number, count)
-    assert {settings[s].twin for s in end} - {None} <= end
+            assert len([s for s in end if s in numbers]) == 1
+    assert {candidates[s].twin for s in end} - {None} <= end
     known = {}
     for pack in data.draw(st.permutations(range(2 * count))):
-        known |= {s: scores[s] for s in every if settings[s].pack == pack}
-        assert end <= going_on(settings, every, known, keep)
+        known |= {s: scores[s] for s in every if candidates[s].pack == pack}
+        assert end <= still_needed(candidates, asked, known)

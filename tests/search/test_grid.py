@@ -4,7 +4,7 @@ import pytest
 
 from experiments.config.sweep import expand
 from experiments.results.runs_csv import read_rows
-from experiments.search.candidates import questions, score, settings_of
+from experiments.search.candidates import candidates_of, questions, score
 from tests.support.corpora_on_disk import write_msp_improv
 from tests.support.experiment_runs import run
 
@@ -36,10 +36,10 @@ def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_p
         assert (row["best_epoch"], row["collapsed"]) == (other["best_epoch"], other["collapsed"])
         scores.setdefault(row["setting"], []).append(other)
     scores = {s: score(rows) for s, rows in scores.items()}
-    settings = settings_of(expand(SWEEP))
+    candidates = candidates_of(expand(SWEEP))
     chosen = {row["recipe"]: row for row in read_rows(tmp_path / "grid" / "chosen.csv")}
-    for numbers in questions(settings).values():
-        row = chosen.pop(settings[numbers[0]].config.recipe)
+    for numbers in questions(candidates).values():
+        row = chosen.pop(candidates[numbers[0]].config.recipe)
         sound = [s for s in numbers if scores[s].sound] or numbers
         assert row["of"] == len(numbers) == 2 and row["setting"] in sound
         assert scores[row["setting"]].value == max(scores[s].value for s in sound)

@@ -7,13 +7,12 @@ import jax
 import numpy as np
 
 from experiments import main
-from experiments.run import run_pack as packs
+from experiments.run import run_pack
 from privrep.unlearning.emotion_subspace import Affine
 from privrep.unlearning.releases import Learned
 from tests.support.experiment_runs import run
 
 SWEEP = {"kernel_width": "2,3", "learning_rate": "0.001,0.01", "max_epochs": "3"}
-HALVING = ("--search=halving", "--rungs=1", "--eta=2")
 GRID = ("--search=grid",)
 FILES = ("search.csv", "chosen.csv", "search.json", "runs.csv", "flags.txt")
 
@@ -33,20 +32,25 @@ def same(one, other):
 
 def unattacked(setattr_):
     """From now on runs.csv says which parameters would be attacked, and no report is written."""
-    setattr_(packs, "_measured", _told)
+    setattr_(run_pack, "_measured", _summed)
     setattr_(main, "_report", lambda *arguments: None)
 
 
-def _told(config, architecture, data, loaded, runs, fits, untrained, said, *others):
-    """A row per run with a sum over its chosen parameters, and one over those it began with."""
+def _summed(config, trained, loaded, *others):
+    """A row per run with a sum over its chosen parameters, and one over those it began with.
+
+    They stand for its scores on test and validation speakers.
+    """
     sums = []
-    for params in (fits.best, untrained):
+    for params in (trained.fits.best, trained.untrained):
         leaves = jax.tree.leaves(params)
         sums.append(sum(np.abs(a).sum(tuple(range(1, a.ndim)), dtype=float) for a in leaves))
     assert (loaded.packed.data.folds.task >= 0).all()
     rows = [
-        row | {"control": None, "chosen": float(sums[0][i]), "start": float(sums[1][i])}
-        for i, row in enumerate(said)
+        row
+        | {"control": None, "test_emotion_uar": float(sums[0][i])}
+        | {"val_emotion_uar": float(sums[1][i])}
+        for i, row in enumerate(trained.settings)
     ]
     none = np.zeros((len(rows), 1), np.float32)
     return rows, Learned(none[:, 0] > 0, Affine(none[:, None], none), none)

@@ -12,6 +12,7 @@ import numpy as np
 from experiments.benchmark.rounds import Started
 from experiments.benchmark.work import CLASSES, PRIVATE_CLASSES, Training, draw_lengths
 from experiments.config import build, sweep
+from experiments.config.lambdas import by_attribute
 from experiments.config.recipes import RECIPES
 from experiments.config.settings import Config
 from privrep.attacks.trained.dense import ATTACKERS, AttackData, attack
@@ -38,7 +39,8 @@ def train(work: Training) -> Started:
     settings |= {name: value for name, value in vars(network).items() if name != "bands"}
     settings |= {"modality": network.modality, "private": "gender", "batch_size": work.batch}
     settings |= {"max_epochs": ENDLESS, "patience": ENDLESS}
-    configs = [Config(**settings, seed=seed, lambda_="0.5") for seed in range(work.runs)]
+    settings["lambda_"] = by_attribute([0.5], ["gender"])
+    configs = [Config(**settings, seed=seed) for seed in range(work.runs)]
     architecture = build.architecture(sweep.Pack(configs[0], tuple(configs)), packed)
     table, _ = build.run_table(configs, 1)
     fit_settings = build.fit_settings(configs[0])

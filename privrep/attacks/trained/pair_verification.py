@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from privrep.attacks.trained.dense import AttackData, standardise
 from privrep.training.metrics import equal_error_rate
+from privrep.types import Array
 
 
 @jax.jit
@@ -48,5 +49,5 @@ def verification_eer(attack_data: AttackData, pairs: jax.Array, same: jax.Array)
 class Pairs(NamedTuple):
     """Pairs of test utterances for speaker verification: int32[P, 2], bool[P]; or [K or R, ...]."""
 
-    pairs: jax.Array
-    same: jax.Array
+    pairs: Array
+    same: Array
