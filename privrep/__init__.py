@@ -3,7 +3,7 @@
 The public names are imported when they are first used: `import privrep` itself imports nothing.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "AuditOptions": "privrep.auditing.options",

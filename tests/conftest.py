@@ -42,7 +42,7 @@ def quickly_compiled():
 
 
 @pytest.fixture
-def few_exchanges(monkeypatch):
+def few_permutations(monkeypatch):
     """For whole runs of the main job of which no p is looked at: 9 permutations in place of 99."""
     from experiments.run import membership_scores as membership
     from experiments.run import pooled_scores as pooled
@@ -71,7 +71,7 @@ def pytest_configure(config):
 TOGETHER = (
     (
         "test_main",
-        "test_readme",
+        "test_documents",
         "test_questions",
         "report/test_write_report",
         "search/test_grid",

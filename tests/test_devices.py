@@ -42,6 +42,7 @@ def epochs(quickly_compiled):
     return list(trained(ARCHITECTURE))
 
 
+@pytest.mark.long
 def test_eight_devices_learn_what_two_do(epochs):
     """Four runs on eight devices: half of them have only padding to go through."""
     environment = os.environ | {

@@ -13,9 +13,10 @@ from tests.support.corpora_on_disk import (
 from tests.support.experiment_runs import check_results, run
 from tests.support.open_corpora_on_disk import write_emodb, write_manifest
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 
 
+@pytest.mark.long
 def test_msp_improv_two_tasks(tmp_path, capsys):
     write_msp_improv(tmp_path / "MSP-IMPROV", utterances_per_speaker=5)
     workdir = tmp_path / "out" / "a"
@@ -39,6 +40,7 @@ def test_msp_improv_two_tasks(tmp_path, capsys):
     assert "2 of 2" in printed.err or "[2/2] acoustic valence gender" in printed.err
 
 
+@pytest.mark.long
 def test_emodb_emotions(tmp_path):
     write_emodb(tmp_path / "EmoDB", 6, letters="WLN")
     workdir = tmp_path / "out"
@@ -55,6 +57,7 @@ def test_emodb_emotions(tmp_path):
     assert all(row["test_emotion_uar"] == pytest.approx(1 / 3) for row in guessed)
 
 
+@pytest.mark.long
 def test_iemocap_multimodal_with_an_adversary_per_modality(tmp_path):
     write_iemocap(tmp_path / "IEMOCAP")
     vectors = np.random.default_rng(0).normal(size=(4, 5)).round(3).tolist()
@@ -75,6 +78,7 @@ def test_iemocap_multimodal_with_an_adversary_per_modality(tmp_path):
     check_results(workdir, "activation", "gender", classes=3)
 
 
+@pytest.mark.long
 def test_msp_podcast_in_its_own_parts(tmp_path, capsys):
     write_msp_podcast(tmp_path / "MSP-Podcast")
     workdir = tmp_path / "out"
@@ -91,6 +95,7 @@ def test_msp_podcast_in_its_own_parts(tmp_path, capsys):
     assert "2 without speaker, 1 without gender, of 63 utterances; left out" in said
 
 
+@pytest.mark.long
 def test_muse_words_with_one_adversary_and_with_two(tmp_path, capsys):
     write_muse(tmp_path / "MuSE")
     workdir = tmp_path / "out"
@@ -154,6 +159,7 @@ def test_a_manifest_of_ready_frames(tmp_path, without_audio):
     check_results(workdir, "activation", "gender", classes=3)
 
 
+@pytest.mark.long
 def test_a_manifest_of_ready_word_vectors_with_two_adversaries(tmp_path, without_audio):
     workdir = tmp_path / "out"
     run(

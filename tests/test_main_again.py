@@ -84,6 +84,7 @@ def killed(folder, name, count=1):
     return in_processes(KILLED, flagfile, *given, count=count)
 
 
+@pytest.mark.long
 def test_killed_in_training_and_resumed(folder, whole):
     """kill -9 in the second pack, after its first epoch of two."""
     (done,), workdir = killed(folder, "killed"), folder / "killed"
@@ -94,6 +95,7 @@ def test_killed_in_training_and_resumed(folder, whole):
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
 
 
+@pytest.mark.long
 def test_two_processes_do_what_one_does(folder, whole):
     """One pack whole, and one until kill -9 takes the second after its first epoch of two: the
     first says so, and a single process ends it the same."""

@@ -85,6 +85,7 @@ def test_an_attack_finds_a_planted_leak_and_none_in_noise():
     assert np.abs(uar[:, 1] - 0.5).max() < 0.15
 
 
+@pytest.mark.long
 def test_an_audit_with_a_trained_attacker_tells_a_leak_from_none(tmp_path):
     for world, verdict in (("linear", "leaks"), ("no_leak", "cannot_tell")):
         folder = tmp_path / world

@@ -11,7 +11,7 @@ from tests.support import corpora_on_disk
 from tests.support.experiment_runs import SMALL, run, set_flags
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 WRITE = {
     "msp_improv": corpora_on_disk.write_msp_improv,
     "msp_podcast": corpora_on_disk.write_msp_podcast,
@@ -55,6 +55,7 @@ def test_a_question_can_be_asked_of_a_corpus(question, corpus, tmp_path, monkeyp
         assert load(config, prepared).packed.num_private.keys() == {*config.private.split("+")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "question, corpus, tables",
     [

@@ -42,3 +42,16 @@ def test_the_wheel_judges_its_own_worlds_outside_the_checkout(installed, tmp_pat
     assert where.stdout.startswith(str(installed)), where.stderr
     done = python("-m", "privrep", "selftest")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_the_wheel_holds_types_schema_and_the_folders_readmes(installed):
+    package = installed / "privrep"
+    for name in ("py.typed", "__init__.pyi", "auditing/audit.schema.json"):
+        assert (package / name).is_file(), name
+    folders = [path.parent for path in (ROOT / "privrep").rglob("__init__.py")]
+    readmes = [f.relative_to(ROOT) / "README.md" for f in folders if f.name != "privrep"]
+    assert len(readmes) >= 12
+    for readme in readmes:
+        assert (installed / readme).is_file(), readme
+    assert not (installed / "experiments").exists() and not (installed / "tests").exists()

@@ -48,7 +48,7 @@ part 30 versions "$PYTHON" -c "
 import jax, flax, optax, orbax.checkpoint, numpy
 print(*(m.__version__ for m in (jax, flax, optax, orbax.checkpoint, numpy)), jax.devices())"
 
-part 120 correct "$PYTHON" -m pytest -q -p no:cacheprovider tests/test_on_accelerator.py
+part 120 correct "$PYTHON" -m pytest -q -m "" -p no:cacheprovider tests/test_on_accelerator.py
 
 # Networks side by side: 1, 20, 100, 400 of the default shape, in turns within one run.
 part 110 growth "$PYTHON" -c "

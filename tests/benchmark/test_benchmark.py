@@ -130,6 +130,7 @@ KEYS = {
 }
 
 
+@pytest.mark.long
 def test_every_part_prints_a_table_and_writes_figures(tmp_path):
     output = tmp_path / "figures" / "benchmark.json"
     program = [sys.executable, "-m", "experiments.benchmark", "--quick", f"--output={output}"]
@@ -201,12 +202,14 @@ def on_device(tmp_path):
     return figures, done.stdout
 
 
+@pytest.mark.long
 def test_device_says_that_it_is_the_cpu(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     figures, printed = on_device(tmp_path)
     assert figures["platform"] == "cpu" and "jax sees no accelerator here" in printed
 
 
+@pytest.mark.long
 def test_profile_writes_what_perfetto_opens(tmp_path):
     done = benchmark("--quick", "--shapes=lexical", f"--profile={tmp_path}")
     assert done.returncode == 0, done.stderr

@@ -116,6 +116,7 @@ def assert_near(theirs, ours):
         np.testing.assert_allclose(theirs[name], expected, atol=1e-4 * scale, err_msg=name)
 
 
+@pytest.mark.long
 def test_plain_flax_computes_the_same(ours):
     network, params, batch, loss, gradient = ours
     value, slopes = jax.jit(jax.value_and_grad(flax_loss, 1), static_argnums=0)(
@@ -132,7 +133,8 @@ def test_plain_flax_computes_the_same(ours):
 
 
 def torch_net(network, params, packed=False):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from experiments.benchmark.contestants.plain_torch import Plain
 
     net = Plain(network, packed)
@@ -141,13 +143,14 @@ def torch_net(network, params, packed=False):
 
 
 def torch_batch(batch):
-    torch = pytest.importorskip("torch")
+    import torch
+
     return [torch.tensor(np.array(array)) for array in batch]
 
 
+@pytest.mark.by_hand
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 def test_pytorch_computes_the_same(ours, packed):
-    pytest.importorskip("torch")
     from experiments.benchmark.contestants.plain_torch import loss as torch_loss
 
     network, params, batch, loss, gradient = ours
@@ -161,9 +164,9 @@ def test_pytorch_computes_the_same(ours, packed):
     assert_near(theirs, in_torch(network, gradient))
 
 
+@pytest.mark.by_hand
 def test_pytorch_stacked_computes_the_same(ours):
     """Two networks, each on its own batch: one with this project's parameters, and another."""
-    pytest.importorskip("torch")
     from experiments.benchmark.contestants.plain_torch import loss as torch_loss
     from experiments.benchmark.contestants.stacked_torch import Stacked, losses, stack_batches
 

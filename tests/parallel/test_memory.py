@@ -71,6 +71,7 @@ def stack(quickly_compiled):
     return runs, fits, peak_bytes(epoch_of_run, PACKED.data, row)
 
 
+@pytest.mark.long
 def test_a_stack_that_has_no_room_learns_the_same(accelerator, stack):
     runs, _, each = stack
     accelerator(10**12)

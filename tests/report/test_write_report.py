@@ -47,6 +47,7 @@ def workdir(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.long
 def test_the_main_job_writes_it_from_what_it_measured(workdir):
     rows = check_results(workdir, "activation", "gender", classes=3, report=True)
     chosen = [row for row in rows if row["control"] is None]

@@ -11,7 +11,7 @@ from experiments.run.run_pack import run_pack
 from privrep.inputs.packing import pack
 from privrep.types import Split, Utterance, ragged
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_exchanges")
+pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 
 N, SPEAKERS, WORDS = 96, 12, 8
 SPEAKER = np.arange(N) % SPEAKERS

@@ -18,6 +18,7 @@ def told(row):
     return tuple(row[name] for name in SETTING)
 
 
+@pytest.mark.long
 def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_path):
     write_msp_improv(tmp_path / "corpus", utterances_per_speaker=5)
     flags = ("--dataset=msp_improv", f"--data_dir={tmp_path / 'corpus'}", "--kernel_width=2,3")

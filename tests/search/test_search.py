@@ -187,6 +187,7 @@ app.run(main.main)
 """
 
 
+@pytest.mark.long
 def test_two_processes_search_as_one_does(folder):
     """Of one architecture, as nothing is compiled yet for two processes."""
     alone, workdir = search_in(folder, "alone", *GRID, "--kernel_width=2"), folder / "shared"

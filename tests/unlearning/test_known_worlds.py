@@ -115,6 +115,7 @@ def attacked(world, h):
     return uar(confusion_counts(guessed, gender, speakers, 2).sum(0))
 
 
+@pytest.mark.long
 def test_an_adversary_that_lags_hides_the_attribute_from_itself_alone(plain):
     """At chance or below, while a fresh attacker finds more than if nothing had been done."""
     (emotion, watching, before), (_, _, quick) = plain["grl", 0, RATE], plain["grl", 1, RATE]
@@ -144,6 +145,7 @@ def test_what_the_emotion_reveals_stays():
     assert results["grl", 1, SLOW][1] < 0.55 and results["grl", 1, SLOW][2] > 0.75
 
 
+@pytest.mark.long
 def test_an_adversary_with_the_emotion_does_not_remove_the_emotion():
     """Where gender can be read from the emotion alone, reversal of other adversaries costs it."""
     ways = (("grl", 0, RATE), ("grl", 3, RATE))

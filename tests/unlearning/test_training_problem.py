@@ -148,6 +148,7 @@ def test_the_gradient_is_that_of_two_players(fill):
     assert max(jax.tree.leaves(errors)) < 2e-5, errors
 
 
+@pytest.mark.long
 def test_bfloat16_changes_the_gradient_by_its_rounding():
     rows = np.nonzero(FOLDS.split.train[0])[0][:8].astype(np.int32)
     run = take(run_table(), 0)
