@@ -118,7 +118,7 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
 
 
 class _Shown:
-    """The utterances that attackers are trained on and predict, MOST of those in a part.
+    """The utterances that attackers are trained on and predict, at most MAX_UTTERANCES.
 
     Attributes:
       index: int[n], of the utterances.

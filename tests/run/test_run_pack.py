@@ -8,8 +8,8 @@ import pytest
 from experiments.config.sweep import expand
 from experiments.run.load_data import Loaded
 from experiments.run.run_pack import run_pack
-from privrep.inputs.packing import pack
-from privrep.types import Split, Utterance, ragged
+from privrep.inputs.packing import PackingSettings, pack
+from privrep.types import Corpus, Split, Utterance, ragged
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 
@@ -57,12 +57,9 @@ def rows_of(runs, folder, changed=()):
     utterances, words = corpus(changed)
     packed = pack(
         utterances,
-        None,
-        ragged(list(words)),
-        None,
+        Corpus(None, ragged(list(words)), None),
         SPLIT,
-        task="emotion",
-        private=("gender", "speaker"),
+        PackingSettings(task="emotion", private=("gender", "speaker")),
         vocabulary_size=WORDS,
     )
     loaded = Loaded(utterances, SPLIT, packed, "hash", "content", [], [])
