@@ -136,6 +136,8 @@ def half_done(folder, whole, name):
     shutil.copytree(folder / "whole", workdir)
     kept = [line for line in whole.decode().splitlines(True) if not line.startswith("1,")]
     (workdir / "runs.csv").write_text("".join(kept))
+    for part in (workdir / "rows").glob("runs_001.*"):
+        part.unlink()
     shutil.rmtree(workdir / "checkpoints" / "001")
     return workdir
 

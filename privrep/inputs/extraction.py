@@ -1,10 +1,8 @@
 """Extraction of the features of every utterance in parallel, and the hash they depend on (host)."""
 
-import contextlib
 import hashlib
 import itertools
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,7 +84,7 @@ def extract(
             return fault
         return features
 
-    return _map_in_order(extract_one, utterances, workers)
+    return map_in_order(extract_one, utterances, workers)
 
 
 def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
@@ -99,7 +97,7 @@ def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def _map_in_order(
+def map_in_order(
     function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
 ) -> Iterator[_Result]:
     """`map` in threads that computes only a few results before they are asked for."""
@@ -113,34 +111,35 @@ def _map_in_order(
             pending.extend(pool.submit(function, item) for item in itertools.islice(remaining, 1))
 
 
-def fingerprint(utterances: Sequence[Utterance], sources: FeatureSources) -> str:
+def files_of(utterances: Sequence[Utterance], sources: FeatureSources) -> list[list[Path]]:
+    """The files that the features of each utterance come from; those of ready features by either
+    of their endings, one of which need not exist."""
+    return [
+        ([u.wav] if sources.log_mel is not None and u.wav is not None else [])
+        + [
+            folder / f"{u.id}{ending}"
+            for folder in sources.folders.values()
+            for ending in (".npy", ".npz")
+        ]
+        for u in utterances
+    ]
+
+
+def fingerprint(
+    utterances: Sequence[Utterance], sources: FeatureSources, contents: Sequence[list[Any]]
+) -> str:
     """16 hex digits of the hash of everything that the features depend on.
 
-    Of a file that is its place, size and time of change, not its content.
+    Args:
+      contents: what says which content the files of each utterance have, in the order of
+        `files_of`; where they lie and when they were written is of no account.
     """
     folders = sources.folders
     parts: list[Any] = [FEATURES_VERSION, sources.log_mel and astuple(sources.log_mel)]
     parts += ["frames" in folders, "words" in folders]
-    states: dict[Path, list[Any]] = {}  # one file may hold many utterances
-
-    def state(path: Path | None) -> list[Any] | None:
-        if path is None:
-            return None
-        if path not in states:
-            # The place too: two versions of a corpus may have come with equal sizes and times.
-            states[path] = [os.path.abspath(path)]
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                states[path] += [status.st_size, status.st_mtime_ns]
-        return states[path]
-
-    for utterance in utterances:
-        part: list[Any] = [utterance.id]
-        if sources.log_mel is not None:
-            part += [utterance.start, utterance.end, state(utterance.wav)]
-        for folder in folders.values():
-            part += [state(folder / f"{utterance.id}{ending}") for ending in (".npy", ".npz")]
-        parts.append(part)
+    for utterance, content in zip(utterances, contents):
+        cut = [utterance.start, utterance.end] if sources.log_mel is not None else []
+        parts.append([utterance.id, *cut, content])
     return hash_of(parts)
 
 

@@ -9,7 +9,8 @@ from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import row_settings
 from experiments.results import columns
 from experiments.results.columns import COLUMNS, TYPES, check_rows, column_of, is_score, members
-from experiments.results.runs_csv import append_rows, append_runs, read_runs
+from experiments.results.parts import write_part
+from experiments.results.runs_csv import append_rows, read_runs
 from tests.support.paths import ROOT
 from tests.support.result_rows import run
 
@@ -66,7 +67,7 @@ def test_what_a_name_was_made_from_is_read_back():
 
 def test_a_row_is_written_and_read(tmp_path):
     path = tmp_path / "runs.csv"
-    append_runs(path, [row(test_gender_privacy=0.25), row(collapsed=True)])
+    write_part(tmp_path, "runs", 0, [row(test_gender_privacy=0.25), row(collapsed=True)])
     first, second = read_runs(path)
     assert first["test_gender_privacy"] == 0.25 and second["collapsed"] is True
 
@@ -84,7 +85,7 @@ def test_a_row_is_written_and_read(tmp_path):
 def test_unknown_columns_and_other_types_are_refused(more, message, tmp_path):
     path = tmp_path / "runs.csv"
     with pytest.raises(ValueError, match=message):
-        append_runs(path, [row(), row(**more)])
+        write_part(tmp_path, "runs", 0, [row(), row(**more)])
     assert not path.exists()
     append_rows(path, [row(**more)])
     with pytest.raises(ValueError, match=message):
@@ -95,7 +96,7 @@ def test_a_lacking_column_is_refused(tmp_path):
     path = tmp_path / "runs.csv"
     lacking = {name: cell for name, cell in row().items() if name != "dense_width"}
     with pytest.raises(ValueError, match="has no column dense_width: it is no table of"):
-        append_runs(path, [lacking])
+        write_part(tmp_path, "runs", 0, [lacking])
     # A version before the setting wrote none: such a table can be read.
     append_rows(path, [lacking])
     assert read_runs(path)[0]["fold"] == 0

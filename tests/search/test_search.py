@@ -9,7 +9,7 @@ import pytest
 
 from experiments import main
 from experiments.config.settings import FIELDS
-from experiments.results import checkpoints, runs_csv
+from experiments.results import checkpoints, parts
 from experiments.results.runs_csv import read_rows
 from experiments.run import run_pack, train_pack
 from experiments.search import grid as grid_search
@@ -148,7 +148,7 @@ def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(folder, grid, m
 
     for owner, name, before in (
         (checkpoints, "save_progress", False),
-        (runs_csv, "append_rows", True),
+        (parts, "write_part", True),
         (grid_search, "_forget", True),
         (run_pack, "_measured", True),
         (main, "drop_progress", True),
