@@ -234,6 +234,8 @@ def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
             resume.reseal(workdir)
         folders = [job.folder for job in jobs]
         drop_partial([workdir, *(workdir / name for name in ("rows", "data")), *folders])
+        for folder in folders:
+            begun_on(folder)  # removes one of which that is not known
         for i in parts.finished(workdir, "runs"):
             problem = chosen_fault(jobs[i].folder)
             if problem:

@@ -36,7 +36,10 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
     names = {flag_name(field): field for field in FIELDS}
     if not {*flags} <= {*names}:
         return None
-    packs = expand({names[name]: value for name, value in flags.items()})
+    try:
+        packs = expand({names[name]: value for name, value in flags.items()})
+    except ValueError:
+        return None
     if search == "none":
         return {i: pack.runs for i, pack in enumerate(packs)}
     problem = fault(workdir / "search.sha256", "search.json")
@@ -46,8 +49,11 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
     return {int(i): [packs[int(i)].runs[r] for r in runs] for i, runs in measured.items()}
 
 
-def check_plan(workdir: Path, rows: Sequence[Row]) -> None:
+def check_plan(workdir: Path, rows: Sequence[Row]) -> bool:
     """Makes sure that runs.csv holds what the flags of its directory plan.
+
+    Returns:
+      False where that is not known, and rows are looked at only for those that stand there twice.
 
     Raises:
       ValueError: see `wanted_runs` and `check_expected`.
@@ -57,6 +63,7 @@ def check_plan(workdir: Path, rows: Sequence[Row]) -> None:
         check_once(rows, place)
     else:
         check_expected(rows, wanted, place)
+    return wanted is not None
 
 
 def check_expected(rows: Sequence[Row], wanted: Mapping[int, Sequence[Config]], place: str) -> None:

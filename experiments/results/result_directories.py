@@ -80,9 +80,13 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
     for name, folder in zip(_names(paths), paths):
-        rows, sealed = _rows(folder)
+        rows, sealed, planned = _rows(folder)
         if not sealed:
             results.notes.append(f"{name}: no checksums; its files are read as they are.")
+        if not planned:
+            results.notes.append(
+                f"{name}: no flags.txt of this version; its rows are not counted against a plan."
+            )
         _check_data(rows, name, data)
         kept, twice, others = _joined(rows, name, runs, keep_first)
         results.rows.extend(kept)
@@ -113,8 +117,8 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _rows(folder: Path) -> tuple[list[Row], bool]:
-    """The rows of a directory, and whether it has checksums."""
+def _rows(folder: Path) -> tuple[list[Row], bool, bool]:
+    """The rows of a directory, whether it has checksums, and whether its plan is known."""
     path = folder / "runs.csv"
     sealed = parts.check(folder, "runs")
     if not path.exists():
@@ -131,10 +135,10 @@ def _rows(folder: Path) -> tuple[list[Row], bool]:
     rows = read_runs(path)
     if not rows or all(row.get("control") for row in rows):
         raise ValueError(f"{path} holds no run: there is nothing to report")
-    check_plan(folder, rows)
+    planned = check_plan(folder, rows)
     if sealed:
         parts.check(folder, "split_findings")
-    return [_filled(row) for row in rows], sealed
+    return [_filled(row) for row in rows], sealed, planned
 
 
 def _filled(row: Row) -> Row:

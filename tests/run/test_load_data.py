@@ -62,3 +62,8 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
         first.wav.write_bytes(content)
         with pytest.raises(ValueError, match=f"files of 1 changed: {first.id} \\(.*{named}"):
             check(utterances)
+
+    (record,) = (tmp_path / "data").glob("*.gz")
+    record.write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"cannot be said: {record} is not as it was written"):
+        check(utterances)
