@@ -19,6 +19,7 @@ from privrep.types import Utterance
 FEATURES_VERSION = "1.1.0"
 
 _FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
+_BLOCK = 1 << 16  # samples that are read at once where they are not needed
 _MIN_COMPLETE = 0.95  # fraction of the declared samples below which a file counts as truncated
 
 
@@ -165,7 +166,7 @@ def _any_audio(
             last = declared if utterance.end is None else round(utterance.end * rate)
             if last <= first:
                 raise fault("audio empty", f"{first / rate:g} s to {last / rate:g} s")
-            file.seek(min(first, file.frames))
+            _skip(file, min(first, file.frames))
             waveform = _mono(file.read(last - first, dtype="float32", always_2d=True))
     except (soundfile.SoundFileError, OSError) as error:
         raise fault("audio unreadable", str(error)) from error
@@ -176,6 +177,15 @@ def _any_audio(
     if not np.isfinite(waveform).all():
         raise fault("audio has samples that are not finite")
     return waveform, rate
+
+
+def _skip(file: soundfile.SoundFile, samples: int) -> None:
+    """Moves on by `samples`, also in GSM 6.10, G.721 and others, which libsndfile cannot seek."""
+    if file.seekable():
+        file.seek(samples)
+        return
+    for start in range(0, samples, _BLOCK):
+        file.read(min(_BLOCK, samples - start), dtype="float32")
 
 
 def _mono(samples: np.ndarray) -> np.ndarray:

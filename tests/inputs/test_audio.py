@@ -183,6 +183,40 @@ def test_samples_are_those_of_the_file(tmp_path, kind, channels):
     assert np.array_equal(part, read[1600:4800])
 
 
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        *(("wav", kind) for kind in ("GSM610", "G721_32", "IMA_ADPCM", "MS_ADPCM", "ULAW")),
+        *(("wav", f"NMS_ADPCM_{bits}") for bits in (16, 24, 32)),
+        *(("au", kind) for kind in ("G721_32", "G723_24")),
+        ("aiff", "GSM610"),
+    ],
+)
+def test_telephone_codecs_are_read_whole_and_in_parts(tmp_path, ending, kind):
+    """Also those that libsndfile cannot seek in."""
+    path = tmp_path / f"a.{ending}"
+    tone = (0.3 * np.sin(0.2 * np.arange(9 * 8000))).astype("f4")  # more than one block
+    soundfile.write(path, tone, 8000, kind)
+    with soundfile.SoundFile(path) as file:
+        expected = file.read(file.frames, dtype="float32")
+    whole = read_audio(Utterance("a", "s", path), 8000)
+    assert np.array_equal(whole, expected) and len(whole) >= len(tone)
+    assert np.corrcoef(whole[1000:60000], tone[1000:60000])[0, 1] > 0.8
+    part = read_audio(Utterance("a", "s", path, 8.5, 8.75), 8000)
+    assert np.array_equal(part, whole[68000:70000])
+    with pytest.raises(UnusableUtterance, match="audio truncated"):
+        read_audio(Utterance("a", "s", path, 8.5, 20.0), 8000)
+
+
+@pytest.mark.parametrize("kind", ["GSM610", "G721_32", "MS_ADPCM", "NMS_ADPCM_32"])
+def test_a_telephone_recording_cut_short_is_noticed(tmp_path, kind):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(2.0, rate=8000), 8000, kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnusableUtterance, match="audio truncated"):
+        read_audio(Utterance("a", "s", path), 8000)
+
+
 @pytest.mark.parametrize("size", [0, 2**32 - 1])
 def test_a_writer_that_did_not_know_the_length_is_believed_in_the_rest(tmp_path, size):
     soundfile.write(tmp_path / "a.wav", noise(0.5), RATE)
