@@ -12,7 +12,6 @@ from privrep.inputs.audio import (
     UnusableUtterance,
     log_mel,
     read_audio,
-    read_features,
     read_log_mel,
 )
 from privrep.types import Utterance
@@ -273,46 +272,3 @@ def test_unusable_audio_names_utterance_file_and_reason(tmp_path):
         assert "u7" in str(error.value) and str(tmp_path / name) in str(error.value)
     with pytest.raises(UnusableUtterance, match="no audio file named"):
         read_audio(Utterance("u7", "s"), RATE)
-
-
-def test_ready_features_are_read(tmp_path):
-    array = np.arange(6, dtype=np.float64).reshape(3, 2)
-    np.save(tmp_path / "a.npy", array)
-    np.savez(tmp_path / "b.c.npz", array)
-    np.save(tmp_path / "v.npy", array[0].astype(np.float16))
-    for name, expected in (("a", array), ("b.c", array), ("v", array[:1])):
-        features = read_features(tmp_path, name)
-        assert features.dtype == np.float32 and np.array_equal(features, expected)
-
-
-def test_unusable_ready_features_name_utterance_file_and_reason(tmp_path):
-    for name, array in {
-        "rank": np.zeros((2, 3, 4)),
-        "nan": np.array([[1.0, np.nan]]),
-        "huge": np.array([[1.0, 1e300]]),
-        "none": np.zeros((0, 4)),
-        "text": np.array([["a", "b"]]),
-        "pickle": np.array([{"a": 1}], object),
-    }.items():
-        np.save(tmp_path / f"{name}.npy", array, allow_pickle=True)
-    np.savez(tmp_path / "two.npz", np.zeros((1, 2)), np.zeros((1, 2)))
-    np.savez_compressed(tmp_path / "flate.npz", np.arange(1000.0)[:, None])
-    raw = bytearray((tmp_path / "flate.npz").read_bytes())
-    raw[200:220] = bytes(20)
-    (tmp_path / "flate.npz").write_bytes(raw)
-    (tmp_path / "half.npy").write_bytes((tmp_path / "rank.npy").read_bytes()[:150])
-    for name, reason in {
-        "rank": "neither",
-        "nan": "not finite",
-        "huge": "not finite",
-        "none": "empty",
-        "text": "not real numbers",
-        "pickle": "unreadable",
-        "two": "it holds arr_0, arr_1",
-        "half": "unreadable",
-        "flate": "unreadable",
-        "gone": "missing",
-    }.items():
-        with pytest.raises(UnusableUtterance, match=reason) as error:
-            read_features(tmp_path, name)
-        assert f"utterance {name}" in str(error.value) and str(tmp_path) in str(error.value)
