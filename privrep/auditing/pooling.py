@@ -28,7 +28,12 @@ def pooled_sequences(sequences: Sequences) -> Representations:
     kinds: set[str] = set()
     names = sequences.ids or [f"row {i} (from 0)" for i in range(sequences.total)]
     for i, name in enumerate(names):
-        array, of_numbers = as_real(sequences.read(i))
+        try:
+            array, of_numbers = as_real(sequences.read(i))
+        except MemoryError as error:
+            raise ValueError(
+                f"{sequences.name}: {name} promises more numbers than fit into memory"
+            ) from error
         kinds.add(of_numbers)
         _check(array, name, sequences.name)
         shapes.append(array.shape)

@@ -14,6 +14,8 @@ from privrep.messages import first
 
 ENDINGS = (".parquet", ".arrow", ".feather")
 _ROWS = 8  # decoded at once
+_SMALL = 1 << 28  # bytes that may be promised whatever is stored
+_RATIO = 200  # of bytes promised to bytes stored, beyond any useful compression of numbers
 
 
 class Frames(NamedTuple):
@@ -109,6 +111,7 @@ def _batches(path: Path) -> tuple[Any, Iterable[Any]]:
             file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
         except ValueError as error:
             raise ValueError(f"{path}: is not a Parquet file ({error})") from error
+        _check_promise(path, file.metadata)
         return file.schema_arrow, file.iter_batches(_ROWS, use_threads=False)
     source = pa.memory_map(str(path))
     try:
@@ -118,6 +121,18 @@ def _batches(path: Path) -> tuple[Any, Iterable[Any]]:
         source.seek(0)
         stream = pa.ipc.open_stream(source)
         return stream.schema, stream
+
+
+def _check_promise(path: Path, metadata: Any) -> None:
+    """Refuses what no numbers compress to: equal values are stored once, however many there are."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    values = sum(g.column(i).num_values for g in groups for i in range(g.num_columns))
+    stored = path.stat().st_size
+    if 4 * values > max(_SMALL, _RATIO * stored):
+        raise ValueError(
+            f"{path}: promises {values:,} numbers in {metadata.num_rows:,} rows, and has "
+            f"{stored:,} bytes: no vectors or frames are so alike"
+        )
 
 
 def _is_list(kind: Any) -> bool:

@@ -194,6 +194,9 @@ def half(raw):
 
 
 ONE = np.ones((2, 3), "f")
+HUGE = b"\x93NUMPY\1\0\x76\0" + (
+    b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 3000), }".ljust(117) + b"\n"
+)
 NAN = np.array([[1, np.nan, 2]], "f")
 MALFORMED = {
     # a folder or pattern
@@ -250,6 +253,7 @@ MALFORMED = {
     "npz: widths": (arrays("npz", {"u0": ONE, "u1": ONE[:, :2]}), r"u0 \[2, 3\], u1 \[2, 2\]"),
     "npz: no array": (zipped("u0.txt", b"x"), "e.npz: array 'u1'|no array"),
     "npz: torn member": (zipped(None, b"\x93NUMPY\1\0v\0"), "e.npz: array 'u0'"),
+    "npz: promise": (zipped(None, HUGE), "e.npz: (array 'u0'|u0 promises)"),
     "npz: two forms": (arrays("npz", {"u0": ONE, "./u0": ONE}), "are both of u0"),
     # HDF5
     "h5: gone": (lambda f: str(f / "e.h5"), "no such file"),
@@ -310,6 +314,12 @@ MALFORMED = {
     "arrow: stream cut off": (rewritten("lists_in_stream", half), "e.arrow: is damaged"),
     "another kind": (text("e.mat", b"MATLAB 5.0"), "cannot read .mat here, only .npy"),
 }
+
+
+def test_a_table_that_promises_more_than_numbers_compress_to(tmp_path, monkeypatch):
+    monkeypatch.setattr("privrep.formats.arrow._SMALL", 1000)
+    parquet.write_table(pa.table({"id": ["u0"], "h": [[[0.0] * 400_000]]}), tmp_path / "e.parquet")
+    refused("promises 400,001 numbers in 1 rows", opened, str(tmp_path / "e.parquet"))
 
 
 @pytest.mark.parametrize("name", MALFORMED)
