@@ -157,7 +157,8 @@ def experiment() -> None:
     configs = [pack.config for pack in packs]
     say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
     # What a check looks at is the same for all architectures of a grid.
-    distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
+    looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
+    distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
     for config in distinct.values():
         say(check(config, utterances))
     if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:

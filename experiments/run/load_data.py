@@ -14,11 +14,13 @@ from experiments.config.sweep import Pack
 from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
 from privrep.datasets import DATASETS
+from privrep.datasets.categories import rated_by_emotion
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.inputs.folds import make_folds
 from privrep.inputs.labels import private_labels, task_labels
+from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
@@ -26,6 +28,9 @@ from privrep.inputs.word_vectors import read_word_vectors
 from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
+
+# Relative deviations from the published hours that say nothing: of a whole corpus, of a part.
+_SAME_HOURS, _LIKE_HOURS = 0.02, 0.2
 
 
 class Job(NamedTuple):
@@ -73,13 +78,12 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
         )
     dataset = DATASETS[config.dataset]
     utterances = dataset.read(root)
-    published = dataset.utterances
     line = f"{config.dataset}: {len(utterances):,} utterances"
-    if published is not None and published != len(utterances):
-        line += f", {published:,} were published: is the copy whole?"
+    if dataset.is_whole(len(utterances)) is False and dataset.utterances is not None:
+        line += f", {dataset.utterances:,} were published: is the copy whole?"
     if is_first():
         print(line, file=sys.stderr)
-    return utterances
+    return rated_by_emotion(utterances) if config.ratings_from == "emotion" else utterances
 
 
 def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
@@ -124,6 +128,7 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
         raise ValueError(f"{line}. Leave them out with --unlabelled=drop.")
     if not len(rows):
         raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
+    rows, _ = _in_split(config, utterances, rows)
     _split(config, [utterances[i] for i in rows])
     return [f"{line}; left out"] if lacking else []
 
@@ -136,6 +141,17 @@ def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
 def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
     balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
     return make_folds(utterances, config.folds, config.fold_seed, balance)
+
+
+def _in_split(
+    config: Config, utterances: Sequence[Utterance], rows: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Of the `rows` those that the split uses, and sentences about the others."""
+    if config.folds != "official":
+        return rows, []
+    test_sets = config.test_set.split("+") if config.test_set else []
+    kept, notes = in_official_split([utterances[i] for i in rows], test_sets)
+    return rows[kept], notes
 
 
 def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
@@ -197,10 +213,11 @@ def load(config: Config, prepared: Prepared) -> Loaded:
       ValueError: the corpus cannot serve, and why.
     """
     rows, _ = _labelled(prepared.utterances, config)
+    rows, of_split = _in_split(config, prepared.utterances, rows)
     utterances = [prepared.utterances[i] for i in rows]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes = [*_dropped(prepared), *of_words]
+    notes = [*_hours(config, prepared), *_dropped(prepared), *of_split, *of_words]
     split = _split(config, utterances)
     packed = pack(
         utterances,
@@ -222,6 +239,34 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
     )
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
+
+
+def _hours(config: Config, prepared: Prepared) -> list[str]:
+    """The hours of sound that were read, beside those of the publication.
+
+    Of a part of a whole corpus, such as the utterances with labels, as many hours are expected as
+    the publication's mean length gives.
+    """
+    if not prepared.seconds_of_audio:
+        return []
+    hours, count = prepared.seconds_of_audio / 3600, len(prepared.utterances)
+    line = f"{config.dataset}: {_in_hours(hours)} of sound in {count:,} utterances"
+    total = count + len(prepared.dropped)
+    dataset = DATASETS[config.dataset]
+    published = dataset.hours_of(total)
+    if published is None and dataset.utterances:
+        total, published = dataset.utterances, dataset.hours
+    if published is None:
+        return [line]
+    line += f"; {_in_hours(published)} in {total:,} were published"
+    expected = published * count / total
+    if abs(hours / expected - 1) > (_SAME_HOURS if count == total else _LIKE_HOURS):
+        line += f", so about {_in_hours(expected)} are expected: is every recording whole?"
+    return [line]
+
+
+def _in_hours(hours: float) -> str:
+    return f"{hours:,.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"
 
 
 def _dropped(prepared: Prepared) -> list[str]:
