@@ -186,10 +186,8 @@ def _audio(folder: Path) -> _Cells:
             path = base / path
         resolved[key] = (place, str(path))
     if bases:
-        counts = [f"{count:,} from {base}" for base, count in bases.most_common()]
-        warnings.warn(
-            f"{folder / 'wav.scp'}: its relative paths were read {', '.join(counts)}", stacklevel=5
-        )
+        counts = " and ".join(f"{count:,} below {base}" for base, count in bases.most_common())
+        warnings.warn(f"{folder / 'wav.scp'}: its relative paths lie {counts}", stacklevel=5)
     return resolved
 
 

@@ -57,7 +57,7 @@ def test_relative_paths_begin_in_any_of_three_folders_which_is_said(place, tmp_p
     base = {"directory": root, "above": root.parent, "working directory": elsewhere}[place]
     if place == "working directory":
         shutil.move(root / "audio", elsewhere / "audio")
-    with pytest.warns(UserWarning, match=f"relative paths were read 4 from {base}$"):
+    with pytest.warns(UserWarning, match=f"its relative paths lie 4 below {base}$"):
         assert [u.wav.parent for u in kaldi.read(root)] == [base / "audio"] * 4
     assert all(u.wav.is_file() for u in kaldi.read(root))
 
