@@ -86,6 +86,7 @@ def test_open_corpora(tmp_path, name, write):
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
 def test_case_95(tmp_path, monkeypatch, capsys):
     case = ROOT / "tests/cases/95"
     (check,) = json.loads((case / "expected.json").read_text())
