@@ -53,15 +53,15 @@ def audit(
         labels gives the number of valid frames.
       labels: a table with the columns `options.speaker` and `attribute`, perhaps with a session and
         an id: a file (see `tables.read_table`), a dict of columns, a pandas.DataFrame or a
-        structured array. Without ids in both, row i belongs to representation i.
-      attribute: the private column.
+        structured array. Rows are joined by id if both inputs have ids, else by position.
+      attribute: the name of the labels column with the private attribute.
       output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
       options: see `AuditOptions`.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
 
-    Example: 24 speakers, whose gender is one of two columns.
+    Example: 24 speakers; the first of the two columns of h reveals their gender.
       >>> speaker = np.repeat(np.arange(24), 4)
       >>> h = np.random.default_rng(0).normal(size=(96, 2))
       >>> h[:, 0] += 3 * (speaker % 2)
@@ -73,11 +73,11 @@ def audit(
     settings = _settings(options)
     _check_named("a column of the labels", attribute=attribute)
     _check_named("a column of the labels", speaker=options.speaker, session=options.session)
-    _check_named("a folder; the present one is .", output=output)
+    _check_named("a folder (. is the current one)", output=output)
     sources = {"representations": representations, "labels": labels} | options.further_inputs
     _check_named("a file", **sources)
     _check_numbers(settings)
-    # Nothing is measured before everything that was asked for has been checked.
+    # Everything that was asked for is checked before anything is measured.
     inputs = read_inputs(representations, labels, attribute, options)
     _check_limit(settings.limit, 1 / len(inputs.joined.classes))
     frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
@@ -85,8 +85,12 @@ def audit(
     if output is not None:
         check_output(output)
     measured = measure(inputs.sample, attackers=attackers, settings=settings)
-    verdict, quick = measured.verdict, strongest_quick(measured)
+    verdict, quick_attacker = measured.verdict, strongest_quick(measured)
+    # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
     answers = ask(inputs, attribute, options, measured.strongest, settings)
+    leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
+    ladder = threats(inputs, measured, quick_attacker, settings)
+    online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=verdict.verdict,
         reason=verdict.reason,
@@ -102,10 +106,10 @@ def audit(
         strongest=measured.strongest,
         attackers=tuple(measured.attackers.values()),
         victims=measured.victims,
-        leak_by_speakers=_learning_curve(inputs, quick, settings),
-        threats=threats(inputs, measured, quick, settings),
-        strongest_quick=quick,
-        online_code=code_length(inputs, quick, settings.seed),
+        leak_by_speakers=leak_by_speakers,
+        threats=ladder,
+        strongest_quick=quick_attacker,
+        online_code=online_code,
         given=answers.given,
         attributes=answers.attributes,
         decensoring=answers.decensoring,
