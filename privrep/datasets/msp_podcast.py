@@ -9,10 +9,11 @@ a folder `Labels`, `labels` or `label`, in one more `Labels` inside it, or besid
 `Previous_releases_information/previous_releases_info/v1.8` is read with the audio of its release.
 """
 
+import functools
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from privrep.datasets.parsing import (
@@ -230,6 +231,7 @@ def _utterance(
             "dominance": rating(row["EmoDom"], SCALE, place),
         }
         emotion = lookup(EMOTIONS, row["EmoClass"] or "X", place, "an emotion")
+    gender = lookup(GENDERS, row["Gender"].capitalize(), place, "a gender")
     return Utterance(
         id=stem,
         speaker=None if row["SpkrID"] in ("", "Unknown") else row["SpkrID"],
@@ -237,11 +239,17 @@ def _utterance(
         transcript=read_transcript(transcripts / f"{stem}.txt") if transcripts else None,
         ratings=known(ratings),
         scale=SCALE,
-        categories=known({"emotion": emotion}),
-        private=known({"gender": lookup(GENDERS, row["Gender"].capitalize(), place, "a gender")}),
+        categories=_labelled("emotion", emotion),
+        private=_labelled("gender", gender),
         split=split,
         test_set=test_set,
     )
+
+
+@functools.cache
+def _labelled(name: str, value: str | None) -> Mapping[str, str]:
+    """{name: value}, the same for all turns that have it: there are hundreds of thousands."""
+    return known({name: value})
 
 
 def _part(word: str, place: str) -> tuple[str | None, str | None]:

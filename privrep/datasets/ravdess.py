@@ -50,9 +50,9 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: no sound there.
       ValueError: a file name does not parse.
     """
-    root = locate(Path(root), lambda folder: bool(_sounds(folder)))
+    root = locate(Path(root), _has_speech)
     sounds = _sounds(root)
-    if not sounds:
+    if not _has_speech(root):
         raise not_found("RAVDESS", root, ["Actor_01/03-01-01-01-01-01-01.wav (or .flac)"], OBTAIN)
     described, songs = [], 0
     for path in sounds:
@@ -71,6 +71,11 @@ def read(root: Path) -> list[Utterance]:
             stacklevel=2,
         )
     return utterances
+
+
+def _has_speech(root: Path) -> bool:
+    """Whether speech is there; the songs come in a zip of their own, with the same folders."""
+    return any(path.name[:6] == "03-01-" for path in _sounds(root))
 
 
 def _sounds(root: Path) -> list[Path]:

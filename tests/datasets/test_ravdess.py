@@ -45,6 +45,15 @@ def test_songs_are_left_out_and_counted(tmp_path):
         assert ravdess.read(tmp_path) == expected
 
 
+def test_of_both_zips_side_by_side_the_speech_is_read(tmp_path):
+    expected = write_ravdess(tmp_path / "Audio_Speech_Actors_01-24", utterances_per_speaker=1)
+    write_text(tmp_path / "Audio_Song_Actors_01-24/Actor_01/03-02-01-01-01-01-01.wav", "")
+    with pytest.warns(UserWarning, match=r"read from .*Audio_Speech_Actors_01-24$"):
+        assert ravdess.read(tmp_path) == expected
+    with pytest.raises(FileNotFoundError, match="does not look like RAVDESS"):
+        ravdess.read(tmp_path / "Audio_Song_Actors_01-24")
+
+
 def test_what_a_mac_leaves_and_videos_are_no_speech(tmp_path):
     expected = write_ravdess(tmp_path, utterances_per_speaker=1)
     write_text(tmp_path / "Actor_01/._03-01-01-01-01-01-01.wav", "")
