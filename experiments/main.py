@@ -28,6 +28,7 @@ from experiments.report.write_report import write_report
 from experiments.results import provenance, resume, runs_csv, tensorboard
 from experiments.results.checkpoints import check_data, drop_progress, load_chosen
 from experiments.run.export_h import EXPORTS, export
+from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
     Loaded,
@@ -258,6 +259,7 @@ class _Loader:
             self.latest[inputs] = _first_before_others(
                 "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
+        self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])
         if is_first():
             runs_csv.write_findings(self.workdir, job.number, loaded.findings)

@@ -29,9 +29,6 @@ from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
 
-# Relative deviations from the published hours that say nothing: of a whole corpus, of a part.
-_SAME_HOURS, _LIKE_HOURS = 0.02, 0.2
-
 
 class Job(NamedTuple):
     """A pack of a sweep and its place in the result directory.
@@ -217,7 +214,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     utterances = [prepared.utterances[i] for i in rows]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes = [*_hours(config, prepared), *_dropped(prepared), *of_split, *of_words]
+    notes = [*_dropped(prepared), *of_split, *of_words]
     split = _split(config, utterances)
     packed = pack(
         utterances,
@@ -239,34 +236,6 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
     )
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
-
-
-def _hours(config: Config, prepared: Prepared) -> list[str]:
-    """The hours of sound that were read, beside those of the publication.
-
-    Of a part of a whole corpus, such as the utterances with labels, as many hours are expected as
-    the publication's mean length gives.
-    """
-    if not prepared.seconds_of_audio:
-        return []
-    hours, count = prepared.seconds_of_audio / 3600, len(prepared.utterances)
-    line = f"{config.dataset}: {_in_hours(hours)} of sound in {count:,} utterances"
-    total = count + len(prepared.dropped)
-    dataset = DATASETS[config.dataset]
-    published = dataset.hours_of(total)
-    if published is None and dataset.utterances:
-        total, published = dataset.utterances, dataset.hours
-    if published is None:
-        return [line]
-    line += f"; {_in_hours(published)} in {total:,} were published"
-    expected = published * count / total
-    if abs(hours / expected - 1) > (_SAME_HOURS if count == total else _LIKE_HOURS):
-        line += f", so about {_in_hours(expected)} are expected: is every recording whole?"
-    return [line]
-
-
-def _in_hours(hours: float) -> str:
-    return f"{hours:,.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"
 
 
 def _dropped(prepared: Prepared) -> list[str]:

@@ -1,9 +1,8 @@
-"""Whether the data is still that of a table; hours beside counts; test sets; levels of emotions."""
+"""Whether the data is still that of a table; test sets; levels of emotions; layouts."""
 
 from dataclasses import replace
 
 import pytest
-import soundfile
 
 from experiments.config.settings import Config
 from experiments.config.sweep import Pack
@@ -16,10 +15,14 @@ from experiments.run.load_data import (
     prepare_inputs,
     read,
 )
-from privrep.datasets import DATASETS
 from privrep.inputs import cache as prepared
-from tests.support.corpora_on_disk import write_msp_improv, write_msp_podcast
-from tests.support.open_corpora_on_disk import write_emodb, write_kaldi
+from tests.support import corpora_on_disk
+from tests.support.corpora_on_disk import (
+    PODCAST_LAYOUTS,
+    write_msp_improv,
+    write_msp_podcast,
+)
+from tests.support.open_corpora_on_disk import write_kaldi
 from tests.support.sounds_on_disk import edit
 
 
@@ -48,58 +51,6 @@ def notes_of(config, folder):
     usable = preparable(utterances)
     loaded = load(config, prepare_inputs(config, usable, folder / "cache", progress=False))
     return loaded, loaded.notes
-
-
-def publish(monkeypatch, name, utterances, hours):
-    published = DATASETS[name]._replace(utterances=utterances, hours=hours, releases={})
-    monkeypatch.setitem(DATASETS, name, published)
-
-
-def test_hours_stand_beside_counts_against_the_published_ones(tmp_path, monkeypatch):
-    write_emodb(tmp_path / "emodb")
-    config = Config("emodb", str(tmp_path / "emodb"))
-    hours = notes_of(config, tmp_path)[0].utterances
-    seconds = sum(soundfile.info(u.wav).duration for u in hours)
-    publish(monkeypatch, "emodb", 70, seconds / 3600)
-    minutes = f"{seconds / 60:.1f} min"
-    _, notes = notes_of(config, tmp_path)
-    assert notes[0] == (
-        f"emodb: {minutes} of sound in 70 utterances; {minutes} in 70 were published"
-    )
-
-
-def test_a_copy_whose_recordings_are_cut_is_noticed_though_none_is_missing(tmp_path, monkeypatch):
-    written = write_emodb(tmp_path / "emodb")
-    seconds = sum(soundfile.info(u.wav).duration for u in written)
-    for utterance in written:
-        sound, rate = soundfile.read(utterance.wav)
-        soundfile.write(utterance.wav, sound[: int(0.3 * rate)], rate)
-    publish(monkeypatch, "emodb", 70, seconds / 3600)
-    _, notes = notes_of(Config("emodb", str(tmp_path / "emodb")), tmp_path)
-    assert notes[0].endswith("are expected: is every recording whole?")
-
-
-def test_of_a_part_of_a_corpus_as_many_hours_are_expected_as_its_utterances_have(
-    tmp_path, monkeypatch
-):
-    written = write_emodb(tmp_path / "emodb")
-    seconds = sum(soundfile.info(u.wav).duration for u in written)
-    publish(monkeypatch, "emodb", 140, 2 * seconds / 3600)
-    _, notes = notes_of(Config("emodb", str(tmp_path / "emodb")), tmp_path)
-    assert "in 140 were published" in notes[0] and "expected" not in notes[0]
-
-
-def test_counts_of_releases_that_are_whole_copies(tmp_path, monkeypatch, capsys):
-    write_msp_podcast(tmp_path / "podcast", utterances_per_speaker=1)
-    config = Config("msp_podcast", str(tmp_path / "podcast"))
-    monkeypatch.setitem(
-        DATASETS, "msp_podcast", DATASETS["msp_podcast"]._replace(utterances=12, releases={13: 0.1})
-    )
-    read(config, tmp_path)
-    assert "whole?" not in capsys.readouterr().err
-    monkeypatch.setitem(DATASETS, "msp_podcast", DATASETS["msp_podcast"]._replace(releases={}))
-    read(config, tmp_path)
-    assert "13 utterances, 12 were published: is the copy whole?" in capsys.readouterr().err
 
 
 def test_the_official_split_of_2_0_is_used_without_who_is_in_two_parts(tmp_path):
@@ -136,3 +87,26 @@ def test_levels_of_emotions_on_request_in_a_corpus_without_ratings(tmp_path):
     check(config, rated)
     with pytest.raises(ValueError, match="no task 'activation'"):
         check(config, read(replace(config, ratings_from=""), tmp_path))
+
+
+LAYOUTS = [
+    ("iemocap", {}),
+    *(("msp_podcast", layout) for layout in PODCAST_LAYOUTS.values()),
+    ("msp_improv", {"spelling": "Evaluation.txt", "audio": "", "transcripts": "Text"}),
+    ("msp_improv", {"transcripts": "All_human_transcriptions"}),
+    ("muse", {}),
+    ("muse", {"survey": "Survey Information (Questions, Data etc)"}),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+def test_every_layout_of_the_licensed_corpora_is_prepared(name, layout, tmp_path):
+    write = getattr(corpora_on_disk, f"write_{name}")
+    written = write(tmp_path / name, utterances_per_speaker=1, **layout)
+    config = Config(name, str(tmp_path / name))
+    utterances = preparable(read(config, tmp_path))
+    prepared_ = prepare_inputs(config, utterances, tmp_path / "cache", progress=False)
+    rated = [u for u in written if u.speaker and u.ratings]
+    assert [u.id for u in prepared_.utterances] == [u.id for u in rated]
+    assert prepared_.dropped == {} and prepared_.seconds_of_audio > 0.3 * len(rated)
