@@ -28,6 +28,7 @@ from experiments.report.write_report import write_report
 from experiments.results import provenance, resume, runs_csv, tensorboard
 from experiments.results.checkpoints import check_data, drop_progress, load_chosen
 from experiments.run.export_h import EXPORTS, export
+from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
     Loaded,
@@ -157,7 +158,8 @@ def experiment() -> None:
     configs = [pack.config for pack in packs]
     say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
     # What a check looks at is the same for all architectures of a grid.
-    distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
+    looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
+    distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
     for config in distinct.values():
         say(check(config, utterances))
     if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
@@ -259,6 +261,7 @@ class _Loader:
             self.latest[inputs] = _first_before_others(
                 "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
+        self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])
         if is_first():
             runs_csv.write_findings(self.workdir, job.number, loaded.findings)
