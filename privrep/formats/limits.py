@@ -147,9 +147,8 @@ def _check_archive(path: Path) -> None:
             for member in archive.infolist():
                 name = member.filename.removesuffix(".npy")
                 check_unpacked(path, member.file_size, f"its array {name!r}")
-                if member.file_size < _HEADER:
-                    with archive.open(member) as file:
-                        _check_header(path, file, name)
+                with archive.open(member) as file:
+                    _check_header(path, file, name)
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, struct.error):
         return  # numpy says what is wrong
 
