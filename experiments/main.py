@@ -5,7 +5,8 @@
 Every flag may hold a comma list and is then swept; see README.md.
 """
 
-import experiments.devices  # isort: skip  # before jax
+from experiments.start import STOPPED  # isort: skip  # before what takes time to import
+from experiments.devices import check_devices  # isort: skip  # before jax
 
 import contextlib
 import os
@@ -36,7 +37,9 @@ from experiments.results.checkpoints import (
     load_chosen,
 )
 from experiments.results.columns import Row
+from experiments.results.presence import Presence
 from experiments.run.export_h import EXPORTS, export
+from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
     Loaded,
@@ -58,9 +61,8 @@ from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
 from privrep.lock import Lock, holding
 from privrep.parallel.processes import is_first, wait_for_all
+from privrep.program import told_in_a_line
 from privrep.types import Utterance
-
-__all__ = ["experiments"]
 
 for _field, _spec in FIELDS.items():
     flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.help)
@@ -106,14 +108,20 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"error: what is {argv[1]!r}? Values follow a flag and =: --task=valence")
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
-    logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
+    # orbax and tensorflow-datasets narrate every file, and what they raise as well.
+    logging.set_verbosity(logging.FATAL)
+    with told_in_a_line():
+        _started()
+
+
+def _started() -> None:
     try:
+        _keep_float32()
         _join_processes()
+        check_devices()
         experiment()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("stopped; go on with the same flags and --resume")
+        sys.exit(STOPPED)
     except jax.errors.JaxRuntimeError as error:
         if not FLAGS.coordinator:
             raise
@@ -125,6 +133,13 @@ def main(argv: list[str]) -> None:
             flush=True,
         )
         os._exit(1)  # jax would wait for the others, and abort
+
+
+def _keep_float32() -> None:
+    # Else random numbers are drawn in another precision, and the runs are others.
+    if jax.config.values["jax_enable_x64"]:
+        print("note: JAX_ENABLE_X64 has no effect: all is float32", file=sys.stderr)
+        jax.config.update("jax_enable_x64", False)
 
 
 def _join_processes() -> None:
@@ -155,6 +170,7 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: str(FLAGS[flag_name(field)].value) for field in FIELDS}
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
+    _check_utf8(given)
     packs = expand(given)
     candidates = [] if FLAGS.search == "none" else candidates_of(packs)
     if candidates:
@@ -173,9 +189,8 @@ def experiment() -> None:
         configs = [pack.config for pack in packs]
         say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
         # What a check looks at is the same for all architectures of a grid.
-        distinct = {
-            (c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs
-        }
+        looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
+        distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
         for config in distinct.values():
             say(check(config, utterances))
         stack.enter_context(writer)
@@ -183,6 +198,7 @@ def experiment() -> None:
             say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
         jobs = _jobs(packs, workdir)
         finished = _first_before_others("flags", lambda: _whole(workdir, jobs))
+        writer.watch()
         begun = _begun(workdir, jobs)
         _first_before_others(
             "check", lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
@@ -203,8 +219,10 @@ def experiment() -> None:
                 for field, value in given.items()
                 if field in IN_CAPTIONS
                 or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+                or (field == "normalise" and given["acoustic_features"])
             ]
             _report(workdir, [jobs[i].folder for i in wanted], in_captions)
+            writer.check()
             print(f"\nresults: {workdir}")
 
 
@@ -216,6 +234,7 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader
     if not is_finished:
         rows = run_pack(job.pack, loaded, job.folder, job.title, runs)
         stamp = provenance.stamp(loaded.hash, loaded.content)
+        writer.check()
         if is_first():
             writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
             drop_progress(job.folder)
@@ -267,6 +286,7 @@ class _Writer:
     def __init__(self, workdir: Path) -> None:
         self.workdir = workdir
         self._lock: Lock | None = None
+        self._presence: Presence | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "_Writer":
@@ -278,8 +298,14 @@ class _Writer:
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
 
+    def watch(self) -> None:
+        """From now on the directory must stay, which holds flags.txt."""
+        self._presence = Presence(self.workdir, "flags.txt")
+
     def check(self) -> None:
-        """Makes sure that no other process has taken the directory over."""
+        """Makes sure that the directory is there and that no other process has taken it over."""
+        if self._presence is not None:
+            self._presence.check()
         if self._lock is not None:
             self._lock.check()
 
@@ -287,6 +313,15 @@ class _Writer:
         """Writes a pack's rows of a table, see `parts`."""
         self.check()
         parts.write_part(self.workdir, table, pack, rows)
+
+
+def _check_utf8(given: Mapping[str, str]) -> None:
+    for field_, value in given.items():
+        if value.encode("utf-8", "replace").decode() != value:
+            raise ValueError(
+                f"--{flag_name(field_)}={value}: this name is not in UTF-8, and tables could not "
+                "hold it: rename the file or folder, or make a link to it"
+            )
 
 
 def _jobs(packs: Sequence[Pack], workdir: Path) -> list[Job]:
@@ -361,6 +396,7 @@ class _Loader:
             )
             if is_first():
                 self._record(config, usable, self.latest[inputs].hash)
+        self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])._replace(places=self.places)
         if is_first():
             self.writer.check()

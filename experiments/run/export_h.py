@@ -19,7 +19,7 @@ from experiments.config.settings import Config, flag_name
 from experiments.results.checkpoints import load_params
 from experiments.results.exported import SEAL
 from experiments.run.load_data import Loaded
-from privrep.files import replace_file, replacing, write_seal
+from privrep.files import drop_partial, replace_file, replacing, write_seal
 from privrep.parallel.processes import is_first
 from privrep.training.streaming import place
 from privrep.types import Split
@@ -52,6 +52,7 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
         rows = np.flatnonzero(split.test if which == "test" else np.any(split, 0))
         to = folder / f"fold_{fold}"
         to.mkdir(parents=True, exist_ok=True)
+        drop_partial([to])
         made = [to / "labels.csv"]
         for (config, fold_of_run), h_of_run in zip(described, h):
             if fold_of_run == fold and np.isfinite(h_of_run).all():

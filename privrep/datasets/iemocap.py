@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
+from privrep.datasets.parsing import known, locate, lookup, not_found, rating, sorted_by_id
 from privrep.formats.text_files import read_lines
 from privrep.messages import misread
 from privrep.types import Utterance
@@ -39,18 +39,16 @@ TRANSCRIPT = re.compile(r"(Ses\S+)\s+\[[\d.]+ *- *[\d.]+\]\s*:?(.*)")
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`, or under `root`/IEMOCAP_full_release.
+    """Reads the release under `root`, or under the folder below or above (of one session).
 
-    Ratings are activation, valence and dominance; categories are emotion and scenario (improvised,
+    Ratings are valence, activation and dominance; categories are emotion and scenario (improvised,
     scripted). `[LAUGHTER]` and other bracketed events are removed from the transcripts.
 
     Raises:
       FileNotFoundError: `root` holds no session.
       ValueError: a session or its labels are missing, or a line does not parse.
     """
-    root = Path(root)
-    if not (root / SESSIONS[0]).exists() and (root / "IEMOCAP_full_release").is_dir():
-        root = root / "IEMOCAP_full_release"
+    root = locate(Path(root), lambda folder: any((folder / name).is_dir() for name in SESSIONS))
     missing = [name for name in SESSIONS if not (root / name / "dialog/EmoEvaluation").is_dir()]
     if len(missing) == len(SESSIONS):
         raise not_found("IEMOCAP", root, ["Session1/dialog/EmoEvaluation (to Session5)"], OBTAIN)
@@ -104,8 +102,8 @@ def _utterance(session: Path, line: str, place: str, transcripts: dict[str, str]
         raise misread(place, name, "a turn such as Ses01F_impro01_F000")
     if turn[2] != session.name[-1]:
         raise misread(place, name, f"a turn of {session.name}")
-    # The letter after the session is that of the actor with motion capture markers; the one before
-    # the number is that of the speaker.
+    # The letter after the session number is that of the actor with motion capture markers; the one
+    # before the turn number is that of the speaker.
     letter = turn[4]
     values = [_rating(text, place) for text in label.group(3, 4, 5)]
     scenario = {"impro": "improvised", "script": "scripted"}[turn[3]]

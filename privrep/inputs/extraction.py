@@ -16,9 +16,9 @@ from privrep.inputs.audio import (
     FEATURES_VERSION,
     FeatureSettings,
     UnusableUtterance,
-    read_features,
     read_log_mel,
 )
+from privrep.inputs.ready_features import ReadyFeatures, open_ready, read_features, ready_files
 from privrep.types import Utterance
 
 TRANSCRIPTS = "transcripts"
@@ -30,12 +30,12 @@ class FeatureSources(NamedTuple):
     """The source of each modality's features; None where the modality is not used.
 
     Attributes:
-      acoustic: settings of log-Mel frames, which are computed from the audio, or a folder of ready
-        features `<id>.npy`.
-      lexical: `TRANSCRIPTS`, whose words are used, or a folder of ready features `<id>.npy`.
+      acoustic: settings of log-Mel frames, which are computed from the audio, or sources of ready
+        features (see `formats.sequences`), joined by +.
+      lexical: `TRANSCRIPTS`, whose words are used, or sources of ready features.
     """
 
-    acoustic: FeatureSettings | Path | None = None
+    acoustic: FeatureSettings | str | Path | None = None
     lexical: str | Path | None = None
 
     @property
@@ -49,10 +49,14 @@ class FeatureSources(NamedTuple):
         return self.lexical == TRANSCRIPTS
 
     @property
-    def folders(self) -> dict[str, Path]:
-        """{"frames" or "words": folder of ready features}."""
+    def ready(self) -> dict[str, str | Path]:
+        """{"frames" or "words": sources of ready features}."""
         sources = {"frames": self.acoustic, "words": self.lexical}
-        return {name: source for name, source in sources.items() if isinstance(source, Path)}
+        return {
+            name: source
+            for name, source in sources.items()
+            if isinstance(source, str | Path) and source != TRANSCRIPTS
+        }
 
 
 def extract(
@@ -70,7 +74,12 @@ def extract(
 
     Yields:
       {"seconds": length of the audio, 0.0 for ready features; "frames", "words": float16[T, F]}.
+
+    Raises:
+      FileNotFoundError, ValueError: a source of ready features cannot be opened.
     """
+    ids = [utterance.id for utterance in utterances]
+    ready = {name: open_ready(source, ids) for name, source in sources.ready.items()}
 
     def extract_one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
         features: dict[str, Any] = {"seconds": 0.0}
@@ -78,8 +87,8 @@ def extract(
             if sources.log_mel is not None:
                 frames, features["seconds"] = read_log_mel(utterance, sources.log_mel)
                 features["frames"] = frames.astype(np.float16)
-            for name, folder in sources.folders.items():
-                features[name] = _as_float16(utterance, folder)
+            for name, opened in ready.items():
+                features[name] = _as_float16(utterance, opened)
         except UnusableUtterance as fault:
             return fault
         return features
@@ -87,12 +96,12 @@ def extract(
     return map_in_order(extract_one, utterances, workers)
 
 
-def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
-    values = read_features(folder, utterance.id)
+def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:
+    values = read_features(ready, utterance.id)
     largest = np.finfo(np.float16).max
     if np.abs(values).max() > largest:
         raise UnusableUtterance(
-            utterance.id, folder / f"{utterance.id}.npy", f"features beyond float16's {largest:g}"
+            utterance.id, ready.path_of(utterance.id), f"features beyond float16's {largest:g}"
         )
     return values.astype(np.float16)
 
@@ -112,16 +121,13 @@ def map_in_order(
 
 
 def files_of(utterances: Sequence[Utterance], sources: FeatureSources) -> list[list[Path]]:
-    """The files that the features of each utterance come from; those of ready features by either
-    of their endings, one of which need not exist."""
+    """The files on which the features of each utterance depend; they need not be there."""
+    ids = [utterance.id for utterance in utterances]
+    ready = [ready_files(source, ids) for source in sources.ready.values()]
     return [
         ([u.wav] if sources.log_mel is not None and u.wav is not None else [])
-        + [
-            folder / f"{u.id}{ending}"
-            for folder in sources.folders.values()
-            for ending in (".npy", ".npz")
-        ]
-        for u in utterances
+        + [path for of in ready for path in of[i]]
+        for i, u in enumerate(utterances)
     ]
 
 
@@ -134,9 +140,9 @@ def fingerprint(
       contents: what says which content the files of each utterance have, in the order of
         `files_of`; where they lie and when they were written is of no account.
     """
-    folders = sources.folders
+    ready = sources.ready
     parts: list[Any] = [FEATURES_VERSION, sources.log_mel and astuple(sources.log_mel)]
-    parts += ["frames" in folders, "words" in folders]
+    parts += ["frames" in ready, "words" in ready]
     for utterance, content in zip(utterances, contents):
         cut = [utterance.start, utterance.end] if sources.log_mel is not None else []
         parts.append([utterance.id, *cut, content])
