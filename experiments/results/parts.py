@@ -77,6 +77,18 @@ def remove_part(workdir: Path, table: str, pack: int) -> None:
     path.unlink(missing_ok=True)
 
 
+def has_parts(workdir: Path, table: str) -> bool:
+    """Whether rows of any pack are there, whole or not."""
+    return bool(_parts(workdir, table))
+
+
+def remove_table(workdir: Path, table: str) -> None:
+    """Forgets a table and the rows of all packs."""
+    for path in _parts(workdir, table):
+        remove_part(workdir, table, _pack(path))
+    _table(workdir, table).unlink(missing_ok=True)
+
+
 def restore(workdir: Path, table: str) -> None:
     """Makes the table of its parts, with a warning where it held anything else.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from experiments.config.parse import PATHS
 from experiments.config.settings import flag_name
+from experiments.results import parts
 from privrep.files import fault, replace_file, write_seal
 
 # Where results lie and whether they are continued is no part of what was computed.
@@ -30,13 +31,15 @@ def write_flags(workdir: Path, text: str, resume: bool) -> bool:
     """
     make_workdir(workdir)
     path = workdir / "flags.txt"
-    begun = any((workdir / name).exists() for name in ("runs.csv", "checkpoints", "rows"))
+    begun = any((workdir / name).exists() for name in ("runs.csv", "checkpoints"))
+    begun = begun or any(parts.has_parts(workdir, table) for table in ("runs", "search"))
     if begun and not path.exists():
         raise ValueError(
             f"{workdir} holds results but no flags.txt that says how they were made: choose "
             "another --workdir"
         )
-    if not begun:  # whatever flags stand there, nothing came of them
+    if not begun:  # whatever flags stand there, nothing came of them but findings about folds
+        parts.remove_table(workdir, "split_findings")
         replace_file(path, text)
         write_seal(_seal(workdir), [path])
         return False

@@ -24,5 +24,5 @@ def test_a_damaged_export_is_refused_by_name(tmp_path):
             check_export(tmp_path)
         file.write_bytes(whole)
     (fold / "lambda=1_recipe=none_seed=0.npz").write_bytes(whole)
-    with pytest.raises(ValueError, match="lambda=1_recipe=none_seed=0.npz is not as"):
+    with pytest.raises(ValueError, match=r"lambda=1_recipe=none_seed=0\.npz is not as"):
         check_export(tmp_path)
