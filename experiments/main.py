@@ -33,6 +33,7 @@ from experiments.run.load_data import (
     Loaded,
     check,
     check_finished,
+    choose,
     inputs_of,
     load,
     preparable,
@@ -156,6 +157,8 @@ def experiment() -> None:
     say = _Messages().say
     configs = [pack.config for pack in packs]
     say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+    utterances, lines = choose(configs, utterances)
+    say(lines)
     # What a check looks at is the same for all architectures of a grid.
     distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
     for config in distinct.values():

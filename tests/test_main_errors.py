@@ -137,11 +137,13 @@ def test_a_misspelt_name_is_told_before_anything_is_prepared(start, monkeypatch,
     assert f"(did you mean {meant}?)" in said and meant in said.split("(did")[0]
 
 
-def test_too_few_speakers_for_the_folds_are_explained_by_fold(start):
-    message = start(*EMODB, "--folds=3")
-    assert "fold 0" in message and "single speaker of gender female" in message
-    message = start(*EMODB, "--folds=10")
-    assert "the test part has no utterance of value" in message and "Use fewer folds" in message
+@pytest.mark.parametrize("folds", [3, 10])
+def test_too_few_speakers_for_the_folds_are_told_once_with_the_most_that_work(start, folds):
+    message = start(*EMODB, f"--folds={folds}")
+    assert "gender female has 5 speakers, gender male has 5 speakers" in message
+    assert "Use --folds=5, the most that work" in message and len(message.splitlines()) == 1
+    with pytest.raises(Reached):
+        start(*EMODB, "--folds=5")
 
 
 def test_hidden_labels_stop_the_run_or_are_left_out(start, capsys):

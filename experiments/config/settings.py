@@ -14,7 +14,9 @@ from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 from privrep.inputs.normalisation import NORMALISATIONS
+from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS
+from privrep.inputs.selection import TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS
 from privrep.networks.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.training.epoch import OPTIMISERS
@@ -155,6 +157,26 @@ class Config:
         "midpoint",
         "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
     )
+    only: str = _setting(
+        "",
+        "the utterances that are used, COLUMN=VALUE,VALUE of a category, private attribute, "
+        "speaker, session or split: scenario=improvised; several columns by further commas",
+        swept=False,
+    )
+    classes: str = _setting(
+        "",
+        "the classes of a task of categories, joined by +; utterances of others are left out: "
+        "angry,happy+excited,neutral,sad",
+        swept=False,
+    )
+    private_bins: str = _setting(
+        "",
+        "how a private attribute that is a number becomes a class, ATTRIBUTE=BINS joined by ;, "
+        "made once over all speakers: "
+        + ", ".join(QUANTILES)
+        + ", or intervals such as age=<30,30-50,>50",
+        swept=False,
+    )
     class_weights: str = _setting(
         "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS
     )
@@ -206,6 +228,13 @@ class Config:
         "stop",
         "what to do about utterances whose audio or transcript is missing or broken",
         ("stop", "drop"),
+        swept=False,
+    )
+    two_genders: str = _setting(
+        "stop",
+        "what to do about speakers with two genders: leave them out, or give each that of most of "
+        "the speaker's utterances",
+        TWO_GENDERS,
         swept=False,
     )
     unlabelled: str = _setting(

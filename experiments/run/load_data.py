@@ -17,9 +17,17 @@ from privrep.datasets import DATASETS
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
-from privrep.inputs.folds import make_folds
+from privrep.inputs.folds import Needed, make_folds
 from privrep.inputs.labels import private_labels, task_labels
+from privrep.inputs.number_bins import bin_numbers, is_numeric, parse_bins
 from privrep.inputs.packing import Packed, PackingSettings, pack
+from privrep.inputs.selection import (
+    choose_classes,
+    parse_classes,
+    parse_only,
+    select,
+    settle_genders,
+)
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
 from privrep.inputs.word_vectors import read_word_vectors
@@ -82,6 +90,22 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
     return utterances
 
 
+def choose(
+    configs: Sequence[Config], utterances: Sequence[Utterance]
+) -> tuple[list[Utterance], list[str]]:
+    """The utterances that the flags of a sweep choose, their genders and bins, and lines on them.
+
+    Raises:
+      ValueError: the flags choose what the corpus does not have, or speakers have two genders.
+    """
+    config = configs[0]  # none of these flags is swept
+    selected = select(utterances, parse_only(config.only))
+    settled = settle_genders(selected.utterances, config.two_genders)
+    attributes = dict.fromkeys(a for config in configs for a in config.attributes)
+    binned = bin_numbers(settled.utterances, attributes, parse_bins(config.private_bins))
+    return binned.utterances, [*selected.notes, *settled.notes, *binned.notes]
+
+
 def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     """Makes sure that a pack can be laid out, before any pack is prepared or trained.
 
@@ -96,14 +120,8 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
     for attribute in config.attributes:
         private_labels(utterances, attribute)
-    gender_of: dict[str, str] = {}
-    for u in utterances:
-        gender = u.private.get("gender")
-        if u.speaker and gender and gender_of.setdefault(u.speaker, gender) != gender:
-            raise ValueError(
-                f"{config.dataset}: speaker {u.speaker} is {gender_of[u.speaker]} and, in "
-                f"utterance {u.id}, {gender}: correct the labels, or give two speakers two names"
-            )
+    of_classes = choose_classes(utterances, config.task, parse_classes(config.classes))
+    utterances = of_classes.utterances
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
         path, used = getattr(config, flag), FIELDS[flag].modality
         if path and used in MODALITIES[config.modality] and not Path(path).exists():
@@ -125,7 +143,7 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     if not len(rows):
         raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
     _split(config, [utterances[i] for i in rows])
-    return [f"{line}; left out"] if lacking else []
+    return [*of_classes.notes, *([f"{line}; left out"] if lacking else [])]
 
 
 def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
@@ -134,8 +152,21 @@ def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
-    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
-    return make_folds(utterances, config.folds, config.fold_seed, balance)
+    attributes = [a for a in config.attributes if a != "speaker"]
+    everyone = np.ones(len(utterances), bool)
+    codes, classes = task_labels(utterances, config.task, config.bins, everyone)
+    remedy = "leave out classes or join them with others by +: --classes={enough}"
+    if any(config.task in u.ratings for u in utterances):
+        remedy = "take other --bins, such as tertiles"
+    needed = [Needed(config.task, classes, codes, remedy=remedy)]
+    for attribute in attributes:
+        codes, values = private_labels(utterances, attribute)
+        remedy = ""
+        if is_numeric(utterances, attribute):
+            remedy = f"make classes of the numbers: --private_bins={attribute}=tertiles"
+        needed.append(Needed(attribute, values, codes, 2, remedy))
+    balance = attributes or ["gender"]
+    return make_folds(utterances, config.folds, config.fold_seed, balance, needed)
 
 
 def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
@@ -196,8 +227,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     Raises:
       ValueError: the corpus cannot serve, and why.
     """
-    rows, _ = _labelled(prepared.utterances, config)
-    utterances = [prepared.utterances[i] for i in rows]
+    rows, utterances = _usable(prepared.utterances, config)
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
     notes = [*_dropped(prepared), *of_words]
@@ -245,6 +275,15 @@ def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarr
     lacking = [next((n for n in needed if not has(u, n)), None) for u in utterances]
     rows = np.array([i for i, label in enumerate(lacking) if label is None], np.int64)
     return rows, Counter(label for label in lacking if label is not None)
+
+
+def _usable(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, list[Utterance]]:
+    """The rows of those with all labels, and these utterances with the chosen classes."""
+    row_of = {u.id: i for i, u in enumerate(utterances)}
+    chosen = choose_classes(utterances, config.task, parse_classes(config.classes)).utterances
+    labelled, _ = _labelled(chosen, config)
+    usable = [chosen[i] for i in labelled]
+    return np.array([row_of[u.id] for u in usable], np.int64), usable
 
 
 def _words(
