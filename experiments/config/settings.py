@@ -13,10 +13,11 @@ from experiments.config.lambdas import Strengths, by_attribute
 from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
+from privrep.inputs.cache import UNUSABLE
 from privrep.inputs.normalisation import NORMALISATIONS
 from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS
-from privrep.inputs.selection import TWO_GENDERS
+from privrep.inputs.selection import DUPLICATES, TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS
 from privrep.networks.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.training.epoch import OPTIMISERS
@@ -226,8 +227,18 @@ class Config:
     )
     unusable: str = _setting(
         "stop",
-        "what to do about utterances whose audio or transcript is missing or broken",
-        ("stop", "drop"),
+        "what to do about utterances whose audio or transcript is missing or broken; drop leaves "
+        "out silent and constant sound too, drop_repaired also channels of opposite phase, of "
+        "which else the loudest is taken",
+        UNUSABLE,
+        swept=False,
+    )
+    duplicates: str = _setting(
+        "stop",
+        "what to do about recordings that are there twice, equal in content: merge makes one "
+        "speaker of those who share one, drop leaves it out where speakers differ; both keep one "
+        "copy of each",
+        DUPLICATES,
         swept=False,
     )
     two_genders: str = _setting(

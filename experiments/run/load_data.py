@@ -14,7 +14,8 @@ from experiments.config.sweep import Pack
 from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
 from privrep.datasets import DATASETS
-from privrep.inputs.audio import FeatureSettings
+from privrep.duplicates import SameContent, is_saturated
+from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.inputs.folds import Needed, make_folds
@@ -26,14 +27,16 @@ from privrep.inputs.selection import (
     parse_classes,
     parse_only,
     select,
+    settle_duplicates,
     settle_genders,
 )
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
 from privrep.inputs.word_vectors import read_word_vectors
+from privrep.messages import first
 from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
-from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
+from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
 
 
 class Job(NamedTuple):
@@ -227,10 +230,10 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     Raises:
       ValueError: the corpus cannot serve, and why.
     """
-    rows, utterances = _usable(prepared.utterances, config)
+    rows, utterances, of_duplicates = _usable(prepared, config)
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes = [*_dropped(prepared), *of_words]
+    notes = [*_dropped(prepared), *of_duplicates, *of_words]
     split = _split(config, utterances)
     packed = pack(
         utterances,
@@ -250,14 +253,24 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         utterances,
         {config.task: (packed.data.folds.task, packed.task_names)},
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
+        _same(prepared, rows, utterances, config),
     )
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
 
 
 def _dropped(prepared: Prepared) -> list[str]:
-    counts = Counter(prepared.dropped.values()).most_common()
     total = len(prepared.utterances) + len(prepared.dropped)
-    return [f"{count:,} of {total:,} utterances left out: {reason}" for reason, count in counts]
+    ids_of: dict[str, list[str]] = {}
+    for id_, reason in prepared.dropped.items():
+        ids_of.setdefault(f"left out: {reason}", []).append(id_)
+    for id_, remark in prepared.remarks.items():
+        drop = "drop_repaired" if remark == CANCELLED else "drop"
+        what = f"used, unless --unusable={drop} leaves such out: {remark}"
+        ids_of.setdefault(what, []).append(id_)
+    return [
+        f"{len(ids):,} of {total:,} utterances {what} ({first(ids)})"
+        for what, ids in ids_of.items()
+    ]
 
 
 def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, Counter]:
@@ -277,13 +290,32 @@ def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarr
     return rows, Counter(label for label in lacking if label is not None)
 
 
-def _usable(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, list[Utterance]]:
-    """The rows of those with all labels, and these utterances with the chosen classes."""
-    row_of = {u.id: i for i, u in enumerate(utterances)}
-    chosen = choose_classes(utterances, config.task, parse_classes(config.classes)).utterances
+def _usable(prepared: Prepared, config: Config) -> tuple[np.ndarray, list[Utterance], list[str]]:
+    """The rows of those with all labels, these utterances with the chosen classes, and notes."""
+    row_of = {u.id: i for i, u in enumerate(prepared.utterances)}
+    classes = parse_classes(config.classes)
+    chosen = choose_classes(prepared.utterances, config.task, classes).utterances
     labelled, _ = _labelled(chosen, config)
     usable = [chosen[i] for i in labelled]
-    return np.array([row_of[u.id] for u in usable], np.int64), usable
+    rows = np.array([row_of[u.id] for u in usable], np.int64)
+    same = _same(prepared, rows, usable, config)
+    if same is None:
+        return rows, usable, []
+    usable, notes = settle_duplicates(usable, same.equal, config.duplicates)
+    return np.array([row_of[u.id] for u in usable], np.int64), usable, notes
+
+
+def _same(
+    prepared: Prepared, rows: np.ndarray, utterances: Sequence[Utterance], config: Config
+) -> SameContent | None:
+    """Which of the utterances, `rows` of the prepared ones, have the same frames."""
+    if prepared.same is None:
+        return None
+    same = prepared.same.take(rows)
+    speakers = renumber([u.speaker for u in utterances])
+    if config.acoustic_features and is_saturated(same.equal, speakers):
+        return None  # ready features of few values
+    return same
 
 
 def _words(

@@ -11,6 +11,7 @@ from privrep.attacks.suite import QUICK
 from privrep.types import LIMIT
 
 PERMUTATIONS = 200
+DUPLICATES = ("stop", "merge", "keep")
 Vectors = str | Path | np.ndarray  # a file, or an array [N, D] or [N, T, D]
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
 
@@ -23,6 +24,7 @@ class AuditOptions:
       speaker: column of the labels: who speaks.
       session: column of the labels, recorded together; looked at if it is there.
       only: {column: values} of the labels; rows that have none of the values are left out.
+      duplicates: in DUPLICATES, what to do about equal rows of different speakers.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
       unprotected: representations of the same utterances before a defence, on which an ignorant
         attacker is trained, and to which a de-censoring attacker maps back.
@@ -38,6 +40,7 @@ class AuditOptions:
     speaker: str = "speaker"
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
+    duplicates: str = "stop"
     given: Sequence[str] | None = None
     unprotected: Vectors | None = None
     other: Vectors | None = None

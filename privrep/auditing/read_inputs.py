@@ -50,7 +50,8 @@ class _Reader(NamedTuple):
         only: Mapping[str, Sequence[str]] | None = None,
     ) -> JoinedSample:
         options = self.options
-        return join(read, table, self.attribute, options.speaker, options.session, only)
+        columns = (self.attribute, options.speaker, options.session)
+        return join(read, table, *columns, only, options.duplicates)
 
 
 def read_inputs(

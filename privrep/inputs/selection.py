@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from privrep.duplicates import classes_of, named, one_name
 from privrep.messages import first, nearest
 from privrep.types import Utterance
 
+DUPLICATES = ("stop", "merge", "drop")
 TWO_GENDERS = ("stop", "drop", "majority")
 _GENDER = "gender"
 _FIELDS = ("speaker", "session", "split")
@@ -175,10 +179,7 @@ def settle_genders(utterances: Sequence[Utterance], policy: str) -> Selected:
       ValueError: there are such speakers and they are not to be dealt with, or half of a speaker's
         utterances are of either gender. The message lists all of them with counts.
     """
-    genders: dict[str, Counter[str]] = {}
-    for u in utterances:
-        if u.speaker is not None and _GENDER in u.private:
-            genders.setdefault(u.speaker, Counter())[u.private[_GENDER]] += 1
+    genders = _genders(utterances)
     mixed = {speaker: counts for speaker, counts in genders.items() if len(counts) > 1}
     if not mixed:
         return Selected([*utterances], [])
@@ -207,6 +208,15 @@ def settle_genders(utterances: Sequence[Utterance], policy: str) -> Selected:
     )
 
 
+def _genders(utterances: Sequence[Utterance]) -> dict[str, Counter[str]]:
+    """{speaker: {gender: utterances}}, of the known ones."""
+    genders: dict[str, Counter[str]] = {}
+    for u in utterances:
+        if u.speaker is not None and _GENDER in u.private:
+            genders.setdefault(u.speaker, Counter())[u.private[_GENDER]] += 1
+    return genders
+
+
 def _is_tied(counts: Counter[str]) -> bool:
     (_, most), (_, second) = counts.most_common(2)
     return most == second
@@ -225,3 +235,45 @@ def _with_gender(utterance: Utterance, gender: str | None) -> Utterance:
         categories = {**categories, _GENDER: gender}
     private = {**utterance.private, _GENDER: gender}
     return dataclasses.replace(utterance, categories=categories, private=private)
+
+
+def settle_duplicates(utterances: Sequence[Utterance], equal: np.ndarray, policy: str) -> Selected:
+    """Deals with utterances of equal content.
+
+    Args:
+      utterances: N of them, every speaker known.
+      equal: int[N], equal numbers for equal utterances, -1 for the others.
+      policy: in DUPLICATES. "stop" leaves all as they are, for the split linter to judge; the
+        others keep the first of each lot. "merge" gives the speakers of a lot one name, "drop"
+        leaves the whole lot out where its speakers differ, since whose it is cannot be known.
+
+    Raises:
+      ValueError: speakers that are merged have two genders.
+    """
+    if policy == "stop" or not (equal >= 0).any():
+        return Selected([*utterances], [])
+    speakers = [u.speaker or "" for u in utterances]
+    lots = [*classes_of(equal)]
+    mixed = [rows for rows in lots if len({speakers[i] for i in rows}) > 1]
+    left_out = {int(i) for rows in lots for i in rows[1:]}
+    ids = [u.id for u in utterances]
+    listed = first([named(rows, ids, speakers) for rows in mixed or lots])
+    result = [*utterances]
+    note = f"{len(lots):,} recordings are there twice or more, equal in content: {listed}"
+    if policy == "drop":
+        left_out |= {int(rows[0]) for rows in mixed}
+    else:
+        name_of = one_name(equal, speakers)
+        result = [dataclasses.replace(u, speaker=name_of[s]) for u, s in zip(result, speakers)]
+        merged = sum(name != speaker for speaker, name in name_of.items())
+        note += f"; {merged:,} speakers were merged into others"
+        genders = _genders(result)
+        if of_two := [speaker for speaker, counts in genders.items() if len(counts) > 1]:
+            joined = [f"{s} with {into}" for s, into in name_of.items() if s != into in of_two]
+            raise ValueError(
+                f"--duplicates=merge: {note}. Merging {first(joined)} makes one speaker of two "
+                "genders: correct the labels, or leave these recordings out with --duplicates=drop"
+            )
+    kept = [u for i, u in enumerate(result) if i not in left_out]
+    note += f"; {len(left_out):,} of {len(utterances):,} utterances left out"
+    return Selected(kept, [note])

@@ -1,5 +1,6 @@
 """Tests of the choice of utterances, classes and genders before anything is computed."""
 
+import numpy as np
 import pytest
 
 from privrep.inputs.selection import (
@@ -7,6 +8,7 @@ from privrep.inputs.selection import (
     parse_classes,
     parse_only,
     select,
+    settle_duplicates,
     settle_genders,
 )
 from privrep.types import Utterance
@@ -114,3 +116,23 @@ def test_a_tie_has_no_majority_and_a_clean_corpus_nothing_to_settle():
     with pytest.raises(ValueError, match="Of a no gender has most"):
         settle_genders(tied, "majority")
     assert settle_genders(CORPUS, "stop") == (CORPUS, [])
+
+
+EQUAL = np.array([0, 0, 1, -1, 1])
+COPIED = [Utterance(f"u{i}", speaker) for i, speaker in enumerate("aabbc")]
+
+
+def test_copies_are_left_out_whole_where_their_speakers_differ():
+    assert settle_duplicates(COPIED, EQUAL, "stop") == (COPIED, [])
+    kept, notes = settle_duplicates(COPIED, EQUAL, "drop")
+    assert [u.id for u in kept] == ["u0", "u3"]
+    assert "u2 (b) = u4 (c)" in notes[0] and "3 of 5 utterances left out" in notes[0]
+
+
+def test_speakers_that_share_a_recording_are_merged():
+    kept, notes = settle_duplicates(COPIED, EQUAL, "merge")
+    assert [(u.id, u.speaker) for u in kept] == [("u0", "a"), ("u2", "b"), ("u3", "b")]
+    assert "1 speakers were merged into others; 2 of 5 utterances left out" in notes[0]
+    women = [spoken("a", "female"), spoken("b", "male")]
+    with pytest.raises(ValueError, match="Merging b with a makes one speaker of two genders"):
+        settle_duplicates(women, np.array([0, 0]), "merge")
