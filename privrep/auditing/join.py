@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.auditing.options import DUPLICATES
+from privrep.auditing.pooling import are_the_same, pooled_blocks
 from privrep.duplicates import classes_of, copied_rows, named, one_name
 from privrep.formats.tables import ID, Table, rows_by_id
 from privrep.formats.vectors import Representations
@@ -27,7 +28,7 @@ class JoinedSample(NamedTuple):
     """Representations with the labels of their utterances.
 
     Attributes:
-      h: float32[N, D] or [N, T, D].
+      h: float32[N, D], or real numbers [N, T, D], perhaps mapped from a file.
       labels: int32[N], none unknown.
       classes: C names, in the order of their numbers.
       speaker: int32[N].
@@ -107,7 +108,7 @@ def join(
     rows = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    notes = [representations.first_line] if representations.first_line else []
+    notes = [note for note in (representations.first_line, *representations.notes) if note]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -164,8 +165,9 @@ def join(
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
-    h = representations.h[kept]
-    if (h == h[:1]).all():
+    # Without a copy where all rows are kept: frames may be mapped from a large file.
+    h = representations.h if len(kept) == len(representations.h) else representations.h[kept]
+    if are_the_same(h):
         raise ValueError(
             f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
             "without information is not private but useless"
@@ -233,7 +235,7 @@ def _check_units(representations: Representations, table: Table) -> None:
         return
     counters = [i for i in range(h.shape[1]) if counts_rows(h[:, i])]
     if counters and (len(counters) < h.shape[1] or len(counters) == 1):  # all: h holds ranks
-        names = [repr(units[i]) if units else f"unit {i} (from 0)" for i in counters]
+        names = [repr(units[i]) if units and units[i] else f"unit {i} (from 0)" for i in counters]
         raise ValueError(
             f"{_first(names)} of the representations counts the rows, as pandas writes it without "
             "index=False: rows stand in the order of speakers, so that an attacker would read who "
@@ -278,7 +280,9 @@ def _settle_copies(
     if duplicates not in DUPLICATES:
         raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
     names = [str(speakers[i]) for i in kept]
-    equal = copied_rows(representations.h[kept], renumber(names))
+    h = representations.h
+    vectors = h if h.ndim == 2 else pooled_blocks(h, None)  # frames may be more than memory holds
+    equal = copied_rows(vectors[kept], renumber(names))
     lots = [rows for rows in classes_of(equal) if len({names[i] for i in rows}) > 1]
     if not lots:
         return kept, [*speakers], []
