@@ -11,8 +11,10 @@ Columns:
   activation, valence, dominance: ratings. gender, emotion: classes; f and m mean female and male.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
+  age, and any other column of numbers that are the same in all rows of a speaker and of which more
+    than 10 differ: a private attribute, to be made into classes by --private_bins.
   any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
-    the scale, such as an age, are neither and are left out with a warning: write classes.
+    the scale are neither and are left out with a warning: write classes.
 A class is both a category and a private attribute; the flags choose which is a task and which is to
 be hidden. An empty cell is unknown. Cells are separated by commas, semicolons, tabs or bars, and
 quoted as usual.
@@ -21,6 +23,7 @@ quoted as usual.
 import math
 import re
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
@@ -38,6 +41,7 @@ RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+NUMBERS_OF_SPEAKERS = ["age"]
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
@@ -69,6 +73,8 @@ def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
     columns = [name for name in (rows[0][1] if rows else []) if name and name not in _DESCRIPTIVE]
     if rows and not columns:
         raise misread(f"{root}:1", ", ".join(rows[0][1]), "another column, to predict or to hide")
+    facts = [name for name in columns if _is_of_speakers(rows, name)]
+    columns = [name for name in columns if name not in facts]
     scale, ratings = _ratings(rows, columns, root)
     classes = [
         name
@@ -76,7 +82,7 @@ def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
         if name in CLASSES or (name not in RATINGS and not _is_numeric(rows, name))
     ]
     described = (
-        (place, _utterance(row, place, root, scale, ratings, classes)) for place, row in rows
+        (place, _utterance(row, place, root, scale, ratings, classes, facts)) for place, row in rows
     )
     return sorted_by_id(described, root)
 
@@ -95,6 +101,21 @@ def _is_numeric(rows: Rows, name: str) -> bool:
         return len({float(value) for value in values}) > 10
     except ValueError:
         return False
+
+
+def _is_of_speakers(rows: Rows, name: str) -> bool:
+    """Whether a column is of numbers that tell of speakers, such as their age, and no rating."""
+    if name in RATINGS + CLASSES or not (_is_numeric(rows, name) or name in NUMBERS_OF_SPEAKERS):
+        return False
+    values: dict[str, set[str]] = {}
+    counts: Counter[str] = Counter()
+    for _, row in rows:
+        if row[name] and row["speaker"]:
+            values.setdefault(row["speaker"], set()).add(row[name])
+            counts[row["speaker"]] += 1
+    if name in NUMBERS_OF_SPEAKERS:
+        return True
+    return max(counts.values(), default=0) > 1 and all(len(of) == 1 for of in values.values())
 
 
 def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:
@@ -175,6 +196,7 @@ def _utterance(
     scale: Scale | None,
     ratings: list[str],
     classes: list[str],
+    facts: list[str],
 ) -> Utterance:
     if not row["id"]:
         raise misread(_cell(place, "id"), row["id"], "an id")
@@ -201,7 +223,7 @@ def _utterance(
         ),
         scale=scale if ratings else None,
         categories=values,
-        private=values,
+        private=values | {name: row[name] for name in facts if row[name]},
         session=row.get("session") or None,
         split=split,
         test_set=test_set,

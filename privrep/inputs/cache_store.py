@@ -38,19 +38,21 @@ class Store(NamedTuple):
       frames, words: float16[M, F] and float16[M, E] ragged, or None.
       seconds: float32[N], the length of each utterance's audio.
       faults: {utterance id: (reason, file)} of the utterances that could not be used.
+      remarks: {utterance id: remark} of those on which there is one, see `audio.Heard`.
     """
 
     frames: Ragged | None
     words: Ragged | None
     seconds: np.ndarray
     faults: Mapping[str, tuple[str, str]]
+    remarks: Mapping[str, str]
 
 
 @contextlib.contextmanager
 def building(directory: Path) -> Iterator[Path | None]:
     """Yields an empty folder that becomes `directory` when the block ends without an exception.
 
-    After an exception the folder is removed. Yields None if `directory` holds a whole store
+    What the block has put there has checksums from then on, but for the records. After an exception the folder is removed. Yields None if `directory` holds a whole store
     already; one that is damaged is replaced. A lock makes a second process wait for the first; that
     of a process that has died is taken over, and what it left is removed.
     """
@@ -66,6 +68,9 @@ def building(directory: Path) -> Iterator[Path | None]:
         unfinished.mkdir()
         try:
             yield unfinished
+            # The records are for other programs: nothing here reads them.
+            read_back = [path for path in unfinished.iterdir() if "array_record" not in path.name]
+            files.write_seal(unfinished / _SEAL, read_back)
             lock.check()
             if directory.exists():
                 damaged = directory.with_name(f"{unfinished.name}.unfinished")
@@ -78,7 +83,7 @@ def building(directory: Path) -> Iterator[Path | None]:
 
 def fault(directory: Path) -> str | None:
     """What is wrong with a store, the first of its files that is missing or was changed; None if
-    all that `read` reads is as `write` wrote it."""
+    all that is read back is as it was written."""
     if not directory.is_dir():
         return f"{directory} is missing"
     return files.fault(directory / _SEAL)
@@ -90,6 +95,7 @@ def write(
     version: str,
     examples: Iterator[dict[str, Any]],
     faults: Mapping[str, tuple[str, str]],
+    remarks: Mapping[str, str],
 ) -> bool:
     """Writes `examples` into `directory`; returns False and writes nothing if there are none.
 
@@ -99,6 +105,7 @@ def write(
       examples: {"id", "utterance": text, "seconds": float, "frames", "words": float16[T, F]}; the
         keys of the first one determine which arrays are stored.
       faults: {utterance id: (reason, file)}; it may be filled while `examples` is consumed.
+      remarks: {utterance id: remark}, likewise.
     """
     first = next(examples, None)
     if first is None:
@@ -147,11 +154,8 @@ def write(
                     flat[name].write(np.ascontiguousarray(example[name], np.float16).data)
     index: dict[str, Any] = {"seconds": np.array(seconds, np.float32)} | length
     np.savez(_index(directory), **index)
-    info.metadata.update(faults=dict(faults))
+    info.metadata.update(faults=dict(faults), remarks=dict(remarks))
     writer.close_all()
-    # The records are for other programs: nothing here reads them.
-    read_back = [path for path in directory.iterdir() if "array_record" not in path.name]
-    files.write_seal(directory / _SEAL, read_back)
     return True
 
 
@@ -176,4 +180,5 @@ def read(directory: Path) -> Store:
         start = (np.cumsum(length, dtype=np.int64) - length).astype(np.int32)
         sequences[name] = Ragged(values, start, length)
     faults = {id_: tuple(fault) for id_, fault in builder.info.metadata["faults"].items()}
-    return Store(sequences.get("frames"), sequences.get("words"), seconds, faults)
+    remarks = builder.info.metadata["remarks"]
+    return Store(sequences.get("frames"), sequences.get("words"), seconds, faults, remarks)

@@ -1,7 +1,8 @@
-"""Whether the data is still that of a table; test sets; levels of emotions; layouts."""
+"""Whether data are still those of a table; what is chosen of a corpus; test sets; layouts."""
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from experiments.run.load_data import (
     Job,
     check,
     check_begun,
+    choose,
     describe_inputs,
     load,
     preparable,
@@ -19,6 +21,7 @@ from experiments.run.load_data import (
     read,
 )
 from privrep.inputs import cache as prepared
+from privrep.types import Utterance
 from tests.support import corpora_on_disk
 from tests.support.corpora_on_disk import (
     PODCAST_LAYOUTS,
@@ -144,3 +147,45 @@ def test_every_layout_of_the_licensed_corpora_is_prepared(name, layout, tmp_path
     rated = [u for u in written if u.speaker and u.ratings]
     assert [u.id for u in prepared_.utterances] == [u.id for u in rated]
     assert prepared_.dropped == {} and prepared_.seconds_of_audio > 0.3 * len(rated)
+
+
+IEMOCAP = {"angry": 1103, "happy": 595, "sad": 1084, "neutral": 1708, "frustrated": 1849}
+IEMOCAP |= {"excited": 1041, "fearful": 40, "surprised": 107, "disgusted": 2, "other": 3}
+
+
+def iemocap():
+    """Utterances with the published counts of emotions, over five sessions of two speakers."""
+    emotions = [name for name, count in IEMOCAP.items() for _ in range(count)] + [None] * 2507
+    return [
+        Utterance(
+            f"u{i:05}",
+            f"Ses0{i % 5}{'FM'[i // 5 % 2]}",
+            Path("a.wav"),
+            categories={"scenario": ("improvised", "scripted")[i % 2]}
+            | ({} if emotion is None else {"emotion": emotion}),
+            private={"gender": ("female", "male")[i // 5 % 2]},
+            session=f"Session{i % 5}",
+        )
+        for i, emotion in enumerate(emotions)
+    ]
+
+
+def test_rare_emotions_of_iemocap_are_refused_with_classes_that_work():
+    with pytest.raises(ValueError) as error:
+        check(Config("iemocap", task="emotion"), iemocap())
+    message = str(error.value)
+    assert "emotion disgusted has 2 speakers" in message and "other has 3 speakers" in message
+    advised = message.split("--classes=")[1].rstrip(".")
+    assert advised == "angry,excited,fearful,frustrated,happy,neutral,sad,surprised"
+    (line,) = check(Config("iemocap", task="emotion", classes=advised), iemocap())
+    assert line.startswith("emotion: 7,527 of 10,039 utterances")
+
+
+def test_the_usual_four_emotions_of_iemocap():
+    config = Config("iemocap", task="emotion", classes="angry,happy+excited,neutral,sad")
+    (line,) = check(config, iemocap())
+    assert line.startswith(
+        "emotion: 5,531 of 10,039 utterances, neutral (1,708), happy+excited (1,636), angry (1,103)"
+    )
+    chosen, lines = choose([replace(config, only="scenario=improvised")], iemocap())
+    assert len(chosen) == 5020 and lines == ["only scenario=improvised: 5,020 of 10,039 utterances"]
