@@ -52,9 +52,10 @@ class Store(NamedTuple):
 def building(directory: Path) -> Iterator[Path | None]:
     """Yields an empty folder that becomes `directory` when the block ends without an exception.
 
-    What the block has put there has checksums from then on, but for the records. After an exception the folder is removed. Yields None if `directory` holds a whole store
-    already; one that is damaged is replaced. A lock makes a second process wait for the first; that
-    of a process that has died is taken over, and what it left is removed.
+    What the block has put there has checksums from then on, but for the records. After an
+    exception the folder is removed. Yields None if `directory` holds a whole store already; one
+    that is damaged is replaced. A lock makes a second process wait for the first; that of a process
+    that has died is taken over, and what it left is removed.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     with holding(directory.with_name(f"{directory.name}.lock"), wait=True) as lock:
