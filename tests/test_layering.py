@@ -44,7 +44,7 @@ ROOMS = {
     "privrep/auditing": Room(
         "host", "leakage leakage/membership attacks statistics formats files messages types"
     ),
-    "privrep/cli.py": Room("both", "auditing leakage attacks statistics messages types"),
+    "privrep/cli.py": Room("both", "auditing leakage attacks statistics formats messages types"),
     "experiments/devices.py": Room("host", ""),
     "experiments/config": Room("both", ""),
     "experiments/results": Room("both", "config"),

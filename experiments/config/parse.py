@@ -9,6 +9,7 @@ from typing import Any
 from experiments.config.recipes import LEFT
 from experiments.config.settings import FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
+from privrep.formats.columns import naming_of, pieces
 from privrep.inputs.labels import BINNINGS, two_numbers
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS
@@ -142,9 +143,34 @@ def _path(flag: str, text: str) -> str:
     return os.path.abspath(os.path.expanduser(text)) if text else ""
 
 
-PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
+def _data_dir(flag: str, text: str) -> str:
+    """A path, or a comma list of paths, some with the name of a part before it: train=a.csv."""
+    pairs = [("", text)] if os.path.exists(text) else pieces(text)
+    return ",".join((f"{part}=" if part else "") + _path(flag, path) for part, path in pairs)
+
+
+def _columns(flag: str, text: str) -> str:
+    naming_of(columns=text)
+    return text
+
+
+def _speaker_from(flag: str, text: str) -> str:
+    naming_of(speaker_from=text)
+    return text
+
+
+def _values(flag: str, text: str) -> str:
+    naming_of(values=text)
+    return text
+
+
+PATHS = ("data_dir", "speakers", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(PATHS, _path),
+    "data_dir": _data_dir,
+    "columns": _columns,
+    "speaker_from": _speaker_from,
+    "values": _values,
     "adversary_layers": _layers,
     "attackers": _attackers,
     "private": _private,

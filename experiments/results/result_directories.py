@@ -20,7 +20,7 @@ from privrep.datasets import DATASETS
 
 # In messages: the settings of a run.
 _NAMED = ("dataset", "modality", "task", "private", "lambda", "recipe", "fold", "seed")
-_PATHS = ("data_dir", "word_vectors", "acoustic_features", "lexical_features")
+_PATHS = ("data_dir", "speakers", "word_vectors", "acoustic_features", "lexical_features")
 # Columns that say how a run was made, but neither where the data lay nor what is averaged over.
 SETTINGS = [flag_name(name) for name in FIELDS if name not in ("data_dir", "seed")]
 # What runs share that are averaged or compared, and that are therefore of the same data.

@@ -13,7 +13,8 @@ from experiments.config.settings import FIELDS, Config
 from experiments.config.sweep import Pack
 from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
-from privrep.datasets import DATASETS
+from privrep.datasets import DATASETS, manifest
+from privrep.formats.columns import Naming, naming_of
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
@@ -72,7 +73,10 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
             f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
         )
     dataset = DATASETS[config.dataset]
-    utterances = dataset.read(root)
+    if config.dataset == "manifest":
+        utterances = manifest.read(root, _naming(config))
+    else:
+        utterances = dataset.read(root)
     published = dataset.utterances
     line = f"{config.dataset}: {len(utterances):,} utterances"
     if published is not None and published != len(utterances):
@@ -80,6 +84,11 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
     if is_first():
         print(line, file=sys.stderr)
     return utterances
+
+
+def _naming(config: Config) -> Naming:
+    speakers = config.speakers or None
+    return naming_of(config.columns, config.id, config.speaker_from, speakers, config.values)
 
 
 def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:

@@ -83,7 +83,7 @@ def read(root: Path) -> list[Utterance]:
 
 
 def _csv_rows(labels: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",", decode=read_text)
+    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",")
     for place, row in table.rows():
         yield place, row["FileName"], row
 

@@ -33,3 +33,23 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     for changed in (fewer, relabelled):
         with pytest.raises(ValueError, match="000: this pack was begun on other data"):
             check_finished(rows, [job], changed)
+
+
+def test_the_flags_of_a_manifest_reach_its_reader(tmp_path):
+    (tmp_path / "m.csv").write_text("wav,mood,Sex\ns1/a.wav,sad,0\ns2/a.wav,glad,1\n")
+    (tmp_path / "who.csv").write_text("speaker,accent\ns1,north\ns2,south\n")
+    config = Config(
+        dataset="manifest",
+        data_dir=str(tmp_path / "m.csv"),
+        columns="emotion=mood",
+        id="wav",
+        speaker_from="^[^/]+",
+        speakers=str(tmp_path / "who.csv"),
+        values="gender:0=male,gender:1=female",
+    )
+    with pytest.warns(UserWarning, match="accent of 2 speakers were joined"):
+        a, b = read(config, tmp_path)
+    assert (a.id, a.speaker, b.speaker) == ("s1/a.wav", "s1", "s2")
+    assert a.private == {"emotion": "sad", "gender": "male", "accent": "north"}
+    assert b.categories == {"emotion": "glad", "gender": "female", "accent": "south"}
+    assert a.wav == tmp_path / "s1/a.wav"
