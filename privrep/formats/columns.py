@@ -181,9 +181,9 @@ class Labels:
           ValueError: it does not; the message names them and what they may mean.
         """
         if name in self.unknown:
-            values = map(plain, (cell for t in self.tables for cell in t.cells.get(name, ())))
             places = (table.place(row) for table in self.tables for row in range(len(table)))
-            place = next(place for place, cell in zip(places, values) if cell in self.unknown[name])
+            unknown = self.unknown[name]
+            place = next(place for place, c in zip(places, self.cells[name]) if c in unknown)
             raise not_known(place, name, kind_of(name), self.unknown[name])
 
 

@@ -80,7 +80,7 @@ class Unified(NamedTuple):
     Attributes:
       cells: N values, "" where there is none.
       notes: sentences on what was merged and what was taken to be missing, with counts.
-      unknown: {value: rows} that the vocabulary of its kind does not know; such cells are kept.
+      unknown: {value: rows} that the vocabulary of its kind does not know; such values are kept.
     """
 
     cells: list[str]
@@ -154,9 +154,9 @@ def unify(
             vocabulary = VOCABULARIES[kind]
             known = vocabulary.get(key) or vocabulary.get(words)
             known = known or vocabulary.get(words.replace(" ", ""))
-            meaning[cell] = known or plain(cell)
+            meaning[cell] = known or number_form(plain(cell))
             if not known:
-                unknown[plain(cell)] += count
+                unknown[meaning[cell]] += count
         elif kind == NUMBER:
             meaning[cell] = number_form(plain(cell))
         else:

@@ -1,5 +1,7 @@
 """Labels of an audit as people have them: words, encodings and kinds of tables."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -57,13 +59,19 @@ LABELS = {
 }
 
 
-def test_zero_and_one_are_genders_where_that_is_declared():
+def test_zero_and_one_are_genders_where_that_is_declared(tmp_path):
     naming = naming_of(speaker_from="/(.)/", values="gender:1=female,gender:0=male")
     inputs = read(H, LABELS, naming=naming, only={"gender": ["F", "m"], "room": ["X", "y"]})
     assert inputs.joined.classes == ("female", "male") and inputs.sample.num_speakers == 4
     assert inputs.joined.columns["room"] == ["x", "x", "x", "y", "y", "y", "y", "x"]
     unsaid = {"naming": naming_of(speaker_from="/(.)/")}
-    refused("column gender: '1' .3., '1.0' .1., '0' .4. are not", lambda: read(H, LABELS, **unsaid))
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([LABELS, *zip(*LABELS.values())])
+    message = "column gender: '1' .4., '0' .4. are not known"
+    refused(message, lambda: read(H, tmp_path / "t.csv", **unsaid))
+    assert read(H, LABELS, **unsaid).joined.classes == ("0", "1")  # numbers of a program's classes
+    mixed = LABELS | {"Sex": [*"ffmm1100"]}
+    refused("column gender: '1' .2., '0' .2. are not", lambda: read(H, mixed, **unsaid))
     refused("no column speaker in the header", read, H, LABELS)
 
 

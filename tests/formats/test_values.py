@@ -78,7 +78,7 @@ def test_what_is_declared_comes_first():
     cells = ["0.0", "1", "9"]
     assert unify("gender", GENDER, cells, declared).cells == ["male", "female", ""]
     assert unify("aid", CLASS, ["none", "left"], {"none": "no aid"}).cells == ["no aid", "left"]
-    assert unify("gender", GENDER, ["1.0", "x", "x"]).unknown == {"1.0": 1, "x": 2}
+    assert unify("gender", GENDER, ["1.0", "x", "x"]).unknown == {"1": 1, "x": 2}
     text = str(not_known("m.csv:2", "sex", GENDER, {"1.0": 3}))
     assert "'1.0' (3)" in text and "--values=sex:1=…" in text and "1 may mean female or" in text
 
