@@ -131,6 +131,8 @@ def _filled(row: Row) -> Row:
     """The row with every setting: those that a later version added had their default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
     row = defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
+    # An empty cell of the table is a setting that is empty text.
+    row |= {name: "" for name, value in defaults.items() if value == "" and row[name] is None}
     name = Path(row["data_dir"]).stem
     if row["dataset"] != "manifest" or not name:
         return row
