@@ -191,7 +191,9 @@ def experiment() -> None:
     in_captions = [
         flag_name(field)
         for field, value in given.items()
-        if field in IN_CAPTIONS or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        if field in IN_CAPTIONS
+        or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        or (field == "normalise" and given["acoustic_features"])
     ]
     if is_first():
         _report(workdir, [jobs[i].folder for i in wanted], in_captions)

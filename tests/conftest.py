@@ -1,5 +1,6 @@
 """Strict settings for every test. Set before jax is first imported."""
 
+import fcntl
 import os
 from functools import partial
 
@@ -41,6 +42,32 @@ def quickly_compiled():
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory):
+    """finished_once(name, make) -> folder: make(folder) runs once, whatever the number of workers.
+
+    For whole jobs whose result directory many tests read. A worker that comes while another makes
+    it waits at the lock in the session's temporary root.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    root = root / "finished"
+    root.mkdir(exist_ok=True)
+
+    def finished(name, make):
+        folder, marker = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not marker.exists():
+                folder.mkdir()
+                make(folder)
+                marker.touch()
+        return folder
+
+    return finished
+
+
 @pytest.fixture
 def few_permutations(monkeypatch):
     """For whole runs of the main job of which no p is looked at: 9 permutations in place of 99."""
@@ -69,13 +96,7 @@ def pytest_configure(config):
 # Files, below tests/, whose tests share compiled programs or fits, a line for a worker; the longest
 # first.
 TOGETHER = (
-    (
-        "test_main",
-        "test_documents",
-        "test_questions",
-        "report/test_write_report",
-        "search/test_grid",
-    ),
+    ("test_main", "test_documents", "test_questions", "search/test_grid"),
     (
         "unlearning/test_training_problem",
         "unlearning/test_released_h",

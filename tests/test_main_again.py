@@ -26,12 +26,14 @@ REVERSED = "grl+adversary_steps=3+adversary_input=standardised"  # of the recipe
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(finished_once, quickly_compiled):
     """A corpus, and in whole/ what an undisturbed sweep of two packs made of it."""
-    folder = tmp_path_factory.mktemp("again")
-    write_msp_improv(folder / "corpus", utterances_per_speaker=5)
-    run(folder / "whole", *flags(folder))
-    return folder
+
+    def make(folder):
+        write_msp_improv(folder / "corpus", utterances_per_speaker=5)
+        run(folder / "whole", *flags(folder))
+
+    return finished_once("again", make)
 
 
 def flags(folder):

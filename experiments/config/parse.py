@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.config.recipes import LEFT
-from experiments.config.settings import FIELDS, flag_name
+from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
+from privrep.formats.sequences import JOINED, sources_of
 from privrep.inputs.labels import BINNINGS, two_numbers
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS
@@ -36,8 +37,8 @@ def parse(field: str, text: str) -> list[Any]:
 
 def _value(field: str, text: str) -> Any:
     spec, flag = FIELDS[field], f"--{flag_name(field)}"
-    if text == LEFT == spec.flag:
-        return LEFT
+    if text == spec.flag and text in (LEFT, AUTO):
+        return text
     if field == "lambda_":
         return _lambda(flag, text)
     kind = type(spec.default)
@@ -143,6 +144,10 @@ def _path(flag: str, text: str) -> str:
     return os.path.abspath(os.path.expanduser(text)) if text else ""
 
 
+def _sources(flag: str, text: str) -> str:
+    return JOINED.join(_path(flag, source) for source in sources_of(os.path.expanduser(text)))
+
+
 def _data_dir(flag: str, text: str) -> str:
     """A path, or a comma list of paths, some with the name of a part before it: train=a.csv."""
     pairs = [("", text)] if os.path.exists(text) else pieces(text)
@@ -167,6 +172,7 @@ def _values(flag: str, text: str) -> str:
 PATHS = ("data_dir", "speakers", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(PATHS, _path),
+    **dict.fromkeys(("acoustic_features", "lexical_features"), _sources),
     "data_dir": _data_dir,
     "columns": _columns,
     "speaker_from": _speaker_from,

@@ -4,9 +4,9 @@ import itertools
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, temperature
@@ -38,6 +38,8 @@ def trees(
 
     Nothing is shared between labellings: a test with P of them trains P x K ensembles.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # here: it takes a second to import
+
     place = places(np.random.default_rng(seed), speakers)
     usable = place < max(TRAINING_UTTERANCES // (speakers.max() + 1), 1)
     x, num_folds = standardised(h), int(folds.max()) + 1
@@ -78,9 +80,7 @@ def trees(
     return Attacked(predictions, log_likelihoods, tuple(chosen))
 
 
-def _scores(
-    ensemble: HistGradientBoostingClassifier, x: np.ndarray, prior: np.ndarray, count: int
-) -> list[np.ndarray]:
+def _scores(ensemble: Any, x: np.ndarray, prior: np.ndarray, count: int) -> list[np.ndarray]:
     """After the first `count` of ROUNDS float32[n, C - 1], of class c against class 0."""
     known = np.flatnonzero(prior)
     staged: Iterable[np.ndarray]

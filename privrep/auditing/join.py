@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from privrep.auditing.pooling import are_the_same
 from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
-from privrep.formats.values import like, matched
+from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
 from privrep.messages import first, nearest
 from privrep.types import renumber
@@ -25,7 +26,7 @@ class JoinedSample(NamedTuple):
     """Representations with the labels of their utterances.
 
     Attributes:
-      h: float32[N, D] or [N, T, D].
+      h: float32[N, D], or real numbers [N, T, D], perhaps mapped from a file.
       labels: int32[N], none unknown.
       classes: C names, in the order of their numbers.
       speaker: int32[N].
@@ -96,7 +97,8 @@ def join(
     rows, matching = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    notes = [*table.notes, *filter(None, (representations.first_line, matching))]
+    found = (representations.first_line, *representations.notes, matching)
+    notes = [*table.notes, *filter(None, found)]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -146,8 +148,9 @@ def join(
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
-    h = representations.h[kept]
-    if (h == h[:1]).all():
+    # Without a copy where all rows are kept: frames may be mapped from a large file.
+    h = representations.h if len(kept) == len(representations.h) else representations.h[kept]
+    if are_the_same(h):
         raise ValueError(
             f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
             "without information is not private but useless"
@@ -190,7 +193,7 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
         row_of = rows_by_id(table.columns[ID], table.path)
-        found = matched(representations.ids, row_of)
+        found = paired(representations.ids, row_of)
         absent = [name for name in representations.ids if name not in found.pairs]
         if absent:
             raise ValueError(

@@ -27,6 +27,7 @@ from privrep.auditing.report import (
 from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file
 from privrep.formats.columns import flags_of
+from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
 from privrep.statistics.permutation_test import FREE, least_permutations
@@ -49,20 +50,21 @@ def audit(
     """Measures how much of `attribute` the representations reveal.
 
     Args:
-      representations: an array, or a file, see `vectors.read_vectors`: [N, D], or frames [N, T, D],
-        of which mean and standard deviation over time are attacked; a column num_frames of the
-        labels gives the number of valid frames.
+      representations: an array, or a source of vectors or frames, see `formats.sequences`, or
+        several joined by +: [N, D], or frames [N, T, D] or [T, D] of each utterance, of which mean
+        and standard deviation over time are attacked; a column num_frames of the labels gives the
+        number of valid frames of [N, T, D].
       labels: a table with the columns `options.speaker` and `attribute`, perhaps with a session and
         an id: a file (see `tables.read_table`), a dict of columns, a pandas.DataFrame or a
-        structured array. Without ids in both, row i belongs to representation i.
-      attribute: the private column.
+        structured array. Rows are joined by id if both inputs have ids, else by position.
+      attribute: the name of the labels column with the private attribute.
       output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
       options: see `AuditOptions`.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
 
-    Example: 24 speakers, whose gender is one of two columns.
+    Example: 24 speakers; the first of the two columns of h reveals their gender.
       >>> speaker = np.repeat(np.arange(24), 4)
       >>> h = np.random.default_rng(0).normal(size=(96, 2))
       >>> h[:, 0] += 3 * (speaker % 2)
@@ -74,20 +76,26 @@ def audit(
     settings = _settings(options)
     _check_named("a column of the labels", attribute=attribute)
     _check_named("a column of the labels", speaker=options.speaker, session=options.session)
-    _check_named("a folder; the present one is .", output=output)
+    _check_named("a folder (. is the current one)", output=output)
     sources = {"representations": representations, "labels": labels} | options.further_inputs
     _check_named("a file", **sources)
     _check_numbers(settings)
-    # Nothing is measured before everything that was asked for has been checked.
+    # Everything that was asked for is checked before anything is measured.
     inputs = read_inputs(representations, labels, attribute, options)
     _check_limit(settings.limit, 1 / len(inputs.joined.classes))
     frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
+    if frames is not None and SEQUENCE in options.attackers:
+        frames = frames.astype(np.float32, copy=False)
     attackers = suite(options.attackers, frames, inputs.joined.num_frames)
     if output is not None:
         check_output(output)
     measured = measure(inputs.sample, attackers=attackers, settings=settings)
-    verdict, quick = measured.verdict, strongest_quick(measured)
+    verdict, quick_attacker = measured.verdict, strongest_quick(measured)
+    # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
     answers = ask(inputs, attribute, options, measured.strongest, settings)
+    leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
+    ladder = threats(inputs, measured, quick_attacker, settings)
+    online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=verdict.verdict,
         reason=verdict.reason,
@@ -103,10 +111,10 @@ def audit(
         strongest=measured.strongest,
         attackers=tuple(measured.attackers.values()),
         victims=measured.victims,
-        leak_by_speakers=_learning_curve(inputs, quick, settings),
-        threats=threats(inputs, measured, quick, settings),
-        strongest_quick=quick,
-        online_code=code_length(inputs, quick, settings.seed),
+        leak_by_speakers=leak_by_speakers,
+        threats=ladder,
+        strongest_quick=quick_attacker,
+        online_code=online_code,
         given=answers.given,
         attributes=answers.attributes,
         decensoring=answers.decensoring,
@@ -201,14 +209,25 @@ def _permutation_notes(attackers: Sequence[str], measured: Measurement) -> list[
 
 def _input_record(role: str, source: Any) -> InputRecord:
     if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return InputRecord(role, Path(source).name, digest)
+        sources = sources_of(source)
+        name = "+".join(Path(part).name for part in sources)
+        return InputRecord(role, name, _digest([f for part in sources for f in files_of(part)]))
     if role in ("labels", "other_labels"):
         content = json.dumps(table_of(source, role).columns, ensure_ascii=False).encode()
     else:
         content = np.ascontiguousarray(source).tobytes()
     return InputRecord(role, "(array)", hashlib.sha256(content).hexdigest())
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """SHA-256 of a file, or of the digests of several."""
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
 
 
 def _test(measured: Measurement, settings: InferenceSettings) -> PermutationTest:

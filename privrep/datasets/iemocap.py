@@ -41,7 +41,7 @@ TRANSCRIPT = re.compile(r"(Ses\S+)\s+\[[\d.]+ *- *[\d.]+\]\s*:?(.*)")
 def read(root: Path) -> list[Utterance]:
     """Reads the release under `root`, or under `root`/IEMOCAP_full_release.
 
-    Ratings are activation, valence and dominance; categories are emotion and scenario (improvised,
+    Ratings are valence, activation and dominance; categories are emotion and scenario (improvised,
     scripted). `[LAUGHTER]` and other bracketed events are removed from the transcripts.
 
     Raises:
@@ -104,8 +104,8 @@ def _utterance(session: Path, line: str, place: str, transcripts: dict[str, str]
         raise misread(place, name, "a turn such as Ses01F_impro01_F000")
     if turn[2] != session.name[-1]:
         raise misread(place, name, f"a turn of {session.name}")
-    # The letter after the session is that of the actor with motion capture markers; the one before
-    # the number is that of the speaker.
+    # The letter after the session number is that of the actor with motion capture markers; the one
+    # before the turn number is that of the speaker.
     letter = turn[4]
     values = [_rating(text, place) for text in label.group(3, 4, 5)]
     scenario = {"impro": "improvised", "script": "scripted"}[turn[3]]

@@ -22,8 +22,8 @@ from privrep.formats.values import (
     TEXT,
     key_of,
     like,
-    matched,
     not_known,
+    paired,
     plain,
     unify,
 )
@@ -64,6 +64,7 @@ KINDS = {
 _SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aiff", ".aif")
 _PEOPLE = re.compile(r"spk|speak|actor|subj|pers|talk|client|user|particip|who|name|author")
 _NAMED = 200  # rows that are looked at to guess what a column is
+_CUT = 60  # letters of a column's name in a message
 
 
 @dataclass(frozen=True)
@@ -401,7 +402,7 @@ def _with_facts(table: Table, naming: Naming) -> Table:
                 f"{facts.place(before)}; a speaker has one row"
             )
     row_of.pop("", None)
-    known = matched(set(speakers) - {""}, row_of)
+    known = paired(set(speakers) - {""}, row_of)
     absent = sorted(set(speakers) - {"", *known.pairs})
     if not known.pairs:
         raise ValueError(
@@ -509,8 +510,8 @@ def no_speaker(table: Table) -> ValueError:
     )
     return ValueError(
         f"{table.path}:1: no column speaker in the header; its columns are "
-        f"{', '.join(table.header)}. The speakers are the sample: without them nothing can be "
-        f"judged; {advice}"
+        f"{first([name[:_CUT] for name in table.header], most=30)}. The speakers are the sample: "
+        f"without them nothing can be judged; {advice}"
     )
 
 

@@ -133,6 +133,10 @@ def read_table(
 def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
     if not text.strip():
         raise ValueError(f"{path}: the file is empty; expected a header that names the columns")
+    if text.startswith("version https://git-lfs"):
+        raise ValueError(
+            f"{path}: is a pointer of Git LFS, not the file itself: fetch it, git lfs pull"
+        )
     if "\0" in text or _UNPRINTED.search(text):
         raise ValueError(f"{path}: is no table of text: it holds bytes that no text has")
     if delimiter is not None:
@@ -489,12 +493,14 @@ def _check_first_bytes(path: Path) -> None:
     ending = path.suffix.lower()
     wanted = ending if ending in _SIGNATURES.values() else ""
     wanted = ".parquet" if ending in PARQUET else wanted
-    described = next((text for mark, text in _BINARY.items() if head.startswith(mark)), "")
+    is_table = ending in TABLES
+    marks = (name for mark, name in _BINARY.items() if is_table and head.startswith(mark))
+    described = next(marks, "")
     if kind == wanted and (kind or not described or is_text):
         return
     if described and not is_text:
         reason = f"it is {described}"
-    elif kind == ".npz" and not wanted:
+    elif kind == ".npz" and is_table:
         reason = "it is a zip file, such as a workbook (.xlsx): save the sheet as 'CSV UTF-8'"
     elif kind:
         reason = f"it begins as {kind} files do; give it the ending of its kind, or save it again"

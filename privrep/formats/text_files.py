@@ -98,6 +98,18 @@ def read_text(path: Path) -> str:
     return decoded(path).text
 
 
+def read_utf8(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+      ValueError: the file is in another encoding; the message names the first line that is.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+
+
 def not_utf8(path: Path) -> ValueError:
     """The error for a file that is not in UTF-8: its first such line, or UTF-16 by its mark."""
     with path.open("rb") as file:

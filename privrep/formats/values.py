@@ -311,7 +311,7 @@ _COMPARED: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
-class Matched(NamedTuple):
+class Paired(NamedTuple):
     """Names of one table found in another.
 
     Attributes:
@@ -325,23 +325,23 @@ class Matched(NamedTuple):
     changed: int
 
 
-def matched(wanted: Iterable[str], there: Iterable[str]) -> Matched:
+def paired(wanted: Iterable[str], there: Iterable[str]) -> Paired:
     """Finds names in another table by the strictest comparison that finds the most of them.
 
     A comparison by which two names of one table would be the same is not used.
 
-    >>> matched(["01", "2"], ["1", "2", "3"]).pairs
+    >>> paired(["01", "2"], ["1", "2", "3"]).pairs
     {'01': '1', '2': '2'}
     """
     names, others = dict.fromkeys(wanted), dict.fromkeys(there)
-    best = Matched({}, "", 0)
+    best = Paired({}, "", 0)
     for differ, key in _COMPARED:
         theirs: dict[str, str] = {key(name): name for name in others}
         if len(theirs) < len(others) or len({key(name) for name in names}) < len(names):
             continue
         pairs = {name: theirs[k] for name in names if (k := key(name)) in theirs}
         if len(pairs) > len(best.pairs):
-            best = Matched(pairs, differ, sum(a != b for a, b in pairs.items()))
+            best = Paired(pairs, differ, sum(a != b for a, b in pairs.items()))
         if len(pairs) == len(names):
             break
     return best

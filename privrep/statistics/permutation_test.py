@@ -72,61 +72,67 @@ def design(
     num_folds: int,
     seed: int,
 ) -> Design:
-    """Assigns speakers to folds of similar numbers of utterances, without looking at their labels.
+    """Assigns speakers to folds of similar numbers of utterances.
+
+    The folds depend on the labels only through what every permitted permutation leaves unchanged:
+    which sessions have several classes.
 
     What the speakers of a session share, such as the room, must not count as a leak of the
     attribute. Within a session with several classes (such as the dialogues of one woman and one man
     in IEMOCAP), labels are permuted between its speakers; sessions of one class are permuted as a
-    whole. Sessions that share a speaker are merged. The speakers of a session stay in one fold if
-    every session has several classes, or if this leaves enough sessions of which none has more than
-    twice its share of the utterances.
+    whole. Sessions that share a speaker are merged. The speakers of a session share a fold if there
+    are more than two sessions and each has several classes, or if there are at least `num_folds`
+    sessions and none holds more than 2 / `num_folds` of the utterances.
 
     Args:
       labels: int32[N], none unknown; the class of a speaker is the most frequent one.
       speaker: int32[N], numbered from 0 to S - 1.
       session: int32[N], or None where there are none.
       num_folds: K, at least 3; fewer folds are made where there are fewer speakers or sessions.
-      seed: of the assignment.
+      seed: for the fold assignment.
 
     Raises:
       ValueError: fewer than 3 folds can be made.
     """
     num_speakers = int(speaker.max()) + 1
-    alone = np.arange(num_speakers)
-    together, strata, units, permuted_between = alone, np.zeros(num_speakers, int), alone, FREE
+    each_speaker = np.arange(num_speakers)
+    fold_group, strata, units = each_speaker, np.zeros(num_speakers, int), each_speaker
+    permuted_between = FREE
     if session is not None:
-        tied = tied_speakers(speaker, session)
+        session_of = tied_speakers(speaker, session)
         class_of = speaker_labels(labels, speaker)
-        mixed = np.array([len(set(class_of[tied == unit])) > 1 for unit in range(tied.max() + 1)])
-        strata = np.where(mixed[tied], 1 + tied, 0)
-        # Numbered above the speakers, so that no single speaker has the same unit.
-        units = np.where(mixed[tied], alone, num_speakers + tied)
-        whole = bool((np.bincount(tied)[~mixed] > 1).any())
-        several = bool(len(mixed) > 1 and mixed.any())
-        if several:
-            permuted_between = BOTH if whole else WITHIN
-        elif whole:
+        num_sessions = session_of.max() + 1
+        mixed = np.array([len(set(class_of[session_of == s])) > 1 for s in range(num_sessions)])
+        # Who may swap with whom; what `permuted_between` reports follows from these two.
+        strata = np.where(mixed[session_of], 1 + session_of, 0)
+        # Offset by num_speakers, so that units of sessions and of single speakers never collide.
+        units = np.where(mixed[session_of], each_speaker, num_speakers + session_of)
+        any_whole = bool((np.bincount(session_of)[~mixed] > 1).any())
+        if len(mixed) > 1 and mixed.any():
+            permuted_between = BOTH if any_whole else WITHIN
+        elif any_whole:
             permuted_between = WHOLE
-        even = np.bincount(tied[speaker]).max() * num_folds <= 2 * len(speaker)
-        paired = mixed.all() and len(mixed) > 2
-        together = tied if paired or (even and len(mixed) >= num_folds) else alone
-    num_units = together.max() + 1
-    num_folds = min(num_folds, num_units)
-    if num_folds < 3:
+        balanced = np.bincount(session_of[speaker]).max() * num_folds <= 2 * len(speaker)
+        all_mixed = mixed.all() and len(mixed) > 2
+        if all_mixed or (balanced and len(mixed) >= num_folds):
+            fold_group = session_of
+    num_groups = fold_group.max() + 1
+    if min(num_folds, num_groups) < 3:
         raise ValueError(
-            f"{num_units} speakers in {num_folds} folds: an attacker needs at least 3 of both, one "
-            "to train on, one to tune on and one to be tested on"
+            f"{num_groups} speakers for {num_folds} folds: at least 3 of each are needed, to "
+            "train, to tune and to test an attacker"
         )
-    sizes = np.bincount(together[speaker], minlength=num_units)
-    order = np.random.default_rng(seed).permutation(num_units)
+    num_folds = min(num_folds, num_groups)
+    sizes = np.bincount(fold_group[speaker], minlength=num_groups)
+    order = np.random.default_rng(seed).permutation(num_groups)
     order = order[np.argsort(-sizes[order], kind="stable")]
-    load = np.zeros((num_folds, 2))  # utterances and units of each fold
-    fold_of = np.zeros(num_units, np.int32)
-    for unit in order:  # the largest first, each into the fold with the fewest utterances
-        fold_of[unit] = min(range(num_folds), key=lambda fold: (load[fold, 0], load[fold, 1]))
-        load[fold_of[unit]] += sizes[unit], 1
+    load = np.zeros((num_folds, 2))  # utterances and groups of each fold
+    fold_of = np.zeros(num_groups, np.int32)
+    for group in order:  # the largest first, each into the fold with the fewest utterances
+        fold_of[group] = min(range(num_folds), key=lambda fold: (load[fold, 0], load[fold, 1]))
+        load[fold_of[group]] += sizes[group], 1
     return Design(
-        fold_of[together[speaker]],
+        fold_of[fold_group[speaker]],
         strata.astype(np.int32),
         units.astype(np.int32),
         permuted_between,
@@ -143,10 +149,11 @@ def permute(
 ) -> Permutations:
     """The true labels, and `count` rows of labels permuted between the units of each stratum.
 
-    If there are at most 2 * `count` labellings, all of them, the true one first; else random ones.
+    If the attribute is constant within speakers and there are at most 2 * `count` labellings, all
+    of them are returned, the true one first; otherwise `count` random ones.
 
-    An attribute that varies within a speaker is permuted speaker by speaker too: a speaker receives
-    the class proportions of another speaker, in random order over his own utterances. This is exact
+    An attribute that varies within a speaker is also permuted between whole speakers: each receives
+    the class proportions of another, shuffled over their own utterances. This is exact
     between speakers with equally many utterances, otherwise up to rounding to whole utterances. It
     assumes that the utterances of a speaker are exchangeable under the null hypothesis.
 
@@ -154,53 +161,57 @@ def permute(
       labels: int32[N], none unknown.
       speaker: int32[N], numbered from 0 to S - 1.
       strata: int32[S].
-      count: P - 1, at least 1.
-      seed: of the draws.
+      count: the number of random permutations, at least 1.
+      seed: for the random draws.
       units: int32[S]; None where every speaker is a unit. The speakers of a unit are of one stratum
         and, if the attribute is constant within speakers, of one class. A unit receives the labels
-        of another unit, speaker by speaker; a larger unit repeats them from the first.
+        of another unit, speaker by speaker; if it has more speakers, it cycles through theirs.
     """
     rng = np.random.default_rng(seed)
     num_speakers = len(strata)
-    by_speaker = [np.flatnonzero(speaker == s) for s in range(num_speakers)]
-    sorted_labels = [np.sort(labels[rows]) for rows in by_speaker]
+    utterances_of = [np.flatnonzero(speaker == s) for s in range(num_speakers)]
+    sorted_labels = [np.sort(labels[rows]) for rows in utterances_of]
     constant = all(values[0] == values[-1] for values in sorted_labels)
     units = np.arange(num_speakers) if units is None else units
-    first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
-    of_unit = [np.flatnonzero(unit == u) for u in range(len(first))]
-    units_of_strata = [np.flatnonzero(strata[first] == stratum) for stratum in np.unique(strata)]
+    first_speaker, unit_index = np.unique(units, return_index=True, return_inverse=True)[1:]
+    speakers_of_unit = [np.flatnonzero(unit_index == u) for u in range(len(first_speaker))]
+    units_of_strata = [
+        np.flatnonzero(strata[first_speaker] == stratum) for stratum in np.unique(strata)
+    ]
     distinct = _count_distinct(
-        [[sorted_labels[s] for s in members] for members in of_unit], units_of_strata
+        [[sorted_labels[s] for s in members] for members in speakers_of_unit], units_of_strata
     )
-    class_of = speaker_labels(labels, speaker)[first]
+    class_of = speaker_labels(labels, speaker)[first_speaker]
     if constant and distinct <= 2 * count:
-        tables = np.array(list(_all_tables(class_of, units_of_strata)), np.int32)
-        tables = tables[(tables != class_of).any(1)][:, unit]
-        rows = np.concatenate([labels[None], tables[:, speaker]])
+        labellings = np.array(list(_all_labellings(class_of, units_of_strata)), np.int32)
+        labellings = labellings[(labellings != class_of).any(1)][:, unit_index]
+        rows = np.concatenate([labels[None], labellings[:, speaker]])
         share = _count_renamings(class_of, units_of_strata) / distinct
         return Permutations(rows.astype(np.int32), distinct, True, share)
     rows = np.repeat(labels[None].astype(np.int32), 1 + count, axis=0)
     for row in rows[1:]:
         for group in units_of_strata:
             pairs = (
-                (receiver, of_unit[source][i % len(of_unit[source])])
+                (receiver, speakers_of_unit[source][i % len(speakers_of_unit[source])])
                 for target, source in zip(group, rng.permutation(group))
-                for i, receiver in enumerate(of_unit[target])
+                for i, receiver in enumerate(speakers_of_unit[target])
             )
             for receiver, giver in pairs:
-                utterances, values = by_speaker[receiver], sorted_labels[giver]
+                utterances, values = utterances_of[receiver], sorted_labels[giver]
                 if values[0] == values[-1]:
                     row[utterances] = values[0]
                 else:
                     num = len(utterances)
                     quantiles = ((np.arange(num) + 0.5) * len(values) / num).astype(int)
                     row[utterances] = rng.permutation(values[quantiles])
-    renamings = _count_renamings(class_of, units_of_strata) / distinct if constant else 0
-    return Permutations(rows, distinct, False, max(1 / (1 + count), renamings))
+    tied_share = _count_renamings(class_of, units_of_strata) / distinct if constant else 0
+    return Permutations(rows, distinct, False, max(1 / (1 + count), tied_share))
 
 
 def least_permutations(alpha: float = ALPHA) -> int:
-    """The smallest number of permutations with which p can be as small as alpha.
+    """The smallest number of permutations with which the high tail can be significant.
+
+    The high tail has HIGH_SHARE of alpha.
 
     >>> least_permutations(0.05)
     24
@@ -254,26 +265,28 @@ def _arrangements(counts: Iterable[int]) -> int:
     return product
 
 
-def _all_tables(
+def _all_labellings(
     class_of: np.ndarray, units_of_strata: Sequence[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Every labelling of the units that keeps the number of each class in every stratum."""
-    orders = [list(_orders(sorted(class_of[group].tolist()))) for group in units_of_strata]
+    orders = [
+        list(_distinct_permutations(sorted(class_of[group].tolist()))) for group in units_of_strata
+    ]
     for chosen in itertools.product(*orders):
-        table = np.empty_like(class_of)
+        labelling = np.empty_like(class_of)
         for group, order in zip(units_of_strata, chosen):
-            table[group] = order
-        yield table
+            labelling[group] = order
+        yield labelling
 
 
-def _orders(values: list[int]) -> Iterator[tuple[int, ...]]:
-    """The different orders of a list that may hold equal values."""
+def _distinct_permutations(values: list[int]) -> Iterator[tuple[int, ...]]:
+    """The distinct permutations of a list with repeated values."""
     if not values:
         yield ()
     for value in sorted(set(values)):
         rest = list(values)
         rest.remove(value)
-        yield from ((value, *order) for order in _orders(rest))
+        yield from ((value, *order) for order in _distinct_permutations(rest))
 
 
 def _count_renamings(class_of: np.ndarray, units_of_strata: Sequence[np.ndarray]) -> int:

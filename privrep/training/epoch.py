@@ -55,7 +55,7 @@ def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     """The state of a run before its first epoch.
 
     Args:
-      key: of the run.
+      key: the run's random key.
     """
     params, adversary_state = problem.init(init_key(key)), ()
     if problem.adversary_hook is not None:
@@ -80,7 +80,7 @@ def shuffled_batches(
     """The batches of an epoch: every training row once, in a new random order.
 
     Args:
-      key: of the run; the keys of the epoch follow from it and `fit.epoch`.
+      key: of the run; the epoch's keys are derived from it and from `fit.epoch`.
 
     Returns:
       (batches, sums): int32[n, B], rows of the data with -1 for padding, of which the first
@@ -106,7 +106,7 @@ def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
 
 
 def _epoch_keys(key: jax.Array, fit: Fit) -> jax.Array:
-    """The keys of the next epoch: of the order of the rows, and of the steps. [2]."""
+    """Two random keys for the next epoch: one shuffles the rows, one is for the steps."""
     return jax.random.split(jax.random.fold_in(key, fit.epoch))
 
 
@@ -125,10 +125,10 @@ def take_steps(
     """Takes the steps [first, last) of an epoch.
 
     Args:
-      key: of the run.
-      progress: before these steps.
+      key: the run's random key.
+      progress: the run's progress before these steps.
       batches: int32[n, B] from `shuffled_batches`.
-      steps: a batch is a step.
+      steps: the steps to take; step i uses batch i.
     """
     fit, sums = progress
     _, step_key = _epoch_keys(key, fit)

@@ -1,7 +1,7 @@
 """The training loop, the same for the emotion network and for every attacker.
 
 `fit` trains a stack of runs, epoch by epoch (`epoch.py`), and yields after each epoch, so that the
-caller can show progress and save. A run that has stopped costs nothing while others train.
+caller can show progress and save. Stopped runs leave the devices when that makes an epoch faster.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,13 +30,13 @@ from privrep.training.streaming import Streamed, epoch_in_windows, on_devices, p
 PyTree = Any
 
 
-# `make(architecture, data, run) -> Problem` and everything it compiles in are static, so that
-# two sweeps of one architecture share one compiled program whatever their data.
+# `make`, `architecture` and `settings` are static, compiled into the program; `data` is not. Two
+# sweeps that share these three and the shapes of their arrays share one compiled program.
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _start_all(
     make: Callable, architecture: PyTree, settings: FitSettings, data: PyTree, runs: PyTree
 ) -> Fit:
-    # One run after another, also on an accelerator: see the LAPACK hazard in BUILD_NOTES.md.
+    # One run at a time, even on an accelerator: BUILD_NOTES.md describes the LAPACK hazard.
     return jax.lax.map(lambda run: start(make(architecture, data, run), run.key, settings), runs)
 
 

@@ -27,7 +27,7 @@ class Architecture(NamedTuple):
     Attributes:
       net: the network.
       defences: names in DEFENCES; each run has one of them (`Run.defence`).
-      schedule: of lambda, a name in SCHEDULES.
+      schedule: the schedule of lambda, a name in SCHEDULES.
       selection: the rule that chooses the epoch, a name in SELECTIONS.
       precision: of matrix products, one of PRECISIONS; sums and parameters are float32.
       longest: (T, L), the lengths of the longest utterance in frames and words.
@@ -96,29 +96,32 @@ def objective(
 ) -> Losses:
     """The function that training minimises, for every utterance.
 
-    With the defence `grl`, R being gradient reversal, its sum is
+    For the defence `grl`, with R_lambda the gradient reversal of strength lambda, it is
 
-        L = CE(emotion(h), emotion) + sum_a CE(adversary_a(R_lambda_a(view)), a)
+        L = CE(emotion_head(h), emotion)
+            + sum over attributes a and their views of CE(adversary_a(R_lambda_a(view)), label_a)
 
     The adversaries minimise their losses; the encoders minimise the emotion loss and maximise each
-    adversary's loss with strength lambda_a. `defences.py` defines the other defences.
+    adversary's loss with strength lambda_a. Each defence in `defences.py` applies lambda; the
+    caller applies its schedule.
 
     Args:
-      key: of dropout.
-      fold: its class weights are used.
-      run: its defence is used.
+      key: the random key for dropout.
+      fold: supplies the class weights.
+      run: selects the defence.
       lambda_: {attribute: scalar}, the strength at this step of the schedule.
     """
     net, (utterances, labels) = architecture.net, batch
     bound = net.bind({"params": params}, rngs={"dropout": key})
     views = bound.encode(utterances, train=True)
     emotion = cross_entropy(bound.emotion(views[JOINT]), labels.task, fold.task_weights)
-    read = {view: views[view] for view in net.views()}
+    adversary_inputs = {view: views[view] for view in net.views()}
     strata = _strata(net, labels.task)
-    arguments = (read, strata, labels.private, fold.private_weights, lambda_)
+    arguments = (adversary_inputs, strata, labels.private, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
-    return Losses(emotion, jax.lax.switch(run.defence, defences, *arguments), read)
+    penalty = jax.lax.switch(run.defence, defences, *arguments)
+    return Losses(emotion, penalty, adversary_inputs)
 
 
 def _strata(net: EmotionNet, task: jax.Array) -> jax.Array:

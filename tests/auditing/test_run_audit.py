@@ -71,7 +71,7 @@ def test_attackers_are_chosen_by_name(leaking):
         ("--speaker= ", "--speaker= is empty: it names a column of the labels"),
         ("--session=", "--session= is empty"),
         ("--unprotected=", "--unprotected= is empty: it names a file"),
-        ("--output=", "--output= is empty: it names a folder; the present one is ."),
+        ("--output=", "--output= is empty: it names a folder (. is the current one)"),
         ("--given=age", "There are: speaker, session"),
         ("--attribute=age", "has no column 'age'"),
         ("--attribute=speaker", "the line speaker under 'What else h reveals'"),

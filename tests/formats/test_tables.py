@@ -145,6 +145,7 @@ def test_the_labels_of_a_large_corpus_are_read_in_seconds(tmp_path):
         ("t.xlsx", "nothing", "only .csv, .tsv, .jsonl, .parquet"),
         ("t.xlsx", "nothing", "is a workbook (.xlsx)"),
         ("t.csv", "PK\3\4\0\0", "is no .csv file, whatever its ending says: it is a zip file"),
+        ("t.csv", "version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
         ("t.csv", "SQLite format 3\0", "an SQLite database"),
         ("t.csv", "a\0b,c\n1,2\n", "holds bytes that no text has"),
         ("t.tsv", 'a\tb\n"x\ty\n1\n', "t.tsv:3: '1' does not parse; expected 2 cells"),

@@ -12,8 +12,8 @@ from privrep.formats.values import (
     SPLIT,
     TEXT,
     like,
-    matched,
     not_known,
+    paired,
     seconds,
     unify,
 )
@@ -96,14 +96,14 @@ def test_what_is_declared_comes_first():
     ],
 )
 def test_names_of_two_tables_are_found_and_it_is_said_how(wanted, there, differ):
-    found = matched(wanted, there)
+    found = paired(wanted, there)
     assert list(found.pairs) == wanted and differ in found.differ
     assert found.changed == (len(wanted) if differ else 0)
 
 
 def test_a_comparison_by_which_two_names_are_one_is_not_used():
-    assert matched(["1"], ["01", "001"]).pairs == {}
-    assert matched(["a"], ["x/a.wav", "y/a.wav"]).pairs == {}
+    assert paired(["1"], ["01", "001"]).pairs == {}
+    assert paired(["a"], ["x/a.wav", "y/a.wav"]).pairs == {}
 
 
 def test_a_word_of_a_flag_is_a_spelling_like_any_other():

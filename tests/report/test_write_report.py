@@ -40,11 +40,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def workdir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
-    write_msp_improv(folder / "corpus", utterances_per_speaker=5)
-    run(folder / "run", "--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", report=True)
-    return folder / "run"
+def workdir(finished_once, quickly_compiled):
+    def make(folder):
+        write_msp_improv(folder / "corpus", utterances_per_speaker=5)
+        corpus = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}")
+        run(folder / "run", *corpus, report=True)
+
+    return finished_once("report", make) / "run"
 
 
 @pytest.mark.long

@@ -196,7 +196,7 @@ def test_two_processes_search_as_one_does(folder):
     assert [process.returncode for process in done] == [0, 0], [one.stderr for one in done]
     first, second = (process.stderr for process in done)
     assert "search: 6 settings, 20 networks in 1 packs" in first
-    assert "run-epochs/s" in first and "validation chooses" in first
+    assert "search: trained 20 networks in" in first and "validation chooses" in first
     assert "search:" not in second
     same(workdir, alone)
 
