@@ -16,6 +16,7 @@ from privrep.attacks.suite import FEW, NAMES, QUICK
 from privrep.auditing.options import PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
 from privrep.messages import nearest, printable
+from privrep.program import sentence_of
 from privrep.statistics.permutation_test import least_permutations
 from privrep.types import LIMIT
 
@@ -34,8 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(words)
     try:
         return parsed.run(parsed)
-    except (ValueError, OSError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        print(f"error: {printable(sentence)}", file=sys.stderr)
         return WRONG
 
 

@@ -146,6 +146,11 @@ class Config:
         "number of speaker-independent folds, or official for the split that the corpus defines",
         paper="5",
     )
+    test_set: str = _setting(
+        "",
+        "with --folds=official, the test sets of the corpus that make the test part, joined by + "
+        "(Test1+Test2); all of them if not given",
+    )
     fold_seed: int = _setting(0, "seed by which speakers are assigned to folds", least=0)
     seed: int = _setting(
         0,
@@ -180,6 +185,13 @@ class Config:
     bins: str = _setting(
         "midpoint",
         "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
+    )
+    ratings_from: str = _setting(
+        "",
+        "emotion: in a corpus without ratings, each emotion has the levels of activation and "
+        "valence that privrep/datasets/categories.py assigns to it",
+        ("", "emotion"),
+        swept=False,
     )
     class_weights: str = _setting(
         "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS

@@ -10,7 +10,7 @@ may be called besides, and `values` what its cells may say. Columns:
   audio: a path, relative to the table; start, end: the utterance's place in it, in seconds or as
     00:00:03.795.
   transcript: the words. session: name of the recording session.
-  split: train, val (validation, dev, development) or test, in any case.
+  split: train, val (validation, dev, development) or test (or Test1, Test2, …), in any case.
   activation, valence, dominance: ratings. gender, emotion: classes.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
@@ -25,9 +25,17 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.parsing import known, not_found, rating, sorted_by_id
-from privrep.formats.columns import Labels, Naming, existing, labels, no_speaker, several
-from privrep.formats.tables import read_table
+from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
+from privrep.formats.columns import (
+    Labels,
+    Naming,
+    existing,
+    labels,
+    no_speaker,
+    several,
+    unified,
+)
+from privrep.formats.tables import Table, read_table
 from privrep.formats.values import seconds
 from privrep.messages import misread
 from privrep.types import Utterance
@@ -42,6 +50,7 @@ CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
+Rows = list[tuple[str, dict[str, str]]]
 _AS_WRITTEN = Naming()
 
 
@@ -57,7 +66,6 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
         if not path.is_file():
             raise not_found("a manifest", path, ["a CSV file at this path"], OBTAIN)
     read_ = labels([read_table(path) for _, path in files], naming)
-    path = files[0][1]
     for table in read_.tables:
         if "speaker" not in table.cells:
             raise no_speaker(table)
@@ -67,11 +75,34 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
         read_.unknown.pop("split", None)
     for name in ("gender", "split"):
         read_.check_known(name)
-    for note in read_.notes:
-        warnings.warn(note, stacklevel=2)
     _check_ids(read_)
-    columns = [name for name in read_.cells if name not in _DESCRIPTIVE]
-    if not columns:
+    return _utterances(read_)
+
+
+def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
+    """The utterances of ("path:line", {column: cell}), the columns those of the module's docstring.
+
+    Args:
+      rows: made from a corpus that comes as tables; all have the same columns.
+      root: the corpus, for messages; audio is relative to its folder.
+
+    Raises:
+      ValueError: a cell does not parse, or there is nothing to predict or to hide.
+    """
+    names = rows[0][1] if rows else {}
+    cells = {name: [row[name] for _, row in rows] for name in names}
+    places = [place for place, _ in rows]
+    read_ = unified([Table(cells, range(len(rows)), root, places=places)])
+    read_.check_known("gender", with_flags=False)
+    return _utterances(read_)
+
+
+def _utterances(read_: Labels) -> list[Utterance]:
+    path = read_.tables[0].path
+    for note in read_.notes:
+        warnings.warn(note, stacklevel=4)
+    columns = [name for name in read_.cells if name and name not in _DESCRIPTIVE]
+    if not columns and read_.cells:
         expected = "another column, to predict or to hide"
         raise misread(f"{path}:1", ", ".join(read_.cells), expected)
     scale, ratings = _ratings(read_, columns, path)
@@ -143,7 +174,7 @@ def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | Non
         warnings.warn(
             f"{root}: left out {', '.join(off_scale)}: numbers off the scale of the ratings, "
             f"{scale[0]:g} to {scale[1]:g}; write classes to use such a column",
-            stacklevel=3,
+            stacklevel=5,
         )
     return scale, named + [name for name in others if name not in off_scale]
 
@@ -162,7 +193,7 @@ def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path
         warnings.warn(
             f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; add "
             "a column 'scale' to state it",
-            stacklevel=4,
+            stacklevel=6,
         )
     return scale
 
@@ -208,6 +239,7 @@ def _utterance(
         raise ValueError(
             f"{_cell(place, 'end')}: the end, {end:g} s, must be after the start, {start or 0:g} s"
         )
+    split, test_set = official_part(row.get("split", ""), _cell(place, "split"))
     return Utterance(
         id=row["id"],
         speaker=row["speaker"] or None,
@@ -222,5 +254,6 @@ def _utterance(
         categories=values,
         private=values,
         session=row.get("session") or None,
-        split=row.get("split") or None,
+        split=split,
+        test_set=test_set,
     )

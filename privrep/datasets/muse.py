@@ -10,7 +10,16 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.parsing import known, lookup, not_found, rating, read_transcript, sorted_by_id
+from privrep.datasets.parsing import (
+    gender_of,
+    known,
+    locate,
+    lookup,
+    not_found,
+    rating,
+    read_transcript,
+    sorted_by_id,
+)
 from privrep.formats.tables import read_table
 from privrep.messages import misread
 from privrep.types import Utterance
@@ -30,7 +39,6 @@ MEANS = {
 }
 SELF_REPORTS = {"activation_self": "S_Activation", "valence_self": "S_Valence"}
 COLUMNS = ["Sentence_name", "Gender", "Type", *MEANS.values(), *SELF_REPORTS.values()]
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 STRESSED = {"S": "yes", "NS": "no"}
 AUDIO = {
     "S": "Stressed/Audio/Stressed Question Monologue Audio",
@@ -45,7 +53,7 @@ NAME = re.compile(r"(\w\w)_.+\.wav")
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`.
+    """Reads the release under `root`, or the folder below or above.
 
     The ratings activation and valence are means over annotators who heard each utterance alone, as
     an acoustic network does; such networks predict them best (Jaiswal et al., 2019, arXiv
@@ -58,8 +66,8 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: `root` holds no crowdsourcing table.
       ValueError: a row does not parse.
     """
-    root = Path(root)
-    tables = [path for survey in SURVEYS for path in sorted((root / survey).glob(TABLE))]
+    root = locate(Path(root), lambda folder: bool(_tables(folder)))
+    tables = _tables(root)
     if not tables:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
@@ -75,6 +83,10 @@ def read(root: Path) -> list[Utterance]:
             stacklevel=2,
         )
     return sorted_by_id(described, root)
+
+
+def _tables(root: Path) -> list[Path]:
+    return [path for survey in SURVEYS for path in sorted((root / survey).glob(TABLE))]
 
 
 def _wavs(folder: Path) -> dict[str, Path]:
@@ -94,7 +106,7 @@ def _utterance(
     if not match:
         raise misread(place, name, "a name such as 06_DR-100_0093_5_sentence_7.wav")
     stressed = lookup(STRESSED, kind, place, "a type")
-    gender = lookup(GENDERS, row["Gender"].lower(), place, "a gender")
+    gender = gender_of(row["Gender"], place)
     stem = name.removesuffix(".wav")
     transcript = read_transcript(root / TRANSCRIPTS / f"{stem}.txt")
     if transcript is None:
@@ -113,5 +125,5 @@ def _utterance(
         ratings=known(ratings),
         scale=SCALE,
         categories={"stressed": stressed},
-        private={"gender": gender, "stressed": stressed},
+        private=known({"gender": gender, "stressed": stressed}),
     )

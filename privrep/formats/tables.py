@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from privrep.formats.limits import check_cells, check_promise
 from privrep.formats.text_files import decoded, not_utf8
 from privrep.messages import first, misread, shown
 
@@ -59,6 +60,7 @@ class Table:
       notes: sentences on what was guessed or left out.
       original: {column name: its name in the file} of columns that were given another name.
       header: the names in the file, where columns were given others.
+      places: [N], where each row stands, if that is not a line of `path`.
     """
 
     cells: dict[str, list[str]]
@@ -67,6 +69,7 @@ class Table:
     notes: tuple[str, ...] = ()
     original: Mapping[str, str] = field(default_factory=dict)
     header: tuple[str, ...] = ()
+    places: Sequence[str] = ()
 
     @functools.cached_property
     def columns(self) -> dict[str, list[str | None]]:
@@ -78,7 +81,7 @@ class Table:
 
     def place(self, row: int) -> str:
         """ "path:line" of a row, which an error message names."""
-        return f"{self.path}:{self.lines[row]}"
+        return self.places[row] if self.places else f"{self.path}:{self.lines[row]}"
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yields ("path:line", {column name: cell}) for each row that has a cell that is not empty.
@@ -362,7 +365,9 @@ def _loaded(text: str, place: str) -> Any:
         return json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, place))
     except json.JSONDecodeError as error:
         raise ValueError(f"{place}: this is not JSON: {error}") from None
-    except RecursionError as error:
+    except (ValueError, RecursionError) as error:
+        if str(error).startswith(place):
+            raise
         raise ValueError(f"{place}: this is not JSON of a table: {error}") from None
 
 
@@ -386,6 +391,7 @@ def _flat(row: Any, place: str) -> dict[str, Any]:
 
 def _of_objects(rows: Sequence[dict[str, Any]], lines: Sequence[int], path: Path) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)
+    check_cells(path, len(rows), len(names))
     _check_names([*names], str(path))
     return table_of_columns({n: [row.get(n) for row in rows] for n in names}, lines, path)
 
@@ -426,7 +432,7 @@ def parquet_of(path: Path) -> Any:
         ) from error
     try:
         return parquet.ParquetFile(path).read()
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, OSError, ValueError, MemoryError) as error:
         raise ValueError(f"{path}: is not a Parquet file ({error})") from error
 
 
@@ -455,8 +461,8 @@ def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: a folder, a file with another ending, an empty file, or one whose first bytes are
-        those of another kind.
+      ValueError: a folder, a file with another ending, an empty file, one whose first bytes are
+        those of another kind, or one that would unpack to more than the limits of `limits`.
     """
     path = Path(path)
     if path.is_dir():
@@ -477,6 +483,7 @@ def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
             "numpy.save."
         )
     _check_first_bytes(path)
+    check_promise(path, as_table=".jsonl" in kinds)
     return path
 
 
