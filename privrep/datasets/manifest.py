@@ -24,12 +24,21 @@ import math
 import re
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
-from privrep.formats.columns import Labels, Naming, existing, labels, no_speaker, several
-from privrep.formats.tables import read_table
-from privrep.formats.values import GENDERS, seconds
+from privrep.formats.columns import (
+    Labels,
+    Naming,
+    existing,
+    labels,
+    no_speaker,
+    several,
+    unified,
+)
+from privrep.formats.tables import Table, read_table
+from privrep.formats.values import seconds
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -60,7 +69,6 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
         if not path.is_file():
             raise not_found("a manifest", path, ["a CSV file at this path"], OBTAIN)
     read_ = labels([read_table(path) for _, path in files], naming)
-    path = files[0][1]
     for table in read_.tables:
         if "speaker" not in table.cells:
             raise no_speaker(table)
@@ -70,49 +78,56 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
         read_.unknown.pop("split", None)
     for name in ("gender", "split"):
         read_.check_known(name)
-    for note in read_.notes:
-        warnings.warn(note, stacklevel=2)
     _check_ids(read_)
-    rows = []
-    for table, place, row in read_.rows():
-        if row.get("audio"):
-            row = row | {"audio": str(existing(table.path.parent, row["audio"]))}
-        rows.append((place, row))
-    return utterances_of(rows, path)
+    return _utterances(read_)
 
 
 def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
     """The utterances of ("path:line", {column: cell}), the columns those of the module's docstring.
 
     Args:
-      rows: of a manifest, or made from a corpus that comes as tables; all have the same columns.
+      rows: made from a corpus that comes as tables; all have the same columns.
       root: the corpus, for messages; audio is relative to its folder.
 
     Raises:
       ValueError: a cell does not parse, or there is nothing to predict or to hide.
     """
-    columns = [name for name in (rows[0][1] if rows else []) if name and name not in _DESCRIPTIVE]
-    if rows and not columns:
-        raise misread(f"{root}:1", ", ".join(rows[0][1]), "another column, to predict or to hide")
-    facts = [name for name in columns if _is_of_speakers(rows, name)]
+    names = rows[0][1] if rows else {}
+    cells = {name: [row[name] for _, row in rows] for name in names}
+    places = [place for place, _ in rows]
+    read_ = unified([Table(cells, range(len(rows)), root, places=places)])
+    read_.check_known("gender", with_flags=False)
+    return _utterances(read_)
+
+
+def _utterances(read_: Labels) -> list[Utterance]:
+    path = read_.tables[0].path
+    for note in read_.notes:
+        warnings.warn(note, stacklevel=4)
+    columns = [name for name in read_.cells if name and name not in _DESCRIPTIVE]
+    if not columns and read_.cells:
+        expected = "another column, to predict or to hide"
+        raise misread(f"{path}:1", ", ".join(read_.cells), expected)
+    facts = [name for name in columns if _is_of_speakers(read_, name)]
     columns = [name for name in columns if name not in facts]
-    scale, ratings = _ratings(rows, columns, root)
+    scale, ratings = _ratings(read_, columns, path)
     classes = [
         name
         for name in columns
-        if name in CLASSES or (name not in RATINGS and not _is_numeric(rows, name))
+        if name in CLASSES or (name not in RATINGS and not _is_numeric(read_, name))
     ]
     shared: dict[tuple[str, ...], dict[str, str]] = {}  # most utterances have the classes of others
     described = []
-    for place, row in rows:
+    for table, place, row in read_.rows():
         cells = tuple(row[name] for name in classes)
         values = shared.setdefault(cells, {n: cell for n, cell in zip(classes, cells) if cell})
-        if gender := values.get("gender"):
-            values["gender"] = GENDERS.get(gender.lower(), gender)
-        described.append(
-            (place, _utterance(row, place, root.parent, scale, ratings, values, facts))
-        )
-    return sorted_by_id(described, root)
+        folder = table.path.parent
+        utterance = _utterance(row, place, folder, scale, ratings, values)
+        if facts:
+            numbers = {name: row[name] for name in facts if row[name]}
+            utterance = replace(utterance, private=values | numbers)
+        described.append((place, utterance))
+    return sorted_by_id(described, path)
 
 
 def _check_ids(read_: Labels) -> None:
@@ -139,43 +154,43 @@ def _check_ids(read_: Labels) -> None:
         before[name] = place
 
 
-def _is_numeric(rows: Rows, name: str) -> bool:
+def _is_numeric(read_: Labels, name: str) -> bool:
     """Whether every value of a column is a number and more than 10 differ."""
-    values = {row[name] for _, row in rows} - {""}
+    values = {*read_.cells[name]} - {""}
     try:
         return len({float(value) for value in values}) > 10
     except ValueError:
         return False
 
 
-def _is_of_speakers(rows: Rows, name: str) -> bool:
+def _is_of_speakers(read_: Labels, name: str) -> bool:
     """Whether a column is of numbers that tell of speakers, such as their age, and no rating."""
-    if name in RATINGS + CLASSES or not (_is_numeric(rows, name) or name in NUMBERS_OF_SPEAKERS):
+    if name in NUMBERS_OF_SPEAKERS:
+        return True
+    if name in RATINGS + CLASSES or not _is_numeric(read_, name):
         return False
     values: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
-    for _, row in rows:
-        if row[name] and row["speaker"]:
-            values.setdefault(row["speaker"], set()).add(row[name])
-            counts[row["speaker"]] += 1
-    if name in NUMBERS_OF_SPEAKERS:
-        return True
-    return max(counts.values(), default=0) > 1 and all(len(of) == 1 for of in values.values())
+    for speaker, cell in zip(read_.cells.get("speaker", []), read_.cells[name]):
+        if speaker and cell:
+            values.setdefault(speaker, set()).add(cell)
+            counts[speaker] += 1
+    is_constant = all(len(of_speaker) == 1 for of_speaker in values.values())
+    return is_constant and max(counts.values(), default=0) > 1
 
 
-def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:
+def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:
     """The scale, and the columns that are ratings on it."""
     named = [name for name in columns if name in RATINGS]
-    others = [name for name in columns if name not in RATINGS + CLASSES and _is_numeric(rows, name)]
-    values = {
-        name: [
-            value
-            for place, row in rows
-            if (value := rating(row[name], ANY, _cell(place, name))) is not None
-        ]
-        for name in named + others
-    }
-    declared = _declared_scale(rows)
+    others = [
+        name for name in columns if name not in RATINGS + CLASSES and _is_numeric(read_, name)
+    ]
+    values: dict[str, list[float]] = {name: [] for name in named + others}
+    for _, place, row in read_.rows() if values else ():
+        for name, numbers in values.items():
+            if (value := rating(row[name], ANY, _cell(place, name))) is not None:
+                numbers.append(value)
+    declared = _declared_scale(read_) if "scale" in read_.cells else None
     if not values:
         return declared, []
     scale = declared or _smallest_scale(values, named, root)
@@ -184,7 +199,7 @@ def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, 
         warnings.warn(
             f"{root}: left out {', '.join(off_scale)}: numbers off the scale of the ratings, "
             f"{scale[0]:g} to {scale[1]:g}; write classes to use such a column",
-            stacklevel=4,
+            stacklevel=5,
         )
     return scale, named + [name for name in others if name not in off_scale]
 
@@ -203,7 +218,7 @@ def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path
         warnings.warn(
             f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; add "
             "a column 'scale' to state it",
-            stacklevel=5,
+            stacklevel=6,
         )
     return scale
 
@@ -216,9 +231,9 @@ def _is_within(values: list[float], scale: Scale) -> bool:
     return all(scale[0] <= value <= scale[1] for value in values)
 
 
-def _declared_scale(rows: Rows) -> Scale | None:
+def _declared_scale(read_: Labels) -> Scale | None:
     scale, declared = None, ""
-    for place, row in rows:
+    for _, place, row in read_.rows():
         text = row.get("scale", "")
         if not text or text == declared:
             continue
@@ -241,7 +256,6 @@ def _utterance(
     scale: Scale | None,
     ratings: list[str],
     values: dict[str, str],
-    facts: list[str],
 ) -> Utterance:
     if not row["id"]:
         raise misread(_cell(place, "id"), row["id"], "an id")
@@ -263,7 +277,7 @@ def _utterance(
         ),
         scale=scale if ratings else None,
         categories=values,
-        private=values | {name: row[name] for name in facts if row[name]},
+        private=values,
         session=row.get("session") or None,
         split=split,
         test_set=test_set,

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import (
+    gender_of,
     known,
     locate,
     lookup,
@@ -38,7 +39,6 @@ MEANS = {
 }
 SELF_REPORTS = {"activation_self": "S_Activation", "valence_self": "S_Valence"}
 COLUMNS = ["Sentence_name", "Gender", "Type", *MEANS.values(), *SELF_REPORTS.values()]
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 STRESSED = {"S": "yes", "NS": "no"}
 AUDIO = {
     "S": "Stressed/Audio/Stressed Question Monologue Audio",
@@ -106,7 +106,7 @@ def _utterance(
     if not match:
         raise misread(place, name, "a name such as 06_DR-100_0093_5_sentence_7.wav")
     stressed = lookup(STRESSED, kind, place, "a type")
-    gender = lookup(GENDERS, row["Gender"].lower(), place, "a gender")
+    gender = gender_of(row["Gender"], place)
     stem = name.removesuffix(".wav")
     transcript = read_transcript(root / TRANSCRIPTS / f"{stem}.txt")
     if transcript is None:
@@ -125,5 +125,5 @@ def _utterance(
         ratings=known(ratings),
         scale=SCALE,
         categories={"stressed": stressed},
-        private={"gender": gender, "stressed": stressed},
+        private=known({"gender": gender, "stressed": stressed}),
     )

@@ -85,6 +85,9 @@ class Naming:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+_NOTHING = Naming()
+
+
 def naming_of(
     columns: str = "",
     id_: str = "",
@@ -170,13 +173,17 @@ class Labels:
 
     def rows(self) -> Iterator[tuple[Table, str, dict[str, str]]]:
         """Yields (its table, "path:line", {column: cell}) of each row that is not empty."""
-        places = ((table, line) for table in self.tables for line in table.lines)
-        for (table, line), cells in zip(places, zip(*self.cells.values())):
+        places = ((table, row) for table in self.tables for row in range(len(table)))
+        for (table, row), cells in zip(places, zip(*self.cells.values())):
             if any(cells):
-                yield table, f"{table.path}:{line}", dict(zip(self.cells, cells))
+                yield table, table.place(row), dict(zip(self.cells, cells))
 
-    def check_known(self, name: str) -> None:
+    def check_known(self, name: str, with_flags: bool = True) -> None:
         """Makes sure that the vocabulary of a column knows all of its values.
+
+        Args:
+          name: of the column.
+          with_flags: whether there are flags that say what values mean.
 
         Raises:
           ValueError: it does not; the message names them and what they may mean.
@@ -185,7 +192,7 @@ class Labels:
             places = (table.place(row) for table in self.tables for row in range(len(table)))
             unknown = self.unknown[name]
             place = next(place for place, c in zip(places, self.cells[name]) if c in unknown)
-            raise not_known(place, name, kind_of(name), self.unknown[name])
+            raise not_known(place, name, kind_of(name), unknown, with_flags)
 
 
 def labels(tables: Sequence[Table], naming: Naming, keep: Collection[str] = ()) -> Labels:
@@ -200,8 +207,16 @@ def labels(tables: Sequence[Table], naming: Naming, keep: Collection[str] = ()) 
       FileNotFoundError, ValueError: a column that the user names is not there, no speaker can be
         found by `speaker_from`, or the table of speakers does not fit.
     """
-    named = tuple(_named(table, naming, keep) for table in tables)
-    columns = dict.fromkeys(name for table in named for name in table.cells)
+    return unified([_named(table, naming, keep) for table in tables], naming)
+
+
+def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
+    """Gives one spelling to the values of tables whose columns have this project's names.
+
+    Raises:
+      ValueError: `naming` says of a column what its values mean, and there is none.
+    """
+    columns = dict.fromkeys(name for table in tables for name in table.cells)
     for name in naming.values:
         if name not in columns:
             raise ValueError(
@@ -209,15 +224,15 @@ def labels(tables: Sequence[Table], naming: Naming, keep: Collection[str] = ()) 
                 f"{', '.join(columns)}{nearest(name, columns)}"
             )
     cells, unknown = {}, {}
-    notes = [note for table in named for note in table.notes]
+    notes = [note for table in tables for note in table.notes]
     for name in columns:
-        joint = [cell for table in named for cell in table.cells.get(name, [""] * len(table))]
-        unified = unify(name, kind_of(name), joint, naming.values.get(name))
-        cells[name] = unified.cells
-        notes += unified.notes
-        if unified.unknown:
-            unknown[name] = unified.unknown
-    return Labels(named, cells, tuple(dict.fromkeys(notes)), unknown)
+        joint = [cell for table in tables for cell in table.cells.get(name, [""] * len(table))]
+        of_column = unify(name, kind_of(name), joint, naming.values.get(name))
+        cells[name] = of_column.cells
+        notes += of_column.notes
+        if of_column.unknown:
+            unknown[name] = of_column.unknown
+    return Labels(tuple(tables), cells, tuple(dict.fromkeys(notes)), unknown)
 
 
 def _named(table: Table, naming: Naming, keep: Collection[str]) -> Table:

@@ -60,6 +60,7 @@ class Table:
       notes: sentences on what was guessed or left out.
       original: {column name: its name in the file} of columns that were given another name.
       header: the names in the file, where columns were given others.
+      places: [N], where each row stands, if that is not a line of `path`.
     """
 
     cells: dict[str, list[str]]
@@ -68,6 +69,7 @@ class Table:
     notes: tuple[str, ...] = ()
     original: Mapping[str, str] = field(default_factory=dict)
     header: tuple[str, ...] = ()
+    places: Sequence[str] = ()
 
     @functools.cached_property
     def columns(self) -> dict[str, list[str | None]]:
@@ -79,7 +81,7 @@ class Table:
 
     def place(self, row: int) -> str:
         """ "path:line" of a row, which an error message names."""
-        return f"{self.path}:{self.lines[row]}"
+        return self.places[row] if self.places else f"{self.path}:{self.lines[row]}"
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yields ("path:line", {column name: cell}) for each row that has a cell that is not empty.
@@ -389,6 +391,7 @@ def _flat(row: Any, place: str) -> dict[str, Any]:
 
 def _of_objects(rows: Sequence[dict[str, Any]], lines: Sequence[int], path: Path) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)
+    check_cells(path, len(rows), len(names))
     _check_names([*names], str(path))
     check_cells(path, len(rows), len(names))
     return table_of_columns({n: [row.get(n) for row in rows] for n in names}, lines, path)

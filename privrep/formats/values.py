@@ -221,7 +221,9 @@ def _padded(values: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def not_known(place: str, name: str, kind: str, unknown: Mapping[str, int]) -> ValueError:
+def not_known(
+    place: str, name: str, kind: str, unknown: Mapping[str, int], with_flags: bool = True
+) -> ValueError:
     """The error for values that a closed vocabulary does not know: all of them, with counts."""
     words = first([f"{shown(word)} ({count:,})" for word, count in unknown.items()], most=12)
     hints = [
@@ -229,16 +231,19 @@ def not_known(place: str, name: str, kind: str, unknown: Mapping[str, int]) -> V
         for key in dict.fromkeys(map(key_of, unknown))
         if kind == GENDER and key in _MAY_MEAN
     ]
-    valid = ", ".join(dict.fromkeys(VOCABULARIES[kind].values()))
+    valid = "train, val, test" if kind == SPLIT else ", ".join(dict.fromkeys(GENDERS.values()))
     keys = list(dict.fromkeys(map(key_of, unknown)))
     example = ",".join(f"{name}:{key}=…" for key in keys[:2])
-    known = "train, val, validation, dev, development, test" if kind == SPLIT else valid
+    advice = (
+        f". Say what is meant, --values={example} ({valid}, or nothing where it is missing), or "
+        f"leave the column out, --columns={name}="
+    )
+    known = "Train, Validation, Development, Test1, Test2, … or Test" if kind == SPLIT else valid
     return ValueError(
         f"{place}, column {name}: {words} {'is' if len(unknown) == 1 else 'are'} not known as a "
         f"{kind}; expected {known} or a usual word for it"
         + (f" ({'; '.join(hints)})" if hints else "")
-        + f". Say what is meant, --values={example} ({valid}, or nothing where it is missing), or "
-        f"leave the column out, --columns={name}="
+        + (advice if with_flags else "")
     )
 
 

@@ -14,7 +14,7 @@ from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import refused
 
-ROWS = 1_500_000
+ROWS = 3_000_000
 
 
 @pytest.fixture(autouse=True)
