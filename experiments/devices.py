@@ -36,6 +36,25 @@ def set_flags() -> None:
     os.environ["XLA_FLAGS"] = " ".join([given, *added]).strip()
 
 
+def check_devices() -> None:
+    """Makes sure that jax has devices, once several processes have joined.
+
+    Raises:
+      ValueError: those that JAX_PLATFORMS names are not here.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter where no driver is installed
+        reason = str(error).partition("\n")[0].partition(" (set JAX_PLATFORMS")[0]
+        raise ValueError(
+            f"JAX_PLATFORMS={jax.config.values['jax_platforms']}: no such device can be used here"
+            f"{reason and f' ({reason})'}. Unset it, and jax takes what there is; "
+            "JAX_PLATFORMS=cpu takes the processor."
+        ) from error
+
+
 set_flags()
 if not sys.stderr.isatty():
     os.environ.setdefault("TQDM_MININTERVAL", "30")  # in a log file, a line now and then

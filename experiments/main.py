@@ -5,13 +5,14 @@
 Every flag may hold a comma list and is then swept; see README.md.
 """
 
-import experiments.devices  # isort: skip  # before jax
+from experiments.start import STOPPED  # isort: skip  # before what takes time to import
+from experiments.devices import check_devices  # isort: skip  # before jax
 
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from experiments.report.main_table import table_text, write_summary
 from experiments.report.write_report import write_report
 from experiments.results import provenance, resume, runs_csv, tensorboard
 from experiments.results.checkpoints import check_data, drop_progress, load_chosen
+from experiments.results.presence import Presence
 from experiments.run.export_h import EXPORTS, export
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
@@ -47,9 +49,8 @@ from experiments.search.progress import SEARCHES
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
 from privrep.parallel.processes import is_first, wait_for_all
+from privrep.program import told_in_a_line
 from privrep.types import Utterance
-
-__all__ = ["experiments"]
 
 for _field, _spec in FIELDS.items():
     flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.help)
@@ -95,14 +96,20 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"error: what is {argv[1]!r}? Values follow a flag and =: --task=valence")
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
-    logging.set_verbosity(logging.WARNING)  # orbax and tensorflow-datasets narrate every file
+    # orbax and tensorflow-datasets narrate every file, and what they raise as well.
+    logging.set_verbosity(logging.FATAL)
+    with told_in_a_line():
+        _started()
+
+
+def _started() -> None:
     try:
+        _keep_float32()
         _join_processes()
+        check_devices()
         experiment()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("stopped; go on with the same flags and --resume")
+        sys.exit(STOPPED)
     except jax.errors.JaxRuntimeError as error:
         if not FLAGS.coordinator:
             raise
@@ -114,6 +121,13 @@ def main(argv: list[str]) -> None:
             flush=True,
         )
         os._exit(1)  # jax would wait for the others, and abort
+
+
+def _keep_float32() -> None:
+    # Else random numbers are drawn in another precision, and the runs are others.
+    if jax.config.values["jax_enable_x64"]:
+        print("note: JAX_ENABLE_X64 has no effect: all is float32", file=sys.stderr)
+        jax.config.update("jax_enable_x64", False)
 
 
 def _join_processes() -> None:
@@ -144,6 +158,7 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: str(FLAGS[flag_name(field)].value) for field in FIELDS}
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
+    _check_utf8(given)
     packs = expand(given)
     candidates = [] if FLAGS.search == "none" else candidates_of(packs)
     if candidates:
@@ -165,6 +180,7 @@ def experiment() -> None:
     if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
         say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
     wait_for_all("flags")
+    presence = Presence(workdir, "flags.txt")
     jobs = _jobs(packs, workdir)
     rows = runs_csv.read_runs(workdir / "runs.csv")
     searched = runs_csv.read_rows(workdir / "search.csv")
@@ -181,6 +197,7 @@ def experiment() -> None:
         if i in to_do:
             rows = run_pack(job.pack, loaded, job.folder, job.title, wanted[i])
         stamp = provenance.stamp(loaded.hash, loaded.content)
+        presence.check()
         if is_first() and rows:
             rows = [{"pack": i} | row | stamp for row in rows]
             runs_csv.append_runs(workdir / "runs.csv", rows)
@@ -193,11 +210,23 @@ def experiment() -> None:
     in_captions = [
         flag_name(field)
         for field, value in given.items()
-        if field in IN_CAPTIONS or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        if field in IN_CAPTIONS
+        or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        or (field == "normalise" and given["acoustic_features"])
     ]
     if is_first():
         _report(workdir, [jobs[i].folder for i in wanted], in_captions)
+        presence.check()
         print(f"\nresults: {workdir}")
+
+
+def _check_utf8(given: Mapping[str, str]) -> None:
+    for field_, value in given.items():
+        if value.encode("utf-8", "replace").decode() != value:
+            raise ValueError(
+                f"--{flag_name(field_)}={value}: this name is not in UTF-8, and tables could not "
+                "hold it: rename the file or folder, or make a link to it"
+            )
 
 
 def _jobs(packs: Sequence[Pack], workdir: Path) -> list[Job]:

@@ -7,6 +7,8 @@ The attacker of a fold has h and attribute of its training speakers, and of the 
 alone. Bound and verdict are those of the main table, over all speakers.
 """
 
+import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
+
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ from experiments.results.columns import Row, name_of
 from experiments.results.runs_csv import read_runs
 from privrep.formats.tables import Table, read_table
 from privrep.formats.vectors import read_vectors
+from privrep.program import told_in_a_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "speaker who opts out; the first by name if not given")
@@ -202,7 +205,7 @@ def main(argv: list[str]) -> None:
     if len(argv) != 2:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = Path(argv[1])
-    try:
+    with told_in_a_line():
         packs = read_runs(workdir / "runs.csv")
         rows = [row for row in packs if row["pack"] == FLAGS.pack]
         if not rows:
@@ -210,8 +213,6 @@ def main(argv: list[str]) -> None:
         guess_of = guesses(workdir / "representations" / f"{FLAGS.pack:03d}", FLAGS.attribute)
         lines = report(guess_of, rows, FLAGS.attribute, FLAGS.speaker)
         print("\n".join([*which_pack(packs, FLAGS.pack), *lines]))
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,17 @@
-"""python -m privrep"""
+"""The program `privrep`, also as python -m privrep."""
 
 import sys
 
-from privrep.cli import main
+from privrep.program import begin
 
-sys.exit(main())
+
+def main() -> int:
+    """Runs `cli.main`, whose imports take time, so that a signal may come while they do."""
+    begin("stopped; nothing but whole files was written")
+    from privrep import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

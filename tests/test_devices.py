@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.devices import set_flags
+from experiments.devices import check_devices, set_flags
 from privrep.training.fit import fit
 from privrep.unlearning.released_h import represent
 from privrep.unlearning.releases import RELEASES
@@ -98,3 +98,16 @@ def test_a_machine_of_one_core_has_two_devices_too(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
     set_flags()
     assert "--xla_force_host_platform_device_count=2" in os.environ["XLA_FLAGS"].split()
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda': no driver")]
+)
+def test_a_device_that_is_missing_is_named(monkeypatch, error):
+    def devices():
+        raise error
+
+    check_devices()
+    monkeypatch.setattr(jax, "devices", devices)
+    with pytest.raises(ValueError, match=r"JAX_PLATFORMS=.* no such device .*JAX_PLATFORMS=cpu"):
+        check_devices()

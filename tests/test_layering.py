@@ -27,6 +27,7 @@ ROOMS = {
     "privrep/types.py": Room("host", ""),
     "privrep/messages.py": Room("host", ""),
     "privrep/files.py": Room("host", ""),
+    "privrep/program.py": Room("host", ""),
     "privrep/statistics": Room("host", "messages types"),
     "privrep/parallel": Room("jax", ""),
     "privrep/formats": Room("host", "files messages types"),
@@ -44,19 +45,20 @@ ROOMS = {
     "privrep/auditing": Room(
         "host", "leakage leakage/membership attacks statistics formats files messages types"
     ),
-    "privrep/cli.py": Room("both", "auditing leakage attacks statistics messages types"),
+    "privrep/cli.py": Room("both", "auditing leakage attacks statistics program messages types"),
+    "experiments/start.py": Room("host", ""),
     "experiments/devices.py": Room("host", ""),
     "experiments/config": Room("both", ""),
     "experiments/results": Room("both", "config"),
     "experiments/run": Room("both", "results config"),
     "experiments/search": Room("both", "run results config"),
     "experiments/report/figures": Room("host", "results config"),
-    "experiments/report": Room("host", "report/figures results config"),
+    "experiments/report": Room("host", "report/figures results config start"),
     "experiments/simulations": Room("both", ""),
     "experiments/benchmark": Room("host", ""),
     "experiments/benchmark/contestants": Room("both", "benchmark config devices"),
-    "experiments/main.py": Room("both", "devices report search run results config"),
-    "experiments/opt_out.py": Room("host", "report results config"),
+    "experiments/main.py": Room("both", "devices start report search run results config"),
+    "experiments/opt_out.py": Room("host", "report results config start"),
 }
 BANNED = {
     "host": {"jax", "flax", "optax"},

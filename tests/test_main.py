@@ -191,7 +191,7 @@ def without_audio(tmp_path):
         wav.unlink()
 
 
-def test_a_manifest_of_ready_frames(tmp_path, without_audio):
+def test_a_manifest_of_ready_frames(tmp_path, without_audio, capsys):
     workdir = tmp_path / "out"
     run(
         workdir,
@@ -200,7 +200,11 @@ def test_a_manifest_of_ready_frames(tmp_path, without_audio):
         f"--acoustic_features={tmp_path / 'acoustic'}",
         "--membership=off",
     )
-    check_results(workdir, "activation", "gender", classes=3)
+    rows = check_results(workdir, "activation", "gender", classes=3)
+    assert {row["normalise"] for row in rows} == {"train"}  # whose statistics were used
+    printed = capsys.readouterr()
+    assert "in units of the frames of the training part (--normalise=train)" in printed.err
+    assert "normalise=train" in printed.out
 
 
 @pytest.mark.long

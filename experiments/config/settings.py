@@ -24,6 +24,8 @@ from privrep.unlearning.defences import DEFENCES
 from privrep.unlearning.objective import LEAKS, PRECISIONS
 from privrep.unlearning.releases import RELEASES
 
+AUTO = "auto"  # a flag's value: by what the input is
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -171,7 +173,11 @@ class Config:
         "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS
     )
     normalise: str = _setting(
-        "speaker", "how acoustic frames are normalised", NORMALISATIONS, modality="acoustic"
+        "speaker",
+        "whose statistics normalise acoustic frames; auto: speaker, and train for ready features",
+        NORMALISATIONS,
+        flag=AUTO,
+        modality="acoustic",
     )
     sample_rate: int = _setting(
         16000, "sample rate in Hz to which audio is resampled", least=1000, modality="acoustic"
@@ -197,13 +203,16 @@ class Config:
     )
     acoustic_features: str = _setting(
         "",
-        "folder of acoustic frames, <utterance>.npy of [T, F], to use in place of Mel frames",
+        "acoustic frames [T, F] or vectors [F] to use in place of Mel frames: a folder of "
+        "<utterance>.npy, a pattern DIR/{id}.x.npy, .npz, .h5, .ark, .scp, .parquet, .arrow, or "
+        ".npy with .lengths; joined by + they stand side by side",
         swept=False,
         modality="acoustic",
     )
     lexical_features: str = _setting(
         "",
-        "folder of word vectors, <utterance>.npy of [L, E], to use in place of transcripts",
+        "word vectors [L, E] to use in place of transcripts, from sources as of "
+        "--acoustic_features",
         swept=False,
         modality="lexical",
     )

@@ -28,6 +28,7 @@ from experiments.results.summary import (
     summarise,
     varying,
 )
+from privrep.files import replace_file
 
 _WIDTH = 120
 
@@ -272,8 +273,8 @@ def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -
     """
     summary = summarise(rows, settings)
     text = f"# Summary\n\n{table_markdown(summary)}\n"
-    (workdir / "summary.md").write_text(text, encoding="utf-8")
+    replace_file(workdir / "summary.md", text)
     content = {"table": summary, "reading": conclusions_of(summary)}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    (workdir / "summary.json").write_text(text, encoding="utf-8")
+    replace_file(workdir / "summary.json", text)
     return summary

@@ -7,7 +7,6 @@ all numbers are those of runs.csv, and the same directories give the same bytes.
 """
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,8 @@ from experiments.report.side_tables import SideTable, side_tables
 from experiments.results.result_directories import SETTINGS, Results, data_of, read_results
 from experiments.results.selected import block_of, choices, corpus_name
 from experiments.results.summary import Entry, summarise
-from privrep.files import replace_file
+from privrep.files import drop_partial, replace_file
+from privrep.program import told_in_a_line
 
 _CAPTIONS = {
     "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
@@ -68,6 +68,7 @@ def write_report(
             (output / kind).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"--output={output}: cannot be made: {error.strerror}") from error
+    drop_partial([output, output / "tables", output / "figures"])
     for name, one_table in all_tables.items():
         for ending, written in formats.FORMATS.items():
             path = output / "tables" / file_name(f"{name}.{ending}")
@@ -233,10 +234,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="where two directories differ about one run, take the one named first",
     )
     arguments = parser.parse_args(argv)
-    try:
+    with told_in_a_line():
         print(write_report(arguments.folders, arguments.output, arguments.keep_first))
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

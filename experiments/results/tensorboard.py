@@ -20,7 +20,8 @@ def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float
         directory = workdir / "tensorboard" / run
         directory.mkdir(parents=True, exist_ok=True)
         # SummaryWriter would put time and host into the file's name and start a thread per run.
-        writer = RecordWriter(str(directory / "events.out.tfevents.0.privrep"))
+        partial = directory / "events.partial"
+        writer = RecordWriter(str(partial))
         writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
         for index in range(max(map(len, scalars.values()), default=0)):
             values = [
@@ -32,3 +33,4 @@ def write_curves(workdir: Path, curves: Mapping[str, Mapping[str, Sequence[float
                 event = Event(wall_time=index + 1.0, step=index + 1, summary=Summary(value=values))
                 writer.write(event.SerializeToString())
         writer.close()
+        partial.replace(directory / "events.out.tfevents.0.privrep")

@@ -7,7 +7,6 @@ attribute the network saw, h may reveal less than for held-out ones.
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from experiments.config.recipes import GOVERNED
 from experiments.config.settings import Config, flag_name
 from experiments.results.checkpoints import load_params
 from experiments.run.load_data import Loaded
-from privrep.files import replace_file
+from privrep.files import drop_partial, replace_file, replacing
 from privrep.parallel.processes import is_first
 from privrep.training.streaming import place
 from privrep.types import Split
@@ -52,11 +51,11 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
         rows = np.flatnonzero(split.test if which == "test" else np.any(split, 0))
         to = folder / f"fold_{fold}"
         to.mkdir(parents=True, exist_ok=True)
+        drop_partial([to])
         for (config, fold_of_run), h_of_run in zip(described, h):
             if fold_of_run == fold and np.isfinite(h_of_run).all():
-                partial = to / "h.partial.npz"
-                np.savez(partial, h=h_of_run[rows], id=ids[rows])
-                os.replace(partial, to / f"{names[config]}.npz")
+                with replacing(to / f"{names[config]}.npz") as file:
+                    np.savez(file, h=h_of_run[rows], id=ids[rows])
         replace_file(to / "labels.csv", _table(labels_of(loaded, fold, rows)))
 
 

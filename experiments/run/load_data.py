@@ -15,11 +15,13 @@ from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
 from privrep.datasets import DATASETS
 from privrep.datasets.categories import rated_by_emotion
+from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.inputs.folds import make_folds
 from privrep.inputs.labels import private_labels, task_labels
+from privrep.inputs.normalisation import STATISTICS
 from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.split_linter import Finding, lint_split
@@ -107,8 +109,12 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
             )
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
         path, used = getattr(config, flag), FIELDS[flag].modality
-        if path and used in MODALITIES[config.modality] and not Path(path).exists():
-            raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
+        if not path or used not in MODALITIES[config.modality]:
+            continue
+        sources = [path] if flag == "word_vectors" else sources_of(path)
+        for source in sources:
+            if not exists(source):
+                raise FileNotFoundError(f"--{flag}={source}: no such file or folder")
     for modality, features, inputs, name in (
         ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),
         ("lexical", config.lexical_features, [u.transcript for u in utterances], "transcript"),
@@ -198,8 +204,8 @@ def _feature_sources(config: Config) -> FeatureSources:
     modalities, settings = inputs_of(config)
     acoustic, lexical = config.acoustic_features, config.lexical_features
     return FeatureSources(
-        (Path(acoustic) if acoustic else settings) if "acoustic" in modalities else None,
-        (Path(lexical) if lexical else TRANSCRIPTS) if "lexical" in modalities else None,
+        (acoustic or settings) if "acoustic" in modalities else None,
+        (lexical or TRANSCRIPTS) if "lexical" in modalities else None,
     )
 
 
@@ -215,6 +221,8 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
     notes = [*_dropped(prepared), *of_split, *of_words]
+    if frames is not None:
+        notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
     split = _split(config, utterances)
     packed = pack(
         utterances,

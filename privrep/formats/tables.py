@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from privrep.formats.limits import check_cells, check_promise
 from privrep.formats.text_files import not_utf8, read_utf8
 from privrep.messages import first, misread, shown
 
@@ -240,6 +241,7 @@ def _json_lines(text: str, required: Collection[str], path: Path) -> Table:
     numbered = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
     rows = [_json_object(line, f"{path}:{number}") for number, line in numbered]
     names = dict.fromkeys(name for row in rows for name in row)
+    check_cells(path, len(rows), len(names))
     _check_header([*names], required, str(path))
     columns = {name: [row.get(name) for row in rows] for name in names}
     return table_of_columns(columns, [number for number, _ in numbered], path)
@@ -276,7 +278,7 @@ def parquet_of(path: Path) -> Any:
         ) from error
     try:
         return parquet.ParquetFile(path).read()
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, OSError, ValueError, MemoryError) as error:
         raise ValueError(f"{path}: is not a Parquet file ({error})") from error
 
 
@@ -305,8 +307,8 @@ def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: a folder, a file with another ending, an empty file, or one whose first bytes are
-        those of another kind.
+      ValueError: a folder, a file with another ending, an empty file, one whose first bytes are
+        those of another kind, or one that would unpack to more than the limits of `limits`.
     """
     path = Path(path)
     if path.is_dir():
@@ -322,6 +324,7 @@ def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
             "numpy.save."
         )
     _check_first_bytes(path)
+    check_promise(path, as_table=".jsonl" in kinds)
     return path
 
 

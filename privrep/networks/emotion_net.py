@@ -149,8 +149,8 @@ class Units(nn.Module):
 
     @nn.compact
     def __call__(self, view: jax.Array) -> jax.Array:
-        mean = self.param("mean", nn.initializers.zeros, view.shape[-1:])
-        deviation = self.param("deviation", nn.initializers.ones, view.shape[-1:])
+        mean = self.param("mean", nn.initializers.zeros, view.shape[-1:], jnp.float32)
+        deviation = self.param("deviation", nn.initializers.ones, view.shape[-1:], jnp.float32)
         mean, deviation = jax.lax.stop_gradient((mean, deviation))
         return (view - mean[None]) / deviation[None]
 

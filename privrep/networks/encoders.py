@@ -23,6 +23,10 @@ from privrep.types import Spans, Utterances
 
 Unpadded = tuple[jax.Array, int, float]  # see `GRU`
 
+# Parameters are float32 whatever JAX_ENABLE_X64 says.
+_zeros = partial(nn.initializers.zeros, dtype=jnp.float32)
+_he_normal = nn.initializers.he_normal(dtype=jnp.float32)
+
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
     "tanh": nn.tanh,
@@ -103,9 +107,9 @@ class GRU(nn.Module):
         stack = tuple(
             (
                 self.param(f"kernel_{i}", uniform, (size, 3 * self.width)),
-                self.param(f"bias_{i}", nn.initializers.zeros, (3 * self.width,)),
+                self.param(f"bias_{i}", _zeros, (3 * self.width,)),
                 self.param(f"recurrent_{i}", uniform, (self.width, 3 * self.width)),
-                self.param(f"inner_bias_{i}", nn.initializers.zeros, (self.width,)),
+                self.param(f"inner_bias_{i}", _zeros, (self.width,)),
             )
             for i, size in enumerate(sizes[:-1])
         )
@@ -190,8 +194,8 @@ class AcousticEncoder(nn.Module):
         sizes += [self.num_kernels] * self.conv_layers
         params = tuple(
             (
-                self.param(f"kernel_{i}", nn.initializers.he_normal(), (self.kernel_width, *size)),
-                self.param(f"bias_{i}", nn.initializers.zeros, size[1:]),
+                self.param(f"kernel_{i}", _he_normal, (self.kernel_width, *size)),
+                self.param(f"bias_{i}", _zeros, size[1:]),
             )
             for i, size in enumerate(itertools.pairwise(sizes))
         )
@@ -218,7 +222,8 @@ class AcousticEncoder(nn.Module):
 def _word_vectors(key: jax.Array, shape: tuple[int, int]) -> jax.Array:
     # The initial row of a word depends on its number alone, not on the size of the vocabulary.
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(shape[0]))
-    return jax.vmap(lambda key: jax.random.normal(key, shape[1:]))(keys) * shape[1] ** -0.5
+    vectors = jax.vmap(lambda key: jax.random.normal(key, shape[1:], jnp.float32))(keys)
+    return vectors * shape[1] ** -0.5
 
 
 class LexicalEncoder(nn.Module):

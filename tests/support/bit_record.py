@@ -163,7 +163,7 @@ class Renaming(NamedTuple):
         keys = place.split(".")
         for k, key in enumerate(keys):
             above = [name for name in keys[:k] if name and not name.isdigit()]
-            if key == self.was and (self.below is None or above == self.below.split()):
+            if key == self.was and (self.below is None or above[-1:] == self.below.split()):
                 keys[k] = self.new
         return ".".join(keys)
 
@@ -180,14 +180,13 @@ def read_renamings(changelog: Path) -> list[Renaming]:
         if not line.startswith("|"):
             break
         where, was, new = (cell.strip() for cell in line.strip("|").split("|"))
-        files, _, below = where.partition(", ") if where.startswith("audit") else (where, "", "")
-        if below == "everywhere" or not files.startswith("audit"):
-            place = None
-        else:
-            place = "" if below == "top level" else below
-        for file in files.split(", "):
+        words = where.split(", ")
+        files = [word for word in words if word.endswith((".csv", ".json"))]
+        (place,) = [word for word in words if word not in files] or ["everywhere"]
+        below = {"everywhere": None, "top level": ""}.get(place, place)
+        for file in files:
             for old, fresh in zip(was.split(", "), new.split(", "), strict=True):
-                renamings.append(Renaming(file, place, old.strip("`"), fresh.strip("`")))
+                renamings.append(Renaming(file, below, old.strip("`"), fresh.strip("`")))
     return renamings
 
 

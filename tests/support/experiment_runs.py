@@ -69,11 +69,7 @@ def in_processes(
     own: list[tuple[str, ...]] = [()]
     if count > 1:
         environment["XLA_FLAGS"] = devices(1)
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            port = free.getsockname()[1]
-        shared = (f"--coordinator=localhost:{port}", f"--processes={count}")
-        own = [(*shared, f"--process={i}") for i in range(count)]
+        own = shared_by(count)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", program, *flags, *more],
@@ -89,6 +85,15 @@ def in_processes(
         subprocess.CompletedProcess(process.args, process.returncode, *texts)
         for process, texts in zip(started, said)
     ]
+
+
+def shared_by(count: int) -> list[tuple[str, ...]]:
+    """Flags of each of several processes of one job, at a free port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    shared = (f"--coordinator=localhost:{port}", f"--processes={count}")
+    return [(*shared, f"--process={i}") for i in range(count)]
 
 
 def _strict(constant: str) -> None:

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from privrep.files import replacing
+
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -48,7 +50,9 @@ def save(figure: Figure, *paths: Path) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for path in paths:
-        figure.savefig(path, dpi=150, metadata={_UNSTABLE[path.suffix]: None})
+        metadata = {_UNSTABLE[path.suffix]: None}
+        with replacing(path) as file:
+            figure.savefig(file, dpi=150, format=path.suffix[1:], metadata=metadata)
 
 
 def file_name(text: str) -> str:

@@ -101,6 +101,21 @@ def test_it_is_the_padded_form_of_float64(name):
         assert max(jax.tree.leaves(errors)) < GRADIENT, errors
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_it_stays_float32_where_jax_has_float64(name):
+    """JAX_ENABLE_X64=1: parameters, states and gradients."""
+    encoder = ENCODERS[CASES[name][0]](**CASES[name][1])
+    with jax.enable_x64(True):
+        data, index = corpus(name), jnp.asarray(INDEX)
+
+        def init(key):
+            return encoder.init(key, batch_of(data, inputs(name), index, LONGEST, 0.375), False)
+
+        params = jax.eval_shape(init, jax.random.key(0))
+        h, gradients = jax.eval_shape(partial(computed, name, 0.375), data, params)
+    assert {a.dtype for a in jax.tree.leaves((params, h, gradients))} == {np.dtype(np.float32)}
+
+
 def test_every_pooling_is_among_the_cases():
     assert {settings.get("pooling", "mean") for _, settings in CASES.values()} == set(POOLINGS)
 

@@ -1,0 +1,123 @@
+"""How the programs of this project begin and end: output, signals, faults of the system (host).
+
+It imports only what takes no time, so that a program can call `begin` before its other imports.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+_GRACE = 1.0  # seconds in which the main thread ends the program, unless it computes outside Python
+_REFUSALS = {
+    errno.ENOSPC: "no space is left on the device; free some",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "a file may not grow so large here (ulimit -f, or the file system's limit)",
+    errno.EROFS: "the file system is read-only; name another folder",
+    errno.EACCES: "permission denied; this user may not read or write there",
+    errno.EPERM: "permission denied; this user may not read or write there",
+    errno.EMFILE: "too many open files; allow more (ulimit -n)",
+    errno.ENOENT: "no such file or directory; was it removed meanwhile?",
+    errno.EIO: "the device reports an input/output error",
+}
+
+
+def begin(line: str) -> None:
+    """Makes output that cannot fail, and SIGINT and SIGTERM an end with one line.
+
+    A character that the terminal's encoding lacks is escaped. On a signal `line` is written to
+    stderr and the signal ends the process, at any moment: while modules are imported, where an
+    exception may be swallowed, and while the main thread computes outside Python. No clean-up runs,
+    as at SIGKILL, which leaves nothing that is later taken for complete.
+
+    Where the locale's encoding is ASCII (LC_ALL=C) and Python was told not to take UTF-8 in its
+    place, the program starts once more with UTF-8: names of files have other characters.
+
+    Called once, from the main thread.
+    """
+    if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a test or a notebook has replaced it
+            stream.reconfigure(errors="backslashreplace")
+    # What a library's thread or destructor cannot do, the library raises where it is waited for.
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None
+    message = f"{line}\n".encode("ascii", "backslashreplace")
+
+    def stop(number: int, _: FrameType | None) -> None:
+        _write(message)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def watch() -> None:
+        number = os.read(arrived, 1)[0]
+        time.sleep(_GRACE)
+        _write(message)
+        os._exit(128 + number)  # as a shell says it of a process that the signal has ended
+
+    arrived, wake_up = os.pipe()
+    os.set_blocking(wake_up, False)
+    threading.Thread(target=watch, daemon=True).start()
+    signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and `&` in a script set it
+            signal.signal(number, stop)
+
+
+def _write(message: bytes) -> None:
+    # Not sys.stderr, which the main thread may be in the middle of. A progress bar is left behind.
+    os.write(2, b"\r\x1b[K" + message if os.isatty(2) else message)
+
+
+@contextlib.contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Ends the program with status 1 and the `sentence_of` an error, where there is one."""
+    try:
+        yield
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        sys.exit(f"error: {sentence}")
+
+
+def sentence_of(error: Exception) -> str | None:
+    """A sentence on what the user or the system did wrong; None if it is the program's own error.
+
+    Libraries wrap what the system refuses in errors of their own, or tell it in words alone.
+    """
+    if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):
+        return str(error)  # told in words of the project
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _REFUSALS:
+            at = f"{cause.filename}: " if cause.filename else ""
+            return at + _REFUSALS[cause.errno]
+    for cause in _causes(error):
+        for number, sentence in _REFUSALS.items():
+            if os.strerror(number).lower() in str(cause).lower():
+                named = re.search(r'"(/[^"\n]+)"', str(cause))
+                return f"{named[1]}: {sentence}" if named else sentence
+        if isinstance(cause, MemoryError):
+            return "there is not enough memory"
+    return str(error) if isinstance(error, ValueError | OSError) else None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, those that led to it, and the members of groups."""
+    pending, seen = [error], set()
+    while pending:
+        cause = pending.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            pending += cause.exceptions
+        pending += [e for e in (cause.__cause__, cause.__context__) if e is not None]
