@@ -30,6 +30,7 @@ from experiments.results import provenance, resume, runs_csv, tensorboard
 from experiments.results.checkpoints import check_data, drop_progress, load_chosen
 from experiments.results.presence import Presence
 from experiments.run.export_h import EXPORTS, export
+from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
     Loaded,
@@ -172,7 +173,8 @@ def experiment() -> None:
     configs = [pack.config for pack in packs]
     say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
     # What a check looks at is the same for all architectures of a grid.
-    distinct = {(c.modality, c.task, c.private, c.folds, c.fold_seed, c.bins): c for c in configs}
+    looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
+    distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
     for config in distinct.values():
         say(check(config, utterances))
     if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
@@ -208,7 +210,9 @@ def experiment() -> None:
     in_captions = [
         flag_name(field)
         for field, value in given.items()
-        if field in IN_CAPTIONS or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        if field in IN_CAPTIONS
+        or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        or (field == "normalise" and given["acoustic_features"])
     ]
     if is_first():
         _report(workdir, [jobs[i].folder for i in wanted], in_captions)
@@ -284,6 +288,7 @@ class _Loader:
             self.latest[inputs] = _first_before_others(
                 "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
+        self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])
         if is_first():
             runs_csv.write_findings(self.workdir, job.number, loaded.findings)

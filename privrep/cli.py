@@ -76,7 +76,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if the upper bound is over "
         "--fail-above, or there is none; 2 if the files or the flags cannot be used.",
     )
-    audit.add_argument("representations", help=".npy, .npz, .csv, .tsv or .parquet")
+    audit.add_argument(
+        "representations",
+        help="vectors or frames: .npy, .npz, .csv, .tsv, .parquet, .arrow, .h5, .ark, .scp, a "
+        "folder of a file each, or a pattern DIR/{id}.npy; several joined by + stand side by side",
+    )
     audit.add_argument("labels", help=".csv, .tsv, .jsonl or .parquet, with a speaker")
     audit.add_argument("--attribute", required=True, help="the private column")
     audit.add_argument("--output", required=True, help="folder for card and report")
@@ -102,6 +106,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         type=_bound,
         metavar="UAR",
         help="exit with 1 if the upper bound is above, whatever the verdict, or there is none",
+    )
+    audit.add_argument(
+        "--lengths",
+        metavar="FILE",
+        help="number of frames of each utterance, of a .npy file with those of all end to end",
     )
     audit.add_argument(
         "--unprotected",
@@ -180,6 +189,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         session=parsed.session,
         only=_only(parsed.only),
         given=parsed.given,
+        lengths=parsed.lengths,
         unprotected=parsed.unprotected,
         other=parsed.other,
         other_labels=parsed.other_labels,

@@ -34,6 +34,7 @@ class Utterance:
       private: {attribute: value}, such as gender ("female", "male"); an unknown one is left out.
       session: recordings made together (a dyad, an episode); None where the corpus has none.
       split: the corpus's own part "train", "val" or "test"; None where it has none.
+      test_set: which of the corpus's several test sets ("Test2"); None where it has one or none.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Utterance:
     private: Mapping[str, str] = field(default_factory=dict)
     session: str | None = None
     split: str | None = None
+    test_set: str | None = None
 
 
 class Split(NamedTuple):

@@ -1,5 +1,7 @@
 """The main job on every corpus, from its files to the result directory."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,15 @@ from tests.support.corpora_on_disk import (
     write_muse,
 )
 from tests.support.experiment_runs import check_results, run
-from tests.support.open_corpora_on_disk import write_emodb, write_manifest
+from tests.support.open_corpora_on_disk import (
+    write_audformat,
+    write_crema_d,
+    write_emodb,
+    write_kaldi,
+    write_manifest,
+    write_ravdess,
+)
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 
@@ -55,6 +65,40 @@ def test_emodb_emotions(tmp_path):
     guessed = [row for row in rows if row["control"] == "majority"]
     assert {row["test_gender_attacker_uar"] for row in guessed} == {0.5}
     assert all(row["test_emotion_uar"] == pytest.approx(1 / 3) for row in guessed)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("audformat", write_audformat),
+        ("crema_d", write_crema_d),
+        ("kaldi", write_kaldi),
+        ("ravdess", lambda root: write_ravdess(root, utterances_per_speaker=8, speakers=10)),
+    ],
+)
+def test_open_corpora(tmp_path, name, write):
+    write(tmp_path / name)
+    data = (f"--dataset={name}", f"--data_dir={tmp_path / name}")
+    run(tmp_path / "out", *data, "--membership=off")
+    check_results(tmp_path / "out", "activation", "gender", classes=3)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_case_95(tmp_path, monkeypatch, capsys):
+    case = ROOT / "tests/cases/95"
+    (check,) = json.loads((case / "expected.json").read_text())
+    filled = check["command"].replace("$CASE", str(case)).replace("$OUT", str(tmp_path / "out"))
+    small = "--folds=3 --max_epochs=1 --attackers=linear --membership=off --recipe=paper --lambda=0"
+    flags = [f for f in filled.replace("$SMALL", small).split() if f.startswith("--")]
+    monkeypatch.chdir(ROOT)
+    run(tmp_path / "out", *flags)
+    assert f"kaldi: {check['utterances']} utterances" in capsys.readouterr().err
+    rows = read_rows(tmp_path / "out" / "runs.csv")
+    assert {row["fold"] for row in rows} == {0, 1, 2, 3}
+    assert {row["emotion_chance"] for row in rows} == {1 / len(check["classes"]["emotion"])}
 
 
 @pytest.mark.long
@@ -147,7 +191,7 @@ def without_audio(tmp_path):
         wav.unlink()
 
 
-def test_a_manifest_of_ready_frames(tmp_path, without_audio):
+def test_a_manifest_of_ready_frames(tmp_path, without_audio, capsys):
     workdir = tmp_path / "out"
     run(
         workdir,
@@ -156,7 +200,11 @@ def test_a_manifest_of_ready_frames(tmp_path, without_audio):
         f"--acoustic_features={tmp_path / 'acoustic'}",
         "--membership=off",
     )
-    check_results(workdir, "activation", "gender", classes=3)
+    rows = check_results(workdir, "activation", "gender", classes=3)
+    assert {row["normalise"] for row in rows} == {"train"}  # whose statistics were used
+    printed = capsys.readouterr()
+    assert "in units of the frames of the training part (--normalise=train)" in printed.err
+    assert "normalise=train" in printed.out
 
 
 @pytest.mark.long

@@ -98,7 +98,7 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         ([*EMODB, "--acoustic_features=nowhere"], ["--acoustic_features=/", "/nowhere: no such"]),
         ([*EMODB, "--modality=lexical", "--word_vectors=nowhere"], ["--word_vectors=/", "nowhere"]),
         ([*MINE, "--modality=lexical,acoustic", "--word_vectors=nowhere"], ["--word_vectors=/"]),
-        ([*MINE, "--modality=lexical", "--lexical_features=emodb"], ["60 of 60", "u00-000"]),
+        ([*MINE, "--modality=lexical", "--lexical_features=emodb"], ["none of 60", "u00-000"]),
         (["--dataset=manifest", "--data_dir=mine.csv"], ["mine.csv", "id and speaker"]),
         ([*MINE, "--workdir=my.csv"], ["my.csv"]),
         ([*EMODB, "--coordinator=localhost"], ["--coordinator=localhost: host:port"]),

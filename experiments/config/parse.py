@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.config.recipes import LEFT
-from experiments.config.settings import FIELDS, flag_name
+from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
+from privrep.formats.sequences import JOINED, sources_of
 from privrep.inputs.labels import BINNINGS, two_numbers
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS
@@ -35,8 +36,8 @@ def parse(field: str, text: str) -> list[Any]:
 
 def _value(field: str, text: str) -> Any:
     spec, flag = FIELDS[field], f"--{flag_name(field)}"
-    if text == LEFT == spec.flag:
-        return LEFT
+    if text == spec.flag and text in (LEFT, AUTO):
+        return text
     if field == "lambda_":
         return _lambda(flag, text)
     kind = type(spec.default)
@@ -142,9 +143,14 @@ def _path(flag: str, text: str) -> str:
     return os.path.abspath(os.path.expanduser(text)) if text else ""
 
 
+def _sources(flag: str, text: str) -> str:
+    return JOINED.join(_path(flag, source) for source in sources_of(os.path.expanduser(text)))
+
+
 PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(PATHS, _path),
+    **dict.fromkeys(("acoustic_features", "lexical_features"), _sources),
     "adversary_layers": _layers,
     "attackers": _attackers,
     "private": _private,

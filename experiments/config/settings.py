@@ -24,6 +24,8 @@ from privrep.unlearning.defences import DEFENCES
 from privrep.unlearning.objective import LEAKS, PRECISIONS
 from privrep.unlearning.releases import RELEASES
 
+AUTO = "auto"  # a flag's value: by what the input is
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -141,6 +143,11 @@ class Config:
         "number of speaker-independent folds, or official for the split that the corpus defines",
         paper="5",
     )
+    test_set: str = _setting(
+        "",
+        "with --folds=official, the test sets of the corpus that make the test part, joined by + "
+        "(Test1+Test2); all of them if not given",
+    )
     fold_seed: int = _setting(0, "seed by which speakers are assigned to folds", least=0)
     seed: int = _setting(
         0,
@@ -155,11 +162,22 @@ class Config:
         "midpoint",
         "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
     )
+    ratings_from: str = _setting(
+        "",
+        "emotion: in a corpus without ratings, each emotion has the levels of activation and "
+        "valence that privrep/datasets/categories.py assigns to it",
+        ("", "emotion"),
+        swept=False,
+    )
     class_weights: str = _setting(
         "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS
     )
     normalise: str = _setting(
-        "speaker", "how acoustic frames are normalised", NORMALISATIONS, modality="acoustic"
+        "speaker",
+        "whose statistics normalise acoustic frames; auto: speaker, and train for ready features",
+        NORMALISATIONS,
+        flag=AUTO,
+        modality="acoustic",
     )
     sample_rate: int = _setting(
         16000, "sample rate in Hz to which audio is resampled", least=1000, modality="acoustic"
@@ -185,13 +203,16 @@ class Config:
     )
     acoustic_features: str = _setting(
         "",
-        "folder of acoustic frames, <utterance>.npy of [T, F], to use in place of Mel frames",
+        "acoustic frames [T, F] or vectors [F] to use in place of Mel frames: a folder of "
+        "<utterance>.npy, a pattern DIR/{id}.x.npy, .npz, .h5, .ark, .scp, .parquet, .arrow, or "
+        ".npy with .lengths; joined by + they stand side by side",
         swept=False,
         modality="acoustic",
     )
     lexical_features: str = _setting(
         "",
-        "folder of word vectors, <utterance>.npy of [L, E], to use in place of transcripts",
+        "word vectors [L, E] to use in place of transcripts, from sources as of "
+        "--acoustic_features",
         swept=False,
         modality="lexical",
     )

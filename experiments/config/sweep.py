@@ -9,7 +9,7 @@ import jax
 from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
 from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
-from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from privrep.networks.encoders import ENCODERS, MODALITIES
 
 
@@ -61,6 +61,8 @@ def _protected(point: Mapping[str, Any]) -> Config:
     defaults = {name: FIELDS[name].default for name in GOVERNED}
     recipe = filled(RECIPES[point["recipe"]], defaults)
     values = {**point, **{name: recipe[name] for name in GOVERNED if point[name] == LEFT}}
+    if values["normalise"] == AUTO:
+        values["normalise"] = "train" if values["acoustic_features"] else "speaker"
     attributes = str(point["private"]).split("+")
     values["lambda_"] = by_attribute(point["lambda_"], attributes)
     if all(values[name] == value for name, value in UNPROTECTED.items()):
@@ -111,8 +113,10 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
     unread = flags["dataset"] == "demo" and flags["data_dir"]
+    drawn = flags["test_set"] and all(config.folds != "official" for config in configs)
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
+        + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
         + [
             f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
             for name, field in FIELDS.items()

@@ -17,6 +17,7 @@ from experiments.results.columns import PROTECTION, Row, is_score
 from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
 from privrep.datasets import DATASETS
+from privrep.formats.sequences import JOINED, sources_of
 
 # In messages: the settings of a run.
 _NAMED = ("dataset", "modality", "task", "private", "lambda", "recipe", "fold", "seed")
@@ -130,11 +131,16 @@ def _rows(folder: Path) -> list[Row]:
 def _filled(row: Row) -> Row:
     """The row with every setting: those that a later version added had their default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
-    row = defaults | row | {name: Path(str(row.get(name) or "")).name for name in _PATHS}
+    row = defaults | row | {name: _last_parts(str(row.get(name) or "")) for name in _PATHS}
     name = Path(row["data_dir"]).stem
     if row["dataset"] != "manifest" or not name:
         return row
     return row | {"dataset": f"{name} (manifest)" if name in DATASETS else name}
+
+
+def _last_parts(path: str) -> str:
+    """The last part of a path, or of several joined by +."""
+    return JOINED.join(Path(source).name for source in sources_of(path)) if path else ""
 
 
 def _joined(

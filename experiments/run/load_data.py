@@ -14,11 +14,15 @@ from experiments.config.sweep import Pack
 from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
 from privrep.datasets import DATASETS
+from privrep.datasets.categories import rated_by_emotion
+from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.inputs.folds import make_folds
 from privrep.inputs.labels import private_labels, task_labels
+from privrep.inputs.normalisation import STATISTICS
+from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
@@ -73,13 +77,12 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
         )
     dataset = DATASETS[config.dataset]
     utterances = dataset.read(root)
-    published = dataset.utterances
     line = f"{config.dataset}: {len(utterances):,} utterances"
-    if published is not None and published != len(utterances):
-        line += f", {published:,} were published: is the copy whole?"
+    if dataset.is_whole(len(utterances)) is False and dataset.utterances is not None:
+        line += f", {dataset.utterances:,} were published: is the copy whole?"
     if is_first():
         print(line, file=sys.stderr)
-    return utterances
+    return rated_by_emotion(utterances) if config.ratings_from == "emotion" else utterances
 
 
 def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
@@ -106,8 +109,12 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
             )
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
         path, used = getattr(config, flag), FIELDS[flag].modality
-        if path and used in MODALITIES[config.modality] and not Path(path).exists():
-            raise FileNotFoundError(f"--{flag}={path}: no such file or folder")
+        if not path or used not in MODALITIES[config.modality]:
+            continue
+        sources = [path] if flag == "word_vectors" else sources_of(path)
+        for source in sources:
+            if not exists(source):
+                raise FileNotFoundError(f"--{flag}={source}: no such file or folder")
     for modality, features, inputs, name in (
         ("acoustic", config.acoustic_features, [u.wav for u in utterances], "audio file"),
         ("lexical", config.lexical_features, [u.transcript for u in utterances], "transcript"),
@@ -124,6 +131,7 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
         raise ValueError(f"{line}. Leave them out with --unlabelled=drop.")
     if not len(rows):
         raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
+    rows, _ = _in_split(config, utterances, rows)
     _split(config, [utterances[i] for i in rows])
     return [f"{line}; left out"] if lacking else []
 
@@ -136,6 +144,17 @@ def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
 def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
     balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
     return make_folds(utterances, config.folds, config.fold_seed, balance)
+
+
+def _in_split(
+    config: Config, utterances: Sequence[Utterance], rows: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Of the `rows` those that the split uses, and sentences about the others."""
+    if config.folds != "official":
+        return rows, []
+    test_sets = config.test_set.split("+") if config.test_set else []
+    kept, notes = in_official_split([utterances[i] for i in rows], test_sets)
+    return rows[kept], notes
 
 
 def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
@@ -185,8 +204,8 @@ def _feature_sources(config: Config) -> FeatureSources:
     modalities, settings = inputs_of(config)
     acoustic, lexical = config.acoustic_features, config.lexical_features
     return FeatureSources(
-        (Path(acoustic) if acoustic else settings) if "acoustic" in modalities else None,
-        (Path(lexical) if lexical else TRANSCRIPTS) if "lexical" in modalities else None,
+        (acoustic or settings) if "acoustic" in modalities else None,
+        (lexical or TRANSCRIPTS) if "lexical" in modalities else None,
     )
 
 
@@ -197,10 +216,13 @@ def load(config: Config, prepared: Prepared) -> Loaded:
       ValueError: the corpus cannot serve, and why.
     """
     rows, _ = _labelled(prepared.utterances, config)
+    rows, of_split = _in_split(config, prepared.utterances, rows)
     utterances = [prepared.utterances[i] for i in rows]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes = [*_dropped(prepared), *of_words]
+    notes = [*_dropped(prepared), *of_split, *of_words]
+    if frames is not None:
+        notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
     split = _split(config, utterances)
     packed = pack(
         utterances,

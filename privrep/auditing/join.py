@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from privrep.auditing.pooling import are_the_same
 from privrep.formats.tables import ID, Table, rows_by_id
 from privrep.formats.vectors import Representations
 from privrep.messages import first, nearest, shown
@@ -23,7 +24,7 @@ class JoinedSample(NamedTuple):
     """Representations with the labels of their utterances.
 
     Attributes:
-      h: float32[N, D] or [N, T, D].
+      h: float32[N, D], or real numbers [N, T, D], perhaps mapped from a file.
       labels: int32[N], none unknown.
       classes: C names, in the order of their numbers.
       speaker: int32[N].
@@ -97,7 +98,7 @@ def join(
     rows = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    notes = [representations.first_line] if representations.first_line else []
+    notes = [note for note in (representations.first_line, *representations.notes) if note]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -150,8 +151,9 @@ def join(
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
-    h = representations.h[kept]
-    if (h == h[:1]).all():
+    # Without a copy where all rows are kept: frames may be mapped from a large file.
+    h = representations.h if len(kept) == len(representations.h) else representations.h[kept]
+    if are_the_same(h):
         raise ValueError(
             f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
             "without information is not private but useless"

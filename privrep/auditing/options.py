@@ -11,7 +11,7 @@ from privrep.attacks.suite import QUICK
 from privrep.types import LIMIT
 
 PERMUTATIONS = 200
-Vectors = str | Path | np.ndarray  # a file, or an array [N, D] or [N, T, D]
+Vectors = str | Path | np.ndarray  # sources joined by +, or an array [N, D] or [N, T, D]
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
 
 
@@ -24,6 +24,8 @@ class AuditOptions:
       session: column of the labels, recorded together; looked at if it is there.
       only: {column: values} of the labels; rows that have none of the values are left out.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
+      lengths: a file with the number of frames of each utterance, where the representations are a
+        .npy file with those of all utterances end to end.
       unprotected: representations of the same utterances before a defence, on which an ignorant
         attacker is trained, and to which a de-censoring attacker maps back.
       other, other_labels: representations and labels of another corpus, on which an attacker is
@@ -39,6 +41,7 @@ class AuditOptions:
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
     given: Sequence[str] | None = None
+    lengths: str | Path | None = None
     unprotected: Vectors | None = None
     other: Vectors | None = None
     other_labels: Columns | None = None
@@ -51,8 +54,14 @@ class AuditOptions:
     def further_inputs(self) -> dict[str, Any]:
         """{role: file or array} of those that are given."""
         inputs = {
+            "lengths": self.lengths,
             "unprotected": self.unprotected,
             "other": self.other,
             "other_labels": self.other_labels,
         }
         return {role: source for role, source in inputs.items() if source is not None}
+
+    def lengths_of(self, source: Vectors) -> str | Path | None:
+        """`lengths` where `source`, of the same utterances, may be frames end to end as well."""
+        is_file = not isinstance(source, np.ndarray) and Path(source).suffix.lower() == ".npy"
+        return self.lengths if is_file else None

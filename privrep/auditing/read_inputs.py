@@ -9,8 +9,10 @@ import numpy as np
 
 from privrep.auditing.join import JoinedSample, check_given, join
 from privrep.auditing.options import AuditOptions, Columns, Vectors
-from privrep.formats.tables import Table, read_table, table_of_columns
-from privrep.formats.vectors import Representations, checked_vectors, read_vectors
+from privrep.auditing.pooling import pooled_blocks, pooled_sequences, side_by_side
+from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
+from privrep.formats.tables import ID, Table, read_table, table_of_columns
+from privrep.formats.vectors import Representations, checked_vectors
 from privrep.leakage.threat_ladder import OtherCorpus
 from privrep.types import Sample
 
@@ -68,7 +70,9 @@ def read_inputs(
         )
     reader = _Reader(attribute, options)
     table = table_of(labels, "labels")
-    read = vectors_of(representations, "representations")
+    read = vectors_of(representations, "representations", table, options.lengths)
+    if options.lengths is None:
+        _check_rows(representations, read, table)
     joined = reader.join(read, table, options.only)
     check_given(options.given, joined, attribute)
     h, pooling = pooled(joined)
@@ -80,16 +84,54 @@ def read_inputs(
         sample=Sample(h / scale, joined.labels, joined.speaker, joined.session),
         unprotected=_unprotected(reader, read, table, scale),
         other=_other(reader, joined.classes, scale),
-        shape=read.h.shape,
+        shape=read.shape or read.h.shape,
         notes=joined.notes + pooling,
     )
 
 
-def vectors_of(source: Vectors, name: str) -> Representations:
-    """Representations from a file or an array; `name` is that of the argument, for messages."""
+def vectors_of(
+    source: Vectors, name: str, table: Table, lengths: str | Path | None = None
+) -> Representations:
+    """Representations from an array, or from one or several sources (see `formats.sequences`).
+
+    Frames of utterances that lie one by one are pooled as they are read.
+
+    Args:
+      source: the array, or the sources joined by +.
+      name: of the argument, for messages.
+      table: the labels, whose ids are those that are looked for.
+      lengths: of the utterances whose frames lie end to end in `source`.
+
+    Raises:
+      FileNotFoundError, ValueError: a source cannot be read, or does not fit the others.
+    """
     if isinstance(source, np.ndarray):
         return checked_vectors(name, source)
-    return read_vectors(source)
+    wanted = [cell for cell in table.columns[ID] if cell] if ID in table.columns else None
+    parts = []
+    for path in sources_of(source):
+        opened = open_sequences(path, wanted, lengths)
+        if isinstance(opened, Sequences):
+            opened = pooled_sequences(opened)
+        parts.append((Path(path).name, opened))
+    return parts[0][1] if len(parts) == 1 else side_by_side(parts)
+
+
+def _check_rows(source: Vectors, read: Representations, table: Table) -> None:
+    """Says what to do where there are more rows than labels, as of frames that lie end to end."""
+    num_labels = len(next(iter(table.columns.values())))
+    if isinstance(source, np.ndarray) or read.ids is not None or len(read.h) <= num_labels:
+        return
+    if read.h.ndim != 2 or len(sources_of(source)) > 1 or Path(source).suffix.lower() != ".npy":
+        return
+    beside = lengths_beside(Path(source))
+    advice = "give the number of each by --lengths=FILE"
+    if beside is not None:
+        advice = f"the file {beside.name} lies beside: --lengths={beside}"
+    raise ValueError(
+        f"{source}: shape {list(read.h.shape)}, {len(read.h):,} rows for {num_labels:,} rows of "
+        f"{table.path}. If these are the frames of all utterances end to end, {advice}"
+    )
 
 
 def table_of(source: Columns, name: str) -> Table:
@@ -151,13 +193,8 @@ def pooled(joined: JoinedSample) -> tuple[np.ndarray, list[str]]:
     h = joined.h
     if h.ndim == 2:
         return h, []
-    length: Any = h.shape[1]
-    if joined.num_frames is None:
-        which = ", all of them, padding too if there is any."
-    else:
-        which, length = ".", joined.num_frames[:, None, None]
-    valid = np.arange(h.shape[1])[None, :, None] < length
-    return np.concatenate([h.mean(1, where=valid), h.std(1, where=valid)], 1), [
+    which = "." if joined.num_frames is not None else ", all of them, padding too if there is any."
+    return pooled_blocks(h, joined.num_frames), [
         f"Frames [N, {h.shape[1]}, {h.shape[2]}] were pooled to mean and standard deviation over "
         f"time{which}"
     ]
@@ -171,7 +208,7 @@ def _unprotected(
     if source is None:
         return None
     name = "unprotected" if isinstance(source, np.ndarray) else str(source)
-    before = vectors_of(source, name)
+    before = vectors_of(source, name, table, reader.options.lengths_of(source))
     if before.h.shape != read.h.shape or (before.ids is None) != (read.ids is None):
         raise ValueError(
             f"{name}: shape {list(before.h.shape)}{_with_ids(before)} beside {list(read.h.shape)}"
@@ -198,7 +235,7 @@ def _other(reader: _Reader, classes: tuple[str, ...], scale: np.ndarray) -> Othe
     if options.other is None or options.other_labels is None:
         return None
     table = table_of(options.other_labels, "other_labels")
-    joined = reader.join(vectors_of(options.other, "other"), table)
+    joined = reader.join(vectors_of(options.other, "other", table), table)
     number = {name: i for i, name in enumerate(classes)}
     shared = np.array([number.get(name, -1) for name in joined.classes])
     if (shared >= 0).sum() < 2:

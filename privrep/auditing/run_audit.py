@@ -26,6 +26,7 @@ from privrep.auditing.report import (
 )
 from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file
+from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
 from privrep.statistics.permutation_test import FREE, least_permutations
@@ -48,9 +49,10 @@ def audit(
     """Measures how much of `attribute` the representations reveal.
 
     Args:
-      representations: an array, or a file, see `vectors.read_vectors`: [N, D], or frames [N, T, D],
-        of which mean and standard deviation over time are attacked; a column num_frames of the
-        labels gives the number of valid frames.
+      representations: an array, or a source of vectors or frames, see `formats.sequences`, or
+        several joined by +: [N, D], or frames [N, T, D] or [T, D] of each utterance, of which mean
+        and standard deviation over time are attacked; a column num_frames of the labels gives the
+        number of valid frames of [N, T, D].
       labels: a table with the columns `options.speaker` and `attribute`, perhaps with a session and
         an id: a file (see `tables.read_table`), a dict of columns, a pandas.DataFrame or a
         structured array. Rows are joined by id if both inputs have ids, else by position.
@@ -81,6 +83,8 @@ def audit(
     inputs = read_inputs(representations, labels, attribute, options)
     _check_limit(settings.limit, 1 / len(inputs.joined.classes))
     frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
+    if frames is not None and SEQUENCE in options.attackers:
+        frames = frames.astype(np.float32, copy=False)
     attackers = suite(options.attackers, frames, inputs.joined.num_frames)
     if output is not None:
         check_output(output)
@@ -204,14 +208,25 @@ def _permutation_notes(attackers: Sequence[str], measured: Measurement) -> list[
 
 def _input_record(role: str, source: Any) -> InputRecord:
     if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return InputRecord(role, Path(source).name, digest)
+        sources = sources_of(source)
+        name = "+".join(Path(part).name for part in sources)
+        return InputRecord(role, name, _digest([f for part in sources for f in files_of(part)]))
     if role in ("labels", "other_labels"):
         content = json.dumps(table_of(source, role).columns, ensure_ascii=False).encode()
     else:
         content = np.ascontiguousarray(source).tobytes()
     return InputRecord(role, "(array)", hashlib.sha256(content).hexdigest())
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """SHA-256 of a file, or of the digests of several."""
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
 
 
 def _test(measured: Measurement, settings: InferenceSettings) -> PermutationTest:

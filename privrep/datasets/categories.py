@@ -5,6 +5,13 @@ Corpora of acted emotions have categories and no ratings. This table assigns eac
 that such a corpus serves the two tasks of the paper. The category itself is a task too.
 """
 
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from privrep.types import Utterance
+
 SCALE = (1.0, 3.0)
 
 LEVELS = {  # category: (activation, valence)
@@ -18,6 +25,50 @@ LEVELS = {  # category: (activation, valence)
     "calm": (1.0, 2.0),
     "surprised": (3.0, 2.0),
 }
+# Other names of the categories, in lower case.
+NAMES = {
+    **{name: name for name in LEVELS},
+    **dict.fromkeys(("ang", "anger", "hot anger", "rage"), "angry"),
+    **dict.fromkeys(("fea", "fear", "afraid", "fearfulness", "anxiety", "anxious"), "fearful"),
+    **dict.fromkeys(("hap", "happiness", "joy", "joyful", "exc", "excited"), "happy"),
+    **dict.fromkeys(("dis", "disgust"), "disgusted"),
+    **dict.fromkeys(("sadness",), "sad"),
+    **dict.fromkeys(("bor", "boredom"), "bored"),
+    **dict.fromkeys(("neu", "neutrality"), "neutral"),
+    **dict.fromkeys(("calmness",), "calm"),
+    **dict.fromkeys(("sur", "surprise"), "surprised"),
+}
+
+
+def rated_by_emotion(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """The utterances with the levels of activation and valence of their emotion, on SCALE.
+
+    Emotions that LEVELS does not have get no level, and are counted in a warning.
+
+    Raises:
+      ValueError: the corpus has ratings, with which levels must not be mixed, or no emotion of
+        LEVELS.
+    """
+    rated = sorted({task for u in utterances for task in u.ratings})
+    if rated:
+        raise ValueError(
+            f"the corpus has ratings of its own ({', '.join(rated)}): the levels of the emotions "
+            "are for corpora without any"
+        )
+    emotions = [u.categories.get("emotion", "") for u in utterances]
+    unknown = Counter(e for e in emotions if e and e.lower() not in NAMES)
+    if not any(e.lower() in NAMES for e in emotions):
+        raise ValueError(
+            "no emotion of the corpus has levels of activation and valence: it has "
+            f"{', '.join(sorted(unknown)) or 'none'}, and levels are known of {', '.join(LEVELS)}"
+        )
+    if unknown:
+        counts = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common())
+        warnings.warn(f"emotions without levels of activation and valence: {counts}", stacklevel=2)
+    return [
+        replace(u, ratings=ratings_of(NAMES[e.lower()]), scale=SCALE) if e.lower() in NAMES else u
+        for u, e in zip(utterances, emotions)
+    ]
 
 
 def ratings_of(category: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from privrep.datasets.categories import SCALE, ratings_of
-from privrep.datasets.parsing import not_found, sorted_by_id
+from privrep.datasets.parsing import locate, not_found, sorted_by_id
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -41,7 +41,7 @@ NAME = re.compile(rf"({'|'.join(GENDERS)})({'|'.join(SENTENCES)})([{''.join(EMOT
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the WAV files of `root`/wav, or of `root` itself.
+    """Reads the WAV files of `root`/wav, of `root` itself, or of the folder below or above.
 
     Categories are emotion and sentence. The ratings activation and valence are the levels that
     `categories` assigns to the emotion. The words are independent of the emotion: every actor
@@ -51,18 +51,22 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: no WAV file there.
       ValueError: a file name does not parse, or the files of an actor are missing.
     """
-    root = Path(root)
-    folder = root / "wav" if (root / "wav").is_dir() else root
-    wavs = [path for path in sorted(folder.glob("*.wav")) if not path.name.startswith(".")]
+    root = locate(Path(root), lambda folder: any(NAME.fullmatch(w.stem) for w in _wavs(folder)))
+    wavs = _wavs(root)
     if not wavs:
         raise not_found("EmoDB", root, ["wav/03a01Fa.wav", "03a01Fa.wav (of 535 files)"], OBTAIN)
     utterances = sorted_by_id(((str(wav), _utterance(wav)) for wav in wavs), root)
     missing = sorted(set(GENDERS) - {utterance.speaker for utterance in utterances})
     if missing:
         raise ValueError(
-            f"{folder} is an incomplete EmoDB: no file of the actors {', '.join(missing)}"
+            f"{wavs[0].parent} is an incomplete EmoDB: no file of the actors {', '.join(missing)}"
         )
     return utterances
+
+
+def _wavs(root: Path) -> list[Path]:
+    folder = root / "wav" if (root / "wav").is_dir() else root
+    return [path for path in sorted(folder.glob("*.wav")) if not path.name.startswith(".")]
 
 
 def _utterance(wav: Path) -> Utterance:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
+from privrep.datasets.parsing import known, locate, lookup, not_found, rating, sorted_by_id
 from privrep.formats.text_files import read_lines
 from privrep.messages import misread
 from privrep.types import Utterance
@@ -39,7 +39,7 @@ TRANSCRIPT = re.compile(r"(Ses\S+)\s+\[[\d.]+ *- *[\d.]+\]\s*:?(.*)")
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`, or under `root`/IEMOCAP_full_release.
+    """Reads the release under `root`, or under the folder below or above (of one session).
 
     Ratings are valence, activation and dominance; categories are emotion and scenario (improvised,
     scripted). `[LAUGHTER]` and other bracketed events are removed from the transcripts.
@@ -48,9 +48,7 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: `root` holds no session.
       ValueError: a session or its labels are missing, or a line does not parse.
     """
-    root = Path(root)
-    if not (root / SESSIONS[0]).exists() and (root / "IEMOCAP_full_release").is_dir():
-        root = root / "IEMOCAP_full_release"
+    root = locate(Path(root), lambda folder: any((folder / name).is_dir() for name in SESSIONS))
     missing = [name for name in SESSIONS if not (root / name / "dialog/EmoEvaluation").is_dir()]
     if len(missing) == len(SESSIONS):
         raise not_found("IEMOCAP", root, ["Session1/dialog/EmoEvaluation (to Session5)"], OBTAIN)

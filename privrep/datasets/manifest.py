@@ -7,7 +7,7 @@ Columns:
   id, speaker: required, and besides them at least one column to predict or to hide.
   audio: a path, relative to the CSV; start, end: the utterance's place in it in seconds.
   transcript: the words. session: name of the recording session.
-  split: train, val (validation, dev, development) or test, in any case.
+  split: train, val (validation, dev, development) or test (or Test1, Test2, …), in any case.
   activation, valence, dominance: ratings. gender, emotion: classes; f and m mean female and male.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
@@ -23,7 +23,7 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.parsing import known, lookup, not_found, rating, sorted_by_id
+from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
 from privrep.formats.tables import read_table
 from privrep.formats.text_files import read_lines, read_text
 from privrep.messages import misread
@@ -38,14 +38,6 @@ RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
-SPLITS = {
-    "train": "train",
-    "val": "val",
-    "validation": "val",
-    "dev": "val",
-    "development": "val",
-    "test": "test",
-}
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
@@ -61,7 +53,19 @@ def read(root: Path) -> list[Utterance]:
     root = Path(root)
     if not root.is_file():
         raise not_found("a manifest", root, ["a CSV file at this path"], OBTAIN)
-    rows = _rows(root)
+    return utterances_of(_rows(root), root)
+
+
+def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
+    """The utterances of ("path:line", {column: cell}), the columns those of the module's docstring.
+
+    Args:
+      rows: of a manifest, or made from a corpus that comes as tables; all have the same columns.
+      root: the corpus, for messages; audio is relative to its folder.
+
+    Raises:
+      ValueError: a cell does not parse, or there is nothing to predict or to hide.
+    """
     columns = [name for name in (rows[0][1] if rows else []) if name and name not in _DESCRIPTIVE]
     if rows and not columns:
         raise misread(f"{root}:1", ", ".join(rows[0][1]), "another column, to predict or to hide")
@@ -114,7 +118,7 @@ def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, 
         warnings.warn(
             f"{root}: left out {', '.join(off_scale)}: numbers off the scale of the ratings, "
             f"{scale[0]:g} to {scale[1]:g}; write classes to use such a column",
-            stacklevel=3,
+            stacklevel=4,
         )
     return scale, named + [name for name in others if name not in off_scale]
 
@@ -133,7 +137,7 @@ def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path
         warnings.warn(
             f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; add "
             "a column 'scale' to state it",
-            stacklevel=4,
+            stacklevel=5,
         )
     return scale
 
@@ -184,7 +188,7 @@ def _utterance(
     values = {name: row[name] for name in classes if row[name]}
     if gender := values.get("gender"):
         values["gender"] = GENDERS.get(gender.lower(), gender)
-    split = row.get("split", "")
+    split, test_set = official_part(row.get("split", ""), _cell(place, "split"))
     return Utterance(
         id=row["id"],
         speaker=row["speaker"] or None,
@@ -199,5 +203,6 @@ def _utterance(
         categories=values,
         private=values,
         session=row.get("session") or None,
-        split=lookup(SPLITS, split.lower(), _cell(place, "split"), "a split") if split else None,
+        split=split,
+        test_set=test_set,
     )

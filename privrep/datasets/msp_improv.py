@@ -12,6 +12,7 @@ from pathlib import Path
 from privrep.datasets.parsing import (
     first_existing,
     known,
+    locate,
     lookup,
     not_found,
     rating,
@@ -47,7 +48,7 @@ BLOCK = "'UTD-IMPROV-S01A-F01-P-FM01.avi; EMOTION; A:number; V:number; D:number;
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`.
+    """Reads the release under `root`, or the folder below or above.
 
     Ratings are activation, valence, dominance and naturalness; categories are emotion and scenario
     (the release's letters P, R, S, T).
@@ -56,7 +57,7 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: `root` holds no label file.
       ValueError: labels of a session are missing, or a line does not parse.
     """
-    root = Path(root)
+    root = locate(Path(root), lambda folder: first_existing(folder, LABELS) is not None)
     labels = first_existing(root, LABELS)
     if not labels:
         raise not_found("MSP-IMPROV", root, LABELS, OBTAIN)

@@ -10,7 +10,15 @@ import re
 import warnings
 from pathlib import Path
 
-from privrep.datasets.parsing import known, lookup, not_found, rating, read_transcript, sorted_by_id
+from privrep.datasets.parsing import (
+    known,
+    locate,
+    lookup,
+    not_found,
+    rating,
+    read_transcript,
+    sorted_by_id,
+)
 from privrep.formats.tables import read_table
 from privrep.formats.text_files import read_text
 from privrep.messages import misread
@@ -46,7 +54,7 @@ NAME = re.compile(r"(\w\w)_.+\.wav")
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`.
+    """Reads the release under `root`, or the folder below or above.
 
     The ratings activation and valence are means over annotators who heard each utterance alone, as
     an acoustic network does; such networks predict them best (Jaiswal et al., 2019, arXiv
@@ -59,8 +67,8 @@ def read(root: Path) -> list[Utterance]:
       FileNotFoundError: `root` holds no crowdsourcing table.
       ValueError: a row does not parse.
     """
-    root = Path(root)
-    tables = [path for survey in SURVEYS for path in sorted((root / survey).glob(TABLE))]
+    root = locate(Path(root), lambda folder: bool(_tables(folder)))
+    tables = _tables(root)
     if not tables:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
@@ -76,6 +84,10 @@ def read(root: Path) -> list[Utterance]:
             stacklevel=2,
         )
     return sorted_by_id(described, root)
+
+
+def _tables(root: Path) -> list[Path]:
+    return [path for survey in SURVEYS for path in sorted((root / survey).glob(TABLE))]
 
 
 def _wavs(folder: Path) -> dict[str, Path]:

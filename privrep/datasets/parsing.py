@@ -1,15 +1,25 @@
 """Parsing shared by the corpus readers, with errors that name the place in the file (host)."""
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from privrep.formats.text_files import read_text
-from privrep.messages import misread
+from privrep.messages import first, misread
 from privrep.types import Utterance
 
 _Value = TypeVar("_Value")
+PARTS = {  # of an official split, by the words of the releases
+    "Train": "train",
+    "Validation": "val",
+    "Development": "val",
+    "Dev": "val",
+    "Val": "val",
+    "Test": "test",
+}
 
 
 def read_transcript(path: Path) -> str | None:
@@ -35,6 +45,33 @@ def lookup(names: Mapping[str, _Value], key: str, place: str, what: str) -> _Val
     if key not in names:
         raise misread(place, key, f"{what}, one of {', '.join(names)}")
     return names[key]
+
+
+def official_part(text: str, place: str) -> tuple[str | None, str | None]:
+    """The part of an official split and, of several test sets, which: ("test", "Test2").
+
+    Case, blanks and underscores do not count; an empty text is no part.
+
+    Args:
+      text: a word of PARTS; "test" may be followed by a number.
+      place: "path:number", for the error message.
+
+    Raises:
+      ValueError: another word; the message lists the valid ones.
+
+    >>> official_part("Development", ""), official_part("test_2", ""), official_part("", "")
+    (('val', None), ('test', 'Test2'), (None, None))
+    """
+    word = re.sub(r"[\s_-]", "", text).capitalize()
+    if not word:
+        return None, None
+    if re.fullmatch(r"Test\d+", word):
+        return "test", word
+    if word not in PARTS:
+        raise misread(
+            place, text, "a split, one of Train, Validation, Development, Test1, Test2, …, or Test"
+        )
+    return PARTS[word], None
 
 
 def rating(text: str, scale: tuple[float, float], place: str) -> float | None:
@@ -95,6 +132,45 @@ def sorted_by_id(described: Iterable[tuple[str, Utterance]], root: Path) -> list
 def first_existing(root: Path, names: Iterable[str]) -> Path | None:
     """The first of root/name that exists; None where none does."""
     return next((root / name for name in names if (root / name).exists()), None)
+
+
+def locate(root: Path, is_corpus: Callable[[Path], bool], inner: Collection[str] = ()) -> Path:
+    """`root`, or the folder just below or above it that holds the corpus, named in a warning.
+
+    People name the folder that a release was unpacked into, or one of the release's own.
+
+    Args:
+      root: the folder that was named.
+      is_corpus: whether a folder is that of the corpus.
+      inner: names, in lower case, that only folders inside the corpus have, at any depth.
+
+    Raises:
+      ValueError: several folders below hold one.
+    """
+    if not root.is_dir():
+        return root
+    place = root.absolute()
+    outermost = place
+    while outermost.name.lower() in inner:
+        outermost = outermost.parent
+    if outermost == place and is_corpus(root):
+        return root
+    below = [path for path in sorted(root.iterdir()) if path.is_dir() and is_corpus(path)]
+    above = [path for path in (outermost, place.parent) if path != place and is_corpus(path)]
+    if len(below) > 1 and not above:
+        raise ValueError(
+            f"{root} holds {len(below)} copies or parts of the corpus: "
+            f"{first([path.name for path in below])}; name one of these folders"
+        )
+    candidates = [*above, *below]
+    if not candidates:
+        return root
+    warnings.warn(
+        f"{root} is a folder {'in' if above else 'above'} the corpus, which is read from "
+        f"{candidates[0]}",
+        stacklevel=3,
+    )
+    return candidates[0]
 
 
 def not_found(corpus: str, root: Path, wanted: Iterable[str], obtain: str) -> FileNotFoundError:

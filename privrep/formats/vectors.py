@@ -1,15 +1,20 @@
-"""Files of representations h: .npy, .npz, .csv, .tsv and .parquet, read with checks (host).
+"""Files that hold one array of representations h, read with checks (host).
+
+`sequences.py` opens these and all other sources. bfloat16, which JAX writes and numpy does not
+know, is read.
 
 Nothing in a file is unpickled or evaluated.
 """
 
 import itertools
-from collections.abc import Sequence
+import mmap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from privrep.formats import arrow
 from privrep.formats.tables import (
     DELIMITERS,
     ID,
@@ -24,29 +29,35 @@ from privrep.formats.tables import (
 from privrep.messages import first, shown
 
 NUMPY_FILES = (".npy", ".npz")
-VECTORS = (*NUMPY_FILES, ".csv", ".tsv", ".parquet")
+VECTORS = (*NUMPY_FILES, ".csv", ".tsv", ".parquet", ".arrow", ".feather")
+_BLOCK = 1 << 24  # numbers that are looked at together
 
 
 class Representations(NamedTuple):
     """The content of a file of representations.
 
     Attributes:
-      h: float32[N, D] or float32[N, T, D], finite.
+      h: float32[N, D] or real numbers [N, T, D], finite in float32; the latter may be mapped from
+        a file.
       ids: N strings, or None where the file has none.
       first_line: a sentence on whether a first line of numbers was taken for names of columns or
         for a row; "" where there is no doubt.
+      notes: further sentences on what was taken for what.
+      shape: of what was given; of `h` where None.
     """
 
     h: np.ndarray
     ids: list[str] | None
     first_line: str = ""
+    notes: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
 
 
-_Content = tuple[np.ndarray, list[str | None] | None, str]  # the fields of Representations
+_Content = tuple[np.ndarray, list[str | None] | None, str]  # h, ids, first_line
 
 
 def read_vectors(path: str | Path) -> Representations:
-    """Reads representations from .npy, .npz, .csv, .tsv or .parquet.
+    """Reads representations from .npy, .npz, .csv, .tsv, .parquet, .arrow or .feather.
 
     An .npz holds one array of any name, and perhaps ids under the name id; where h and id are both
     there, other arrays are ignored. The columns of a table are the units of h, except one named id;
@@ -64,8 +75,9 @@ def read_vectors(path: str | Path) -> Representations:
     try:
         if ending in NUMPY_FILES:
             h, ids, first_line = *_numpy_content(path), ""
-        elif ending == ".parquet":
-            h, ids, first_line = _parquet_content(path)
+        elif ending in arrow.ENDINGS:
+            table = parquet_of(path) if ending == ".parquet" else arrow.table_of(path)
+            h, ids, first_line = _arrow_content(path, table)
         else:
             h, ids, first_line = _text_content(path)
     except MemoryError as error:
@@ -83,9 +95,14 @@ def checked_vectors(
     Raises:
       ValueError: no numbers, another shape, ids that do not fit, or rows that are not finite.
     """
+    h, of_numbers = as_real(h)
     if h.dtype.kind not in "fiub":
         advice = " Text becomes numbers by h.astype('float32')." if h.dtype.kind in "SU" else ""
-        raise ValueError(f"{name}: holds {h.dtype}, which are not real numbers.{advice}")
+        if h.dtype.kind == "V":
+            advice = " Numbers of a kind that numpy does not know are saved by h.astype('float32')."
+        raise ValueError(
+            f"{name}: holds {h.dtype} of shape {list(h.shape)}, which are not real numbers.{advice}"
+        )
     if h.ndim not in (2, 3) or 0 in h.shape:
         raise ValueError(
             f"{name}: has shape {list(h.shape)}; representations are [N, D], a row of D numbers "
@@ -93,9 +110,10 @@ def checked_vectors(
         )
     if ids is not None and len(ids) != len(h):
         raise ValueError(f"{name}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
-    with np.errstate(over="ignore"):
-        h = h.astype(np.float32, copy=False)
-    invalid = np.flatnonzero(~np.isfinite(h).all(tuple(range(1, h.ndim))))
+    if h.ndim == 2:
+        with np.errstate(over="ignore"):
+            h = h.astype(np.float32, copy=False)
+    invalid = np.flatnonzero(~_are_finite(h))
     if invalid.size:
         names = first([str(row if ids is None else ids[row]) for row in invalid])
         raise ValueError(
@@ -103,9 +121,91 @@ def checked_vectors(
             f"float32: {'row (from 0)' if ids is None else 'id'} {names}. Leave them out, of the "
             "labels too; no number can be made up for them here."
         )
+    notes = (f"{Path(name).name} {of_numbers}",) if of_numbers else ()
     if ids is None:
-        return Representations(h, None, first_line)
-    return Representations(h, list(rows_by_id(ids, Path(name))), first_line)
+        return Representations(h, None, first_line, notes)
+    return Representations(h, list(rows_by_id(ids, Path(name))), first_line, notes)
+
+
+def _are_finite(h: np.ndarray) -> np.ndarray:
+    """bool[N]: whether all numbers of a row are finite in float32, a few rows at a time."""
+    size = max(1, _BLOCK // (h[0].size or 1))
+    finite = np.empty(len(h), bool)
+    for i in range(0, len(h), size):
+        with np.errstate(over="ignore"):
+            block = h[i : i + size].astype(np.float32, copy=False)
+        finite[i : i + size] = np.isfinite(block).all(tuple(range(1, h.ndim)))
+        release(h)
+    return finite
+
+
+def release(array: np.ndarray) -> None:
+    """Lets go of what was read of an array that is mapped from a file; else does nothing.
+
+    The system would keep these pages until it needs the memory for something else.
+    """
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def as_real(array: np.ndarray) -> tuple[np.ndarray, str]:
+    """`array` and ""; of bfloat16, float32 and a sentence, the name of the file to be put before.
+
+    numpy does not know bfloat16 and calls it V2, two bytes of no kind. They are the upper half of a
+    float32. Other kinds stay as they are.
+    """
+    kind = array.dtype
+    if kind.kind != "V" or kind.itemsize != 2 or kind.names is not None or kind.subdtype:
+        return array, ""
+    bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << 16
+    reals = bits.view(np.float32).reshape(array.shape)
+    return reals, "holds numbers of two bytes without a kind (V2), which were read as bfloat16."
+
+
+def mapped_array(path: Path) -> np.ndarray:
+    """The array of an .npy file, mapped and not read.
+
+    Raises:
+      ValueError: a damaged file, or one that holds objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy has no closed set of errors for damaged files
+        raise ValueError(f"{path}: is no .npy array of numbers: {_reason(error)}") from error
+
+
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays of an .npz file.
+
+    Raises:
+      ValueError: a damaged file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return list(arrays.files)
+    except Exception as error:  # see `mapped_array`
+        raise ValueError(f"{path}: is no .npz file: {_reason(error)}") from error
+
+
+def named_arrays(path: Path, names: Sequence[str]) -> Mapping[str, Callable[[], np.ndarray]]:
+    """{name: reader} of arrays of an .npz file, none of which is read yet."""
+    arrays = np.load(path, allow_pickle=False)
+
+    def reader(name: str) -> Callable[[], np.ndarray]:
+        def read() -> np.ndarray:
+            try:
+                return _array_of(arrays, name)
+            except MemoryError:
+                raise
+            except Exception as error:  # see `mapped_array`
+                raise ValueError(f"{path}: array {shown(name)}: {_reason(error)}") from error
+
+        return read
+
+    return {name: reader(name) for name in names}
 
 
 def read_array(path: str | Path) -> np.ndarray:
@@ -124,7 +224,8 @@ def _numpy_content(path: Path) -> tuple[np.ndarray, list[str | None] | None]:
     try:
         if ending == ".npy":
             # Mapped first, so that a header that promises more than the file holds costs nothing.
-            return np.array(np.load(path, mmap_mode="r", allow_pickle=False)), None
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            return mapped if mapped.ndim == 3 else np.array(mapped), None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name != ID]
             # Without id, an array that is ignored may be the ids by another name, and rows would
@@ -134,7 +235,8 @@ def _numpy_content(path: Path) -> tuple[np.ndarray, list[str | None] | None]:
             if len(names) != 1:
                 raise ValueError(
                     f"it holds {first(arrays.files) or 'nothing'}: name the representations h, the "
-                    f"utterances {ID}, and leave out the rest"
+                    f"utterances {ID}, and leave out the rest; or name each array by the {ID} of "
+                    "its utterance, which the labels have too"
                 )
             h = _array_of(arrays, names[0])
             ids = _array_of(arrays, ID) if ID in arrays.files else None
@@ -265,8 +367,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _parquet_content(path: Path) -> _Content:
-    table = parquet_of(path)
+def _arrow_content(path: Path, table: Any) -> _Content:
     names = [name for name in table.column_names if name != ID]
     columns = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Acoustic frames float32[T, F] of an utterance, from its audio file or ready features (host)."""
+"""Acoustic frames float32[T, F] of an utterance, from its audio file (host)."""
 
 import functools
 import re
@@ -11,7 +11,6 @@ import numpy as np
 import soundfile
 import soxr
 
-from privrep.formats.vectors import read_array
 from privrep.inputs.mel_filterbank import Filterbank, build_filterbank, mel_energies
 from privrep.types import Utterance
 
@@ -19,6 +18,7 @@ from privrep.types import Utterance
 FEATURES_VERSION = "1.1.0"
 
 _FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
+_BLOCK = 1 << 16  # samples that are read at once where they are not needed
 _MIN_COMPLETE = 0.95  # fraction of the declared samples below which a file counts as truncated
 
 
@@ -165,7 +165,7 @@ def _any_audio(
             last = declared if utterance.end is None else round(utterance.end * rate)
             if last <= first:
                 raise fault("audio empty", f"{first / rate:g} s to {last / rate:g} s")
-            file.seek(min(first, file.frames))
+            _skip(file, min(first, file.frames))
             waveform = _mono(file.read(last - first, dtype="float32", always_2d=True))
     except (soundfile.SoundFileError, OSError) as error:
         raise fault("audio unreadable", str(error)) from error
@@ -176,6 +176,15 @@ def _any_audio(
     if not np.isfinite(waveform).all():
         raise fault("audio has samples that are not finite")
     return waveform, rate
+
+
+def _skip(file: soundfile.SoundFile, samples: int) -> None:
+    """Moves on by `samples`, also in GSM 6.10, G.721 and others, which libsndfile cannot seek."""
+    if file.seekable():
+        file.seek(samples)
+        return
+    for start in range(0, samples, _BLOCK):
+        file.read(min(_BLOCK, samples - start), dtype="float32")
 
 
 def _mono(samples: np.ndarray) -> np.ndarray:
@@ -246,38 +255,3 @@ def _filterbank(settings: FeatureSettings) -> Filterbank:
         settings.mel_low_hz,
         settings.mel_high_hz or settings.sample_rate / 2,
     )
-
-
-def read_features(directory: Path, utterance_id: str) -> np.ndarray:
-    """Reads a ready feature array, float32[T, F], from `<id>.npy` or `<id>.npz` (with one array).
-
-    A vector [F] is one frame. Pickles are never loaded.
-
-    Args:
-      directory: the folder of the feature files.
-      utterance_id: the utterance.
-
-    Raises:
-      UnusableUtterance: no such file, not a numeric array, wrong rank, empty, or not finite.
-    """
-    path = Path(directory) / f"{utterance_id}.npy"
-    if not path.is_file() and path.with_name(f"{path.stem}.npz").is_file():
-        path = path.with_name(f"{path.stem}.npz")
-    fault = functools.partial(UnusableUtterance, utterance_id, path)
-    if not path.is_file():
-        raise fault("feature file missing", "or .npz")
-    try:
-        array = read_array(path)
-    except (ValueError, MemoryError, OSError) as error:
-        raise fault("feature file unreadable", str(error).removeprefix(f"{path}: ")) from error
-    if array.dtype.kind not in "fiu":
-        raise fault("features are not real numbers", f"dtype {array.dtype}")
-    if array.ndim not in (1, 2):
-        raise fault("features are neither [T, F] nor [F]", f"shape {array.shape}")
-    if array.size == 0:
-        raise fault("features empty", f"shape {array.shape}")
-    with np.errstate(over="ignore"):
-        array = np.atleast_2d(array).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise fault("features are not finite")
-    return array

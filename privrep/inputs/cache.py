@@ -196,25 +196,24 @@ def _examples(
     Raises:
       ValueError: at the end, if features of one modality differ in width.
     """
-    widths: dict[str, tuple[int, str]] = {}  # of the first utterance, and its file
+    shapes: dict[str, tuple[str, list[int]]] = {}  # of the first utterance
     deviating: list[str] = []
     for result, utterance in results:
         if isinstance(result, UnusableUtterance):
             faults[utterance.id] = (result.reason, str(result.path or ""))
             continue
-        file = f"{utterance.id}.npy"
         for name in result.keys() - {"seconds"}:
-            width = result[name].shape[1]
-            if widths.setdefault(name, (width, file))[0] != width:
-                deviating.append(f"{file} ({width}, not {widths[name][0]})")
+            shape = list(result[name].shape)
+            if shapes.setdefault(name, (utterance.id, shape))[1][1] != shape[1]:
+                deviating.append(f"{utterance.id} {shape}")
         if not deviating:
             record = {"id": utterance.id, "utterance": _record(utterance, with_file=True)}
             yield record | result
     if deviating:
-        expected = " and ".join(f"{file} is {width}" for width, file in widths.values())
+        expected = " and ".join(f"{id_} has {shape}" for id_, shape in shapes.values())
         raise ValueError(
-            f"{dataset}: the ready features differ in width: {expected} wide, {len(deviating):,} "
-            f"others are not: {first(deviating, _MAX_FILES)}. All must be of one kind."
+            f"{dataset}: the ready features differ in width: {expected}, {len(deviating):,} "
+            f"others are not as wide: {first(deviating, _MAX_FILES)}. All must be of one kind."
         )
 
 

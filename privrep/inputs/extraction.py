@@ -18,9 +18,9 @@ from privrep.inputs.audio import (
     FEATURES_VERSION,
     FeatureSettings,
     UnusableUtterance,
-    read_features,
     read_log_mel,
 )
+from privrep.inputs.ready_features import ReadyFeatures, open_ready, read_features, ready_files
 from privrep.types import Utterance
 
 TRANSCRIPTS = "transcripts"
@@ -32,12 +32,12 @@ class FeatureSources(NamedTuple):
     """The source of each modality's features; None where the modality is not used.
 
     Attributes:
-      acoustic: settings of log-Mel frames, which are computed from the audio, or a folder of ready
-        features `<id>.npy`.
-      lexical: `TRANSCRIPTS`, whose words are used, or a folder of ready features `<id>.npy`.
+      acoustic: settings of log-Mel frames, which are computed from the audio, or sources of ready
+        features (see `formats.sequences`), joined by +.
+      lexical: `TRANSCRIPTS`, whose words are used, or sources of ready features.
     """
 
-    acoustic: FeatureSettings | Path | None = None
+    acoustic: FeatureSettings | str | Path | None = None
     lexical: str | Path | None = None
 
     @property
@@ -51,10 +51,14 @@ class FeatureSources(NamedTuple):
         return self.lexical == TRANSCRIPTS
 
     @property
-    def folders(self) -> dict[str, Path]:
-        """{"frames" or "words": folder of ready features}."""
+    def ready(self) -> dict[str, str | Path]:
+        """{"frames" or "words": sources of ready features}."""
         sources = {"frames": self.acoustic, "words": self.lexical}
-        return {name: source for name, source in sources.items() if isinstance(source, Path)}
+        return {
+            name: source
+            for name, source in sources.items()
+            if isinstance(source, str | Path) and source != TRANSCRIPTS
+        }
 
 
 def extract(
@@ -72,7 +76,12 @@ def extract(
 
     Yields:
       {"seconds": length of the audio, 0.0 for ready features; "frames", "words": float16[T, F]}.
+
+    Raises:
+      FileNotFoundError, ValueError: a source of ready features cannot be opened.
     """
+    ids = [utterance.id for utterance in utterances]
+    ready = {name: open_ready(source, ids) for name, source in sources.ready.items()}
 
     def extract_one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
         features: dict[str, Any] = {"seconds": 0.0}
@@ -80,8 +89,8 @@ def extract(
             if sources.log_mel is not None:
                 frames, features["seconds"] = read_log_mel(utterance, sources.log_mel)
                 features["frames"] = frames.astype(np.float16)
-            for name, folder in sources.folders.items():
-                features[name] = _as_float16(utterance, folder)
+            for name, opened in ready.items():
+                features[name] = _as_float16(utterance, opened)
         except UnusableUtterance as fault:
             return fault
         return features
@@ -89,12 +98,12 @@ def extract(
     return _map_in_order(extract_one, utterances, workers)
 
 
-def _as_float16(utterance: Utterance, folder: Path) -> np.ndarray:
-    values = read_features(folder, utterance.id)
+def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:
+    values = read_features(ready, utterance.id)
     largest = np.finfo(np.float16).max
     if np.abs(values).max() > largest:
         raise UnusableUtterance(
-            utterance.id, folder / f"{utterance.id}.npy", f"features beyond float16's {largest:g}"
+            utterance.id, ready.path_of(utterance.id), f"features beyond float16's {largest:g}"
         )
     return values.astype(np.float16)
 
@@ -118,9 +127,11 @@ def fingerprint(utterances: Sequence[Utterance], sources: FeatureSources) -> str
 
     Of a file that is its place, size and time of change, not its content.
     """
-    folders = sources.folders
+    ready = sources.ready
+    ids = [utterance.id for utterance in utterances]
+    files = [ready_files(source, ids) for source in ready.values()]
     parts: list[Any] = [FEATURES_VERSION, sources.log_mel and astuple(sources.log_mel)]
-    parts += ["frames" in folders, "words" in folders]
+    parts += ["frames" in ready, "words" in ready]
     states: dict[Path, list[Any]] = {}  # one file may hold many utterances
 
     def state(path: Path | None) -> list[Any] | None:
@@ -134,12 +145,11 @@ def fingerprint(utterances: Sequence[Utterance], sources: FeatureSources) -> str
                 states[path] += [status.st_size, status.st_mtime_ns]
         return states[path]
 
-    for utterance in utterances:
+    for i, utterance in enumerate(utterances):
         part: list[Any] = [utterance.id]
         if sources.log_mel is not None:
             part += [utterance.start, utterance.end, state(utterance.wav)]
-        for folder in folders.values():
-            part += [state(folder / f"{utterance.id}{ending}") for ending in (".npy", ".npz")]
+        part += [state(path) for of in files for path in of[i]]
         parts.append(part)
     return hash_of(parts)
 

@@ -9,7 +9,12 @@ import numpy as np
 
 from privrep.types import Ragged, room, take_rows
 
-NORMALISATIONS = ("speaker", "train", "none")
+STATISTICS = {  # of each normalisation, in a sentence
+    "speaker": "in units of each speaker's own frames, those of test speakers too",
+    "train": "in units of the frames of the training part",
+    "none": "not normalised",
+}
+NORMALISATIONS = tuple(STATISTICS)
 
 _MIN_SD = 1e-5  # a band that never changes becomes 0, without a division by 0
 

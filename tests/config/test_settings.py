@@ -7,7 +7,8 @@ from hypothesis import given
 from experiments.config.lambdas import by_attribute, exact_text, to_cell
 from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import LEFT, RECIPES
-from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
+from experiments.config.sweep import expand
 from privrep.attacks.trained.dense import ATTACKERS
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
@@ -34,6 +35,8 @@ def test_the_default_of_a_flag_parses_to_the_default_of_its_field(name):
         values = [by_attribute(strengths, ["gender"]) for strengths in values]
     if values == [LEFT]:  # what the first recipe, which is the default, says of it, if anything
         values = [RECIPES[Config().recipe].get(name, FIELDS[name].default)]
+    if values == [AUTO]:  # what Mel frames, which are the default, make of it
+        values = [getattr(expand({})[0].config, name)]
     assert FIELDS[name].default in values
     assert all(type(value) is type(FIELDS[name].default) for value in values)
     assert len(values) == 1 or FIELDS[name].swept

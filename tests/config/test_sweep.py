@@ -229,3 +229,14 @@ def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
     flags = {name: flag_default(name) for name in FIELDS} | given
     lines = idle_flags(flags, [config for pack in expand(given) for config in pack.runs])
     assert len(lines) == (said is not None) and all(said in line for line in lines), lines
+
+
+def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwise(tmp_path):
+    ready = {"acoustic_features": str(tmp_path)}
+    for flags, expected in (
+        ({}, "speaker"),
+        (ready, "train"),
+        (ready | {"normalise": "speaker"}, "speaker"),
+        ({"normalise": "none"}, "none"),
+    ):
+        assert [pack.config.normalise for pack in expand(flags)] == [expected]

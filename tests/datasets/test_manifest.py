@@ -172,7 +172,7 @@ def test_ages_alone_do_not_need_a_scale(written):
         (["id,speaker,valence", "a,x,50"], "no usual scale holds all of valence.*'scale'"),
         (
             ["id,speaker,emotion,split", "a,x,sad,eval"],
-            ":2, column split: 'eval'.*train, val, validation",
+            ":2, column split: 'eval'.*Train, Validation, Development",
         ),
         (
             ["id,speaker,emotion,start", "a,x,sad,-1"],

@@ -7,7 +7,11 @@ import pytest
 
 from privrep.datasets import msp_improv, msp_podcast
 from tests.support import corpora_on_disk
-from tests.support.corpora_on_disk import write_msp_improv, write_msp_podcast
+from tests.support.corpora_on_disk import (
+    PODCAST_LAYOUTS,
+    write_msp_improv,
+    write_msp_podcast,
+)
 from tests.support.sounds_on_disk import edit, make_empty, write_text
 
 FIRST = "UTD-IMPROV-S01A-F01-P-FM00.avi; N; A:4.000000; V:2.000000; D:NaN ; N:4.200000;"  # line 1
@@ -120,19 +124,61 @@ def test_improv_empty_label_file(improv):
         msp_improv.read(improv)
 
 
+@pytest.mark.parametrize("number", PODCAST_LAYOUTS)
+def test_podcast_layouts_that_people_have(number, tmp_path):
+    expected = write_msp_podcast(tmp_path, utterances_per_speaker=2, **PODCAST_LAYOUTS[number])
+    assert msp_podcast.read(tmp_path) == expected
+
+
+def test_podcast_fourteen_layouts():
+    assert [*PODCAST_LAYOUTS] == [*range(1, 15)]
+
+
+@pytest.mark.parametrize("folder", ["Labels", "labels", "."])
+def test_podcast_texts_of_the_first_releases_in_any_folder(folder, tmp_path):
+    expected = write_msp_podcast(tmp_path, 2, labels=f"{folder}/labels.txt")
+    assert msp_podcast.read(tmp_path) == expected
+    assert {u.test_set for u in expected} == {None, "Test1", "Test2", "Test3"}
+
+
+def test_podcast_texts_beside_the_table_of_a_later_release_do_not_count(podcast):
+    for name in msp_podcast.TEXTS:
+        write_text(podcast / name, "nothing\n")
+    assert len(msp_podcast.read(podcast)) == 23
+
+
 @pytest.mark.parametrize(
-    "variant",
+    ("file", "old", "new", "message"),
     [
-        {"labels": "Labels/labels_concensus.csv", "development": "Validation"},
-        {"labels": "Labels/labels_consensus.json"},
-        {"labels": "Labels/labels_concensus.json", "transcripts": False},
-        {"audio": "Audio"},
-        {"audio": "audio_16kHz"},
+        ("labels.txt", "; A:", "; Q:", r"labels\.txt:1: .*EMOTION; A:number"),
+        ("labels.txt", "V:2.500000", "V:9.000000", r"labels\.txt:1: '9.000000' is off the scale"),
+        ("labels.txt", "_0000_0001", "_0000_0000", r"0000_0000.wav is described twice"),
+        ("Partitions.txt", "Train; ", "Trane; ", r"'Trane' does not parse; expected a split"),
+        ("Partitions.txt", "Train; ", "Train ", r"Partitions\.txt:1: .*'Train; MSP-PODCAST"),
+        ("Speaker_ids.txt", "; Female", "; Femal", r"'Femal' does not parse; expected a gender"),
+        ("Speaker_ids.txt", "; Female", "", r"Speaker_ids\.txt:1: .*'Speaker_1; Male'"),
     ],
 )
-def test_podcast_variants(variant, tmp_path):
-    expected = write_msp_podcast(tmp_path, utterances_per_speaker=2, **variant)
-    assert msp_podcast.read(tmp_path) == expected
+def test_podcast_texts_that_do_not_parse(file, old, new, message, tmp_path):
+    write_msp_podcast(tmp_path, 2, labels="labels.txt")
+    edit(tmp_path / file, old, new)
+    with pytest.raises(ValueError, match=message):
+        msp_podcast.read(tmp_path)
+
+
+def test_podcast_turns_in_no_part_are_counted(tmp_path):
+    expected = write_msp_podcast(tmp_path, 2, labels="labels.txt")
+    edit(tmp_path / "Partitions.txt", f"Train; {expected[0].id}.wav\n", "")
+    with pytest.warns(UserWarning, match=f"1 turns are in no part .*: {expected[0].id}.wav"):
+        assert msp_podcast.read(tmp_path)[0].split is None
+
+
+def test_podcast_table_of_an_earlier_release_takes_the_audio_of_its_release(tmp_path):
+    earlier = "Previous_releases_information/previous_releases_info/v1.8"
+    table = f"{earlier}/Labels/labels_concensus.csv"
+    expected = write_msp_podcast(tmp_path, 2, labels=table, development="Validation")
+    with pytest.warns(UserWarning, match=rf"v1\.8 has labels and no audio: .*{tmp_path}/Audios"):
+        assert msp_podcast.read(tmp_path / earlier) == expected
 
 
 def test_podcast_unknown_speaker_and_gender_are_left_out(podcast):

@@ -28,7 +28,7 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
     known = ("h.npz", "h.csv", "h.parquet")
     others = ("h.npy", "one.npz", "bare.csv", "h.TSV", "lists.parquet")
     for name in (*known, *others):
-        h, ids, _ = read_vectors(tmp_path / name)
+        h, ids, *_ = read_vectors(tmp_path / name)
         assert h.dtype == np.float32
         np.testing.assert_array_equal(h, H, err_msg=name)
         assert ids == (IDS if name in known else None), name
@@ -193,7 +193,7 @@ def test_an_npz_holds_one_array_or_h_and_id_beside_others(tmp_path):
     path, ids = tmp_path / "h.npz", np.array([f" u{i} " for i in range(7)])
     for arrays in ({"x": H}, {"x": H, "id": ids}, {"h": H, "id": ids, "y": H[0]}):
         np.savez(path, **arrays)
-        h, ids_read, _ = read_vectors(path)
+        h, ids_read, *_ = read_vectors(path)
         assert (h == H).all() and ids_read == (IDS if "id" in arrays else None)
     for arrays in (
         {"x": H, "y": H},

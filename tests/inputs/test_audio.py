@@ -12,7 +12,6 @@ from privrep.inputs.audio import (
     UnusableUtterance,
     log_mel,
     read_audio,
-    read_features,
     read_log_mel,
 )
 from privrep.types import Utterance
@@ -183,6 +182,40 @@ def test_samples_are_those_of_the_file(tmp_path, kind, channels):
     assert np.array_equal(part, read[1600:4800])
 
 
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        *(("wav", kind) for kind in ("GSM610", "G721_32", "IMA_ADPCM", "MS_ADPCM", "ULAW")),
+        *(("wav", f"NMS_ADPCM_{bits}") for bits in (16, 24, 32)),
+        *(("au", kind) for kind in ("G721_32", "G723_24")),
+        ("aiff", "GSM610"),
+    ],
+)
+def test_telephone_codecs_are_read_whole_and_in_parts(tmp_path, ending, kind):
+    """Also those that libsndfile cannot seek in."""
+    path = tmp_path / f"a.{ending}"
+    tone = (0.3 * np.sin(0.2 * np.arange(9 * 8000))).astype("f4")  # more than one block
+    soundfile.write(path, tone, 8000, kind)
+    with soundfile.SoundFile(path) as file:
+        expected = file.read(file.frames, dtype="float32")
+    whole = read_audio(Utterance("a", "s", path), 8000)
+    assert np.array_equal(whole, expected) and len(whole) >= len(tone)
+    assert np.corrcoef(whole[1000:60000], tone[1000:60000])[0, 1] > 0.8
+    part = read_audio(Utterance("a", "s", path, 8.5, 8.75), 8000)
+    assert np.array_equal(part, whole[68000:70000])
+    with pytest.raises(UnusableUtterance, match="audio truncated"):
+        read_audio(Utterance("a", "s", path, 8.5, 20.0), 8000)
+
+
+@pytest.mark.parametrize("kind", ["GSM610", "G721_32", "MS_ADPCM", "NMS_ADPCM_32"])
+def test_a_telephone_recording_cut_short_is_noticed(tmp_path, kind):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(2.0, rate=8000), 8000, kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnusableUtterance, match="audio truncated"):
+        read_audio(Utterance("a", "s", path), 8000)
+
+
 @pytest.mark.parametrize("size", [0, 2**32 - 1])
 def test_a_writer_that_did_not_know_the_length_is_believed_in_the_rest(tmp_path, size):
     soundfile.write(tmp_path / "a.wav", noise(0.5), RATE)
@@ -239,46 +272,3 @@ def test_unusable_audio_names_utterance_file_and_reason(tmp_path):
         assert "u7" in str(error.value) and str(tmp_path / name) in str(error.value)
     with pytest.raises(UnusableUtterance, match="no audio file named"):
         read_audio(Utterance("u7", "s"), RATE)
-
-
-def test_ready_features_are_read(tmp_path):
-    array = np.arange(6, dtype=np.float64).reshape(3, 2)
-    np.save(tmp_path / "a.npy", array)
-    np.savez(tmp_path / "b.c.npz", array)
-    np.save(tmp_path / "v.npy", array[0].astype(np.float16))
-    for name, expected in (("a", array), ("b.c", array), ("v", array[:1])):
-        features = read_features(tmp_path, name)
-        assert features.dtype == np.float32 and np.array_equal(features, expected)
-
-
-def test_unusable_ready_features_name_utterance_file_and_reason(tmp_path):
-    for name, array in {
-        "rank": np.zeros((2, 3, 4)),
-        "nan": np.array([[1.0, np.nan]]),
-        "huge": np.array([[1.0, 1e300]]),
-        "none": np.zeros((0, 4)),
-        "text": np.array([["a", "b"]]),
-        "pickle": np.array([{"a": 1}], object),
-    }.items():
-        np.save(tmp_path / f"{name}.npy", array, allow_pickle=True)
-    np.savez(tmp_path / "two.npz", np.zeros((1, 2)), np.zeros((1, 2)))
-    np.savez_compressed(tmp_path / "flate.npz", np.arange(1000.0)[:, None])
-    raw = bytearray((tmp_path / "flate.npz").read_bytes())
-    raw[200:220] = bytes(20)
-    (tmp_path / "flate.npz").write_bytes(raw)
-    (tmp_path / "half.npy").write_bytes((tmp_path / "rank.npy").read_bytes()[:150])
-    for name, reason in {
-        "rank": "neither",
-        "nan": "not finite",
-        "huge": "not finite",
-        "none": "empty",
-        "text": "not real numbers",
-        "pickle": "unreadable",
-        "two": "it holds arr_0, arr_1",
-        "half": "unreadable",
-        "flate": "unreadable",
-        "gone": "missing",
-    }.items():
-        with pytest.raises(UnusableUtterance, match=reason) as error:
-            read_features(tmp_path, name)
-        assert f"utterance {name}" in str(error.value) and str(tmp_path) in str(error.value)

@@ -1,4 +1,4 @@
-"""Whether the data is still that of a table."""
+"""Whether the data is still that of a table; test sets; levels of emotions; layouts."""
 
 from dataclasses import replace
 
@@ -8,13 +8,22 @@ from experiments.config.settings import Config
 from experiments.config.sweep import Pack
 from experiments.run.load_data import (
     Job,
+    check,
     check_finished,
+    load,
     preparable,
     prepare_inputs,
     read,
 )
 from privrep.inputs import cache as prepared
-from tests.support.corpora_on_disk import write_msp_improv
+from tests.support import corpora_on_disk
+from tests.support.corpora_on_disk import (
+    PODCAST_LAYOUTS,
+    write_msp_improv,
+    write_msp_podcast,
+)
+from tests.support.open_corpora_on_disk import write_kaldi
+from tests.support.sounds_on_disk import edit
 
 
 @pytest.mark.parametrize("modality", ["acoustic", "lexical", "multimodal"])
@@ -33,3 +42,71 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     for changed in (fewer, relabelled):
         with pytest.raises(ValueError, match="000: this pack was begun on other data"):
             check_finished(rows, [job], changed)
+
+
+def notes_of(config, folder):
+    """The notes of the corpus in `folder`, checked and loaded as the main job does."""
+    utterances = read(config, folder)
+    check(config, utterances)
+    usable = preparable(utterances)
+    loaded = load(config, prepare_inputs(config, usable, folder / "cache", progress=False))
+    return loaded, loaded.notes
+
+
+def test_the_official_split_of_2_0_is_used_without_who_is_in_two_parts(tmp_path):
+    write_msp_podcast(tmp_path / "podcast", speakers=20)
+    table = tmp_path / "podcast/Labels/labels_consensus.csv"
+    edit(table, ",1,Female,Train", ",1,Female,Test2")
+    edit(table, ",7,Female,Development", ",7,Female,Test1")
+    config = Config("msp_podcast", str(tmp_path / "podcast"), folds="official")
+    loaded, notes = notes_of(config, tmp_path)
+    assert not [finding for finding in loaded.findings if finding.severity == "fatal"]
+    assert any("1 speakers of the training part are in the" in n and "5 utt" in n for n in notes)
+    assert any("1 speakers of the validation part are in the" in n and "(7)" in n for n in notes)
+    tested = {loaded.utterances[i].id for i in loaded.split.test[0].nonzero()[0]}
+    assert {"MSP-PODCAST_0000_0000", "MSP-PODCAST_0006_0000"} <= tested
+
+    chosen = replace(config, test_set="Test2")
+    loaded, notes = notes_of(chosen, tmp_path)
+    tested = [loaded.utterances[i] for i in loaded.split.test[0].nonzero()[0]]
+    assert {u.test_set for u in tested} == {"Test2"}
+    with pytest.raises(ValueError, match=r"no test set 'Test3' with labels.*Test1, Test2"):
+        check(replace(config, test_set="Test3"), read(config, tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_levels_of_emotions_on_request_in_a_corpus_without_ratings(tmp_path):
+    written = write_kaldi(tmp_path / "data")
+    for name in ("utt2arousal", "utt2valence"):
+        (tmp_path / "data" / name).unlink()
+    config = Config("kaldi", str(tmp_path / "data"), ratings_from="emotion")
+    rated = read(config, tmp_path)
+    assert [u.ratings["valence"] for u in rated] == [
+        {"sad": 1.0, "neutral": 2.0, "happy": 3.0}[u.categories["emotion"]] for u in written
+    ]
+    check(config, rated)
+    with pytest.raises(ValueError, match="no task 'activation'"):
+        check(config, read(replace(config, ratings_from=""), tmp_path))
+
+
+LAYOUTS = [
+    ("iemocap", {}),
+    *(("msp_podcast", layout) for layout in PODCAST_LAYOUTS.values()),
+    ("msp_improv", {"spelling": "Evaluation.txt", "audio": "", "transcripts": "Text"}),
+    ("msp_improv", {"transcripts": "All_human_transcriptions"}),
+    ("muse", {}),
+    ("muse", {"survey": "Survey Information (Questions, Data etc)"}),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+def test_every_layout_of_the_licensed_corpora_is_prepared(name, layout, tmp_path):
+    write = getattr(corpora_on_disk, f"write_{name}")
+    written = write(tmp_path / name, utterances_per_speaker=1, **layout)
+    config = Config(name, str(tmp_path / name))
+    utterances = preparable(read(config, tmp_path))
+    prepared_ = prepare_inputs(config, utterances, tmp_path / "cache", progress=False)
+    rated = [u for u in written if u.speaker and u.ratings]
+    assert [u.id for u in prepared_.utterances] == [u.id for u in rated]
+    assert prepared_.dropped == {} and prepared_.seconds_of_audio > 0.3 * len(rated)

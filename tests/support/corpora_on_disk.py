@@ -11,7 +11,14 @@ import json
 from pathlib import Path
 
 from privrep.types import Utterance
-from tests.support.open_corpora_on_disk import write_emodb, write_manifest
+from tests.support.open_corpora_on_disk import (
+    write_audformat,
+    write_crema_d,
+    write_emodb,
+    write_kaldi,
+    write_manifest,
+    write_ravdess,
+)
 from tests.support.sounds_on_disk import (
     HIGH,
     LOW,
@@ -33,12 +40,16 @@ __all__ = [
     "edit",
     "make_empty",
     "truncate",
+    "write_audformat",
+    "write_crema_d",
     "write_emodb",
     "write_iemocap",
+    "write_kaldi",
     "write_manifest",
     "write_msp_improv",
     "write_msp_podcast",
     "write_muse",
+    "write_ravdess",
 ]
 
 ON_7, ON_9 = (2.5, 4.0, 5.5), (3.0, 5.0, 7.0)  # ratings of the three levels
@@ -144,6 +155,27 @@ def write_msp_improv(
     return by_id(written)
 
 
+PODCAST_COLUMNS = [
+    *("FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set"),
+]
+PODCAST_LAYOUTS = {  # number in the table of the layouts that people have: flags of the writer
+    1: {"labels": "labels.txt", "development": "Validation", "transcripts": False},
+    2: {"labels": "label/labels_concensus.csv", "development": "Validation"},
+    3: {"labels": "Labels/labels_concensus.csv", "tests": ("Test", "Test")},
+    4: {"labels": "Labels/labels_concensus.csv"},
+    5: {"labels": "Labels/labels_concensus.csv", "audio": "audio_16kHz"},
+    6: {"labels": "label/labels_concensus.json", "audio": "Audio", "development": "Validation"},
+    7: {"labels": "labels/labels_concensus.csv"},
+    8: {},
+    9: {"labels": "Labels/labels_consensus.csv"},
+    10: {"labels": "Labels/labels_consensus.json"},
+    11: {"spreadsheet": True},
+    12: {"transcripts": False},
+    13: {"labels": "Labels/Labels/labels_consensus.csv", "hidden": False},
+    14: {"audio": "Audios/Audio"},
+}
+
+
 def write_msp_podcast(
     root: Path,
     utterances_per_speaker: int = 6,
@@ -152,56 +184,89 @@ def write_msp_podcast(
     audio: str = "Audios",
     transcripts: bool = True,
     development: str = "Development",
+    tests: tuple[str, str] = ("Test1", "Test2"),
+    spreadsheet: bool = False,
+    hidden: bool = True,
 ) -> list[Utterance]:
     """Speakers 1.. in official parts (2 of 10 each in development and test), of whom the test
     speakers recur in Test1 and Test2, and three turns more: MSP-PODCAST_1023_0235 (44.1 kHz stereo,
-    speaker unknown), MSP-PODCAST_2000_0000 (gender unknown), MSP-PODCAST_3000_0000 (Test3, hidden).
-    """
+    speaker unknown), MSP-PODCAST_2000_0000 (gender unknown), MSP-PODCAST_3000_0000 (Test3, hidden,
+    unless not `hidden`). `labels` that end in .txt are the three texts of the first releases."""
     written, rows = [], []
 
     def add(stem, speaker, gender, part, level, rate=16_000, channels=1):
         a, v = level
         wav = root / audio / f"{stem}.wav"
         write_wav(wav, gender or "male", a, v, int(speaker or 0), rate, channels)
-        hidden = part == "Test3"
+        is_hidden = part == "Test3"
         emotion = "NAX"[a]
-        rated = ["", "", "", ""] if hidden else [emotion, ON_7[a], ON_7[v], 2.6]
+        rated = ["", "", "", ""] if is_hidden else [emotion, ON_7[a], ON_7[v], 2.6]
         person = [speaker or "Unknown", (gender or "Unknown").capitalize()]
+        if labels.endswith(".txt"):  # in which gender is of the speaker
+            gender = gender and (("male", "female")[int(speaker) % 2] if speaker else None)
         rows.append([f"{stem}.wav", *rated, *person, part])
-        if transcripts and not hidden:
+        if transcripts and not is_hidden:
             write_text(root / "Transcripts" / f"{stem}.txt", WORDS[v] + "\n")
         ratings = {"activation": ON_7[a], "valence": ON_7[v], "dominance": 2.6}
-        agreed = {} if hidden or a == HIGH else {"emotion": ("neutral", "angry")[a]}
-        part = "test" if part.startswith("Test") else "train" if part == "Train" else "val"
+        agreed = {} if is_hidden or a == HIGH else {"emotion": ("neutral", "angry")[a]}
+        test_set = {"Test": "Test1"}.get(part, part) if part.startswith("Test") else None
+        part = "test" if test_set else "train" if part == "Train" else "val"
         written.append(
             Utterance(
                 id=stem,
                 speaker=speaker,
                 wav=wav,
-                transcript=WORDS[v] if transcripts and not hidden else None,
-                ratings={} if hidden else ratings,
+                transcript=WORDS[v] if transcripts and not is_hidden else None,
+                ratings={} if is_hidden else ratings,
                 scale=(1.0, 7.0),
                 categories=agreed,
                 private={"gender": gender} if gender else {},
                 split=part,
+                test_set=test_set,
             )
         )
 
     for number in range(speakers):
         for i in range(utterances_per_speaker):
-            part = ["Train"] * 6 + [development] * 2 + [("Test1", "Test2")[i % 2]] * 2
+            part = ["Train"] * 6 + [development] * 2 + [tests[i % 2]] * 2
             gender = ("female", "male")[number % 2]
             stem = f"MSP-PODCAST_{number:04d}_{i:04d}"
             add(stem, str(number + 1), gender, part[number % 10], levels(i))
     add("MSP-PODCAST_1023_0235", None, "male", "Train", (LOW, MID), 44_100, 2)
-    add("MSP-PODCAST_2000_0000", "1", None, "Train", (MID, MID))
-    add("MSP-PODCAST_3000_0000", None, None, "Test3", (MID, MID))
-    names = ["FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set"]
-    text = "".join(",".join(map(str, row)) + "\n" for row in [names, *rows])
+    if not labels.endswith(".txt"):
+        add("MSP-PODCAST_2000_0000", "1", None, "Train", (MID, MID))
+    if hidden:
+        add("MSP-PODCAST_3000_0000", None, None, "Test3", (MID, MID))
+    if labels.endswith(".txt"):
+        _write_podcast_texts(root / labels, rows)
+        return by_id(written)
+    end = "\r\n" if spreadsheet else "\n"
+    text = "".join(",".join(map(str, row)) + end for row in [PODCAST_COLUMNS, *rows])
     if labels.endswith(".json"):
-        text = json.dumps({row[0]: dict(zip(names[1:], row[1:])) for row in rows}, indent=1)
-    write_text(root / labels, text)
+        text = json.dumps(
+            {row[0]: dict(zip(PODCAST_COLUMNS[1:], row[1:])) for row in rows}, indent=1
+        )
+    write_text(root / labels, "\ufeff" * spreadsheet + text)
     return by_id(written)
+
+
+def _write_podcast_texts(labels: Path, rows: list[list]) -> None:
+    """labels.txt with raters, Partitions.txt and Speaker_ids.txt beside it."""
+    rated, parts, persons, genders = "", "", "", {}
+    for file, emotion, activation, valence, dominance, speaker, gender, part in rows:
+        if emotion:
+            rated += f"{file}; {emotion}; A:{activation:.6f}; V:{valence:.6f}; D:{dominance:.6f};\n"
+            rated += (
+                "WORKER00014325; Neutral; Neutral,Concerned; A:2.000000; V:4.000000; D:3.0;\n\n"
+            )
+        parts += f"{part}; {file}\n"
+        persons += f"{file}; {speaker}\n"
+        if speaker != "Unknown":
+            genders[speaker] = gender
+    told = "".join(f"Speaker_{speaker}; {gender}\n" for speaker, gender in genders.items())
+    write_text(labels, rated)
+    write_text(labels.parent / "Partitions.txt", parts)
+    write_text(labels.parent / "Speaker_ids.txt", f"{told}\n{persons}")
 
 
 def write_muse(
