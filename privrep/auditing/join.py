@@ -1,20 +1,26 @@
 """Joins representations and labels by id or by row, and checks that they can be audited (host)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.auditing.pooling import are_the_same
+from privrep.auditing.options import DUPLICATES
+from privrep.auditing.pooling import are_the_same, pooled_blocks
+from privrep.duplicates import classes_of, copied_rows, named, one_name
+from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
-from privrep.messages import first, nearest, shown
+from privrep.messages import first, nearest
 from privrep.types import renumber
 
 _MIN_PER_CLASS = 2  # speakers
 _MIN_SPEAKERS = 3  # one to train on, one to tune on, one to be tested on
 _first = partial(first, most=8)
+_MIN_COUNTED = 8  # rows
 _FRAMES = "num_frames"
 PART = "part"  # column of a split, in which "train" marks what the encoder was trained on
 TRAIN = "train"
@@ -53,26 +59,28 @@ def join(
     speaker: str = "speaker",
     session: str = "session",
     only: Mapping[str, Sequence[str]] | None = None,
+    duplicates: str = "stop",
 ) -> JoinedSample:
     """Joins by the column id if both have it, else row by row.
 
-    Two values of the attribute, or two speakers, that differ only in case are refused: one class
-    counted as two makes a leak look small, and one speaker counted as two is both trained on and
-    tested on. They are not merged, since they may be different, and a mere note would be missed
-    where the exit status decides.
-
     Args:
       representations: N of them.
-      table: the labels.
+      table: the labels, with one spelling per value (see `columns.labels`): one class counted as
+        two makes a leak look small, and one speaker counted as two is both trained on and tested
+        on.
       attribute, speaker, session: columns of the table; one called session may be missing. A column
         num_frames is used where h is [N, T, D].
       only: {column: values}; a row is kept if it has one of the values in every column.
+      duplicates: in `options.DUPLICATES`, what to do about equal rows of different speakers.
+        "merge" makes one speaker of those who share a row and keeps one row of each lot; "keep"
+        keeps all.
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
         an id is missing in the labels, the ids stand in another column, the attribute is the
-        speaker, two values of it, speakers or sessions differ in case only, only one class is left,
-        a class has fewer than 2 speakers, there are fewer than 3 speakers, or all h are equal.
+        speaker, only one class is left,
+        a class has fewer than 2 speakers, there are fewer than 3 speakers, all h are equal, rows
+        of different speakers are equal, or a unit of h is a label or counts the rows.
     """
     if attribute == speaker:
         raise ValueError(
@@ -88,17 +96,19 @@ def join(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
                 f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. Speakers are "
                 "the sampling unit: without them no test is possible. Name columns by --speaker "
-                "and --attribute."
+                f"and --attribute.{_believed(table, name)}"
             )
     if session not in table.columns and session != "session":
         raise ValueError(
             f"{table.path}: has no column {session!r}, recorded together (--session). It has: "
             f"{', '.join(table.columns)}{nearest(session, table.columns)}"
         )
-    rows = _rows(representations, table)
+    _check_units(representations, table)
+    rows, matching = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    notes = [note for note in (representations.first_line, *representations.notes) if note]
+    found = (representations.first_line, *representations.notes, matching)
+    notes = [*table.notes, *filter(None, found)]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -117,6 +127,10 @@ def join(
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    kept, cells[speaker], of_copies = _settle_copies(
+        representations, kept, cells[speaker], duplicates
+    )
+    notes += of_copies
     parts = table.columns.get(PART, [])
     num_train = sum(parts[rows[i]] == TRAIN for i in kept) if parts else 0
     if num_train:
@@ -128,8 +142,6 @@ def join(
     if (representations.ids is None) != (ID not in table.columns):
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Representations and labels were joined row by row: only {where} have {ID}.")
-    for name in (attribute, speaker):
-        _check_case(name, {rows[i]: cells[name][i] or "" for i in kept}, table)
     labels, classes = _numbered([cells[attribute][i] or "" for i in kept])
     speakers = renumber([cells[speaker][i] for i in kept])
     total = int(speakers.max(initial=-1)) + 1
@@ -146,7 +158,6 @@ def join(
         if None in session_cells:
             notes.append(f"Some rows have no {session}; sessions were not used.")
         else:
-            _check_case(session, {rows[i]: c or "" for i, c in zip(kept, session_cells)}, table)
             sessions = renumber(session_cells)
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
@@ -184,27 +195,135 @@ def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     return np.array(cells, np.int32)
 
 
-def _rows(representations: Representations, table: Table) -> list[int]:
-    """The table's row of each representation."""
+def _believed(table: Table, name: str) -> str:
+    guess = proposal(table, [name])
+    return f" Believed right: {guess}" if guess else ""
+
+
+def _rows(representations: Representations, table: Table) -> tuple[list[int], str]:
+    """The table's row of each representation, and a sentence on ids that are not written alike."""
     count = len(next(iter(table.columns.values())))
     if representations.ids is not None and ID not in table.columns:
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
         row_of = rows_by_id(table.columns[ID], table.path)
-        absent = [name for name in representations.ids if name not in row_of]
+        found = paired(representations.ids, row_of)
+        absent = [name for name in representations.ids if name not in found.pairs]
         if absent:
             raise ValueError(
                 f"{table.path}: has no row of {len(absent):,} of the representations: {ID} "
                 f"{_first(absent)}"
             )
-        return [row_of[name] for name in representations.ids]
+        note = (
+            f"{found.changed:,} of {len(found.pairs):,} ids are written in two ways, in "
+            f"representations and labels, which differ in {found.differ}; they were joined."
+        )
+        rows = [row_of[found.pairs[name]] for name in representations.ids]
+        return rows, note if found.changed else ""
     if count != len(representations.h):
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
             f"without a column {ID} in both, row i of one is row i of the other, and their numbers "
             f"must be equal. {representations.first_line}".rstrip()
         )
-    return list(range(count))
+    return list(range(count)), ""
+
+
+def _check_units(representations: Representations, table: Table) -> None:
+    """Refuses units of h that are a column of the labels by their name, or count the rows."""
+    units, h = representations.units, representations.h
+    labels = {name.strip().casefold(): name for name in table.columns}
+    shared = [name for name in units if name.strip().casefold() in labels]
+    if shared:
+        raise ValueError(
+            f"{_first(shared)}: a unit of h and, in {table.path}, a column of the labels. An "
+            "attacker would read the label itself; leave it out of one of the two files"
+        )
+    if h.ndim != 2:
+        return
+    counters = [i for i in range(h.shape[1]) if counts_rows(h[:, i])]
+    if counters and (len(counters) < h.shape[1] or len(counters) == 1):  # all: h holds ranks
+        names = [repr(units[i]) if units and units[i] else f"unit {i} (from 0)" for i in counters]
+        raise ValueError(
+            f"{_first(names)} of the representations counts the rows, as pandas writes it without "
+            "index=False: rows stand in the order of speakers, so that an attacker would read who "
+            "speaks. Leave it out"
+        )
+
+
+def counts_rows(unit: np.ndarray) -> bool:
+    """Whether a unit float[N] goes up or down by equal steps, or is a mixed-up count 0, 1, 2, ....
+
+    Fewer than 8 rows may do so by chance, and a float16 has steps of its own.
+    """
+    count = len(unit)
+    if count < _MIN_COUNTED:
+        return False
+    values = unit.astype(np.float64)
+    low, high = values.min(), values.max()
+    if low == high:
+        return False
+    mixed_up = np.sort(values)
+    is_whole = (mixed_up == np.round(mixed_up)).all()
+    if is_whole and (np.diff(mixed_up) > 0).all() and high - low < 1.5 * count:
+        return True  # with gaps, where rows were left out
+    steps = np.linspace(values[0], values[-1], count)
+    return bool(np.abs(values - steps).max() < 1e-3 * (high - low) / (count - 1))
+
+
+def _settle_copies(
+    representations: Representations,
+    kept: np.ndarray,
+    speakers: Sequence[str | None],
+    duplicates: str,
+) -> tuple[np.ndarray, list[str | None], list[str]]:
+    """The rows that are kept, who speaks in all rows, and notes.
+
+    Equal rows of different speakers are one person under two names, unless something else explains
+    them, see `copied_rows`.
+
+    Raises:
+      ValueError: there are such rows, and `duplicates` is "stop".
+    """
+    if duplicates not in DUPLICATES:
+        raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
+    names = [str(speakers[i]) for i in kept]
+    h = representations.h
+    vectors = h if h.ndim == 2 else pooled_blocks(h, None)  # frames may be more than memory holds
+    equal = copied_rows(vectors[kept], renumber(names))
+    lots = [rows for rows in classes_of(equal) if len({names[i] for i in rows}) > 1]
+    if not lots:
+        return kept, [*speakers], []
+    ids = representations.ids
+    shown_ids = [ids[i] if ids else f"row {i}" for i in kept]
+    pairs = Counter(" and ".join(sorted({names[i] for i in rows})[:4]) for rows in lots)
+    shared = _first([f"{who} ({count:,})" for who, count in pairs.most_common()])
+    listed = first([named(rows, shown_ids, names) for rows in lots], most=3)
+    line = (
+        f"{len(lots):,} representations are there under two speakers or more, equal up to the "
+        f"rounding of float16: {listed}. They are shared by {shared}"
+    )
+    if duplicates == "stop":
+        raise ValueError(
+            f"{line}. One person under two names is trained on and tested on, which shows as a "
+            "leak. Give one person one name and leave copies out; or --duplicates=merge makes one "
+            "speaker of those who share a row and keeps one of each. Where rows are equal by what "
+            "was said, as h of words is, --duplicates=keep uses them as they are."
+        )
+    if duplicates == "keep":
+        return kept, [*speakers], [f"{line}. They were kept."]
+    in_lots = np.full(len(equal), -1)
+    for number, rows in enumerate(lots):
+        in_lots[rows] = number
+    name_of = one_name(in_lots, names)
+    copies = {int(i) for rows in lots for i in rows[1:]}
+    rest = kept[[i for i in range(len(kept)) if i not in copies]]
+    merged = sum(name != speaker for speaker, name in name_of.items())
+    return (
+        rest,
+        [None if name is None else name_of.get(name, name) for name in speakers],
+        [f"{line}. {merged:,} speakers were merged into others, {len(copies):,} rows left out."],
+    )
 
 
 def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
@@ -215,8 +334,8 @@ def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
         if len(matching) == len(set(matching)) == len(wanted):
             raise ValueError(
                 f"{table.path}: column {name!r} holds every {ID} of the representations, each "
-                f"once, and there is no column {ID}. Call it {ID}, or add it once more as {ID}: "
-                "rows are joined by the column of that name alone"
+                f"once, and there is no column {ID}. Call it {ID}, --{ID}={name}: rows are joined "
+                "by the column of that name alone"
             )
 
 
@@ -229,6 +348,7 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
         )
     cells = [table.columns[name][i] for i in rows]
     present = dict.fromkeys(cell for cell in cells if cell is not None)
+    values = [like(value, present, kind_of(name)) for value in values]
     for value in values:
         if value not in present:
             raise ValueError(
@@ -236,22 +356,6 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
                 f"{_first([*present]) or 'no value'}{nearest(value, present)}"
             )
     return np.array([cell in values for cell in cells])
-
-
-def _check_case(name: str, cells: Mapping[int, str], table: Table) -> None:
-    """Refuses two cells {row of the table: cell} of the column `name` that differ in case only."""
-    ids = table.columns.get(ID)
-    first_rows: dict[str, int] = {}
-    for row, cell in cells.items():
-        before = first_rows.setdefault(cell.casefold(), row)
-        if cells[before] != cell:
-            a, b = (f"{ID} {ids[i]}" if ids else f"row {i} (from 0)" for i in (before, row))
-            raise ValueError(
-                f"{table.path}: column {name!r} has {shown(cells[before])} in {a} and "
-                f"{shown(cell)} in {b}, which differ in upper and lower case only and would "
-                "count as two. Write both alike; or, if they are two, name them so that they "
-                "differ in more."
-            )
 
 
 def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:

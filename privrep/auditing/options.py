@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from privrep.attacks.suite import QUICK
+from privrep.formats.columns import Naming
 from privrep.types import LIMIT
 
 PERMUTATIONS = 200
+DUPLICATES = ("stop", "merge", "keep")
 Vectors = str | Path | np.ndarray  # sources joined by +, or an array [N, D] or [N, T, D]
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
 
@@ -23,6 +25,7 @@ class AuditOptions:
       speaker: column of the labels: who speaks.
       session: column of the labels, recorded together; looked at if it is there.
       only: {column: values} of the labels; rows that have none of the values are left out.
+      duplicates: in DUPLICATES, what to do about equal rows of different speakers.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
       lengths: a file with the number of frames of each utterance, where the representations are a
         .npy file with those of all utterances end to end.
@@ -35,11 +38,13 @@ class AuditOptions:
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       seed: of folds and permutations.
+      naming: what the columns and values of the labels are called, and where speakers are found.
     """
 
     speaker: str = "speaker"
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
+    duplicates: str = "stop"
     given: Sequence[str] | None = None
     lengths: str | Path | None = None
     unprotected: Vectors | None = None
@@ -49,6 +54,7 @@ class AuditOptions:
     permutations: int | None = None
     limit: float = LIMIT
     seed: int = 0
+    naming: Naming = Naming()  # noqa: RUF009, immutable
 
     @property
     def further_inputs(self) -> dict[str, Any]:
@@ -58,6 +64,7 @@ class AuditOptions:
             "unprotected": self.unprotected,
             "other": self.other,
             "other_labels": self.other_labels,
+            "speakers": self.naming.speakers,
         }
         return {role: source for role, source in inputs.items() if source is not None}
 

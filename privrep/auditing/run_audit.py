@@ -14,7 +14,7 @@ import numpy as np
 import privrep
 from privrep.attacks.suite import QUICK, SEQUENCE, affordable_permutations, suite
 from privrep.auditing.card import card
-from privrep.auditing.options import PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions, Columns, Vectors
 from privrep.auditing.questions import ask
 from privrep.auditing.read_inputs import AuditInputs, check_output, read_inputs, table_of
 from privrep.auditing.report import (
@@ -26,6 +26,7 @@ from privrep.auditing.report import (
 )
 from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file
+from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
@@ -278,7 +279,10 @@ def _command(
     arguments += [f"--attackers={','.join(options.attackers)}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
+    if options.duplicates != DUPLICATES[0]:
+        arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:
         arguments.append(f"--given={','.join(options.given)}")
+    arguments += flags_of(options.naming)
     arguments += [f"--{role}={source}" for role, source in options.further_inputs.items()]
     return shlex.join(arguments)

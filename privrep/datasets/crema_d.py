@@ -10,7 +10,6 @@ from pathlib import Path
 from privrep.datasets.categories import SCALE, ratings_of
 from privrep.datasets.parsing import known, locate, lookup, not_found, sorted_by_id
 from privrep.formats.tables import read_table
-from privrep.formats.text_files import read_text
 from privrep.messages import first, misread
 from privrep.types import Utterance
 
@@ -90,7 +89,7 @@ def _actors(table: Path) -> dict[str, dict[str, str]]:
         )
     columns = ["ActorID", "Age", "Sex", "Race", "Ethnicity"]
     actors: dict[str, dict[str, str]] = {}
-    for place, row in read_table(table, columns, delimiter=",", decode=read_text).rows():
+    for place, row in read_table(table, columns, delimiter=",").rows():
         if row["ActorID"] in actors:
             raise ValueError(f"{place}: actor {row['ActorID']} is described twice")
         gender = lookup(GENDERS, row["Sex"].capitalize(), place, "a sex")

@@ -1,31 +1,35 @@
-"""Reader of a manifest: any corpus, described by a CSV with a header and one row per utterance.
+"""Reader of a manifest: any corpus, described by a table with a header and a row per utterance.
 
     id,audio,transcript,speaker,gender,activation,valence,emotion,session,split,accent
     u1,wav/u1.wav,what a day,anna,f,4.2,3.0,happy,day1,train,northern
 
-Columns:
-  id, speaker: required, and besides them at least one column to predict or to hide.
-  audio: a path, relative to the CSV; start, end: the utterance's place in it in seconds.
+It is a table of any kind that `tables.read_table` takes; `columns.SYNONYMS` lists what its columns
+may be called besides, and `values` what its cells may say. Columns:
+  speaker: required, and at least one column to predict or to hide.
+  id: the path of the audio (and the start in it) where there is no such column.
+  audio: a path, relative to the table; start, end: the utterance's place in it, in seconds or as
+    00:00:03.795.
   transcript: the words. session: name of the recording session.
   split: train, val (validation, dev, development) or test (or Test1, Test2, …), in any case.
-  activation, valence, dominance: ratings. gender, emotion: classes; f and m mean female and male.
+  activation, valence, dominance: ratings. gender, emotion: classes.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
   any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
-    the scale, such as an age, are neither and are left out with a warning: write classes.
+    the scale are neither and are left out with a warning: write classes.
 A class is both a category and a private attribute; the flags choose which is a task and which is to
-be hidden. An empty cell is unknown. Cells are separated by commas, semicolons, tabs or bars, and
-quoted as usual.
+be hidden. An empty cell, or a word such as NA, is unknown.
 """
 
 import math
 import re
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
+from privrep.formats.columns import Labels, Naming, existing, labels, no_speaker, several
 from privrep.formats.tables import read_table
-from privrep.formats.text_files import read_lines, read_text
+from privrep.formats.values import GENDERS, seconds
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -37,23 +41,44 @@ _DESCRIPTIVE = ["id", "audio", "transcript", "speaker", "session", "split", "sta
 RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+NUMBERS_OF_SPEAKERS = ["age"]
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
+_AS_WRITTEN = Naming()
 
 
-def read(root: Path) -> list[Utterance]:
-    """Reads the CSV file `root`, in the form that the module describes.
+def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
+    """Reads the table `root`, or the tables of a comma list, in the form that the module describes.
 
     Raises:
       FileNotFoundError: `root` is no file.
       ValueError: a required column is missing, or a cell does not parse.
     """
-    root = Path(root)
-    if not root.is_file():
-        raise not_found("a manifest", root, ["a CSV file at this path"], OBTAIN)
-    return utterances_of(_rows(root), root)
+    files = several(root)
+    for _, path in files:
+        if not path.is_file():
+            raise not_found("a manifest", path, ["a CSV file at this path"], OBTAIN)
+    read_ = labels([read_table(path) for _, path in files], naming)
+    path = files[0][1]
+    for table in read_.tables:
+        if "speaker" not in table.cells:
+            raise no_speaker(table)
+    if len(files) > 1:
+        sizes = zip(files, read_.tables)
+        read_.cells["split"] = [part for (part, _), table in sizes for _ in table.lines]
+        read_.unknown.pop("split", None)
+    for name in ("gender", "split"):
+        read_.check_known(name)
+    for note in read_.notes:
+        warnings.warn(note, stacklevel=2)
+    _check_ids(read_)
+    rows = []
+    for table, place, row in read_.rows():
+        if row.get("audio"):
+            row = row | {"audio": str(existing(table.path.parent, row["audio"]))}
+        rows.append((place, row))
+    return utterances_of(rows, path)
 
 
 def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
@@ -69,23 +94,49 @@ def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
     columns = [name for name in (rows[0][1] if rows else []) if name and name not in _DESCRIPTIVE]
     if rows and not columns:
         raise misread(f"{root}:1", ", ".join(rows[0][1]), "another column, to predict or to hide")
+    facts = [name for name in columns if _is_of_speakers(rows, name)]
+    columns = [name for name in columns if name not in facts]
     scale, ratings = _ratings(rows, columns, root)
     classes = [
         name
         for name in columns
         if name in CLASSES or (name not in RATINGS and not _is_numeric(rows, name))
     ]
-    described = (
-        (place, _utterance(row, place, root, scale, ratings, classes)) for place, row in rows
-    )
+    shared: dict[tuple[str, ...], dict[str, str]] = {}  # most utterances have the classes of others
+    described = []
+    for place, row in rows:
+        cells = tuple(row[name] for name in classes)
+        values = shared.setdefault(cells, {n: cell for n, cell in zip(classes, cells) if cell})
+        if gender := values.get("gender"):
+            values["gender"] = GENDERS.get(gender.lower(), gender)
+        described.append(
+            (place, _utterance(row, place, root.parent, scale, ratings, values, facts))
+        )
     return sorted_by_id(described, root)
 
 
-def _rows(root: Path) -> Rows:
-    header = next((line for _, line in read_lines(root)), "")
-    names = {mark: {cell.strip(' "').lower() for cell in header.split(mark)} for mark in ",;\t|"}
-    delimiter = next((mark for mark, cells in names.items() if {"id", "speaker"} <= cells), ",")
-    return list(read_table(root, ["id", "speaker"], delimiter=delimiter, decode=read_text).rows())
+def _check_ids(read_: Labels) -> None:
+    """Makes sure that there is a column of ids, or says why paths could not serve."""
+    if "id" in read_.cells:
+        return
+    path = read_.tables[0].path
+    if "audio" not in read_.cells:
+        header = ", ".join(read_.tables[0].header)
+        raise ValueError(
+            f"{path}:1: no column id in the header, and none of paths; its columns are {header}. "
+            "Name one, --id=COLUMN or --columns=audio=COLUMN"
+        )
+    before: dict[str, str] = {}
+    for _, place, row in read_.rows():
+        if not row["audio"]:
+            raise ValueError(f"{place}, column audio: '' is no path, and there is no column id")
+        name = f"{row['audio']} {row.get('start', '')}".strip()
+        if name in before:
+            raise ValueError(
+                f"utterance {name} is described twice: {before[name]} and {place} (there is no "
+                "column id, and the path serves as one; name another by --id=COLUMN)"
+            )
+        before[name] = place
 
 
 def _is_numeric(rows: Rows, name: str) -> bool:
@@ -95,6 +146,21 @@ def _is_numeric(rows: Rows, name: str) -> bool:
         return len({float(value) for value in values}) > 10
     except ValueError:
         return False
+
+
+def _is_of_speakers(rows: Rows, name: str) -> bool:
+    """Whether a column is of numbers that tell of speakers, such as their age, and no rating."""
+    if name in RATINGS + CLASSES or not (_is_numeric(rows, name) or name in NUMBERS_OF_SPEAKERS):
+        return False
+    values: dict[str, set[str]] = {}
+    counts: Counter[str] = Counter()
+    for _, row in rows:
+        if row[name] and row["speaker"]:
+            values.setdefault(row["speaker"], set()).add(row[name])
+            counts[row["speaker"]] += 1
+    if name in NUMBERS_OF_SPEAKERS:
+        return True
+    return max(counts.values(), default=0) > 1 and all(len(of) == 1 for of in values.values())
 
 
 def _ratings(rows: Rows, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:
@@ -171,28 +237,24 @@ def _declared_scale(rows: Rows) -> Scale | None:
 def _utterance(
     row: dict[str, str],
     place: str,
-    root: Path,
+    folder: Path,
     scale: Scale | None,
     ratings: list[str],
-    classes: list[str],
+    values: dict[str, str],
+    facts: list[str],
 ) -> Utterance:
     if not row["id"]:
         raise misread(_cell(place, "id"), row["id"], "an id")
-    start, end = (
-        rating(row.get(name, ""), (0.0, math.inf), _cell(place, name)) for name in ("start", "end")
-    )
+    start, end = (seconds(row.get(name, ""), _cell(place, name)) for name in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise ValueError(
             f"{_cell(place, 'end')}: the end, {end:g} s, must be after the start, {start or 0:g} s"
         )
-    values = {name: row[name] for name in classes if row[name]}
-    if gender := values.get("gender"):
-        values["gender"] = GENDERS.get(gender.lower(), gender)
     split, test_set = official_part(row.get("split", ""), _cell(place, "split"))
     return Utterance(
         id=row["id"],
         speaker=row["speaker"] or None,
-        wav=root.parent / row["audio"] if row.get("audio") else None,
+        wav=existing(folder, row["audio"]) if row.get("audio") else None,
         start=start,
         end=end,
         transcript=row.get("transcript") or None,
@@ -201,7 +263,7 @@ def _utterance(
         ),
         scale=scale if ratings else None,
         categories=values,
-        private=values,
+        private=values | {name: row[name] for name in facts if row[name]},
         session=row.get("session") or None,
         split=split,
         test_set=test_set,

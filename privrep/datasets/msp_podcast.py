@@ -136,7 +136,7 @@ def _audio(root: Path) -> tuple[Path, Path]:
 
 
 def _csv_rows(labels: Path) -> Iterator[_Row]:
-    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",", decode=read_text)
+    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",")
     for place, row in table.rows():
         yield place, row["FileName"], row
 

@@ -20,7 +20,6 @@ from privrep.datasets.parsing import (
     sorted_by_id,
 )
 from privrep.formats.tables import read_table
-from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -73,7 +72,7 @@ def read(root: Path) -> list[Utterance]:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
     rejected: list[str] = []
-    table = read_table(tables[0], COLUMNS, delimiter=",", decode=read_text)
+    table = read_table(tables[0], COLUMNS, delimiter=",")
     described = [
         (place, _utterance(row, place, root, wavs, rejected)) for place, row in table.rows()
     ]
