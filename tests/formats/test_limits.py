@@ -60,7 +60,7 @@ def parquet_of_rows(path):
 
 
 def parquet_of_lists(path):
-    row = pa.array(np.zeros(ROWS, "f"))
+    row = pa.array(np.zeros(ROWS))
     parquet.write_table(pa.table({"h": pa.ListArray.from_arrays([0, ROWS], row)}), path)
 
 
