@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK
 from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions
+from privrep.formats.columns import naming_of
 from privrep.messages import nearest, printable
 from privrep.program import sentence_of
 from privrep.statistics.permutation_test import least_permutations
@@ -81,11 +82,33 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="vectors or frames: .npy, .npz, .csv, .tsv, .parquet, .arrow, .h5, .ark, .scp, a "
         "folder of a file each, or a pattern DIR/{id}.npy; several joined by + stand side by side",
     )
-    audit.add_argument("labels", help=".csv, .tsv, .jsonl or .parquet, with a speaker")
+    audit.add_argument("labels", help=".csv, .tsv, .jsonl, .json or .parquet, with a speaker")
     audit.add_argument("--attribute", required=True, help="the private column")
     audit.add_argument("--output", required=True, help="folder for card and report")
     audit.add_argument("--speaker", default="speaker", help="column (%(default)s)")
     audit.add_argument("--session", default="session", help="column, if present (%(default)s)")
+    audit.add_argument(
+        "--columns",
+        default="",
+        metavar="OURS=THEIRS",
+        help="what columns are called in the labels, a comma list (speaker=ID,gender=Sex); nothing "
+        "after = leaves a column out",
+    )
+    audit.add_argument("--id", default="", metavar="COLUMN", help="of the utterances' ids")
+    audit.add_argument(
+        "--speaker_from",
+        default="",
+        metavar="REGEX",
+        help="whose first group in the path, or id, of an utterance is its speaker",
+    )
+    audit.add_argument("--speakers", metavar="FILE", help="facts about the speakers, to be joined")
+    audit.add_argument(
+        "--values",
+        default="",
+        metavar="COLUMN:VALUE=MEANING",
+        help="what values mean, a comma list (gender:1=female,gender:0=male); nothing after = is "
+        "missing",
+    )
     audit.add_argument(
         "--only",
         type=_column_and_values,
@@ -205,6 +228,9 @@ def _audit(parsed: argparse.Namespace) -> int:
         permutations=parsed.permutations,
         limit=parsed.limit,
         seed=parsed.seed,
+        naming=naming_of(
+            parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
+        ),
     )
     report = run_audit.audit(
         parsed.representations, parsed.labels, parsed.attribute, parsed.output, options=options

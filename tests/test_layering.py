@@ -48,7 +48,9 @@ ROOMS = {
         "host",
         "leakage leakage/membership attacks statistics formats duplicates files messages types",
     ),
-    "privrep/cli.py": Room("both", "auditing leakage attacks statistics program messages types"),
+    "privrep/cli.py": Room(
+        "both", "auditing leakage attacks statistics formats program messages types"
+    ),
     "experiments/start.py": Room("host", ""),
     "experiments/devices.py": Room("host", ""),
     "experiments/config": Room("both", ""),

@@ -38,7 +38,7 @@ def corpora(tmp_path_factory):
     (folder / "unicode.csv").write_text(header + "\n".join(rows), encoding="utf-16")
     (folder / "empty.csv").write_text("")
     (folder / "nobody.csv").write_text("id,gender\nu1,f\n")
-    (folder / "cased.csv").write_text("ID;Speaker;gender\nu1;a;f\n")
+    (folder / "coded.csv").write_text("ID;Speaker;Sex\nu1;a;0\n")
     (folder / "rated.csv").write_text("id,speaker,valence,scale\nu1,a,2,1-5\nu2,b,x,1-5\n")
     return folder
 
@@ -75,6 +75,7 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
     "flags, said",
     [
         (["--dataset=emdb"], ["--dataset=emdb", "emodb", "msp_podcast"]),
+        (["--data_dir=\udcf6.csv"], ["this name is not in UTF-8"]),
         (["--dataset=emodb"], ["--data_dir", "http://emodb.bilderbar.info"]),
         (["--dataset=emodb", "--data_dir=nowhere"], ["nowhere", "does not exist", "wav/03a01Fa"]),
         (["--dataset=iemocap", "--data_dir=emodb"], ["does not look like IEMOCAP", "sail.usc.edu"]),
@@ -93,9 +94,11 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         ([*EMODB, "--lambda=1e9"], ["--lambda=1e9", "below a million"]),
         ([*MINE, "--modality=lexical", "--word_vectors=."], ["is a folder; name the file"]),
         (["--dataset=manifest", "--data_dir=no_audio.csv"], ["no audio file", "--modality=aco"]),
-        (["--dataset=manifest", "--data_dir=empty.csv"], ["empty.csv", "the file is empty"]),
+        (["--dataset=manifest", "--data_dir=empty.csv"], ["empty.csv", "is empty"]),
         (["--dataset=manifest", "--data_dir=nobody.csv"], ["no column speaker", "id, gender"]),
-        (["--dataset=manifest", "--data_dir=cased.csv"], ["rename ID to id", "Speaker to speaker"]),
+        (["--dataset=manifest", "--data_dir=coded.csv"], ["coded.csv:2, column gender: '0'"]),
+        ([*EMODB, "--columns=audio"], ["--columns=audio: 'audio' is no pair"]),
+        (["--dataset=manifest", "--data_dir=rated.csv", "--id=key"], ["id=key", "no column"]),
         (["--dataset=manifest", "--data_dir=rated.csv"], ["rated.csv:3, column valence", "'x'"]),
         ([*EMODB, "--folds=11"], ["10 speakers cannot make 11", "fewer folds"]),
         ([*EMODB, "--folds=official"], ["official", "03a01Aa"]),

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.config.recipes import LEFT
 from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
+from privrep.formats.columns import naming_of, pieces
 from privrep.formats.sequences import JOINED, sources_of
 from privrep.inputs.labels import BINNINGS, two_numbers
 from privrep.inputs.number_bins import parse_bins
@@ -162,10 +163,35 @@ def _sources(flag: str, text: str) -> str:
     return JOINED.join(_path(flag, source) for source in sources_of(os.path.expanduser(text)))
 
 
-PATHS = ("data_dir", "acoustic_features", "lexical_features", "word_vectors")
+def _data_dir(flag: str, text: str) -> str:
+    """A path, or a comma list of paths, some with the name of a part before it: train=a.csv."""
+    pairs = [("", text)] if os.path.exists(text) else pieces(text)
+    return ",".join((f"{part}=" if part else "") + _path(flag, path) for part, path in pairs)
+
+
+def _columns(flag: str, text: str) -> str:
+    naming_of(columns=text)
+    return text
+
+
+def _speaker_from(flag: str, text: str) -> str:
+    naming_of(speaker_from=text)
+    return text
+
+
+def _values(flag: str, text: str) -> str:
+    naming_of(values=text)
+    return text
+
+
+PATHS = ("data_dir", "speakers", "acoustic_features", "lexical_features", "word_vectors")
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(PATHS, _path),
     **dict.fromkeys(("acoustic_features", "lexical_features"), _sources),
+    "data_dir": _data_dir,
+    "columns": _columns,
+    "speaker_from": _speaker_from,
+    "values": _values,
     "adversary_layers": _layers,
     "attackers": _attackers,
     "private": _private,

@@ -86,7 +86,10 @@ class Config:
     # What is computed on what
     dataset: str = _setting("demo", "the corpus", tuple(DATASETS), swept=False)
     data_dir: str = _setting(
-        "", "folder of the corpus (of a manifest its CSV file; the demo needs none)", swept=False
+        "",
+        "folder of the corpus (of a manifest its table, or a comma list of the tables of a split: "
+        "train=A.csv,val=B.csv,test=C.csv; the demo needs none)",
+        swept=False,
     )
     modality: str = _setting(
         "acoustic", "what the network reads", tuple(MODALITIES), paper="all three"
@@ -147,9 +150,9 @@ class Config:
         paper="5",
     )
     test_set: str = _setting(
-        "",
-        "with --folds=official, the test sets of the corpus that make the test part, joined by + "
-        "(Test1+Test2); all of them if not given",
+        "all",
+        "with --folds=official, the test sets of the corpus that make the test part: all, or names "
+        "joined by + (Test1+Test2)",
     )
     fold_seed: int = _setting(0, "seed by which speakers are assigned to folds", least=0)
     seed: int = _setting(
@@ -161,15 +164,36 @@ class Config:
     )
 
     # Labels and inputs
+    columns: str = _setting(
+        "",
+        "what columns are called in a manifest: audio=file,activation=arousal; nothing after = "
+        "leaves a column out",
+        swept=False,
+    )
+    id: str = _setting("", "column of the utterances' ids in a manifest", swept=False)
+    speaker_from: str = _setting(
+        "",
+        "regular expression whose first group in the path, or id, of an utterance of a manifest is "
+        "its speaker",
+        swept=False,
+    )
+    speakers: str = _setting(
+        "", "table of facts about the speakers of a manifest, to be joined", swept=False
+    )
+    values: str = _setting(
+        "",
+        "what values of a manifest mean: gender:1=female,gender:0=male; nothing after = is missing",
+        swept=False,
+    )
     bins: str = _setting(
         "midpoint",
         "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
     )
     ratings_from: str = _setting(
-        "",
-        "emotion: in a corpus without ratings, each emotion has the levels of activation and "
-        "valence that privrep/datasets/categories.py assigns to it",
-        ("", "emotion"),
+        "corpus",
+        "where activation and valence come from: the corpus' own ratings or, in one without, the "
+        "levels that privrep/datasets/categories.py assigns to its emotions",
+        ("corpus", "emotion"),
         swept=False,
     )
     only: str = _setting(

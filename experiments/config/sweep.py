@@ -12,6 +12,8 @@ from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, fil
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from privrep.networks.encoders import ENCODERS, MODALITIES
 
+OF_MANIFESTS = ("columns", "id", "speaker_from", "speakers", "values")
+
 
 class Pack(NamedTuple):
     """Runs of one architecture on one task: `config` for what they share, a Config for each run.
@@ -113,10 +115,15 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
     unread = flags["dataset"] == "demo" and flags["data_dir"]
-    drawn = flags["test_set"] and all(config.folds != "official" for config in configs)
+    drawn = flags["test_set"] != "all" and all(config.folds != "official" for config in configs)
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
+        + [
+            f"note: --{name} has no effect with --dataset={flags['dataset']}, only with manifest"
+            for name in OF_MANIFESTS
+            if flags["dataset"] != "manifest" and flags[name] != flag_default(name)
+        ]
         + [
             f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
             for name, field in FIELDS.items()

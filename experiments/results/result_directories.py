@@ -23,7 +23,7 @@ from privrep.formats.sequences import JOINED, sources_of
 
 # In messages: the settings of a run.
 _NAMED = ("dataset", "modality", "task", "private", "lambda", "recipe", "fold", "seed")
-_PATHS = ("data_dir", "word_vectors", "acoustic_features", "lexical_features")
+_PATHS = ("data_dir", "speakers", "word_vectors", "acoustic_features", "lexical_features")
 # Columns that say how a run was made, but neither where the data lay nor what is averaged over.
 SETTINGS = [flag_name(name) for name in FIELDS if name not in ("data_dir", "seed")]
 # What runs share that are averaged or compared, and that are therefore of the same data.
@@ -146,6 +146,8 @@ def _filled(row: Row) -> Row:
     """The row with every setting: those that a later version added had their default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
     row = defaults | row | {name: _last_parts(str(row.get(name) or "")) for name in _PATHS}
+    # An empty cell of the table is a setting that is empty text.
+    row |= {name: "" for name, value in defaults.items() if value == "" and row[name] is None}
     name = Path(row["data_dir"]).stem
     if row["dataset"] != "manifest" or not name:
         return row

@@ -13,9 +13,10 @@ import numpy as np
 from experiments.config.settings import FIELDS, Config
 from experiments.config.sweep import Pack
 from experiments.results.corpus_record import differences
-from privrep.datasets import DATASETS
+from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
 from privrep.duplicates import SameContent, is_saturated
+from privrep.formats.columns import Naming, naming_of
 from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
@@ -90,7 +91,10 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
             f"--dataset={config.dataset} needs --data_dir: {DATASETS[config.dataset].obtain}"
         )
     dataset = DATASETS[config.dataset]
-    utterances = dataset.read(root)
+    if config.dataset == "manifest":
+        utterances = manifest.read(root, _naming(config))
+    else:
+        utterances = dataset.read(root)
     line = f"{config.dataset}: {len(utterances):,} utterances"
     if dataset.is_whole(len(utterances)) is False and dataset.utterances is not None:
         line += f", {dataset.utterances:,} were published: is the copy whole?"
@@ -113,6 +117,11 @@ def choose(
     attributes = dict.fromkeys(a for config in configs for a in config.attributes)
     binned = bin_numbers(settled.utterances, attributes, parse_bins(config.private_bins))
     return binned.utterances, [*selected.notes, *settled.notes, *binned.notes]
+
+
+def _naming(config: Config) -> Naming:
+    speakers = config.speakers or None
+    return naming_of(config.columns, config.id, config.speaker_from, speakers, config.values)
 
 
 def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
@@ -189,7 +198,7 @@ def _in_split(
     """Of the `rows` those that the split uses, and sentences about the others."""
     if config.folds != "official":
         return rows, []
-    test_sets = config.test_set.split("+") if config.test_set else []
+    test_sets = [] if config.test_set == "all" else config.test_set.split("+")
     kept, notes = in_official_split([utterances[i] for i in rows], test_sets)
     return rows[kept], notes
 

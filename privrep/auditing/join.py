@@ -10,9 +10,11 @@ import numpy as np
 from privrep.auditing.options import DUPLICATES
 from privrep.auditing.pooling import are_the_same, pooled_blocks
 from privrep.duplicates import classes_of, copied_rows, named, one_name
+from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
-from privrep.messages import first, nearest, shown
+from privrep.messages import first, nearest
 from privrep.types import renumber
 
 _MIN_PER_CLASS = 2  # speakers
@@ -61,14 +63,11 @@ def join(
 ) -> JoinedSample:
     """Joins by the column id if both have it, else row by row.
 
-    Two values of the attribute, or two speakers, that differ only in case are refused: one class
-    counted as two makes a leak look small, and one speaker counted as two is both trained on and
-    tested on. They are not merged, since they may be different, and a mere note would be missed
-    where the exit status decides.
-
     Args:
       representations: N of them.
-      table: the labels.
+      table: the labels, with one spelling per value (see `columns.labels`): one class counted as
+        two makes a leak look small, and one speaker counted as two is both trained on and tested
+        on.
       attribute, speaker, session: columns of the table; one called session may be missing. A column
         num_frames is used where h is [N, T, D].
       only: {column: values}; a row is kept if it has one of the values in every column.
@@ -79,7 +78,7 @@ def join(
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
         an id is missing in the labels, the ids stand in another column, the attribute is the
-        speaker, two values of it, speakers or sessions differ in case only, only one class is left,
+        speaker, only one class is left,
         a class has fewer than 2 speakers, there are fewer than 3 speakers, all h are equal, rows
         of different speakers are equal, or a unit of h is a label or counts the rows.
     """
@@ -97,7 +96,7 @@ def join(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
                 f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. Speakers are "
                 "the sampling unit: without them no test is possible. Name columns by --speaker "
-                "and --attribute."
+                f"and --attribute.{_believed(table, name)}"
             )
     if session not in table.columns and session != "session":
         raise ValueError(
@@ -105,10 +104,11 @@ def join(
             f"{', '.join(table.columns)}{nearest(session, table.columns)}"
         )
     _check_units(representations, table)
-    rows = _rows(representations, table)
+    rows, matching = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    notes = [note for note in (representations.first_line, *representations.notes) if note]
+    found = (representations.first_line, *representations.notes, matching)
+    notes = [*table.notes, *filter(None, found)]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -142,8 +142,6 @@ def join(
     if (representations.ids is None) != (ID not in table.columns):
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Representations and labels were joined row by row: only {where} have {ID}.")
-    for name in (attribute, speaker):
-        _check_case(name, {rows[i]: cells[name][i] or "" for i in kept}, table)
     labels, classes = _numbered([cells[attribute][i] or "" for i in kept])
     speakers = renumber([cells[speaker][i] for i in kept])
     total = int(speakers.max(initial=-1)) + 1
@@ -160,7 +158,6 @@ def join(
         if None in session_cells:
             notes.append(f"Some rows have no {session}; sessions were not used.")
         else:
-            _check_case(session, {rows[i]: c or "" for i, c in zip(kept, session_cells)}, table)
             sessions = renumber(session_cells)
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
@@ -198,27 +195,38 @@ def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     return np.array(cells, np.int32)
 
 
-def _rows(representations: Representations, table: Table) -> list[int]:
-    """The table's row of each representation."""
+def _believed(table: Table, name: str) -> str:
+    guess = proposal(table, [name])
+    return f" Believed right: {guess}" if guess else ""
+
+
+def _rows(representations: Representations, table: Table) -> tuple[list[int], str]:
+    """The table's row of each representation, and a sentence on ids that are not written alike."""
     count = len(next(iter(table.columns.values())))
     if representations.ids is not None and ID not in table.columns:
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
         row_of = rows_by_id(table.columns[ID], table.path)
-        absent = [name for name in representations.ids if name not in row_of]
+        found = paired(representations.ids, row_of)
+        absent = [name for name in representations.ids if name not in found.pairs]
         if absent:
             raise ValueError(
                 f"{table.path}: has no row of {len(absent):,} of the representations: {ID} "
                 f"{_first(absent)}"
             )
-        return [row_of[name] for name in representations.ids]
+        note = (
+            f"{found.changed:,} of {len(found.pairs):,} ids are written in two ways, in "
+            f"representations and labels, which differ in {found.differ}; they were joined."
+        )
+        rows = [row_of[found.pairs[name]] for name in representations.ids]
+        return rows, note if found.changed else ""
     if count != len(representations.h):
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
             f"without a column {ID} in both, row i of one is row i of the other, and their numbers "
             f"must be equal. {representations.first_line}".rstrip()
         )
-    return list(range(count))
+    return list(range(count)), ""
 
 
 def _check_units(representations: Representations, table: Table) -> None:
@@ -326,8 +334,8 @@ def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
         if len(matching) == len(set(matching)) == len(wanted):
             raise ValueError(
                 f"{table.path}: column {name!r} holds every {ID} of the representations, each "
-                f"once, and there is no column {ID}. Call it {ID}, or add it once more as {ID}: "
-                "rows are joined by the column of that name alone"
+                f"once, and there is no column {ID}. Call it {ID}, --{ID}={name}: rows are joined "
+                "by the column of that name alone"
             )
 
 
@@ -340,6 +348,7 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
         )
     cells = [table.columns[name][i] for i in rows]
     present = dict.fromkeys(cell for cell in cells if cell is not None)
+    values = [like(value, present, kind_of(name)) for value in values]
     for value in values:
         if value not in present:
             raise ValueError(
@@ -347,22 +356,6 @@ def _has(name: str, values: Sequence[str], table: Table, rows: Sequence[int]) ->
                 f"{_first([*present]) or 'no value'}{nearest(value, present)}"
             )
     return np.array([cell in values for cell in cells])
-
-
-def _check_case(name: str, cells: Mapping[int, str], table: Table) -> None:
-    """Refuses two cells {row of the table: cell} of the column `name` that differ in case only."""
-    ids = table.columns.get(ID)
-    first_rows: dict[str, int] = {}
-    for row, cell in cells.items():
-        before = first_rows.setdefault(cell.casefold(), row)
-        if cells[before] != cell:
-            a, b = (f"{ID} {ids[i]}" if ids else f"row {i} (from 0)" for i in (before, row))
-            raise ValueError(
-                f"{table.path}: column {name!r} has {shown(cells[before])} in {a} and "
-                f"{shown(cell)} in {b}, which differ in upper and lower case only and would "
-                "count as two. Write both alike; or, if they are two, name them so that they "
-                "differ in more."
-            )
 
 
 def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from privrep.attacks.suite import QUICK
+from privrep.formats.columns import Naming
 from privrep.types import LIMIT
 
 PERMUTATIONS = 200
@@ -37,6 +38,7 @@ class AuditOptions:
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       seed: of folds and permutations.
+      naming: what the columns and values of the labels are called, and where speakers are found.
     """
 
     speaker: str = "speaker"
@@ -52,6 +54,7 @@ class AuditOptions:
     permutations: int | None = None
     limit: float = LIMIT
     seed: int = 0
+    naming: Naming = Naming()  # noqa: RUF009, immutable
 
     @property
     def further_inputs(self) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class AuditOptions:
             "unprotected": self.unprotected,
             "other": self.other,
             "other_labels": self.other_labels,
+            "speakers": self.naming.speakers,
         }
         return {role: source for role, source in inputs.items() if source is not None}
 

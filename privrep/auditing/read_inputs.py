@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privrep.auditing.join import JoinedSample, check_given, join
+from privrep.auditing.join import PART, JoinedSample, check_given, join
 from privrep.auditing.options import AuditOptions, Columns, Vectors
 from privrep.auditing.pooling import pooled_blocks, pooled_sequences, side_by_side
+from privrep.formats.columns import labels as labels_of
+from privrep.formats.columns import no_speaker
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
+from privrep.formats.values import paired
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.leakage.threat_ladder import OtherCorpus
 from privrep.types import Sample
@@ -45,6 +48,25 @@ class _Reader(NamedTuple):
     attribute: str
     options: AuditOptions
 
+    def table(self, source: Columns, name: str) -> Table:
+        """Labels under the names of this project, with one spelling per value.
+
+        Raises:
+          FileNotFoundError, ValueError: see `table_of` and `columns.labels`; or a value of the
+            attribute is not known.
+        """
+        options = self.options
+        used = {self.attribute, options.speaker, options.session, *(options.given or ())}
+        used |= {"num_frames", PART, *(options.only or ())}
+        read = labels_of([table_of(source, name)], options.naming, used)
+        if options.speaker == "speaker" and "speaker" not in read.cells:
+            raise no_speaker(read.tables[0])
+        values = {*read.cells.get(self.attribute, ())} - {""}
+        # In arrays, values of which none is a word are the numbers of a caller's own classes.
+        if isinstance(source, str | Path) or values - {*read.unknown.get(self.attribute, ())}:
+            read.check_known(self.attribute)
+        return read.table
+
     def join(
         self,
         read: Representations,
@@ -75,7 +97,7 @@ def read_inputs(
             "files, and give one person one name"
         )
     reader = _Reader(attribute, options)
-    table = table_of(labels, "labels")
+    table = reader.table(labels, "labels")
     read = vectors_of(representations, "representations", table, options.lengths)
     if options.lengths is None:
         _check_rows(representations, read, table)
@@ -223,10 +245,11 @@ def _unprotected(
         )
     if before.ids is not None and read.ids is not None:
         row_of = {utterance: i for i, utterance in enumerate(before.ids)}
-        absent = [utterance for utterance in read.ids if utterance not in row_of]
+        pairs = paired(read.ids, row_of).pairs
+        absent = [utterance for utterance in read.ids if utterance not in pairs]
         if absent:
             raise ValueError(f"{name}: has no row of utterance {absent[0]!r}")
-        rows = [row_of[utterance] for utterance in read.ids]
+        rows = [row_of[pairs[utterance]] for utterance in read.ids]
         before = Representations(before.h[rows], read.ids)
     return pooled(reader.join(before, table, reader.options.only))[0] / scale
 
@@ -240,7 +263,7 @@ def _other(reader: _Reader, classes: tuple[str, ...], scale: np.ndarray) -> Othe
     options, attribute = reader.options, reader.attribute
     if options.other is None or options.other_labels is None:
         return None
-    table = table_of(options.other_labels, "other_labels")
+    table = reader.table(options.other_labels, "other_labels")
     joined = reader.join(vectors_of(options.other, "other", table), table)
     number = {name: i for i, name in enumerate(classes)}
     shared = np.array([number.get(name, -1) for name in joined.classes])

@@ -26,6 +26,7 @@ from privrep.auditing.report import (
 )
 from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file
+from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
@@ -282,5 +283,6 @@ def _command(
         arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:
         arguments.append(f"--given={','.join(options.given)}")
+    arguments += flags_of(options.naming)
     arguments += [f"--{role}={source}" for role, source in options.further_inputs.items()]
     return shlex.join(arguments)

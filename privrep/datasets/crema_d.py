@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 
 from privrep.datasets.categories import SCALE, ratings_of
-from privrep.datasets.parsing import known, locate, lookup, not_found, sorted_by_id
+from privrep.datasets.parsing import gender_of, known, locate, lookup, not_found, sorted_by_id
 from privrep.formats.tables import read_table
-from privrep.formats.text_files import read_text
 from privrep.messages import first, misread
 from privrep.types import Utterance
 
@@ -20,7 +19,6 @@ OBTAIN = (
 FOLDERS = {"AudioWAV": ".wav", "AudioMP3": ".mp3"}
 TABLE = "VideoDemographics.csv"
 FACTS = {"age": "Age", "race": "Race", "ethnicity": "Ethnicity"}
-GENDERS = {"Female": "female", "Male": "male"}
 EMOTIONS = {
     "ANG": "angry",
     "DIS": "disgusted",
@@ -90,12 +88,12 @@ def _actors(table: Path) -> dict[str, dict[str, str]]:
         )
     columns = ["ActorID", "Age", "Sex", "Race", "Ethnicity"]
     actors: dict[str, dict[str, str]] = {}
-    for place, row in read_table(table, columns, delimiter=",", decode=read_text).rows():
+    for place, row in read_table(table, columns, delimiter=",").rows():
         if row["ActorID"] in actors:
             raise ValueError(f"{place}: actor {row['ActorID']} is described twice")
-        gender = lookup(GENDERS, row["Sex"].capitalize(), place, "a sex")
+        gender = gender_of(row["Sex"], place)
         facts = {name: row[column] for name, column in FACTS.items() if row[column]}
-        actors[row["ActorID"]] = {"gender": gender, **facts}
+        actors[row["ActorID"]] = known({"gender": gender, **facts})
     return actors
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from privrep.datasets.parsing import (
     first_existing,
+    gender_of,
     known,
     locate,
     lookup,
@@ -26,6 +27,7 @@ from privrep.datasets.parsing import (
     rating,
     read_transcript,
     sorted_by_id,
+    speaker_of,
 )
 from privrep.formats.tables import read_table
 from privrep.formats.text_files import read_lines, read_text
@@ -67,7 +69,6 @@ EMOTIONS = {
     "O": "other",
     "X": None,  # the raters did not agree
 }
-GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
 TURN = re.compile(r"(MSP-PODCAST_\S+\.wav); *(\w*); *A:([^;]*); *V:([^;]*); *D:([^;]*);?\s*")
 TURN_FORM = "'MSP-PODCAST_0001_0008.wav; EMOTION; A:number; V:number; D:number;'"
 _ABOVE = 3  # folders from Previous_releases_information/previous_releases_info/v1.8 to the release
@@ -136,7 +137,7 @@ def _audio(root: Path) -> tuple[Path, Path]:
 
 
 def _csv_rows(labels: Path) -> Iterator[_Row]:
-    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",", decode=read_text)
+    table = read_table(labels, ["FileName", *COLUMNS], delimiter=",")
     for place, row in table.rows():
         yield place, row["FileName"], row
 
@@ -231,10 +232,10 @@ def _utterance(
             "dominance": rating(row["EmoDom"], SCALE, place),
         }
         emotion = lookup(EMOTIONS, row["EmoClass"] or "X", place, "an emotion")
-    gender = lookup(GENDERS, row["Gender"].capitalize(), place, "a gender")
+    gender = gender_of(row["Gender"], place)
     return Utterance(
         id=stem,
-        speaker=None if row["SpkrID"] in ("", "Unknown") else row["SpkrID"],
+        speaker=speaker_of(row["SpkrID"]),
         wav=audio / name,
         transcript=read_transcript(transcripts / f"{stem}.txt") if transcripts else None,
         ratings=known(ratings),

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from privrep.datasets.parsing import (
+    gender_of,
     known,
     locate,
     lookup,
@@ -20,7 +21,6 @@ from privrep.datasets.parsing import (
     sorted_by_id,
 )
 from privrep.formats.tables import read_table
-from privrep.formats.text_files import read_text
 from privrep.messages import misread
 from privrep.types import Utterance
 
@@ -39,7 +39,6 @@ MEANS = {
 }
 SELF_REPORTS = {"activation_self": "S_Activation", "valence_self": "S_Valence"}
 COLUMNS = ["Sentence_name", "Gender", "Type", *MEANS.values(), *SELF_REPORTS.values()]
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 STRESSED = {"S": "yes", "NS": "no"}
 AUDIO = {
     "S": "Stressed/Audio/Stressed Question Monologue Audio",
@@ -73,7 +72,7 @@ def read(root: Path) -> list[Utterance]:
         raise not_found("MuSE", root, [f"{survey}/{TABLE}" for survey in SURVEYS], OBTAIN)
     wavs = {kind: _wavs(root / folder) for kind, folder in AUDIO.items()}
     rejected: list[str] = []
-    table = read_table(tables[0], COLUMNS, delimiter=",", decode=read_text)
+    table = read_table(tables[0], COLUMNS, delimiter=",")
     described = [
         (place, _utterance(row, place, root, wavs, rejected)) for place, row in table.rows()
     ]
@@ -107,7 +106,7 @@ def _utterance(
     if not match:
         raise misread(place, name, "a name such as 06_DR-100_0093_5_sentence_7.wav")
     stressed = lookup(STRESSED, kind, place, "a type")
-    gender = lookup(GENDERS, row["Gender"].lower(), place, "a gender")
+    gender = gender_of(row["Gender"], place)
     stem = name.removesuffix(".wav")
     transcript = read_transcript(root / TRANSCRIPTS / f"{stem}.txt")
     if transcript is None:
@@ -126,5 +125,5 @@ def _utterance(
         ratings=known(ratings),
         scale=SCALE,
         categories={"stressed": stressed},
-        private={"gender": gender, "stressed": stressed},
+        private=known({"gender": gender, "stressed": stressed}),
     )

@@ -1,5 +1,6 @@
 """Parsing shared by the corpus readers, with errors that name the place in the file (host)."""
 
+import functools
 import math
 import re
 import warnings
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from privrep.formats.text_files import read_text
+from privrep.formats.values import GENDER, SPEAKER, unify
 from privrep.messages import first, misread
 from privrep.types import Utterance
 
@@ -45,6 +47,34 @@ def lookup(names: Mapping[str, _Value], key: str, place: str, what: str) -> _Val
     if key not in names:
         raise misread(place, key, f"{what}, one of {', '.join(names)}")
     return names[key]
+
+
+def gender_of(text: str, place: str) -> str | None:
+    """What the vocabulary of values has for a word for a gender; None where it is missing.
+
+    Raises:
+      ValueError: it has none.
+
+    >>> gender_of("Female", ""), gender_of("m", ""), gender_of("Unknown", "")
+    ('female', 'male', None)
+    """
+    gender, is_known = _meaning(text, GENDER)
+    if not is_known:
+        raise misread(
+            place, text, "a gender, one of Female, Male, Unknown, or a usual word for them"
+        )
+    return gender
+
+
+def speaker_of(text: str) -> str | None:
+    """The name of a speaker; None where the text says that it is not known."""
+    return _meaning(text, SPEAKER)[0]
+
+
+@functools.cache
+def _meaning(text: str, kind: str) -> tuple[str | None, bool]:
+    unified = unify("", kind, [text])
+    return unified.cells[0] or None, not unified.unknown
 
 
 def official_part(text: str, place: str) -> tuple[str | None, str | None]:

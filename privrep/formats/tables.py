@@ -1,35 +1,50 @@
-"""Tables of text cells in .csv, .tsv, .jsonl and .parquet files, read with checks (host).
+"""Tables of text cells in text, JSON and Parquet files, read with checks (host).
 
-Every cell is text: "01" stays "01" and "NA" stays "NA". Nothing in a file is evaluated: no formula,
-no pickle.
+Every cell is text: "01" stays "01" and "NA" stays "NA"; what cells mean is of `values`, and what
+columns are called of `columns`. Nothing in a file is evaluated: no formula, no pickle.
 """
 
 import contextlib
 import csv
 import functools
 import io
+import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from privrep.formats.limits import check_cells, check_promise
-from privrep.formats.text_files import not_utf8, read_utf8
+from privrep.formats.text_files import decoded, not_utf8
 from privrep.messages import first, misread, shown
 
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+JSON_LINES, JSON, PARQUET = (".jsonl", ".ndjson"), (".json",), (".parquet", ".pq")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".json", ".ndjson", ".pq", ".txt", ".tab", ".psv")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 ID = "id"
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_USUAL = (",", "\t", ";", "|")  # between the cells of a table of labels
 _MAX_CELL = 1 << 20  # characters
-_LINE_BREAK = r"\r\n|\r|\n"
+_SNIFFED = 20  # records that are looked at for the separator
+_CHUNK = 4096  # records
 PICKLED = (
     "it holds Python objects, a pickle, which is never loaded, for it can run code. Where it was "
     "made, save an array of numbers: numpy.save(PATH, numpy.stack(h).astype('float32'))"
 )
 _SIGNATURES = {b"\x93NUMPY": ".npy", b"PK": ".npz", b"PAR1": ".parquet", b"\x1f\x8b": ".gz"}
+_BINARY = {  # of files that no reader here takes
+    b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); save its sheet as 'CSV UTF-8'",
+    b"SQLite": "an SQLite database; export its table as .csv",
+    b"%PDF": "a PDF",
+    b"RIFF": "a sound (.wav)",
+    b"fLaC": "a sound (.flac)",
+    b"\x89HDF": "an HDF5 file",
+    b"ARROW1": "an Arrow file; save it as .parquet or .csv",
+}
+_UNPRINTED = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]{2}")  # a pickle holds such, too
 _PEEK_BYTES = 64
 
 
@@ -39,19 +54,34 @@ class Table:
 
     Attributes:
       cells: {column name: N cells} without outer blanks; "" where a cell is empty.
-      lines: [N], the line of the file at which each row begins, from 1; in a .parquet file, the
-        number of the row.
+      lines: [N], the line of the file at which each row begins, from 1; where a file has no lines
+        of rows, the number of the row.
       path: the file, for error messages.
+      notes: sentences on what was guessed or left out.
+      original: {column name: its name in the file} of columns that were given another name.
+      header: the names in the file, where columns were given others.
+      places: [N], where each row stands, if that is not a line of `path`.
     """
 
     cells: dict[str, list[str]]
     lines: Sequence[int]
     path: Path
+    notes: tuple[str, ...] = ()
+    original: Mapping[str, str] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    places: Sequence[str] = ()
 
     @functools.cached_property
     def columns(self) -> dict[str, list[str | None]]:
         """{column name: N cells of `cell_of`}: each run of blanks as one, None where empty."""
         return {name: list(map(cell_of, column)) for name, column in self.cells.items()}
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def place(self, row: int) -> str:
+        """ "path:line" of a row, which an error message names."""
+        return self.places[row] if self.places else f"{self.path}:{self.lines[row]}"
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yields ("path:line", {column name: cell}) for each row that has a cell that is not empty.
@@ -64,114 +94,162 @@ class Table:
 
 
 def read_table(
-    path: str | Path,
-    required: Collection[str] = (),
-    *,
-    delimiter: str | None = None,
-    decode: Callable[[Path], str] = read_utf8,
+    path: str | Path, required: Collection[str] = (), *, delimiter: str | None = None
 ) -> Table:
-    """Reads a .csv or .tsv file with a header, .jsonl (one object per line) or .parquet.
+    """Reads a table of text with a header, of JSON or of Parquet.
+
+    Text is separated by commas, tabs, semicolons or bars, whatever the ending says, and in any
+    encoding of `text_files.decoded`. JSON is an object per line (.jsonl), a list of objects, an
+    object of objects keyed by utterance, which becomes the column id, or what pandas writes.
 
     Args:
       path: the file.
-      required: names of columns that must be there. If any are given, one column may lack a name,
-        such as the row numbers that pandas writes.
-      delimiter: the character between cells, for text of any ending; None takes the format from
-        the ending of the file's name.
-      decode: reads the file's text, `read_utf8` or, for releases in other encodings, `read_text`.
+      required: names of columns that must be there.
+      delimiter: the character between cells, for text of any ending; None finds it out.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: another kind of file, another encoding, no header or one that names a column
-        twice, a required column is missing, a row has another number of cells than the header,
-        quotes do not close, or a cell has more than 2**20 characters. The message names the line.
+      ValueError: another kind of file, no header or one that names a column twice, a column without
+        a name that does not number the rows, a required column is missing, a row has another
+        number of cells than the header, quotes do not close, or a cell has more than 2**20
+        characters. The message names the line.
     """
     path = Path(path) if delimiter else existing_file(path, TABLES)
     ending = path.suffix.lower()
-    if not delimiter and ending == ".jsonl":
-        return _json_lines(decode(path), required, path)
-    if not delimiter and ending == ".parquet":
-        parquet = parquet_of(path)
-        _check_header(parquet.column_names, required, str(path))
-        columns = {name: parquet[name].to_pylist() for name in parquet.column_names}
-        return table_of_columns(columns, range(1, parquet.num_rows + 1), path)
-    return _delimited_text(decode(path), delimiter or DELIMITERS[ending], required, path)
+    if not delimiter and ending in PARQUET:
+        table = _parquet(path)
+    else:
+        text, notes = decoded(path)
+        is_json = not delimiter and text.lstrip()[:1] in ("{", "[")
+        if not delimiter and ending in JSON_LINES:
+            table = _json_lines(text, path)
+        elif is_json and ending in JSON:
+            table = _json(text, path)
+        else:
+            table = _delimited_text(text, delimiter, path)
+        table = Table(table.cells, table.lines, path, (*notes, *table.notes))
+    table = _without_row_numbers(table)
+    _check_required(list(table.cells), required, path)
+    return table
 
 
-def _delimited_text(text: str, delimiter: str, required: Collection[str], path: Path) -> Table:
-    import pandas as pd  # here, since it takes longer to import than a small table to read
-
-    body = text.lstrip("\r\n")
-    if not body.strip():
+def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
+    if not text.strip():
         raise ValueError(f"{path}: the file is empty; expected a header that names the columns")
+    if text.startswith("version https://git-lfs"):
+        raise ValueError(
+            f"{path}: is a pointer of Git LFS, not the file itself: fetch it, git lfs pull"
+        )
+    if "\0" in text or _UNPRINTED.search(text):
+        raise ValueError(f"{path}: is no table of text: it holds bytes that no text has")
+    if delimiter is not None:
+        return _of_records(records(_opened(text), delimiter, path), path, delimiter)
+    delimiter = _separator(text, path)
     try:
-        with _cell_limit():
-            # The engine "python" reads quotes strictly and leaves NaN where a row is short.
-            frame = pd.read_csv(
-                io.StringIO(body, newline=""),
-                sep=delimiter,
-                header=None,
-                dtype=str,
-                keep_default_na=False,
-                skip_blank_lines=False,
-                engine="python",
-            )
-    except pd.errors.ParserError as error:
-        _check_records(text, delimiter, path)
-        raise ValueError(f"{path}: {error}") from error
-    is_missing = frame.isna()
-    is_blank_line = is_missing.all(axis=1)
-    if (is_missing.any(axis=1) & ~is_blank_line).any():
-        _check_records(text, delimiter, path)
-    num_lines = pd.Series(1, frame.index)
-    if '"' in body:  # only a quoted cell can span lines
-        breaks = frame.apply(lambda column: column.str.count(_LINE_BREAK))
-        num_lines += breaks.sum(axis=1).astype(int)
-    first_line = 1 + len(re.findall(_LINE_BREAK, text[: len(text) - len(body)]))
-    lines = first_line + num_lines.cumsum().shift(fill_value=0)
-    header = frame.iloc[0].tolist()
-    if len(header) == 1:
-        check_separator(path, header, delimiter)
+        return _of_records(records(_opened(text), delimiter, path), path, delimiter)
+    except ValueError:
+        if delimiter != "\t" or '"' not in text:
+            raise
+    # Tables separated by tabs are often written without quotes, and a quote is one of the text.
+    unquoted = records(_opened(text), delimiter, path, csv.QUOTE_NONE)
+    table = _of_records(unquoted, path, delimiter)
+    return replace(table, notes=(f"{path}: quotes were read as part of the text.",))
+
+
+def _opened(text: str) -> io.StringIO:
+    return io.StringIO(text, newline="")
+
+
+def _separator(text: str, path: Path) -> str:
+    """The separator by which the header has most cells, and the records agree with it."""
+    likely = DELIMITERS.get(path.suffix.lower(), ",")
+
+    def fits(delimiter: str) -> tuple[float, int, bool]:
+        widths: list[int] = []
+        with contextlib.suppress(ValueError):
+            for _, cells in records(_opened(text), delimiter, path, _quoting(delimiter)):
+                widths.append(len(cells))
+                if len(widths) == _SNIFFED:
+                    break
+        if not widths or widths[0] < 2:
+            return 0.0, 0, delimiter == likely
+        agreeing = sum(width == widths[0] for width in widths) / len(widths)
+        return round(agreeing, 1), widths[0], delimiter == likely
+
+    by_header = max(_USUAL, key=lambda delimiter: fits(delimiter)[1:])
+    best = max(_USUAL, key=fits)
+    # A damaged row is named by its line; it does not make another character the separator.
+    return best if fits(best)[0] == 1 else by_header
+
+
+def _quoting(delimiter: str) -> Literal[0, 3]:
+    return csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+
+
+def _of_records(numbered: Iterable[tuple[int, list[str]]], path: Path, delimiter: str) -> Table:
+    records_ = iter(numbered)
+    line, header = next(records_)
     names = [cell_of(name) or "" for name in header]
-    _check_header(names, required, f"{path}:{first_line}", delimiter)
-    is_row = ~is_blank_line & (frame.index > 0)
-    cells = {name: frame.loc[is_row, i].str.strip().tolist() for i, name in enumerate(names)}
-    return Table(cells, lines[is_row].tolist(), path)
+    _check_names(names, f"{path}:{line}", delimiter)
+    columns: list[list[str]] = [[] for _ in names]
+    lines: list[int] = []
+    known: dict[str, str] = {}  # each text once in memory, since most cells repeat
+    same = known.setdefault
+    while chunk := list(itertools.islice(records_, _CHUNK)):
+        for line, cells in chunk:
+            if len(cells) != len(names):
+                expected = f"{len(names)} cells as in the header, not {len(cells)}"
+                raise misread(f"{path}:{line}", _cut(delimiter.join(cells)), expected)
+        lines += [line for line, _ in chunk]
+        for column, of_chunk in zip(columns, zip(*(cells for _, cells in chunk))):
+            column += [same(cell, cell) for cell in map(str.strip, of_chunk)]
+    return Table(dict(zip(names, columns)), lines, path)
 
 
-def _check_records(text: str, delimiter: str, path: Path) -> None:
-    """Raises the ValueError that names the first record with other cells than the header."""
-    header: list[str] | None = None
-    for line, cells in records(io.StringIO(text, newline=""), delimiter, path):
-        header = header or cells
-        if len(header) == 1:
-            check_separator(path, header, delimiter)
-        if len(cells) != len(header):
-            expected = f"{len(header)} cells as in the header, not {len(cells)}"
-            raise misread(f"{path}:{line}", delimiter.join(cells), expected)
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "…"
 
 
-def _check_header(
-    header: Sequence[str], required: Collection[str], place: str, delimiter: str = ", "
-) -> None:
+def _check_names(names: Sequence[str], place: str, delimiter: str = ", ") -> None:
+    if not any(names) or len(set(names)) < len(names):
+        raise misread(place, _cut(delimiter.join(names)), "a different name for each column")
+
+
+def _without_row_numbers(table: Table) -> Table:
+    """The table without columns of row numbers, which pandas writes without a name.
+
+    Raises:
+      ValueError: a column without a name holds something else.
+    """
+    counted = []
+    for name, cells in table.cells.items():
+        if name and not re.fullmatch(r"Unnamed: \d+(\.\d+)?", name):
+            continue
+        if all(map(str.isdecimal, cells)) and len(set(cells)) == len(cells):
+            counted.append(name)
+        elif not name:
+            raise misread(
+                f"{table.path}:1",
+                _cut(",".join(table.cells)),
+                "a different name for each column; one without a name may only number the rows",
+            )
+    kept = {name: column for name, column in table.cells.items() if name not in counted}
+    return Table(kept, table.lines, table.path, table.notes)
+
+
+def _check_required(header: Sequence[str], required: Collection[str], path: Path) -> None:
     missing = [name for name in required if name not in header]
     if missing:
-        same_letters = [
-            (name, wanted)
+        hint = "".join(
+            f"; rename {name} to {wanted}, case matters"
             for wanted in missing
             for name in header
             if name.lower() == wanted.lower()
-        ]
-        hint = "".join(
-            f"; rename {name} to {wanted}, case matters" for name, wanted in same_letters
         )
         raise ValueError(
-            f"{place}: no column {' and no column '.join(missing)} in the header; its columns are "
+            f"{path}:1: no column {' and no column '.join(missing)} in the header; its columns are "
             f"{', '.join(header)}{hint}"
         )
-    has_unnamed = "" in header and not required
-    if not any(header) or has_unnamed or len(set(header)) < len(header):
-        raise misread(place, delimiter.join(header), "a different name for each column")
 
 
 @contextlib.contextmanager
@@ -183,18 +261,21 @@ def _cell_limit() -> Iterator[None]:
         csv.field_size_limit(previous)
 
 
-def records(file: Iterable[str], delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def records(
+    file: Iterable[str], delimiter: str, path: Path, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[tuple[int, list[str]]]:
     """Yields (line at which it begins, cells) for each record of delimited text that is not empty.
 
     Args:
       file: the lines with their ends; they are read as they are needed.
       delimiter: the character between cells.
       path: for error messages.
+      quoting: of the module csv.
 
     Raises:
       ValueError: quotes do not close, or a cell has more than 2**20 characters.
     """
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    reader = csv.reader(file, delimiter=delimiter, strict=True, quoting=quoting)
     line = 1
     with _cell_limit():
         try:
@@ -237,24 +318,98 @@ def check_separator(path: Path, cells: Sequence[str], delimiter: str) -> None:
             )
 
 
-def _json_lines(text: str, required: Collection[str], path: Path) -> Table:
+def _json_lines(text: str, path: Path) -> Table:
     numbered = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    rows = [_json_object(line, f"{path}:{number}") for number, line in numbered]
-    names = dict.fromkeys(name for row in rows for name in row)
-    check_cells(path, len(rows), len(names))
-    _check_header([*names], required, str(path))
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return table_of_columns(columns, [number for number, _ in numbered], path)
+    rows = [_flat(_loaded(line, f"{path}:{i}"), f"{path}:{i}") for i, line in numbered]
+    return _of_objects(rows, [number for number, _ in numbered], path)
 
 
-def _json_object(line: str, place: str) -> dict[str, Any]:
+def _json(text: str, path: Path) -> Table:
+    """A list of objects, or an object of objects or lists."""
     try:
-        row = json.loads(line)
+        content = _loaded(text, str(path))
+    except ValueError:
+        if "\n{" in text.strip():  # an object per line
+            return _json_lines(text, path)
+        raise
+    if isinstance(content, dict) and content:
+        if all(isinstance(cells, list) for cells in content.values()):
+            lengths = {name: len(cells) for name, cells in content.items()}
+            if len(set(lengths.values())) > 1:
+                raise ValueError(f"{path}: columns of equal length are needed, not {lengths}")
+            return table_of_columns(content, range(1, max(lengths.values()) + 1), path)
+        content = [
+            {ID: name, **row} if isinstance(row, dict) else row
+            for name, row in _by_row(content).items()
+        ]
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise ValueError(
+            f"{path}: is JSON, but no table: expected an object of objects keyed by utterance, "
+            'such as {"u1": {"speaker": "s1", "gender": "female"}}, or a list of objects'
+        )
+    rows = [_flat(row, f"{path}:{i}") for i, row in enumerate(content, start=1)]
+    return _of_objects(rows, range(1, len(rows) + 1), path)
+
+
+def _by_row(content: dict[str, Any]) -> dict[str, Any]:
+    """{row: {column: cell}}, also of {column: {row number: cell}}, which pandas writes."""
+    columns = list(content.values())
+    numbers = [str(i) for i in range(len(columns[0]))] if isinstance(columns[0], dict) else []
+    if numbers and all(isinstance(c, dict) and list(c) == numbers for c in columns):
+        return {i: {name: content[name][i] for name in content} for i in numbers}
+    return content
+
+
+def _loaded(text: str, place: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, place))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{place}: this is not JSON: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{place}: {error}") from error
+        if str(error).startswith(place):
+            raise
+        raise ValueError(f"{place}: this is not JSON of a table: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]], place: str) -> dict[str, Any]:
+    """A dict, which would silently keep the last of two equal names."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"{place}: {shown(twice)} stands there twice; each needs a name of its own"
+        )
+    return content
+
+
+def _flat(row: Any, place: str) -> dict[str, Any]:
     if not isinstance(row, dict) or any(isinstance(cell, dict | list) for cell in row.values()):
         raise ValueError(f"{place}: is not a JSON object of texts and numbers")
-    return row
+    return {cell_of(name) or "": cell for name, cell in row.items()}
+
+
+def _of_objects(rows: Sequence[dict[str, Any]], lines: Sequence[int], path: Path) -> Table:
+    names = dict.fromkeys(name for row in rows for name in row)
+    check_cells(path, len(rows), len(names))
+    _check_names([*names], str(path))
+    check_cells(path, len(rows), len(names))
+    return table_of_columns({n: [row.get(n) for row in rows] for n in names}, lines, path)
+
+
+def _parquet(path: Path) -> Table:
+    parquet = parquet_of(path)
+    _check_names(parquet.column_names, str(path))
+    texts, left_out = {}, []
+    for name in parquet.column_names:
+        kind = str(parquet.schema.field(name).type)
+        if re.match(r"(large_|fixed_size_)?(binary|list|struct|map)", kind):
+            left_out.append(f"{name} ({kind})")
+        else:
+            texts[name] = parquet[name].to_pylist()
+    table = table_of_columns(texts, range(1, parquet.num_rows + 1), path)
+    notes = [f"{path}: left out {first(left_out)}, whose cells are no text."] if left_out else []
+    return Table(table.cells, table.lines, path, tuple(notes))
 
 
 def table_of_columns(columns: dict[str, list[Any]], lines: Sequence[int], path: Path) -> Table:
@@ -317,6 +472,11 @@ def existing_file(path: str | Path, kinds: Sequence[str]) -> Path:
         raise ValueError(f"{path}: is a folder; name a file, {', '.join(kinds)}. {content}")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    if path.suffix.lower() in WORKBOOKS:
+        raise ValueError(
+            f"{path}: is a workbook ({path.suffix}), of which one sheet is needed: save the sheet "
+            f"as 'CSV UTF-8'. Cannot read it here, only {', '.join(kinds)}"
+        )
     if path.suffix.lower() not in kinds:
         raise ValueError(
             f"{path}: cannot read {path.suffix or 'a file without an ending'} here, only "
@@ -333,14 +493,24 @@ def _check_first_bytes(path: Path) -> None:
         head = file.read(_PEEK_BYTES)
     if not head:
         raise ValueError(f"{path}: is empty, 0 bytes; was it written to its end?")
-    text = head.decode("utf-8", "ignore")
+    is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = head.decode("utf-16" if is_utf16 else "utf-8", "ignore")
     is_text = text.strip() and all(c.isprintable() or c.isspace() for c in text)
     kinds = (kind for signature, kind in _SIGNATURES.items() if head.startswith(signature))
     kind = "" if is_text else next(kinds, "")  # the first column of a table may be called PK
     ending = path.suffix.lower()
-    if kind == (ending if ending in _SIGNATURES.values() else ""):
+    wanted = ending if ending in _SIGNATURES.values() else ""
+    wanted = ".parquet" if ending in PARQUET else wanted
+    is_table = ending in TABLES
+    marks = (name for mark, name in _BINARY.items() if is_table and head.startswith(mark))
+    described = next(marks, "")
+    if kind == wanted and (kind or not described or is_text):
         return
-    if kind:
+    if described and not is_text:
+        reason = f"it is {described}"
+    elif kind == ".npz" and is_table:
+        reason = "it is a zip file, such as a workbook (.xlsx): save the sheet as 'CSV UTF-8'"
+    elif kind:
         reason = f"it begins as {kind} files do; give it the ending of its kind, or save it again"
     elif head[:1] == b"\x80":  # the first byte of a pickle
         reason = PICKLED
@@ -350,7 +520,7 @@ def _check_first_bytes(path: Path) -> None:
             ".tsv; if this is a note of where the file is kept, fetch the file itself"
         )
     else:
-        reason = f"its first bytes are {head[:8]!r}; was it damaged, or given a wrong name?"
+        reason = "its first bytes are of another kind; was it damaged, or given a wrong name?"
     raise ValueError(f"{path}: is no {ending} file, whatever its ending says: {reason}")
 
 

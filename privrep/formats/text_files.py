@@ -2,8 +2,10 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from privrep.messages import shown
 
@@ -11,6 +13,24 @@ LFS_SIGNATURE = "version https://git-lfs"
 LFS_POINTER = "a Git LFS pointer in place of the file, which git lfs pull fetches"
 _LARGEST_POINTER = 1024  # bytes, by its specification
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Windows-1252 has letters where Latin-1, and Unicode after it, have control characters.
+_WINDOWS = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)  # which it leaves undefined
+}
+_BYTE_OF = {letter: code for code, letter in _WINDOWS.items()}
+_CONTINUED = "[\u0080-\u00bf" + "".join(_BYTE_OF) + "]"
+# UTF-8 that was read as Windows-1252 or Latin-1 and written once more. Only what no language writes
+# is taken for it: "é…”" is a word's end, and would be UTF-8 too.
+_TORN = re.compile(
+    f"\u00f0[\u0178\u009f]{_CONTINUED}{{2}}"  # an emoji
+    f"|\u00e2[\u20ac\u0080]{_CONTINUED}"  # a quotation mark, a dash, an ellipsis
+    "|\u00e2[\u201a\u0082]\u00ac|\u00e2[\u201e\u0084]\u00a2"  # euro, trademark
+    "|\u00c3[\u00a1-\u00ba\u00bc-\u00bf]"  # a letter with an accent
+    "|[\u00c2-\u00df][\u0080-\u009f]"
+)
+_CONTROL = re.compile("[" + "".join(map(chr, _WINDOWS)) + "]")
 
 
 def is_lfs_pointer(path: Path) -> bool:
@@ -21,19 +41,72 @@ def is_lfs_pointer(path: Path) -> bool:
         return file.read(len(LFS_SIGNATURE)) == LFS_SIGNATURE.encode()
 
 
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, in UTF-16 with a byte order mark, or else in Latin-1.
+class Decoded(NamedTuple):
+    """The text of a file, and sentences on how it was decoded where that was a guess."""
 
-    Corpora are released in all three. Files that a user writes are read by `read_utf8`, which does
-    not guess.
+    text: str
+    notes: tuple[str, ...]
+
+
+def decoded(path: Path) -> Decoded:
+    """The text of a file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252.
+
+    Lines that are not UTF-8 are taken for Windows-1252. Letters that were torn by another program
+    before, so that Windows-1252 stands in the UTF-8 as control characters U+0080 to U+009F, or
+    UTF-8 as two or three letters of it, are mended. Both are counted in the notes.
     """
     raw = path.read_bytes()
     if raw.startswith(_UTF16_MARKS):  # "Unicode text" of Excel
-        return raw.decode("utf-16", errors="replace")
+        return Decoded(raw.decode("utf-16", errors="replace"), ())
     try:
-        return raw.decode("utf-8-sig")
+        text, windows = raw.decode("utf-8-sig"), 0
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        text, windows = _windows_lines(raw.removeprefix(codecs.BOM_UTF8))
+    notes = []
+    if windows:
+        notes.append(
+            f"{path}: {windows:,} lines are not in UTF-8 and were read as Windows-1252; save the "
+            "file again as UTF-8 if it is in another encoding."
+        )
+    if text.isascii() or not (_CONTROL.search(text) or _TORN.search(text)):
+        return Decoded(text, tuple(notes))
+    whole, letters = _TORN.subn(_mended, text)
+    whole, controls = _CONTROL.subn(_windows_letter, whole)
+    lines = sum(a != b for a, b in zip(text.split("\n"), whole.split("\n")))
+    if lines:
+        notes.append(
+            f"{path}: {letters + controls:,} characters in {lines:,} lines were torn by another "
+            "program (Windows-1252 taken for another encoding) and were mended."
+        )
+    return Decoded(whole, tuple(notes))
+
+
+def _windows_lines(raw: bytes) -> tuple[str, int]:
+    """The text, and how many of its lines are not UTF-8."""
+    lines, count = [], 0
+    for line in raw.split(b"\n"):  # no byte of a character of several bytes is a line feed
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            lines.append(line.decode("latin-1").translate(_WINDOWS))
+            count += 1
+    return "\n".join(lines), count
+
+
+def _mended(torn: re.Match[str]) -> str:
+    try:
+        return bytes(_BYTE_OF.get(letter, ord(letter) & 0xFF) for letter in torn[0]).decode("utf-8")
+    except UnicodeDecodeError:
+        return torn[0]
+
+
+def _windows_letter(control: re.Match[str]) -> str:
+    return _WINDOWS.get(ord(control[0]), control[0])
+
+
+def read_text(path: Path) -> str:
+    """The text of `decoded`. Corpora are released in all of these encodings."""
+    return decoded(path).text
 
 
 def read_utf8(path: Path) -> str:
@@ -74,6 +147,6 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
 
     The first element is what an error message names as the place.
     """
-    # str.splitlines would also split at the byte 0x85, which old Latin-1 files use as an ellipsis.
+    # str.splitlines would also split at U+0085, which torn files hold in place of an ellipsis.
     for number, line in enumerate(io.StringIO(read_text(path), newline=None), 1):
         yield f"{path}:{number}", line.rstrip("\n")

@@ -120,29 +120,6 @@ def test_values_that_differ_in_blanks_only_are_one(tmp_path):
     assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
 
 
-@pytest.mark.parametrize("ids", [None, IDS])
-def test_values_that_differ_in_case_only_are_refused_with_a_row_of_each(tmp_path, ids):
-    where = ("id u0", "id u3") if ids else (r"row 0 \(from 0\)", r"row 3 \(from 0\)")
-    header = "id,speaker,gender" if ids else "x,speaker,gender"
-    for column, value in (("gender", "F"), ("speaker", "A")):
-        rows = [list(row) for row in ROWS]
-        rows[3][header.split(",").index(column)] = value
-        said = f"column '{column}' has '{value.lower()}' in {where[0]} and '{value}' in {where[1]}"
-        refused(f"labels.csv: {said}, which differ", samples, tmp_path, text_of(rows, header), ids)
-    rows = [(*row, "aAbbccc"[i]) for i, row in enumerate(ROWS)]
-    refused(
-        "column 'session' has 'a' in .* and 'A'",
-        samples,
-        tmp_path,
-        text_of(rows, header + ",session"),
-        ids,
-    )
-    # A row that is not looked at says nothing.
-    rows = [*((*row, "yes") for row in ROWS[:6]), ("u6", "d", "F", "no")]
-    asked = {"only": {"use": ["yes"]}}
-    assert samples(tmp_path, text_of(rows, header + ",use"), ids, **asked).classes == ("f", "m")
-
-
 def test_two_speakers_with_both_values_are_too_few(tmp_path):
     rows = [(i, "ab"[k % 2], "fm"[k < 3]) for k, (i, _, _) in enumerate(ROWS)]
     refused("labels.csv: gender is known of 2 speakers, and 3", samples, tmp_path, text_of(rows))
@@ -224,3 +201,17 @@ def test_a_unit_that_counts_rows_or_is_a_label_is_refused(tmp_path):
 )
 def test_what_counts_rows(unit, counts):
     assert counts_rows(unit.astype("f")) == counts
+
+
+def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):
+    text = text_of([(f"wav/{i}.wav", *rest) for i, *rest in ROWS[::-1]])
+    found = samples(tmp_path, text, ids=IDS)
+    np.testing.assert_array_equal(found.h, H[:5])
+    assert "7 of 7 ids are written in two ways" in found.notes[0]
+    assert "which differ in folder and ending of a path" in found.notes[0]
+    refused("no row of 7 of the repres", samples, tmp_path, text.replace("wav/u5", "new/u6"), IDS)
+
+
+def test_a_missing_column_is_answered_with_the_flag_believed_right(tmp_path):
+    text = text_of([(i, s or "z", g) for i, s, g in ROWS], "id,subj,gender")
+    refused("Believed right: --columns=speaker=subj", samples, tmp_path, text)

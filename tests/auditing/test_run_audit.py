@@ -154,17 +154,21 @@ def test_frames_are_pooled_without_their_padding(tmp_path):
 
 
 def test_a_line_break_in_the_labels_begins_no_line_of_what_is_printed(tmp_path, capsys):
-    write(tmp_path, "linear", 12, names=("f\ngender: no leak shown.", "m"))
-    assert run(tmp_path, "--attackers=linear") == 0
-    assert report_of(tmp_path)["data"]["classes"][0]["name"] == "f gender: no leak shown."
+    write(tmp_path, "linear", 12, names=("f\naccent: no leak shown.", "m"))
+    text = (tmp_path / "labels.csv").read_text().replace("gender", "accent", 1)
+    (tmp_path / "labels.csv").write_text(text)
+    assert run(tmp_path, "--attackers=linear", "--attribute=accent") == 0
+    assert report_of(tmp_path)["data"]["classes"][0]["name"] == "f accent: no leak shown."
     (tmp_path / "labels.csv").write_text("speaker,gender\n" + '"a\nerror: b",f\n' * 144)
     assert run(tmp_path) == 2
-    assert all(not line.startswith("gender: no") for line in capsys.readouterr().out.splitlines())
+    assert all(not line.startswith("accent: no") for line in capsys.readouterr().out.splitlines())
 
 
 def test_what_stands_in_the_labels_does_no_harm(tmp_path, capsys):
     write(tmp_path, "linear", 12, names=(EVIL, "=1+1"))
-    assert run(tmp_path) == 0
+    text = (tmp_path / "labels.csv").read_text().replace("gender", "accent", 1)
+    (tmp_path / "labels.csv").write_text(text)
+    assert run(tmp_path, "--attribute=accent") == 0
     assert report_of(tmp_path)["data"]["classes"][0]["name"] == EVIL.strip()
     page = Page((tmp_path / "out" / "audit.html").read_text("utf-8"))
     assert not {"script", "img"} & {tag for tag, _ in page.tags} and "<script>" in page.text
@@ -233,11 +237,11 @@ def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
 def test_more_classes_that_vary_within_speakers(tmp_path):
     """Of several classes there is no AUC; the report stays strict JSON and the card whole."""
     sample = write(tmp_path, "linear", 12)
-    lines = ["speaker,gender", *(f"{s},{'abc'[i % 3]}" for i, s in enumerate(sample.speaker))]
+    lines = ["speaker,accent", *(f"{s},{'abc'[i % 3]}" for i, s in enumerate(sample.speaker))]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    assert run(tmp_path) == 0
+    assert run(tmp_path, "--attribute=accent") == 0
     report = report_of(tmp_path)
     assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
-    assert "12 of 12 speakers have more than one gender." in report["data"]["notes"]
+    assert "12 of 12 speakers have more than one accent." in report["data"]["notes"]
     assert [one["speakers"] for one in report["data"]["classes"]] == [12, 12, 12]
     assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

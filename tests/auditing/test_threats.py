@@ -25,8 +25,8 @@ def folder(tmp_path_factory):
             [
                 lines[0],
                 *rows[:-12],
-                *[["odd", "neither", "o"]] * 6,
-                *[["odder", "neither", "o"]] * 6,
+                *[["odd", "nonbinary", "o"]] * 6,
+                *[["odder", "nonbinary", "o"]] * 6,
             ]
         )
     np.save(folder / "h.npy", -sample.h)
@@ -86,7 +86,8 @@ def test_sources_that_do_not_fit_are_said_before_anything_is_measured(
     np.save(tmp_path / "short.npy", np.zeros((5, 8)))
     np.save(tmp_path / "narrow.npy", np.random.default_rng(0).normal(size=(288, 3)))
     (tmp_path / "words.csv").write_text(
-        "speaker,gender\n" + "".join(f"s{i % 24},{'mw'[i % 2]}\n" for i in range(288))
+        "speaker,gender\n"
+        + "".join(f"s{i % 24},{('other', 'nonbinary')[i % 2]}\n" for i in range(288))
     )
     other, same = f"--other={folder / 'other.npy'}", f"--other_labels={folder / 'same.csv'}"
     for flags, said in (

@@ -66,7 +66,7 @@ def test_an_actor_without_a_row_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"Female"', '"Femal"', r"csv:3: 'Femal' does not parse; expected a sex, one of Female"),
+        ('"Female"', '"Femal"', r"csv:3: 'Femal' does not parse; expected a gender, one of Female"),
         ('"1002"', '"1001"', r"csv:3: actor 1001 is described twice"),
         ('"Sex"', '"Gender"', r"csv:1: no column Sex"),
     ],

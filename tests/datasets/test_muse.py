@@ -117,7 +117,7 @@ def test_a_whole_corpus_warns_of_nothing(root):
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        (CELLS.replace(",F,", ",X,"), "'x'.*f, female, m, male"),
+        (CELLS.replace(",F,", ",X,"), "'X'.*Female, Male, Unknown"),
         (CELLS.replace(",NS,", ",calm,"), "'CALM'.*S, NS"),
         (CELLS.replace(",3.0,0.7,3.0", ",3.0,0.7,9.5"), "'9.5'.*from 1 to 9"),
         (CELLS.replace(",3.0,0.7,3.0", ",3.0,0.7,high"), "'high'.*number"),

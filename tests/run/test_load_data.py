@@ -123,7 +123,7 @@ def test_levels_of_emotions_on_request_in_a_corpus_without_ratings(tmp_path):
     ]
     check(config, rated)
     with pytest.raises(ValueError, match="no task 'activation'"):
-        check(config, read(replace(config, ratings_from=""), tmp_path))
+        check(config, read(replace(config, ratings_from="corpus"), tmp_path))
 
 
 LAYOUTS = [
@@ -189,3 +189,23 @@ def test_the_usual_four_emotions_of_iemocap():
     )
     chosen, lines = choose([replace(config, only="scenario=improvised")], iemocap())
     assert len(chosen) == 5020 and lines == ["only scenario=improvised: 5,020 of 10,039 utterances"]
+
+
+def test_the_flags_of_a_manifest_reach_its_reader(tmp_path):
+    (tmp_path / "m.csv").write_text("wav,mood,Sex\ns1/a.wav,sad,0\ns2/a.wav,glad,1\n")
+    (tmp_path / "who.csv").write_text("speaker,accent\ns1,north\ns2,south\n")
+    config = Config(
+        dataset="manifest",
+        data_dir=str(tmp_path / "m.csv"),
+        columns="emotion=mood",
+        id="wav",
+        speaker_from="^[^/]+",
+        speakers=str(tmp_path / "who.csv"),
+        values="gender:0=male,gender:1=female",
+    )
+    with pytest.warns(UserWarning, match="accent of 2 speakers were joined"):
+        a, b = read(config, tmp_path)
+    assert (a.id, a.speaker, b.speaker) == ("s1/a.wav", "s1", "s2")
+    assert a.private == {"emotion": "sad", "gender": "male", "accent": "north"}
+    assert b.categories == {"emotion": "glad", "gender": "female", "accent": "south"}
+    assert a.wav == tmp_path / "s1/a.wav"

@@ -1,0 +1,352 @@
+"""The vocabulary of values: what the cells of a table mean, for manifest, corpora and audit (host).
+
+What a word means depends on the kind of its column: "u" is an unknown gender or speaker and may be
+the emotion surprise, "F" is a gender in a column of genders alone. Kinds of columns:
+
+  gender, split: a closed vocabulary; what it does not know is left as it is and named.
+  speaker, class: names. Spellings that differ in case, blanks, composed letters or as 1 and 1.0 are
+    one value, written as most cells are.
+  number: ratings and times.
+  text: what was said, names of files, ids; only an empty cell is missing there.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from privrep.messages import first, misread, shown
+
+GENDER, SPEAKER, SPLIT, CLASS = "gender", "speaker", "split", "class"
+NUMBER, TEXT = "number", "text"
+
+_WORDS = {
+    "female": "f fem female females feminine woman women w girl lady weiblich frau femme feminin "
+    "féminin mujer femenino femenina donna femmina feminino feminina mulher vrouw kvinna kvinde "
+    "kvinne kobieta kadın female_feminine",
+    "male": "m male males masculine man men boy gentleman männlich maennlich mann homme masculin "
+    "hombre masculino uomo maschio homem mand mężczyzna erkek male_masculine",
+    "nonbinary": "nonbinary non-binary nb enby genderqueer diverse divers",
+    "other": "other",
+}
+GENDERS = {word.replace("_", " "): name for name, words in _WORDS.items() for word in words.split()}
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "devel": "val",
+    "development": "val",
+    "test": "test",
+    "testing": "test",
+    **{f"test{number}": f"Test{number}" for number in range(1, 10)},
+}
+VOCABULARIES: dict[str, Mapping[str, str]] = {GENDER: GENDERS, SPLIT: SPLITS}
+MISSING = (
+    frozenset({"na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "??", "."})
+    | {"-", "--", "—", "unknown", "unk", "missing", "undefined", "unspecified", "undisclosed"}
+    | {"not available", "not known", "not given", "not specified", "not reported"}
+)
+MISSING_OF = {
+    GENDER: MISSING | {"u", "prefer not to say", "do not wish to say", "no answer"},
+    SPEAKER: MISSING | {"u", "unknown speaker", "unk speaker", "anonymous", "-1"},
+    TEXT: frozenset[str](),
+}
+_MAY_MEAN = {  # words for a gender that no table of all languages can know
+    "0": "female or male; tables differ in it",
+    "1": "female or male; tables differ in it",
+    "2": "female or male; tables differ in it",
+    "h": "male (homme, hombre); m is a woman then (mujer), if the table is Spanish",
+    "k": "female (kobieta, kvinna, kadın)",
+    "d": "nonbinary (divers)",
+    "e": "male (erkek)",
+    "x": "missing, or nonbinary",
+    "o": "other",
+}
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+_WHOLE = re.compile(r"([+-]?\d+)\.0*")
+_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_CLOCK = re.compile(r"(?:(\d+) days?,? )?\+?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+
+
+class Unified(NamedTuple):
+    """A column whose values have one spelling each.
+
+    Attributes:
+      cells: N values, "" where there is none.
+      notes: sentences on what was merged and what was taken to be missing, with counts.
+      unknown: {value: rows} that the vocabulary of its kind does not know; such values are kept.
+    """
+
+    cells: list[str]
+    notes: list[str]
+    unknown: dict[str, int]
+
+
+def plain(cell: str) -> str:
+    """A cell with composed letters, single blanks, and no character that nobody sees.
+
+    >>> plain(" Jose\\u0301  B\\u200b")
+    'José B'
+    """
+    if cell.isascii():
+        return " ".join(cell.split())
+    return " ".join(unicodedata.normalize("NFC", cell).translate(_INVISIBLE).split())
+
+
+def number_form(cell: str) -> str:
+    """A whole number without point and zeros; any other text as it is.
+
+    >>> number_form("1.0"), number_form("01"), number_form("1.50")
+    ('1', '01', '1.50')
+    """
+    match = _WHOLE.fullmatch(cell)
+    return match[1] if match else cell
+
+
+def key_of(cell: str) -> str:
+    """What all spellings of a value have in common.
+
+    >>> key_of("Angry ") == key_of("angry"), key_of("2") == key_of("2.0")
+    (True, True)
+    """
+    return number_form(plain(cell).casefold())
+
+
+def unify(
+    name: str, kind: str, cells: Sequence[str], declared: Mapping[str, str] | None = None
+) -> Unified:
+    """Gives every value of a column one spelling.
+
+    Args:
+      name: of the column, for the notes.
+      kind: of the column, see the module.
+      cells: N of them.
+      declared: {value as it is in the table: what it means, "" for missing}; it comes before the
+        vocabulary.
+    """
+    counts = Counter(cells)
+    del counts[""]
+    declared = {key_of(word): meaning for word, meaning in (declared or {}).items()}
+    meaning: dict[str, str] = {"": ""}
+    missing: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
+    open_: dict[str, list[str]] = {}  # spellings by key, of an open vocabulary
+    for cell, count in counts.items():
+        if kind == TEXT and not declared:  # such columns are long
+            meaning[cell] = cell if cell.isascii() else unicodedata.normalize("NFC", cell)
+            continue
+        key = key_of(cell)
+        words = key.replace("_", " ").replace("-", " ") if kind in VOCABULARIES else key
+        if key in declared:
+            meaning[cell] = declared[key]
+        elif kind == TEXT:
+            meaning[cell] = cell
+        elif {key, words.replace("_", " ")} & MISSING_OF.get(kind, MISSING):
+            meaning[cell] = ""
+            missing[plain(cell)] += count
+        elif kind in VOCABULARIES:
+            vocabulary = VOCABULARIES[kind]
+            known = vocabulary.get(key) or vocabulary.get(words)
+            known = known or vocabulary.get(words.replace(" ", ""))
+            meaning[cell] = known or number_form(plain(cell))
+            if not known:
+                unknown[meaning[cell]] += count
+        elif kind == NUMBER:
+            meaning[cell] = number_form(plain(cell))
+        else:
+            open_.setdefault(key, []).append(cell)
+    for spellings in open_.values():
+        by_form: Counter[str] = Counter()
+        for cell in spellings:
+            by_form[plain(cell)] += counts[cell]
+        usual = min(by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
+        meaning |= dict.fromkeys(spellings, usual)
+    notes = _notes(name, kind, counts, meaning, missing)
+    return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
+
+
+def _notes(
+    name: str,
+    kind: str,
+    counts: Mapping[str, int],
+    meaning: Mapping[str, str],
+    missing: Mapping[str, int],
+) -> list[str]:
+    notes = []
+    if missing:
+        words = first([f"{shown(word)} ({count:,})" for word, count in missing.items()])
+        notes.append(
+            f"{name}: {words} {'is' if len(missing) == 1 else 'are'} taken to be missing, and no "
+            f"value (if it is one: --values={name}:{next(iter(missing))}=NAME)."
+        )
+    if kind in (NUMBER, TEXT):
+        return notes
+    spellings: dict[str, list[str]] = {}
+    for cell in sorted(counts, key=lambda cell: -counts[cell]):
+        spellings.setdefault(meaning[cell], []).append(cell)
+    spellings.pop("", None)
+    merged = {value: cells for value, cells in spellings.items() if len(cells) > 1}
+    if merged:
+        changed = sum(counts[c] for value, cells in merged.items() for c in cells if c != value)
+        examples = "; ".join(
+            f"{value}: {first([f'{shown(cell)} ({counts[cell]:,})' for cell in cells], most=8)}"
+            for value, cells in list(merged.items())[:3]
+        )
+        more = f"; and {len(merged) - 3:,} more" if len(merged) > 3 else ""
+        total = sum(map(len, merged.values()))
+        notes.append(
+            f"{name}: {total:,} spellings were merged into {len(merged):,} values, {changed:,} "
+            f"cells: {examples}{more}."
+        )
+    if kind == SPEAKER and (padded := _padded(spellings)):
+        notes.append(
+            f"{name}: {padded[0]} and {padded[1]} are counted as two; if they are one, "
+            f"--values={name}:{padded[1]}={padded[0]}."
+        )
+    return notes
+
+
+def _padded(values: Iterable[str]) -> tuple[str, str] | None:
+    """Two values that differ in leading zeros alone."""
+    seen: dict[str, str] = {}
+    for value in sorted(values):
+        if (before := seen.setdefault(_ZEROS.sub("", value), value)) != value:
+            return before, value
+    return None
+
+
+def not_known(
+    place: str, name: str, kind: str, unknown: Mapping[str, int], with_flags: bool = True
+) -> ValueError:
+    """The error for values that a closed vocabulary does not know: all of them, with counts."""
+    words = first([f"{shown(word)} ({count:,})" for word, count in unknown.items()], most=12)
+    hints = [
+        f"{key} may mean {_MAY_MEAN[key]}"
+        for key in dict.fromkeys(map(key_of, unknown))
+        if kind == GENDER and key in _MAY_MEAN
+    ]
+    valid = "train, val, test" if kind == SPLIT else ", ".join(dict.fromkeys(GENDERS.values()))
+    keys = list(dict.fromkeys(map(key_of, unknown)))
+    example = ",".join(f"{name}:{key}=…" for key in keys[:2])
+    advice = (
+        f". Say what is meant, --values={example} ({valid}, or nothing where it is missing), or "
+        f"leave the column out, --columns={name}="
+    )
+    known = "Train, Validation, Development, Test1, Test2, … or Test" if kind == SPLIT else valid
+    return ValueError(
+        f"{place}, column {name}: {words} {'is' if len(unknown) == 1 else 'are'} not known as a "
+        f"{kind}; expected {known} or a usual word for it"
+        + (f" ({'; '.join(hints)})" if hints else "")
+        + (advice if with_flags else "")
+    )
+
+
+def like(value: str, present: Iterable[str | None], kind: str = CLASS) -> str:
+    """The one of `present` that `value` is a spelling of; `value` itself where none is.
+
+    >>> like("F", ["female", "male"], GENDER), like("North", ["north"])
+    ('female', 'north')
+    """
+    values = dict.fromkeys(cell for cell in present if cell)
+    if value in values:
+        return value
+    (meant,) = unify("", kind, [value]).cells
+    return next((cell for cell in values if key_of(cell) == key_of(meant or value)), value)
+
+
+def seconds(text: str, place: str) -> float | None:
+    """A time in seconds; None where the cell is empty.
+
+    Args:
+      text: a number of seconds, or a time such as 00:00:03.795, 1:02 or 0 days 00:00:01.5.
+      place: "path:number", for the error message.
+
+    Raises:
+      ValueError: it is neither, or below 0.
+
+    >>> seconds("0 days 00:01:01.5", "m.csv:2")
+    61.5
+    """
+    if not text:
+        return None
+    if match := _CLOCK.fullmatch(text):
+        days, hours, minutes, rest = match.groups()
+        whole = (int(days or 0) * 24 + int(hours or 0)) * 60 + int(minutes)
+        return whole * 60 + float(rest.replace(",", "."))
+    try:
+        value = float(text)
+    except ValueError:
+        raise misread(place, text, "a number of seconds, or a time such as 00:00:03.795") from None
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        raise ValueError(f"{place}: {text!r} is not a valid value; expected a finite number")
+    if value < 0:
+        raise ValueError(f"{place}: {text!r} is too small; expected at least 0")
+    return value
+
+
+def _without_zeros(name: str) -> str:
+    return _ZEROS.sub("", number_form(name))
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name.replace("\\", "/")).with_suffix("")) if name else name
+
+
+def _base(name: str) -> str:
+    return PurePosixPath(_stem(name)).name if name else name
+
+
+# How names of two tables are compared, in this order, and what of them is then not looked at.
+_COMPARED: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("", lambda name: name),
+    ("blanks and composed letters", plain),
+    ("1 and 1.0", lambda name: number_form(plain(name))),
+    ("leading zeros", lambda name: _without_zeros(plain(name))),
+    ("upper and lower case", lambda name: _without_zeros(plain(name).casefold())),
+    ("the ending of a path", lambda name: _stem(plain(name))),
+    ("folder and ending of a path", lambda name: _base(plain(name))),
+)
+
+
+class Paired(NamedTuple):
+    """Names of one table found in another.
+
+    Attributes:
+      pairs: {name wanted: name there}.
+      differ: in what the names of a pair may differ; "" where they are equal.
+      changed: how many are not equal.
+    """
+
+    pairs: dict[str, str]
+    differ: str
+    changed: int
+
+
+def paired(wanted: Iterable[str], there: Iterable[str]) -> Paired:
+    """Finds names in another table by the strictest comparison that finds the most of them.
+
+    A comparison by which two names of one table would be the same is not used.
+
+    >>> paired(["01", "2"], ["1", "2", "3"]).pairs
+    {'01': '1', '2': '2'}
+    """
+    names, others = dict.fromkeys(wanted), dict.fromkeys(there)
+    best = Paired({}, "", 0)
+    for differ, key in _COMPARED:
+        theirs: dict[str, str] = {key(name): name for name in others}
+        if len(theirs) < len(others) or len({key(name) for name in names}) < len(names):
+            continue
+        pairs = {name: theirs[k] for name in names if (k := key(name)) in theirs}
+        if len(pairs) > len(best.pairs):
+            best = Paired(pairs, differ, sum(a != b for a, b in pairs.items()))
+        if len(pairs) == len(names):
+            break
+    return best

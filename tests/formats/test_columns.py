@@ -1,0 +1,174 @@
+"""Tests of the names of columns: what people call them, what a user says, what is proposed."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from privrep.datasets.manifest import read
+from privrep.formats.columns import Naming, flags_of, labels, naming_of, pieces, proposal, several
+from privrep.formats.tables import read_table
+from tests.support.paths import ROOT
+from tests.support.vector_files import refused
+
+HEADERS = json.loads((ROOT / "tests/cases/headers.json").read_text("utf-8"))
+
+
+def write(path, header, rows, separator=","):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def table(tmp_path):
+    def of(text):
+        (tmp_path / "t.csv").write_text(text, "utf-8")
+        return read_table(tmp_path / "t.csv")
+
+    return of
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_published_tables_are_read_as_they_are(tmp_path):
+    """131 tables of a project, two of them without a header and one with rows given twice."""
+    count = 0
+    for number, published in enumerate(HEADERS):
+        mapping, header = published["mapping"], published["header"]
+        rows = []
+        for i in range(3):
+            cells = [cell.replace("a_01", f"a_{i}") for cell in published["example"]]
+            rows.append([str(i) if n in ("", "id") else c for n, c in zip(header, cells)])
+        separator = "\t" if published.get("separator") == "tab" else ","
+        path = write(tmp_path / f"{number}.csv", header, rows, separator)
+        if not published["read"]:
+            message = refused("", read, path)
+            assert "no column speaker" in message or "column split: '1' (3) is not" in message
+            continue
+        first = read(path)[0]
+        row = dict(zip(header, rows[0]))
+        expected = {ours: row[theirs] for ours, theirs in mapping.items() if theirs in row}
+        assert first.speaker == expected["speaker"] and first.wav.match(expected["audio"])
+        assert first.id == expected.get("id") or first.id.startswith(expected["audio"])
+        assert first.transcript == expected.get("transcript")
+        assert first.categories.get("emotion") == expected.get("emotion")
+        gender = {"f": "female"}.get(expected.get("gender"), expected.get("gender"))
+        assert first.private.get("gender") == gender
+        assert first.ratings.get("activation") == (
+            float(expected["activation"]) if "activation" in expected else None
+        )
+        count += published["read"]
+    assert count >= 99
+
+
+def test_columns_that_the_user_names_come_first(table):
+    source = table("file,speaker,who,label,mood\na.wav,x,p,sad,up\nb.wav,y,q,glad,up\n")
+    named = labels([source], naming_of("speaker=who,emotion=label,mood=")).table
+    assert named.cells == {
+        "id": ["a.wav", "b.wav"],
+        "audio": ["a.wav", "b.wav"],
+        "speaker": ["p", "q"],
+        "emotion": ["sad", "glad"],
+    }
+    assert named.original == {"audio": "file", "speaker": "who", "emotion": "label"}
+    assert any("audio is file" in note for note in named.notes)
+    for text, message in (
+        ("speaker=wo", r"no column 'wo'.*did you mean who\?"),
+        ("color=", "no such column to leave out"),
+    ):
+        refused(message, labels, [source], naming_of(text))
+
+
+def test_a_name_that_the_user_uses_is_found_and_kept(table):
+    source = table("ID,Sex,utterance\nu1,f,one\nu2,m,two\n")
+    used = labels([source], Naming(), {"sex", "utterance"}).table
+    assert used.cells["sex"] == ["female", "male"] and "utterance" in used.cells
+    assert labels([source], Naming()).table.cells["gender"] == ["female", "male"]
+
+
+def test_numbers_within_a_dialogue_are_no_ids(table):
+    source = table("file,Utterance_ID,speaker\na.wav,0,x\nb.wav,1,x\n")
+    assert labels([source], Naming()).cells["id"] == ["a.wav", "b.wav"]
+
+
+def test_pieces_of_one_file_are_told_apart_by_their_start(table):
+    source = table("file,speaker,start\na.wav,x,0 days 00:00:01.5\na.wav,x,2\n")
+    assert labels([source], Naming()).cells["id"] == ["a.wav:0 days 00:00:01.5", "a.wav:2"]
+
+
+def test_speakers_from_paths(table):
+    source = table("file,emotion\nwav/s1/a.wav,sad\nwav/s2/a.wav,sad\n")
+    for pattern in ("([^/]+)/[^/]+$", r"s\d"):
+        named = labels([source], Naming(speaker_from=pattern))
+        assert named.cells["speaker"] == ["s1", "s2"]
+    assert any("2 speakers were found in audio" in note for note in named.notes)
+    refused("no speaker in 1 of 2 cells of audio", labels, [source], Naming(speaker_from="s1"))
+    refused("no regular expression", lambda: naming_of(speaker_from="("))
+
+
+def test_facts_of_the_speakers_are_joined(table, tmp_path):
+    facts = tmp_path / "people.csv"
+    facts.write_text("ActorID,Age,Sex\n1,31,Female\n2,44,Male\n9,50,Male\n")
+    source = table("file,speaker\na.wav,01\nb.wav,02\nc.wav,03\nd.wav,NA\n")
+    named = labels([source], Naming(speakers=facts))
+    assert named.cells["gender"] == ["female", "male", "", ""]
+    assert named.cells["Age"] == ["31", "44", "", ""]
+    text = " ".join(named.notes)
+    assert "2 of 2 speakers are written in two ways" in text and "leading zeros" in text
+    assert "1 speakers have no row" in text and "03" in text
+    source = table("file,speaker,gender\na.wav,1,m\nb.wav,2,\n")
+    refused(
+        "t.csv:2: gender is 'm' there and 'Female' of", labels, [source], Naming(speakers=facts)
+    )
+    agree = table("file,speaker,gender\na.wav,1,f\nb.wav,2,\n")
+    assert labels([agree], Naming(speakers=facts)).cells["gender"] == ["female", "male"]
+    facts.write_text("speaker,Age\n1,31\n1,32\n")
+    refused("people.csv:3: speaker '1' has another Age", labels, [agree], Naming(speakers=facts))
+
+
+def test_what_is_proposed_reads_the_table(table):
+    source = table("path,subj,Geschlecht,mood\na.wav,x1,w,sad\nb.wav,x1,w,glad\n")
+    named = labels([source], Naming()).tables[0]
+    flag = proposal(named)
+    assert flag == "--columns=audio=path,speaker=subj,gender=Geschlecht"
+    again = labels([source], naming_of(flag.removeprefix("--columns="))).table
+    assert again.cells["speaker"] == ["x1", "x1"] and again.cells["gender"] == ["female"] * 2
+
+
+def test_the_flags_of_a_naming_mean_the_same():
+    naming = naming_of("audio=file,split=", "key", "(.)", None, "sex:1=male,sex:0=")
+    texts = dict(flag.removeprefix("--").split("=", 1) for flag in flags_of(naming))
+    assert naming_of(**texts) == naming
+    for flag, text, message in (
+        ("columns", "file", "'file' is no pair"),
+        ("columns", "a=b,a=c", "a is named twice"),
+        ("values", "sex=1", "COLUMN:VALUE=MEANING"),
+    ):
+        refused(
+            re.escape(f"--{flag}={text}") + ".*" + message,
+            lambda f=flag, t=text: naming_of(**{f: t}),
+        )
+    refused("name different columns", lambda: naming_of("id=a", "b"))
+
+
+def test_several_tables_are_the_parts_of_a_split(tmp_path):
+    assert pieces("/corpora/a, b and c") == [("", "/corpora/a, b and c")]
+    assert [part for part, _ in several("x_train.csv,y.dev.csv,test=z.csv")] == [
+        "train",
+        "val",
+        "test",
+    ]
+    refused("b.csv: which part of the split is it", several, "train=a.csv,b.csv")
+    write(tmp_path / "train.csv", ["file", "speaker", "emotion"], [["a.wav", "x", "Sad"]])
+    write(
+        tmp_path / "test.csv",
+        ["file", "emo", "spk"],
+        [["b.wav", "sad", "y"], ["c.wav", "sad", "y"]],
+    )
+    with pytest.warns(UserWarning, match="emotion: 2 spellings were merged"):
+        a, b, c = read(f"{tmp_path}/train.csv,{tmp_path}/test.csv")
+    assert (a.split, b.split, c.split) == ("train", "test", "test")
+    assert a.categories == c.categories == {"emotion": "sad"} and b.speaker == "y"
+    write(tmp_path / "test.csv", ["file", "emo"], [["b.wav", "sad"]])
+    refused("test.csv:1: no column speaker", read, f"{tmp_path}/train.csv,{tmp_path}/test.csv")

@@ -1,0 +1,128 @@
+"""Tests of the vocabulary of values: what is one value, what is none, what stops."""
+
+import unicodedata
+
+import pytest
+
+from privrep.formats.values import (
+    CLASS,
+    GENDER,
+    NUMBER,
+    SPEAKER,
+    SPLIT,
+    TEXT,
+    like,
+    not_known,
+    paired,
+    seconds,
+    unify,
+)
+
+
+def test_all_words_for_a_gender_are_one_value_and_are_counted():
+    words = ["F", "f", "female", "Woman", "w ", "female_feminine", "m", "MAN", "male-masculine"]
+    unified = unify("gender", GENDER, words)
+    assert unified.cells == ["female"] * 6 + ["male"] * 3 and not unified.unknown
+    (note,) = unified.notes
+    assert "9 spellings were merged into 2 values" in note and "'Woman' (1)" in note
+
+
+@pytest.mark.parametrize(
+    "word", ["NA", "n/a", "nan", "NaN", "None", "?", "unknown", "Unknown", "-"]
+)
+@pytest.mark.parametrize("kind", [GENDER, SPEAKER, CLASS, NUMBER, SPLIT])
+def test_a_missing_value_is_no_value_of_any_kind(word, kind):
+    unified = unify("x", kind, ["", word, word])
+    assert unified.cells == ["", "", ""] and not unified.unknown
+    assert f"{word!r} (2) is taken to be missing" in unified.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        (GENDER, "u", ""),
+        (SPEAKER, "U", ""),
+        (CLASS, "U", "U"),  # the emotion surprise of MSP-Podcast
+        (CLASS, "F", "F"),
+        (SPEAKER, "w", "w"),
+        (TEXT, "none", "none"),  # a word that was said
+        (SPEAKER, "01", "01"),
+    ],
+)
+def test_what_a_word_means_depends_on_the_kind_of_its_column(kind, cell, value):
+    assert unify("x", kind, [cell]).cells == [value]
+
+
+def test_spellings_of_one_value_are_merged_as_most_are_written():
+    for cells, value in (
+        (["Angry", "angry", "angry"], "angry"),
+        (["1", "1.0", "1.00", "1"], "1"),
+        (["José", unicodedata.normalize("NFD", "José"), "Jose\u0301\u200b"], "José"),
+        (["a  b", " a b", "a\u00a0b"], "a b"),
+    ):
+        unified = unify("class", CLASS, cells)
+        assert unified.cells == [value] * len(cells)
+        assert "merged into 1 values" in unified.notes[0]
+    assert unify("x", CLASS, ["1.0", "2.0"]) == (["1.0", "2.0"], [], {})
+    assert unify("x", CLASS, ["1.1", "1.10"]).cells == ["1.1", "1.10"]
+
+
+def test_leading_zeros_of_one_column_are_kept_and_asked_about():
+    unified = unify("speaker", SPEAKER, ["01", "1", "2"])
+    assert unified.cells == ["01", "1", "2"]
+    assert "01 and 1 are counted as two" in unified.notes[0]
+
+
+def test_what_is_declared_comes_first():
+    declared = {"0": "male", "1": "female", "9": ""}
+    cells = ["0.0", "1", "9"]
+    assert unify("gender", GENDER, cells, declared).cells == ["male", "female", ""]
+    assert unify("aid", CLASS, ["none", "left"], {"none": "no aid"}).cells == ["no aid", "left"]
+    assert unify("gender", GENDER, ["1.0", "x", "x"]).unknown == {"1": 1, "x": 2}
+    text = str(not_known("m.csv:2", "sex", GENDER, {"1.0": 3}))
+    assert "'1.0' (3)" in text and "--values=sex:1=…" in text and "1 may mean female or" in text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "differ"),
+    [
+        (["u1"], ["u1", "u2"], ""),
+        (["Jose\u0301"], ["José"], "composed letters"),
+        (["1.0", "2.0"], ["1", "2", "3"], "1 and 1.0"),
+        (["1", "2"], ["001", "002"], "leading zeros"),
+        (["s1", "s2"], ["s01", "s02"], "leading zeros"),
+        (["wav/a"], ["wav/a.wav"], "ending of a path"),
+        (["a"], ["wav\\a.flac"], "folder and ending"),
+    ],
+)
+def test_names_of_two_tables_are_found_and_it_is_said_how(wanted, there, differ):
+    found = paired(wanted, there)
+    assert list(found.pairs) == wanted and differ in found.differ
+    assert found.changed == (len(wanted) if differ else 0)
+
+
+def test_a_comparison_by_which_two_names_are_one_is_not_used():
+    assert paired(["1"], ["01", "001"]).pairs == {}
+    assert paired(["a"], ["x/a.wav", "y/a.wav"]).pairs == {}
+
+
+def test_a_word_of_a_flag_is_a_spelling_like_any_other():
+    assert like("Woman", ["female", "male"], GENDER) == "female"
+    assert like("NORTH", ["north", None], CLASS) == "north" and like("east", ["north"]) == "east"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("nan", None),
+        ("1.5", 1.5),
+        ("0 days 00:00:01.5", 1.5),
+        ("1 day 00:00:01", 86401.0),
+        ("00:00:03.795", 3.795),
+        ("00:16:16,059", 976.059),
+        ("1:02", 62.0),
+    ],
+)
+def test_times(text, expected):
+    assert seconds(text, "m.csv:2") == pytest.approx(expected)
