@@ -36,6 +36,7 @@ from experiments.run.load_data import (
     Loaded,
     check,
     check_finished,
+    choose,
     inputs_of,
     load,
     preparable,
@@ -172,6 +173,8 @@ def experiment() -> None:
     say = _Messages().say
     configs = [pack.config for pack in packs]
     say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+    utterances, lines = choose(configs, utterances)
+    say(lines)
     # What a check looks at is the same for all architectures of a grid.
     looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
     distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK
-from privrep.auditing.options import PERMUTATIONS, AuditOptions
+from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
 from privrep.messages import nearest, printable
 from privrep.program import sentence_of
@@ -118,6 +118,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="use only rows with these values, a comma list (part=test); may be repeated",
     )
     audit.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        default=DUPLICATES[0],
+        help="equal rows of different speakers: merge makes one speaker of those who share a row, "
+        "keep uses them as they are (%(default)s)",
+    )
+    audit.add_argument(
         "--given",
         type=_comma_list,
         metavar="COLUMNS",
@@ -211,6 +218,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         speaker=parsed.speaker,
         session=parsed.session,
         only=_only(parsed.only),
+        duplicates=parsed.duplicates,
         given=parsed.given,
         lengths=parsed.lengths,
         unprotected=parsed.unprotected,

@@ -28,12 +28,13 @@ ROOMS = {
     "privrep/messages.py": Room("host", ""),
     "privrep/files.py": Room("host", ""),
     "privrep/program.py": Room("host", ""),
+    "privrep/duplicates.py": Room("host", "types"),
     "privrep/statistics": Room("host", "messages types"),
     "privrep/parallel": Room("jax", ""),
     "privrep/formats": Room("host", "files messages types"),
     "privrep/datasets/demo": Room("host", "types"),
     "privrep/datasets": Room("host", "datasets/demo formats messages types"),
-    "privrep/inputs": Room("host", "formats files messages types"),
+    "privrep/inputs": Room("host", "formats duplicates files messages types"),
     "privrep/networks/kernels": Room("jax", "types"),
     "privrep/networks": Room("jax", "networks/kernels types"),
     "privrep/training": Room("jax", "parallel types"),
@@ -43,7 +44,8 @@ ROOMS = {
     "privrep/leakage/membership": Room("host", "attacks statistics types"),
     "privrep/leakage": Room("host", "leakage/membership attacks statistics types"),
     "privrep/auditing": Room(
-        "host", "leakage leakage/membership attacks statistics formats files messages types"
+        "host",
+        "leakage leakage/membership attacks statistics formats duplicates files messages types",
     ),
     "privrep/cli.py": Room(
         "both", "auditing leakage attacks statistics formats program messages types"
@@ -185,6 +187,7 @@ LAWFUL = {
     "privrep/grl.py": "import jax\nimport jax.numpy as jnp",
     "privrep/types.py": "from pathlib import Path",
     "privrep/files.py": "import os",
+    "privrep/duplicates.py": "import numpy",
     "privrep/messages.py": "",
     "privrep/statistics/uar.py": "import numpy",
     "privrep/parallel/run_axis.py": "import jax",

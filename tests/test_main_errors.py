@@ -1,9 +1,14 @@
 """What a user gets wrong is answered in a sentence, before anything is trained or left behind."""
 
+import csv
+import io
 import subprocess
 import sys
+import tempfile
 
+import numpy as np
 import pytest
+import soundfile
 
 from experiments import main
 from experiments.config.settings import FIELDS, Config, flag_default
@@ -139,11 +144,13 @@ def test_a_misspelt_name_is_told_before_anything_is_prepared(start, monkeypatch,
     assert f"(did you mean {meant}?)" in said and meant in said.split("(did")[0]
 
 
-def test_too_few_speakers_for_the_folds_are_explained_by_fold(start):
-    message = start(*EMODB, "--folds=3")
-    assert "fold 0" in message and "single speaker of gender female" in message
-    message = start(*EMODB, "--folds=10")
-    assert "the test part has no utterance of value" in message and "Use fewer folds" in message
+@pytest.mark.parametrize("folds", [3, 10])
+def test_too_few_speakers_for_the_folds_are_told_once_with_the_most_that_work(start, folds):
+    message = start(*EMODB, f"--folds={folds}")
+    assert "gender female has 5 speakers, gender male has 5 speakers" in message
+    assert "Use --folds=5, the most that work" in message and len(message.splitlines()) == 1
+    with pytest.raises(Reached):
+        start(*EMODB, "--folds=5")
 
 
 def test_hidden_labels_stop_the_run_or_are_left_out(start, capsys):
@@ -232,3 +239,89 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch):
     monkeypatch.setattr(main, "experiment", interrupted)
     with pytest.raises(SystemExit, match="--resume"):
         main.main(["main"])
+
+
+CASES = ROOT / "tests" / "cases"
+
+
+def sounding(folder, table):
+    """`table` with a sound of its own for every row, in `folder`; the flags that read it."""
+    (folder / "m.csv").write_text(table)
+    rng = np.random.default_rng(0)
+    for row in csv.DictReader(io.StringIO(table)):
+        wav = folder / row["audio"]
+        wav.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(wav, 0.1 * rng.standard_normal(6400), 16000)
+    flags = ("--dataset=manifest", f"--data_dir={folder / 'm.csv'}", "--task=emotion", "--folds=3")
+    return (*flags, f"--cache_dir={folder / 'cache'}")
+
+
+def reaches(start, folder, count, *flags):
+    """Asserts that training begins, in a directory of its own, with so many utterances."""
+    workdir = tempfile.mkdtemp(dir=folder)
+    with pytest.raises(Reached, match=f"^{count}$"):
+        pytest.fail(start(*flags, f"--workdir={workdir}"))
+
+
+def test_speakers_of_one_emotion_each_are_spread_or_the_most_folds_are_named(start, tmp_path):
+    flags = sounding(tmp_path, (CASES / "62" / "one_each.csv").read_text())
+    reaches(start, tmp_path, "72", *flags)
+    message = start(*flags, "--folds=5")
+    assert "emotion anger has 3 speakers" in message and "Use --folds=3" in message
+    assert len(message.splitlines()) == 1 and "--fold_seed" not in message
+
+
+def test_two_genders_are_told_with_counts_and_settled_on_request(start, tmp_path, capsys):
+    flags = sounding(tmp_path, (CASES / "62" / "slips.csv").read_text())
+    message = start(*flags)
+    assert "02 (male in 5 of 6, female in 1 of 6), 05 (female in 5 of 6" in message
+    reaches(start, tmp_path, 60, *flags, "--folds=5", "--two_genders=drop")
+    reaches(start, tmp_path, 72, *flags, "--two_genders=majority")
+    assert "2 of 12 speakers have more than one gender" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["m", "few", "scale"])
+def test_ages_in_years_are_binned_over_all_speakers(start, tmp_path, name, capsys):
+    flags = sounding(tmp_path, (CASES / "12" / f"{name}.csv").read_text())
+    flags += (
+        "--private=age",
+        "--folds=4",
+        *["--task=activation", "--bins=tertiles"] * (name == "scale"),
+    )
+    assert "--private_bins=age=tertiles" in start(*flags)
+    reaches(start, tmp_path, "72", *flags, "--private_bins=tertiles")
+    assert capsys.readouterr().err.count("(4 speakers)") == 3
+    assert "no task 'age'" in start(*flags, "--private=gender", "--task=age")
+
+
+def test_classes_and_utterances_are_chosen(start, tmp_path, capsys):
+    flags = sounding(tmp_path, (CASES / "62" / "one_each.csv").read_text())
+    flags += ("--private=speaker",)
+    reaches(start, tmp_path, "54", *flags, "--classes=anger+neutral,sadness")
+    assert "anger+neutral (36), sadness (18); left out happiness (18)" in capsys.readouterr().err
+    reaches(start, tmp_path, "36", *flags, "--only=emotion=anger,sadness")
+    assert "only emotion=anger,sadness: 36 of 72" in capsys.readouterr().err
+    assert "did you mean sadness?" in start(*flags, "--classes=anger,sadnes")
+
+
+def test_silence_is_named_and_left_out_on_request(start, tmp_path, capsys):
+    flags = sounding(tmp_path, (CASES / "71" / "m.csv").read_text())
+    soundfile.write(tmp_path / "w" / "s3_2.wav", np.zeros(6400), 16000)
+    noise = (2000 * np.random.default_rng(1).standard_normal(6400)).astype(np.int16)
+    soundfile.write(tmp_path / "w" / "s5_1.wav", np.stack([noise[::-1], -noise[::-1]], 1), 16000)
+    for unusable, count in (("stop", "72"), ("drop", "71"), ("drop_repaired", "70")):
+        reaches(start, tmp_path, count, *flags, f"--unusable={unusable}")
+        said = capsys.readouterr().err
+        assert "audio silent (s3_2)" in said and "cancel out" in said and "(s5_1)" in said
+    # Another person's recording, told by its sound.
+    soundfile.write(tmp_path / "w" / "s0_0.wav", noise, 16000)
+    soundfile.write(tmp_path / "w" / "s7_3.flac", noise, 16000)
+    table = (tmp_path / "m.csv").read_text().replace("w/s7_3.wav", "w/s7_3.flac")
+    (tmp_path / "m.csv").write_text(table)
+    message = start(*flags)
+    assert "1 recordings are under two speakers or more" in message
+    assert "s0_0 (s0) = s7_3 (s7)" in message
+    reaches(start, tmp_path, "70", *flags, "--duplicates=drop")
+    assert "Merging s7 with s0 makes one speaker of two genders" in start(
+        *flags, "--duplicates=merge"
+    )

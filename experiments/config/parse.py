@@ -12,6 +12,8 @@ from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
 from privrep.formats.sequences import JOINED, sources_of
 from privrep.inputs.labels import BINNINGS, two_numbers
+from privrep.inputs.number_bins import parse_bins
+from privrep.inputs.selection import parse_classes, parse_only
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS
 
@@ -125,6 +127,19 @@ def _bins(flag: str, text: str) -> str:
     return text
 
 
+def _parsed_by(parser: Callable[[str], Any]) -> Callable[[str, str], str]:
+    """A check that `parser` takes the text."""
+
+    def check(flag: str, text: str) -> str:
+        try:
+            parser(text)
+        except ValueError as error:
+            raise ValueError(f"{flag}={text}: {error}") from None
+        return text
+
+    return check
+
+
 def _private(flag: str, text: str) -> str:
     parts = text.split("+")
     if not all(parts) or len(set(parts)) < len(parts):
@@ -182,6 +197,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "private": _private,
     "batch_size": _batch_size,
     "bins": _bins,
+    "classes": _parsed_by(parse_classes),
+    "only": _parsed_by(parse_only),
+    "private_bins": _parsed_by(parse_bins),
     "folds": _folds,
     "placement": _placement,
 }

@@ -13,8 +13,11 @@ from experiments.config.lambdas import Strengths, by_attribute
 from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
+from privrep.inputs.cache import UNUSABLE
 from privrep.inputs.normalisation import NORMALISATIONS
+from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS
+from privrep.inputs.selection import DUPLICATES, TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS
 from privrep.networks.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.training.epoch import OPTIMISERS
@@ -193,6 +196,26 @@ class Config:
         ("", "emotion"),
         swept=False,
     )
+    only: str = _setting(
+        "",
+        "the utterances that are used, COLUMN=VALUE,VALUE of a category, private attribute, "
+        "speaker, session or split: scenario=improvised; several columns by further commas",
+        swept=False,
+    )
+    classes: str = _setting(
+        "",
+        "the classes of a task of categories, joined by +; utterances of others are left out: "
+        "angry,happy+excited,neutral,sad",
+        swept=False,
+    )
+    private_bins: str = _setting(
+        "",
+        "how a private attribute that is a number becomes a class, ATTRIBUTE=BINS joined by ;, "
+        "made once over all speakers: "
+        + ", ".join(QUANTILES)
+        + ", or intervals such as age=<30,30-50,>50",
+        swept=False,
+    )
     class_weights: str = _setting(
         "balanced", "how the classes are weighted in the losses", CLASS_WEIGHTS
     )
@@ -249,8 +272,25 @@ class Config:
     )
     unusable: str = _setting(
         "stop",
-        "what to do about utterances whose audio or transcript is missing or broken",
-        ("stop", "drop"),
+        "what to do about utterances whose audio or transcript is missing or broken; drop leaves "
+        "out silent and constant sound too, drop_repaired also channels of opposite phase, of "
+        "which else the loudest is taken",
+        UNUSABLE,
+        swept=False,
+    )
+    duplicates: str = _setting(
+        "stop",
+        "what to do about recordings that are there twice, equal in content: merge makes one "
+        "speaker of those who share one, drop leaves it out where speakers differ; both keep one "
+        "copy of each",
+        DUPLICATES,
+        swept=False,
+    )
+    two_genders: str = _setting(
+        "stop",
+        "what to do about speakers with two genders: leave them out, or give each that of most of "
+        "the speaker's utterances",
+        TWO_GENDERS,
         swept=False,
     )
     unlabelled: str = _setting(

@@ -15,22 +15,33 @@ from experiments.results.checkpoints import compare_data
 from experiments.results.columns import Row
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
+from privrep.duplicates import SameContent, is_saturated
 from privrep.formats.columns import Naming, naming_of
 from privrep.formats.sequences import exists, sources_of
-from privrep.inputs.audio import FeatureSettings
+from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, prepare, prepared_hash
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
-from privrep.inputs.folds import make_folds
+from privrep.inputs.folds import Needed, make_folds
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.normalisation import STATISTICS
+from privrep.inputs.number_bins import bin_numbers, is_numeric, parse_bins
 from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
+from privrep.inputs.selection import (
+    choose_classes,
+    parse_classes,
+    parse_only,
+    select,
+    settle_duplicates,
+    settle_genders,
+)
 from privrep.inputs.split_linter import Finding, lint_split
 from privrep.inputs.text import coverage, encode_all, vocabulary
 from privrep.inputs.word_vectors import read_word_vectors
+from privrep.messages import first
 from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
-from privrep.types import Corpus, Ragged, Split, Utterance, take_rows
+from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
 
 
 class Job(NamedTuple):
@@ -89,6 +100,22 @@ def read(config: Config, cache_dir: Path) -> list[Utterance]:
     return rated_by_emotion(utterances) if config.ratings_from == "emotion" else utterances
 
 
+def choose(
+    configs: Sequence[Config], utterances: Sequence[Utterance]
+) -> tuple[list[Utterance], list[str]]:
+    """The utterances that the flags of a sweep choose, their genders and bins, and lines on them.
+
+    Raises:
+      ValueError: the flags choose what the corpus does not have, or speakers have two genders.
+    """
+    config = configs[0]  # none of these flags is swept
+    selected = select(utterances, parse_only(config.only))
+    settled = settle_genders(selected.utterances, config.two_genders)
+    attributes = dict.fromkeys(a for config in configs for a in config.attributes)
+    binned = bin_numbers(settled.utterances, attributes, parse_bins(config.private_bins))
+    return binned.utterances, [*selected.notes, *settled.notes, *binned.notes]
+
+
 def _naming(config: Config) -> Naming:
     speakers = config.speakers or None
     return naming_of(config.columns, config.id, config.speaker_from, speakers, config.values)
@@ -108,14 +135,8 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
     task_labels(utterances, config.task, config.bins, np.ones(len(utterances), bool))
     for attribute in config.attributes:
         private_labels(utterances, attribute)
-    gender_of: dict[str, str] = {}
-    for u in utterances:
-        gender = u.private.get("gender")
-        if u.speaker and gender and gender_of.setdefault(u.speaker, gender) != gender:
-            raise ValueError(
-                f"{config.dataset}: speaker {u.speaker} is {gender_of[u.speaker]} and, in "
-                f"utterance {u.id}, {gender}: correct the labels, or give two speakers two names"
-            )
+    of_classes = choose_classes(utterances, config.task, parse_classes(config.classes))
+    utterances = of_classes.utterances
     for flag in ("acoustic_features", "lexical_features", "word_vectors"):
         path, used = getattr(config, flag), FIELDS[flag].modality
         if not path or used not in MODALITIES[config.modality]:
@@ -142,7 +163,7 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
         raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
     rows, _ = _in_split(config, utterances, rows)
     _split(config, [utterances[i] for i in rows])
-    return [f"{line}; left out"] if lacking else []
+    return [*of_classes.notes, *([f"{line}; left out"] if lacking else [])]
 
 
 def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
@@ -151,8 +172,21 @@ def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
-    balance = [a for a in config.attributes if a != "speaker"] or ["gender"]
-    return make_folds(utterances, config.folds, config.fold_seed, balance)
+    attributes = [a for a in config.attributes if a != "speaker"]
+    everyone = np.ones(len(utterances), bool)
+    codes, classes = task_labels(utterances, config.task, config.bins, everyone)
+    remedy = "leave out classes or join them with others by +: --classes={enough}"
+    if any(config.task in u.ratings for u in utterances):
+        remedy = "take other --bins, such as tertiles"
+    needed = [Needed(config.task, classes, codes, remedy=remedy)]
+    for attribute in attributes:
+        codes, values = private_labels(utterances, attribute)
+        remedy = ""
+        if is_numeric(utterances, attribute):
+            remedy = f"make classes of the numbers: --private_bins={attribute}=tertiles"
+        needed.append(Needed(attribute, values, codes, 2, remedy))
+    balance = attributes or ["gender"]
+    return make_folds(utterances, config.folds, config.fold_seed, balance, needed)
 
 
 def _in_split(
@@ -224,12 +258,12 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     Raises:
       ValueError: the corpus cannot serve, and why.
     """
-    rows, _ = _labelled(prepared.utterances, config)
-    rows, of_split = _in_split(config, prepared.utterances, rows)
-    utterances = [prepared.utterances[i] for i in rows]
+    rows, utterances, of_duplicates = _usable(prepared, config)
+    kept, of_split = _in_split(config, utterances, np.arange(len(utterances)))
+    rows, utterances = rows[kept], [utterances[i] for i in kept]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
     words, vectors, size, of_words = _words(config, prepared, rows)
-    notes = [*_dropped(prepared), *of_split, *of_words]
+    notes = [*_dropped(prepared), *of_duplicates, *of_split, *of_words]
     if frames is not None:
         notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
     split = _split(config, utterances)
@@ -251,14 +285,24 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         utterances,
         {config.task: (packed.data.folds.task, packed.task_names)},
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
+        _same(prepared, rows, utterances, config),
     )
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
 
 
 def _dropped(prepared: Prepared) -> list[str]:
-    counts = Counter(prepared.dropped.values()).most_common()
     total = len(prepared.utterances) + len(prepared.dropped)
-    return [f"{count:,} of {total:,} utterances left out: {reason}" for reason, count in counts]
+    ids_of: dict[str, list[str]] = {}
+    for id_, reason in prepared.dropped.items():
+        ids_of.setdefault(f"left out: {reason}", []).append(id_)
+    for id_, remark in prepared.remarks.items():
+        drop = "drop_repaired" if remark == CANCELLED else "drop"
+        what = f"used, unless --unusable={drop} leaves such out: {remark}"
+        ids_of.setdefault(what, []).append(id_)
+    return [
+        f"{len(ids):,} of {total:,} utterances {what} ({first(ids)})"
+        for what, ids in ids_of.items()
+    ]
 
 
 def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarray, Counter]:
@@ -276,6 +320,34 @@ def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarr
     lacking = [next((n for n in needed if not has(u, n)), None) for u in utterances]
     rows = np.array([i for i, label in enumerate(lacking) if label is None], np.int64)
     return rows, Counter(label for label in lacking if label is not None)
+
+
+def _usable(prepared: Prepared, config: Config) -> tuple[np.ndarray, list[Utterance], list[str]]:
+    """The rows of those with all labels, these utterances with the chosen classes, and notes."""
+    row_of = {u.id: i for i, u in enumerate(prepared.utterances)}
+    classes = parse_classes(config.classes)
+    chosen = choose_classes(prepared.utterances, config.task, classes).utterances
+    labelled, _ = _labelled(chosen, config)
+    usable = [chosen[i] for i in labelled]
+    rows = np.array([row_of[u.id] for u in usable], np.int64)
+    same = _same(prepared, rows, usable, config)
+    if same is None:
+        return rows, usable, []
+    usable, notes = settle_duplicates(usable, same.equal, config.duplicates)
+    return np.array([row_of[u.id] for u in usable], np.int64), usable, notes
+
+
+def _same(
+    prepared: Prepared, rows: np.ndarray, utterances: Sequence[Utterance], config: Config
+) -> SameContent | None:
+    """Which of the utterances, `rows` of the prepared ones, have the same frames."""
+    if prepared.same is None:
+        return None
+    same = prepared.same.take(rows)
+    speakers = renumber([u.speaker for u in utterances])
+    if config.acoustic_features and is_saturated(same.equal, speakers):
+        return None  # ready features of few values
+    return same
 
 
 def _words(

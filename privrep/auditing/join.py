@@ -1,12 +1,15 @@
 """Joins representations and labels by id or by row, and checks that they can be audited (host)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.auditing.pooling import are_the_same
+from privrep.auditing.options import DUPLICATES
+from privrep.auditing.pooling import are_the_same, pooled_blocks
+from privrep.duplicates import classes_of, copied_rows, named, one_name
 from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
 from privrep.formats.values import like, paired
@@ -17,6 +20,7 @@ from privrep.types import renumber
 _MIN_PER_CLASS = 2  # speakers
 _MIN_SPEAKERS = 3  # one to train on, one to tune on, one to be tested on
 _first = partial(first, most=8)
+_MIN_COUNTED = 8  # rows
 _FRAMES = "num_frames"
 PART = "part"  # column of a split, in which "train" marks what the encoder was trained on
 TRAIN = "train"
@@ -55,6 +59,7 @@ def join(
     speaker: str = "speaker",
     session: str = "session",
     only: Mapping[str, Sequence[str]] | None = None,
+    duplicates: str = "stop",
 ) -> JoinedSample:
     """Joins by the column id if both have it, else row by row.
 
@@ -66,12 +71,16 @@ def join(
       attribute, speaker, session: columns of the table; one called session may be missing. A column
         num_frames is used where h is [N, T, D].
       only: {column: values}; a row is kept if it has one of the values in every column.
+      duplicates: in `options.DUPLICATES`, what to do about equal rows of different speakers.
+        "merge" makes one speaker of those who share a row and keeps one row of each lot; "keep"
+        keeps all.
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
         an id is missing in the labels, the ids stand in another column, the attribute is the
-        speaker, only one class is left, a class has fewer than 2 speakers, there are fewer than 3
-        speakers, or all h are equal.
+        speaker, only one class is left,
+        a class has fewer than 2 speakers, there are fewer than 3 speakers, all h are equal, rows
+        of different speakers are equal, or a unit of h is a label or counts the rows.
     """
     if attribute == speaker:
         raise ValueError(
@@ -94,6 +103,7 @@ def join(
             f"{table.path}: has no column {session!r}, recorded together (--session). It has: "
             f"{', '.join(table.columns)}{nearest(session, table.columns)}"
         )
+    _check_units(representations, table)
     rows, matching = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
@@ -117,6 +127,10 @@ def join(
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    kept, cells[speaker], of_copies = _settle_copies(
+        representations, kept, cells[speaker], duplicates
+    )
+    notes += of_copies
     parts = table.columns.get(PART, [])
     num_train = sum(parts[rows[i]] == TRAIN for i in kept) if parts else 0
     if num_train:
@@ -213,6 +227,103 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
             f"must be equal. {representations.first_line}".rstrip()
         )
     return list(range(count)), ""
+
+
+def _check_units(representations: Representations, table: Table) -> None:
+    """Refuses units of h that are a column of the labels by their name, or count the rows."""
+    units, h = representations.units, representations.h
+    labels = {name.strip().casefold(): name for name in table.columns}
+    shared = [name for name in units if name.strip().casefold() in labels]
+    if shared:
+        raise ValueError(
+            f"{_first(shared)}: a unit of h and, in {table.path}, a column of the labels. An "
+            "attacker would read the label itself; leave it out of one of the two files"
+        )
+    if h.ndim != 2:
+        return
+    counters = [i for i in range(h.shape[1]) if counts_rows(h[:, i])]
+    if counters and (len(counters) < h.shape[1] or len(counters) == 1):  # all: h holds ranks
+        names = [repr(units[i]) if units and units[i] else f"unit {i} (from 0)" for i in counters]
+        raise ValueError(
+            f"{_first(names)} of the representations counts the rows, as pandas writes it without "
+            "index=False: rows stand in the order of speakers, so that an attacker would read who "
+            "speaks. Leave it out"
+        )
+
+
+def counts_rows(unit: np.ndarray) -> bool:
+    """Whether a unit float[N] goes up or down by equal steps, or is a mixed-up count 0, 1, 2, ....
+
+    Fewer than 8 rows may do so by chance, and a float16 has steps of its own.
+    """
+    count = len(unit)
+    if count < _MIN_COUNTED:
+        return False
+    values = unit.astype(np.float64)
+    low, high = values.min(), values.max()
+    if low == high:
+        return False
+    mixed_up = np.sort(values)
+    is_whole = (mixed_up == np.round(mixed_up)).all()
+    if is_whole and (np.diff(mixed_up) > 0).all() and high - low < 1.5 * count:
+        return True  # with gaps, where rows were left out
+    steps = np.linspace(values[0], values[-1], count)
+    return bool(np.abs(values - steps).max() < 1e-3 * (high - low) / (count - 1))
+
+
+def _settle_copies(
+    representations: Representations,
+    kept: np.ndarray,
+    speakers: Sequence[str | None],
+    duplicates: str,
+) -> tuple[np.ndarray, list[str | None], list[str]]:
+    """The rows that are kept, who speaks in all rows, and notes.
+
+    Equal rows of different speakers are one person under two names, unless something else explains
+    them, see `copied_rows`.
+
+    Raises:
+      ValueError: there are such rows, and `duplicates` is "stop".
+    """
+    if duplicates not in DUPLICATES:
+        raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
+    names = [str(speakers[i]) for i in kept]
+    h = representations.h
+    vectors = h if h.ndim == 2 else pooled_blocks(h, None)  # frames may be more than memory holds
+    equal = copied_rows(vectors[kept], renumber(names))
+    lots = [rows for rows in classes_of(equal) if len({names[i] for i in rows}) > 1]
+    if not lots:
+        return kept, [*speakers], []
+    ids = representations.ids
+    shown_ids = [ids[i] if ids else f"row {i}" for i in kept]
+    pairs = Counter(" and ".join(sorted({names[i] for i in rows})[:4]) for rows in lots)
+    shared = _first([f"{who} ({count:,})" for who, count in pairs.most_common()])
+    listed = first([named(rows, shown_ids, names) for rows in lots], most=3)
+    line = (
+        f"{len(lots):,} representations are there under two speakers or more, equal up to the "
+        f"rounding of float16: {listed}. They are shared by {shared}"
+    )
+    if duplicates == "stop":
+        raise ValueError(
+            f"{line}. One person under two names is trained on and tested on, which shows as a "
+            "leak. Give one person one name and leave copies out; or --duplicates=merge makes one "
+            "speaker of those who share a row and keeps one of each. Where rows are equal by what "
+            "was said, as h of words is, --duplicates=keep uses them as they are."
+        )
+    if duplicates == "keep":
+        return kept, [*speakers], [f"{line}. They were kept."]
+    in_lots = np.full(len(equal), -1)
+    for number, rows in enumerate(lots):
+        in_lots[rows] = number
+    name_of = one_name(in_lots, names)
+    copies = {int(i) for rows in lots for i in rows[1:]}
+    rest = kept[[i for i in range(len(kept)) if i not in copies]]
+    merged = sum(name != speaker for speaker, name in name_of.items())
+    return (
+        rest,
+        [None if name is None else name_of.get(name, name) for name in speakers],
+        [f"{line}. {merged:,} speakers were merged into others, {len(copies):,} rows left out."],
+    )
 
 
 def _check_elsewhere(ids: Sequence[str], table: Table) -> None:

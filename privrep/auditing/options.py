@@ -12,6 +12,7 @@ from privrep.formats.columns import Naming
 from privrep.types import LIMIT
 
 PERMUTATIONS = 200
+DUPLICATES = ("stop", "merge", "keep")
 Vectors = str | Path | np.ndarray  # sources joined by +, or an array [N, D] or [N, T, D]
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
 
@@ -24,6 +25,7 @@ class AuditOptions:
       speaker: column of the labels: who speaks.
       session: column of the labels, recorded together; looked at if it is there.
       only: {column: values} of the labels; rows that have none of the values are left out.
+      duplicates: in DUPLICATES, what to do about equal rows of different speakers.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
       lengths: a file with the number of frames of each utterance, where the representations are a
         .npy file with those of all utterances end to end.
@@ -42,6 +44,7 @@ class AuditOptions:
     speaker: str = "speaker"
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
+    duplicates: str = "stop"
     given: Sequence[str] | None = None
     lengths: str | Path | None = None
     unprotected: Vectors | None = None

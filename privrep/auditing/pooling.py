@@ -1,5 +1,6 @@
 """Frames of utterances as one vector of each: mean and standard deviation over time (host)."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def side_by_side(parts: Sequence[tuple[str, Representations]]) -> Representation
         if len({len(part.h) for _, part in parts}) > 1:
             raise ValueError(f"{shapes}: without ids row i of one is row i of the other")
         h = np.concatenate([part.h for _, part in parts], 1)
-        return Representations(h, None, "", (*notes, f"Columns of {sources}, row by row."))
+        notes.append(f"Columns of {sources}, row by row.")
+        return Representations(h, None, "", tuple(notes), units=_units(parts))
     if any(part.ids is None for _, part in parts):
         lacking = [name for name, part in parts if part.ids is None]
         raise ValueError(f"{shapes}: {first(lacking)} has no ids, so that it cannot be joined")
@@ -154,7 +156,13 @@ def side_by_side(parts: Sequence[tuple[str, Representations]]) -> Representation
         notes.append(f"{every - len(ids):,} of {every:,} utterances are not in all of {sources}.")
     columns = [part.h[[row[id_] for id_ in ids]] for (_, part), row in zip(parts, rows)]
     notes.append(f"Columns of {sources}, joined by id.")
-    return Representations(np.concatenate(columns, 1), ids, "", tuple(notes))
+    return Representations(np.concatenate(columns, 1), ids, "", tuple(notes), units=_units(parts))
+
+
+def _units(parts: Sequence[tuple[str, Representations]]) -> tuple[str, ...]:
+    """Names of all columns, "" where a source has none; () where no source has."""
+    names = [part.units or ("",) * part.h.shape[1] for _, part in parts]
+    return tuple(itertools.chain(*names)) if any(part.units for _, part in parts) else ()
 
 
 def _count(rows: Iterable[dict[str, int]]) -> int:

@@ -74,7 +74,8 @@ class _Reader(NamedTuple):
         only: Mapping[str, Sequence[str]] | None = None,
     ) -> JoinedSample:
         options = self.options
-        return join(read, table, self.attribute, options.speaker, options.session, only)
+        columns = (self.attribute, options.speaker, options.session)
+        return join(read, table, *columns, only, options.duplicates)
 
 
 def read_inputs(
@@ -89,6 +90,11 @@ def read_inputs(
         raise ValueError(
             "another corpus takes both its representations and its labels: --other=FILE and "
             "--other_labels=FILE"
+        )
+    if options.duplicates == "merge" and options.unprotected is not None:
+        raise ValueError(
+            "--duplicates=merge leaves out rows that --unprotected has: leave copies out of both "
+            "files, and give one person one name"
         )
     reader = _Reader(attribute, options)
     table = reader.table(labels, "labels")

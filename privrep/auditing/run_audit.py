@@ -14,7 +14,7 @@ import numpy as np
 import privrep
 from privrep.attacks.suite import QUICK, SEQUENCE, affordable_permutations, suite
 from privrep.auditing.card import card
-from privrep.auditing.options import PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions, Columns, Vectors
 from privrep.auditing.questions import ask
 from privrep.auditing.read_inputs import AuditInputs, check_output, read_inputs, table_of
 from privrep.auditing.report import (
@@ -279,6 +279,8 @@ def _command(
     arguments += [f"--attackers={','.join(options.attackers)}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
+    if options.duplicates != DUPLICATES[0]:
+        arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:
         arguments.append(f"--given={','.join(options.given)}")
     arguments += flags_of(options.naming)

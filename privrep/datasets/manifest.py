@@ -15,7 +15,7 @@ may be called besides, and `values` what its cells may say. Columns:
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
   any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
-    the scale, such as an age, are neither and are left out with a warning: write classes.
+    the scale are neither and are left out with a warning: write classes.
 A class is both a category and a private attribute; the flags choose which is a task and which is to
 be hidden. An empty cell, or a word such as NA, is unknown.
 """
@@ -23,6 +23,8 @@ be hidden. An empty cell, or a word such as NA, is unknown.
 import math
 import re
 import warnings
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from privrep.datasets.parsing import known, not_found, official_part, rating, sorted_by_id
@@ -48,6 +50,7 @@ _DESCRIPTIVE = ["id", "audio", "transcript", "speaker", "session", "split", "sta
 RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
+NUMBERS_OF_SPEAKERS = ["age"]
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
@@ -105,6 +108,8 @@ def _utterances(read_: Labels) -> list[Utterance]:
     if not columns and read_.cells:
         expected = "another column, to predict or to hide"
         raise misread(f"{path}:1", ", ".join(read_.cells), expected)
+    facts = [name for name in columns if _is_of_speakers(read_, name)]
+    columns = [name for name in columns if name not in facts]
     scale, ratings = _ratings(read_, columns, path)
     classes = [
         name
@@ -117,7 +122,11 @@ def _utterances(read_: Labels) -> list[Utterance]:
         cells = tuple(row[name] for name in classes)
         values = shared.setdefault(cells, {n: cell for n, cell in zip(classes, cells) if cell})
         folder = table.path.parent
-        described.append((place, _utterance(row, place, folder, scale, ratings, values)))
+        utterance = _utterance(row, place, folder, scale, ratings, values)
+        if facts:
+            private = values | {name: row[name] for name in facts if row[name]}
+            utterance = replace(utterance, private=private)
+        described.append((place, utterance))
     return sorted_by_id(described, path)
 
 
@@ -152,6 +161,21 @@ def _is_numeric(read_: Labels, name: str) -> bool:
         return len({float(value) for value in values}) > 10
     except ValueError:
         return False
+
+
+def _is_of_speakers(read_: Labels, name: str) -> bool:
+    """Whether a column is of numbers that tell of speakers, such as their age, and no rating."""
+    if name in NUMBERS_OF_SPEAKERS:
+        return True
+    if name in RATINGS + CLASSES or not _is_numeric(read_, name):
+        return False
+    values: dict[str, set[str]] = {}
+    counts: Counter[str] = Counter()
+    for speaker, cell in zip(read_.cells["speaker"], read_.cells[name]):
+        if cell and speaker:
+            values.setdefault(speaker, set()).add(cell)
+            counts[speaker] += 1
+    return max(counts.values(), default=0) > 1 and all(len(of) == 1 for of in values.values())
 
 
 def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:

@@ -393,6 +393,7 @@ def _of_objects(rows: Sequence[dict[str, Any]], lines: Sequence[int], path: Path
     names = dict.fromkeys(name for row in rows for name in row)
     check_cells(path, len(rows), len(names))
     _check_names([*names], str(path))
+    check_cells(path, len(rows), len(names))
     return table_of_columns({n: [row.get(n) for row in rows] for n in names}, lines, path)
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from privrep.messages import shown
 
+LFS_SIGNATURE = "version https://git-lfs"
+LFS_POINTER = "a Git LFS pointer in place of the file, which git lfs pull fetches"
+_LARGEST_POINTER = 1024  # bytes, by its specification
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Windows-1252 has letters where Latin-1, and Unicode after it, have control characters.
 _WINDOWS = {
@@ -28,6 +31,14 @@ _TORN = re.compile(
     "|[\u00c2-\u00df][\u0080-\u009f]"
 )
 _CONTROL = re.compile("[" + "".join(map(chr, _WINDOWS)) + "]")
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether the file is the few lines that Git LFS leaves where it has not fetched a file."""
+    if path.stat().st_size >= _LARGEST_POINTER:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(LFS_SIGNATURE)) == LFS_SIGNATURE.encode()
 
 
 class Decoded(NamedTuple):

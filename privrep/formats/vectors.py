@@ -44,6 +44,7 @@ class Representations(NamedTuple):
         for a row; "" where there is no doubt.
       notes: further sentences on what was taken for what.
       shape: of what was given; of `h` where None.
+      units: names of the columns of h in a table; () where they have none.
     """
 
     h: np.ndarray
@@ -51,9 +52,11 @@ class Representations(NamedTuple):
     first_line: str = ""
     notes: tuple[str, ...] = ()
     shape: tuple[int, ...] | None = None
+    units: tuple[str, ...] = ()
 
 
-_Content = tuple[np.ndarray, list[str | None] | None, str]  # h, ids, first_line
+# h, ids, first_line, units
+_Content = tuple[np.ndarray, list[str | None] | None, str, tuple[str, ...]]
 
 
 def read_vectors(path: str | Path) -> Representations:
@@ -72,19 +75,20 @@ def read_vectors(path: str | Path) -> Representations:
     """
     path = existing_file(path, VECTORS)
     ending = path.suffix.lower()
+    units: tuple[str, ...]
     try:
         if ending in NUMPY_FILES:
-            h, ids, first_line = *_numpy_content(path), ""
+            h, ids, first_line, units = *_numpy_content(path), "", ()
         elif ending in arrow.ENDINGS:
             table = parquet_of(path) if ending == ".parquet" else arrow.table_of(path)
-            h, ids, first_line = _arrow_content(path, table)
+            h, ids, first_line, units = _arrow_content(path, table)
         else:
-            h, ids, first_line = _text_content(path)
+            h, ids, first_line, units = _text_content(path)
     except MemoryError as error:
         raise ValueError(
             f"{path}: its header promises more numbers than fit into memory"
         ) from error
-    return checked_vectors(str(path), h, ids, first_line)
+    return checked_vectors(str(path), h, ids, first_line)._replace(units=units)
 
 
 def checked_vectors(
@@ -308,7 +312,8 @@ def _text_content(path: Path) -> _Content:
     if len(h) and h.shape[1] != len(units):  # the rows agree with one another, not with the header
         _check_numbers(path, header, units, has_names)
     if not is_numbers:
-        return h, None if ID not in header else _ids(path, header), ""
+        names = tuple(header[i] for i in units)
+        return h, None if ID not in header else _ids(path, header), "", names
     first_line = (
         f"The first line of {path.name}, all numbers, was taken for a row: it has no header."
     )
@@ -317,7 +322,7 @@ def _text_content(path: Path) -> _Content:
             f"The first line of {path.name}, 0 to {len(header) - 1}, was taken for the names of "
             "its columns, as pandas writes them, and not for a row."
         )
-    return h, None, first_line
+    return h, None, first_line, ()
 
 
 def _ids(path: Path, header: Sequence[str]) -> list[str | None]:
@@ -393,4 +398,5 @@ def _arrow_content(path: Path, table: Any) -> _Content:
     if not columns:
         raise ValueError(f"{path}: has no column of numbers")
     ids = list(map(cell_of, table[ID].to_pylist())) if ID in table.column_names else None
-    return np.concatenate(columns, 1), ids, ""
+    h = np.concatenate(columns, 1)
+    return h, ids, "", tuple(names) if len(names) == h.shape[1] else ()

@@ -6,18 +6,27 @@ import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 import soxr
 
+from privrep.formats.text_files import LFS_POINTER, is_lfs_pointer
 from privrep.inputs.mel_filterbank import Filterbank, build_filterbank, mel_energies
 from privrep.types import Utterance
 
 # Incremented whenever a change below changes a value, so that the cache is built again.
-FEATURES_VERSION = "1.1.0"
+FEATURES_VERSION = "1.2.0"
+
+# Remarks on audio that can be read.
+SILENT = "audio silent"
+CONSTANT = "audio constant"
+CANCELLED = "channels cancel out in their mean, the loudest was taken"
 
 _FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
+_SILENT = 2.0**-14  # largest deviation from the mean: two steps of 16-bit samples
+_CANCELLED_BELOW = 0.1  # of the channels' deviation, what is left of it in their mean
 _BLOCK = 1 << 16  # samples that are read at once where they are not needed
 _MIN_COMPLETE = 0.95  # fraction of the declared samples below which a file counts as truncated
 
@@ -103,10 +112,42 @@ class FeatureSettings:
 def read_audio(utterance: Utterance, sample_rate: int) -> np.ndarray:
     """The utterance's waveform, float32[n] in [-1, 1]: mono (mean of channels), resampled.
 
+    Of channels of opposite phase, which their mean would lose, the loudest is taken.
+
     Raises:
       UnusableUtterance: the file is missing, unreadable, truncated or empty, does not reach the
         utterance's start and end, or holds samples that are not finite.
     """
+    samples, rate = _read_samples(utterance)
+    return _at_rate(_mono(samples, _remark(samples)), rate, sample_rate)
+
+
+def _at_rate(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    return waveform if rate == sample_rate else soxr.resample(waveform, rate, sample_rate)
+
+
+def _remark(samples: np.ndarray) -> str:
+    """SILENT, CONSTANT or CANCELLED where samples float[n, channels] are so, else ""."""
+    centred = samples - samples.mean(0)
+    if np.abs(centred).max() <= _SILENT:
+        return CONSTANT if np.abs(samples).max() > _SILENT else SILENT
+    if samples.shape[1] == 1:
+        return ""
+    left = np.sqrt((centred.mean(1) ** 2).mean() / (centred**2).mean())
+    return CANCELLED if left < _CANCELLED_BELOW else ""
+
+
+def _mono(samples: np.ndarray, remark: str = "") -> np.ndarray:
+    """float32[n] of float32[n, channels]: their mean, or of CANCELLED channels the loudest."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    if remark == CANCELLED:
+        return np.ascontiguousarray(samples[:, np.argmax(samples.var(0))])
+    return samples.mean(axis=1)
+
+
+def _read_samples(utterance: Utterance) -> tuple[np.ndarray, int]:
+    """Samples float32[n, channels] and their rate, errors as of `read_audio`."""
     path = utterance.wav
     fault = functools.partial(UnusableUtterance, utterance.id, path)
     if path is None:
@@ -115,14 +156,13 @@ def read_audio(utterance: Utterance, sample_rate: int) -> np.ndarray:
         raise fault("audio file missing")
     if path.stat().st_size == 0:
         raise fault("audio file empty")
-    waveform, rate = _plain_wave(path, utterance) or _any_audio(path, utterance, fault)
-    if rate != sample_rate:
-        waveform = soxr.resample(waveform, rate, sample_rate)
-    return waveform
+    if is_lfs_pointer(path):
+        raise fault(LFS_POINTER)
+    return _plain_wave(path, utterance) or _any_audio(path, utterance, fault)
 
 
 def _plain_wave(path: Path, utterance: Utterance) -> tuple[np.ndarray, int] | None:
-    """Waveform and rate of an intact 16-bit wav file; None for any other file.
+    """Samples and rate of an intact 16-bit wav file; None for any other file.
 
     Most corpora consist of such files, and libsndfile takes twice as long to read them.
     """
@@ -141,13 +181,13 @@ def _plain_wave(path: Path, utterance: Utterance) -> tuple[np.ndarray, int] | No
         return None
     if len(pcm) != channels * (last - first):
         return None
-    return _mono((pcm * np.float32(2**-15)).reshape(-1, channels)), rate
+    return (pcm * np.float32(2**-15)).reshape(-1, channels), rate
 
 
 def _any_audio(
     path: Path, utterance: Utterance, fault: Callable[..., UnusableUtterance]
 ) -> tuple[np.ndarray, int]:
-    """Waveform and rate of any file that libsndfile reads.
+    """Samples and rate of any file that libsndfile reads.
 
     Args:
       path: the file.
@@ -166,16 +206,16 @@ def _any_audio(
             if last <= first:
                 raise fault("audio empty", f"{first / rate:g} s to {last / rate:g} s")
             _skip(file, min(first, file.frames))
-            waveform = _mono(file.read(last - first, dtype="float32", always_2d=True))
+            samples = file.read(last - first, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise fault("audio unreadable", str(error)) from error
-    if len(waveform) < _MIN_COMPLETE * (last - first):
+    if len(samples) < _MIN_COMPLETE * (last - first):
         raise fault(
-            "audio truncated", f"{len(waveform) / rate:.2f} of {(last - first) / rate:.2f} s"
+            "audio truncated", f"{len(samples) / rate:.2f} of {(last - first) / rate:.2f} s"
         )
-    if not np.isfinite(waveform).all():
+    if not np.isfinite(samples).all():
         raise fault("audio has samples that are not finite")
-    return waveform, rate
+    return samples, rate
 
 
 def _skip(file: soundfile.SoundFile, samples: int) -> None:
@@ -187,11 +227,6 @@ def _skip(file: soundfile.SoundFile, samples: int) -> None:
         file.read(min(_BLOCK, samples - start), dtype="float32")
 
 
-def _mono(samples: np.ndarray) -> np.ndarray:
-    """float32[n] of float32[n, channels]."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-
-
 def _declared_samples(file: soundfile.SoundFile) -> int:
     # libsndfile silently trims the length of a truncated wav and reports that only in its log.
     # Writers that do not know the length beforehand declare the largest one, which is no evidence.
@@ -201,19 +236,36 @@ def _declared_samples(file: soundfile.SoundFile) -> int:
     return max(file.frames, file.frames * int(log[1]) // int(log[2]))
 
 
-def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> tuple[np.ndarray, float]:
-    """The utterance's log-Mel frames, float32[T, F], and the length of its audio in seconds.
+class Heard(NamedTuple):
+    """The log-Mel frames of an utterance.
+
+    Attributes:
+      frames: float32[T, F].
+      seconds: length of the audio.
+      remark: SILENT, CONSTANT or CANCELLED, of the samples that the frames are made of, or "".
+    """
+
+    frames: np.ndarray
+    seconds: float
+    remark: str
+
+
+def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> Heard:
+    """The utterance's log-Mel frames.
 
     Raises:
       UnusableUtterance: as `read_audio`, or the audio is shorter than one frame.
     """
-    waveform = read_audio(utterance, settings.sample_rate)
+    samples, rate = _read_samples(utterance)
+    used = samples[: int(settings.max_seconds * rate)] if settings.max_seconds else samples
+    remark = _remark(used)
+    waveform = _at_rate(_mono(samples, remark), rate, settings.sample_rate)
     seconds = len(waveform) / settings.sample_rate
     if len(waveform) < settings.frame_length:
         raise UnusableUtterance(
             utterance.id, utterance.wav, "audio shorter than one frame", f"{seconds * 1000:.1f} ms"
         )
-    return log_mel(waveform, settings), seconds
+    return Heard(log_mel(waveform, settings), seconds, remark)
 
 
 def log_mel(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:

@@ -20,16 +20,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from privrep.duplicates import SameContent, same_content
+from privrep.formats.text_files import LFS_POINTER, LFS_SIGNATURE
 from privrep.inputs import cache_store
-from privrep.inputs.audio import FEATURES_VERSION, UnusableUtterance
+from privrep.inputs.audio import (
+    CANCELLED,
+    CONSTANT,
+    FEATURES_VERSION,
+    SILENT,
+    UnusableUtterance,
+)
 from privrep.inputs.extraction import FeatureSources, extract, fingerprint, hash_of
 from privrep.inputs.text import tokenise
 from privrep.messages import first
 from privrep.types import Ragged, Utterance, take_rows
 
-UNUSABLE = ("stop", "drop")
+UNUSABLE = ("stop", "drop", "drop_repaired")
 _MAX_UTTERANCES = 10  # that an error message lists
 _MAX_FILES = 5
+_SAME = "same.npz"
 _Features = dict[str, Any] | UnusableUtterance
 
 
@@ -45,7 +54,9 @@ class Prepared(NamedTuple):
         files.
       content: 16 hex digits of the utterances that can be used, their labels and lengths; the same
         wherever the corpus lies.
-      dropped: {utterance id: reason} of those that cannot be used.
+      dropped: {utterance id: reason} of those that were left out.
+      remarks: {utterance id: remark} of those kept, see `audio.Heard`.
+      same: which of the utterances have the same frames; None without the acoustic modality.
       built: whether this call computed the features; False if it read them from the cache.
       seconds_of_audio: of the utterances kept, before `max_seconds` cuts; 0 for ready features.
     """
@@ -56,6 +67,8 @@ class Prepared(NamedTuple):
     hash: str
     content: str
     dropped: Mapping[str, str]
+    remarks: Mapping[str, str]
+    same: SameContent | None
     built: bool
     seconds_of_audio: float
 
@@ -83,7 +96,8 @@ def prepare(
       utterances: the corpus, ids unique.
       sources: where the features of each modality come from.
       cache_dir: the folder of the cache, which is created if needed.
-      unusable: "stop" at utterances without usable input, or "drop" them.
+      unusable: "stop" at utterances without usable input; or "drop" them and those of silence or
+        constant sound; or "drop_repaired", those with channels of opposite phase too.
       workers: threads; None is one per core.
       progress: whether a progress bar is shown.
 
@@ -105,6 +119,12 @@ def prepare(
         for utterance in utterances:
             if utterance.transcript is None:
                 faults.setdefault(utterance.id, ("no transcript", ""))
+            elif utterance.transcript.startswith(LFS_SIGNATURE):
+                faults.setdefault(utterance.id, (f"transcript is {LFS_POINTER}", ""))
+    if unusable != "stop":
+        dropped = {SILENT, CONSTANT} | ({CANCELLED} if unusable == "drop_repaired" else set())
+        remarks = {i: (remark, "") for i, remark in store.remarks.items() if remark in dropped}
+        faults = remarks | faults
     kept = tuple(u for u in utterances if u.id not in faults)
     if faults and (unusable == "stop" or not kept):
         raise _refusal(dataset, len(utterances), faults)
@@ -121,6 +141,8 @@ def prepare(
         hash=_hash(key, sources, utterances),
         content=_hash(lengths, sources, kept),
         dropped={id_: reason for id_, (reason, _) in faults.items()},
+        remarks={id_: reason for id_, reason in store.remarks.items() if id_ not in faults},
+        same=None if frames is None else _same(directory).take(rows),
         built=built,
         seconds_of_audio=float(store.seconds[rows].sum(dtype=np.float64)),
     )
@@ -158,17 +180,32 @@ def _build(
             return False
         features = extract(utterances, sources, workers)
         faults: dict[str, tuple[str, str]] = {}
+        remarks: dict[str, str] = {}
         # Closed before an error is printed, which would otherwise end up in the line of the bar.
         with contextlib.closing(
             _with_progress_bar(features, dataset, len(utterances), progress)
         ) as shown:
-            examples = _examples(dataset, zip(shown, utterances), faults)
+            examples = _examples(dataset, zip(shown, utterances), faults, remarks)
             is_any_usable = cache_store.write(
-                unfinished, dataset, FEATURES_VERSION, examples, faults
+                unfinished, dataset, FEATURES_VERSION, examples, faults, remarks
             )
         if not is_any_usable:
             raise _refusal(dataset, len(utterances), faults)
+        _write_same(unfinished)
     return True
+
+
+def _write_same(directory: Path) -> None:
+    """Keeps in the data set which of its utterances have the same content."""
+    frames = cache_store.read(directory).frames
+    if frames is not None:
+        equal, copies = same_content(frames)
+        np.savez(directory / _SAME, equal=equal, copies=np.array(copies, np.int64).reshape(-1, 2))
+
+
+def _same(directory: Path) -> SameContent:
+    with np.load(directory / _SAME, allow_pickle=False) as kept:
+        return SameContent(kept["equal"], [(int(a), int(b)) for a, b in kept["copies"]])
 
 
 def _with_progress_bar(
@@ -190,8 +227,11 @@ def _examples(
     dataset: str,
     results: Iterable[tuple[_Features, Utterance]],
     faults: dict[str, tuple[str, str]],
+    remarks: dict[str, str],
 ) -> Iterator[dict[str, Any]]:
     """Yields the usable utterances as the store writes them; adds the others to `faults`.
+
+    What is remarked on the usable ones is added to `remarks`.
 
     Raises:
       ValueError: at the end, if features of one modality differ in width.
@@ -202,6 +242,8 @@ def _examples(
         if isinstance(result, UnusableUtterance):
             faults[utterance.id] = (result.reason, str(result.path or ""))
             continue
+        if remark := result.pop("remark"):
+            remarks[utterance.id] = remark
         for name in result.keys() - {"seconds"}:
             shape = list(result[name].shape)
             if shapes.setdefault(name, (utterance.id, shape))[1][1] != shape[1]:

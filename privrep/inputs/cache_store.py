@@ -35,12 +35,14 @@ class Store(NamedTuple):
       frames, words: float16[M, F] and float16[M, E] ragged, or None.
       seconds: float32[N], the length of each utterance's audio.
       faults: {utterance id: (reason, file)} of the utterances that could not be used.
+      remarks: {utterance id: remark} of those on which there is one, see `audio.Heard`.
     """
 
     frames: Ragged | None
     words: Ragged | None
     seconds: np.ndarray
     faults: Mapping[str, tuple[str, str]]
+    remarks: Mapping[str, str]
 
 
 @contextlib.contextmanager
@@ -73,6 +75,7 @@ def write(
     version: str,
     examples: Iterator[dict[str, Any]],
     faults: Mapping[str, tuple[str, str]],
+    remarks: Mapping[str, str],
 ) -> bool:
     """Writes `examples` into `directory`; returns False and writes nothing if there are none.
 
@@ -82,6 +85,7 @@ def write(
       examples: {"id", "utterance": text, "seconds": float, "frames", "words": float16[T, F]}; the
         keys of the first one determine which arrays are stored.
       faults: {utterance id: (reason, file)}; it may be filled while `examples` is consumed.
+      remarks: {utterance id: remark}, likewise.
     """
     first = next(examples, None)
     if first is None:
@@ -130,7 +134,7 @@ def write(
                     flat[name].write(np.ascontiguousarray(example[name], np.float16).data)
     index: dict[str, Any] = {"seconds": np.array(seconds, np.float32)} | length
     np.savez(_index(directory), **index)
-    info.metadata.update(faults=dict(faults))
+    info.metadata.update(faults=dict(faults), remarks=dict(remarks))
     writer.close_all()
     return True
 
@@ -156,4 +160,5 @@ def read(directory: Path) -> Store:
         start = (np.cumsum(length, dtype=np.int64) - length).astype(np.int32)
         sequences[name] = Ragged(values, start, length)
     faults = {id_: tuple(fault) for id_, fault in builder.info.metadata["faults"].items()}
-    return Store(sequences.get("frames"), sequences.get("words"), seconds, faults)
+    remarks = builder.info.metadata["remarks"]
+    return Store(sequences.get("frames"), sequences.get("words"), seconds, faults, remarks)

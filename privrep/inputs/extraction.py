@@ -75,7 +75,8 @@ def extract(
       workers: number of threads.
 
     Yields:
-      {"seconds": length of the audio, 0.0 for ready features; "frames", "words": float16[T, F]}.
+      {"seconds": length of the audio, 0.0 for ready features; "remark": see `audio.Heard`;
+      "frames", "words": float16[T, F]}.
 
     Raises:
       FileNotFoundError, ValueError: a source of ready features cannot be opened.
@@ -84,11 +85,12 @@ def extract(
     ready = {name: open_ready(source, ids) for name, source in sources.ready.items()}
 
     def extract_one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
-        features: dict[str, Any] = {"seconds": 0.0}
+        features: dict[str, Any] = {"seconds": 0.0, "remark": ""}
         try:
             if sources.log_mel is not None:
-                frames, features["seconds"] = read_log_mel(utterance, sources.log_mel)
-                features["frames"] = frames.astype(np.float16)
+                heard = read_log_mel(utterance, sources.log_mel)
+                features["frames"] = heard.frames.astype(np.float16)
+                features |= {"seconds": heard.seconds, "remark": heard.remark}
             for name, opened in ready.items():
                 features[name] = _as_float16(utterance, opened)
         except UnusableUtterance as fault:

@@ -17,6 +17,7 @@ from privrep.formats.sequences import (
     sources_of,
     with_lengths,
 )
+from privrep.formats.text_files import LFS_POINTER, is_lfs_pointer
 from privrep.formats.vectors import as_real
 from privrep.inputs.audio import UnusableUtterance
 
@@ -126,6 +127,8 @@ def _array(part: Sequences, rows: dict[str, int], utterance_id: str) -> np.ndarr
     try:
         array, note = as_real(part.read(rows[utterance_id]))
     except (ValueError, MemoryError, OSError) as error:
+        if path.is_file() and is_lfs_pointer(path):
+            raise fault(LFS_POINTER) from error
         raise fault("feature file unreadable", str(error).removeprefix(f"{path}: ")) from error
     if note:
         warnings.warn(f"{part.name} {note}", stacklevel=2)

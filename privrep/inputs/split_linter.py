@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from privrep.duplicates import SameContent, classes_of, named
 from privrep.inputs.labels import rare_classes
 from privrep.messages import first
 from privrep.types import Split, Utterance
@@ -40,7 +41,11 @@ class Finding(NamedTuple):
 
 
 def lint_split(
-    split: Split, utterances: Sequence[Utterance], tasks: Labels, private: Labels
+    split: Split,
+    utterances: Sequence[Utterance],
+    tasks: Labels,
+    private: Labels,
+    same: SameContent | None = None,
 ) -> list[Finding]:
     """Checks every fold of a split.
 
@@ -50,6 +55,7 @@ def lint_split(
       tasks: {task: (int32[N] or, where bins differ by fold, int32[K, N]; class names)}, -1 unknown.
       private: the same for private attributes. "speaker" is not checked: its values are meant to
         differ between parts.
+      same: which of the utterances are equal in content, or copies of one another.
 
     Returns:
       The findings, fold by fold. A fold with an empty part has no others.
@@ -75,6 +81,8 @@ def lint_split(
             )
             of_fold += _speakers(parts, speakers)
             of_fold += _recordings(parts, recordings)
+            if same is not None:
+                of_fold += _same_content(parts, same, utterances)
             fewer = more = _INSTEAD_OF_OFFICIAL
             if num_folds > 1:
                 fewer = "fewer folds, another --fold_seed"
@@ -204,6 +212,61 @@ def _recordings(parts: Split, recordings: tuple[np.ndarray, list[str]]) -> _Find
         )
 
 
+def _same_content(parts: Split, same: SameContent, utterances: Sequence[Utterance]) -> _Findings:
+    ids, speakers = [u.id for u in utterances], [u.speaker for u in utterances]
+    part_of = np.select([*parts], [1, 2, 3])
+    lots = [rows[part_of[rows] > 0] for rows in classes_of(same.equal)]
+    lots = [rows for rows in lots if len(rows) > 1]
+    mixed = [rows for rows in lots if len({speakers[i] for i in rows}) > 1]
+    of_one = [rows for rows in lots if len({speakers[i] for i in rows}) == 1]
+    divided = [rows for rows in of_one if len({*part_of[rows]}) > 1]
+    for those, where, why, remedy in (
+        (
+            mixed,
+            "under two speakers or more",
+            "One person counts as two, or a recording has a wrong speaker, and what is learned "
+            "from one is tested on the other. Give one person one name and leave copies out; or",
+            "--duplicates=merge makes one speaker of those who share a recording, --duplicates="
+            "drop leaves such recordings out",
+        ),
+        (
+            divided,
+            "in two parts under two ids",
+            "Memorised utterances would be scored. Leave copies out; or",
+            "--duplicates=drop leaves all but the first out",
+        ),
+    ):
+        if those:
+            listed = first([named(rows, ids, speakers) for rows in those])
+            yield (
+                "fatal",
+                f"{len(those):,} recordings are {where}, equal in content: {listed}. {why} "
+                f"{remedy}.",
+            )
+    whole = [rows for rows in of_one if len({*part_of[rows]}) == 1]
+    if whole:
+        listed = first([named(rows, ids, speakers) for rows in whole])
+        yield (
+            "warning",
+            f"{len(whole):,} recordings of one speaker are there twice or more, equal in content: "
+            f"{listed}. They count for more than others; --duplicates=drop leaves all but the "
+            "first out.",
+        )
+    copies = [pair for pair in same.copies if (part_of[[*pair]] > 0).all()]
+    if copies:
+        of_two = [(a, b) for a, b in copies if speakers[a] != speakers[b]]
+        two_parts = sum(part_of[a] != part_of[b] for a, b in copies)
+        listed = first(
+            [named(pair, ids, speakers).replace(" = ", " ~ ") for pair in of_two or copies]
+        )
+        yield (
+            "warning",
+            f"{len(copies):,} pairs of utterances seem to be one recording, cut or at another "
+            f"level, {len(of_two):,} of them under two speakers and {two_parts:,} in two parts: "
+            f"{listed}. Where they are, leave one of each out.",
+        )
+
+
 def _too_few_speakers(has_value: np.ndarray, speaker: np.ndarray) -> str:
     """A sentence if no number of folds can serve a value, which the utterances bool[N] have."""
     count = len(np.unique(speaker[has_value & (speaker >= 0)]))
@@ -272,7 +335,7 @@ def _rare_classes(parts: Split, labels: Labels) -> _Findings:
                 "warning",
                 f"under 5 % of the training part's {label} labels: {first(counts)}. Its recall "
                 "rests on few utterances; for a rating, other bins (tertiles, LOW:HIGH) even the "
-                "classes out.",
+                "classes out, and of categories --classes joins some or leaves them out.",
             )
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from privrep.auditing.join import join
+from privrep.auditing.join import counts_rows, join
 from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
+from tests.support.paths import ROOT
 from tests.support.vector_files import IDS, H, csv_of, refused
 
 
@@ -144,6 +145,62 @@ def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
         refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)
     alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
     assert any("only the representations have id" in note for note in alone.notes)
+
+
+CASES = ROOT / "tests" / "cases"
+
+
+def case(folder, name):
+    return read_vectors(CASES / folder / name), read_table(CASES / folder / "l.csv"), "gender"
+
+
+def test_rows_of_h_under_two_speakers_are_refused_with_counts_and_names():
+    message = refused("^240 representations are there under two", join, *case("43", "43_h.npz"))
+    assert "utt0000x (x0) = utt0000y (y0)" in message and "x0 and y0 (10)" in message
+    assert join(*case("43", "43_once.npz")).notes == [
+        "240 of 480 rows of the labels have no representation and were left out."
+    ]
+
+
+def test_speakers_that_share_rows_are_merged_or_kept_on_request():
+    merged = join(*case("43", "43_h.npz"), duplicates="merge")
+    once = join(*case("43", "43_once.npz"))
+    np.testing.assert_array_equal(merged.h, once.h)
+    assert merged.speaker.tolist() == once.speaker.tolist()
+    assert "24 speakers were merged into others, 240 rows left out" in merged.notes[0]
+    kept = join(*case("43", "43_h.npz"), duplicates="keep")
+    assert len(kept.h) == 480 and "They were kept." in kept.notes[0]
+    with pytest.raises(ValueError, match="duplicates='drop': it is one of stop"):
+        join(*case("43", "43_h.npz"), duplicates="drop")
+
+
+def test_a_unit_that_counts_rows_or_is_a_label_is_refused(tmp_path):
+    refused("'Unnamed: 0' of the representations counts the rows", join, *case("54", "unnamed.csv"))
+    assert len(join(*case("54", "clean.csv")).h) == 240
+    text = (CASES / "54" / "clean.csv").read_text()
+    for name in ("Gender", "speaker "):
+        (tmp_path / "h.csv").write_text(text.replace("e3", name, 1))
+        vectors, table = read_vectors(tmp_path / "h.csv"), case("54", "clean.csv")[1]
+        refused(f"^{name.strip()}: a unit of h and", join, vectors, table, "gender")
+
+
+@pytest.mark.parametrize(
+    ("unit", "counts"),
+    [
+        (np.arange(50), True),
+        (np.arange(50)[::-1] + 7, True),
+        (np.delete(np.arange(60), [3, 20, 41]), True),
+        (np.random.default_rng(0).permutation(50), True),
+        (np.arange(50) / 49, True),
+        (np.repeat(np.arange(25), 2), False),
+        (np.arange(5), False),
+        (np.ones(50), False),
+        (np.sort(np.random.default_rng(0).normal(size=50)), False),
+        (np.random.default_rng(0).integers(0, 256, 50), False),
+    ],
+)
+def test_what_counts_rows(unit, counts):
+    assert counts_rows(unit.astype("f")) == counts
 
 
 def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):

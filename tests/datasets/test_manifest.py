@@ -144,16 +144,35 @@ def test_the_scale_may_be_declared(text, scale, written):
 
 
 def test_numbers_off_the_scale_are_left_out_with_a_warning(written):
-    ages = numbers("age", range(20, 40), "activation,scale", "3,1-5")
-    with pytest.warns(UserWarning, match="left out age: numbers off the scale"):
-        first = read(written(*ages))[0]
+    rates = numbers("loudness", range(20, 40), "activation,scale", "3,1-5")
+    with pytest.warns(UserWarning, match="left out loudness: numbers off the scale"):
+        first = read(written(*rates))[0]
     assert first.ratings == {"activation": 3.0} and first.private == {}
 
 
-def test_ages_alone_do_not_need_a_scale(written):
-    with pytest.warns(UserWarning, match="left out age"):
-        first = read(written(*numbers("age", range(20, 40))))[0]
+def test_such_numbers_alone_do_not_need_a_scale(written):
+    with pytest.warns(UserWarning, match="left out loudness"):
+        first = read(written(*numbers("loudness", range(20, 40))))[0]
     assert (first.categories, first.ratings, first.scale) == ({"emotion": "sad"}, {}, None)
+
+
+def test_an_age_is_a_fact_about_the_speaker_and_no_rating(written):
+    first = read(written(*numbers("age", range(20, 40), "activation,scale", "3,1-100")))[0]
+    assert (first.private["age"], "age" in first.ratings, "age" in first.categories) == (
+        "20",
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_numbers_that_are_the_same_in_all_rows_of_a_speaker_are_no_rating(written, varies):
+    rows = [f"u{s}{i},s{s},{150 + s + (varies and i)},50,1-300" for s in range(12) for i in (0, 1)]
+    first = read(written("id,speaker,height,activation,scale", *rows))[0]
+    assert first.ratings == (
+        {"activation": 50.0, "height": 150.0} if varies else {"activation": 50}
+    )
+    assert first.private == ({} if varies else {"height": "150"})
 
 
 @pytest.mark.parametrize(
@@ -185,7 +204,7 @@ def test_ages_alone_do_not_need_a_scale(written):
         (["id,speaker,valence", "a,x,50"], "no usual scale holds all of valence.*'scale'"),
         (
             ["id,speaker,emotion,split", "a,x,sad,eval"],
-            ":2, column split: 'eval'.*Train, Validation, Development",
+            ":2, column split: 'eval'.*expected Train, Validation, Development",
         ),
         (
             ["id,speaker,emotion,start", "a,x,sad,-1"],

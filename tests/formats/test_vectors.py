@@ -28,7 +28,8 @@ def test_every_kind_of_file_gives_the_same_array(tmp_path):
     known = ("h.npz", "h.csv", "h.parquet")
     others = ("h.npy", "one.npz", "bare.csv", "h.TSV", "lists.parquet")
     for name in (*known, *others):
-        h, ids, *_ = read_vectors(tmp_path / name)
+        h, ids, *_, units = read_vectors(tmp_path / name)
+        assert units == (("h0", "h1", "h2") if name in ("h.csv", "h.TSV", "h.parquet") else ())
         assert h.dtype == np.float32
         np.testing.assert_array_equal(h, H, err_msg=name)
         assert ids == (IDS if name in known else None), name

@@ -8,6 +8,9 @@ import pytest
 import soundfile
 
 from privrep.inputs.audio import (
+    CANCELLED,
+    CONSTANT,
+    SILENT,
     FeatureSettings,
     UnusableUtterance,
     log_mel,
@@ -251,7 +254,9 @@ def unusable_audio(folder):
     nan = noise(1.0)
     nan[7] = np.nan
     soundfile.write(folder / "nan.wav", nan, RATE, subtype="FLOAT")
+    (folder / "pointer.wav").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0")
     return {
+        "pointer.wav": (None, None, "a Git LFS pointer in place of the file"),
         "gone.wav": (None, None, "audio file missing"),
         "half.wav": (None, None, r"audio truncated \(0.50 of 1.00 s\)"),
         "header.wav": (None, None, "audio empty"),
@@ -272,3 +277,42 @@ def test_unusable_audio_names_utterance_file_and_reason(tmp_path):
         assert "u7" in str(error.value) and str(tmp_path / name) in str(error.value)
     with pytest.raises(UnusableUtterance, match="no audio file named"):
         read_audio(Utterance("u7", "s"), RATE)
+
+
+def sound(*channels):
+    return np.stack(channels, 1).astype("f")
+
+
+@pytest.mark.parametrize(
+    ("samples", "remark"),
+    [
+        (sound(noise(0.5)), ""),
+        (sound(np.zeros(8000)), SILENT),
+        (sound(noise(0.5) * 1e-5), SILENT),
+        (sound(np.full(8000, 0.25)), CONSTANT),
+        (sound(np.zeros(8000), np.zeros(8000)), SILENT),
+        (sound(noise(0.5), np.zeros(8000)), ""),
+        (sound(noise(0.5), noise(0.5)), ""),
+        (sound(noise(0.5), -noise(0.5, seed=1)), ""),
+        (sound(noise(0.5), -0.99 * noise(0.5)), CANCELLED),
+        (sound(0.9 * noise(0.5), -noise(0.5)), CANCELLED),
+    ],
+)
+def test_silence_constant_sound_and_channels_that_cancel_out_are_remarked(
+    samples, remark, tmp_path
+):
+    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    utterance = Utterance("a", "s", tmp_path / "a.wav")
+    heard = read_log_mel(utterance, FeatureSettings())
+    assert heard.remark == remark
+    if remark == CANCELLED:  # the loudest channel is used
+        loudest = samples[:, np.abs(samples).sum(0).argmax()]
+        np.testing.assert_allclose(read_audio(utterance, RATE), loudest, atol=1e-4)
+        assert heard.frames.std() > 0.1
+
+
+def test_what_is_remarked_is_the_part_that_is_used(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.r_[np.zeros(8000), noise(0.5)], RATE)
+    utterance = Utterance("a", "s", tmp_path / "a.wav")
+    assert read_log_mel(utterance, FeatureSettings()).remark == ""
+    assert read_log_mel(utterance, FeatureSettings(max_seconds=0.4)).remark == SILENT

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from privrep.inputs.folds import make_folds, official_folds, speaker_folds
+from privrep.inputs.folds import Needed, make_folds, official_folds, speaker_folds
 from privrep.types import Split, Utterance
 
 
@@ -276,3 +276,96 @@ def test_unknown_folds_name_the_forms(folds):
 def test_folds_that_cannot_be(utterances, folds, message):
     with pytest.raises(ValueError, match=message):
         make_folds(utterances, folds, 0)
+
+
+def needed(utterances, task="emotion", speakers=1):
+    classes = sorted({u.categories[task] for u in utterances})
+    codes = np.array([classes.index(u.categories[task]) for u in utterances])
+    return Needed(task, classes, codes, speakers, "take others: --classes={enough}")
+
+
+def of_one_emotion(*counts):
+    """Speakers of one emotion each: as many as `counts` of each, every second a woman."""
+    emotions = [name for name, count in zip("abcdefgh", counts) for _ in range(count)]
+    return [
+        Utterance(
+            f"{s}-{i}",
+            f"s{s:02}",
+            private={"gender": ("female", "male")[s % 2]},
+            categories={"emotion": emotion},
+        )
+        for s, emotion in enumerate(emotions)
+        for i in range(6)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("counts", "folds"), [((3, 3, 3, 3), 3), ((4, 5, 30), 4), ((5, 5, 5, 5, 5, 6, 7), 5)]
+)
+def test_every_part_has_every_class_of_the_task_and_both_genders(counts, folds, seed):
+    utterances = of_one_emotion(*counts)
+    genders = np.array([u.private["gender"] == "male" for u in utterances]).astype(int)
+    wanted = [needed(utterances), Needed("gender", ["female", "male"], genders, 2)]
+    split = speaker_folds(utterances, folds, seed, needed=wanted)
+    for part in np.concatenate(split):
+        held = [u for u, inside in zip(utterances, part) if inside]
+        assert {u.categories["emotion"] for u in held} == set("abcdefgh"[: len(counts)])
+        assert {u.private["gender"] for u in held} == {"female", "male"}
+    for train in split.train:
+        women = {
+            u.speaker
+            for u, inside in zip(utterances, train)
+            if inside and not int(u.speaker[1:]) % 2
+        }
+        assert len(women) > 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_that_have_every_class_are_those_without_the_need(seed):
+    utterances = [
+        Utterance(f"{u.id}", u.speaker, private=u.private, categories={"emotion": "ab"[i % 2]})
+        for i, u in enumerate(genders(8, 12))
+    ]
+    split = speaker_folds(utterances, 4, seed, needed=[needed(utterances)])
+    np.testing.assert_array_equal(np.stack(split), np.stack(speaker_folds(utterances, 4, seed)))
+
+
+def test_classes_of_too_few_speakers_are_named_with_the_most_folds_that_work():
+    utterances = of_one_emotion(4, 12, 3, 9)
+    with pytest.raises(ValueError) as error:
+        speaker_folds(utterances, 5, 0, needed=[needed(utterances)])
+    message = str(error.value)
+    assert "emotion a has 4 speakers, emotion c has 3 speakers" in message
+    assert "--folds=3, the most that work" in message and "--classes=b,d" in message
+    utterances = of_one_emotion(12, 2, 9)
+    with pytest.raises(ValueError, match=r"b has 2 speakers.*No number of folds works: take.*=a,c"):
+        speaker_folds(utterances, 3, 0, needed=[needed(utterances)])
+
+
+def test_classes_that_are_too_rare_together_are_named():
+    """Three speakers of two classes each, so that no share of three can have all three classes."""
+    both = {"x": "ab", "y": "bc", "z": "ac"}
+    utterances = [
+        Utterance(f"{s}{i}", s, categories={"emotion": c})
+        for s in both
+        for i, c in enumerate(both[s] * 3)
+    ] + [Utterance(f"w{i}", "w", categories={"emotion": c}) for i, c in enumerate("abcc")]
+    with pytest.raises(ValueError, match=r"no division of the speakers.*a has 3 speakers"):
+        speaker_folds(utterances, 3, 0, needed=[needed(utterances)])
+
+
+def test_an_exact_division_is_found_where_one_exists():
+    """16 speakers of two classes in four: the shares are pairs, of which few deals are complete."""
+    rng = np.random.default_rng(3)
+    pairs = [("ab", "cd"), ("ac", "bd"), ("ad", "bc")] * 4
+    speakers = [half for pair in pairs for half in pair]
+    rng.shuffle(speakers)
+    utterances = [
+        Utterance(f"{s}{c}", f"s{s:02}", categories={"emotion": c})
+        for s, pair in enumerate(speakers)
+        for c in pair
+    ]
+    split = speaker_folds(utterances, 12, 0, needed=[needed(utterances)])
+    for test in in_test(utterances, split, lambda u: u.categories["emotion"]):
+        assert {*test} == {*"abcd"}

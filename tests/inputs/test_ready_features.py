@@ -124,3 +124,11 @@ def test_unusable_ready_features_name_utterance_file_and_shape(tmp_path):
         with pytest.raises(UnusableUtterance, match=reason) as error:
             read_features(ready, name)
         assert f"utterance {name}" in str(error.value) and str(tmp_path) in str(error.value)
+
+
+def test_a_git_lfs_pointer_is_named(tmp_path):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
+    (tmp_path / "a.npy").write_text(text)
+    np.save(tmp_path / "b.npy", np.ones((3, 2)))
+    with pytest.raises(UnusableUtterance, match="a Git LFS pointer in place of the file"):
+        read_features(open_ready(tmp_path, ["a", "b"]), "a")

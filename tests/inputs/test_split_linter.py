@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from privrep.duplicates import SameContent
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.split_linter import Finding, cramers_v, grouped, lint_split, stop_on_fatal
 from privrep.types import Split, Utterance
@@ -223,3 +224,35 @@ def test_cramers_v():
     random = np.random.default_rng(0)
     tables = random.multinomial(40, np.full(6, 1 / 6), 500).reshape(-1, 3, 2)
     assert np.mean([cramers_v(t + 0.0) for t in tables]) < 0.12
+
+
+def with_same(equal=(), copies=()):
+    """Findings where the utterances at the places in each of `equal` have equal content."""
+    utterances = clean()
+    codes = np.full(len(utterances), -1)
+    for number, rows in enumerate(equal):
+        codes[list(rows)] = number
+    part = np.array([u.split for u in utterances])
+    split = Split(*(part == name for name in Split._fields))
+    return lint_split(split, utterances, {}, {}, SameContent(codes, list(copies)))
+
+
+def test_equal_sound_under_two_speakers_is_fatal_in_one_part_too():
+    for rows in ((0, 10), (0, 155)):
+        (finding,) = (f for f in with_same([rows]) if f.severity == "fatal")
+        assert "1 recordings are under two speakers or more, equal in content" in finding.text
+        assert f"0-angry-0 (s00) = {clean()[rows[1]].id}" in finding.text
+        assert "--duplicates=merge" in finding.text and "--duplicates=drop" in finding.text
+
+
+def test_equal_sound_of_one_speaker_is_a_warning_within_a_part():
+    texts = [f.text for f in with_same([(0, 1, 2), (20, 21)]) if f.severity == "warning"]
+    assert any(t.startswith("2 recordings of one speaker are there twice or more") for t in texts)
+    assert not [f for f in with_same([(0, 1)]) if f.severity == "fatal"]
+
+
+def test_cut_and_relevelled_recordings_are_counted():
+    texts = [f.text for f in with_same(copies=[(0, 1), (0, 155)]) if f.severity == "warning"]
+    (text,) = (t for t in texts if "one recording, cut or at another level" in t)
+    assert text.startswith("2 pairs") and "1 of them under two speakers and 1 in two parts" in text
+    assert "0-angry-0 (s00) ~ 15-sad-0 (s15)" in text

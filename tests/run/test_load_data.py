@@ -1,6 +1,7 @@
-"""Whether the data is still that of a table; test sets; levels of emotions; layouts."""
+"""Whether data are still those of a table; what is chosen of a corpus; test sets; layouts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,14 @@ from experiments.run.load_data import (
     Job,
     check,
     check_finished,
+    choose,
     load,
     preparable,
     prepare_inputs,
     read,
 )
 from privrep.inputs import cache as prepared
+from privrep.types import Utterance
 from tests.support import corpora_on_disk
 from tests.support.corpora_on_disk import (
     PODCAST_LAYOUTS,
@@ -42,26 +45,6 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     for changed in (fewer, relabelled):
         with pytest.raises(ValueError, match="000: this pack was begun on other data"):
             check_finished(rows, [job], changed)
-
-
-def test_the_flags_of_a_manifest_reach_its_reader(tmp_path):
-    (tmp_path / "m.csv").write_text("wav,mood,Sex\ns1/a.wav,sad,0\ns2/a.wav,glad,1\n")
-    (tmp_path / "who.csv").write_text("speaker,accent\ns1,north\ns2,south\n")
-    config = Config(
-        dataset="manifest",
-        data_dir=str(tmp_path / "m.csv"),
-        columns="emotion=mood",
-        id="wav",
-        speaker_from="^[^/]+",
-        speakers=str(tmp_path / "who.csv"),
-        values="gender:0=male,gender:1=female",
-    )
-    with pytest.warns(UserWarning, match="accent of 2 speakers were joined"):
-        a, b = read(config, tmp_path)
-    assert (a.id, a.speaker, b.speaker) == ("s1/a.wav", "s1", "s2")
-    assert a.private == {"emotion": "sad", "gender": "male", "accent": "north"}
-    assert b.categories == {"emotion": "glad", "gender": "female", "accent": "south"}
-    assert a.wav == tmp_path / "s1/a.wav"
 
 
 def notes_of(config, folder):
@@ -130,3 +113,65 @@ def test_every_layout_of_the_licensed_corpora_is_prepared(name, layout, tmp_path
     rated = [u for u in written if u.speaker and u.ratings]
     assert [u.id for u in prepared_.utterances] == [u.id for u in rated]
     assert prepared_.dropped == {} and prepared_.seconds_of_audio > 0.3 * len(rated)
+
+
+IEMOCAP = {"angry": 1103, "happy": 595, "sad": 1084, "neutral": 1708, "frustrated": 1849}
+IEMOCAP |= {"excited": 1041, "fearful": 40, "surprised": 107, "disgusted": 2, "other": 3}
+
+
+def iemocap():
+    """Utterances with the published counts of emotions, over five sessions of two speakers."""
+    emotions = [name for name, count in IEMOCAP.items() for _ in range(count)] + [None] * 2507
+    return [
+        Utterance(
+            f"u{i:05}",
+            f"Ses0{i % 5}{'FM'[i // 5 % 2]}",
+            Path("a.wav"),
+            categories={"scenario": ("improvised", "scripted")[i % 2]}
+            | ({} if emotion is None else {"emotion": emotion}),
+            private={"gender": ("female", "male")[i // 5 % 2]},
+            session=f"Session{i % 5}",
+        )
+        for i, emotion in enumerate(emotions)
+    ]
+
+
+def test_rare_emotions_of_iemocap_are_refused_with_classes_that_work():
+    with pytest.raises(ValueError) as error:
+        check(Config("iemocap", task="emotion"), iemocap())
+    message = str(error.value)
+    assert "emotion disgusted has 2 speakers" in message and "other has 3 speakers" in message
+    advised = message.split("--classes=")[1].rstrip(".")
+    assert advised == "angry,excited,fearful,frustrated,happy,neutral,sad,surprised"
+    (line,) = check(Config("iemocap", task="emotion", classes=advised), iemocap())
+    assert line.startswith("emotion: 7,527 of 10,039 utterances")
+
+
+def test_the_usual_four_emotions_of_iemocap():
+    config = Config("iemocap", task="emotion", classes="angry,happy+excited,neutral,sad")
+    (line,) = check(config, iemocap())
+    assert line.startswith(
+        "emotion: 5,531 of 10,039 utterances, neutral (1,708), happy+excited (1,636), angry (1,103)"
+    )
+    chosen, lines = choose([replace(config, only="scenario=improvised")], iemocap())
+    assert len(chosen) == 5020 and lines == ["only scenario=improvised: 5,020 of 10,039 utterances"]
+
+
+def test_the_flags_of_a_manifest_reach_its_reader(tmp_path):
+    (tmp_path / "m.csv").write_text("wav,mood,Sex\ns1/a.wav,sad,0\ns2/a.wav,glad,1\n")
+    (tmp_path / "who.csv").write_text("speaker,accent\ns1,north\ns2,south\n")
+    config = Config(
+        dataset="manifest",
+        data_dir=str(tmp_path / "m.csv"),
+        columns="emotion=mood",
+        id="wav",
+        speaker_from="^[^/]+",
+        speakers=str(tmp_path / "who.csv"),
+        values="gender:0=male,gender:1=female",
+    )
+    with pytest.warns(UserWarning, match="accent of 2 speakers were joined"):
+        a, b = read(config, tmp_path)
+    assert (a.id, a.speaker, b.speaker) == ("s1/a.wav", "s1", "s2")
+    assert a.private == {"emotion": "sad", "gender": "male", "accent": "north"}
+    assert b.categories == {"emotion": "glad", "gender": "female", "accent": "south"}
+    assert a.wav == tmp_path / "s1/a.wav"
