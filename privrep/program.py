@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 _GRACE = 1.0  # seconds in which the main thread ends the program, unless it computes outside Python
+_OURS = ("privrep", "experiments")
 _REFUSALS = {
     errno.ENOSPC: "no space is left on the device; free some",
     errno.EDQUOT: "the disk quota is used up; free some space",
@@ -93,7 +94,9 @@ def sentence_of(error: Exception) -> str | None:
 
     Libraries wrap what the system refuses in errors of their own, or tell it in words alone.
     """
-    if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):
+    if isinstance(error, ValueError) and (
+        isinstance(error.__cause__, OSError) or _raised_in(error) in _OURS
+    ):
         return str(error)  # told in words of the project
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _REFUSALS:
@@ -107,6 +110,14 @@ def sentence_of(error: Exception) -> str | None:
         if isinstance(cause, MemoryError):
             return "there is not enough memory"
     return str(error) if isinstance(error, ValueError | OSError) else None
+
+
+def _raised_in(error: Exception) -> str:
+    """The package whose code raised the error; "" if it was not raised."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return "" if last is None else last.tb_frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

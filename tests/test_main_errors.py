@@ -75,6 +75,7 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
     "flags, said",
     [
         (["--dataset=emdb"], ["--dataset=emdb", "emodb", "msp_podcast"]),
+        (["--data_dir=\udcf6.csv"], ["this name is not in UTF-8"]),
         (["--dataset=emodb"], ["--data_dir", "http://emodb.bilderbar.info"]),
         (["--dataset=emodb", "--data_dir=nowhere"], ["nowhere", "does not exist", "wav/03a01Fa"]),
         (["--dataset=iemocap", "--data_dir=emodb"], ["does not look like IEMOCAP", "sail.usc.edu"]),

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from privrep.formats.tables import existing_file
 from privrep.program import sentence_of, told_in_a_line
 from tests.support.paths import ROOT
 
@@ -118,6 +119,14 @@ def test_a_fault_of_user_or_system_is_a_sentence(error, sentence):
     assert sentence_of(error).startswith(sentence) and "\n" not in sentence_of(error)
     with pytest.raises(SystemExit, match=r"^error: "), told_in_a_line():
         raise error
+
+
+def test_the_words_of_the_project_stay(tmp_path):
+    (tmp_path / "h.npy").write_bytes(b"")
+    with pytest.raises(ValueError) as refused:
+        existing_file(tmp_path / "h.npy", [".npy"])
+    refused.value.__cause__ = RuntimeError("libtpu.so: No such file or directory")
+    assert "is empty, 0 bytes" in sentence_of(refused.value)
 
 
 def test_an_error_of_the_program_is_not_hidden():

@@ -150,9 +150,9 @@ class Config:
         paper="5",
     )
     test_set: str = _setting(
-        "",
-        "with --folds=official, the test sets of the corpus that make the test part, joined by + "
-        "(Test1+Test2); all of them if not given",
+        "all",
+        "with --folds=official, the test sets of the corpus that make the test part: all, or names "
+        "joined by + (Test1+Test2)",
     )
     fold_seed: int = _setting(0, "seed by which speakers are assigned to folds", least=0)
     seed: int = _setting(
@@ -190,10 +190,10 @@ class Config:
         "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
     )
     ratings_from: str = _setting(
-        "",
-        "emotion: in a corpus without ratings, each emotion has the levels of activation and "
-        "valence that privrep/datasets/categories.py assigns to it",
-        ("", "emotion"),
+        "corpus",
+        "where activation and valence come from: the corpus' own ratings or, in one without, the "
+        "levels that privrep/datasets/categories.py assigns to its emotions",
+        ("corpus", "emotion"),
         swept=False,
     )
     only: str = _setting(

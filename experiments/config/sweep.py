@@ -115,7 +115,7 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
     unread = flags["dataset"] == "demo" and flags["data_dir"]
-    drawn = flags["test_set"] and all(config.folds != "official" for config in configs)
+    drawn = flags["test_set"] != "all" and all(config.folds != "official" for config in configs)
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)

@@ -260,8 +260,9 @@ def is_privacy(name: str) -> bool:
 def is_score(name: str) -> bool:
     """Whether the column is a score of one fold on validation or test speakers."""
     column = column_of(name)
-    is_of_part = column is not None and column.name.startswith(("<part>_", "test_"))
-    return is_of_part and not name.startswith("train_")
+    if column is None or name in SETTINGS:  # of which one is called test_set
+        return False
+    return column.name.startswith(("<part>_", "test_")) and not name.startswith("train_")
 
 
 def check_rows(rows: Sequence[Mapping[str, Any]], place: str, written: bool) -> None:

@@ -195,7 +195,7 @@ def _in_split(
     """Of the `rows` those that the split uses, and sentences about the others."""
     if config.folds != "official":
         return rows, []
-    test_sets = config.test_set.split("+") if config.test_set else []
+    test_sets = [] if config.test_set == "all" else config.test_set.split("+")
     kept, notes = in_official_split([utterances[i] for i in rows], test_sets)
     return rows[kept], notes
 

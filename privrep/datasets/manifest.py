@@ -124,8 +124,8 @@ def _utterances(read_: Labels) -> list[Utterance]:
         folder = table.path.parent
         utterance = _utterance(row, place, folder, scale, ratings, values)
         if facts:
-            private = values | {name: row[name] for name in facts if row[name]}
-            utterance = replace(utterance, private=private)
+            numbers = {name: row[name] for name in facts if row[name]}
+            utterance = replace(utterance, private=values | numbers)
         described.append((place, utterance))
     return sorted_by_id(described, path)
 
@@ -171,11 +171,12 @@ def _is_of_speakers(read_: Labels, name: str) -> bool:
         return False
     values: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
-    for speaker, cell in zip(read_.cells["speaker"], read_.cells[name]):
-        if cell and speaker:
+    for speaker, cell in zip(read_.cells.get("speaker", []), read_.cells[name]):
+        if speaker and cell:
             values.setdefault(speaker, set()).add(cell)
             counts[speaker] += 1
-    return max(counts.values(), default=0) > 1 and all(len(of) == 1 for of in values.values())
+    is_constant = all(len(of_speaker) == 1 for of_speaker in values.values())
+    return is_constant and max(counts.values(), default=0) > 1
 
 
 def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | None, list[str]]:

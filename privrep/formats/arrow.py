@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from privrep.formats.limits import check_promise, check_unpacked
 from privrep.formats.tables import ID, cell_of
 from privrep.messages import first
 
 ENDINGS = (".parquet", ".arrow", ".feather")
 _ROWS = 8  # decoded at once
-_SMALL = 1 << 28  # bytes that may be promised whatever is stored
-_RATIO = 200  # of bytes promised to bytes stored, beyond any useful compression of numbers
 
 
 class Frames(NamedTuple):
@@ -81,7 +80,12 @@ def table_of(path: Path) -> Any:
 
     try:
         schema, batches = _batches(path)
-        return pa.Table.from_batches(batches, schema)
+        held, size = [], 0
+        for batch in batches:
+            held.append(batch)
+            size += batch.nbytes
+            check_unpacked(path, size)
+        return pa.Table.from_batches(held, schema)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: is no {path.suffix} file ({error})") from error
 
@@ -111,7 +115,7 @@ def _batches(path: Path) -> tuple[Any, Iterable[Any]]:
             file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
         except ValueError as error:
             raise ValueError(f"{path}: is not a Parquet file ({error})") from error
-        _check_promise(path, file.metadata)
+        check_promise(path, as_table=False)
         return file.schema_arrow, file.iter_batches(_ROWS, use_threads=False)
     source = pa.memory_map(str(path))
     try:
@@ -121,18 +125,6 @@ def _batches(path: Path) -> tuple[Any, Iterable[Any]]:
         source.seek(0)
         stream = pa.ipc.open_stream(source)
         return stream.schema, stream
-
-
-def _check_promise(path: Path, metadata: Any) -> None:
-    """Refuses what no numbers compress to: equal values are stored once, however many there are."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    values = sum(g.column(i).num_values for g in groups for i in range(g.num_columns))
-    stored = path.stat().st_size
-    if 4 * values > max(_SMALL, _RATIO * stored):
-        raise ValueError(
-            f"{path}: promises {values:,} numbers in {metadata.num_rows:,} rows, and has "
-            f"{stored:,} bytes: no vectors or frames are so alike"
-        )
 
 
 def _is_list(kind: Any) -> bool:

@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from privrep.formats.limits import check_unpacked
 from privrep.formats.tables import ID, cell_of
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.messages import first
 
 ENDINGS = (".h5", ".hdf5", ".hdf")
 _IDS = (ID, "ids")
-_SMALL = 1 << 28  # bytes that may be promised whatever is stored
-_RATIO = 200  # of bytes promised to bytes stored, beyond any useful compression of numbers
 
 
 class Hdf5Array(NamedTuple):
@@ -56,12 +55,7 @@ def arrays_of(path: Path) -> dict[str, Hdf5Array]:
 
 
 def _content(path: Path, name: str, dataset: Any) -> np.ndarray:
-    stored = dataset.id.get_storage_size()
-    if dataset.nbytes > max(_SMALL, _RATIO * stored):
-        raise ValueError(
-            f"{path}: its array {name!r} promises {list(dataset.shape)}, {dataset.nbytes:,} bytes, "
-            f"and stores {stored:,}: was it written to its end?"
-        )
+    check_unpacked(path, dataset.nbytes, f"its array {name!r} {list(dataset.shape)}")
     try:
         return dataset[()]
     except (OSError, RuntimeError, TypeError, ValueError) as error:

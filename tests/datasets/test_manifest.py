@@ -204,7 +204,7 @@ def test_numbers_that_are_the_same_in_all_rows_of_a_speaker_are_no_rating(writte
         (["id,speaker,valence", "a,x,50"], "no usual scale holds all of valence.*'scale'"),
         (
             ["id,speaker,emotion,split", "a,x,sad,eval"],
-            ":2, column split: 'eval'.*expected Train, Validation, Development",
+            ":2, column split: 'eval'.*Train, Validation, Development",
         ),
         (
             ["id,speaker,emotion,start", "a,x,sad,-1"],

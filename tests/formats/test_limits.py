@@ -14,7 +14,7 @@ from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
 from tests.support.vector_files import refused
 
-ROWS = 1_500_000
+ROWS = 3_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def parquet_of_rows(path):
 
 
 def parquet_of_lists(path):
-    row = pa.array(np.zeros(ROWS, "f"))
+    row = pa.array(np.zeros(ROWS))
     parquet.write_table(pa.table({"h": pa.ListArray.from_arrays([0, ROWS], row)}), path)
 
 

@@ -8,7 +8,15 @@ from experiments.config import lambdas
 from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import row_settings
 from experiments.results import columns
-from experiments.results.columns import COLUMNS, TYPES, check_rows, column_of, is_score, members
+from experiments.results.columns import (
+    COLUMNS,
+    SETTINGS,
+    TYPES,
+    check_rows,
+    column_of,
+    is_score,
+    members,
+)
 from experiments.results.runs_csv import append_rows, append_runs, read_runs
 from tests.support.paths import ROOT
 from tests.support.result_rows import run
@@ -61,7 +69,7 @@ def test_what_a_name_was_made_from_is_read_back():
     }
     scores = ("test_gender_privacy", "val_emotion_uar", "val_gender_lda_uar")
     assert all(map(is_score, scores))
-    assert not any(map(is_score, ("train_emotion_uar", "gender_pooled_uar", "task")))
+    assert not any(map(is_score, ("train_emotion_uar", "gender_pooled_uar", *SETTINGS)))
 
 
 def test_a_row_is_written_and_read(tmp_path):

@@ -89,7 +89,7 @@ def test_levels_of_emotions_on_request_in_a_corpus_without_ratings(tmp_path):
     ]
     check(config, rated)
     with pytest.raises(ValueError, match="no task 'activation'"):
-        check(config, read(replace(config, ratings_from=""), tmp_path))
+        check(config, read(replace(config, ratings_from="corpus"), tmp_path))
 
 
 LAYOUTS = [
