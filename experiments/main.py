@@ -8,8 +8,10 @@ Every flag may hold a comma list and is then swept; see README.md.
 from experiments.start import STOPPED  # isort: skip  # before what takes time to import
 from experiments.devices import check_devices  # isort: skip  # before jax
 
+import contextlib
 import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,12 +24,19 @@ import jax
 from absl import app, flags, logging
 
 from experiments.config.parse import PATHS, parse
-from experiments.config.settings import FIELDS, flag_default, flag_name
+from experiments.config.settings import FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
 from experiments.report.main_table import table_text, write_summary
 from experiments.report.write_report import write_report
-from experiments.results import provenance, resume, runs_csv, tensorboard
-from experiments.results.checkpoints import check_data, drop_progress, load_chosen
+from experiments.results import corpus_record, parts, provenance, resume, runs_csv, tensorboard
+from experiments.results.checkpoints import (
+    begin,
+    begun_on,
+    chosen_fault,
+    drop_progress,
+    load_chosen,
+)
+from experiments.results.columns import Row
 from experiments.results.presence import Presence
 from experiments.run.export_h import EXPORTS, export
 from experiments.run.hours import hours_note
@@ -35,8 +44,9 @@ from experiments.run.load_data import (
     Job,
     Loaded,
     check,
-    check_finished,
+    check_begun,
     choose,
+    describe_inputs,
     inputs_of,
     load,
     preparable,
@@ -47,8 +57,10 @@ from experiments.run.run_pack import run_pack
 from experiments.search.candidates import candidates_of, questions
 from experiments.search.grid import search
 from experiments.search.progress import SEARCHES
+from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
+from privrep.lock import Lock, holding
 from privrep.parallel.processes import is_first, wait_for_all
 from privrep.program import told_in_a_line
 from privrep.types import Utterance
@@ -169,58 +181,141 @@ def experiment() -> None:
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
     if candidates:
         text += f"--search={FLAGS.search}\n"
-    utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
-    say = _Messages().say
-    configs = [pack.config for pack in packs]
-    say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
-    utterances, lines = choose(configs, utterances)
-    say(lines)
-    # What a check looks at is the same for all architectures of a grid.
-    looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
-    distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
-    for config in distinct.values():
-        say(check(config, utterances))
-    if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
-        say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
-    wait_for_all("flags")
-    presence = Presence(workdir, "flags.txt")
-    jobs = _jobs(packs, workdir)
-    rows = runs_csv.read_runs(workdir / "runs.csv")
-    searched = runs_csv.read_rows(workdir / "search.csv")
-    check_finished([*searched, *rows], jobs, utterances)
-    load_job = _Loader(utterances, cache_dir, workdir, say)
-    wanted = {job.number: list(job.pack.runs) for job in jobs}
-    if candidates:
-        wanted = search(jobs, candidates, workdir, load_job, say)
-    finished = {row["pack"] for row in rows}
-    to_do = [i for i in wanted if i not in finished]
-    for i in to_do if FLAGS.export == "none" else wanted:
-        job, rows = jobs[i], []
-        loaded = load_job(job)
-        if i in to_do:
-            rows = run_pack(job.pack, loaded, job.folder, job.title, wanted[i])
+    with contextlib.ExitStack() as stack:
+        writer = _Writer(workdir)
+        if workdir.is_dir():  # who writes there is said before a corpus is read
+            stack.enter_context(writer)
+        utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
+        say = _Messages().say
+        configs = [pack.config for pack in packs]
+        say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+        utterances, lines = choose(configs, utterances)
+        say(lines)
+        # What a check looks at is the same for all architectures of a grid.
+        looked_at = ("modality", "task", "private", "folds", "test_set", "fold_seed", "bins")
+        distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
+        for config in distinct.values():
+            say(check(config, utterances))
+        stack.enter_context(writer)
+        if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
+            say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
+        jobs = _jobs(packs, workdir)
+        finished = _first_before_others("flags", lambda: _whole(workdir, jobs))
+        writer.watch()
+        begun = _begun(workdir, jobs)
+        _first_before_others(
+            "check", lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
+        )
+        load_job = _Loader(utterances, cache_dir, writer, say, resume.places(workdir))
+        wanted = {job.number: list(job.pack.runs) for job in jobs}
+        if candidates:
+            write = partial(writer.write, "search")
+            wanted = search(jobs, candidates, workdir, load_job, write, say)
+        for i, runs in wanted.items():
+            _run(jobs[i], runs, i in finished["runs"], load_job)
+        for i in sorted((finished["runs"] | finished["search"]) - finished["split_findings"]):
+            load_job.read(jobs[i])
+        if is_first():
+            writer.check()
+            in_captions = [
+                flag_name(field)
+                for field, value in given.items()
+                if field in IN_CAPTIONS
+                or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+                or (field == "normalise" and given["acoustic_features"])
+            ]
+            _report(workdir, [jobs[i].folder for i in wanted], in_captions)
+            writer.check()
+            print(f"\nresults: {workdir}")
+
+
+def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader") -> None:
+    """Trains, attacks and saves the runs of a pack that are wanted, and exports their h."""
+    if is_finished and FLAGS.export == "none":
+        return
+    loaded, writer = load_job(job), load_job.writer
+    if not is_finished:
+        rows = run_pack(job.pack, loaded, job.folder, job.title, runs)
         stamp = provenance.stamp(loaded.hash, loaded.content)
-        presence.check()
-        if is_first() and rows:
-            rows = [{"pack": i} | row | stamp for row in rows]
-            runs_csv.append_runs(workdir / "runs.csv", rows)
+        writer.check()
+        if is_first():
+            writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
             drop_progress(job.folder)
-        if FLAGS.export != "none":
-            to = workdir / "representations" / job.folder.name
-            runs = tuple(run for run in job.pack.runs if run in wanted[i])
-            export(job.pack._replace(runs=runs), loaded, job.folder, to, FLAGS.export)
-            say([f"representations: {to}"])
-    in_captions = [
-        flag_name(field)
-        for field, value in given.items()
-        if field in IN_CAPTIONS
-        or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
-        or (field == "normalise" and given["acoustic_features"])
-    ]
+    if FLAGS.export != "none":
+        to = writer.workdir / "representations" / job.folder.name
+        exported = tuple(run for run in job.pack.runs if run in runs)
+        export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
+        load_job.say([f"representations: {to}"])
+
+
+def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
+    """{table: the packs of which all is as it was written}; of others nothing is left, and it is
+    said that they are made anew. The first process does this before the others look."""
     if is_first():
-        _report(workdir, [jobs[i].folder for i in wanted], in_captions)
-        presence.check()
-        print(f"\nresults: {workdir}")
+        if FLAGS.resume:
+            resume.reseal(workdir)
+        folders = [job.folder for job in jobs]
+        drop_partial([workdir, *(workdir / name for name in ("rows", "data")), *folders])
+        for folder in folders:
+            begun_on(folder)  # removes one of which that is not known
+        for i in parts.finished(workdir, "runs"):
+            problem = chosen_fault(jobs[i].folder)
+            if problem:
+                warnings.warn(f"{problem}: pack {i:03d} is made anew", stacklevel=2)
+                parts.remove_part(workdir, "runs", i)
+                shutil.rmtree(jobs[i].folder, ignore_errors=True)
+        for table in parts.TABLES:
+            parts.finished(workdir, table)
+            parts.restore(workdir, table)
+    return {table: parts.finished(workdir, table) for table in parts.TABLES}
+
+
+def _begun(workdir: Path, jobs: Sequence[Job]) -> dict[int, set[str]]:
+    """{pack that has begun: the hashes of the data that it was made from}."""
+    hashes: dict[int, set[str]] = {}
+    rows = runs_csv.read_runs(workdir / "runs.csv")
+    for row in (*rows, *runs_csv.read_rows(workdir / "search.csv")):
+        hashes.setdefault(row["pack"], set()).add(str(row["prepared_hash"]))
+    for job in jobs:
+        before = begun_on(job.folder)
+        if before is not None:
+            hashes.setdefault(job.number, set()).add(before)
+    return hashes
+
+
+class _Writer:
+    """The one process that writes to the result directory: it holds its lock."""
+
+    def __init__(self, workdir: Path) -> None:
+        self.workdir = workdir
+        self._lock: Lock | None = None
+        self._presence: Presence | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "_Writer":
+        if is_first() and self._lock is None:
+            resume.make_workdir(self.workdir)
+            self._lock = self._stack.enter_context(holding(self.workdir / "writer.lock"))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def watch(self) -> None:
+        """From now on the directory must stay, which holds flags.txt."""
+        self._presence = Presence(self.workdir, "flags.txt")
+
+    def check(self) -> None:
+        """Makes sure that the directory is there and that no other process has taken it over."""
+        if self._presence is not None:
+            self._presence.check()
+        if self._lock is not None:
+            self._lock.check()
+
+    def write(self, table: str, pack: int, rows: Sequence[Row]) -> None:
+        """Writes a pack's rows of a table, see `parts`."""
+        self.check()
+        parts.write_part(self.workdir, table, pack, rows)
 
 
 def _check_utf8(given: Mapping[str, str]) -> None:
@@ -273,16 +368,27 @@ class _Loader:
     """Reads a pack's data.
 
     Attributes:
+      places: see `Loaded`.
       latest: the prepared inputs of the pack before, which may be those of the next one.
     """
 
     utterances: list[Utterance]
     cache_dir: Path
-    workdir: Path
+    writer: _Writer
     say: Callable[[list[str]], None]
+    places: Mapping[str, str]
     latest: dict[Any, Prepared] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Loaded:
+        """The data of a pack that begins, or goes on."""
+        loaded = self.read(job)
+        if is_first():
+            begin(job.folder, loaded.hash)
+        wait_for_all("begin")
+        return loaded
+
+    def read(self, job: Job) -> Loaded:
+        """The data of a pack; the findings of the split linter are written."""
         config = job.pack.config
         inputs = inputs_of(config)
         if inputs not in self.latest:
@@ -291,14 +397,24 @@ class _Loader:
             self.latest[inputs] = _first_before_others(
                 "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
+            if is_first():
+                self._record(config, usable, self.latest[inputs].hash)
         self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
-        loaded = load(config, self.latest[inputs])
+        loaded = load(config, self.latest[inputs])._replace(places=self.places)
         if is_first():
-            runs_csv.write_findings(self.workdir, job.number, loaded.findings)
+            self.writer.check()
+            parts.write_findings(self.writer.workdir, job.number, loaded.findings)
         stop_on_fatal(loaded.findings)
         self.say([*loaded.notes, *grouped(loaded.findings)])
-        _first_before_others("check", partial(check_data, job.folder, loaded.hash))
         return loaded
+
+    def _record(self, config: Config, usable: Sequence[Utterance], data_hash: str) -> None:
+        """Notes what the data are, to name what differs where they are others one day."""
+        if not corpus_record.is_written(self.writer.workdir, data_hash):
+            found, records = describe_inputs(config, usable, self.cache_dir)
+            if found != data_hash:
+                raise ValueError(f"{config.dataset} changes while it is read: start again")
+            corpus_record.write_record(self.writer.workdir, data_hash, [*records])
 
 
 def _first_before_others(what: str, f: Callable[[], Any]) -> Any:

@@ -22,7 +22,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from experiments.config.lambdas import lambda_text, strengths
 from experiments.config.settings import FIELDS, flag_name
 from experiments.report.text_table import aligned
+from experiments.results import parts
 from experiments.results.columns import Row, name_of
+from experiments.results.expected_rows import check_plan
+from experiments.results.exported import check_export
 from experiments.results.runs_csv import read_runs
 from privrep.formats.tables import Table, read_table
 from privrep.formats.vectors import read_vectors
@@ -206,11 +209,15 @@ def main(argv: list[str]) -> None:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = Path(argv[1])
     with told_in_a_line():
+        parts.check(workdir, "runs")
         packs = read_runs(workdir / "runs.csv")
+        check_plan(workdir, packs)
         rows = [row for row in packs if row["pack"] == FLAGS.pack]
         if not rows:
             raise ValueError(f"{workdir} is no result directory, or has no --pack={FLAGS.pack}")
-        guess_of = guesses(workdir / "representations" / f"{FLAGS.pack:03d}", FLAGS.attribute)
+        exported = workdir / "representations" / f"{FLAGS.pack:03d}"
+        check_export(exported)
+        guess_of = guesses(exported, FLAGS.attribute)
         lines = report(guess_of, rows, FLAGS.attribute, FLAGS.speaker)
         print("\n".join([*which_pack(packs, FLAGS.pack), *lines]))
 

@@ -1,16 +1,21 @@
 """A result directory says how it was made: repeated, stopped and resumed, its runs are the same."""
 
+import os
 import shutil
 import signal
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments import main
 from experiments.results import checkpoints
+from experiments.results.result_directories import read_results
 from experiments.results.runs_csv import read_rows
 from experiments.run import run_pack, train_pack
 from privrep.cli import main as audit
+from privrep.lock import InUse, holding
 from tests.support.corpora_on_disk import write_msp_improv
 from tests.support.experiment_runs import cache_of, in_processes, run
 from tests.support.sounds_on_disk import edit
@@ -138,6 +143,8 @@ def half_done(folder, whole, name):
     shutil.copytree(folder / "whole", workdir)
     kept = [line for line in whole.decode().splitlines(True) if not line.startswith("1,")]
     (workdir / "runs.csv").write_text("".join(kept))
+    for part in (workdir / "rows").glob("runs_001.*"):
+        part.unlink()
     shutil.rmtree(workdir / "checkpoints" / "001")
     return workdir
 
@@ -248,3 +255,92 @@ def test_a_pack_is_not_resumed_on_another_corpus(folder, whole):
                 again(folder, name, "--resume")
     finally:
         shutil.copy2(folder / "before" / "Evalution.txt", folder / "corpus" / "Evalution.txt")
+
+
+def resumed(folder, name, *flags_):
+    """(bytes of runs.csv, warnings) of folder/name when it is resumed."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        rows = run(folder / name, *flags_, "--resume")
+    return rows, [str(warning.message) for warning in said if warning.category is UserWarning]
+
+
+def moved(folder, to):
+    """The flags of the sweep of a copy of the corpus with other times."""
+    shutil.copytree(folder / "corpus", to, copy_function=shutil.copyfile)
+    return [flag.replace(str(folder / "corpus"), str(to)) for flag in flags(folder)]
+
+
+def test_a_corpus_that_was_moved_is_the_same_corpus(folder, whole):
+    shutil.copytree(folder / "whole", folder / "as_moved")
+    elsewhere = moved(folder, folder / "elsewhere")
+    assert run(folder / "as_moved", *elsewhere, "--resume") == whole
+    edit(folder / "elsewhere" / "Evalution.txt", "V:3.000000", "V:3.100000")
+    with pytest.raises(
+        ValueError, match=r"begun on other data.*ratings of .*valence 3\.0, now 3\.1"
+    ):
+        run(folder / "as_moved", *elsewhere, "--resume")
+
+
+@pytest.mark.long
+def test_a_pack_is_made_on_a_corpus_that_was_moved(folder, whole):
+    """Also the cache is another one."""
+    workdir = half_done(folder, whole, "moved/out")
+    assert run(workdir, *moved(folder, folder / "moved" / "corpus"), "--resume") == whole
+    for name in ("flags.txt", "split_findings.csv", "summary.json", "checkpoints/001/runs.json"):
+        assert (workdir / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
+
+
+def test_a_directory_in_use_is_left_alone(folder, whole):
+    workdir = folder / "in_use"
+    shutil.copytree(folder / "whole", workdir)
+    named = f"{workdir} is in use: process {os.getpid()} on .*writes there"
+    with holding(workdir / "writer.lock"), pytest.raises(InUse, match=named):
+        again(folder, "in_use", "--resume")
+    assert (workdir / "runs.csv").read_bytes() == whole
+    assert again(folder, "in_use", "--resume") == whole
+    assert not (workdir / "writer.lock").exists()
+
+
+@pytest.mark.parametrize(
+    "name, named",
+    [
+        ("runs.csv", "runs.csv is not what was written"),
+        ("split_findings.csv", "split_findings.csv is not what was written"),
+        ("rows/split_findings_001.csv", "split_findings_001.csv is not as it was written"),
+    ],
+)
+def test_a_damaged_table_is_made_anew_without_training(folder, whole, monkeypatch, name, named):
+    """Without a line, as a careless program leaves it."""
+    workdir = folder / f"without_line_{Path(name).stem}"
+    shutil.copytree(folder / "whole", workdir)
+    path = workdir / name
+    before = path.read_bytes()
+    path.write_bytes(b"".join(before.splitlines(True)[:-1]))
+    with monkeypatch.context() as patched:
+        patched.setattr(train_pack, "fit", stop)
+        rows, said = resumed(folder, workdir.name, *flags(folder))
+    assert rows == whole and path.read_bytes() == before
+    assert [line for line in said if named in line]
+
+
+@pytest.mark.parametrize(
+    "name", ["map.npz", "history.npz", "runs.json", "params/_CHECKPOINT_METADATA", "prepared_hash"]
+)
+def test_a_pack_of_which_a_file_is_damaged_is_made_anew(folder, whole, monkeypatch, name):
+    """Its training, which tests of the whole job look at, is left out: it would begin."""
+    workdir = folder / f"damaged_{Path(name).stem}"
+    shutil.copytree(folder / "whole", workdir)
+    path = workdir / "checkpoints" / "001" / name
+    path.write_bytes(path.read_bytes()[:-1] + b"~")
+    if name != "prepared_hash":
+        with pytest.raises(ValueError, match=rf"{name} is not as it was written: .*--resume"):
+            read_results([workdir]) if "params" not in name else checkpoints.load_params(
+                path.parents[1]
+            )
+    begun = []
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(main, "run_pack", lambda pack, *more: (begun.append(more[1].name), stop()))
+        resumed(folder, workdir.name, *flags(folder))
+    assert begun == ["001"]
+    assert {row["pack"] for row in read_rows(workdir / "runs.csv")} == {0}

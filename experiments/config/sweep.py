@@ -177,6 +177,11 @@ def plan(packs: Sequence[Pack]) -> str:
     )
 
 
+def num_folds(config: Config) -> int:
+    """The number of folds that --folds says; a corpus has one official split."""
+    return 1 if config.folds == "official" else int(config.folds)
+
+
 def row_settings(config: Config) -> dict[str, Any]:
     """The columns of runs.csv that say how a run was made, under the names of their flags."""
     settings = {flag_name(name): getattr(config, name) for name in FIELDS}

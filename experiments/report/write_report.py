@@ -118,6 +118,8 @@ def _split_findings(results: Results) -> SideTable:
         for key in sorted(places)
     ]
     header = ["directory", "severity", "finding", "packs", "folds"]
+    if len(results.sources) == 1:  # of one directory the report says the same under any name
+        header, lines = header[1:], [line[1:] for line in lines]
     return SideTable("Findings of the split linter", header, lines, "")
 
 
@@ -192,7 +194,8 @@ def _sections(
         "directory, to the byte on the same machine and versions."
     ]
     for source in results.sources:
-        flags += [f"{source.name}: {source.rows} rows; its flags.txt:", Listing(source.flags)]
+        which = f"{source.name}: " if len(results.sources) > 1 else ""
+        flags += [f"{which}{source.rows} rows; flags.txt:", Listing(source.flags)]
     return [
         Section("What was run", [*named("overview"), results.notes]),
         Section("Conclusions", [conclusions_of(summary)]),

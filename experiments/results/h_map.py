@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from experiments.results.columns import Row
+from privrep.files import replacing
 from privrep.types import Split
 
 MAX_POINTS = 2000  # of a map
@@ -127,16 +128,17 @@ def write_maps(
     if not h_of or not len(tested):
         return
     xy = [directions(h, codes, emotion, split.train[fold])[tested] for h in h_of.values()]
-    np.savez(
-        folder / "map.npz",
-        runs=np.array([*h_of], np.int32),
-        xy=np.stack(xy),
-        private=codes[tested].astype(np.int32),
-        emotion=emotion[tested].astype(np.int32),
-        attribute=np.array(private.name),
-        private_names=np.array(private.values),
-        emotion_names=np.array(task.values),
-    )
+    with replacing(folder / "map.npz") as file:
+        np.savez(
+            file,
+            runs=np.array([*h_of], np.int32),
+            xy=np.stack(xy),
+            private=codes[tested].astype(np.int32),
+            emotion=emotion[tested].astype(np.int32),
+            attribute=np.array(private.name),
+            private_names=np.array(private.values),
+            emotion_names=np.array(task.values),
+        )
 
 
 def read_maps(folder: Path) -> Iterator[tuple[int, Map]]:

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.config.settings import FIELDS, flag_name
-from experiments.results.checkpoints import load_chosen
+from experiments.results import parts
+from experiments.results.checkpoints import check_chosen, read_chosen
 from experiments.results.columns import PROTECTION, Row, is_score
+from experiments.results.expected_rows import check_plan
 from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
 from privrep.datasets import DATASETS
@@ -65,7 +67,8 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
 
     Raises:
       FileNotFoundError: a folder is none, or holds no runs.csv.
-      ValueError: a folder is named twice, its runs.csv holds no run or lacks columns; two folders
+      ValueError: a folder is named twice; its runs.csv holds no run, lacks columns, holds a run
+        twice or fewer rows than its flags.txt plans; a file is not as it was written; two folders
         have other scores for the same run; or runs that differ in protection or seed only were
         made of different data, whatever `keep_first`.
     """
@@ -78,7 +81,13 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
     for name, folder in zip(_names(paths), paths):
-        rows = _rows(folder)
+        rows, sealed, planned = _rows(folder)
+        if not sealed:
+            results.notes.append(f"{name}: no checksums; its files are read as they are.")
+        if not planned:
+            results.notes.append(
+                f"{name}: no flags.txt of this version; its rows are not counted against a plan."
+            )
         _check_data(rows, name, data)
         kept, twice, others = _joined(rows, name, runs, keep_first)
         results.rows.extend(kept)
@@ -88,13 +97,13 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
                 f"{name}: {twice} rows stand in a directory named before it too{left}."
             )
         flags = folder / "flags.txt"
-        text = flags.read_text(encoding="utf-8") if flags.exists() else ""
+        text = flags.read_text(encoding="utf-8", errors="replace") if flags.exists() else ""
         results.sources.append(Source(name, text, len(kept)))
         if not text:
             results.notes.append(f"{name}: no flags.txt")
         for finding in read_rows(folder / "split_findings.csv"):
             results.findings.append({"source": name} | finding)
-        _read_packs(folder, name, rows, results)
+        _read_packs(folder, name, rows, sealed, results)
     return results
 
 
@@ -109,8 +118,10 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _rows(folder: Path) -> list[Row]:
+def _rows(folder: Path) -> tuple[list[Row], bool, bool]:
+    """The rows of a directory, whether it has checksums, and whether its plan is known."""
     path = folder / "runs.csv"
+    sealed = parts.check(folder, "runs")
     if not path.exists():
         if (folder / "search.csv").exists():
             raise FileNotFoundError(
@@ -120,12 +131,15 @@ def _rows(folder: Path) -> list[Row]:
         problem = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {problem}: name a result directory of experiments.main, its --workdir, in "
-            "which at least one pack of runs has finished"
+            "which all packs of runs have finished"
         )
     rows = read_runs(path)
     if not rows or all(row.get("control") for row in rows):
         raise ValueError(f"{path} holds no run: there is nothing to report")
-    return [_filled(row) for row in rows]
+    planned = check_plan(folder, rows)
+    if sealed:
+        parts.check(folder, "split_findings")
+    return [_filled(row) for row in rows], sealed, planned
 
 
 def _filled(row: Row) -> Row:
@@ -206,14 +220,20 @@ def _check_data(rows: Sequence[Row], name: str, before: dict[tuple, tuple[str, R
             )
 
 
-def _read_packs(folder: Path, name: str, rows: Sequence[Row], results: Results) -> None:
+def _read_packs(
+    folder: Path, name: str, rows: Sequence[Row], sealed: bool, results: Results
+) -> None:
     """Curves and maps of the packs that have finished."""
     for pack in sorted({row["pack"] for row in rows if row.get("pack") is not None}):
         place = folder / "checkpoints" / f"{pack:03d}"
+        if sealed and place.exists():
+            check_chosen(place, "runs.json", "history.npz")
+            if (place / "map.npz").exists():
+                check_chosen(place, "map.npz")
         if not (place / "runs.json").exists() or not (place / "history.npz").exists():
             results.notes.append(f"{name}: no training curves of pack {pack:03d}.")
             continue
-        described, history = load_chosen(place)
+        described, history = read_chosen(place)
         described = [_filled(row) for row in described]
         for r, row in enumerate(described):
             scalars = {key: np.asarray(series)[:, r].tolist() for key, series in history.items()}

@@ -1,7 +1,7 @@
 """Tables of a result directory: runs.csv, one row per run, and others of comma-separated values.
 
-`append_runs` and `read_runs` hold runs.csv to the schema of `columns`; `append_rows` and
-`read_rows` take any table. Nothing here depends on the clock or the machine's name, so the same
+`read_runs` holds runs.csv to the schema of `columns`; `append_rows` and `read_rows` take any
+table. Nothing here depends on the clock or the machine's name, so the same
 runs give the same bytes.
 """
 
@@ -13,17 +13,6 @@ from typing import Any
 
 from experiments.results.columns import Row, check_rows
 from privrep.files import replace_file
-from privrep.inputs.split_linter import Finding
-
-
-def append_runs(path: Path, rows: Sequence[Row]) -> None:
-    """Appends rows to runs.csv, as `append_rows`.
-
-    Raises:
-      ValueError: see `columns.check_rows`.
-    """
-    check_rows(rows, f"a row for {path}", written=True)
-    append_rows(path, rows)
 
 
 def read_runs(path: Path) -> list[Row]:
@@ -50,11 +39,11 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if not rows:
         return
-    header, cells = _cells(path)
+    header, cells = read_cells(path)
     columns = list(dict.fromkeys([*header, *(column for row in rows for column in row)]))
     lines = [line + [""] * (len(columns) - len(header)) for line in cells]
-    lines += [[_written(row.get(c), c) for c in columns] for row in rows]
-    replace_file(path, _text(columns, lines))
+    lines += [[written(row.get(c), c) for c in columns] for row in rows]
+    replace_file(path, text_of(columns, lines))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -63,21 +52,26 @@ def read_rows(path: Path) -> list[Row]:
     A string that spells a number as Python would (a hash "1234567") comes back as that number; its
     str() is the string. An empty string comes back as None.
     """
-    header, cells = _cells(path)
+    header, cells = read_cells(path)
     return [{column: _read(cell) for column, cell in zip(header, line)} for line in cells]
 
 
-def _text(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def text_of(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """The content of a table's file."""
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows([columns, *lines])
     return table.getvalue()
 
 
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
+def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
+    """(header, lines) as they are written; ([], []) where there is no file."""
     if not path.exists():
         return [], []
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *cells = list(csv.reader(file)) or [[]]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *cells = list(csv.reader(file)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
     for number, line in enumerate(cells, start=2):
         if len(line) != len(header):
             raise ValueError(
@@ -87,7 +81,8 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, cells
 
 
-def _written(value: Any, column: str) -> str:
+def written(value: Any, column: str) -> str:
+    """The cell of a value, see `append_rows`."""
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()  # a scalar of numpy or jax
     if value is None:
@@ -113,16 +108,3 @@ def _read(cell: str) -> str | float | int | bool | None:
         if repr(number) == cell:
             return number
     return cell
-
-
-def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:
-    """Puts the findings of the split linter for a pack into workdir/split_findings.csv.
-
-    A row for each finding: pack, fold, severity (fatal, warning, note), text. Those of the same
-    pack that stand there are replaced, so a resumed sweep says nothing twice.
-    """
-    path = workdir / "split_findings.csv"
-    rows = [row for row in read_rows(path) if row["pack"] != pack]
-    rows += [{"pack": pack} | f._asdict() | {"text": " ".join(f.text.split())} for f in findings]
-    columns = ["pack", *Finding._fields]
-    replace_file(path, _text(columns, [[_written(row[c], c) for c in columns] for row in rows]))

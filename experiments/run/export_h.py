@@ -17,8 +17,9 @@ from experiments.config.lambdas import exact_text
 from experiments.config.recipes import GOVERNED
 from experiments.config.settings import Config, flag_name
 from experiments.results.checkpoints import load_params
+from experiments.results.exported import SEAL
 from experiments.run.load_data import Loaded
-from privrep.files import drop_partial, replace_file, replacing
+from privrep.files import drop_partial, replace_file, replacing, write_seal
 from privrep.parallel.processes import is_first
 from privrep.training.streaming import place
 from privrep.types import Split
@@ -32,8 +33,8 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
     """Writes h of the networks of a pack, from their saved parameters.
 
     <folder>/fold_<k>/<lambda=1_recipe=posterior_seed=0>.npz holds h float32[n, D], as released, and
-    id str[n]; <folder>/fold_<k>/labels.csv has the labels of each id, see `labels_of`. A network
-    that diverged has no file.
+    id str[n]; <folder>/fold_<k>/labels.csv has the labels of each id, see `labels_of`, and SEAL the
+    checksums of these files. A network that diverged has no file.
 
     Args:
       checkpoint: where the pack is saved, see `checkpoints.save_chosen`.
@@ -52,11 +53,14 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
         to = folder / f"fold_{fold}"
         to.mkdir(parents=True, exist_ok=True)
         drop_partial([to])
+        made = [to / "labels.csv"]
         for (config, fold_of_run), h_of_run in zip(described, h):
             if fold_of_run == fold and np.isfinite(h_of_run).all():
-                with replacing(to / f"{names[config]}.npz") as file:
+                made.append(to / f"{names[config]}.npz")
+                with replacing(made[-1]) as file:
                     np.savez(file, h=h_of_run[rows], id=ids[rows])
-        replace_file(to / "labels.csv", _table(labels_of(loaded, fold, rows)))
+        replace_file(made[0], _table(labels_of(loaded, fold, rows)))
+        write_seal(to / SEAL, made)
 
 
 def file_names(configs: Sequence[Config]) -> list[str]:

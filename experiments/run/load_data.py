@@ -3,24 +3,25 @@
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
 from experiments.config.sweep import Pack
-from experiments.results.checkpoints import compare_data
-from experiments.results.columns import Row
+from experiments.results.corpus_record import differences
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
 from privrep.duplicates import SameContent, is_saturated
 from privrep.formats.columns import Naming, naming_of
 from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
-from privrep.inputs.cache import Prepared, prepare, prepared_hash
-from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
+from privrep.inputs.cache import Prepared, describe, prepare
+from privrep.inputs.digests import contents
+from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
 from privrep.inputs.folds import Needed, make_folds
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.normalisation import STATISTICS
@@ -65,9 +66,10 @@ class Loaded(NamedTuple):
     Attributes:
       utterances: the N that have all labels.
       split: bool[K, N] each.
-      hash, content: of the prepared data, see `Prepared`.
+      hash, content: of the prepared data, see `Prepared`; in the hash are the word vectors too.
       findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
+      places: {column: where the data lay when the sweep was begun}, as its rows name it.
     """
 
     utterances: Sequence[Utterance]
@@ -77,6 +79,7 @@ class Loaded(NamedTuple):
     content: str
     findings: list[Finding]
     notes: list[str]
+    places: Mapping[str, str]
 
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
@@ -211,7 +214,7 @@ def prepare_inputs(
     config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
 ) -> Prepared:
     """Computes frames and words of the utterances, once for these settings."""
-    return prepare(
+    prepared = prepare(
         config.dataset,
         utterances,
         _feature_sources(config),
@@ -219,28 +222,66 @@ def prepare_inputs(
         unusable=config.unusable,
         progress=progress,
     )
+    return prepared._replace(hash=_with_vectors(prepared.hash, _vectors(config, cache_dir)))
 
 
-def check_finished(
-    rows: Sequence[Row], jobs: Sequence[Job], utterances: Sequence[Utterance]
+def describe_inputs(
+    config: Config, utterances: Sequence[Utterance], cache_dir: Path
+) -> tuple[str, Iterator[dict[str, Any]]]:
+    """(`prepare_inputs(...).hash`, a record of each utterance) without preparing any."""
+    sources = _feature_sources(config)
+    described = describe(config.dataset, utterances, sources, cache_dir / "prepared")
+    vectors = _vectors(config, cache_dir)
+    of_vectors = [{"id": "--word_vectors", "files": vectors}] if vectors else []
+    return _with_vectors(described.hash, vectors), chain(of_vectors, described.records())
+
+
+def _vectors(config: Config, cache_dir: Path) -> list[Any]:
+    """[[digest, size]] of the word vectors' file; [] where none is used."""
+    if not config.word_vectors or "lexical" not in MODALITIES[config.modality]:
+        return []
+    path = Path(config.word_vectors)
+    store = cache_dir / "prepared" / "word_vectors.json"
+    content = contents([path], store, "reading word vectors")[path]
+    return [None if content is None else [*content]]
+
+
+def _with_vectors(data_hash: str, vectors: Sequence[Any]) -> str:
+    return hash_of([data_hash, *vectors]) if vectors else data_hash
+
+
+def check_begun(
+    begun: Mapping[int, Collection[str]],
+    jobs: Sequence[Job],
+    utterances: Sequence[Utterance],
+    workdir: Path,
+    cache_dir: Path,
 ) -> None:
-    """Makes sure that rows of runs.csv were computed from the present data, reading none.
+    """Makes sure that packs that have begun, or finished, go on with the data they began with.
 
-    A pack that has finished is not loaded again, which would show it.
+    Data are the same if their labels and the content of their files are, wherever these lie. No
+    features are computed.
 
     Args:
+      begun: {number of a job: the hashes of the data that its files and rows were made from}.
       jobs: of all packs.
 
     Raises:
-      ValueError: the corpus or its preparation has changed.
+      ValueError: the corpus or its preparation has changed; the message says what of it.
     """
     utterances, hashes = preparable(utterances), {}
-    for i, begun_on in sorted({(row["pack"], str(row["prepared_hash"])) for row in rows}):
+    for i, hashes_before in sorted(begun.items()):
         config = jobs[i].pack.config
         inputs = inputs_of(config)
         if inputs not in hashes:
-            hashes[inputs] = prepared_hash(utterances, _feature_sources(config))
-        compare_data(jobs[i].folder, begun_on, hashes[inputs])
+            hashes[inputs] = describe_inputs(config, utterances, cache_dir)[0]
+        for before in sorted({*hashes_before} - {hashes[inputs]}):
+            _, records = describe_inputs(config, utterances, cache_dir)
+            raise ValueError(
+                f"{jobs[i].folder}: this pack was begun on other data; the corpus or its labels "
+                f"have changed since: {differences(workdir, before, [*records])}. Undo that, or "
+                "choose another --workdir."
+            )
 
 
 def _feature_sources(config: Config) -> FeatureSources:
@@ -287,7 +328,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
         _same(prepared, rows, utterances, config),
     )
-    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes)
+    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
 
 
 def _dropped(prepared: Prepared) -> list[str]:

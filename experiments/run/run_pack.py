@@ -1,6 +1,6 @@
 """One pack of runs from first epoch to rows: trained together, attacked, saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def run_pack(
     trained = train_pack(pack, loaded, folder, title)
     wanted = pack.runs if configs is None else configs
     index = np.array([i for i, (config, _) in enumerate(trained.described) if config in wanted])
-    runs = _trained_runs(pack, trained, index)
+    runs = _trained_runs(pack, trained, index, loaded.places)
     rows, learned = _measured(pack.config, runs, loaded, folder, title)
     history = {n: series[:, trained.learner_of[index]] for n, series in trained.history.items()}
     learned = take(learned, slice(len(index)))
@@ -53,7 +53,9 @@ def run_pack(
     return rows
 
 
-def _trained_runs(pack: sweep.Pack, trained: Trained, index: np.ndarray) -> TrainedRuns:
+def _trained_runs(
+    pack: sweep.Pack, trained: Trained, index: np.ndarray, places: Mapping[str, str]
+) -> TrainedRuns:
     """The rows `index` of the pack's runs, and the parameters that their networks began with."""
     learner_of = trained.learner_of[index]
     learners, place = np.unique(learner_of, return_inverse=True)
@@ -65,7 +67,7 @@ def _trained_runs(pack: sweep.Pack, trained: Trained, index: np.ndarray) -> Trai
         trained.architecture,
         trained.data,
         take(trained.runs, index),
-        [sweep.row_settings(config) | {"fold": fold} for config, fold in described],
+        [sweep.row_settings(config) | dict(places) | {"fold": fold} for config, fold in described],
         take(trained.fits, learner_of),
         take(collect(starts.params), place),
     )

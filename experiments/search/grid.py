@@ -2,7 +2,7 @@
 
 `<workdir>/search.csv` has a row per setting, seed and fold with its validation scores; it and the
 packs' saved progress are all that a stopped search needs to go on. When it is over, `chosen.csv`
-has a row per question and `search.json` says what was trained.
+has a row per question and `search.json` says what was trained and which runs are measured.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments.config.build import run_table, trained_alike
 from experiments.config.settings import Config, flag_name
-from experiments.config.sweep import Pack, row_settings
+from experiments.config.sweep import Pack, num_folds, row_settings
 from experiments.results import provenance, runs_csv
 from experiments.results.columns import FIRST, Row, emotion_uar
 from experiments.run.load_data import Job, Loaded
@@ -31,9 +31,9 @@ from experiments.search.candidates import (
     score,
     still_needed,
 )
-from experiments.search.progress import left, num_folds, planned
+from experiments.search.progress import left, planned
 from experiments.search.validation_scores import validated, without_test_labels
-from privrep.files import replace_file
+from privrep.files import replace_file, write_seal
 from privrep.parallel.processes import gather, is_first
 
 AT_HAND = 8  # packs of which the compiled programs stay in memory; the others' are in --cache_dir
@@ -44,6 +44,7 @@ def search(
     candidates: Sequence[Candidate],
     workdir: Path,
     load: Callable[[Job], Loaded],
+    write: Callable[[int, list[Row]], None],
     say: Callable[[list[str]], None],
 ) -> dict[int, list[Config]]:
     """Trains and compares; what is saved of packs that are no longer needed is removed.
@@ -51,6 +52,7 @@ def search(
     Args:
       candidates: `candidates_of` the jobs' packs.
       load: reads a pack's data.
+      write: writes a pack's rows of search.csv.
       say: prints lines for the user.
 
     Returns:
@@ -76,7 +78,7 @@ def search(
         job = jobs[i]
         new, pace = _compared(job, _runs(job.pack, candidates, contenders[i]), load)
         if is_first():
-            runs_csv.append_rows(workdir / "search.csv", new)
+            write(i, new)
         rows += new
         done.add(i)
         scores |= {s: _score(new, s) for s in contenders[i]}
@@ -90,9 +92,20 @@ def search(
     needed = _agreed(still_needed(candidates, asked, scores), len(candidates))
     _forget(jobs, candidates, needed)
     say(_conclude(workdir, candidates, needed, scores))
-    say(_cost(workdir, rows, count, max_epochs))
     chosen = _by_pack(candidates, needed)
-    return {i: list(_runs(jobs[i].pack, candidates, numbers)) for i, numbers in chosen.items()}
+    measured = {i: _runs(jobs[i].pack, candidates, numbers) for i, numbers in chosen.items()}
+    cost = spent(rows, count, max_epochs)
+    if is_first():
+        _write_outcome(
+            workdir, cost, {i: [*map(jobs[i].pack.runs.index, of)] for i, of in measured.items()}
+        )
+    say(
+        [
+            f"search: trained {cost['networks']:,} networks in {cost['run_epochs']:,} run-epochs, "
+            f"of {cost['run_epochs_limit']:,} had none stopped early"
+        ]
+    )
+    return {i: list(of) for i, of in measured.items()}
 
 
 def _compared(
@@ -204,12 +217,11 @@ def spent(rows: Iterable[Row], networks: int, max_epochs: int) -> dict[str, int]
     }
 
 
-def _cost(workdir: Path, rows: Iterable[Row], networks: int, max_epochs: int) -> list[str]:
-    """Writes search.json; a line on what the search has trained."""
-    cost = spent(rows, networks, max_epochs)
-    if is_first():
-        replace_file(workdir / "search.json", json.dumps(cost, indent=1) + "\n")
-    return [
-        f"search: trained {cost['networks']:,} networks in {cost['run_epochs']:,} run-epochs, of "
-        f"{cost['run_epochs_limit']:,} had none stopped early"
-    ]
+def _write_outcome(
+    workdir: Path, cost: Mapping[str, int], measured: Mapping[int, Sequence[int]]
+) -> None:
+    """Writes search.json: `cost`, and of each pack the numbers of the runs that are measured."""
+    path = workdir / "search.json"
+    outcome = dict(cost) | {"measured": dict(measured)}
+    replace_file(path, json.dumps(outcome, indent=1) + "\n")
+    write_seal(workdir / "search.sha256", [path])

@@ -3,16 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from experiments.config.settings import Config
 from experiments.run.train_pack import Pace
 from experiments.search.candidates import Candidate, is_ordinary
 
 SEARCHES = ("none", "grid")
-
-
-def num_folds(config: Config) -> int:
-    """The number of folds that --folds says; a corpus has one official split."""
-    return 1 if config.folds == "official" else int(config.folds)
 
 
 def planned(

@@ -89,7 +89,7 @@ def validated(
     validated_rows = []
     for i, run in enumerate(rows):
         config, fold_of_run = trained.described[run]
-        settings = sweep.row_settings(config) | {"fold": fold_of_run}
+        settings = sweep.row_settings(config) | dict(loaded.places) | {"fold": fold_of_run}
         values = {name: rounded(column[i]) for name, column in cells.items()}
         validated_rows.append((config, settings | values | chances))
     return validated_rows

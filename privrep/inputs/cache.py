@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import os
+import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from privrep.duplicates import SameContent, same_content
 from privrep.formats.text_files import LFS_POINTER, LFS_SIGNATURE
-from privrep.inputs import cache_store
+from privrep.inputs import cache_store, digests
 from privrep.inputs.audio import (
     CANCELLED,
     CONSTANT,
@@ -30,7 +31,7 @@ from privrep.inputs.audio import (
     SILENT,
     UnusableUtterance,
 )
-from privrep.inputs.extraction import FeatureSources, extract, fingerprint, hash_of
+from privrep.inputs.extraction import FeatureSources, extract, files_of, fingerprint, hash_of
 from privrep.inputs.text import tokenise
 from privrep.messages import first
 from privrep.types import Ragged, Utterance, take_rows
@@ -50,10 +51,9 @@ class Prepared(NamedTuple):
       frames: float16[M, F] ragged, log-Mel or ready features; None without the acoustic modality.
       words: the words of each utterance; with ready lexical features float16[M, E] ragged; None
         without the lexical modality.
-      hash: 16 hex digits of the corpus with its labels, of all settings, and of the place of the
-        files.
-      content: 16 hex digits of the utterances that can be used, their labels and lengths; the same
-        wherever the corpus lies.
+      hash: 16 hex digits of the corpus with its labels, the content of its files, and all settings.
+      content: 16 hex digits of the utterances that can be used, their labels and lengths. Neither
+        depends on where the corpus lies.
       dropped: {utterance id: reason} of those that were left out.
       remarks: {utterance id: remark} of those kept, see `audio.Heard`.
       same: which of the utterances have the same frames; None without the acoustic modality.
@@ -86,10 +86,11 @@ def prepare(
     """Computes the features of `utterances`, or reads them from the cache if that was done before.
 
     They are computed again when a setting, `FEATURES_VERSION`, or the corpus changes: the ids,
-    their order, start and end, or a file's place, size or time of change. (Not its content: reading
-    100 GB to find that nothing changed would cost as much as the work it saves.) Labels and
-    transcripts are not cached; they are always those of `utterances`. Any number of processes may
-    prepare at once, and one that is killed leaves nothing that is later taken for complete.
+    their order, start and end, or a file's content, which is read again where its place, size or
+    times have changed. What is read from the cache is compared with its checksums, and computed
+    again where it is damaged, which a warning says. Labels and transcripts are not cached; they are
+    always those of `utterances`. Any number of processes may prepare at once, and one that is
+    killed leaves nothing that is later taken for complete.
 
     Args:
       dataset: the name of the folder in `cache_dir`.
@@ -108,13 +109,16 @@ def prepare(
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
     _check_ids(dataset, utterances)
-    key = fingerprint(utterances, sources)
+    workers = workers or os.cpu_count() or 1
+    key = fingerprint(utterances, sources, _contents(dataset, utterances, sources, cache_dir))
     directory = Path(cache_dir) / dataset / key
-    built = not directory.is_dir() and _build(
-        directory, dataset, utterances, sources, workers or os.cpu_count() or 1, progress
-    )
+    fault, built = cache_store.fault(directory), False
+    if fault is not None:
+        if directory.exists():
+            warnings.warn(f"{fault}: {dataset} is prepared anew", stacklevel=2)
+        built = _build(directory, dataset, utterances, sources, workers, progress)
     store = cache_store.read(directory)
-    faults = dict(store.faults)
+    faults = _faults_here(store.faults, utterances, sources)
     if sources.uses_transcripts:
         for utterance in utterances:
             if utterance.transcript is None:
@@ -148,9 +152,46 @@ def prepare(
     )
 
 
-def prepared_hash(utterances: Sequence[Utterance], sources: FeatureSources) -> str:
-    """`Prepared.hash` of what `prepare` returns for these; of files only size and time are read."""
-    return _hash(fingerprint(utterances, sources), sources, utterances)
+class Described(NamedTuple):
+    """What `prepare` would make, without making it.
+
+    Attributes:
+      hash: `Prepared.hash`.
+      utterances: those given to `describe`.
+      contents: of each [digest, size in bytes] of its files, None of one that is not there.
+    """
+
+    hash: str
+    utterances: Sequence[Utterance]
+    contents: Sequence[list[Any]]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yields of each utterance its fields but `wav`, as JSON has them, and `files`."""
+        for utterance, files in zip(self.utterances, self.contents):
+            yield json.loads(_record(utterance, with_file=False)) | {"files": files}
+
+
+def describe(
+    dataset: str, utterances: Sequence[Utterance], sources: FeatureSources, cache_dir: Path
+) -> Described:
+    """What the data are, by content; arguments as of `prepare`."""
+    contents = _contents(dataset, utterances, sources, cache_dir)
+    key = fingerprint(utterances, sources, contents)
+    return Described(_hash(key, sources, utterances), utterances, contents)
+
+
+def _contents(
+    dataset: str, utterances: Sequence[Utterance], sources: FeatureSources, cache_dir: Path
+) -> list[list[Any]]:
+    """Of each utterance [digest, size] of its files, None of one that is not there."""
+    files = files_of(utterances, sources)
+    content_of = digests.contents(
+        itertools.chain.from_iterable(files),
+        Path(cache_dir) / dataset / "digests.json",
+        f"reading {dataset}",
+    )
+    as_json = {path: None if of is None else [*of] for path, of in content_of.items()}
+    return [[as_json[path] for path in paths] for paths in files]
 
 
 def _hash(key: Any, sources: FeatureSources, utterances: Sequence[Utterance]) -> str:
@@ -244,7 +285,7 @@ def _examples(
             continue
         if remark := result.pop("remark"):
             remarks[utterance.id] = remark
-        for name in result.keys() - {"seconds"}:
+        for name in sorted(result.keys() - {"seconds"}):
             shape = list(result[name].shape)
             if shapes.setdefault(name, (utterance.id, shape))[1][1] != shape[1]:
                 deviating.append(f"{utterance.id} {shape}")
@@ -257,6 +298,20 @@ def _examples(
             f"{dataset}: the ready features differ in width: {expected}, {len(deviating):,} "
             f"others are not as wide: {first(deviating, _MAX_FILES)}. All must be of one kind."
         )
+
+
+def _faults_here(
+    faults: Mapping[str, tuple[str, str]], utterances: Sequence[Utterance], sources: FeatureSources
+) -> dict[str, tuple[str, str]]:
+    """The faults of a store with the files where they lie now, which was elsewhere when built."""
+    if not faults:
+        return {}
+    files = zip(utterances, files_of(utterances, sources))
+    here = {u.id: {f.name: str(f) for f in of} for u, of in files if u.id in faults}
+    return {
+        id_: (reason, here[id_].get(Path(file).name, file) if id_ in here else file)
+        for id_, (reason, file) in faults.items()
+    }
 
 
 def _select(sequences: Ragged | None, rows: np.ndarray) -> Ragged | None:

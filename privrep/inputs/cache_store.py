@@ -10,8 +10,8 @@ the pages of a mapped file are memory that the system can reclaim.
 """
 
 import contextlib
-import fcntl
 import itertools
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,10 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
+from privrep import files
+from privrep.lock import holding
 from privrep.types import Ragged
 
 _SPLIT = "corpus"  # the only one, since folds are drawn in memory
 _ARRAYS = ("frames", "words")
+_SEAL = "read_back.sha256"
 _BLOCK = 128  # examples written or read at once
 _SHARD = 4096  # examples in a file
 
@@ -49,24 +52,42 @@ class Store(NamedTuple):
 def building(directory: Path) -> Iterator[Path | None]:
     """Yields an empty folder that becomes `directory` when the block ends without an exception.
 
-    After an exception the folder is removed. Yields None if `directory` exists already. A lock
-    makes a second process wait for the first; the kernel releases it when a process dies, and the
-    next process removes what that one left.
+    What the block has put there has checksums from then on, but for the records. After an
+    exception the folder is removed. Yields None if `directory` holds a whole store already; one
+    that is damaged is replaced. A lock makes a second process wait for the first; that of a process
+    that has died is taken over, and what it left is removed.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = directory.with_name(f"{directory.name}.unfinished")
-    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if directory.is_dir():
+    with holding(directory.with_name(f"{directory.name}.lock"), wait=True) as lock:
+        if fault(directory) is None:
             yield None
             return
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for left in directory.parent.glob(f"{directory.name}.*.unfinished"):
+            shutil.rmtree(left, ignore_errors=True)
+        # Of a name of its own: a process that stood still, and whose lock was taken, may go on.
+        unfinished = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}.unfinished")
         unfinished.mkdir()
         try:
             yield unfinished
+            # The records are for other programs: nothing here reads them.
+            read_back = [path for path in unfinished.iterdir() if "array_record" not in path.name]
+            files.write_seal(unfinished / _SEAL, read_back)
+            lock.check()
+            if directory.exists():
+                damaged = directory.with_name(f"{unfinished.name}.unfinished")
+                directory.rename(damaged)  # programs that have mapped its files keep them
+                shutil.rmtree(damaged, ignore_errors=True)
             unfinished.rename(directory)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def fault(directory: Path) -> str | None:
+    """What is wrong with a store, the first of its files that is missing or was changed; None if
+    all that is read back is as it was written."""
+    if not directory.is_dir():
+        return f"{directory} is missing"
+    return files.fault(directory / _SEAL)
 
 
 def write(
@@ -123,8 +144,8 @@ def write(
     examples = itertools.chain([first], examples)
     length: dict[str, list[int]] = {name: [] for name in arrays}
     seconds: list[float] = []
-    with contextlib.ExitStack() as files:
-        flat = {name: files.enter_context(_flat(directory, name).open("wb")) for name in arrays}
+    with contextlib.ExitStack() as stack:
+        flat = {name: stack.enter_context(_flat(directory, name).open("wb")) for name in arrays}
         while block := list(itertools.islice(examples, _BLOCK)):
             writer.add_examples({_SPLIT: block})
             seconds += [example["seconds"] for example in block]

@@ -1,10 +1,8 @@
 """Extraction of the features of every utterance in parallel, and the hash they depend on (host)."""
 
-import contextlib
 import hashlib
 import itertools
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +95,7 @@ def extract(
             return fault
         return features
 
-    return _map_in_order(extract_one, utterances, workers)
+    return map_in_order(extract_one, utterances, workers)
 
 
 def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:
@@ -110,7 +108,7 @@ def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def _map_in_order(
+def map_in_order(
     function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
 ) -> Iterator[_Result]:
     """`map` in threads that computes only a few results before they are asked for."""
@@ -124,35 +122,32 @@ def _map_in_order(
             pending.extend(pool.submit(function, item) for item in itertools.islice(remaining, 1))
 
 
-def fingerprint(utterances: Sequence[Utterance], sources: FeatureSources) -> str:
+def files_of(utterances: Sequence[Utterance], sources: FeatureSources) -> list[list[Path]]:
+    """The files on which the features of each utterance depend; they need not be there."""
+    ids = [utterance.id for utterance in utterances]
+    ready = [ready_files(source, ids) for source in sources.ready.values()]
+    return [
+        ([u.wav] if sources.log_mel is not None and u.wav is not None else [])
+        + [path for of in ready for path in of[i]]
+        for i, u in enumerate(utterances)
+    ]
+
+
+def fingerprint(
+    utterances: Sequence[Utterance], sources: FeatureSources, contents: Sequence[list[Any]]
+) -> str:
     """16 hex digits of the hash of everything that the features depend on.
 
-    Of a file that is its place, size and time of change, not its content.
+    Args:
+      contents: what says which content the files of each utterance have, in the order of
+        `files_of`; where they lie and when they were written is of no account.
     """
     ready = sources.ready
-    ids = [utterance.id for utterance in utterances]
-    files = [ready_files(source, ids) for source in ready.values()]
     parts: list[Any] = [FEATURES_VERSION, sources.log_mel and astuple(sources.log_mel)]
     parts += ["frames" in ready, "words" in ready]
-    states: dict[Path, list[Any]] = {}  # one file may hold many utterances
-
-    def state(path: Path | None) -> list[Any] | None:
-        if path is None:
-            return None
-        if path not in states:
-            # The place too: two versions of a corpus may have come with equal sizes and times.
-            states[path] = [os.path.abspath(path)]
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                states[path] += [status.st_size, status.st_mtime_ns]
-        return states[path]
-
-    for i, utterance in enumerate(utterances):
-        part: list[Any] = [utterance.id]
-        if sources.log_mel is not None:
-            part += [utterance.start, utterance.end, state(utterance.wav)]
-        part += [state(path) for of in files for path in of[i]]
-        parts.append(part)
+    for utterance, content in zip(utterances, contents):
+        cut = [utterance.start, utterance.end] if sources.log_mel is not None else []
+        parts.append([utterance.id, *cut, content])
     return hash_of(parts)
 
 

@@ -2,20 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
 
-from privrep.inputs import extraction
+from privrep.inputs import digests, extraction
 from privrep.inputs.audio import FeatureSettings, read_log_mel
-from privrep.inputs.cache import UNUSABLE, prepare
+from privrep.inputs.cache import UNUSABLE, describe, prepare
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
 from privrep.types import Utterance
 from tests.support.paths import ROOT
@@ -146,10 +148,72 @@ def test_labels_change_the_hash_and_not_the_features(tmp_path, counted):
 
 
 def test_what_data_are_does_not_depend_on_where_they_lie(tmp_path):
-    first, second = (run(corpus(tmp_path / name), tmp_path / "cache") for name in ("here", "there"))
-    assert first.hash != second.hash and first.content == second.content
-    soundfile.write(second.utterances[2].wav, np.ones(3000), RATE)
-    assert run(second.utterances, tmp_path / "cache").content != first.content  # another length
+    first = run(corpus(tmp_path / "here"), tmp_path / "cache")
+    shutil.copytree(tmp_path / "here", tmp_path / "there", copy_function=shutil.copyfile)
+    there = [replace(u, wav=tmp_path / "there" / u.wav.name) for u in first.utterances]
+    second = run(there, tmp_path / "cache")
+    assert not second.built and second.hash == first.hash and second.content == first.content
+    assert run(there, tmp_path / "other").hash == first.hash  # and when its cache was cleared
+    soundfile.write(there[2].wav, np.ones(3000), RATE)
+    changed = run(there, tmp_path / "cache")
+    assert changed.built and changed.hash != first.hash
+    assert changed.content != first.content  # another length
+
+
+def test_contents_are_read_once_and_again_where_a_file_has_changed(tmp_path, monkeypatch):
+    """Also one changed at once, or with the size and time of change as they were."""
+    utterances, cache = corpus(tmp_path / "wav"), tmp_path / "cache"
+    digest, seen = digests.sha256, []
+    monkeypatch.setattr(digests, "sha256", lambda path: (seen.append(path.stem), digest(path))[1])
+    sources = FeatureSources(SETTINGS)
+
+    def described():
+        seen.clear()
+        return describe("fake", utterances, sources, cache).hash
+
+    before = described()
+    assert len(seen) == 6
+    assert described() == before and len(seen) == 6  # too young to be sure of
+    monkeypatch.setattr(digests, "_SETTLED", -1)
+    assert described() == before and described() == before and not seen
+    wav = utterances[3].wav
+    status, sound = wav.stat(), bytearray(wav.read_bytes())
+    sound[-1] ^= 1
+    wav.write_bytes(sound)
+    os.utime(wav, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert described() != before and seen == [wav.stem]
+    store = cache / "fake" / "digests.json"
+    flip(store)
+    with pytest.warns(UserWarning, match=r"digests\.json is not as it was written"):
+        described()
+    assert len(seen) == 6
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
+def test_a_damaged_store_is_named_and_built_anew(tmp_path, damage):
+    utterances, cache = corpus(tmp_path / "wav"), tmp_path / "cache"
+    whole = run(utterances, cache)
+    (folder,) = folders(cache)
+    values = np.array(whole.frames.values)
+    read_back = [path for path in folder.iterdir() if "array_record" not in path.name]
+    assert {"frames.float16", "index.npz", "dataset_info.json"} <= {p.name for p in read_back}
+    for path in read_back:
+        damage(path)
+        with pytest.warns(UserWarning, match=rf"{path.name} is .*: fake is prepared anew"):
+            again = run(utterances, cache)
+        assert again.built and again.hash == whole.hash
+        assert np.array_equal(again.frames.values, values)
+        assert not run(utterances, cache).built
 
 
 def broken(folder):
@@ -243,7 +307,7 @@ def test_ready_features_in_place_of_either_input(tmp_path):
     }
     np.save(tmp_path / "audio" / "u2.npy", np.zeros((2, 4)))
     np.save(tmp_path / "audio" / "u3.npy", np.zeros((2, 7)))
-    with pytest.raises(ValueError, match=r"\[1, 5\], 2 others .*: u2 \[2, 4\], u3 \[2, 7\]"):
+    with pytest.raises(ValueError, match=r"\[1, 5\] .*2 others .*: u2 \[2, 4\], u3 \[2, 7\]"):
         ready(unusable="drop")
     assert not list((tmp_path / "c" / "fake").glob("*.unfinished"))
 

@@ -1,8 +1,10 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import jax
@@ -12,7 +14,10 @@ import pytest
 from orbax.checkpoint import v1 as ocp
 
 from experiments.results.checkpoints import (
-    check_data,
+    begin,
+    begun_on,
+    check_chosen,
+    chosen_fault,
     drop_progress,
     load_chosen,
     load_params,
@@ -47,19 +52,21 @@ def test_what_was_saved_comes_back_to_the_bit(tmp_path):
         fits, found = load(tmp_path)
         assert_same(fits, rows(epoch))
         assert_same(found, history(epoch))
-    assert len(list((tmp_path / "progress").iterdir())) == 1  # the former are gone
-    assert len(list(tmp_path.glob("history_*"))) == 1
+    # The one before is kept, in case the last is damaged; the former are gone.
+    assert {path.name for path in (tmp_path / "progress").iterdir()} == {"4", "5"}
+    assert {path.name for path in tmp_path.glob("history_*")} == {"history_4.npz", "history_5.npz"}
     drop_progress(tmp_path)
     assert load(tmp_path) == (None, {}) and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("where", ["history", "rows", "tidying"])
 def test_a_save_that_does_not_end_leaves_the_former(tmp_path, monkeypatch, where):
-    save_progress(tmp_path, 1, rows(1), history(1))
+    for epoch in (1, 2):
+        save_progress(tmp_path, epoch, rows(epoch), history(epoch))
 
     def killed(target, *arguments, **named):
         if where == "history":
-            Path(target).write_bytes(b"PK half of a file")
+            target.write(b"PK half of a file")
         raise KeyboardInterrupt
 
     owner, name = {
@@ -69,17 +76,17 @@ def test_a_save_that_does_not_end_leaves_the_former(tmp_path, monkeypatch, where
     }[where]
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(owner, name, killed)
-        save_progress(tmp_path, 2, rows(2), history(2))
-    epoch = 2 if where == "tidying" else 1
+        save_progress(tmp_path, 3, rows(3), history(3))
+    epoch = 3 if where == "tidying" else 2
     fits, found = load(tmp_path)
     assert_same(fits, rows(epoch))
     assert_same(found, history(epoch))
-    save_progress(tmp_path, 2, rows(2), history(2))
-    assert_same(load(tmp_path)[1], history(2))
+    save_progress(tmp_path, 3, rows(3), history(3))
+    assert_same(load(tmp_path)[1], history(3))
     with monkeypatch.context() as patched:  # what is saved is not written again
         patched.setattr(np, "savez", killed)
-        save_progress(tmp_path, 2, rows(2), history(2))
-    assert_same(load(tmp_path)[1], history(2))
+        save_progress(tmp_path, 3, rows(3), history(3))
+    assert_same(load(tmp_path)[1], history(3))
 
 
 def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
@@ -151,10 +158,80 @@ def test_another_number_of_devices_is_no_obstacle(tmp_path):
     assert done.stdout.split() == ["1", "28.0", "28.0"], done.stderr
 
 
-def test_a_pack_does_not_go_on_with_other_data(tmp_path):
+def test_a_pack_knows_the_data_that_it_was_begun_on(tmp_path):
     folder = tmp_path / "000"
-    check_data(folder, "0123456789abcdef")
-    check_data(folder, "0123456789abcdef")
-    with pytest.raises(ValueError, match=r"begun on other data.*--workdir"):
-        check_data(folder, "fedcba9876543210")
-    check_data(folder, "0123456789abcdef")
+    assert begun_on(folder) is None
+    begin(folder, "0123456789abcdef")
+    assert begun_on(folder) == "0123456789abcdef"
+    (folder / "prepared_hash").write_text("1123456789abcdef")
+    with pytest.warns(
+        UserWarning, match=r"prepared_hash is not as it was written.*000 is made anew"
+    ):
+        assert begun_on(folder) is None
+    assert begun_on(folder) is None and not folder.exists()
+
+
+def flip(path, place=0.5):
+    """Changes a bit of the file, as a disk does."""
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def files_of(folder):
+    """Those that hold anything."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.stat().st_size)
+
+
+def test_a_damaged_save_falls_back_to_the_one_before(tmp_path):
+    """Of every file of the last save, a bit, the end and the whole."""
+    whole = tmp_path / "whole"
+    for epoch in (1, 2):
+        save_progress(whole, epoch, rows(epoch), history(epoch))
+    names = [p.relative_to(whole) for p in files_of(whole / "progress" / "2")]
+    names += [Path("history_2.npz"), Path("progress_2.sha256")]
+    for i, name in enumerate(names):
+        for damage in (flip, cut, Path.unlink):
+            folder = tmp_path / f"{i}{damage.__name__}"
+            shutil.copytree(whole, folder)
+            damage(folder / name)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                fits, found = load(folder)
+            assert_same(fits, rows(1))
+            assert_same(found, history(1))
+            lost = name.name == "progress_2.sha256" and damage is Path.unlink
+            assert lost or any(str(folder / name) in str(w.message) for w in said), name
+    for epoch in (1, 2):
+        flip(whole / f"history_{epoch}.npz")
+    with pytest.warns(UserWarning) as told:
+        assert load(whole) == (None, {})
+    assert [str(one.message).split("/")[-1].split()[0] for one in told] == [
+        "history_2.npz",
+        "history_1.npz",
+    ]
+    save_progress(whole, 2, rows(2), history(2))
+    assert_same(load(whole)[0], rows(2))
+
+
+def test_damaged_parameters_and_histories_are_refused_by_name(tmp_path):
+    whole = tmp_path / "whole"
+    save_chosen(whole, rows(1).params, [{"fold": 0}], history(1), learned(1))
+    readers = {"params": load_params, "release.npz": load_release}
+    for i, path in enumerate(files_of(whole)):
+        for damage in (flip, cut, Path.unlink):
+            folder = tmp_path / f"{i}{damage.__name__}"
+            shutil.copytree(whole, folder)
+            name = path.relative_to(whole)
+            damage(folder / name)
+            reader = readers.get(name.parts[0], load_chosen)
+            with pytest.raises(ValueError) as error:
+                reader(folder)
+            said = str(error.value)
+            assert str(folder / name) in said and "--resume" in said
+            assert chosen_fault(folder) is not None
+    check_chosen(whole)

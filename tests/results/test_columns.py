@@ -17,7 +17,8 @@ from experiments.results.columns import (
     is_score,
     members,
 )
-from experiments.results.runs_csv import append_rows, append_runs, read_runs
+from experiments.results.parts import write_part
+from experiments.results.runs_csv import append_rows, read_runs
 from tests.support.paths import ROOT
 from tests.support.result_rows import run
 
@@ -74,7 +75,7 @@ def test_what_a_name_was_made_from_is_read_back():
 
 def test_a_row_is_written_and_read(tmp_path):
     path = tmp_path / "runs.csv"
-    append_runs(path, [row(test_gender_privacy=0.25), row(collapsed=True)])
+    write_part(tmp_path, "runs", 0, [row(test_gender_privacy=0.25), row(collapsed=True)])
     first, second = read_runs(path)
     assert first["test_gender_privacy"] == 0.25 and second["collapsed"] is True
 
@@ -92,7 +93,7 @@ def test_a_row_is_written_and_read(tmp_path):
 def test_unknown_columns_and_other_types_are_refused(more, message, tmp_path):
     path = tmp_path / "runs.csv"
     with pytest.raises(ValueError, match=message):
-        append_runs(path, [row(), row(**more)])
+        write_part(tmp_path, "runs", 0, [row(), row(**more)])
     assert not path.exists()
     append_rows(path, [row(**more)])
     with pytest.raises(ValueError, match=message):
@@ -103,7 +104,7 @@ def test_a_lacking_column_is_refused(tmp_path):
     path = tmp_path / "runs.csv"
     lacking = {name: cell for name, cell in row().items() if name != "dense_width"}
     with pytest.raises(ValueError, match="has no column dense_width: it is no table of"):
-        append_runs(path, [lacking])
+        write_part(tmp_path, "runs", 0, [lacking])
     # A version before the setting wrote none: such a table can be read.
     append_rows(path, [lacking])
     assert read_runs(path)[0]["fold"] == 0

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from experiments.config.sweep import row_settings
 from experiments.report.write_report import main, write_report
+from experiments.results.columns import PROTECTION
+from experiments.results.expected_rows import CONTROLS, wanted_runs
 from experiments.results.result_directories import SETTINGS, read_results
 from experiments.results.runs_csv import append_rows
 from experiments.results.summary import summarise
@@ -21,7 +24,6 @@ def directory(path, rows):
     path.mkdir()
     rows = [{"pack": 0, "recipe": "paper" if row["lambda"] else "none"} | row for row in rows]
     append_rows(path / "runs.csv", rows)
-    (path / "flags.txt").write_text("--dataset=demo\n")
     return path
 
 
@@ -158,3 +160,48 @@ def test_curves_belong_to_their_runs(tmp_path):
     assert zero["lambda"] == 0.0 and first == {"val_emotion_uar": [0.1, 0.3]}
     assert one["lambda"] == 1.0 and second == {"val_emotion_uar": [0.2, 0.4]}
     assert zero["dense_width"] == 64  # a setting that the directory's version did not know
+
+
+FLAGS = "--dataset=demo\n--folds=3\n--lambda=0,1\n--recipe=paper\n"
+
+
+def planned(path):
+    """A directory of 6 runs and 18 controls, as its flags plan it."""
+    path.mkdir()
+    (path / "flags.txt").write_text(FLAGS)
+    (runs,) = wanted_runs(path).values()
+    rows = [
+        {"pack": 0, "control": name} | row_settings(config) | {"fold": fold, "diverged": False}
+        for name, configs in ((None, runs), *((name, runs[:1]) for name in CONTROLS))
+        for config in configs
+        for fold in range(3)
+    ]
+    rows = [row | dict.fromkeys(PROTECTION) if row["control"] else row for row in rows]
+    append_rows(path / "runs.csv", rows)
+    return path
+
+
+def test_a_table_shorter_or_longer_than_its_plan_is_refused(tmp_path):
+    """Each line that can be lost, and each that can be doubled."""
+    folder = planned(tmp_path / "a")
+    header, *lines = (folder / "runs.csv").read_text().splitlines(True)
+    assert len(lines) == 24 and len(read_results([folder]).rows) == 24
+    for i, line in enumerate(lines):
+        (folder / "runs.csv").write_text("".join([header, *lines[:i], *lines[i + 1 :]]))
+        with pytest.raises(ValueError, match=r"runs\.csv lacks 1 of 24 rows .*fold=.*--resume"):
+            read_results([folder])
+        (folder / "runs.csv").write_text("".join([header, *lines, line]))
+        with pytest.raises(
+            ValueError, match="1 runs stand there more than once, the first 2 times"
+        ):
+            read_results([folder])
+    (folder / "runs.csv").write_text("".join([header, *lines, *lines]))
+    with pytest.raises(ValueError, match="24 runs stand there more than once"):
+        read_results([folder])
+    (folder / "flags.txt").unlink()
+    with pytest.raises(ValueError, match="24 runs stand there more than once"):
+        read_results([folder])
+    (folder / "runs.csv").write_text("".join([header, *lines]))
+    (folder / "flags.txt").write_text(FLAGS.replace("0,1", "0"))
+    with pytest.raises(ValueError, match=r"has besides the plan 3 of 21 rows.*lambda=1"):
+        read_results([folder])

@@ -14,9 +14,8 @@ from tensorboardX.record_writer import masked_crc32c
 
 from experiments.results.provenance import versions
 from experiments.results.resume import write_flags
-from experiments.results.runs_csv import append_rows, read_rows, write_findings
+from experiments.results.runs_csv import append_rows, read_rows
 from experiments.results.tensorboard import write_curves
-from privrep.inputs.split_linter import Finding
 from tests.support.paths import ROOT
 
 words = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]))
@@ -216,17 +215,3 @@ def test_curves_are_tensorboard_files_and_replace_older_ones(tmp_path):
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     write_curves(tmp_path, {"fold0": {"train_loss": [1.0]}})
     assert curves_in(tmp_path / "tensorboard" / "fold0") == [(1, {"train_loss": 1.0})]
-
-
-def test_findings_are_a_table_that_repeats_nothing(tmp_path):
-    path = tmp_path / "split_findings.csv"
-    write_findings(tmp_path, 0, [])
-    assert path.read_text("utf-8") == "pack,fold,severity,text\n" and read_rows(path) == []
-    write_findings(tmp_path, 0, [Finding(0, "note", "s1, s2\nsay so."), Finding(2, "fatal", "No.")])
-    write_findings(tmp_path, 1, [Finding(1, "warning", '"Tied".')])
-    write_findings(tmp_path, 0, [Finding(2, "fatal", "No."), Finding(0, "note", "s1, s2\nsay so.")])
-    assert read_rows(path) == [
-        {"pack": 1, "fold": 1, "severity": "warning", "text": '"Tied".'},
-        {"pack": 0, "fold": 2, "severity": "fatal", "text": "No."},
-        {"pack": 0, "fold": 0, "severity": "note", "text": "s1, s2 say so."},
-    ]

@@ -14,7 +14,7 @@ from tests.support.experiment_runs import run
 
 SWEEP = {"kernel_width": "2,3", "learning_rate": "0.001,0.01", "max_epochs": "3"}
 GRID = ("--search=grid",)
-FILES = ("search.csv", "chosen.csv", "search.json", "runs.csv", "flags.txt")
+FILES = ("search.csv", "chosen.csv", "search.json", "runs.csv", "flags.txt", "split_findings.csv")
 
 
 def search_in(folder, name, *more):

@@ -5,7 +5,7 @@ results on it are no evidence about people.
 
     <root>/labels.csv          id,speaker,gender,accent,transcript,activation,valence; ratings 1-5
     <root>/wav/<id>.wav        16 kHz, 16 bit, mono
-    <root>/demo_corpus.json    settings of the maker, and a fingerprint that shows missing files
+    <root>/demo_corpus.json    settings of the maker, and a fingerprint of all files
 """
 
 import csv
@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def read(root: Path) -> list[Utterance]:
     """
     root = Path(root)
     if not is_complete(root):
+        if (root / MADE).exists():
+            warnings.warn(
+                f"{root} is damaged, or an earlier version's: the demo corpus is made anew",
+                stacklevel=2,
+            )
         make(root)
     with open(root / "labels.csv", newline="", encoding="utf-8") as file:
         utterances = [
@@ -131,10 +137,12 @@ def is_complete(root: Path) -> bool:
 
 
 def fingerprint(root: Path) -> str:
-    """SHA-256, in hex, of the labels and of the name and size of each recording."""
+    """SHA-256, in hex, of the labels and of the name and content of each recording."""
     digest = hashlib.sha256((root / "labels.csv").read_bytes())
     for wav in sorted((root / "wav").iterdir()):
-        digest.update(f"{wav.name} {wav.stat().st_size}\n".encode())
+        with wav.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{wav.name} {content}\n".encode())
     return digest.hexdigest()
 
 

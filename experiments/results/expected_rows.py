@@ -1,0 +1,135 @@
+"""The rows that a sweep shall come to, by its flags: packs x runs x folds, and their controls."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.config.parse import PATHS
+from experiments.config.settings import FIELDS, Config, flag_name
+from experiments.config.sweep import expand, num_folds, row_settings
+from experiments.results.columns import PROTECTION, Row
+from experiments.results.parts import REPAIR
+from experiments.results.resume import read_flags
+from experiments.results.runs_csv import written
+from privrep.files import fault
+
+CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
+# A run is the same wherever its data lie.
+_NAMES = [flag_name(name) for name in FIELDS if name not in PATHS]
+_NAMED = ("modality", "task", "private", "lambda", "recipe", "fold", "seed", "control")
+
+
+def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
+    """{pack: the runs that are measured}, by flags.txt, and of a search by search.json.
+
+    Returns:
+      None where there is no flags.txt, or one of another version, whose plan is not known.
+
+    Raises:
+      ValueError: one of the two files is damaged, or the search is not over.
+    """
+    flags = read_flags(workdir)
+    if flags is None:
+        return None
+    search = flags.pop("search", "none")
+    names = {flag_name(field): field for field in FIELDS}
+    if not {*flags} <= {*names}:
+        return None
+    try:
+        packs = expand({names[name]: value for name, value in flags.items()})
+    except ValueError:
+        return None
+    if search == "none":
+        return {i: pack.runs for i, pack in enumerate(packs)}
+    problem = fault(workdir / "search.sha256", "search.json")
+    if problem:
+        raise ValueError(f"{problem}: {REPAIR}")
+    measured = json.loads((workdir / "search.json").read_text(encoding="utf-8"))["measured"]
+    return {int(i): [packs[int(i)].runs[r] for r in runs] for i, runs in measured.items()}
+
+
+def check_plan(workdir: Path, rows: Sequence[Row]) -> bool:
+    """Makes sure that runs.csv holds what the flags of its directory plan.
+
+    Returns:
+      False where that is not known, and rows are looked at only for those that stand there twice.
+
+    Raises:
+      ValueError: see `wanted_runs` and `check_expected`.
+    """
+    wanted, place = wanted_runs(workdir), str(workdir / "runs.csv")
+    if wanted is None:
+        check_once(rows, place)
+    else:
+        check_expected(rows, wanted, place)
+    return wanted is not None
+
+
+def check_expected(rows: Sequence[Row], wanted: Mapping[int, Sequence[Config]], place: str) -> None:
+    """Makes sure that every run is there on every fold, with its controls, and none twice.
+
+    Args:
+      rows: of runs.csv.
+      wanted: see `wanted_runs`.
+      place: of the rows, for the message.
+
+    Raises:
+      ValueError: rows are missing, stand there twice, or are of no run of the plan.
+    """
+    check_once(rows, place)
+    expected = Counter(key for i, runs in wanted.items() for key in _expected(i, runs))
+    actual = Counter(map(_key, rows))
+    for what, which in (("lacks", expected - actual), ("has besides the plan", actual - expected)):
+        if which:
+            raise ValueError(
+                f"{place} {what} {which.total():,} of {expected.total():,} rows (packs x runs x "
+                f"folds and controls, by flags.txt), the first of {_named(next(iter(which)))}: "
+                f"{REPAIR}"
+            )
+
+
+def check_once(rows: Sequence[Row], place: str) -> None:
+    """Makes sure that no run stands in a table twice.
+
+    Raises:
+      ValueError: one does.
+    """
+    twice = [(key, count) for key, count in Counter(map(_key, rows)).items() if count > 1]
+    if twice:
+        key, count = twice[0]
+        raise ValueError(
+            f"{place}: {len(twice):,} runs stand there more than once, the first {count} times "
+            f"({_named(key)}); two programs may have written at the same time: {REPAIR}"
+        )
+
+
+def _named(key: tuple[str, ...]) -> str:
+    cells = dict(zip(("pack", *_NAMES, "fold", "control"), key))
+    shown = ", ".join(f"{name}={cells[name]}" for name in _NAMED if cells[name])
+    return f"pack {cells['pack']} ({shown})"
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    """What tells a row apart; its protection does not where it is a control."""
+    defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
+    filled = defaults | row
+    left = PROTECTION if row.get("control") else ()
+    cells = ["" if name in left else written(filled.get(name), name) for name in _NAMES]
+    pack, *others = (written(row.get(name), name) for name in ("pack", "fold", "control"))
+    return pack, *cells, *others
+
+
+def _expected(pack: int, runs: Sequence[Config]) -> list[tuple[str, ...]]:
+    """The key of every row of a pack."""
+
+    def keys(control: str | None) -> list[tuple[str, ...]]:
+        rows = (
+            {"pack": pack, "fold": fold, "control": control} | row_settings(config)
+            for config in runs
+            for fold in range(num_folds(config))
+        )
+        return [_key(row) for row in rows]
+
+    # Controls stand for all protections.
+    return keys(None) + [key for control in CONTROLS for key in dict.fromkeys(keys(control))]
