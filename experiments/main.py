@@ -5,8 +5,16 @@
 Every flag may hold a comma list and is then swept; see README.md.
 """
 
-from experiments.start import STOPPED  # isort: skip  # before what takes time to import
+from experiments.start import STOPPED, program  # isort: skip  # before what takes time to import
 from experiments.devices import check_devices  # isort: skip  # before jax
+from absl import flags  # isort: skip
+from experiments.config import program_flags  # isort: skip
+
+flags.adopt_module_key_flags(program_flags)  # for --help, which lists those of the main module
+if program() == "experiments.main":
+    import sys  # isort: skip
+
+    program_flags.answer_early(sys.argv)  # before the imports below, which take seconds
 
 import contextlib
 import os
@@ -21,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import app, flags, logging
+from absl import app, logging
 
 from experiments.config.parse import PATHS, parse
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
@@ -38,7 +46,7 @@ from experiments.results.checkpoints import (
 )
 from experiments.results.columns import Row
 from experiments.results.presence import Presence
-from experiments.run.export_h import EXPORTS, export
+from experiments.run.export_h import export
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
@@ -56,7 +64,6 @@ from experiments.run.load_data import (
 from experiments.run.run_pack import run_pack
 from experiments.search.candidates import candidates_of, questions
 from experiments.search.grid import search
-from experiments.search.progress import SEARCHES
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
@@ -65,41 +72,6 @@ from privrep.parallel.processes import is_first, wait_for_all
 from privrep.program import told_in_a_line
 from privrep.types import Utterance
 
-for _field, _spec in FIELDS.items():
-    flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.help)
-flags.DEFINE_enum(
-    "search",
-    "none",
-    SEARCHES,
-    "grid trains every setting, chooses among them on validation data and measures only the chosen "
-    "ones on test speakers; none measures every setting",
-)
-flags.DEFINE_string(
-    "workdir",
-    "",
-    "folder of the results; out/<dataset> of the present folder if not given",
-)
-flags.DEFINE_string(
-    "cache_dir",
-    "",
-    "folder of prepared data and compiled programs, which later runs find there",
-)
-flags.DEFINE_enum(
-    "export",
-    "none",
-    EXPORTS,
-    "write h as released, and labels, to representations/ of the workdir, for `privrep audit`: of "
-    "each network the test part of its fold, or all parts; with --resume also of finished runs",
-)
-flags.DEFINE_bool("resume", False, "continue a stopped sweep of the same flags")
-flags.DEFINE_string(
-    "coordinator",
-    "",
-    "host:port of the first of several processes that share the runs, the same for all; or auto "
-    "under Slurm, Open MPI or on a TPU pod",
-)
-flags.DEFINE_integer("processes", 1, "number of processes, unless --coordinator=auto")
-flags.DEFINE_integer("process", 0, "number of this process, from 0")
 FLAGS = flags.FLAGS
 IN_CAPTIONS = ("dataset", "modality", "task", "private", "recipe", "lambda_")
 NOT_IN_CAPTIONS = ("seed", "data_dir")  # they stand in runs.csv and flags.txt

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from absl import app, flags
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from experiments.config.lambdas import lambda_text, strengths
 from experiments.config.settings import FIELDS, flag_name
@@ -63,6 +62,8 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
     Raises:
       ValueError: no such export or column, or the attribute is the speaker.
     """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # it takes a second
+
     if attribute == "speaker":
         raise ValueError(
             "--attribute=speaker: no held-out speaker is one of the attacker's classes"

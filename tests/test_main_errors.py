@@ -326,3 +326,24 @@ def test_silence_is_named_and_left_out_on_request(start, tmp_path, capsys):
     assert "Merging s7 with s0 makes one speaker of two genders" in start(
         *flags, "--duplicates=merge"
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        (("experiments.main", "--help"), 1),
+        (("experiments.main", "--lamda=1"), 1),
+        (("experiments.opt_out", "--help"), 1),
+        (("experiments.report", "--help"), 0),
+        (("experiments.report",), 2),
+    ],
+)
+def test_help_and_slips_are_answered_before_what_takes_seconds_to_import(program, status):
+    """absl ends --help with status 1."""
+    command = [sys.executable, "-X", "importtime", "-m", *program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == status
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "experiments" in imported
+    slow = {"matplotlib.figure", "orbax.checkpoint", "sklearn", "tensorflow_datasets"}
+    assert not imported & slow

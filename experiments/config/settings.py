@@ -13,7 +13,7 @@ from experiments.config.lambdas import Strengths, by_attribute
 from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
-from privrep.inputs.cache import UNUSABLE
+from privrep.inputs.extraction import UNUSABLE
 from privrep.inputs.normalisation import NORMALISATIONS
 from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS

@@ -6,7 +6,6 @@
 all numbers are those of runs.csv, and the same directories give the same bytes.
 """
 
-import argparse
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from matplotlib.figure import Figure
 from experiments.config.lambdas import is_zero
 from experiments.report import conclusions
 from experiments.report import table_formats as formats
+from experiments.report.arguments import parse
 from experiments.report.detail_tables import tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
@@ -226,17 +226,7 @@ def _is_in(settings: Settings, blocks: Sequence[tuple[Any, ...]]) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
-    parser.add_argument(
-        "folders", nargs="+", metavar="DIR", help="result directory of experiments.main"
-    )
-    parser.add_argument("--output", default="report", help="folder of the report")
-    parser.add_argument(
-        "--keep_first",
-        action="store_true",
-        help="where two directories differ about one run, take the one named first",
-    )
-    arguments = parser.parse_args(argv)
+    arguments = parse(argv)
     with told_in_a_line():
         print(write_report(arguments.folders, arguments.output, arguments.keep_first))
 

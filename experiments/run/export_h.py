@@ -25,7 +25,6 @@ from privrep.training.streaming import place
 from privrep.types import Split
 from privrep.unlearning.released_h import represent
 
-EXPORTS = ("none", "test", "all")
 _ALWAYS = ("lambda_", "recipe", "seed")  # in the name of a file
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from experiments.run.train_pack import Pace
 from experiments.search.candidates import Candidate, is_ordinary
 
-SEARCHES = ("none", "grid")
-
 
 def planned(
     candidates: Sequence[Candidate], packs: int, networks: int, max_epochs: int

@@ -31,12 +31,18 @@ from privrep.inputs.audio import (
     SILENT,
     UnusableUtterance,
 )
-from privrep.inputs.extraction import FeatureSources, extract, files_of, fingerprint, hash_of
+from privrep.inputs.extraction import (
+    UNUSABLE,
+    FeatureSources,
+    extract,
+    files_of,
+    fingerprint,
+    hash_of,
+)
 from privrep.inputs.text import tokenise
 from privrep.messages import first
 from privrep.types import Ragged, Utterance, take_rows
 
-UNUSABLE = ("stop", "drop", "drop_repaired")
 _MAX_UTTERANCES = 10  # that an error message lists
 _MAX_FILES = 5
 _SAME = "same.npz"

@@ -22,6 +22,7 @@ from privrep.inputs.ready_features import ReadyFeatures, open_ready, read_featur
 from privrep.types import Utterance
 
 TRANSCRIPTS = "transcripts"
+UNUSABLE = ("stop", "drop", "drop_repaired")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 

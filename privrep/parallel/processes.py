@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from orbax.checkpoint import multihost
 
 PyTree = Any
 _PATIENCE_MS = 24 * 3600 * 1000  # one process may work for hours while the others wait
@@ -23,6 +22,8 @@ def is_first() -> bool:
 def wait_for_all(what: str) -> None:
     """Blocks until every process has made the same call; `what` names the place in errors."""
     if jax.process_count() > 1:
+        from orbax.checkpoint import multihost  # here: it takes a second to import
+
         barrier = multihost.get_barrier_sync_fn(processes=set(range(jax.process_count())))
         barrier(key=multihost.unique_barrier_key(what), timeout_ms=_PATIENCE_MS)
 

@@ -17,8 +17,8 @@ import tensorflow_datasets as tfds
 
 from privrep.inputs import digests, extraction
 from privrep.inputs.audio import FeatureSettings, read_log_mel
-from privrep.inputs.cache import UNUSABLE, describe, prepare
-from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources
+from privrep.inputs.cache import describe, prepare
+from privrep.inputs.extraction import TRANSCRIPTS, UNUSABLE, FeatureSources
 from privrep.types import Utterance
 from tests.support.paths import ROOT
 

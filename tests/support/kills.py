@@ -86,7 +86,7 @@ def _run_kills(folder: Path, job: Job, kills: int, rng: random.Random) -> Tally:
     length = time.monotonic() - began
     rows, files = _rows(folder / "whole"), _files(folder / "whole")
     tally = Tally(0, 0, 0, ())
-    for trial in range(kills):  # one that ends before it is killed is no kill
+    for trial in range(5 * kills):  # a job that ends before it is killed does not count
         if tally.kills >= kills:
             break
         place = folder / f"{trial:03d}"

@@ -1,0 +1,55 @@
+"""The flags of `experiments.main`, defined before anything that takes long to import.
+
+The library never sees them: `experiments.main` hands on settings.
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from experiments.config.settings import FIELDS, flag_default, flag_name
+
+SEARCHES = ("none", "grid")
+EXPORTS = ("none", "test", "all")
+
+for _field, _spec in FIELDS.items():
+    flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.help)
+flags.DEFINE_enum(
+    "search",
+    "none",
+    SEARCHES,
+    "grid trains every setting, chooses among them on validation data and measures only the chosen "
+    "ones on test speakers; none measures every setting",
+)
+flags.DEFINE_string(
+    "workdir",
+    "",
+    "folder of the results; out/<dataset> of the present folder if not given",
+)
+flags.DEFINE_string(
+    "cache_dir",
+    "",
+    "folder of prepared data and compiled programs, which later runs find there",
+)
+flags.DEFINE_enum(
+    "export",
+    "none",
+    EXPORTS,
+    "write h as released, and labels, to representations/ of the workdir, for `privrep audit`: of "
+    "each network the test part of its fold, or all parts; with --resume also of finished runs",
+)
+flags.DEFINE_bool("resume", False, "continue a stopped sweep of the same flags")
+flags.DEFINE_string(
+    "coordinator",
+    "",
+    "host:port of the first of several processes that share the runs, the same for all; or auto "
+    "under Slurm, Open MPI or on a TPU pod",
+)
+flags.DEFINE_integer("processes", 1, "number of processes, unless --coordinator=auto")
+flags.DEFINE_integer("process", 0, "number of this process, from 0")
+
+
+def answer_early(argv: Sequence[str]) -> None:
+    """Answers --help and flags that do not exist, and exits; of right flags it does nothing."""
+    app.define_help_flags()
+    app.parse_flags_with_usage(list(argv))
