@@ -6,7 +6,7 @@ matrix product, and everything from a core of its own.
 
 import os
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 _FEWEST = 2
 _MOST = 16  # every device holds the data, so a large host stops here
@@ -29,7 +29,11 @@ def set_flags() -> None:
         "xla_cpu_multi_thread_eigen": "false",
         "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
     }
-    if version("jaxlib").rpartition(".")[0] in _HAVE_OLDER_KERNELS:
+    try:
+        jaxlib = version("jaxlib")
+    except PackageNotFoundError:
+        sys.exit("Training needs jax, as the audit does not: pip install -e '.[demo]'")
+    if jaxlib.rpartition(".")[0] in _HAVE_OLDER_KERNELS:
         wanted["xla_cpu_use_fusion_emitters"] = "false"
     given = os.environ.get("XLA_FLAGS", "")
     added = [f"--{name}={value}" for name, value in wanted.items() if name not in given]

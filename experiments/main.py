@@ -421,7 +421,7 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
     summary = write_summary(workdir, rows, settings)
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
-    print("\n" + table_text(summary))
+    print("\n" + table_text(summary) + f"\nreport: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from privrep.types import LIMIT
 
 PERMUTATIONS = 200
 DUPLICATES = ("stop", "merge", "keep")
-Vectors = str | Path | np.ndarray  # sources joined by +, or an array [N, D] or [N, T, D]
+# Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
+Vectors = Any
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
 
 

@@ -1,5 +1,6 @@
 """The audit of any representations: from inputs to verdict, JSON report and HTML card (host)."""
 
+import dataclasses
 import hashlib
 import json
 import platform
@@ -50,10 +51,10 @@ def audit(
     """Measures how much of `attribute` the representations reveal.
 
     Args:
-      representations: an array, or a source of vectors or frames, see `formats.sequences`, or
-        several joined by +: [N, D], or frames [N, T, D] or [T, D] of each utterance, of which mean
-        and standard deviation over time are attacked; a column num_frames of the labels gives the
-        number of valid frames of [N, T, D].
+      representations: an array (of numpy, jax or torch, a pandas.DataFrame of numbers), or a source
+        of vectors or frames, see `formats.sequences`, or several joined by +: [N, D], or frames
+        [N, T, D] or [T, D] of each utterance, of which mean and standard deviation over time are
+        attacked; a column num_frames of the labels gives the number of valid frames of [N, T, D].
       labels: a table with the columns `options.speaker` and `attribute`, perhaps with a session and
         an id: a file (see `tables.read_table`), a dict of columns, a pandas.DataFrame or a
         structured array. Rows are joined by id if both inputs have ids, else by position.
@@ -74,6 +75,12 @@ def audit(
       ('leaks', True, True)
     """
     settings = _settings(options)
+    representations = _as_source(representations, "representations")
+    options = dataclasses.replace(
+        options,
+        unprotected=_as_source(options.unprotected, "unprotected"),
+        other=_as_source(options.other, "other"),
+    )
     _check_named("a column of the labels", attribute=attribute)
     _check_named("a column of the labels", speaker=options.speaker, session=options.session)
     _check_named("a folder (. is the current one)", output=output)
@@ -136,6 +143,26 @@ def _settings(options: AuditOptions) -> InferenceSettings:
     if permutations is None:
         permutations = affordable_permutations(options.attackers, PERMUTATIONS)
     return InferenceSettings(permutations=permutations, limit=options.limit, seed=options.seed)
+
+
+def _as_source(source: Any, role: str) -> Any:
+    """Arrays of other libraries, frames and lists as numpy's; sources and None as they are."""
+    if source is None or isinstance(source, str | Path | np.ndarray):
+        return source
+    tensor = source.detach().cpu() if hasattr(source, "detach") else source
+    try:
+        array = np.asarray(tensor)
+    except (TypeError, ValueError) as error:  # such as a ragged list
+        raise ValueError(
+            f"{role}: a {type(source).__name__} that is no array [N, D] or [N, T, D] ({error}); "
+            "sequences of different lengths go into a file, such as a .npz with one array each"
+        ) from error
+    if array.dtype.kind in "OUS":
+        raise ValueError(
+            f"{role}: a {type(source).__name__} of {array.dtype}, where numbers are needed: leave "
+            "out columns of text; several files are one string, joined by +"
+        )
+    return array
 
 
 def _check_named(what: str, **names: Any) -> None:

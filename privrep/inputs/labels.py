@@ -159,7 +159,10 @@ def task_labels(
         return _numbered([u.categories.get(task) for u in utterances], f"task {task!r}")
     if not rated:
         counts = Counter(name for u in utterances for name in (*u.ratings, *u.categories))
-        raise ValueError(f"no task {task!r} in this corpus: {_available(counts, task)}")
+        raise ValueError(
+            f"no task {task!r} in this corpus: {_available(counts, task)}; "
+            "choose one by --task=NAME"
+        )
     ratings = np.array([u.ratings.get(task, np.nan) for u in utterances], np.float64)
     codes = levels(ratings, thresholds(binning, _scale_of(rated, task), ratings, train))
     if len(np.unique(codes[codes >= 0])) < 2:
@@ -202,7 +205,8 @@ def private_labels(
     counts["speaker"] = sum(u.speaker is not None for u in utterances)
     if not counts[attribute]:
         raise ValueError(
-            f"no private attribute {attribute!r} in this corpus: {_available(+counts, attribute)}"
+            f"no private attribute {attribute!r} in this corpus: "
+            f"{_available(+counts, attribute)}; choose one by --private=NAME"
         )
     values = [u.speaker if attribute == "speaker" else u.private.get(attribute) for u in utterances]
     return _numbered(values, f"private attribute {attribute!r}")

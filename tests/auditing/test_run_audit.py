@@ -1,11 +1,14 @@
 """From two files to a verdict: the console script, its report and its card."""
 
+import dataclasses
 import os
 import shlex
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import numpy as np
+import pandas
 import pytest
 
 from privrep.auditing.options import AuditOptions
@@ -213,6 +216,30 @@ def test_the_function_is_the_script(leaking, tmp_path):
         assert getattr(report, name) == expected[name]
     points = [point._asdict() for point in report.leak_by_speakers]
     assert points == expected["leak_by_speakers"]
+
+
+def test_arrays_of_other_libraries_and_lists_are_audited_as_numpys(leaking):
+    h, labels = np.load(leaking / "h.npy"), leaking / "labels.csv"
+    options = AuditOptions(permutations=24, attackers=("linear",))
+    expected = audit(h, labels, "gender", options=options)
+    for other in (jnp.asarray(h), h.tolist(), pandas.DataFrame(h)):
+        report = audit(other, labels, "gender", options=options)
+        assert (report.uar, report.upper, report.p) == (expected.uar, expected.upper, expected.p)
+        both = dataclasses.replace(options, unprotected=other)
+        assert audit(h, labels, "gender", options=both).threats
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([[1.0, 2.0], [3.0]], "representations: a list that is no array .*a .npz"),
+        (["a.npz", "b.npz"], "representations: a list of <U5.*joined by [+]"),
+        (pandas.DataFrame({"x": [1.0], "id": ["u"]}), "a DataFrame of object.*columns of text"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused_by_name(leaking, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        audit(wrong, leaking / "labels.csv", "gender")
 
 
 def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):

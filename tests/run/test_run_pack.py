@@ -62,7 +62,7 @@ def rows_of(runs, folder, changed=()):
         PackingSettings(task="emotion", private=("gender", "speaker")),
         vocabulary_size=WORDS,
     )
-    loaded = Loaded(utterances, SPLIT, packed, "hash", "content", [], [])
+    loaded = Loaded(utterances, SPLIT, packed, "hash", "content", [], [], {})
     (swept,) = expand(FLAGS)
     rows = run_pack(swept._replace(runs=tuple(swept.runs[i] for i in runs)), loaded, folder, "")
     return {(row["lambda"], row["fold"]): row for row in rows if not row["control"]}
