@@ -21,7 +21,7 @@ from experiments.report.results_page import RECORDS, read
 from experiments.results.runs_csv import append_rows
 from privrep.cli import main as privrep_cli
 from privrep.datasets.demo import corpus as demo
-from tests.support import audits, corpora_on_disk
+from tests.support import audits, corpora_on_disk, open_corpora_on_disk
 from tests.support.experiment_runs import MORE, SMALL, cache_of, run, set_flags
 from tests.support.paths import ROOT
 from tests.support.result_rows import ROWS
@@ -40,6 +40,7 @@ FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
     "msp_improv": partial(corpora_on_disk.write_msp_improv, utterances_per_speaker=5),
     "msp_podcast": corpora_on_disk.write_msp_podcast,
     "muse": corpora_on_disk.write_muse,
+    "ravdess": open_corpora_on_disk.write_ravdess,
 }
 pytestmark = pytest.mark.usefixtures("quickly_compiled", "few_permutations")
 

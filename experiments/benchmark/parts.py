@@ -72,8 +72,9 @@ def measure_audit(size: Size) -> list[Row]:
         sample = WORLDS[_WORLD].draw(0, speakers, utterances, width)
         np.save(h, sample.h)
         # Without sessions, so that labels are permuted freely between speakers.
-        columns = np.stack([sample.speaker, sample.gender, sample.emotion], 1)
-        np.savetxt(labels, columns, "%d", ",", header="speaker,gender,emotion", comments="")
+        gender = np.array(["female", "male"])[sample.gender]
+        columns = np.stack([sample.speaker.astype(str), gender, sample.emotion.astype(str)], 1)
+        np.savetxt(labels, columns, "%s", ",", header="speaker,gender,emotion", comments="")
         command = ["-m", "privrep", "audit", str(h), str(labels), "--attribute=gender"]
         figures = _whole_command("audit", [*command, f"--output={folder}/out"])
     contest = f"{count:,} x {width} of {speakers} speakers, default attackers"
