@@ -152,6 +152,7 @@ def test_the_flags_of_a_naming_mean_the_same():
     refused("name different columns", lambda: naming_of("id=a", "b"))
 
 
+@pytest.mark.filterwarnings("ignore:.*of its columns")
 def test_several_tables_are_the_parts_of_a_split(tmp_path):
     assert pieces("/corpora/a, b and c") == [("", "/corpora/a, b and c")]
     assert [part for part, _ in several("x_train.csv,y.dev.csv,test=z.csv")] == [
