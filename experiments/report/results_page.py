@@ -19,6 +19,7 @@ PAGE = EXPERIMENTS / "RESULTS.md"
 PICTURE = RECORDS / "attackers.svg"
 SECTIONS = (
     "The demo corpus (synthetic speech: no finding about people)",
+    "Open corpora (recorded speech of actors)",
     "The measurement, on simulated corpora",
     "Speed",
 )
