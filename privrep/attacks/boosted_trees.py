@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, temperature
-from privrep.attacks.protocol import Attacked, places, standardised
+from privrep.attacks.protocol import Attacked, standardised, training_sample
 from privrep.statistics.uar import uars_of
 
 TRAINING_UTTERANCES = 4096  # at most
@@ -40,8 +40,7 @@ def trees(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier  # here: it takes a second to import
 
-    place = places(np.random.default_rng(seed), speakers)
-    usable = place < max(TRAINING_UTTERANCES // (speakers.max() + 1), 1)
+    usable = training_sample(seed, speakers, TRAINING_UTTERANCES)
     x, num_folds = standardised(h), int(folds.max()) + 1
     predictions = np.full(labels.shape, -1, np.int16)
     log_likelihoods = np.full((len(h), num_classes), np.nan, np.float32)

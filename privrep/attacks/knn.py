@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, chunks, temperature
-from privrep.attacks.protocol import Attacked, places, squared_distances, standardised
+from privrep.attacks.protocol import Attacked, squared_distances, standardised, training_sample
 from privrep.statistics.uar import mean_recall
 
 NEIGHBOURS = (1, 5, 20, 80)
@@ -36,8 +36,7 @@ def knn(
     there are enough utterances) is selected by the UAR on validation speakers: all folds but the
     tested one, each predicted from the others.
     """
-    place = places(np.random.default_rng(seed), speakers)
-    usable = place < max(TRAINING_UTTERANCES // (speakers.max() + 1), 1)
+    usable = training_sample(seed, speakers, TRAINING_UTTERANCES)
     h, labels = standardised(h), np.ascontiguousarray(labels.T.astype(np.int16))
     num_folds = int(folds.max()) + 1
     inside = [np.flatnonzero(usable & (folds == fold)) for fold in range(num_folds)]

@@ -64,6 +64,12 @@ def places(rng: np.random.Generator, speakers: np.ndarray) -> np.ndarray:
     return place
 
 
+def training_sample(seed: int, speakers: np.ndarray, most: int) -> np.ndarray:
+    """bool[N]: what is trained on, at random at most `most`, but one or more of each speaker."""
+    place = places(np.random.default_rng(seed), speakers)
+    return place < max(most // (speakers.max() + 1), 1)
+
+
 def standardised(h: np.ndarray) -> np.ndarray:
     """Columns of mean 0 and standard deviation 1; a constant column becomes 0. float32[N, D]."""
     mean, sd = h.mean(0, dtype=np.float64), h.std(0, dtype=np.float64)

@@ -26,7 +26,7 @@ from privrep.auditing.report import (
     PermutationTest,
 )
 from privrep.auditing.threats import code_length, strongest_quick, threats
-from privrep.files import replace_file
+from privrep.files import replace_file, sha256
 from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
@@ -248,10 +248,7 @@ def _input_record(role: str, source: Any) -> InputRecord:
 
 def _digest(files: Sequence[Path]) -> str:
     """SHA-256 of a file, or of the digests of several."""
-    digests = []
-    for path in files:
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    digests = [sha256(path) for path in files]
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from privrep.formats.text_files import read_text
-from privrep.formats.values import GENDER, SPEAKER, unify
+from privrep.formats.values import GENDER, SPEAKER, finite, unify
 from privrep.messages import first, misread
 from privrep.types import Utterance
 
@@ -115,15 +115,10 @@ def rating(text: str, scale: tuple[float, float], place: str) -> float | None:
     Raises:
       ValueError: `text` is no number, infinite, or off the scale.
     """
-    try:
-        value = float(text) if text.strip() else math.nan
-    except ValueError:
-        raise misread(place, text, "a number with a decimal point, or nothing") from None
-    if math.isnan(value):
+    if not text.strip():
         return None
-    if math.isinf(value):
-        raise ValueError(f"{place}: {text!r} is not a valid value; expected a finite number")
-    if not scale[0] <= value <= scale[1]:
+    value = finite(text, place, "a number with a decimal point, or nothing")
+    if value is not None and not scale[0] <= value <= scale[1]:
         if scale[1] == math.inf:
             raise ValueError(f"{place}: {text!r} is too small; expected at least {scale[0]:g}")
         raise ValueError(f"{place}: {text!r} is off the scale from {scale[0]:g} to {scale[1]:g}")

@@ -260,6 +260,25 @@ def like(value: str, present: Iterable[str | None], kind: str = CLASS) -> str:
     return next((cell for cell in values if key_of(cell) == key_of(meant or value)), value)
 
 
+def finite(text: str, place: str, expected: str) -> float | None:
+    """The number in `text`; None where it is NaN.
+
+    Args:
+      text: the cell.
+      place: "path:number", and expected: what stands there else, for the error messages.
+
+    Raises:
+      ValueError: `text` is no number, or infinite.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise misread(place, text, expected) from None
+    if math.isinf(value):
+        raise ValueError(f"{place}: {text!r} is not a valid value; expected a finite number")
+    return None if math.isnan(value) else value
+
+
 def seconds(text: str, place: str) -> float | None:
     """A time in seconds; None where the cell is empty.
 
@@ -279,15 +298,8 @@ def seconds(text: str, place: str) -> float | None:
         days, hours, minutes, rest = match.groups()
         whole = (int(days or 0) * 24 + int(hours or 0)) * 60 + int(minutes)
         return whole * 60 + float(rest.replace(",", "."))
-    try:
-        value = float(text)
-    except ValueError:
-        raise misread(place, text, "a number of seconds, or a time such as 00:00:03.795") from None
-    if math.isnan(value):
-        return None
-    if math.isinf(value):
-        raise ValueError(f"{place}: {text!r} is not a valid value; expected a finite number")
-    if value < 0:
+    value = finite(text, place, "a number of seconds, or a time such as 00:00:03.795")
+    if value is not None and value < 0:
         raise ValueError(f"{place}: {text!r} is too small; expected at least 0")
     return value
 

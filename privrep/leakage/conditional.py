@@ -100,11 +100,9 @@ def inside(attack: Attack, covariate: Covariate) -> Attack:
         predictions = np.zeros(labels.shape, np.int16)
         scores = np.zeros((len(h), num_classes), np.float32)
         chosen: list[str] = []
-        order = np.argsort(covariate.strata, kind="stable")
-        starts = np.flatnonzero(np.diff(covariate.strata[order], prepend=-1))
         separate: list[np.ndarray] = []
         small: list[np.ndarray] = []
-        for rows in np.split(order, starts[1:]):
+        for rows in covariate.rows:
             is_large = len(np.unique(folds[rows])) >= _MIN_FOLDS
             (separate if is_large else small).append(rows)
         parts = [*separate, *([np.concatenate(small)] if small else [])]

@@ -27,6 +27,12 @@ class Covariate(NamedTuple):
     strata: np.ndarray
     values: np.ndarray
 
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """int64[n]: the utterances of each stratum, ascending."""
+        order = np.argsort(self.strata, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(self.strata[order])) + 1)
+
 
 def covariate(name: str, cells: Sequence[str | None]) -> Covariate:
     """A column of a table as a covariate. An empty cell is a value like others.
@@ -68,9 +74,7 @@ def residual(h: np.ndarray, covariate: Covariate) -> np.ndarray:
     attacker who knows the covariate of every utterance can do the same.
     """
     left = np.array(h, np.float64)
-    order = np.argsort(covariate.strata, kind="stable")
-    starts = np.flatnonzero(np.diff(covariate.strata[order], prepend=-1))
-    for rows in np.split(order, starts[1:]):
+    for rows in covariate.rows:
         left[rows] -= left[rows].mean(0)
         x = covariate.values[rows] - covariate.values[rows].mean(0)
         if x.size and len(rows) >= _PER_COEFFICIENT * (1 + x.shape[1]):

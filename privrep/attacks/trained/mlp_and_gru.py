@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from privrep.attacks.lda_moments import choose, temperature
-from privrep.attacks.protocol import Attack, Attacked, places, standardised
+from privrep.attacks.protocol import Attack, Attacked, standardised, training_sample
 from privrep.attacks.trained.dense import ATTACK_SETTINGS, Dense
 from privrep.attacks.trained.retrained_networks import PermutedLabels, Recurrent, learn
 from privrep.training.problem import FitSettings
@@ -83,8 +83,7 @@ def _permuted_labels(
     speakers: np.ndarray,
     folds: np.ndarray,
 ) -> PermutedLabels:
-    place = places(np.random.default_rng(seed), speakers)
-    sampled = place < max(MAX_SAMPLED // (speakers.max() + 1), 1)
+    sampled = training_sample(seed, speakers, MAX_SAMPLED)
     return PermutedLabels(
         h=h,
         num_frames=num_frames,
