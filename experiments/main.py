@@ -69,7 +69,7 @@ from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
 from privrep.lock import Lock, holding
 from privrep.parallel.processes import is_first, wait_for_all
-from privrep.program import told_in_a_line
+from privrep.program import errors_in_a_line
 from privrep.types import Utterance
 
 FLAGS = flags.FLAGS
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     # orbax and tensorflow-datasets narrate every file, and what they raise as well.
     logging.set_verbosity(logging.FATAL)
-    with told_in_a_line():
+    with errors_in_a_line():
         _started()
 
 
@@ -383,8 +383,8 @@ class _Loader:
     def _record(self, config: Config, usable: Sequence[Utterance], data_hash: str) -> None:
         """Notes what the data are, to name what differs where they are others one day."""
         if not corpus_record.is_written(self.writer.workdir, data_hash):
-            found, records = describe_inputs(config, usable, self.cache_dir)
-            if found != data_hash:
+            described_hash, records = describe_inputs(config, usable, self.cache_dir)
+            if described_hash != data_hash:
                 raise ValueError(f"{config.dataset} changes while it is read: start again")
             corpus_record.write_record(self.writer.workdir, data_hash, [*records])
 

@@ -28,7 +28,7 @@ from experiments.results.exported import check_export
 from experiments.results.runs_csv import read_runs
 from privrep.formats.tables import Table, read_table
 from privrep.formats.vectors import read_vectors
-from privrep.program import told_in_a_line
+from privrep.program import errors_in_a_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "speaker who opts out; the first by name if not given")
@@ -209,7 +209,7 @@ def main(argv: list[str]) -> None:
     if len(argv) != 2:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = Path(argv[1])
-    with told_in_a_line():
+    with errors_in_a_line():
         parts.check(workdir, "runs")
         packs = read_runs(workdir / "runs.csv")
         check_plan(workdir, packs)

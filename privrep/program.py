@@ -78,7 +78,7 @@ def _write(message: bytes) -> None:
 
 
 @contextlib.contextmanager
-def told_in_a_line() -> Iterator[None]:
+def errors_in_a_line() -> Iterator[None]:
     """Ends the program with status 1 and the `sentence_of` an error, where there is one."""
     try:
         yield

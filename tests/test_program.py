@@ -10,7 +10,7 @@ import time
 import pytest
 
 from privrep.formats.tables import existing_file
-from privrep.program import sentence_of, told_in_a_line
+from privrep.program import errors_in_a_line, sentence_of
 from tests.support.paths import ROOT
 
 BEGIN = "from privrep.program import begin\nbegin('stopped')\nimport signal, sys, time\n"
@@ -117,7 +117,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "/out/runs.csv")
 )
 def test_a_fault_of_user_or_system_is_a_sentence(error, sentence):
     assert sentence_of(error).startswith(sentence) and "\n" not in sentence_of(error)
-    with pytest.raises(SystemExit, match=r"^error: "), told_in_a_line():
+    with pytest.raises(SystemExit, match=r"^error: "), errors_in_a_line():
         raise error
 
 
@@ -131,5 +131,5 @@ def test_the_words_of_the_project_stay(tmp_path):
 
 def test_an_error_of_the_program_is_not_hidden():
     assert sentence_of(KeyError("x")) is None
-    with pytest.raises(KeyError), told_in_a_line():
+    with pytest.raises(KeyError), errors_in_a_line():
         raise KeyError("x")

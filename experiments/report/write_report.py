@@ -31,7 +31,7 @@ from experiments.results.result_directories import SETTINGS, Results, data_of, r
 from experiments.results.selected import block_of, choices, corpus_name
 from experiments.results.summary import Entry, summarise
 from privrep.files import drop_partial, replace_file
-from privrep.program import told_in_a_line
+from privrep.program import errors_in_a_line
 
 _CAPTIONS = {
     "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
@@ -227,7 +227,7 @@ def _is_in(settings: Settings, blocks: Sequence[tuple[Any, ...]]) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse(argv)
-    with told_in_a_line():
+    with errors_in_a_line():
         print(write_report(arguments.folders, arguments.output, arguments.keep_first))
 
 

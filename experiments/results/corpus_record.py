@@ -45,8 +45,8 @@ def differences(workdir: Path, data_hash: str, now: Sequence[Record]) -> str:
         before = [json.loads(line) for line in file]
     of_id, earlier = ({record["id"]: record for record in of} for of in (now, before))
     lost, new = (
-        [id_ for id_ in one if id_ not in other]
-        for one, other in ((earlier, of_id), (of_id, earlier))
+        [id_ for id_ in records if id_ not in others]
+        for records, others in ((earlier, of_id), (of_id, earlier))
     )
     lines = [
         f"{len(ids):,} {what}: {first(ids, _MOST)}"
@@ -75,7 +75,7 @@ def _name(name: str) -> str:
 def _change(name: str, before: Any, now: Any) -> str:
     if name == "files":
         return ", ".join(
-            _of_file(one, other) for one, other in zip(before or [], now or []) if one != other
+            _of_file(was, is_) for was, is_ in zip(before or [], now or []) if was != is_
         )
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [k for k in dict.fromkeys([*before, *now]) if before.get(k) != now.get(k)]

@@ -150,8 +150,8 @@ def _table(workdir: Path, table: str) -> Path:
 def _parts(workdir: Path, table: str) -> list[Path]:
     """Those of which the file or its checksum is there, by pack."""
     folder = workdir / _FOLDER
-    found = [*folder.glob(f"{table}_*.csv"), *folder.glob(f"{table}_*.sha256")]
-    names = {path.with_suffix(".csv") for path in found}
+    paths = [*folder.glob(f"{table}_*.csv"), *folder.glob(f"{table}_*.sha256")]
+    names = {path.with_suffix(".csv") for path in paths}
     return sorted((p for p in names if p.stem.rpartition("_")[2].isdecimal()), key=_pack)
 
 

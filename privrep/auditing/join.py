@@ -107,8 +107,8 @@ def join(
     rows, matching = _rows(representations, table)
     cells = {name: [table.columns[name][i] for i in rows] for name in (speaker, attribute)}
     selected = np.ones(len(rows), bool)
-    found = (representations.first_line, *representations.notes, matching)
-    notes = [*table.notes, *filter(None, found)]
+    of_representations = (representations.first_line, *representations.notes, matching)
+    notes = [*table.notes, *filter(None, of_representations)]
     num_rows = len(table.columns[speaker])
     if num_rows > len(rows):
         notes.append(
@@ -207,19 +207,19 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
         row_of = rows_by_id(table.columns[ID], table.path)
-        found = paired(representations.ids, row_of)
-        absent = [name for name in representations.ids if name not in found.pairs]
+        joined = paired(representations.ids, row_of)
+        absent = [name for name in representations.ids if name not in joined.pairs]
         if absent:
             raise ValueError(
                 f"{table.path}: has no row of {len(absent):,} of the representations: {ID} "
                 f"{_first(absent)}"
             )
         note = (
-            f"{found.changed:,} of {len(found.pairs):,} ids are written in two ways, in "
-            f"representations and labels, which differ in {found.differ}; they were joined."
+            f"{joined.changed:,} of {len(joined.pairs):,} ids are written in two ways, in "
+            f"representations and labels, which differ in {joined.differ}; they were joined."
         )
-        rows = [row_of[found.pairs[name]] for name in representations.ids]
-        return rows, note if found.changed else ""
+        rows = [row_of[joined.pairs[name]] for name in representations.ids]
+        return rows, note if joined.changed else ""
     if count != len(representations.h):
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "

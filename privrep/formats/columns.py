@@ -374,9 +374,9 @@ def _with_speakers(table: Table, pattern: str) -> Table:
     speakers, failed = [], []
     for text in table.cells[source]:
         match = re.search(pattern, text)
-        found = match and (match[1] if match.re.groups else match[0])
-        speakers.append(found or "")
-        if text and not found:
+        speaker = match and (match[1] if match.re.groups else match[0])
+        speakers.append(speaker or "")
+        if text and not speaker:
             failed.append(text)
     if failed:
         raise ValueError(

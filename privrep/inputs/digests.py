@@ -41,14 +41,14 @@ def contents(
       workers: threads; None is one per core.
     """
     known, to_read = _known(store), {}
-    found: dict[Path, Content | None] = {}
+    content_of: dict[Path, Content | None] = {}
     for path in dict.fromkeys(paths):
         state = _state(path)
         kept = known.get(os.path.abspath(path))
         if state is None:
-            found[path] = None
+            content_of[path] = None
         elif kept is not None and kept[:3] == state:
-            found[path] = Content(kept[3], state[0])
+            content_of[path] = Content(kept[3], state[0])
         else:
             to_read[path] = state
 
@@ -62,13 +62,13 @@ def contents(
     bar = tqdm(results, title, len(to_read), unit=" files", delay=5)
     now, fresh = time.time_ns(), {}
     for (path, state), content in zip(to_read.items(), bar):
-        found[path] = content
+        content_of[path] = content
         # One that has just been written may be written again without a change of its times.
         if content and state == _state(path) and now - max(state[1:]) > _SETTLED * 1e9:
             fresh[os.path.abspath(path)] = [*state, content.digest]
     if fresh:
         _write(store, known | fresh)
-    return found
+    return content_of
 
 
 def _state(path: Path) -> list[int] | None:

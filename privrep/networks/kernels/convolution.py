@@ -135,25 +135,25 @@ def _after(x: jax.Array) -> jax.Array:  # the same phase four frames later
 
 
 @jax.custom_vjp
-def _once(x: Any, one: jax.Array) -> Any:
-    """x, which is computed once, as is its gradient; `one` is 1 and must be unknown to XLA.
+def _once(x: Any, unity: jax.Array) -> Any:
+    """x, which is computed once, as is its gradient; `unity` is 1 and must be unknown to XLA.
 
     XLA would repeat a layer's element-wise operations in each of the six products that read it. It
     removes `optimization_barrier` before it takes that decision.
     """
-    return jax.lax.cond(one > 0, lambda x: x, lambda x: jax.tree.map(jnp.negative, x), x)
+    return jax.lax.cond(unity > 0, lambda x: x, lambda x: jax.tree.map(jnp.negative, x), x)
 
 
-_once.defvjp(lambda x, one: (_once(x, one), one), lambda one, dx: (_once(dx, one), None))
+_once.defvjp(lambda x, unity: (_once(x, unity), unity), lambda unity, dx: (_once(dx, unity), None))
 
 
 @jax.custom_vjp
-def _gradient_once(x: Any, one: jax.Array) -> Any:
+def _gradient_once(x: Any, unity: jax.Array) -> Any:
     """x, whose gradient is computed once."""
     return x
 
 
-_gradient_once.defvjp(lambda x, one: (x, one), lambda one, dx: (_once(dx, one), None))
+_gradient_once.defvjp(lambda x, unity: (x, unity), lambda unity, dx: (_once(dx, unity), None))
 
 
 @jax.custom_vjp
@@ -233,11 +233,11 @@ def stack_in_phases(
     groups = pool ** (layers - 1)
     if params[0][0].shape[0] != 3 or len(x) % (4 * groups):
         return stack(activation, pool, params, x, masks)
-    one = 1 + masks[0][0, 0, 0]
+    unity = 1 + masks[0][0, 0, 0]
     of_layer = [_phases(mask, groups // pool**i) for i, mask in enumerate(masks)]
     phases = tuple(phase * mask for phase, mask in zip(_phases(x, groups), of_layer[0]))
     for i, (kernel, bias) in enumerate(params):
-        phases = _gradient_once(winograd(_once(phases, one), kernel), one)
+        phases = _gradient_once(winograd(_once(phases, unity), kernel), unity)
         phases = tuple(activation(phase + jnp.expand_dims(bias, (0, 1, 2))) for phase in phases)
         if pool > 1 and i + 1 < layers:
             phases = _max_pool_phases(phases, of_layer[i], of_layer[i + 1])
