@@ -9,10 +9,11 @@ import numpy as np
 
 from privrep.attacks.suite import QUICK
 from privrep.formats.columns import Naming
-from privrep.types import LIMIT
+from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
 DUPLICATES = ("stop", "merge", "keep")
+MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
 Vectors = Any
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
@@ -38,6 +39,13 @@ class AuditOptions:
       permutations: permuted labellings; None for 200, or for 39 with an attacker that is trained
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      correlation_limit: the correlation that must be excluded before, of an attribute that is a
+        number; see `types.CORRELATION_LIMIT`.
+      measured_as: in MEASURED_AS, whether the attribute is a number or has classes; "auto" decides
+        by `formats.numbers.is_quantity`.
+      bins: of an attribute that is a number, see `formats.numbers.parse_bins`. With bins the result
+        is that of the bins and the correlation is beside it; with "" the reverse, and the bins are
+        halves.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
     """
@@ -54,6 +62,9 @@ class AuditOptions:
     attackers: Sequence[str] = QUICK
     permutations: int | None = None
     limit: float = LIMIT
+    correlation_limit: float = CORRELATION_LIMIT
+    measured_as: str = "auto"
+    bins: str = ""
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import platform
 import shlex
 from collections.abc import Sequence
@@ -15,7 +16,14 @@ import numpy as np
 import privrep
 from privrep.attacks.suite import QUICK, SEQUENCE, affordable_permutations, suite
 from privrep.auditing.card import card
-from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.options import (
+    DUPLICATES,
+    MEASURED_AS,
+    PERMUTATIONS,
+    AuditOptions,
+    Columns,
+    Vectors,
+)
 from privrep.auditing.questions import ask
 from privrep.auditing.read_inputs import AuditInputs, check_output, read_inputs, table_of
 from privrep.auditing.report import (
@@ -31,8 +39,9 @@ from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
+from privrep.leakage.number_measurement import measure_number
 from privrep.statistics.permutation_test import FREE, least_permutations
-from privrep.types import ALPHA, LIMIT, InferenceSettings
+from privrep.types import ALPHA, CORRELATION_LIMIT, LIMIT, InferenceSettings
 
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
@@ -97,24 +106,29 @@ def audit(
     if output is not None:
         check_output(output)
     measured = measure(inputs.sample, attackers=attackers, settings=settings)
-    verdict, quick_attacker = measured.verdict, strongest_quick(measured)
+    quick_attacker = strongest_quick(measured)
     # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
+    number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
+    is_correlation = number is not None and not options.bins
+    headline = number.verdict if number is not None and is_correlation else measured.verdict
     answers = ask(inputs, attribute, options, measured.strongest, settings)
     leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
     ladder = threats(inputs, measured, quick_attacker, settings)
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
-        verdict=verdict.verdict,
-        reason=verdict.reason,
+        verdict=headline.verdict,
+        reason=headline.reason,
         attribute=attribute,
-        chance=measured.chance,
-        uar=verdict.uar,
-        lower=verdict.lower,
-        upper=verdict.upper,
-        limit=verdict.limit,
-        p=verdict.p,
-        smallest_p=verdict.smallest_p,
-        minimum_detectable=verdict.minimum_detectable,
+        score="correlation" if is_correlation else "uar",
+        chance=0.0 if is_correlation else measured.chance,
+        uar=math.nan if is_correlation else measured.verdict.uar,
+        correlation=math.nan if number is None else number.verdict.correlation,
+        lower=headline.lower,
+        upper=headline.upper,
+        limit=headline.limit,
+        p=headline.p,
+        smallest_p=headline.smallest_p,
+        minimum_detectable=headline.minimum_detectable,
         strongest=measured.strongest,
         attackers=tuple(measured.attackers.values()),
         victims=measured.victims,
@@ -125,6 +139,8 @@ def audit(
         given=answers.given,
         attributes=answers.attributes,
         decensoring=answers.decensoring,
+        number=number,
+        bins=None if number is None else measured.verdict,
         data=_data(inputs, measured, sources, options),
         test=_test(measured, settings),
         not_tested=_not_tested(attribute, measured, frames is not None),
@@ -142,7 +158,12 @@ def _settings(options: AuditOptions) -> InferenceSettings:
     permutations = options.permutations
     if permutations is None:
         permutations = affordable_permutations(options.attackers, PERMUTATIONS)
-    return InferenceSettings(permutations=permutations, limit=options.limit, seed=options.seed)
+    return InferenceSettings(
+        permutations=permutations,
+        limit=options.limit,
+        seed=options.seed,
+        correlation_limit=options.correlation_limit,
+    )
 
 
 def _as_source(source: Any, role: str) -> Any:
@@ -178,6 +199,11 @@ def _check_numbers(settings: InferenceSettings) -> None:
         raise ValueError(
             f"--permutations={settings.permutations}: {least} is the least, as with fewer p cannot "
             f"be {ALPHA:g}, whatever the leak; {PERMUTATIONS} are usual"
+        )
+    if not 0 < settings.correlation_limit < 1:
+        raise ValueError(
+            f"--correlation_limit={settings.correlation_limit:g}: over 0 and under 1, such as "
+            f"{CORRELATION_LIMIT:g}"
         )
     if settings.seed < 0:
         raise ValueError(f"--seed={settings.seed}: 0 is the least")
@@ -258,6 +284,7 @@ def _test(measured: Measurement, settings: InferenceSettings) -> PermutationTest
     return PermutationTest(
         alpha=settings.alpha,
         limit=settings.limit,
+        correlation_limit=settings.correlation_limit,
         permutations=measured.num_permutations,
         possible_permutations=measured.distinct_permutations,
         permuted_between=measured.permuted_between,
@@ -303,6 +330,12 @@ def _command(
     arguments += [f"--attackers={','.join(options.attackers)}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
+    if options.correlation_limit != CORRELATION_LIMIT:
+        arguments.append(f"--correlation_limit={options.correlation_limit:g}")
+    if options.measured_as != MEASURED_AS[0]:
+        arguments.append(f"--as={options.measured_as}")
+    if options.bins:
+        arguments.append(f"--bins={options.bins}")
     if options.duplicates != DUPLICATES[0]:
         arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:

@@ -4,6 +4,8 @@ import textwrap
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.report import AuditReport
+from privrep.auditing.threats import utterances
+from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.messages import first, printable
 
 _WIDTH = 100
@@ -12,11 +14,15 @@ _MAX_CLASSES = 12  # that are named
 
 def table(report: AuditReport) -> str:
     """The tables of an audit, and its verdict as the last line."""
-    lines: list[tuple[str, ...]] = [("attacker", "UAR", "lower", "upper", "p")]
+    lines: list[tuple[str, ...]] = []
+    if report.number is not None:
+        lines += [*_of_number(report.number), ("", "", "", "", "")]
+    lines.append(("attacker of classes" if lines else "attacker", "UAR", "lower", "upper", "p"))
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))
-    values = (report.uar, report.lower, report.upper, report.p)
+    strongest = report.of_classes
+    values = (strongest.uar, strongest.lower, strongest.upper, strongest.p)
     lines.append(("strongest, corrected", *map(number, values)))
     lines += [("", "", "", "", ""), ("threat", "UAR", "lower", "upper", "")]
     for threat in report.threats:
@@ -40,17 +46,45 @@ def table(report: AuditReport) -> str:
     return printable("\n".join(text))
 
 
+def _of_number(measured: NumberMeasurement) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = [("attacker", "corr.", "lower", "upper", "p")]
+    for result in sorted(measured.attackers.values(), key=lambda result: -result.correlation):
+        values = (result.correlation, result.lower, result.upper, result.p)
+        lines.append((result.name, *map(number, values)))
+    verdict = measured.verdict
+    values = (verdict.correlation, verdict.lower, verdict.upper, verdict.p)
+    lines.append(("strongest, corrected", *map(number, values)))
+    lines += [("", "", "", "", ""), ("threat", "corr.", "lower", "upper", "")]
+    for victim in measured.victims:
+        bounds = map(number, (victim.correlation, victim.lower, victim.upper))
+        lines.append((utterances(victim.utterances), *bounds, ""))
+    return lines
+
+
 def _summary(report: AuditReport) -> list[str]:
     data, code = report.data, report.online_code
+    scale = "of the correlation: " if report.score == "correlation" else ""
     return [
         *data.notes,
-        f"{data.utterances:,} utterances of {data.speakers:,} speakers; chance "
+        f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
         f"online code: {number(code.bits)} bits per utterance in place of "
         f"{number(code.uniform)} ({code.attacker})",
+        *_beside(report),
         f"{report.attribute}: {report.verdict}. {report.reason}",
     ]
+
+
+def _beside(report: AuditReport) -> list[str]:
+    """A sentence on the correlation of bins that are the headline, or on bins beside it."""
+    if report.number is None or report.bins is None:
+        return []
+    if report.score == "correlation":
+        names = first([c.name for c in report.data.classes], _MAX_CLASSES)
+        return [f"in bins, {names}: {report.bins.verdict}. {report.bins.reason}"]
+    beside = report.number.verdict
+    return [f"{report.attribute} as a number: {beside.verdict}. {beside.reason}"]
 
 
 def _attackers_of_threats(report: AuditReport) -> str:
