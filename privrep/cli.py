@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
-from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions
+from privrep.auditing.options import DUPLICATES, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
+from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
 from privrep.program import sentence_of
 from privrep.statistics.permutation_test import least_permutations
-from privrep.types import LIMIT, PRIMARY, SECONDARY
+from privrep.types import CORRELATION_LIMIT, LIMIT, PRIMARY, SECONDARY
 
 if TYPE_CHECKING:
     from privrep.auditing.report import AuditReport
@@ -137,7 +138,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         type=_bound,
         metavar="UAR",
         help="exit with 1 if the upper bound from one utterance is above, whatever the verdict, or "
-        "there is none",
+        "there is none; of an attribute that is a number, the upper bound of its bins",
     )
     audit.add_argument(
         "--fail-above-person",
@@ -145,6 +146,29 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         metavar="UAR",
         help="likewise from all utterances of a person together; with 40 people chance alone makes "
         "0.60 likely",
+    )
+    audit.add_argument(
+        "--fail-above-correlation",
+        type=_bound,
+        metavar="CORRELATION",
+        help="the same for the correlation of an attribute that is a number",
+    )
+    audit.add_argument(
+        "--as",
+        dest="measured_as",
+        choices=MEASURED_AS,
+        default=MEASURED_AS[0],
+        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
+        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
+        "which one has a single speaker)",
+    )
+    audit.add_argument(
+        "--bins",
+        default="",
+        metavar="BINS",
+        help="make the result that of bins of a number, in place of the correlation: "
+        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
+        "halves)",
     )
     audit.add_argument(
         "--lengths",
@@ -183,6 +207,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     audit.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
+    )
+    audit.add_argument(
+        "--correlation_limit",
+        type=float,
+        default=CORRELATION_LIMIT,
+        help="correlation that counts, of an attribute that is a number (%(default)s)",
     )
     audit.add_argument(
         "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
@@ -228,7 +258,7 @@ def _bound(text: str) -> float:
         bound = math.nan
     if not 0 < bound <= 1:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: an upper bound of the UAR over 0 and up to 1, such as 0.60"
+            f"{text!r}: an upper bound, over 0 and up to 1, such as 0.60"
         )
     return bound
 
@@ -251,6 +281,9 @@ def _audit(parsed: argparse.Namespace) -> int:
         deals=parsed.deals,
         quick=parsed.quick,
         limit=parsed.limit,
+        correlation_limit=parsed.correlation_limit,
+        measured_as=parsed.measured_as,
+        bins=parsed.bins,
         seed=parsed.seed,
         naming=naming_of(
             parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
@@ -263,6 +296,7 @@ def _audit(parsed: argparse.Namespace) -> int:
     print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
     gates = {"--fail-above": parsed.fail_above, "--fail-above-person": parsed.fail_above_person}
     failures = [why_failed(report, flag, most) for flag, most in gates.items() if most is not None]
+    failures.append(why_correlated(report, parsed.fail_above_correlation))
     for failure in filter(None, failures):
         print(printable(failure), file=sys.stderr)
     return LEAKS if any(failures) else 0
@@ -270,7 +304,7 @@ def _audit(parsed: argparse.Namespace) -> int:
 
 def why_failed(report: "AuditReport", flag: str, most: float) -> str | None:
     """Why an audit fails at `flag`=`most`, or None. Without a bound it fails."""
-    judged = report.person if flag == "--fail-above-person" else report
+    judged = report.person if flag == "--fail-above-person" else report.of_classes
     if not math.isfinite(judged.upper):
         return (
             f"no upper bound can be given, so that it is not shown to be within {flag}={most:g}: "
@@ -279,9 +313,24 @@ def why_failed(report: "AuditReport", flag: str, most: float) -> str | None:
     if judged.upper <= most:
         return None
     text = f"upper bound {judged.upper:.3f} is above {flag}={most:g}"
-    if most <= report.chance:
-        text += f", which no audit can pass: chance is {report.chance:.3f}"
+    chance = 1 / len(report.data.classes)
+    if most <= chance:
+        text += f", which no audit can pass: chance is {chance:.3f}"
     return text
+
+
+def why_correlated(report: "AuditReport", most: float | None) -> str | None:
+    """Why an audit fails at --fail-above-correlation=`most`, or None."""
+    if most is None:
+        return None
+    if report.number is None:
+        return (
+            f"--fail-above-correlation={most:g}: {report.attribute} has classes and no correlation"
+        )
+    upper = report.number.verdict.upper
+    if upper <= most:
+        return None
+    return f"upper bound {upper:.3f} of the correlation is above --fail-above-correlation={most:g}"
 
 
 def _selftest(parsed: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ The parts are:
     seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
                    (these three resume from the draws in --output)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
+    numbers        the same for a private attribute that is a number
     intervals      coverage of the confidence intervals of a score
     strength       the closed-form attackers beside scikit-learn's logistic regression and support
                    vector machine
@@ -41,6 +42,8 @@ from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, affordable_permutations, suite
 from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
+from privrep.leakage.number_measurement import measure_number
+from privrep.leakage.number_worlds import NUMBER_WORLDS
 from privrep.leakage.worlds import WORLDS, linear, speaker_only
 from privrep.statistics.confidence import INTERVALS, interval
 from privrep.statistics.design import design
@@ -89,6 +92,39 @@ def verdicts(draws: int) -> Iterator[str]:
                 f"{attackers:13s} {num_speakers:3d} {'pairs' if paired else 'free '} "
                 f"{strength:.2f} | "
                 f"{score.mean():.3f} {score.std():.3f} | {leaks.mean():.3f} {none.mean():.3f} "
+                f"{1 - leaks.mean() - none.mean():.3f} | {below} | "
+                f"{(upper >= truth).mean():.3f} {(lower <= truth).mean():.3f} | "
+                f"{np.median(detectable):.3f}"
+            )
+
+
+def one_number(world: str, num_speakers: int, strength: float, seed: int) -> list[float]:
+    """correlation, lower, upper, p, minimum detectable, leaks, no leak shown; every attacker's."""
+    measurement = measure_number(
+        NUMBER_WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE, strength),
+        settings=InferenceSettings(permutations=PERMUTATIONS, seed=seed),
+    )
+    verdict = measurement.verdict
+    outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
+    correlations = (result.correlation for result in measurement.attackers.values())
+    return [*verdict[1:5], verdict.minimum_detectable, *outcomes, *correlations]
+
+
+def numbers(draws: int) -> Iterator[str]:
+    """A line per corpus size, world and leak. Truth: the best attacker's mean correlation."""
+    yield "speakers world strength | mean correlation, sd | leaks, none shown, cannot tell | "
+    yield "         p <= .1 .2 .5 | upper, lower bound hold | minimum detectable, median"
+    for num_speakers, world in itertools.product(SPEAKERS, NUMBER_WORLDS):
+        for strength in (0.0, 1.0):
+            simulate = functools.partial(one_number, world, num_speakers, strength)
+            with ProcessPoolExecutor() as pool:
+                rows = np.array(list(pool.map(simulate, range(draws), chunksize=4)))
+            score, lower, upper, p, detectable, leaks, none = rows[:, :7].T
+            truth = max(0.0, rows[:, 7:].mean(0).max())
+            below = " ".join(f"{(p <= level).mean():.2f}" for level in (0.1, 0.2, 0.5))
+            yield (
+                f"{num_speakers:3d} {world:6s} {strength:.2f} | {score.mean():.3f} "
+                f"{score.std():.3f} | {leaks.mean():.3f} {none.mean():.3f} "
                 f"{1 - leaks.mean() - none.mean():.3f} | {below} | "
                 f"{(upper >= truth).mean():.3f} {(lower <= truth).mean():.3f} | "
                 f"{np.median(detectable):.3f}"
@@ -255,6 +291,7 @@ PARTS = {
     "worlds": _in_folder(worlds),
     "seeds": _in_folder(seeds),
     "verdicts": verdicts,
+    "numbers": numbers,
     "intervals": intervals,
     "strength": strength,
     "given": given,

@@ -10,6 +10,7 @@ from html import escape
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
+from privrep.auditing.threats import utterances
 from privrep.statistics.permutation_test import MAX_DISTINCT
 from privrep.statistics.verdict import in_words
 
@@ -42,6 +43,7 @@ def card(report: AuditReport) -> str:
     sections = (
         _verdict(report),
         _numbers(report),
+        _as_a_number(report),
         _threat_model(report),
         _attackers(report),
         _learning_curve(report),
@@ -68,7 +70,8 @@ def _verdict(report: AuditReport) -> str:
     return (
         f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
         f"<code>{escape(report.verdict)}</code><br>From one utterance it is named "
-        f"{in_words(report.uar, report.chance)}. {escape(report.reason)}</div>"
+        f"{in_words(report.of_classes.uar, 1 / len(report.data.classes))}. "
+        f"{escape(report.reason)}</div>"
     )
 
 
@@ -86,12 +89,24 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: i
 
 def _numbers(report: AuditReport) -> str:
     test, level = report.test, f"{1 - report.test.alpha:.0%}"
+    score, strongest, victim = "UAR", report.strongest, "one utterance"
+    tried, possible = test.permutations, test.possible_permutations
+    if report.number is not None and report.score == "correlation":
+        score, strongest, victim = (
+            "correlation",
+            report.number.strongest,
+            "all utterances of a speaker",
+        )
+        tried, possible = report.number.num_permutations, report.number.distinct_permutations
+    value = report.correlation if score == "correlation" else report.uar
     if number(report.minimum_detectable) == "–":
         detectable = "no leak, however large, could be shown: p cannot be small enough"
     else:
-        detectable = "the smallest UAR that is detected with 80 % power; lower ones may be missed"
+        detectable = (
+            f"the smallest {score} that is detected with 80 % power; lower ones may be missed"
+        )
     person, beyond, worst = report.person, report.beyond_sessions, report.worst_protected
-    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    (best,) = (result for result in report.attackers if result.name == report.strongest)
     several = [
         (
             "From all utterances of a person",
@@ -105,11 +120,11 @@ def _numbers(report: AuditReport) -> str:
             f"share of the {worst.utterances} utterances of {worst.speaker} named rightly",
         ),
     ]
-    if math.isfinite(strongest.tpr_at_1_percent):
+    if math.isfinite(best.tpr_at_1_percent):
         several.append(
             (
                 "Certain identifications",
-                number(strongest.tpr_at_1_percent),
+                number(best.tpr_at_1_percent),
                 "true positive rate at 1 % false positives",
             )
         )
@@ -136,12 +151,12 @@ def _numbers(report: AuditReport) -> str:
             )
         )
     rows = [
-        ("Strongest attacker's UAR", number(report.uar), report.strongest),
-        ("Chance", number(report.chance), "UAR of guessing"),
+        (f"Strongest attacker's {score}", number(value), strongest),
+        ("Chance", number(report.chance), f"{score} of guessing"),
         (
             "Upper bound",
             number(report.upper),
-            f"these attackers predict no better from one utterance, at {level} over speakers; "
+            f"these attackers predict no better from {victim}, at {level} over speakers; "
             "this is the number to read",
         ),
         ("Lower bound", number(report.lower), f"nor worse than this, at {level}"),
@@ -149,11 +164,11 @@ def _numbers(report: AuditReport) -> str:
         (
             "p",
             number(report.p),
-            f"labels permuted over speakers {test.permutations:,} times of "
-            f"{_count(test.possible_permutations)} possible, the attackers trained anew each time; "
-            f"the smallest possible p is {number(report.smallest_p, 4)}",
+            f"labels permuted over speakers {tried:,} times of {_count(possible)} possible, the "
+            "attackers trained anew each time; the smallest possible p is "
+            f"{number(report.smallest_p, 4)}",
         ),
-        ("Limit", number(report.limit), "the UAR above which a leak counts"),
+        ("Limit", number(report.limit), f"the {score} above which a leak counts"),
     ]
     return "<h2>The numbers</h2>" + _table((), rows + several, text_columns=3)
 
@@ -162,8 +177,51 @@ def _words(verdict: str) -> str:
     return verdict.replace("_", " ")
 
 
+def _as_a_number(report: AuditReport) -> str:
+    """The attackers of an attribute that is a number, and what the other sections are about."""
+    measured = report.number
+    if measured is None or report.bins is None:
+        return ""
+    rows = [
+        (
+            result.name + (" (strongest)" if result.name == measured.strongest else ""),
+            number(result.correlation),
+            f"{number(result.lower)} to {number(result.upper)}",
+            number(result.p),
+        )
+        for result in sorted(measured.attackers.values(), key=lambda r: -r.correlation)
+    ]
+    rows += [
+        (
+            f"{measured.strongest}, {utterances(victim.utterances)} of a victim",
+            number(victim.correlation),
+            f"{number(victim.lower)} to {number(victim.upper)}",
+            "–",
+        )
+        for victim in measured.victims
+    ]
+    bins = ", ".join(c.name for c in report.data.classes)
+    verdict = report.bins if report.score == "correlation" else measured.verdict
+    beside = "In bins" if report.score == "correlation" else "As a number"
+    return (
+        f"<h2>{escape(report.attribute)} as a number</h2>"
+        + _table(("attacker", "correlation", "bounds", "p"), rows)
+        + f'<p class="small">Spearman\'s rank correlation between the number of a held-out speaker '
+        f"({measured.lowest:g} to {measured.highest:g}) and its prediction, the mean over the "
+        f"speaker's utterances; 0 is no information. Pearson's is {number(measured.pearson)}. "
+        f"Speakers were dealt into {measured.num_folds} folds {measured.num_deals} times.</p>"
+        f"<p>{beside}: <b>{escape(_VERDICTS[verdict.verdict][1])}</b>. {escape(verdict.reason)}</p>"
+        f"<p>All that follows is about the bins {escape(bins)}.</p>"
+    )
+
+
 def _count(count: int) -> str:
     return "10^18 or more" if count >= MAX_DISTINCT else f"{count:,}"
+
+
+def _chance(report: AuditReport) -> float:
+    """The UAR of guessing the classes, which are bins where the attribute is a number."""
+    return 1 / len(report.data.classes)
 
 
 def _threat_model(report: AuditReport) -> str:
@@ -183,7 +241,7 @@ def _threat_model(report: AuditReport) -> str:
 
 
 def _attackers(report: AuditReport) -> str:
-    rows, marks = [], []
+    rows, marks, chance = [], [], _chance(report)
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         is_strongest = result.name == report.strongest
         rows.append(
@@ -201,7 +259,7 @@ def _attackers(report: AuditReport) -> str:
     header = ("attacker", "selected on validation speakers", "UAR", "bounds", "p", "AUC", "bits")
     return (
         "<h2>Attackers</h2><figure>"
-        + dots("UAR of each attacker with its bounds", marks, report.chance, report.limit)
+        + dots("UAR of each attacker with its bounds", marks, chance, report.of_classes.limit)
         + "</figure>"
         + _table(header, rows, text_columns=2)
         + '<p class="small">Bounds and p of an attacker are for this attacker alone; those above '
@@ -216,7 +274,7 @@ def _learning_curve(report: AuditReport) -> str:
         return ""
     return (
         "<h2>Leak against the number of training speakers</h2><figure>"
-        + curve("UAR against speakers", points, report.chance, "training speakers")
+        + curve("UAR against speakers", points, _chance(report), "training speakers")
         + f"<figcaption>The attacker {escape(report.strongest_quick)}, trained on fewer speakers. "
         "If the curve still rises at its right end, an attacker with more speakers has a higher "
         "UAR than this card shows.</figcaption></figure>"
@@ -230,7 +288,10 @@ def _null(report: AuditReport) -> str:
     return (
         "<h2>Null distribution</h2><figure>"
         + histogram(
-            "UAR under permuted labels", strongest.null, observed=report.uar, chance=report.chance
+            "UAR under permuted labels",
+            strongest.null,
+            observed=strongest.uar,
+            chance=_chance(report),
         )
         + "<figcaption>UAR of the strongest attacker after the labels have been permuted between "
         "speakers, so that nothing can be learned: the random variation with this many speakers."

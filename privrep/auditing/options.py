@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from privrep.formats.columns import Naming
-from privrep.types import LIMIT
+from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
 DUPLICATES = ("stop", "merge", "keep")
+MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
 Vectors = Any
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
@@ -40,6 +41,13 @@ class AuditOptions:
       deals: of folds; None for 6.
       quick: one deal, 99 permutations and no trees, unless asked for otherwise.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      correlation_limit: the correlation that must be excluded before, of an attribute that is a
+        number; see `types.CORRELATION_LIMIT`.
+      measured_as: in MEASURED_AS, whether the attribute is a number or has classes; "auto" decides
+        by `formats.numbers.is_quantity`.
+      bins: of an attribute that is a number, see `formats.numbers.parse_bins`. With bins the result
+        is that of the bins and the correlation is beside it; with "" the reverse, and the bins are
+        halves.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
     """
@@ -58,6 +66,9 @@ class AuditOptions:
     deals: int | None = None
     quick: bool = False
     limit: float = LIMIT
+    correlation_limit: float = CORRELATION_LIMIT
+    measured_as: str = "auto"
+    bins: str = ""
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable
 

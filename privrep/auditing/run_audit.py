@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import platform
 import shlex
 from collections.abc import Sequence
@@ -23,7 +24,14 @@ from privrep.attacks.suite import (
     suite,
 )
 from privrep.auditing.card import card
-from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.options import (
+    DUPLICATES,
+    MEASURED_AS,
+    PERMUTATIONS,
+    AuditOptions,
+    Columns,
+    Vectors,
+)
 from privrep.auditing.questions import ask
 from privrep.auditing.read_inputs import (
     AuditInputs,
@@ -47,9 +55,17 @@ from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
+from privrep.leakage.number_measurement import measure_number
 from privrep.messages import first
 from privrep.statistics.permutation_test import least_permutations
-from privrep.types import ALPHA, LIMIT, PRIMARY, SECONDARY, InferenceSettings
+from privrep.types import (
+    ALPHA,
+    CORRELATION_LIMIT,
+    LIMIT,
+    PRIMARY,
+    SECONDARY,
+    InferenceSettings,
+)
 
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
@@ -112,24 +128,29 @@ def audit(
     if output is not None:
         check_output(output)
     measured = measure(inputs.sample, attackers=attackers, settings=settings)
-    verdict, quick_attacker = measured.verdict, strongest_quick(measured)
+    quick_attacker = strongest_quick(measured)
     # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
+    number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
+    is_correlation = number is not None and not options.bins
+    headline = number.verdict if number is not None and is_correlation else measured.verdict
     answers = ask(inputs, attribute, options, measured.strongest, settings)
     leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
     ladder = threats(inputs, measured, quick_attacker, settings)
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
-        verdict=verdict.verdict,
-        reason=verdict.reason,
+        verdict=headline.verdict,
+        reason=headline.reason,
         attribute=attribute,
-        chance=measured.chance,
-        uar=verdict.uar,
-        lower=verdict.lower,
-        upper=verdict.upper,
-        limit=verdict.limit,
-        p=verdict.p,
-        smallest_p=verdict.smallest_p,
-        minimum_detectable=verdict.minimum_detectable,
+        score="correlation" if is_correlation else "uar",
+        chance=0.0 if is_correlation else measured.chance,
+        uar=math.nan if is_correlation else measured.verdict.uar,
+        correlation=math.nan if number is None else number.verdict.correlation,
+        lower=headline.lower,
+        upper=headline.upper,
+        limit=headline.limit,
+        p=headline.p,
+        smallest_p=headline.smallest_p,
+        minimum_detectable=headline.minimum_detectable,
         person=measured.person,
         beyond_sessions=_beyond_sessions(inputs, measured, options),
         worst_protected=_worst_protected(inputs, measured, options),
@@ -144,6 +165,8 @@ def audit(
         given=answers.given,
         attributes=answers.attributes,
         decensoring=answers.decensoring,
+        number=number,
+        bins=None if number is None else measured.verdict,
         data=_data(inputs, attribute, measured, sources, options),
         test=_test(measured, settings, options),
         not_tested=_not_tested(attribute, measured, frames is not None),
@@ -175,7 +198,11 @@ def _settings(options: AuditOptions) -> InferenceSettings:
         permutations = affordable_permutations(names, usual.permutations)
     deals = usual.deals if options.deals is None else options.deals
     return InferenceSettings(
-        permutations=permutations, limit=options.limit, seed=options.seed, deals=deals
+        permutations=permutations,
+        limit=options.limit,
+        seed=options.seed,
+        deals=deals,
+        correlation_limit=options.correlation_limit,
     )
 
 
@@ -215,6 +242,11 @@ def _check_numbers(settings: InferenceSettings) -> None:
         )
     if settings.deals < 1:
         raise ValueError(f"--deals={settings.deals}: 1 is the least, {PRIMARY.deals} are usual")
+    if not 0 < settings.correlation_limit < 1:
+        raise ValueError(
+            f"--correlation_limit={settings.correlation_limit:g}: over 0 and under 1, such as "
+            f"{CORRELATION_LIMIT:g}"
+        )
     if settings.seed < 0:
         raise ValueError(f"--seed={settings.seed}: 0 is the least")
 
@@ -347,6 +379,7 @@ def _test(
     return PermutationTest(
         alpha=settings.alpha,
         limit=settings.limit,
+        correlation_limit=settings.correlation_limit,
         permutations=measured.num_permutations,
         possible_permutations=measured.distinct_permutations,
         permuted_between=measured.permuted_between,
@@ -398,6 +431,12 @@ def _command(
     arguments += ["--quick"] if options.quick else [f"--deals={settings.deals}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
+    if options.correlation_limit != CORRELATION_LIMIT:
+        arguments.append(f"--correlation_limit={options.correlation_limit:g}")
+    if options.measured_as != MEASURED_AS[0]:
+        arguments.append(f"--as={options.measured_as}")
+    if options.bins:
+        arguments.append(f"--bins={options.bins}")
     if options.duplicates != DUPLICATES[0]:
         arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:

@@ -5,6 +5,8 @@ import textwrap
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.report import AuditReport
+from privrep.auditing.threats import utterances
+from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.messages import first, printable
 from privrep.statistics.verdict import Verdict, in_words
 
@@ -14,7 +16,10 @@ _MAX_CLASSES = 12  # that are named
 
 def table(report: AuditReport) -> str:
     """The tables of an audit, and its verdict as the last line."""
-    lines: list[tuple[str, ...]] = [("attacker", "UAR", "lower", "upper", "p")]
+    lines: list[tuple[str, ...]] = []
+    if report.number is not None:
+        lines += [*_of_number(report.number), ("", "", "", "", "")]
+    lines.append(("attacker of classes" if lines else "attacker", "UAR", "lower", "upper", "p"))
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))
@@ -45,22 +50,37 @@ def table(report: AuditReport) -> str:
     return printable("\n".join(text))
 
 
-def _verdicts(report: AuditReport) -> dict[str, Verdict | AuditReport]:
+def _verdicts(report: AuditReport) -> dict[str, Verdict]:
     """By what the strongest attacker has, corrected for having selected it."""
-    verdicts: dict[str, Verdict | AuditReport]
-    verdicts = {"strongest, one utterance": report, "all of a person": report.person}
+    verdicts = {"strongest, one utterance": report.of_classes, "all of a person": report.person}
     if report.beyond_sessions is not None and report.beyond_sessions.verdict is not None:
         verdicts["beyond sessions"] = report.beyond_sessions.verdict
     return verdicts
 
 
+def _of_number(measured: NumberMeasurement) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = [("attacker", "corr.", "lower", "upper", "p")]
+    for result in sorted(measured.attackers.values(), key=lambda result: -result.correlation):
+        values = (result.correlation, result.lower, result.upper, result.p)
+        lines.append((result.name, *map(number, values)))
+    verdict = measured.verdict
+    values = (verdict.correlation, verdict.lower, verdict.upper, verdict.p)
+    lines.append(("strongest, corrected", *map(number, values)))
+    lines += [("", "", "", "", ""), ("threat", "corr.", "lower", "upper", "")]
+    for victim in measured.victims:
+        bounds = map(number, (victim.correlation, victim.lower, victim.upper))
+        lines.append((utterances(victim.utterances), *bounds, ""))
+    return lines
+
+
 def _summary(report: AuditReport) -> list[str]:
     data, code = report.data, report.online_code
     (strongest,) = (result for result in report.attackers if result.name == report.strongest)
-    worst, beyond = report.worst_protected, report.beyond_sessions
+    worst, beyond, uar = report.worst_protected, report.beyond_sessions, report.of_classes.uar
+    scale = "of the correlation: " if report.score == "correlation" else ""
     return [
         *data.notes,
-        f"{data.utterances:,} utterances of {data.speakers:,} speakers; chance "
+        f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
         f"online code: {number(code.bits)} bits per utterance in place of "
@@ -86,10 +106,22 @@ def _summary(report: AuditReport) -> list[str]:
             if beyond is not None and beyond.verdict is not None
             else []
         ),
-        f"from one utterance {report.attribute} is named {in_words(report.uar, report.chance)}",
+        *_beside(report),
+        f"from one utterance {report.attribute} is named {in_words(uar, 1 / len(data.classes))}",
         f"{report.attribute}: {report.verdict}{' (quick)' if report.test.quick else ''}. "
         f"{report.reason}",
     ]
+
+
+def _beside(report: AuditReport) -> list[str]:
+    """A sentence on the correlation of bins that are the headline, or on bins beside it."""
+    if report.number is None or report.bins is None:
+        return []
+    if report.score == "correlation":
+        names = first([c.name for c in report.data.classes], _MAX_CLASSES)
+        return [f"in bins, {names}: {report.bins.verdict}. {report.bins.reason}"]
+    beside = report.number.verdict
+    return [f"{report.attribute} as a number: {beside.verdict}. {beside.reason}"]
 
 
 def _attackers_of_threats(report: AuditReport) -> str:

@@ -52,12 +52,16 @@ def threats(
     results = [ThreatResult(rung.threat, name, rung.uar, rung.lower, rung.upper) for rung in rungs]
     results.sort(key=lambda result: _ORDER.index(result.threat))
     for victim in measured.victims:
-        plural = "s" if victim.utterances > 1 else ""
-        threat = f"{victim.utterances} utterance{plural}"
+        threat = utterances(victim.utterances)
         results.append(
             ThreatResult(threat, measured.strongest, victim.uar, victim.lower, victim.upper)
         )
     return tuple(results)
+
+
+def utterances(count: int) -> str:
+    """The name of the threat of `count` utterances of a victim."""
+    return f"{count} utterance{'s' if count > 1 else ''}"
 
 
 def code_length(inputs: AuditInputs, name: str, seed: int) -> OnlineCodeResult:

@@ -34,4 +34,4 @@ def test_the_fewest_permutations_that_reach_the_level():
 def test_what_is_excluded_is_of_these_attackers_and_one_utterance():
     found = verdict("no_leak", 100, 60)
     assert found.verdict == "no_leak_shown"
-    assert "one above 0.60 by these attackers from one utterance is excluded over" in found.reason
+    assert "one above 0.60 by these attackers from one utterance is excluded for" in found.reason
