@@ -15,7 +15,8 @@ from experiments.config.lambdas import is_zero
 from experiments.results.columns import PROTECTION, Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from privrep.attacks.lda import linear
+from privrep.attacks.floor import floor
+from privrep.attacks.lda import ATTACKS, linear
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
@@ -29,6 +30,8 @@ from privrep.statistics.verdict import Verdict
 from privrep.types import Fold, Split
 
 LINEAR = {"linear": linear}
+# On h without a release as well: verdicts of all rows are by the same attackers.
+UNLEARNED = {**ATTACKS, "floor": floor}
 
 
 class Group(NamedTuple):
@@ -89,8 +92,8 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
     """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
-      attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
-      by the linear one; of speaker, unlearned or not, by verification.
+      attributes unlearned by the attackers UNLEARNED, of the others that the corpus has by the
+      linear one; of speaker, unlearned or not, by verification.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
       mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, the ignorant attacker was trained on the
@@ -178,7 +181,7 @@ def _put_unlearned(
     speakers, counted, label_alone = shown.speakers, [], None
     for group in groups:
         h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
-        measured = measure_folds(h, labels, speakers, split)
+        measured = measure_folds(h, labels, speakers, split, attackers=UNLEARNED)
         put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
         counted.append(Counted(group, measured.counts))
         ordinary = without_protection(group, groups)

@@ -17,12 +17,13 @@ _MODULES = {  # "module:function"
     "linear": "privrep.attacks.lda:linear",
     "kernel": "privrep.attacks.lda:kernel",
     "knn": "privrep.attacks.knn:knn",
+    "floor": "privrep.attacks.floor:floor",
     "trees": "privrep.attacks.boosted_trees:trees",
     "mlp": "privrep.attacks.trained.mlp_and_gru:mlp",
     "sequence": "privrep.attacks.trained.mlp_and_gru:sequence",
 }
 # Attackers on h that train for hundreds of labellings at once: the default suite.
-QUICK = ("linear", "kernel", "knn")
+QUICK = ("linear", "kernel", "knn", "floor")
 # Attackers on h that are trained separately for every labelling.
 SLOW = ("trees", "mlp")
 SEQUENCE = "sequence"  # an attacker on frames [N, T, D], trained separately likewise

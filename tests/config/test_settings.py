@@ -125,7 +125,7 @@ def test_twice_the_same_is_refused(name, text):
         ("bins", "abc", "midpoint, thirds, tertiles, or two numbers"),
         ("bins", "3.5:2.5", "LOW below HIGH"),
         ("bins", "2:3:4", "LOW:HIGH"),
-        ("attackers", "svm", "lda, kernel, knn, trees"),
+        ("attackers", "svm", "lda, kernel, knn, trees, floor"),
         ("private", "gender+", "joined by"),
         ("learning_rate", "inf", "inf is not a valid value"),
         ("lambda_", "0,", "--lambda=0,: empty value in the list"),
