@@ -8,7 +8,8 @@ from privrep.attacks.floor import floor, principal_components
 from privrep.attacks.suite import QUICK, suite
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uars_of
 from privrep.types import InferenceSettings
 

@@ -10,7 +10,7 @@ import pytest
 from privrep.attacks.floor import floor
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import InferenceSettings, Sample
 from privrep.unlearning.emotion_subspace import emotion_subspace
