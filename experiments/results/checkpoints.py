@@ -18,7 +18,7 @@ from orbax.checkpoint import v1 as ocp
 from experiments.results.parts import REPAIR
 from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.parallel.processes import gather, is_first
-from privrep.unlearning.emotion_subspace import Affine
+from privrep.unlearning.kept_space import KeptSpace
 from privrep.unlearning.releases import Learned
 
 PyTree = Any
@@ -138,8 +138,8 @@ def save_chosen(
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
         _save_arrays(folder / "history.npz", history)
-        flat = learned._asdict() | learned.map._asdict()
-        _save_arrays(folder / "release.npz", {n: a for n, a in flat.items() if n != "map"})
+        flat = learned._asdict() | learned.space._asdict()
+        _save_arrays(folder / "release.npz", {n: a for n, a in flat.items() if n != "space"})
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
         names = ("params", "history.npz", "release.npz", "runs.json", "map.npz")
         write_seal(_chosen(folder), [folder / name for name in names if (folder / name).exists()])
@@ -227,9 +227,17 @@ def load_release(folder: Path | str) -> Learned:
     """What the releases of a finished pack have learned, numpy arrays [R, ...].
 
     Raises:
-      ValueError: see `check_chosen`.
+      ValueError: see `check_chosen`; or an earlier version has saved it, whose releases reveal in
+        their last bits what they should remove.
     """
     check_chosen(folder, "release.npz")
-    with np.load(Path(folder, "release.npz"), allow_pickle=False) as file:
-        map_ = Affine(file["matrix"], file["offset"])
-        return Learned(file["protects"], map_, file["noise"])
+    path = Path(folder, "release.npz")
+    with np.load(path, allow_pickle=False) as file:
+        missing = [name for name in KeptSpace._fields if name not in file.files]
+        if missing:
+            raise ValueError(
+                f"{path}: an earlier version has saved it, without {', '.join(missing)}: run "
+                "experiments.main again, into another directory"
+            )
+        space = KeptSpace(*(file[name] for name in KeptSpace._fields))
+        return Learned(file["protects"], space, file["noise"])

@@ -5,20 +5,15 @@ separate the attribute within an emotion (weighted nuisance-attribute projection
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from privrep.unlearning.kept_space import Affine, column_moments
+
 STRENGTH = 30.0  # the weight of lambda = 1; results change little between 3 and 300
 _RIDGE = 1e-4  # relative to a unit's variance
-
-
-class Affine(NamedTuple):
-    """h -> h @ matrix + offset; matrix float[D, D], offset float[D]."""
-
-    matrix: jax.Array
-    offset: jax.Array
 
 
 def emotion_subspace(
@@ -66,12 +61,11 @@ def emotion_subspace(
       The map r.
     """
     count = jnp.maximum(where.sum(), 1)
-    rows = where[:, None]
-    mean = jnp.where(rows, h, 0).sum(0, keepdims=True) / count
-    deviation = jnp.sqrt(jnp.where(rows, (h - mean) ** 2, 0).sum(0, keepdims=True) / count)
+    moments = column_moments(h, where)
+    mean = moments.mean[None]
     # Each column is divided by its standard deviation, except one whose deviation is rounding.
-    unit = jnp.where(deviation <= 1e-5 * jnp.abs(mean) + 1e-30, 1, deviation)
-    fitted = jnp.where(rows, (h - mean) / unit, 0)
+    unit = jnp.where(moments.is_constant, 1, moments.deviation)[None]
+    fitted = jnp.where(where[:, None], (h - mean) / unit, 0)
     v = kernel - kernel.mean(1, keepdims=True)
     read = v * unit.T
     covariance = fitted.T @ fitted / count
@@ -102,11 +96,9 @@ def lift(logits: jax.Array, kernel: jax.Array) -> jax.Array:
       kernel: float[D, C], see `emotion_subspace`.
     """
     v = kernel - kernel.mean(1, keepdims=True)
-    # V has rank C - 1: a constant added to all logits of a row changes no decision.
-    logits = logits - logits.mean(1, keepdims=True)
-    gram = v.T @ v
-    scale = jnp.maximum(jnp.trace(gram), 1e-30) / len(gram)
-    return logits @ jax.scipy.linalg.solve(gram + scale / len(gram), v.T, assume_a="gen")
+    # V has rank C - 1: a constant added to all logits of a row changes no decision. Its singular
+    # values may span some powers of ten, which V'V would square.
+    return (logits - logits.mean(1, keepdims=True)) @ jnp.linalg.pinv(v, rtol=1e-5)
 
 
 def _between(

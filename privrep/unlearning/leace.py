@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from privrep.unlearning.emotion_subspace import Affine
+from privrep.unlearning.kept_space import Affine, column_moments
 
 
 def leace(
@@ -39,11 +39,9 @@ def leace(
       The map r; the identity if no label is known.
     """
     count = jnp.maximum(where.sum(), 1)
-    mean = jnp.where(where[:, None], h, 0).sum(0) / count
+    mean, deviation, constant = column_moments(h, where)
     fitted = jnp.where(where[:, None], h - mean[None], 0)
     # The result does not depend on the scale of h, but its rounding errors do.
-    deviation = jnp.sqrt((fitted**2).sum(0) / count)
-    constant = deviation <= 1e-5 * jnp.abs(mean)  # a smaller spread is the rounding of the mean
     unit = jnp.where(constant, 1, deviation)
     fitted = jnp.where(constant[None], 0, fitted / unit[None])
     differences = [

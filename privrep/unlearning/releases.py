@@ -3,6 +3,9 @@
 A release is learned once, from h of the training part, as arrays that are stored with the network
 (`Learned`). It is then applied to one utterance or to many. With every lambda at 0 it returns h.
 The emotion head that was trained on h reads the released h.
+
+What is sent is a function of rounded numbers, so that its last bits reveal nothing
+(`kept_space.py`); a test holds every release in the table to it.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +14,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from privrep.unlearning.emotion_subspace import Affine, emotion_subspace, lift
+from privrep.unlearning.emotion_subspace import emotion_subspace, lift
+from privrep.unlearning.kept_space import (
+    STEP,
+    Affine,
+    KeptSpace,
+    identity_space,
+    kept_space,
+    rounded,
+    send_kept,
+)
 from privrep.unlearning.leace import leace
 
 Head = tuple[jax.Array, jax.Array]  # kernel float[D, C] and bias float[C] of the emotion head
@@ -43,12 +55,12 @@ class Learned(NamedTuple):
 
     Attributes:
       protects: bool[], whether any lambda is above 0.
-      map: h -> h @ matrix + offset.
+      space: what is kept of h.
       noise: float[D], the standard deviation of the added noise.
     """
 
     protects: jax.Array
-    map: Affine
+    space: KeptSpace
     noise: jax.Array
 
 
@@ -70,22 +82,30 @@ def _largest_lambda(inputs: ReleaseInputs) -> jax.Array:
 
 
 def _nothing(h: jax.Array, inputs: ReleaseInputs) -> Learned:
-    """The identity map and no noise."""
+    """The whole space and no noise."""
     size = h.shape[1]
-    unchanged = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
-    return Learned(_largest_lambda(inputs) > 0, unchanged, jnp.zeros(size, h.dtype))
+    space = identity_space(size, h.dtype)
+    return Learned(_largest_lambda(inputs) > 0, space, jnp.zeros(size, h.dtype))
+
+
+def _mapping(h: jax.Array, inputs: ReleaseInputs, map_: Affine) -> Learned:
+    """What a linear map keeps of h in the training part."""
+    return _nothing(h, inputs)._replace(space=kept_space(h, map_, inputs.train))
 
 
 def _erasure(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     """`leace.leace` of the attributes whose lambda is above 0; a larger lambda erases no more."""
     labels = {a: jnp.where(inputs.lambda_[a] > 0, of, -1) for a, of in inputs.private.items()}
-    return _nothing(h, inputs)._replace(map=leace(h, labels, inputs.sizes, inputs.train))
+    return _mapping(h, inputs, leace(h, labels, inputs.sizes, inputs.train))
 
 
 def _noise(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     """Noise of the largest lambda times each unit's standard deviation over the training part."""
     deviation = jnp.std(h, axis=0, where=inputs.train[:, None])
-    return _nothing(h, inputs)._replace(noise=_largest_lambda(inputs) * deviation)
+    size = h.shape[1]
+    unchanged = Affine(jnp.eye(size, dtype=h.dtype), jnp.zeros(size, h.dtype))
+    learned = _mapping(h, inputs, unchanged)
+    return learned._replace(noise=_largest_lambda(inputs) * deviation)
 
 
 def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
@@ -93,7 +113,7 @@ def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     learned = emotion_subspace(
         h, inputs.kernel, inputs.task, inputs.private, inputs.lambda_, inputs.sizes, inputs.train
     )
-    return _nothing(h, inputs)._replace(map=learned)
+    return _mapping(h, inputs, learned)
 
 
 def identity(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
@@ -103,19 +123,21 @@ def identity(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.
 
 
 def mapped(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
-    """h @ matrix + offset."""
+    """`kept_space.send_kept` of h."""
     del key, head
-    return jnp.where(learned.protects, h @ learned.map.matrix + learned.map.offset[None], h)
+    return jnp.where(learned.protects, send_kept(h, learned.space), h)
 
 
 def noisy(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
-    """h + noise * N(0, 1), drawn independently for each row.
+    """`mapped` h + noise * N(0, 1), drawn independently for each row.
 
     The network was trained without noise. An attacker who averages over the utterances of a speaker
-    removes it.
+    removes it. The sum is rounded because a float32 normal variate has some 2^23 values: which of
+    them lies between a sum and a candidate for h shows in its last bits (Mironov, "On significance
+    of the least significant bits for differential privacy", CCS 2012).
     """
-    del head
-    return h + learned.noise[None] * jax.random.normal(key, h.shape, h.dtype)
+    noise = learned.noise[None] * jax.random.normal(key, h.shape, h.dtype)
+    return mapped(key, h + noise, learned, head)
 
 
 def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
@@ -123,14 +145,15 @@ def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> j
 
         r(h) = (softmax(h' kernel + bias) - bias) pinv(V),    h' = `mapped`, V as in `subspace`
 
-    The posterior hardly changes with the confidence of a confident network, so that most non-linear
-    differences between large logits, which an attacker could use, disappear. The emotion head
-    recognises the same emotion from r(h) as from h'. Its logits of r(h) are probabilities: do not
+    with the posterior rounded to multiples of 2^-10. It hardly changes with the confidence of a
+    confident network, so that most non-linear differences between large logits, which an attacker
+    could use, disappear. The emotion head recognises the same emotion from r(h) as from h', unless
+    the two largest posteriors are equal when rounded. Its logits of r(h) are probabilities: do not
     apply a softmax to them again.
     """
     kernel, bias = head
     logits = mapped(key, h, learned, head) @ kernel + bias[None]
-    return _with_logits(learned, jax.nn.softmax(logits), h, head)
+    return _with_logits(learned, rounded(jax.nn.softmax(logits), STEP), h, head)
 
 
 def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
@@ -142,8 +165,9 @@ def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.
     del key
     kernel, bias = head
     recognised = (h @ kernel + bias[None]).argmax(-1)
-    logits = jax.nn.one_hot(recognised, kernel.shape[1], dtype=h.dtype)
-    return _with_logits(learned, logits, h, head)
+    # A table: in a product over the rows of h, equal rows might be rounded differently.
+    vectors = lift(jnp.eye(kernel.shape[1], dtype=h.dtype) - bias[None], kernel)
+    return jnp.where(learned.protects, vectors[recognised], h)
 
 
 def _with_logits(learned: Learned, logits: jax.Array, h: jax.Array, head: Head) -> jax.Array:

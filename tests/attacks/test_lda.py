@@ -167,3 +167,18 @@ def test_an_h_of_three_points_is_attacked_too(name):
     points = [set(found.predictions[0, (decision == k) & (folds == 1)]) for k in range(3)]
     assert all(len(one) == 1 for one in points)  # the same point, the same guess
     assert uar(confusion_counts(found.predictions[0], gender, speakers, 2).sum(0)) > 0.6
+
+
+@pytest.mark.parametrize("size", [1e-6, 3e-7])
+def test_a_leak_of_a_millionth_is_read_and_where_there_is_none_nothing(size):
+    """A column that is a sum of others in float32, but for `size` * gender."""
+    uars = {}
+    for planted in (size, 0):
+        world = WORLDS["speaker_only"].draw(0, 60, 8, 8)
+        h = world.h.astype(np.float64)
+        h[:, 7] = h[:, :3].sum(1) + planted * (2 * world.gender - 1)
+        folds = design(world.gender, world.speaker, None, 5, 0).folds
+        arguments = (world.gender[None], world.speaker, folds, 2)
+        predictions = ATTACKS["linear"](0, h.astype(np.float32), *arguments).predictions
+        uars[planted] = np.mean(predictions[0] == world.gender)
+    assert uars[size] > 0.9 and uars[0] < 0.65

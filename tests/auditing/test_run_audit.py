@@ -62,7 +62,10 @@ def test_attackers_are_chosen_by_name(leaking):
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--attackers=svm", "linear, kernel, ranks, kernel_ranks, knn, trees, mlp, sequence"),
+        (
+            "--attackers=svm",
+            "linear, kernel, ranks, kernel_ranks, knn, trees, mlp, sequence",
+        ),
         ("--attackers=knn,knn", "each once"),
         ("--attackers=,", "name one or several"),
         ("--attackers=liner", "sequence, each once (did you mean linear?)"),

@@ -27,7 +27,7 @@ from experiments.results.checkpoints import (
     save_progress,
 )
 from privrep.parallel.run_axis import deal
-from privrep.unlearning.emotion_subspace import Affine
+from privrep.unlearning.kept_space import KeptSpace
 from privrep.unlearning.releases import Learned
 from tests.support.checkpoint_rows import history, rows
 from tests.support.paths import ROOT
@@ -118,7 +118,8 @@ def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
 def learned(epoch):
     """Of the releases of three runs."""
     matrix = np.arange(12, dtype=np.float32).reshape(3, 2, 2) * epoch
-    return Learned(np.array([False, True, True]), Affine(matrix, matrix[0]), matrix[:, 1])
+    space = KeptSpace(matrix[0], matrix, matrix[1], matrix + 1, matrix[2])
+    return Learned(np.array([False, True, True]), space, matrix[:, 1])
 
 
 def test_the_chosen_parameters_and_what_they_are(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import main
 from experiments.run import run_pack
-from privrep.unlearning.emotion_subspace import Affine
+from privrep.unlearning.kept_space import KeptSpace
 from privrep.unlearning.releases import Learned
 from tests.support.experiment_runs import run
 
@@ -53,4 +53,5 @@ def _summed(config, trained, loaded, *others):
         for i, row in enumerate(trained.settings)
     ]
     none = np.zeros((len(rows), 1), np.float32)
-    return rows, Learned(none[:, 0] > 0, Affine(none[:, None], none), none)
+    space = KeptSpace(none, none[:, None], none, none[:, None], none)
+    return rows, Learned(none[:, 0] > 0, space, none)

@@ -144,7 +144,7 @@ def test_the_posterior_is_what_the_head_makes_of_the_subspace_and_no_more():
     logits = [chosen @ INPUTS.kernel + INPUTS.bias for chosen in (projected, posterior)]
     posterior = np.exp(logits[0]) / np.exp(logits[0]).sum(1, keepdims=True)
     np.testing.assert_allclose(
-        logits[1] - logits[1].mean(1, keepdims=True), posterior - 1 / 3, atol=1e-4
+        logits[1] - logits[1].mean(1, keepdims=True), posterior - 1 / 3, atol=2**-10
     )
 
 
@@ -182,7 +182,7 @@ def test_the_posterior_hides_how_sure_the_network_is():
 
     def uar_of_release(name):
         released = np.asarray(release(name, jax.random.key(0), h, inputs))
-        return uar_of(trees, released.round(3), gender, train)
+        return uar_of(trees, released, gender, train)
 
     assert uar_of_release("subspace") > 0.75 and uar_of_release("posterior") < 0.55
 
@@ -191,6 +191,6 @@ def test_the_decision_is_the_emotion_recognised_and_nothing_else():
     released = np.asarray(release("decision", jax.random.key(0), H, INPUTS))
     choices = [(h @ INPUTS.kernel + INPUTS.bias).argmax(1) for h in (H, released)]
     np.testing.assert_array_equal(*choices)
-    assert len(np.unique(released.round(4), axis=0)) == len(np.unique(choices[0]))
+    assert len(np.unique(released, axis=0)) == len(np.unique(choices[0]))  # to the last bit
     _, curve, emotion = after("decision", 1)
     assert abs(curve - 0.5) < 0.04 and emotion == pytest.approx(after("none", 1)[2], abs=0.03)

@@ -1,0 +1,205 @@
+"""No release sends in its last bits what it should remove: an attacker in float64 has the rows."""
+
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from privrep.attacks.lda import linear
+from privrep.leakage.measurement import measure
+from privrep.statistics.design import design
+from privrep.statistics.uar import uars_of
+from privrep.types import InferenceSettings, Sample
+from privrep.unlearning.emotion_subspace import emotion_subspace
+from privrep.unlearning.kept_space import Affine, kept_space, send_kept
+from privrep.unlearning.leace import leace
+from privrep.unlearning.releases import RELEASES, ReleaseInputs
+
+D, EMOTIONS = 8, 4
+SENDING = [name for name in RELEASES if name != "none"]
+KINDS = ("plain", "steep", "copies", "units")
+SETTINGS = InferenceSettings(folds=3, permutations=39)
+
+
+@cache
+def draw(seed, kind="plain", num_speakers=100, utterances=10):
+    """h float32[N, D], gender, emotion, speaker int32[N]; of one population for every seed.
+
+    The genders are 6 standard deviations apart in one direction, and speakers of one gender differ
+    little, so that a hundred of them suffice to estimate it. `kind` is "plain"; "steep", columns
+    that depend on each other, down to a hundredth of the variation; "copies", a column that is a
+    difference of others and one that varies in its last bit alone, with the gender; or "units",
+    columns of all sizes far from 0.
+    """
+    population, rng = np.random.default_rng(3), np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(num_speakers), utterances).astype(np.int32)
+    gender = rng.permutation(np.arange(num_speakers, dtype=np.int32) % 2)[speaker]
+    emotion = rng.integers(0, EMOTIONS, len(speaker)).astype(np.int32)
+    direction, emotions = population.normal(size=D), population.normal(size=(EMOTIONS, D))
+    h = 0.2 * rng.normal(size=(num_speakers, D))[speaker] + rng.normal(size=(len(speaker), D))
+    h += emotions[emotion]
+    h += 3 * (2 * gender - 1)[:, None] * direction / np.linalg.norm(direction)
+    turn = np.linalg.qr(population.normal(size=(D, D)))[0]
+    h = h * np.geomspace(1, 0.01, D) @ turn if kind == "steep" else h @ turn
+    if kind == "copies":
+        h[:, 3] = h[:, 2] - h[:, 4]
+        h[:, 5] = 7 + 4e-7 * gender
+    if kind == "units":
+        h = h * np.geomspace(1e-4, 1e4, D) + np.geomspace(1e-3, 3e5, D)
+    return h.astype(np.float32), gender, emotion, speaker
+
+
+def inputs_of(h, gender, emotion):
+    """With the emotion head of a least-squares classifier."""
+    x = np.float64(h) - h.mean(0, dtype=np.float64)
+    # No head is trained to read a last bit.
+    unit = np.where(x.std(0) < 1e-5 * np.abs(h).max(0), np.inf, x.std(0))
+    kernel = 6 * np.linalg.lstsq(x / unit, np.eye(EMOTIONS)[emotion] - 0.25, rcond=1e-4)[0]
+    kernel = (kernel / unit[:, None]).astype(np.float32)
+    return ReleaseInputs(
+        kernel=kernel,
+        bias=np.float32(-h.mean(0, dtype=np.float64) @ kernel),
+        task=emotion,
+        private={"gender": gender},
+        sizes={"gender": 2},
+        train=np.ones(len(h), bool),
+        lambda_={"gender": np.float32(1)},
+    )
+
+
+def map_of(name, h, inputs):
+    """The linear map of a release before its image is rounded."""
+    if name == "leace":
+        return leace(h, inputs.private, inputs.sizes, inputs.train)
+    labels, rest = inputs.private, (inputs.lambda_, inputs.sizes, inputs.train)
+    return emotion_subspace(h, inputs.kernel, inputs.task, labels, *rest)
+
+
+@partial(jax.jit, static_argnums=0)
+def send(name, learned, h, head):
+    return RELEASES[name].send(jax.random.key(0), h, learned, head)
+
+
+@partial(jax.jit, static_argnums=0)
+def learn(name, h, inputs):
+    return RELEASES[name].learn(h, inputs._replace(sizes={"gender": 2}))
+
+
+@cache
+def sender(name, kind="plain"):
+    """h float32[n, D] -> what is sent, of a release that was learned from draw(0, kind)."""
+    h, gender, emotion, _ = draw(0, kind)
+    inputs = inputs_of(h, gender, emotion)
+    learned = learn(name, h, inputs._replace(sizes=None))
+    return lambda rows: np.asarray(send(name, learned, rows, (inputs.kernel, inputs.bias)))
+
+
+def last_bits_uar(h, gender, speaker):
+    folds = design(gender, speaker, None, 3, 0).folds
+    return uars_of(linear(0, h, gender[None], speaker, folds, 2).predictions, gender[None], 2)[0]
+
+
+def blurred(h):
+    """With noise of a ten-thousandth of a column's deviation: no last bit is left."""
+    size = np.maximum(h.std(0, dtype=np.float64), 1e-5 * np.abs(h).max(0))
+    return (h + 1e-4 * size * np.random.default_rng(0).normal(size=h.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SENDING)
+def test_the_last_bits_of_every_release_reveal_nothing(name, kind):
+    """To speakers that it was fitted on and to a hundred others: no more than without these bits.
+
+    What a release leaves above them (all, of noise; what emotion reveals, of a decision) is another
+    question.
+    """
+    for h, gender, _, speaker in (draw(0, kind), draw(1, kind)):
+        sent = sender(name, kind)(h)
+        uar = last_bits_uar(sent, gender, speaker)
+        assert uar < 0.55 or uar < last_bits_uar(blurred(sent), gender, speaker) + 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SENDING)
+def test_what_changes_h_in_its_last_bits_changes_hardly_anything_that_is_sent(name, kind):
+    """Of a thousand utterances a few are near the border of two steps, or of two decisions."""
+    h, of_h = draw(0, kind)[0], sender(name, kind)
+    up = np.random.default_rng(0).random(h.shape) < 0.5
+    other = np.nextafter(h, np.where(up, np.float32(1e9), np.float32(-1e9)))
+    assert (other != h).all()
+    assert (of_h(other) != of_h(h)).any(1).mean() < 0.05
+
+
+@pytest.mark.parametrize("fitted_on", ["same speakers", "others"])
+@pytest.mark.parametrize("name", ["leace", "subspace"])
+def test_the_map_alone_leaks_through_rounding_and_the_release_does_not(name, fitted_on):
+    h, gender, emotion, speaker = draw(0)
+    map_ = map_of(name, jnp.asarray(h), inputs_of(h, gender, emotion))
+    if fitted_on == "others":
+        h, gender, _, speaker = draw(1)
+
+    def measured(h):
+        sample = Sample.of(h, gender, speaker)
+        verdict = measure(sample, attackers={"linear": linear}, settings=SETTINGS).verdict
+        return verdict.verdict, verdict.uar
+
+    verdict, uar = measured(np.asarray(h @ map_.matrix + map_.offset[None]))
+    assert verdict == "leaks" and uar > 0.6
+    verdict, uar = measured(sender(name)(h))
+    assert verdict != "leaks" and uar < 0.57
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["leace", "subspace", "posterior"])
+def test_rounding_costs_no_emotion(name, kind):
+    """Against the map in float64, on 10,000 unseen utterances, as the emotion head reads them."""
+    h, gender, emotion, _ = draw(0, kind)
+    inputs = inputs_of(h, gender, emotion)
+    map_ = map_of(name, jnp.asarray(h), inputs)
+    unseen, _, truth, _ = draw(1, kind, utterances=100)
+    exact = np.float64(unseen) @ np.float64(map_.matrix) + np.float64(map_.offset)
+
+    def uar(h):
+        recognised = (np.float64(h) @ inputs.kernel + inputs.bias).argmax(1)
+        return np.mean([(recognised == c)[truth == c].mean() for c in range(EMOTIONS)])
+
+    assert uar(sender(name, kind)(unseen)) == pytest.approx(uar(exact), abs=0.002)
+    assert uar(exact) > 0.5
+
+
+def test_what_varies_in_no_training_utterance_is_not_sent():
+    """A dead unit that lives again, and the difference of copies that differ again."""
+    h, of_h = draw(0, "copies")[0], sender("leace", "copies")
+    other = h.copy()
+    other[:, 5] = 9
+    sent = of_h(h)
+    np.testing.assert_array_equal(of_h(other), sent)
+    assert len(np.unique(sent[:, 5])) == 1
+    other[:, 3] += 1
+    np.testing.assert_allclose(of_h(other)[:, 3], of_h(other)[:, 2] - of_h(other)[:, 4], atol=1e-4)
+
+
+def test_the_kept_space_has_a_coordinate_for_every_direction_that_the_map_keeps():
+    """LEACE of C classes D - C + 1, the emotion subspace one less than emotions; one step apart."""
+    h, gender, emotion, _ = draw(0)
+    inputs, where = inputs_of(h, gender, emotion), np.ones(len(h), bool)
+    for name, kept in (("leace", D - 1), ("subspace", EMOTIONS - 1)):
+        map_ = map_of(name, jnp.asarray(h), inputs)
+        space = kept_space(jnp.asarray(h), map_, where)
+        assert (np.abs(space.encode).max(0) > 0).sum() == kept
+        sent = np.asarray(send_kept(h, space))
+        exact = np.float64(h) @ np.float64(map_.matrix) + np.float64(map_.offset)
+        # Half a step, of 2^-10 deviations, in each of D coordinates at most.
+        off = np.abs(sent - exact) / exact.std(0)
+        assert off.max() < 2**-10 * np.sqrt(D) and off.max() > 1e-4
+        numbers = (h - np.asarray(space.centre)) @ np.asarray(space.encode) / np.asarray(space.step)
+        assert 900 < numbers.std(0).max() < 1150
+
+
+def test_the_whole_of_an_ordinary_h_is_kept():
+    h = draw(0)[0]
+    identity = Affine(jnp.eye(D), jnp.zeros(D))
+    sent = send_kept(h, kept_space(jnp.asarray(h), identity, np.ones(len(h), bool)))
+    np.testing.assert_allclose(sent, h, atol=4e-3 * h.std())
