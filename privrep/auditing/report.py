@@ -18,7 +18,7 @@ from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.measurement import AttackerResult, VictimResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
