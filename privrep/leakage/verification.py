@@ -29,7 +29,7 @@ from privrep.types import SECONDARY, InferenceSettings, renumber
 ANY_SESSION = "any session"
 _MAX_PAIRS = 50_000  # of one speaker, over all targets
 _MIN_PER_SPEAKER = 10  # utterances, whatever the number of pairs
-_MAX_PER_TARGET = 2_000  # utterances
+_MAX_PER_TARGET = 1_000  # utterances
 _MIN_SPEAKERS = 2  # of a session or content, for its mean
 
 
@@ -87,7 +87,7 @@ def verify(
     errors are by the jackknife over speakers: all pairs of one are left out at a time.
 
     So many utterances of each speaker are tested that there are at most 50,000 pairs of one
-    speaker, but 10 at least; and whole speakers, of whom at most 2,000 utterances are of a target.
+    speaker, but 10 at least; and whole speakers, of whom at most 1,000 utterances are of a target.
 
     Args:
       targets: no utterance is tested in two.

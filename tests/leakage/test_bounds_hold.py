@@ -15,7 +15,7 @@ from privrep.statistics.strata import covariate
 from privrep.types import InferenceSettings, Sample, Split
 
 FEW = InferenceSettings(folds=3, permutations=24)
-few_examples = settings(max_examples=8, deadline=None, database=None, derandomize=True)
+few_examples = settings(max_examples=6, deadline=None, database=None, derandomize=True)
 samples = st.builds(
     dict,
     seed=st.integers(0, 10**6),
