@@ -69,7 +69,11 @@ def ask(
     given = inputs.sample
     rows = draw_evenly(given.speaker, MAX_UTTERANCES, settings.seed, given.labels)
     sample = given.take(rows)
-    settings = replace(settings, permutations=min(settings.permutations, SECONDARY.permutations))
+    settings = replace(
+        settings,
+        permutations=min(settings.permutations, SECONDARY.permutations),
+        deals=SECONDARY.deals,
+    )
     covariates = [
         covariate(name, [columns[name][i] for i in rows]) for name in dict.fromkeys(names)
     ]

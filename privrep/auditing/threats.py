@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from privrep.attacks.suite import QUICK, suite
+from privrep.attacks.suite import QUICK, attacker
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.leakage.measurement import Measurement
 from privrep.leakage.online_code import online_code
@@ -50,7 +50,7 @@ def threats(
     informed = measured.attackers.get(name)
     rungs = ladder(
         inputs.sample,
-        attack=suite((name,))[name],
+        attack=attacker(name),
         unprotected=inputs.unprotected,
         other=inputs.other,
         without=() if informed is None else ("informed",),
@@ -72,5 +72,5 @@ def threats(
 
 def code_length(inputs: AuditInputs, name: str, seed: int) -> OnlineCodeResult:
     """The online code of the attacker called `name`."""
-    code = online_code(inputs.sample, attack=suite((name,))[name], seed=seed)
+    code = online_code(inputs.sample, attack=attacker(name), seed=seed)
     return OnlineCodeResult(name, *code)

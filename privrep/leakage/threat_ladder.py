@@ -8,7 +8,8 @@ import numpy as np
 from privrep.attacks.protocol import Attack
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.permutation_test import Permutations, design, permute, speaker_labels
+from privrep.statistics.design import design, speaker_labels
+from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.statistics.upper_bound import Null, lower_bound, upper_bound
 from privrep.types import SECONDARY, InferenceSettings, Sample, renumber
@@ -148,7 +149,7 @@ def _int8(world: _World, folds: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _ignorant(world: _World, folds: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    x, bare = world.sample.h, np.asarray(world.unprotected, np.float32)
+    x, bare = world.sample.h, np.asarray(world.unprotected, world.sample.h.dtype)
     return _by_fold(world, lambda tested: np.where(tested[:, None], x, bare), folds, labels)
 
 
@@ -211,7 +212,7 @@ def _transferred(world: _World, folds: np.ndarray, labels: np.ndarray) -> np.nda
     # The victims are fold 0 with arbitrary labels: nothing is trained on the tested fold.
     return world.attack(
         seed,
-        np.concatenate([x, other.h[known].astype(np.float32)]),
+        np.concatenate([x, other.h[known].astype(x.dtype)]),
         np.concatenate([np.zeros_like(labels), learned], 1),
         np.concatenate([np.arange(len(x), dtype=np.int32), len(x) + speaker]),
         np.concatenate([np.zeros(len(x), np.int32), 1 + dealt.folds.astype(np.int32)]),

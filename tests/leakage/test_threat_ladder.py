@@ -31,7 +31,7 @@ def test_a_defence_that_turns_the_leak_round_fools_the_ignorant_alone():
 def test_an_informed_attacker_has_the_bounds_of_the_measurement():
     """One attacker on one corpus has one pair of bounds, wherever it is printed."""
     sample = WORLDS["linear"].draw(0, 24, 6, 6).sample()
-    settings = InferenceSettings(permutations=39)
+    settings = InferenceSettings(permutations=39, deals=1)
     measured = measure(sample, attackers={"linear": linear}, settings=settings)
     informed, *others = ladder(sample, attack=linear, settings=settings)
     expected = measured.attackers["linear"]
