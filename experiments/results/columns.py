@@ -148,6 +148,13 @@ COLUMNS: tuple[Column, ...] = (
         ("p", "number", "p of the permutation test over speakers"),
         ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
         ("attacker", "text", "name of the strongest attacker"),
+        (
+            "inputs_auc",
+            "number",
+            "AUC of the same attack on the inputs of the network, where no speaker is trained on "
+            "in one fold and tested in another",
+        ),
+        ("inputs_p", "number", "p of that attack"),
         ("both_auc", "number", "AUC of the attacker that joins loss and reference"),
         ("loss_auc", "number", "AUC of the attacker that thresholds the loss"),
         ("reference_auc", "number", "AUC of the attacker that compares with reference networks"),

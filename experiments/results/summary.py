@@ -28,7 +28,10 @@ Entry = Mapping[str, Any]
 
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
-MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "minimum_detectable")
+MEMBERSHIP = (
+    *("auc", "loss_auc", "shuffled", "inputs_auc", "accuracy"),
+    *("lower", "upper", "minimum_detectable"),
+)
 # Keys of an entry, and the columns of their verdicts.
 _PLACES = {
     "verdicts": "<attribute>_pooled",

@@ -19,7 +19,7 @@ from privrep.inputs.labels import private_labels
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, collect, join, take
 from privrep.training.problem import DIVERGED, Fit
-from privrep.types import Corpus, Data, Ragged, Split
+from privrep.types import Corpus, Data, Ragged, Split, renumber
 from privrep.unlearning.objective import Architecture
 from privrep.unlearning.released_h import represent
 from privrep.unlearning.releases import RELEASES, Learned
@@ -230,7 +230,9 @@ def _shuffled_labels(loaded: Loaded, seeds: Iterable[int]) -> dict[int, dict[str
 def _pairs(loaded: Loaded) -> tuple[Pairs, Pairs]:
     """Pairs of the test utterances of each fold, rows [K, ...]; and the same, `same` shuffled."""
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
-    pairs, same = verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0)
+    sessions = [u.session for u in loaded.utterances if u.session is not None]
+    session = renumber(sessions) if len(sessions) == len(speakers) else None
+    pairs, same = verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0, session=session)
     return Pairs(pairs, same), Pairs(pairs, shuffled_pairs(pairs, same, seed=0))
 
 

@@ -22,13 +22,14 @@ from privrep.leakage.attribute_matrix import why_not
 from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
 from privrep.leakage.number_folds import measure_number_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
-from privrep.leakage.verification import VerificationTarget, closed_set, verify
+from privrep.leakage.verification import Conditions, VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
 from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.paired_comparison import compare
+from privrep.statistics.strata import covariate
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
-from privrep.types import Fold, Split
+from privrep.types import Fold, Split, renumber
 
 LINEAR = {"linear": linear}
 
@@ -92,7 +93,8 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
       attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
-      by the linear one; of speaker, unlearned or not, by verification.
+      by the linear one; of speaker, unlearned or not, by verification on the kind of pairs that
+      reveals most (across sessions, of one transcript, of one emotion).
     <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
       of the attributes unlearned that were numbers before they were put in bins.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
@@ -127,6 +129,7 @@ class _Shown:
     Attributes:
       index: int[n], of the utterances.
       speakers: [n].
+      conditions: of verification: sessions, transcripts and emotions, as far as there are any.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -138,10 +141,22 @@ class _Shown:
         self.index = used[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
         self.speakers = speakers[self.index]
         self.utterances = loaded.utterances
+        self.conditions = self._conditions(loaded)
 
     def numbers(self, attribute: str) -> np.ndarray:
         """float64[n] of an attribute that was put in bins; NaN where there is no number."""
         return np.array([self.utterances[i].numbers.get(attribute, np.nan) for i in self.index])
+
+    def _conditions(self, loaded: Loaded) -> Conditions:
+        utterances = [loaded.utterances[i] for i in self.index]
+        contents = [
+            covariate("transcript", [u.transcript for u in utterances]),
+            covariate("emotion", self.folds.task[0][self.index].astype(str)),
+        ]
+        contents = [z for z in contents if z.strata.any()]
+        sessions = [u.session for u in utterances if u.session is not None]
+        known = len(sessions) == len(utterances)
+        return Conditions(renumber(sessions) if known else None, contents)
 
     def h(self, group: Group) -> np.ndarray:
         """float32[K, n, D]."""
@@ -221,7 +236,8 @@ def _put_other(
         try:
             if attribute == SPEAKER:
                 parts = zip(h, split.train | split.val, split.test)
-                verdict = verify([VerificationTarget(*part) for part in parts], labels)
+                attacked = [VerificationTarget(*part) for part in parts]
+                verdict = verify(attacked, labels, conditions=shown.conditions).verdict
                 scores = [closed_set(0, *of_fold, labels) for of_fold in zip(h, split.train)]
                 means = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
                 put(rows, group, f"{SPEAKER}_closed_set", means)

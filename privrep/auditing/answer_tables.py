@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from privrep.auditing.report import AuditReport
+from privrep.leakage.attribute_matrix import SPEAKER
+from privrep.leakage.verification import ANY_SESSION
+
+_ANY_SESSION = f"{SPEAKER}, {ANY_SESSION}"
 
 
 class AnswerTable(NamedTuple):
@@ -71,8 +75,14 @@ def _attributes(report: AuditReport) -> AnswerTable:
     if rows:
         sentences.append(
             "A linear attacker only; for speaker, the verification of unseen speakers (1 - equal "
-            "error rate). Each attribute is tested separately at 5 %: of twenty that h does not "
+            "error rate) on the kind of pairs that reveals most, corrected for that choice, and "
+            "on each kind. Each attribute is tested separately at 5 %: of twenty that h does not "
             "reveal, one is expected to be called a leak."
+        )
+    if any(attribute.name == _ANY_SESSION for attribute in report.attributes.rows):
+        sentences.append(
+            "speaker, any session: two utterances of one session share its room, so that this may "
+            "be the room alone; speaker is not."
         )
     header = ("attribute", "classes", "chance", "UAR", "upper bound", "p", "verdict")
     return AnswerTable("What else h reveals", header, rows, sentences)

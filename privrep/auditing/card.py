@@ -321,15 +321,15 @@ def _threats(report: AuditReport) -> str:
         for threat in report.threats
     ]
     code = report.online_code
-    header = ("threat", "the attacker", "name", "UAR", "95 % over speakers")
+    header = ("threat", "the attacker", "name", "UAR", "bounds")
     return (
         "<h2>The threat ladder</h2>"
         + _table(header, rows, text_columns=3)
         + '<p class="small">Intervals are for the given attacker, not corrected for the selection '
         "of the strongest. Online code: to a receiver who holds the representations the labels can "
         f"be sent in {number(code.bits)} bits per utterance ({escape(code.attacker)}, trained on "
-        f"the speakers sent before), instead of {number(code.uniform)}: a compression of "
-        f"{number(code.compression, 2)}, where 1 is none.</p>"
+        f"the speakers sent before), instead of {number(code.prior)} by the frequencies of the "
+        f"classes among them: a compression of {number(code.compression, 2)}, where 1 is none.</p>"
     )
 
 

@@ -1,7 +1,8 @@
 """The further questions of an audit: covariates, other attributes, de-censoring (host).
 
-They are answered on at most 10,000 utterances, drawn evenly from the speakers: the number of
-speakers is what limits the precision, and each question costs as much as the audit itself.
+They are answered on at most 10,000 utterances, drawn evenly from the speakers, or from as many
+speakers as have 10 utterances each: the number of speakers is what limits the precision, and each
+question costs as much as the audit itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.statistics.strata import combined, covariate
 from privrep.types import SECONDARY, InferenceSettings
 
+CONTENTS = (("script", "transcript"), ("emotion",))  # of each the first column that is present
 USUAL = ("emotion", "script", "transcript", "session", "num_frames")  # covariates, if present
 
 
@@ -73,8 +75,9 @@ def ask(
     names = options.given
     if names is None:
         names = [name for name in USUAL if name in columns and name != attribute]
-    rows = draw_evenly(inputs.sample.speaker, MAX_UTTERANCES, settings.seed)
-    sample = inputs.sample.take(rows)
+    given = inputs.sample
+    rows = draw_evenly(given.speaker, MAX_UTTERANCES, settings.seed, given.labels)
+    sample = given.take(rows)
     settings = replace(
         settings,
         permutations=min(settings.permutations, SECONDARY.permutations),
@@ -95,9 +98,14 @@ def ask(
         for name, cells in columns.items()
         if name not in (attribute, options.speaker, ID, "num_frames")
     }
+    contents = [
+        covariate(name, [columns[name][i] for i in rows])
+        for names in CONTENTS
+        for name in [name for name in names if name in columns][:1]
+    ]
     numbers = _numbers(others, sample.speaker, options)
     classes = {name: cells for name, cells in others.items() if name not in numbers}
-    attributes, left_out = measure_attributes(sample, classes, settings)
+    attributes, left_out = measure_attributes(sample, classes, settings, contents)
     correlated, no_numbers = measure_numbers(sample, numbers, settings)
     decensored = None
     if inputs.unprotected is not None:

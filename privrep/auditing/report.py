@@ -20,7 +20,7 @@ from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.statistics.verdict import Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)

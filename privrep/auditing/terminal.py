@@ -84,7 +84,7 @@ def _summary(report: AuditReport) -> list[str]:
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
         f"online code: {number(code.bits)} bits per utterance in place of "
-        f"{number(code.uniform)} ({code.attacker})",
+        f"{number(code.prior)} without h ({code.attacker})",
         f"worst protected: {worst.speaker}, {worst.recall:.0%} of {worst.utterances} utterances "
         "named rightly",
         *(

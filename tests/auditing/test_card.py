@@ -84,7 +84,7 @@ REPORT = AuditReport(
         ThreatResult(threat, "kernel", uar, uar - 0.1, uar + 0.1)
         for threat, uar in (("ignorant", 0.6), ("informed", 0.712), ("5 utterances", 0.81))
     ),
-    online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.11, (8, 16)),
+    online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.0, 1.11, (8, 16)),
     attackers=(attacker("linear", 0.61), attacker("kernel", 0.712)),
     untested={"trees": 0.701},
     victims=(VictimResult(5, 0.81, 0.7, 0.9),),

@@ -38,6 +38,8 @@ def test_an_audit_asks_what_explains_the_leak_and_what_else_h_reveals(tied, caps
     assert given["num_frames"]["beyond"]["verdict"] == "leaks"
     assert {one["name"] for one in report["attributes"]["rows"]} == {
         "speaker",
+        "speaker, all pairs",
+        "speaker, within one emotion",
         "emotion",
         "accent",
         EVIL.strip(),

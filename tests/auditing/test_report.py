@@ -47,7 +47,7 @@ def validator():
 def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)
-    assert next(iter(written)) == "schema_version" and written["schema_version"] == 1
+    assert next(iter(written)) == "schema_version" and written["schema_version"] == 2
     assert written["given"] and written["attributes"]["rows"] and written["decensoring"]
 
 

@@ -14,9 +14,10 @@ from privrep.statistics.strata import (
     residual,
     score_within,
     strata_of_speakers,
+    studentised,
 )
 from privrep.statistics.strata import within_uar as within
-from privrep.types import InferenceSettings
+from privrep.types import InferenceSettings, Sample
 
 LINEAR = {"linear": linear}
 
@@ -145,3 +146,18 @@ def test_labels_are_permuted_between_speakers_of_equal_covariate_where_there_is_
     assert strata_of_speakers(varying, speakers, everyone, np.arange(4)) is everyone
     # A unit of two accents stays one.
     assert strata_of_speakers(accent, speakers, everyone, np.array([0, 0, 1, 2])) is everyone
+
+
+def test_no_uar_beyond_a_covariate_is_negative():
+    """Strata of two of four classes score as little as -0.5 by the formula; that is no recall."""
+    scores = studentised(np.array([-0.4, 0.1, 0.9]), np.array([0.1, 0.2, 0.05]), 0.25)
+    assert scores.min() == 0 and scores[1] == pytest.approx(0.25 - 0.15 * 0.1 / 0.2)
+    speaker = np.repeat(np.arange(16), 4)
+    labels = speaker % 4
+    z = covariate("room", [f"r{i}" for i in labels // 2])
+    # h is the other class of the room: every prediction within a room is wrong.
+    rng = np.random.default_rng(0)
+    h = np.eye(4)[labels ^ 1] * (speaker < 8)[:, None] + np.eye(4)[labels] * (speaker >= 8)[:, None]
+    sample = Sample.of(h + 0.01 * rng.normal(size=(64, 4)), labels, speaker)
+    (answer,) = explain(sample, [z], settings=InferenceSettings(permutations=24, folds=3))
+    assert answer.beyond.uar >= 0 and answer.beyond.lower >= 0

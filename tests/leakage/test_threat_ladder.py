@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from privrep.attacks.lda import kernel, linear
+from privrep.leakage.measurement import measure
 from privrep.leakage.online_code import online_code
 from privrep.leakage.threat_ladder import OtherCorpus, in_steps, ladder
 from privrep.leakage.worlds import WORLDS
-from privrep.types import Sample
+from privrep.types import InferenceSettings, Sample
 
 
 def climb(h, sample, **more):
@@ -25,6 +26,22 @@ def test_a_defence_that_turns_the_leak_round_fools_the_ignorant_alone():
     assert abs(found["int8"] - found["informed"]) < 0.05
     same = climb(h, sample, unprotected=h)
     assert same["ignorant"] == same["informed"]
+
+
+def test_an_informed_attacker_has_the_bounds_of_the_measurement():
+    """One attacker on one corpus has one pair of bounds, wherever it is printed."""
+    sample = WORLDS["linear"].draw(0, 24, 6, 6).sample()
+    settings = InferenceSettings(permutations=39, deals=1)
+    measured = measure(sample, attackers={"linear": linear}, settings=settings)
+    informed, *others = ladder(sample, attack=linear, settings=settings)
+    expected = measured.attackers["linear"]
+    assert informed == ("informed", expected.uar, expected.lower, expected.upper)
+    # Half precision changes next to nothing, neither the UAR nor its bounds.
+    half = next(rung for rung in others if rung.threat == "float16")
+    assert np.allclose(half[1:], informed[1:], atol=0.03)
+    assert [rung.threat for rung in ladder(sample, attack=linear, without=("informed",))] == [
+        *("float16", "int8")
+    ]
 
 
 def test_what_another_corpus_teaches_is_what_both_have_in_common():
@@ -82,9 +99,31 @@ def test_the_online_code_is_shorter_the_more_h_tells_and_never_much_longer_than_
         sample = WORLDS[world].draw(0, 64, 8, 6)
         found[world] = online_code(sample.sample(), attack=attack)
         assert found[world].speakers == (8, 16, 32, 64) and found[world].uniform == 1
-        assert found[world].compression == pytest.approx(1 / found[world].bits)
+        code = found[world]
+        assert code.compression == pytest.approx(code.prior / code.bits)
+        assert code.prior == pytest.approx(1, abs=0.02)  # as many women as men
     assert found["nonlinear"].bits < 0.4 and found["linear"].bits < 0.8
     assert 0.97 < found["speaker_only"].bits < 1.2
+
+
+def test_a_rare_class_is_no_compression():
+    """Noise with 10 women of 100: few bits are needed, with h or without."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        speaker = np.repeat(np.arange(100), 6)
+        women = rng.permutation(np.arange(100) < 10)[speaker].astype(int)
+        noise = Sample.of(rng.normal(size=(600, 6)), women, speaker)
+        code = online_code(noise, attack=linear, seed=seed)
+        assert code.bits < 0.7 and 0.85 < code.compression < 1.05
+
+
+def test_the_code_without_h_is_that_of_the_frequencies_before():
+    """Four speakers of each class first, at one bit; then each portion by what was sent."""
+    speaker = np.repeat(np.arange(16), 5)
+    labels = speaker % 2
+    code = online_code(Sample.of(np.zeros((80, 2)), labels, speaker), attack=linear)
+    assert code.speakers == (8, 16) and code.prior == pytest.approx(1)
+    assert code.compression == pytest.approx(1, abs=1e-6)
 
 
 def test_a_perfect_attacker_sends_all_but_the_first_portion_for_next_to_nothing():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from experiments.simulations.membership_worlds import SIZE, world
 from privrep.leakage.membership.games import MEMBER, OTHER, drawn_utterances, games
@@ -66,6 +67,65 @@ def test_a_test_part_of_other_composition_is_matched():
     assert identified(0, one)["h"].verdict != "leaks"
     assert identified(0, one._replace(kind=None))["h"].auc > 0.6
     assert "reference" not in identified(0, one)["labels"].aucs  # there is no other fold
+
+
+def official(seed, device=0.0, stretch=0.0, inputs=True):
+    """One official split of 60 speakers whose test speakers were recorded by another device.
+
+    A device moves the inputs, of which h is a random map, by `device` standard deviations.
+    """
+    told = world(seed, 60, stretch=stretch)
+    tested = (np.random.default_rng(seed).permutation(60) < 24)[told.speaker]
+    split = Split(~tested[None], np.zeros_like(tested)[None], tested[None])
+    rng = np.random.default_rng(100 + seed)
+    heard = rng.normal(size=(60, 6))[told.speaker] + rng.normal(size=(len(tested), 6))
+    heard += device * tested[:, None] * rng.normal(size=6)
+    h = np.tanh(heard @ rng.normal(size=(6, 8))) * (1 + stretch * ~tested)[:, None]
+    return told._replace(
+        h=h[None], split=split, losses=None, kind=None, inputs=heard if inputs else None
+    )
+
+
+def test_another_device_is_no_membership():
+    """The network has memorised nothing: what differs is how test speakers were recorded."""
+    for seed in range(4):
+        networks = official(seed, device=2.0)
+        result = identified(seed, networks)["h"]
+        assert result.auc > 0.7 and result.p < 0.05 and result.verdict == "cannot_tell"
+        assert "recorded differently" in result.reason and result.inputs_auc > 0.7
+        unknown = identified(seed, networks._replace(inputs=None))["h"]
+        assert unknown.verdict == "cannot_tell" and np.isnan(unknown.inputs_auc)
+
+
+def test_members_of_an_official_split_are_found_where_the_inputs_are_alike():
+    result = identified(0, official(0, stretch=1.5))["h"]
+    assert result.verdict == "leaks" and result.reason == "" and result.inputs_p > 0.05
+
+
+def test_members_are_matched_by_session_where_sessions_have_both_sides():
+    """Two devices, each of which recorded some sessions, all with members and non-members."""
+    networks = official(0, stretch=1.5, inputs=False)
+    session = networks.speaker % 6
+    device = 3 * (session % 2)[None, :, None]
+    matched = networks._replace(h=networks.h + device, session=session)
+    assert identified(0, matched)["h"].verdict == "leaks"
+    same = official(0, inputs=False)._replace(session=session)
+    assert identified(0, same._replace(h=same.h + device))["h"].verdict != "leaks"
+
+
+def test_the_jackknife_is_that_of_every_speaker_left_out():
+    result = identified(0, world(8, 24))["h"]
+    wins, counts = result.wins, result.counts
+    without = []
+    for s in range(len(counts)):
+        kept = np.arange(len(counts)) != s
+        without.append(wins[np.ix_(kept, kept)].sum() / counts[np.ix_(kept, kept)].sum())
+    num = len(without)
+    error = np.sqrt((num - 1) / num * ((without - np.mean(without)) ** 2).sum())
+    zero = result._replace(wins=np.zeros_like(wins))
+    change = changed([result], [zero])
+    half = error * scipy.stats.t.ppf(0.975, num - 1)
+    assert change.upper - change.difference == pytest.approx(half)
 
 
 def test_the_order_of_utterances_names_and_units_change_nothing():
