@@ -44,8 +44,7 @@ from experiments.results.checkpoints import (
     drop_progress,
     load_chosen,
 )
-from experiments.results.columns import Row
-from experiments.results.presence import Presence
+from experiments.results.writer import Writer
 from experiments.run.export_h import export
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
@@ -67,7 +66,6 @@ from experiments.search.grid import search
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
-from privrep.lock import Lock, holding
 from privrep.parallel.processes import is_first, wait_for_all
 from privrep.program import errors_in_a_line
 from privrep.types import Utterance
@@ -154,7 +152,7 @@ def experiment() -> None:
     if candidates:
         text += f"--search={FLAGS.search}\n"
     with contextlib.ExitStack() as stack:
-        writer = _Writer(workdir)
+        writer = Writer(workdir)
         if workdir.is_dir():  # who writes there is said before a corpus is read
             stack.enter_context(writer)
         utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
@@ -189,6 +187,7 @@ def experiment() -> None:
             load_job.read(jobs[i])
         if is_first():
             writer.check()
+            _restore_tables(workdir)
             in_captions = [
                 flag_name(field)
                 for field, value in given.items()
@@ -230,16 +229,22 @@ def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
         drop_partial([workdir, *(workdir / name for name in ("rows", "data")), *folders])
         for folder in folders:
             begun_on(folder)  # removes one of which that is not known
-        for i in parts.finished(workdir, "runs"):
+    finished = {table: parts.finished(workdir, table) for table in parts.TABLES}
+    if is_first():
+        for i in sorted(finished["runs"]):
             problem = chosen_fault(jobs[i].folder)
             if problem:
                 warnings.warn(f"{problem}: pack {i:03d} is made anew", stacklevel=2)
                 parts.remove_part(workdir, "runs", i)
                 shutil.rmtree(jobs[i].folder, ignore_errors=True)
-        for table in parts.TABLES:
-            parts.finished(workdir, table)
-            parts.restore(workdir, table)
-    return {table: parts.finished(workdir, table) for table in parts.TABLES}
+                finished["runs"].remove(i)
+        _restore_tables(workdir)
+    return finished
+
+
+def _restore_tables(workdir: Path) -> None:
+    for table in parts.TABLES:
+        parts.restore(workdir, table)
 
 
 def _begun(workdir: Path, jobs: Sequence[Job]) -> dict[int, set[str]]:
@@ -253,41 +258,6 @@ def _begun(workdir: Path, jobs: Sequence[Job]) -> dict[int, set[str]]:
         if before is not None:
             hashes.setdefault(job.number, set()).add(before)
     return hashes
-
-
-class _Writer:
-    """The one process that writes to the result directory: it holds its lock."""
-
-    def __init__(self, workdir: Path) -> None:
-        self.workdir = workdir
-        self._lock: Lock | None = None
-        self._presence: Presence | None = None
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> "_Writer":
-        if is_first() and self._lock is None:
-            resume.make_workdir(self.workdir)
-            self._lock = self._stack.enter_context(holding(self.workdir / "writer.lock"))
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
-
-    def watch(self) -> None:
-        """From now on the directory must stay, which holds flags.txt."""
-        self._presence = Presence(self.workdir, "flags.txt")
-
-    def check(self) -> None:
-        """Makes sure that the directory is there and that no other process has taken it over."""
-        if self._presence is not None:
-            self._presence.check()
-        if self._lock is not None:
-            self._lock.check()
-
-    def write(self, table: str, pack: int, rows: Sequence[Row]) -> None:
-        """Writes a pack's rows of a table, see `parts`."""
-        self.check()
-        parts.write_part(self.workdir, table, pack, rows)
 
 
 def _check_utf8(given: Mapping[str, str]) -> None:
@@ -346,7 +316,7 @@ class _Loader:
 
     utterances: list[Utterance]
     cache_dir: Path
-    writer: _Writer
+    writer: Writer
     say: Callable[[list[str]], None]
     places: Mapping[str, str]
     latest: dict[Any, Prepared] = field(default_factory=dict)
