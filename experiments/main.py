@@ -66,8 +66,8 @@ from experiments.search.grid import search
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
-from privrep.parallel.processes import is_first, wait_for_all
-from privrep.program import errors_in_a_line
+from privrep.parallel.processes import is_first, text_of_first, wait_for_all
+from privrep.program import errors_in_a_line, sentence_of
 from privrep.types import Utterance
 
 FLAGS = flags.FLAGS
@@ -153,9 +153,10 @@ def experiment() -> None:
         text += f"--search={FLAGS.search}\n"
     with contextlib.ExitStack() as stack:
         writer = Writer(workdir)
-        if workdir.is_dir():  # who writes there is said before a corpus is read
-            stack.enter_context(writer)
-        utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
+        enter = partial(stack.enter_context, writer)
+        # Who writes there is said before a corpus is read.
+        _first_before_others(lambda: workdir.is_dir() and enter())
+        utterances = _first_before_others(lambda: read(packs[0].config, cache_dir))
         say = _Messages().say
         configs = [pack.config for pack in packs]
         say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
@@ -166,16 +167,13 @@ def experiment() -> None:
         distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
         for config in distinct.values():
             say(check(config, utterances))
-        stack.enter_context(writer)
-        if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
-            say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
+        _first_before_others(enter)
+        say(_first_before_others(lambda: _write_flags(workdir, text)))
         jobs = _jobs(packs, workdir)
-        finished = _first_before_others("flags", lambda: _whole(workdir, jobs))
+        finished = _first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
-        _first_before_others(
-            "check", lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
-        )
+        _first_before_others(lambda: check_begun(begun, jobs, utterances, workdir, cache_dir))
         load_job = _Loader(utterances, cache_dir, writer, say, resume.places(workdir))
         wanted = {job.number: list(job.pack.runs) for job in jobs}
         if candidates:
@@ -217,6 +215,13 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader
         exported = tuple(run for run in job.pack.runs if run in runs)
         export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
         load_job.say([f"representations: {to}"])
+
+
+def _write_flags(workdir: Path, text: str) -> list[str]:
+    """Writes flags.txt, see `resume.write_flags`; a line on results that are not there."""
+    if not is_first() or resume.write_flags(workdir, text, FLAGS.resume) or not FLAGS.resume:
+        return []
+    return [f"note: --resume: {workdir} holds no results to go on from; it starts anew"]
 
 
 def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
@@ -337,7 +342,7 @@ class _Loader:
             self.latest.clear()
             usable = preparable(self.utterances)
             self.latest[inputs] = _first_before_others(
-                "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
+                partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
             if is_first():
                 self._record(config, usable, self.latest[inputs].hash)
@@ -359,14 +364,24 @@ class _Loader:
             corpus_record.write_record(self.writer.workdir, data_hash, [*records])
 
 
-def _first_before_others(what: str, f: Callable[[], Any]) -> Any:
-    """f() in every process, in the first one before the others, which find what it has made."""
-    if not is_first():
-        wait_for_all(what)
-    result = f()
+def _first_before_others(f: Callable[[], Any]) -> Any:
+    """f() in every process, in the first one before the others, which find what it has made.
+
+    Raises:
+      ValueError: f has failed in the first process; the others end with its sentence, too.
+    """
     if is_first():
-        wait_for_all(what)
-    return result
+        try:
+            result = f()
+        except Exception as error:
+            text_of_first(sentence_of(error) or f"the first process has failed: {error!r}")
+            raise
+        text_of_first("")
+        return result
+    message = text_of_first("")
+    if message:
+        raise ValueError(message)
+    return f()
 
 
 def _cache() -> Path:

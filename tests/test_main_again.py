@@ -119,6 +119,31 @@ def test_two_processes_do_what_one_does(folder, whole):
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
 
 
+PROGRAM = """
+from absl import app
+from experiments import main
+app.run(main.main)
+"""
+
+
+@pytest.mark.long
+def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
+    """At once, and not when jax gives up waiting for the first."""
+    workdir = folder / "in_use_by_another"
+    shutil.copytree(folder / "whole", workdir)
+    given = (f"--flagfile={workdir / 'flags.txt'}", f"--workdir={workdir}")
+    given += (f"--cache_dir={cache_of(workdir)}",)
+    with holding(workdir / "writer.lock"):
+        in_use = in_processes(PROGRAM, *given, "--resume", count=2)
+    used = in_processes(PROGRAM, *given, count=2)
+    for ended, sentence in ((in_use, "in_use_by_another is in use"), (used, "with --resume")):
+        for one in ended:
+            assert one.returncode == 1 and "Traceback" not in one.stderr
+            assert sentence in one.stderr.splitlines()[-1], one.stderr
+            assert one.stderr.splitlines()[-1].startswith("error: ")
+    assert (workdir / "runs.csv").read_bytes() == whole
+
+
 TERMINATED = """
 import os, signal, time
 from absl import app

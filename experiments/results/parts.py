@@ -196,9 +196,7 @@ def _laid_out(
     return [[line[place[c]] if c in place else "" for c in columns] for line in cells]
 
 
-def _longer(
-    table: Path, header: Sequence[str], cells: Sequence[Sequence[str]]
-) -> bytes | None:
+def _longer(table: Path, header: Sequence[str], cells: Sequence[Sequence[str]]) -> bytes | None:
     """The table with more lines below; None where it lacks one of their columns."""
     content = table.read_bytes() if table.exists() else b""
     first_line = content.partition(b"\n")[0].decode(errors="replace")
