@@ -173,8 +173,11 @@ def experiment() -> None:
         finished = _first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
-        _first_before_others(lambda: check_begun(begun, jobs, utterances, workdir, cache_dir))
+        unchanged = _first_before_others(
+            lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
+        )
         load_job = _Loader(utterances, cache_dir, writer, say, resume.places(workdir))
+        load_job.restore_records(unchanged)
         wanted = {job.number: list(job.pack.runs) for job in jobs}
         if candidates:
             write = partial(writer.write, "search")
@@ -345,7 +348,7 @@ class _Loader:
                 partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
             if is_first():
-                self._record(config, usable, self.latest[inputs].hash)
+                self._record(config, self.latest[inputs].hash)
         self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])._replace(places=self.places)
         if is_first():
@@ -355,9 +358,18 @@ class _Loader:
         self.say([*loaded.notes, *grouped(loaded.findings)])
         return loaded
 
-    def _record(self, config: Config, usable: Sequence[Utterance], data_hash: str) -> None:
+    def restore_records(self, config_of: Mapping[str, Config]) -> None:
+        """Writes what is damaged of the records of data {hash: settings}, which are unchanged."""
+        for data_hash, config in config_of.items():
+            problem = corpus_record.record_fault(self.writer.workdir, data_hash)
+            if problem and is_first():
+                warnings.warn(f"{problem}: it is made anew of the corpus", stacklevel=2)
+                self._record(config, data_hash)
+
+    def _record(self, config: Config, data_hash: str) -> None:
         """Notes what the data are, to name what differs where they are others one day."""
-        if not corpus_record.is_written(self.writer.workdir, data_hash):
+        if corpus_record.record_fault(self.writer.workdir, data_hash):
+            usable = preparable(self.utterances)
             described_hash, records = describe_inputs(config, usable, self.cache_dir)
             if described_hash != data_hash:
                 raise ValueError(f"{config.dataset} changes while it is read: start again")

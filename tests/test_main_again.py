@@ -349,6 +349,25 @@ def test_a_damaged_table_is_made_anew_without_training(folder, whole, monkeypatc
     assert [line for line in said if named in line]
 
 
+@pytest.mark.parametrize("name", ["*.jsonl.gz", "*.sha256"])
+def test_a_damaged_record_of_the_corpus_is_made_anew(folder, whole, name):
+    """It names what differs where the corpus is another one day."""
+    workdir = folder / f"record_{name[2:]}"
+    shutil.copytree(folder / "whole", workdir)
+    (path,) = (workdir / "data").glob(name)
+    before = path.read_bytes()
+    path.write_bytes(before[:-9] + b"~" + before[-8:])
+    rows, said = resumed(folder, workdir.name, *flags(folder))
+    assert rows == whole and path.read_bytes() == before
+    assert len([line for line in said if "not as it was written: it is made anew" in line]) == 1
+    path.unlink()
+    elsewhere = moved(folder, folder / f"elsewhere_{name[2:]}")
+    edit(folder / f"elsewhere_{name[2:]}" / "Evalution.txt", "V:3.000000", "V:3.100000")
+    with pytest.raises(ValueError, match=r"cannot be said: .* is missing \(--resume makes that"):
+        run(workdir, *elsewhere, "--resume")
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     "name", ["map.npz", "history.npz", "runs.json", "params/_CHECKPOINT_METADATA", "prepared_hash"]
 )
