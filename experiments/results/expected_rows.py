@@ -123,7 +123,8 @@ def check_once(rows: Sequence[Row], workdir: Path) -> None:
         key, count = twice[0]
         raise ValueError(
             f"{workdir / 'runs.csv'}: {len(twice):,} runs stand there more than once, the first "
-            f"{count} times ({_named(key)}); two programs may have written at the same time: {REPAIR}"
+            f"{count} times ({_named(key)}); two programs may have written at the same time: "
+            f"{REPAIR}"
         )
 
 
