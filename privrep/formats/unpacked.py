@@ -7,6 +7,7 @@ the array there, and is gone with the array or with the program.
 
 import contextlib
 import math
+import mmap
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
@@ -62,12 +63,22 @@ def _room_for(shape: tuple[int, ...], dtype: np.dtype) -> Iterator[None]:
         ) from error
 
 
+def release(array: np.ndarray) -> None:
+    """Lets go of what was read of an array that is mapped from a file; else does nothing.
+
+    The system would keep these pages until it needs the memory for something else.
+    """
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
 def taken(h: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`h[rows]`, mapped where it is large."""
     shape = (len(rows), *h.shape[1:])
     if not is_large(shape, h.dtype):
         return h[rows]
-    return mapped(shape, h.dtype, (h[rows[block]] for block in blocks(shape, h.dtype)))
+    return mapped(shape, h.dtype, (_let_go(h, rows[block]) for block in blocks(shape, h.dtype)))
 
 
 def changed(
@@ -76,7 +87,15 @@ def changed(
     """change(h), which makes numbers of `dtype` of each row; mapped where h is large."""
     if not is_large(h.shape, h.dtype):
         return change(h)
-    return mapped(h.shape, dtype, (change(h[block]) for block in blocks(h.shape, h.dtype)))
+    of_blocks = (change(_let_go(h, block)) for block in blocks(h.shape, h.dtype))
+    return mapped(h.shape, dtype, of_blocks)
+
+
+def _let_go(h: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
+    """A copy of h[rows], see `release`."""
+    block = np.array(h[rows])
+    release(h)
+    return block
 
 
 def npy_rows(file: IO[bytes]) -> np.ndarray | None:

@@ -7,7 +7,6 @@ Nothing in a file is unpickled or evaluated.
 """
 
 import itertools
-import mmap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from privrep.formats.tables import (
     rows_by_id,
     utf8_records,
 )
-from privrep.formats.unpacked import NoRoom, changed, npy_rows
+from privrep.formats.unpacked import NoRoom, changed, npy_rows, release
 from privrep.messages import first, shown
 
 NUMPY_FILES = (".npy", ".npz")
@@ -143,16 +142,6 @@ def _are_finite(h: np.ndarray) -> np.ndarray:
         finite[i : i + size] = np.isfinite(block).all(tuple(range(1, h.ndim)))
         release(h)
     return finite
-
-
-def release(array: np.ndarray) -> None:
-    """Lets go of what was read of an array that is mapped from a file; else does nothing.
-
-    The system would keep these pages until it needs the memory for something else.
-    """
-    mapping = getattr(array, "_mmap", None)
-    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def as_real(array: np.ndarray) -> tuple[np.ndarray, str]:
