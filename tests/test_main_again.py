@@ -119,6 +119,31 @@ def test_two_processes_do_what_one_does(folder, whole):
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
 
 
+PROGRAM = """
+from absl import app
+from experiments import main
+app.run(main.main)
+"""
+
+
+@pytest.mark.long
+def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
+    """At once, and not when jax gives up waiting for the first."""
+    workdir = folder / "in_use_by_another"
+    shutil.copytree(folder / "whole", workdir)
+    given = (f"--flagfile={workdir / 'flags.txt'}", f"--workdir={workdir}")
+    given += (f"--cache_dir={cache_of(workdir)}",)
+    with holding(workdir / "writer.lock"):
+        in_use = in_processes(PROGRAM, *given, "--resume", count=2)
+    used = in_processes(PROGRAM, *given, count=2)
+    for ended, sentence in ((in_use, "in_use_by_another is in use"), (used, "with --resume")):
+        for one in ended:
+            assert one.returncode == 1 and "Traceback" not in one.stderr
+            assert sentence in one.stderr.splitlines()[-1], one.stderr
+            assert one.stderr.splitlines()[-1].startswith("error: ")
+    assert (workdir / "runs.csv").read_bytes() == whole
+
+
 TERMINATED = """
 import os, signal, time
 from absl import app
@@ -322,6 +347,25 @@ def test_a_damaged_table_is_made_anew_without_training(folder, whole, monkeypatc
         rows, said = resumed(folder, workdir.name, *flags(folder))
     assert rows == whole and path.read_bytes() == before
     assert [line for line in said if named in line]
+
+
+@pytest.mark.parametrize("name", ["*.jsonl.gz", "*.sha256"])
+def test_a_damaged_record_of_the_corpus_is_made_anew(folder, whole, name):
+    """It names what differs where the corpus is another one day."""
+    workdir = folder / f"record_{name[2:]}"
+    shutil.copytree(folder / "whole", workdir)
+    (path,) = (workdir / "data").glob(name)
+    before = path.read_bytes()
+    path.write_bytes(before[:-9] + b"~" + before[-8:])
+    rows, said = resumed(folder, workdir.name, *flags(folder))
+    assert rows == whole and path.read_bytes() == before
+    assert len([line for line in said if "not as it was written: it is made anew" in line]) == 1
+    path.unlink()
+    elsewhere = moved(folder, folder / f"elsewhere_{name[2:]}")
+    edit(folder / f"elsewhere_{name[2:]}" / "Evalution.txt", "V:3.000000", "V:3.100000")
+    with pytest.raises(ValueError, match=r"cannot be said: .* is missing \(--resume makes that"):
+        run(workdir, *elsewhere, "--resume")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import expand, num_folds, row_settings
 from experiments.results.columns import PROTECTION, Row
 from experiments.results.parts import REPAIR
-from experiments.results.resume import read_flags
-from experiments.results.runs_csv import written
+from experiments.results.resume import read_flags, resume_command
+from experiments.results.runs_csv import read_rows, written
 from privrep.files import fault
 
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
@@ -27,7 +27,8 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
       None where there is no flags.txt, or one of another version, whose plan is not known.
 
     Raises:
-      ValueError: one of the two files is damaged, or the search is not over.
+      ValueError: one of the two files is damaged, or the search is not over; the message says what
+        to do.
     """
     flags = read_flags(workdir)
     if flags is None:
@@ -42,6 +43,12 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
         return None
     if search == "none":
         return {i: pack.runs for i, pack in enumerate(packs)}
+    if not any((workdir / name).exists() for name in ("search.json", "search.sha256")):
+        done = len({row["pack"] for row in read_rows(workdir / "search.csv")})
+        raise ValueError(
+            f"{workdir}: the search is not finished: {len(packs) - done:,} of {len(packs):,} packs "
+            f"are missing, and what it chooses is measured afterwards. {_go_on(workdir)}"
+        )
     problem = fault(workdir / "search.sha256", "search.json")
     if problem:
         raise ValueError(f"{problem}: {REPAIR}")
@@ -58,38 +65,54 @@ def check_plan(workdir: Path, rows: Sequence[Row]) -> bool:
     Raises:
       ValueError: see `wanted_runs` and `check_expected`.
     """
-    wanted, place = wanted_runs(workdir), str(workdir / "runs.csv")
+    wanted = wanted_runs(workdir)
     if wanted is None:
-        check_once(rows, place)
+        check_once(rows, workdir)
     else:
-        check_expected(rows, wanted, place)
+        check_expected(rows, wanted, workdir)
     return wanted is not None
 
 
-def check_expected(rows: Sequence[Row], wanted: Mapping[int, Sequence[Config]], place: str) -> None:
+def check_expected(
+    rows: Sequence[Row], wanted: Mapping[int, Sequence[Config]], workdir: Path
+) -> None:
     """Makes sure that every run is there on every fold, with its controls, and none twice.
 
     Args:
       rows: of runs.csv.
       wanted: see `wanted_runs`.
-      place: of the rows, for the message.
+      workdir: of the rows, for the message.
 
     Raises:
       ValueError: rows are missing, stand there twice, or are of no run of the plan.
     """
-    check_once(rows, place)
+    check_once(rows, workdir)
     expected = Counter(key for i, runs in wanted.items() for key in _expected(i, runs))
     actual = Counter(map(_key, rows))
-    for what, which in (("lacks", expected - actual), ("has besides the plan", actual - expected)):
-        if which:
-            raise ValueError(
-                f"{place} {what} {which.total():,} of {expected.total():,} rows (packs x runs x "
-                f"folds and controls, by flags.txt), the first of {_named(next(iter(which)))}: "
-                f"{REPAIR}"
-            )
+    missing, more = expected - actual, actual - expected
+    if missing:
+        raise ValueError(
+            f"{workdir}: the sweep is not finished: {_runs(missing):,} of {_runs(expected):,} runs "
+            f"(packs x runs x folds; with controls {missing.total():,} of {expected.total():,} "
+            f"rows) are missing, by flags.txt, the first of {_named(next(iter(missing)))}. "
+            f"{_go_on(workdir)}"
+        )
+    if more:
+        raise ValueError(
+            f"{workdir / 'runs.csv'} has {more.total():,} rows besides the {expected.total():,} "
+            f"that flags.txt plans, the first of {_named(next(iter(more)))}: {REPAIR}"
+        )
 
 
-def check_once(rows: Sequence[Row], place: str) -> None:
+def _runs(rows: Counter[tuple[str, ...]]) -> int:
+    return sum(count for key, count in rows.items() if not key[-1])
+
+
+def _go_on(workdir: Path) -> str:
+    return f"Go on with: {resume_command(workdir)}"
+
+
+def check_once(rows: Sequence[Row], workdir: Path) -> None:
     """Makes sure that no run stands in a table twice.
 
     Raises:
@@ -99,8 +122,9 @@ def check_once(rows: Sequence[Row], place: str) -> None:
     if twice:
         key, count = twice[0]
         raise ValueError(
-            f"{place}: {len(twice):,} runs stand there more than once, the first {count} times "
-            f"({_named(key)}); two programs may have written at the same time: {REPAIR}"
+            f"{workdir / 'runs.csv'}: {len(twice):,} runs stand there more than once, the first "
+            f"{count} times ({_named(key)}); two programs may have written at the same time: "
+            f"{REPAIR}"
         )
 
 

@@ -123,11 +123,7 @@ def _rows(folder: Path) -> tuple[list[Row], bool, bool]:
     path = folder / "runs.csv"
     sealed = parts.check(folder, "runs")
     if not path.exists():
-        if (folder / "search.csv").exists():
-            raise FileNotFoundError(
-                f"{folder} holds a search that is not over, and no runs.csv yet: go on with the "
-                "flags of its flags.txt and --resume"
-            )
+        check_plan(folder, [])  # of a sweep that was stopped says how much is missing
         problem = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {problem}: name a result directory of experiments.main, its --workdir, in "

@@ -257,7 +257,7 @@ def check_begun(
     utterances: Sequence[Utterance],
     workdir: Path,
     cache_dir: Path,
-) -> None:
+) -> dict[str, Config]:
     """Makes sure that packs that have begun, or finished, go on with the data they began with.
 
     Data are the same if their labels and the content of their files are, wherever these lie. No
@@ -267,10 +267,13 @@ def check_begun(
       begun: {number of a job: the hashes of the data that its files and rows were made from}.
       jobs: of all packs.
 
+    Returns:
+      {hash of the data of now: settings that they were prepared with} of what has begun.
+
     Raises:
       ValueError: the corpus or its preparation has changed; the message says what of it.
     """
-    utterances, hashes = preparable(utterances), {}
+    utterances, hashes, config_of = preparable(utterances), {}, {}
     for i, hashes_before in sorted(begun.items()):
         config = jobs[i].pack.config
         inputs = inputs_of(config)
@@ -283,6 +286,8 @@ def check_begun(
                 f"have changed since: {differences(workdir, before, [*records])}. Undo that, or "
                 "choose another --workdir."
             )
+        config_of[hashes[inputs]] = config
+    return config_of
 
 
 def _feature_sources(config: Config) -> FeatureSources:

@@ -20,6 +20,7 @@ from experiments.config.settings import Config, flag_name
 from experiments.config.sweep import Pack, num_folds, row_settings
 from experiments.results import provenance, runs_csv
 from experiments.results.columns import FIRST, Row, emotion_uar
+from experiments.results.resume import places
 from experiments.run.load_data import Job, Loaded
 from experiments.run.train_pack import Pace, train_pack
 from experiments.search.candidates import (
@@ -176,7 +177,8 @@ def _conclude(
     for numbers in questions(candidates).values():
         winner = best([s for s in numbers if s in needed], scores)
         winning, candidate = scores[winner], candidates[winner]
-        row: Row = row_settings(candidate.config) | {"seed": None, "setting": winner}
+        row: Row = row_settings(candidate.config) | places(workdir)
+        row |= {"seed": None, "setting": winner}
         row |= {"of": len(numbers), "pack": candidate.pack, "twin": candidate.twin}
         row |= {"sound": winning.sound}
         values = {**winning.means, "selection_score": winning.value}

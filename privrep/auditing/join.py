@@ -12,6 +12,7 @@ from privrep.auditing.pooling import are_the_same, pooled_blocks
 from privrep.duplicates import classes_of, copied_rows, named, one_name
 from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.unpacked import taken
 from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
 from privrep.messages import first, nearest
@@ -168,7 +169,7 @@ def join(
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
     # Without a copy where all rows are kept: frames may be mapped from a large file.
-    h = representations.h if len(kept) == len(representations.h) else representations.h[kept]
+    h = representations.h if len(kept) == len(representations.h) else taken(representations.h, kept)
     if are_the_same(h):
         raise ValueError(
             f"all {len(h):,} representations are the same: there is nothing to attack, and an h "

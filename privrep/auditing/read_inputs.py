@@ -16,6 +16,7 @@ from privrep.formats.columns import no_speaker
 from privrep.formats.numbers import Interval
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
+from privrep.formats.unpacked import taken
 from privrep.formats.values import paired
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.leakage.threat_ladder import OtherCorpus
@@ -278,8 +279,8 @@ def _unprotected(
         absent = [utterance for utterance in read.ids if utterance not in pairs]
         if absent:
             raise ValueError(f"{name}: has no row of utterance {absent[0]!r}")
-        rows = [row_of[pairs[utterance]] for utterance in read.ids]
-        before = Representations(before.h[rows], read.ids)
+        rows = np.array([row_of[pairs[utterance]] for utterance in read.ids])
+        before = Representations(taken(before.h, rows), read.ids)
     return pooled(reader.join(before, table, reader.options.only)[0])[0] / scale
 
 

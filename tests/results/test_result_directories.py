@@ -1,6 +1,8 @@
 """Result directories joined: seeds together, corpora side by side, contradictions refused."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -118,10 +120,6 @@ def test_what_is_no_result_directory_is_named(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"empty holds no runs\.csv"):
         read_results([tmp_path / "empty"])
-    append_rows(tmp_path / "empty" / "search.csv", [{"pack": 0}])
-    with pytest.raises(FileNotFoundError, match=r"empty holds a search that is not over.*--resume"):
-        read_results([tmp_path / "empty"])
-    (tmp_path / "empty" / "search.csv").unlink()
     controls = directory(tmp_path / "controls", [control("raw", 0.8)])
     with pytest.raises(ValueError, match="holds no run"):
         read_results([controls])
@@ -186,9 +184,11 @@ def test_a_table_shorter_or_longer_than_its_plan_is_refused(tmp_path):
     folder = planned(tmp_path / "a")
     header, *lines = (folder / "runs.csv").read_text().splitlines(True)
     assert len(lines) == 24 and len(read_results([folder]).rows) == 24
+    command = f"experiments.main --flagfile={folder}/flags.txt --workdir={folder} --resume"
     for i, line in enumerate(lines):
         (folder / "runs.csv").write_text("".join([header, *lines[:i], *lines[i + 1 :]]))
-        with pytest.raises(ValueError, match=r"runs\.csv lacks 1 of 24 rows .*fold=.*--resume"):
+        lost = f"{int(i < 6)} of 6 runs .*controls 1 of 24 rows.*fold=.*{re.escape(command)}"
+        with pytest.raises(ValueError, match=lost):
             read_results([folder])
         (folder / "runs.csv").write_text("".join([header, *lines, line]))
         with pytest.raises(
@@ -203,5 +203,25 @@ def test_a_table_shorter_or_longer_than_its_plan_is_refused(tmp_path):
         read_results([folder])
     (folder / "runs.csv").write_text("".join([header, *lines]))
     (folder / "flags.txt").write_text(FLAGS.replace("0,1", "0"))
-    with pytest.raises(ValueError, match=r"has besides the plan 3 of 21 rows.*lambda=1"):
+    with pytest.raises(ValueError, match=r"has 3 rows besides the 21 .*lambda=1"):
+        read_results([folder])
+
+
+def test_how_much_of_a_stopped_sweep_is_missing_is_said(tmp_path):
+    """With the command that goes on; also of a search, and where no pack is done yet."""
+    folder = planned(tmp_path / "a b")
+    (folder / "runs.csv").unlink()
+    with pytest.raises(ValueError) as error:
+        read_results([folder])
+    said = str(error.value)
+    assert "a b: the sweep is not finished: 6 of 6 runs" in said and "24 of 24 rows" in said
+    command = ["python", "-m", "experiments.main", f"--flagfile={folder / 'flags.txt'}"]
+    assert shlex.split(said.partition("Go on with: ")[2]) == [
+        *command,
+        f"--workdir={folder}",
+        "--resume",
+    ]
+    (folder / "flags.txt").write_text(FLAGS + "--search=grid\n--kernel_width=2,3\n")
+    append_rows(folder / "search.csv", [{"pack": 0}])
+    with pytest.raises(ValueError, match="search is not finished: 1 of 2 packs are missing"):
         read_results([folder])

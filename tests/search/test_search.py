@@ -167,13 +167,15 @@ def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(folder, grid, m
 
 
 def test_a_finished_search_is_reported_again_without_training(folder, grid, monkeypatch):
+    """Also where the corpus was moved: every table names where it lay when the search began."""
     shutil.copytree(grid, folder / "finished")
 
     def trained(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(train_pack, "fit", trained)
-    search_in(folder, "finished", *GRID, "--resume")
+    shutil.copytree(folder / "corpus", folder / "moved")
+    search_in(folder, "finished", *GRID, "--resume", f"--data_dir={folder / 'moved'}")
     same(folder / "finished", grid)
     with pytest.raises(ValueError, match="there: --search=grid"):
         search_in(folder, "finished", "--resume")
