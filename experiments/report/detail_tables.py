@@ -1,4 +1,5 @@
-"""The report's tables of detail, from a summary: leakage, placement, front, folds, groups.
+"""The report's tables of detail, from a summary: leakage, placement, front, folds, groups,
+confusion of emotions.
 
 Networks are those of `selected`, unless a table says otherwise.
 """
@@ -42,6 +43,7 @@ def tables(summary: Sequence[Entry], rows: Sequence[Row]) -> dict[str, SideTable
         "front": front_table(summary),
         "folds": per_fold(summary, rows),
         "groups": per_group(summary),
+        **confusions(summary),
     }
     return {name: table for name, table in made.items() if table.lines}
 
@@ -198,14 +200,53 @@ def per_group(summary: Sequence[Entry]) -> SideTable:
             for group, emotion in entry["among"].items():
                 attribute, _, value = group.partition("=")
                 scores = [score(emotion["uar"]), _interval(emotion)]
+                gap = entry["gaps"].get(group, {})
+                scores += [f"{gap['difference']:+.3f}" if gap else "", _signed(gap)]
                 lines.append([*_placed(cell), name, attribute, value, *scores])
     return SideTable(
         "Emotion recognition by group of speakers",
-        ["", *_PLACED, "network", "attribute", "value", "emotion UAR", "95 %"],
+        [
+            *["", *_PLACED, "network", "attribute", "value", "emotion UAR", "95 %"],
+            "gap",
+            "95 % of it",
+        ],
         lines,
         "Of the speakers with this value alone, all folds and seeds together, with intervals over "
-        "speakers. Where two intervals overlap widely, no difference between the groups is shown.",
+        "speakers. gap: UAR of these speakers less that of the others; where its interval holds 0, "
+        "no difference between the groups is shown.",
     )
+
+
+def _signed(interval: Mapping[str, float]) -> str:
+    return f"{interval['lower']:+.3f} to {interval['upper']:+.3f}" if interval else ""
+
+
+def confusions(summary: Sequence[Entry]) -> dict[str, SideTable]:
+    """{file name: confusion matrices of the chosen networks}, a table for each set of classes."""
+    lines_of: dict[tuple[str, ...], list[list[str]]] = {}
+    tasks: dict[tuple[str, ...], dict[str, None]] = {}
+    for cell, networks in choices(summary).items():
+        for name, entry in networks.items():
+            classes = tuple(entry["confusion"])
+            if not classes:
+                continue
+            tasks.setdefault(classes, {})[cell.task] = None
+            lines = lines_of.setdefault(classes, [])
+            lines += [[]] if lines else []
+            for true, counts in entry["confusion"].items():
+                total = max(sum(counts.values()), 1)
+                shares = [f"{counts.get(c, 0) / total:.2f}" for c in classes]
+                lines.append([*_placed(cell), name, true, *shares, str(sum(counts.values()))])
+    return {
+        f"confusion_{'_'.join(tasks[classes])}": SideTable(
+            f"Confusion of {', '.join(classes)}",
+            ["", *_PLACED, "network", "true", *classes, "utterances"],
+            lines,
+            "Of the utterances of each true class the share that was recognised as each class, on "
+            "test speakers, all folds and seeds together; the diagonal is the recall.",
+        )
+        for classes, lines in lines_of.items()
+    }
 
 
 def _placed(cell: Cell) -> list[str]:

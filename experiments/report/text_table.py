@@ -31,5 +31,5 @@ def is_word(header: Sequence[str]) -> list[bool]:
     They are in the columns before "lambda" and in some that are known by name.
     """
     left = header.index("lambda")
-    words = ("attribute", "UAR of", "attacker has")
+    words = ("attribute", "UAR of", "attacker has", "recall by class", "gap")
     return [i < left or name in words for i, name in enumerate(header)]

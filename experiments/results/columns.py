@@ -92,6 +92,18 @@ def _interval(prefix: str, whose: str) -> tuple[Column, ...]:
     )
 
 
+def _score(name: str, what: str) -> tuple[Column, ...]:
+    return (
+        Column(
+            f"{name}_lower", "number", f"lower end of the 95 % interval of {name} over speakers"
+        ),
+        Column(
+            f"{name}_upper", "number", f"upper end of the 95 % interval of {name} over speakers"
+        ),
+        Column(name, "number", f"{what} on test speakers, all folds and seeds together"),
+    )
+
+
 # A name is that of the first column whose pattern it matches.
 COLUMNS: tuple[Column, ...] = (
     Column("pack", "integer", "number of the pack, from 0; runs of a pack trained together"),
@@ -113,6 +125,26 @@ COLUMNS: tuple[Column, ...] = (
     Column("data_hash", "text", "hash of the utterances used: labels and lengths"),
     Column("version_<package>", "text", "version of the package that computed the row"),
     *_interval("emotion_pooled", "on test speakers"),
+    *_score("emotion_pooled_macro_f1", "macro-F1 of emotion"),
+    *_score("emotion_pooled_weighted_accuracy", "share of utterances whose emotion was recognised"),
+    *_score("emotion_pooled_recall_<class>", "recall of a class of emotion, such as low"),
+    Column(
+        "emotion_confusion",
+        "text",
+        "confusion matrix of emotion on test speakers, all folds and seeds together, as JSON: "
+        "{class: {recognised class: number of utterances}}",
+    ),
+    *_of(
+        "emotion_gap_<group>",
+        (
+            "difference",
+            "number",
+            "score of emotion among the test speakers of a group such as gender=female less that "
+            "among the others; of an attribute with two values the first is the group",
+        ),
+        ("lower", "number", "lower end of its 95 % interval over speakers"),
+        ("upper", "number", "upper end of its 95 % interval over speakers"),
+    ),
     *_interval("emotion_among_<group>", "among the test speakers of a group such as gender=female"),
     *_of(
         "speaker_closed_set",
@@ -120,6 +152,17 @@ COLUMNS: tuple[Column, ...] = (
         ("chance", "number", "accuracy that chance level gives there"),
     ),
     Column("<part>_emotion_uar", "number", "UAR of emotion from the released h"),
+    Column("<part>_emotion_macro_f1", "number", "macro-F1 of emotion from the released h"),
+    Column(
+        "<part>_emotion_weighted_accuracy",
+        "number",
+        "share of utterances whose emotion was recognised from the released h",
+    ),
+    Column(
+        "<part>_emotion_recall_<class>",
+        "number",
+        "recall of a class of emotion from the released h",
+    ),
     Column(
         "<part>_<attribute>_adversary_uar",
         "number",

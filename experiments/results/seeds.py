@@ -1,5 +1,6 @@
 """Statements about one setting over all speakers and seeds, joined from rows of runs.csv."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -84,6 +85,43 @@ def among(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
     """{"attribute=value": emotion of these speakers, over them}"""
     groups = members("emotion_among_<group>_uar", _columns(runs))
     joined = {g: of_all(runs, f"emotion_among_{g}", ("uar", "lower", "upper")) for g in groups}
+    return {group: scores for group, scores in joined.items() if scores}
+
+
+RECOGNISED = ("macro_f1", "weighted_accuracy")
+
+
+def recognised(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{"macro_f1", "weighted_accuracy", "recall_<class>": {score, lower, upper} over speakers}."""
+    classes = members("emotion_pooled_recall_<class>", _columns(runs))
+    joined = {}
+    for name in (*RECOGNISED, *(f"recall_{value}" for value in classes)):
+        scores = of_all(runs, "emotion_pooled", (name, f"{name}_lower", f"{name}_upper"))
+        if scores:
+            joined[name] = {
+                which or "score": scores[f"{name}_{which}" if which else name]
+                for which in ("", "lower", "upper")
+            }
+    return joined
+
+
+def confusion(runs: Sequence[Row]) -> dict[str, dict[str, int]]:
+    """{class: {recognised class: utterances of all folds and seeds}}; {} where there is none."""
+    joined: dict[str, dict[str, int]] = {}
+    # Rows of seeds that were run together share one cell; those of others are added.
+    for cell in dict.fromkeys(row.get("emotion_confusion") for row in runs):
+        for name, counts in (json.loads(cell) if cell else {}).items():
+            total = joined.setdefault(name, dict.fromkeys(counts, 0))
+            for other, count in counts.items():
+                total[other] = total.get(other, 0) + count
+    return joined
+
+
+def gaps(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{"attribute=value": how much better the emotion of its speakers is recognised}."""
+    groups = members("emotion_gap_<group>_difference", _columns(runs))
+    names = ("difference", "lower", "upper")
+    joined = {group: of_all(runs, f"emotion_gap_{group}", names) for group in groups}
     return {group: scores for group, scores in joined.items() if scores}
 
 

@@ -21,7 +21,16 @@ from experiments.results.columns import (
     is_score,
     members,
 )
-from experiments.results.seeds import among, changed, number, of_all, verdicts
+from experiments.results.seeds import (
+    among,
+    changed,
+    confusion,
+    gaps,
+    number,
+    of_all,
+    recognised,
+    verdicts,
+)
 from privrep.training.selection import SELECTIONS
 
 Entry = Mapping[str, Any]
@@ -51,6 +60,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
+        gaps: {"attribute=value": {difference, lower, upper} of these speakers less the others},
+        recognised: {"macro_f1", "weighted_accuracy" or "recall_<class>": {score, lower, upper}},
+        confusion: {class: {recognised class: utterances}},
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
         {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
         upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
@@ -115,6 +127,9 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
         "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
         "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
         "among": among(counted),
+        "gaps": gaps(counted),
+        "recognised": recognised(counted),
+        "confusion": confusion(counted),
         "over_speakers": changed(counted, whole=is_whole),
         "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
     }

@@ -303,7 +303,7 @@ def _emotion_counts(
     return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 
-def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
+def by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     """{(settings, control, protection): {seed: counts}}."""
     seeds: dict[tuple, dict[Any, Counted]] = {}
     for of_group in counted:
@@ -314,21 +314,22 @@ def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     return seeds
 
 
-def _sum(counted: Sequence[Counted]) -> np.ndarray:
+def summed(counted: Sequence[Counted]) -> np.ndarray:
+    """The counts of all seeds, added up: int64[S, C, C]."""
     return np.sum([of_seed.counts for of_seed in counted], axis=0)
 
 
 def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
     """UAR and interval of every setting; the counts of its seeds are added up."""
-    for of_seed in _by_seed(counted).values():
-        uar, lower, upper, _ = interval(_sum([*of_seed.values()]))
+    for of_seed in by_seed(counted).values():
+        uar, lower, upper, _ = interval(summed([*of_seed.values()]))
         for seed in of_seed.values():
             put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
 
 
 def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
     """The difference of every setting to lambda 0; the counts of its seeds are added up."""
-    seeds = _by_seed(counted)
+    seeds = by_seed(counted)
     for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         if control or is_zero(lambda_):
             continue
@@ -337,7 +338,7 @@ def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) ->
         )
         both = [seed for seed in of_seed if seed in zeros]
         if both:
-            a, b = _sum([of_seed[seed] for seed in both]), _sum([zeros[seed] for seed in both])
+            a, b = summed([of_seed[seed] for seed in both]), summed([zeros[seed] for seed in both])
             change = compare(a, b)._asdict()
             change.pop("smallest_p")
             for seed in of_seed.values():

@@ -17,6 +17,7 @@ from experiments.run.controls import TrainedRuns, guesses, make_targets
 from experiments.run.load_data import Loaded
 from experiments.run.membership_scores import membership
 from experiments.run.pooled_scores import pooled
+from experiments.run.task_scores import task_scores
 from experiments.run.train_pack import Trained, train_pack
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.parallel.processes import is_first
@@ -92,6 +93,7 @@ def _measured(
             scores.append(attack_targets(targets, trained.runs, loaded, attribute, names))
             bar.update()
         scores.append(pooled(targets, loaded, private))
+        scores.append(task_scores(targets, loaded, private))
         if config.membership == "on":
             scores.append(membership(targets, loaded, private))
         bar.update()
