@@ -45,6 +45,7 @@ from experiments.results.checkpoints import (
     load_chosen,
 )
 from experiments.results.columns import Row
+from experiments.results.fold_files import folds_lost, write_folds
 from experiments.results.presence import Presence
 from experiments.run.export_h import export
 from experiments.run.hours import hours_note
@@ -143,6 +144,7 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: str(FLAGS[flag_name(field)].value) for field in FIELDS}
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
+    given["folds"] = ",".join(parse("folds", given["folds"]))  # a file by its whole path
     _check_utf8(given)
     packs = expand(given)
     candidates = [] if FLAGS.search == "none" else candidates_of(packs)
@@ -185,7 +187,8 @@ def experiment() -> None:
             wanted = search(jobs, candidates, workdir, load_job, write, say)
         for i, runs in wanted.items():
             _run(jobs[i], runs, i in finished["runs"], load_job)
-        for i in sorted((finished["runs"] | finished["search"]) - finished["split_findings"]):
+        described = set() if is_first() and folds_lost(workdir) else finished["split_findings"]
+        for i in sorted((finished["runs"] | finished["search"]) - described):
             load_job.read(jobs[i])
         if is_first():
             writer.check()
@@ -376,6 +379,7 @@ class _Loader:
         if is_first():
             self.writer.check()
             parts.write_findings(self.writer.workdir, job.number, loaded.findings)
+            write_folds(self.writer.workdir, job.number, loaded.split, loaded.utterances)
         stop_on_fatal(loaded.findings)
         self.say([*loaded.notes, *grouped(loaded.findings)])
         return loaded

@@ -11,6 +11,7 @@ from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
 from privrep.formats.sequences import JOINED, sources_of
+from privrep.formats.tables import TABLES
 from privrep.inputs.labels import BINNINGS, two_numbers
 from privrep.inputs.number_bins import parse_bins
 from privrep.inputs.selection import parse_classes, parse_only
@@ -107,10 +108,14 @@ def _placement(flag: str, text: str) -> str:
 
 
 def _folds(flag: str, text: str) -> str:
+    path = os.path.expanduser(text)
+    if os.path.splitext(path)[1].lower() in TABLES or os.path.isfile(path):
+        return _path(flag, text)
     if text != "official" and not (text.isdecimal() and int(text) >= 3):
         raise ValueError(
-            f"{flag}={text}: official (the corpus's own split), or a number of speaker-independent "
-            "folds of at least 3, such as 5"
+            f"{flag}={text}: official (the corpus's own split), a number of speaker-independent "
+            "folds of at least 3, such as 5, or the path of a table id,part,fold, such as folds.csv"
+            + nearest(text, ("official",))
         )
     return text
 

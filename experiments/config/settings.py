@@ -146,7 +146,9 @@ class Config:
     )
     folds: str = _setting(
         "5",
-        "number of speaker-independent folds, or official for the split that the corpus defines",
+        "number of speaker-independent folds, official for the split that the corpus defines, or a "
+        "table of folds that were published, FILE.csv with id,part,fold (part: train, val, test; "
+        "speaker or session may take the place of id), as a result directory's folds.csv",
         paper="5",
     )
     test_set: str = _setting(

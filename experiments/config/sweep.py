@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
 from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
+from privrep.inputs.fold_file import is_fold_file, read_folds
 from privrep.networks.encoders import ENCODERS, MODALITIES
 
 OF_MANIFESTS = ("columns", "id", "speaker_from", "speakers", "values")
@@ -40,6 +42,8 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
       ValueError: see `config.parse`; or --lambda and --private do not match.
     """
     values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
+    if len(values["folds"]) > 1 and any(map(is_fold_file, values["folds"])):
+        raise ValueError(f"--folds={flags['folds']}: a table of folds stands alone")
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     packs: dict[tuple, list[Config]] = {}
@@ -178,7 +182,13 @@ def plan(packs: Sequence[Pack]) -> str:
 
 
 def num_folds(config: Config) -> int:
-    """The number of folds that --folds says; a corpus has one official split."""
+    """The number of folds that --folds says; a corpus has one official split.
+
+    Raises:
+      FileNotFoundError, ValueError: see `fold_file.read_folds`.
+    """
+    if is_fold_file(config.folds):
+        return len(read_folds(Path(config.folds)).folds)
     return 1 if config.folds == "official" else int(config.folds)
 
 

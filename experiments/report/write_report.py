@@ -31,6 +31,7 @@ from experiments.results.result_directories import SETTINGS, Results, data_of, r
 from experiments.results.selected import block_of, choices, corpus_name
 from experiments.results.summary import Entry, summarise
 from privrep.files import drop_partial, replace_file
+from privrep.messages import first
 from privrep.program import errors_in_a_line
 
 _CAPTIONS = {
@@ -41,6 +42,7 @@ _CAPTIONS = {
     "membership": "Membership: how well an attacker separates training from held-out speakers",
     "map": "Test speakers in h: colour is the private attribute, shape the emotion",
 }
+_MOST_NAMED = 12  # speakers or sessions of a part
 Pictures = Mapping[str, Sequence[Picture]]  # of a kind, a key of _CAPTIONS
 
 
@@ -91,6 +93,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
         made["side_" + side.title.lower().replace(" ", "_")] = side
     header, lines, notes, _ = table(summary)  # its conclusions stand above all tables
     made["all"] = SideTable("All settings", header, lines, " ".join(notes))
+    made["fold_parts"] = _fold_parts(results)
     made["split_findings"] = _split_findings(results)
     made["versions"] = _versions(results)
     return {name: one_table for name, one_table in made.items() if one_table.lines}
@@ -104,6 +107,26 @@ def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
         conclusions.overview(summary, results),
         "runs: networks trained and attacked, without controls. epochs: mean number of the epoch "
         "that validation chose.",
+    )
+
+
+def _fold_parts(results: Results) -> SideTable:
+    """Who chooses and tests in every fold; the others train."""
+    lines = []
+    for source, part in results.folds:
+        if part.part != "train":
+            counts = [str(part.utterances), str(len(part.speakers))]
+            names = [first(part.speakers, _MOST_NAMED), first(part.sessions, _MOST_NAMED)]
+            lines.append([source, part.file, str(part.fold), part.part, *counts, *names])
+    header = ["directory", "file", "fold", "part", "utterances", "speakers", "of them", "sessions"]
+    if len(results.sources) == 1:
+        header, lines = header[1:], [line[1:] for line in lines]
+    return SideTable(
+        "Who validates and tests in every fold",
+        header,
+        lines,
+        "The other speakers train. The files name every utterance; --folds=FILE runs the same "
+        "folds again.",
     )
 
 
@@ -185,6 +208,7 @@ def _sections(
     paper = [name for name in all_tables if name.startswith("table_")]
     sides = [name for name in all_tables if name.startswith("side_")]
     membership = [name for name in sides if "training_set" in name]
+    confusion = [name for name in all_tables if name.startswith("confusion_")]
     over_speakers = [name for name in sides if name not in membership]
     strength = conclusions.lambda_conclusions(summary, results.rows)
     modality = conclusions.modality_conclusions(summary)
@@ -207,11 +231,12 @@ def _sections(
         Section("Membership", [*drawn("membership"), members, *named(*membership)]),
         Section("Emotion against leakage", [*drawn("front"), *named("front")]),
         Section("Folds and groups", named("folds", "groups")),
+        Section("Confusion of emotions", named(*confusion)),
         Section("Training", drawn("curves")),
         Section("Maps of h", drawn("map")),
         Section("What was not tested", [conclusions.not_tested(summary, results)]),
         Section("All settings", named("all")),
-        Section("The folds", named("split_findings")),
+        Section("The folds", named("fold_parts", "split_findings")),
         Section("To repeat this", [*named("versions"), *flags]),
     ]
 

@@ -240,3 +240,12 @@ def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwis
         ({"normalise": "none"}, "none"),
     ):
         assert [pack.config.normalise for pack in expand(flags)] == [expected]
+
+
+def test_a_table_of_folds_stands_alone(tmp_path):
+    (pack,) = expand({"folds": "folds.csv", "lambda_": "0"})
+    assert pack.config.folds.endswith("/folds.csv")  # wherever the flagfile is read
+    with pytest.raises(ValueError, match="a table of folds stands alone"):
+        expand({"folds": "5,folds.csv"})
+    with pytest.raises(ValueError, match=r"official .*, a number .*, or the path of a table"):
+        expand({"folds": "fold"})

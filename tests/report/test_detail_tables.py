@@ -134,5 +134,5 @@ def test_words_order_the_modalities_by_what_they_leak():
     ],
 )
 def test_what_was_not_tested_is_said(rows, sentence):
-    results = Results(rows, [], [], [], [], [])
+    results = Results(rows, [], [], [], [], [], [])
     assert any(sentence in one for one in not_tested(summarise(rows, SETTINGS), results))
