@@ -12,7 +12,7 @@ from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
 from privrep.formats.sequences import JOINED, sources_of
 from privrep.formats.tables import TABLES
-from privrep.inputs.labels import BINNINGS, two_numbers
+from privrep.inputs.labels import BINNINGS, CONTINUOUS, two_numbers
 from privrep.inputs.number_bins import parse_bins
 from privrep.inputs.selection import parse_classes, parse_only
 from privrep.messages import nearest
@@ -121,12 +121,15 @@ def _folds(flag: str, text: str) -> str:
 
 
 def _bins(flag: str, text: str) -> str:
-    if text in BINNINGS:
+    if text in (*BINNINGS, CONTINUOUS):
         return text
     try:  # of a task without ratings, too, where nothing would look at them
         low, high = two_numbers(text)
     except ValueError as error:
-        raise ValueError(f"{flag}={text}: {error}{nearest(text, BINNINGS)}") from None
+        raise ValueError(
+            f"{flag}={text}: {error}; or {CONTINUOUS} for a regression"
+            f"{nearest(text, (*BINNINGS, CONTINUOUS))}"
+        ) from None
     if not low < high:
         raise ValueError(f"{flag}={text}: of LOW:HIGH, LOW below HIGH expected")
     return text

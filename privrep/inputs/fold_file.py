@@ -148,7 +148,7 @@ def folds_of(table: FoldTable, utterances: Sequence[Utterance]) -> Folds:
     split = Split(*(code == part for part in range(3)))
     twice = np.flatnonzero(split.test.sum(0) > 1)
     if len(twice):
-        i = twice[0]
+        i = int(twice[0])
         of = [table.folds[k] for k in np.flatnonzero(split.test[:, i])]
         raise ValueError(
             f"--folds={table.path}: {len(twice):,} utterances are tested in more than one fold, "

@@ -36,7 +36,7 @@ def gap(
       None where a group has fewer than two speakers.
     """
     both = np.stack([counts_a, counts_b], 1)
-    inside = both.reshape(*both.shape[:2], -1).any(2)  # [S, 2]
+    inside = np.asarray((both.reshape(*both.shape[:2], -1) != 0).any(2))  # [S, 2]
     if (inside.sum(0) < 2).any():
         return None
     both, inside = both[inside.any(1)], inside[inside.any(1)]
@@ -44,7 +44,7 @@ def gap(
     strata = np.zeros(len(both), int) if paired else inside[:, 1].astype(int)
 
     def difference(pooled: np.ndarray) -> np.ndarray:  # [..., 2, ...]
-        pooled = np.moveaxis(pooled, pooled.ndim - both.ndim + 1, 0)
+        pooled = np.moveaxis(pooled, 1 - both.ndim, 0)
         return score(pooled[0]) - score(pooled[1])
 
     value = float(difference(both.sum(0)))

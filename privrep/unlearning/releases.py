@@ -136,13 +136,16 @@ def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> j
 def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
     """One vector for each emotion class: the one whose logits are one-hot at the recognised class.
 
+    Of a regression it is the shortest vector with the same prediction, which is all that is sent.
+
     It is the same for every lambda above 0. A release from which the network's recognised emotion
     can be computed reveals at least as much, so that its leakage is a lower bound.
     """
     del key
     kernel, bias = head
-    recognised = (h @ kernel + bias[None]).argmax(-1)
-    logits = jax.nn.one_hot(recognised, kernel.shape[1], dtype=h.dtype)
+    logits = h @ kernel + bias[None]
+    if kernel.shape[1] > 1:
+        logits = jax.nn.one_hot(logits.argmax(-1), kernel.shape[1], dtype=h.dtype)
     return _with_logits(learned, logits, h, head)
 
 
