@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.results.seeds import RECOGNISED
+from experiments.results.seeds import READ, RECOGNISED
 from experiments.results.summary import Entry, attributes, blocks, place, varying
 
 
@@ -24,10 +24,11 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: scores of emotion, change over speakers, what the emotion label
-    explains, other attributes that h reveals, membership."""
+    """The tables that have a line: scores of emotion, tasks read from h, change over speakers, what
+    the emotion label explains, other attributes that h reveals, membership."""
     tables = (
         _recognised(summary),
+        _reads(summary),
         _changes(summary),
         _given(summary),
         _others(summary),
@@ -73,6 +74,28 @@ def _gap(gaps: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [value, f"{one['lower']:+.3f} to {one['upper']:+.3f}"]
 
 
+def _reads(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for task, one in entry["reads"].items():
+            name = "ccc" if "ccc" in one else "uar"
+            change = entry["over_speakers"].get(f"{task}{READ}", {})
+            scores = [name.upper(), score(one[name]), f"{one['lower']:.2f}-{one['upper']:.2f}"]
+            scores += [score(one["chance"]), f"{change['difference']:+.3f}" if change else ""]
+            interval = f"{change['lower']:+.3f} to {change['upper']:+.3f}" if change else ""
+            lines.append([*cells, task, *scores, interval])
+    header = ["task read", "score", "read", "95 %", "chance", "change", "95 % of it"]
+    return SideTable(
+        "Tasks read from h by a linear reader",
+        [*_columns(summary), *header],
+        lines,
+        "How well a freshly trained linear reader reads each task of the corpus from h, whatever h "
+        "was trained for; on test speakers, whom neither the network nor the reader has met, all "
+        "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
+        "over speakers.",
+    )
+
+
 def _changes(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
@@ -80,6 +103,8 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
             known = measure.removesuffix("_membership")
             name = "emotion" if measure == "emotion" else f"{measure} attacker"
             name = name if known == measure else f"membership by {known}, AUC"
+            if measure.endswith(READ):
+                name = f"{measure.removesuffix(READ)}, read"
             difference, lower, upper = (f"{test[c]:+.3f}" for c in ("difference", "lower", "upper"))
             lines.append([*cells, name, difference, f"{lower} to {upper}", f"{test['p']:.3f}"])
     return SideTable(

@@ -18,7 +18,7 @@ from experiments.config.lambdas import is_zero
 from experiments.report import conclusions
 from experiments.report import table_formats as formats
 from experiments.report.arguments import parse
-from experiments.report.detail_tables import tables
+from experiments.report.detail_tables import modalities, tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
 from experiments.report.figures.membership import membership_conclusions, membership_figures
@@ -27,6 +27,7 @@ from experiments.report.html_page import Listing, Part, Picture, Section, page
 from experiments.report.main_table import conclusions_of, table
 from experiments.report.paper_tables import agreement, paper_tables
 from experiments.report.side_tables import SideTable, side_tables
+from experiments.results.modalities import compared
 from experiments.results.result_directories import SETTINGS, Results, data_of, read_results
 from experiments.results.selected import block_of, choices, corpus_name
 from experiments.results.summary import Entry, summarise
@@ -89,6 +90,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     if signs is not None:
         made["poster"] = signs
     made |= tables(summary, results.rows)
+    made["modalities"] = modalities(compared(summary, results.counts))
     for side in side_tables(summary):
         made["side_" + side.title.lower().replace(" ", "_")] = side
     header, lines, notes, _ = table(summary)  # its conclusions stand above all tables
@@ -225,11 +227,13 @@ def _sections(
         Section("Conclusions", [conclusions_of(summary)]),
         Section("Ordinary and protected networks", named(*paper, "poster")),
         Section("Strength λ of the protection", [*drawn("lambda"), strength]),
-        Section("Leakage by modality", [*drawn("leakage"), modality, *named("leakage")]),
+        Section(
+            "Leakage by modality", [*drawn("leakage"), modality, *named("leakage", "modalities")]
+        ),
         Section("Placement of the adversary", named("placement")),
         Section("All speakers together", named(*over_speakers)),
         Section("Membership", [*drawn("membership"), members, *named(*membership)]),
-        Section("Emotion against leakage", [*drawn("front"), *named("front")]),
+        Section("Emotion against leakage", [*drawn("front"), *named("front", "choice")]),
         Section("Folds and groups", named("folds", "groups")),
         Section("Confusion of emotions", named(*confusion)),
         Section("Training", drawn("curves")),

@@ -35,6 +35,7 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
     if flags is None:
         return None
     search = flags.pop("search", "none")
+    flags.pop("search_rule", None)
     names = {flag_name(field): field for field in FIELDS}
     if not {*flags} <= {*names}:
         return None

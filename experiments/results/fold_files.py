@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments.results.parts import REPAIR
 from experiments.results.runs_csv import read_cells
 from privrep.files import fault, replace_file, write_seal
 from privrep.inputs.fold_file import table_text
@@ -37,10 +38,11 @@ def write_folds(workdir: Path, pack: int, split: Split, utterances: Sequence[Utt
       split: bool[K, N] each.
     """
     content = table_text(split, utterances).encode()
-    if any(path.exists() and path.read_bytes() == content for path in _tables(workdir)):
-        return
-    path = workdir / (f"folds_{pack:03d}.csv" if pack else _FIRST)
-    replace_file(path, content.decode())
+    same = (p for p in _tables(workdir) if p.exists() and p.read_bytes() == content)
+    path = next(same, None)
+    if path is None:
+        path = workdir / (f"folds_{pack:03d}.csv" if pack else _FIRST)
+        replace_file(path, content.decode())
     write_seal(path.with_suffix(".sha256"), [path])
 
 
@@ -54,17 +56,28 @@ def folds_lost(workdir: Path) -> bool:
 
 
 def num_folds_in(workdir: Path) -> int | None:
-    """The number of folds of the first pack; None where no table says it."""
+    """The number of folds of the first pack; None where no table says it.
+
+    Raises:
+      ValueError: the table is not as it was written.
+    """
     numbers = [part.fold for part in _parts_of(workdir / _FIRST)]
     return max(numbers) + 1 if numbers else None
 
 
 def fold_parts(workdir: Path) -> list[FoldPart]:
-    """The parts of all folds of all tables, in the order of the files."""
+    """The parts of all folds of all tables, in the order of the files.
+
+    Raises:
+      ValueError: a table is not as it was written.
+    """
     return [part for path in _tables(workdir) for part in _parts_of(path)]
 
 
 def _parts_of(path: Path) -> Iterator[FoldPart]:
+    problem = fault(path.with_suffix(".sha256"), path.name) if path.exists() else None
+    if problem:
+        raise ValueError(f"{problem}: {REPAIR}")
     header, lines = read_cells(path)
     if not lines:
         return

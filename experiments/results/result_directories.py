@@ -19,6 +19,8 @@ from experiments.results.expected_rows import check_plan
 from experiments.results.fold_files import FoldPart, fold_parts
 from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
+from experiments.results.speaker_counts import FILE as COUNTS
+from experiments.results.speaker_counts import SpeakerCounts, read_counts
 from privrep.datasets import DATASETS
 from privrep.formats.sequences import JOINED, sources_of
 
@@ -50,6 +52,7 @@ class Results(NamedTuple):
       findings: of the split linter, {source, pack, fold, severity, text}.
       notes: sentences about what is missing or was left out.
       folds: (name of the directory, a part of a fold and who is in it).
+      counts: of each test speaker, of the runs of all packs.
     """
 
     rows: list[Row]
@@ -59,6 +62,7 @@ class Results(NamedTuple):
     findings: list[Row]
     notes: list[str]
     folds: list[tuple[str, FoldPart]]
+    counts: list[SpeakerCounts]
 
 
 def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Results:
@@ -80,7 +84,7 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         raise ValueError("no result directory was named")
     if len({path.resolve() for path in paths}) < len(paths):
         raise ValueError("a result directory is named twice: " + ", ".join(map(str, paths)))
-    results = Results([], [], [], [], [], [], [])
+    results = Results([], [], [], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
     for name, folder in zip(_names(paths), paths):
@@ -234,8 +238,9 @@ def _read_packs(
         place = folder / "checkpoints" / f"{pack:03d}"
         if sealed and place.exists():
             check_chosen(place, "runs.json", "history.npz")
-            if (place / "map.npz").exists():
-                check_chosen(place, "map.npz")
+            for name in ("map.npz", COUNTS):
+                if (place / name).exists():
+                    check_chosen(place, name)
         if not (place / "runs.json").exists() or not (place / "history.npz").exists():
             results.notes.append(f"{name}: no training curves of pack {pack:03d}.")
             continue
@@ -244,4 +249,6 @@ def _read_packs(
         for r, row in enumerate(described):
             scalars = {key: np.asarray(series)[:, r].tolist() for key, series in history.items()}
             results.curves.append((row, scalars))
+        counts = read_counts(place)
+        results.counts.extend(of._replace(settings=_filled(of.settings)) for of in counts)
         results.maps.extend((described[r], map_of_h) for r, map_of_h in read_maps(place))

@@ -81,13 +81,25 @@ def of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, f
     return joined
 
 
+def emotion_interval(runs: Sequence[Row], place: str) -> dict[str, float]:
+    """{uar, or ccc of a regression, lower, upper} of emotion over speakers; {} where there is none.
+
+    Args:
+      place: the columns' names without the last word.
+    """
+    uar, ccc = (of_all(runs, place, (name, "lower", "upper")) for name in ("uar", "ccc"))
+    return uar or ccc
+
+
 def among(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
     """{"attribute=value": emotion of these speakers, over them}"""
     groups = members("emotion_among_<group>_uar", _columns(runs))
-    joined = {g: of_all(runs, f"emotion_among_{g}", ("uar", "lower", "upper")) for g in groups}
+    groups |= members("emotion_among_<group>_ccc", _columns(runs))
+    joined = {g: emotion_interval(runs, f"emotion_among_{g}") for g in groups}
     return {group: scores for group, scores in joined.items() if scores}
 
 
+READ = "_read"  # behind the name of a task that is read from h
 RECOGNISED = ("macro_f1", "weighted_accuracy")
 
 
@@ -125,11 +137,22 @@ def gaps(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
     return {group: scores for group, scores in joined.items() if scores}
 
 
+def read_tasks(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{task: {uar or ccc, lower, upper, chance} of a linear reader of h, over speakers}."""
+    joined = {}
+    for name in ("uar", "ccc"):
+        for task in members(f"<task>_read_{name}", _columns(runs)):
+            scores = of_all(runs, f"{task}_read", (name, "lower", "upper", "chance"))
+            if scores:
+                joined[task] = scores
+    return joined
+
+
 def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict[str, float]]:
     """{subject: its difference to lambda 0 over speakers}, emotion first.
 
     Args:
-      whole: no network collapsed; else there is nothing but emotion.
+      whole: no network collapsed; else there is nothing but emotion and tasks that are read.
     """
     subjects = sorted(
         members("<subject>_change_difference", _columns(runs)), key=lambda s: s != "emotion"
@@ -138,7 +161,7 @@ def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict[str, float]]:
     joined = {
         subject: of_all(runs, f"{subject}_change", names)
         for subject in subjects
-        if whole or subject == "emotion"
+        if whole or subject == "emotion" or subject.endswith(READ)
     }
     return {subject: scores for subject, scores in joined.items() if scores}
 

@@ -6,7 +6,7 @@ utterances, drawn evenly from the speakers, as in an audit: speakers are the sca
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.leakage.verification import VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
-from privrep.statistics.paired_comparison import compare
+from privrep.statistics.paired_comparison import Comparison, compare
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
 from privrep.types import Fold, Split
@@ -57,6 +57,12 @@ class Group(NamedTuple):
         """Whether there is a network that recognises emotion."""
         return self.targets[0].logits is not None
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether there is a network that recognises classes of emotion, and no regression."""
+        logits = self.targets[0].logits
+        return logits is not None and logits.shape[1] > 1
+
 
 def groups_of(targets: Sequence[AttackTarget], num_folds: int) -> list[Group]:
     """The groups of targets that differ in the fold alone, with a finite h in every fold."""
@@ -85,7 +91,12 @@ def put(rows: Sequence[Row], group: Group, place: str, values: Mapping[str, Any]
             rows[i][f"{place}_{name}"] = value if is_known else None
 
 
-def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]) -> list[Row]:
+def pooled(
+    targets: Sequence[AttackTarget],
+    loaded: Loaded,
+    attributes: Sequence[str],
+    kept: dict[str, list["Counted"]] | None = None,
+) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
@@ -105,13 +116,17 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
 
     Args:
       attributes: that are unlearned.
+      kept: {attribute: counts of the strongest attacker of each group}, added to; speakers are
+        those of `tested_speakers`.
     """
     rows: list[Row] = [{} for _ in targets]
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
     _put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
-        _put_unlearned(rows, groups, shown, attribute)
+        counted = _put_unlearned(rows, groups, shown, attribute)
+        if kept is not None:
+            kept[attribute] = counted
     for attribute, labels in others(loaded, attributes).items():
         _put_other(rows, groups, shown, attribute, labels)
     return rows
@@ -152,10 +167,10 @@ def _put_emotion(
 ) -> None:
     """Columns of emotion: over all speakers, against lambda 0, and among groups of speakers."""
     folds, speakers = loaded.packed.data.folds, _speakers(loaded)
-    networks = [group for group in groups if group.is_of_networks]
+    networks = [group for group in groups if group.has_classes]
     counted = [Counted(group, _emotion_counts(group, folds, speakers)) for group in networks]
     _put_intervals(rows, counted, "emotion_pooled")
-    _put_changes(rows, counted, "emotion")
+    put_changes(rows, counted, "emotion")
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
         for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
@@ -169,12 +184,12 @@ def _put_emotion(
 
 def _put_unlearned(
     rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
-) -> None:
-    """Columns of an attribute that is unlearned, by attackers of all folds together."""
+) -> list["Counted"]:
+    """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
     labels = shown.folds.private[attribute][0][shown.index]
     tested = shown.folds.split.test[:, shown.index].any(0)
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
-        return  # an official test part of one class, say
+        return []  # an official test part of one class, say
     speakers, counted, label_alone = shown.speakers, [], None
     for group in groups:
         h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
@@ -191,7 +206,16 @@ def _put_unlearned(
             one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
             label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
         put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
-    _put_changes(rows, counted, attribute)
+    put_changes(rows, counted, attribute)
+    return counted
+
+
+def tested_speakers(loaded: Loaded, attribute: str) -> np.ndarray:
+    """str[S]: the speakers whose counts `pooled` keeps, in their order."""
+    shown = _Shown(loaded)
+    known = shown.folds.private[attribute][0][shown.index] >= 0
+    tested = shown.folds.split.test[:, shown.index].any(0)
+    return np.unique(shown.speakers[known & tested])
 
 
 def _put_other(
@@ -279,7 +303,8 @@ def _columns_of(verdict: Verdict) -> Row:
 
 
 class Counted(NamedTuple):
-    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class."""
+    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class; or other
+    sums of each speaker, such as `concordance.moments`."""
 
     group: Group
     counts: np.ndarray
@@ -327,7 +352,12 @@ def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) 
             put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
 
 
-def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
+def put_changes(
+    rows: Sequence[Row],
+    counted: Sequence[Counted],
+    place: str,
+    comparison: Callable[..., Comparison] = compare,
+) -> None:
     """The difference of every setting to lambda 0; the counts of its seeds are added up."""
     seeds = by_seed(counted)
     for (rest, control, (lambda_, *_)), of_seed in seeds.items():
@@ -339,7 +369,7 @@ def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) ->
         both = [seed for seed in of_seed if seed in zeros]
         if both:
             a, b = summed([of_seed[seed] for seed in both]), summed([zeros[seed] for seed in both])
-            change = compare(a, b)._asdict()
+            change = comparison(a, b)._asdict()
             change.pop("smallest_p")
             for seed in of_seed.values():
                 put(rows, seed.group, f"{place}_change", change)

@@ -49,7 +49,7 @@ def task_scores(
             row |= _of_fold(target, loaded, names)
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
     networks = [group for group in groups if group.is_of_networks]
-    counted = [Counted(group, _counts(group.targets, loaded)) for group in networks]
+    counted = [Counted(group, speaker_counts(group.targets, loaded)) for group in networks]
     for of_seed in by_seed(counted).values():
         counts = summed([*of_seed.values()])
         for seed in of_seed.values():
@@ -104,8 +104,10 @@ def _put_gap(
     known: np.ndarray,
 ) -> None:
     """Columns of the gap between the utterances `inside` bool[N] and the other `known` ones."""
-    inner = [Counted(group, _counts(group.targets, loaded, inside)) for group in networks]
-    outer = [Counted(group, _counts(group.targets, loaded, known & ~inside)) for group in networks]
+    inner = [Counted(group, speaker_counts(group.targets, loaded, inside)) for group in networks]
+    outer = [
+        Counted(group, speaker_counts(group.targets, loaded, known & ~inside)) for group in networks
+    ]
     for of_seed, of_others in zip(by_seed(inner).values(), by_seed(outer).values()):
         difference = gap(summed([*of_seed.values()]), summed([*of_others.values()]))
         if difference is not None:
@@ -113,7 +115,7 @@ def _put_gap(
                 put(rows, seed.group, f"emotion_gap_{group_name}", difference._asdict())
 
 
-def _counts(
+def speaker_counts(
     targets: Sequence[AttackTarget], loaded: Loaded, among: np.ndarray | bool = True
 ) -> np.ndarray:
     """int64[S, C, C] of all tested speakers, 0 of those without an utterance `among` bool[N].

@@ -31,6 +31,8 @@ def test_a_table_that_was_changed_is_removed_and_written_anew(tmp_path, split):
     path = tmp_path / "folds.csv"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"train", b"test ", 1))
+    with pytest.raises(ValueError, match=r"folds.csv is not as it was written: run experiments"):
+        num_folds_in(tmp_path)
     assert folds_lost(tmp_path) and not path.exists() and folds_lost(tmp_path)
     write_folds(tmp_path, 0, split, UTTERANCES)
     assert path.read_bytes() == before and not folds_lost(tmp_path)
