@@ -55,7 +55,7 @@ def compared(summary: Sequence[Entry], counts: Sequence[SpeakerCounts]) -> list[
     Args:
       counts: of the runs that the summary is of.
     """
-    chosen, rows = choices(summary), []
+    chosen, rows = choices(summary), list[Compared]()
     for question, cells in by_question(chosen).items():
         names = dict.fromkeys(name for cell in cells for name in chosen[cell])
         for name in names:
@@ -88,10 +88,22 @@ def _of_network(
             change = (compare_ccc if is_ccc else compare)(sums_a, sums_b)
             score = ccc if is_ccc else uar
             values = [float(score(sums.sum(0))) for sums in (sums_a, sums_b)]
-            place = (*question, name, subject, "CCC" if is_ccc else "UAR", a, b)
-            numbers = (*values, change.difference, change.lower, change.upper, change.p)
-            rounded = (round(number, 6) for number in numbers)
-            yield Compared(*place, *rounded, len(speakers), len(seeds))
+            yield Compared(
+                *question,
+                network=name,
+                subject=subject,
+                score="CCC" if is_ccc else "UAR",
+                modality_a=a,
+                modality_b=b,
+                value_a=round(values[0], 6),
+                value_b=round(values[1], 6),
+                difference=round(change.difference, 6),
+                lower=round(change.lower, 6),
+                upper=round(change.upper, 6),
+                p=round(change.p, 6),
+                speakers=len(speakers),
+                seeds=len(seeds),
+            )
 
 
 def _by_seed(

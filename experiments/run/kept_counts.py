@@ -23,7 +23,7 @@ def kept_counts(
     folds = loaded.packed.data.folds
     groups = groups_of(targets, len(folds.split.train))
     tested = (folds.split.test & (folds.task >= 0)).any(0)
-    names = [u.speaker for u, is_tested in zip(loaded.utterances, tested) if is_tested]
+    names = [str(u.speaker) for u, is_tested in zip(loaded.utterances, tested) if is_tested]
     counts = []
     for group in groups:
         if group.is_of_networks and not group.targets[0].control:

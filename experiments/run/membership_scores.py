@@ -67,7 +67,8 @@ def _identified(
             if group.has_classes:
                 losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
             else:
-                errors = np.stack(logits)[..., 0] - np.nan_to_num(folds.target[group.folds])
+                target = np.asarray(folds.target)[group.folds]
+                errors = np.stack(logits)[..., 0] - np.nan_to_num(target)
                 losses = errors.astype(np.float64) ** 2
         try:
             networks = Networks(

@@ -56,9 +56,9 @@ def rating_scores(
     for of_seed in by_seed(counted).values():
         sums = summed([*of_seed.values()])
         n, _, _, xx, yy, xy = sums.sum(0)
-        values = {**_interval(sums), "rmse": float(np.sqrt(max(xx + yy - 2 * xy, 0) / n))}
+        scores = {**_interval(sums), "rmse": float(np.sqrt(max(xx + yy - 2 * xy, 0) / n))}
         for seed in of_seed.values():
-            put(rows, seed.group, "emotion_pooled", values)
+            put(rows, seed.group, "emotion_pooled", scores)
     put_changes(rows, counted, "emotion", compare_ccc)
     for attribute in [a for a in attributes if a != SPEAKER]:
         codes, values = private_labels(loaded.utterances, attribute)

@@ -25,7 +25,7 @@ ATTACKERS = ("lda", "kernel")
 
 
 def without_test_labels(loaded: Loaded) -> Loaded:
-    """The same data, the labels of every fold's test part unknown (-1).
+    """The same data, the labels of every fold's test part unknown (-1, or NaN of a rating).
 
     Labels that are not there cannot be scored, whatever the program.
     """
@@ -37,8 +37,10 @@ def without_test_labels(loaded: Loaded) -> Loaded:
         private={a: _hidden(codes, test) for a, codes in folds.private.items()},
     )
     if packed.ratings is not None:
-        folds = folds._replace(target=np.where(test, np.nan, folds.target).astype(np.float32))
-        packed = packed._replace(ratings=packed.ratings._replace(values=None))
+        target = np.where(test, np.nan, np.asarray(folds.target)).astype(np.float32)
+        folds = folds._replace(target=target)
+        unknown = np.full_like(packed.ratings.values, np.nan)
+        packed = packed._replace(ratings=packed.ratings._replace(values=unknown))
     return loaded._replace(packed=packed._replace(data=packed.data._replace(folds=folds)))
 
 
