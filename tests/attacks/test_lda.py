@@ -7,7 +7,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from privrep.attacks import lda as closed_form
 from privrep.attacks.lda import ATTACKS
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import confusion_counts, uar
 
 S, EACH, D = 24, 8, 6
