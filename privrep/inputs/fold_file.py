@@ -177,7 +177,7 @@ def named_parts(split: Split, utterances: Sequence[Utterance]) -> list[str]:
     for k in range(len(split.test)):
         parts = []
         for name, part in (("validates", split.val[k]), ("tests", split.test[k])):
-            members = [utterances[i] for i in np.flatnonzero(part)]
+            members = [u for u, is_in in zip(utterances, part) if is_in]
             speakers = sorted({u.speaker for u in members if u.speaker})
             sessions = sorted({u.session for u in members if u.session})
             text = f"{name} on {len(members):,} utterances of {first(speakers, _MOST)}"
