@@ -223,9 +223,8 @@ def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
         return
     names = values["recipe"]
     if names == [AUTO]:
-        names = dict.fromkeys(
-            n for bins in parse("bins", flags["bins"]) for n in _default_recipes(bins)
-        )
+        defaults = [n for bins in parse("bins", flags["bins"]) for n in _default_recipes(bins)]
+        names = [*dict.fromkeys(defaults)]
     for name in names:
         recipe = RECIPES[name]
         if all(

@@ -23,6 +23,7 @@ from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import uar
 
 FILE = "modalities.csv"
+_ORDER = ("multimodal", "acoustic", "lexical")
 
 
 class Compared(NamedTuple):
@@ -70,7 +71,8 @@ def _of_network(
     networks: Mapping[str, Entry],
     counts: Sequence[SpeakerCounts],
 ) -> Iterator[Compared]:
-    order = sorted(networks, key=("multimodal", "acoustic", "lexical").index)
+    order = [name for name in _ORDER if name in networks]
+    order += sorted({*networks} - {*_ORDER})
     for a, b in itertools.combinations(order, 2):
         for subject in ("emotion", *attributes(networks[a])):
             if subject != "emotion" and (networks[a]["collapsed"] or networks[b]["collapsed"]):
