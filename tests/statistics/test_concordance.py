@@ -61,6 +61,7 @@ def test_its_error_is_that_of_leaving_speakers_out():
     np.testing.assert_allclose(often[:3], result[:3], atol=1e-4)
 
 
+@pytest.mark.by_hand
 def test_intervals_hold_the_ccc_of_all_speakers_as_often_as_they_say():
     truth = float(regression.ccc(*corpus(10_000, num_speakers=4000)[:2]))
     held = [

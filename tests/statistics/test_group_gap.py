@@ -44,6 +44,7 @@ def test_speakers_in_both_groups_are_paired():
     assert apart.upper - apart.lower > 0.2  # twenty different people
 
 
+@pytest.mark.by_hand
 def test_without_a_gap_the_interval_holds_0_as_often_as_it_says():
     held = []
     for seed in range(300):

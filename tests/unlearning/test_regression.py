@@ -8,6 +8,7 @@ from experiments.run.controls import released
 from privrep.inputs.packing import PackingSettings, pack
 from privrep.parallel.run_axis import share, take
 from privrep.training.fit import fit
+from privrep.training.problem import DIVERGED
 from privrep.training.regression import LOSSES, ccc
 from privrep.types import Corpus
 from privrep.unlearning.collapse import collapsed_regression
@@ -69,6 +70,7 @@ def test_scores_and_collapse_are_of_the_released_h(data, last):
         assert scores["collapsed"][row] == flagged
 
 
+@pytest.mark.long
 def test_a_decision_sends_the_prediction_and_nothing_else(data, last):
     fits, _ = last
     runs = run_table()
@@ -81,6 +83,18 @@ def test_a_decision_sends_the_prediction_and_nothing_else(data, last):
     assert np.isfinite(scores["test_emotion_ccc"]).all()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("defence", ["mmd", "hsic", "uniform"])
+def test_matching_trains_a_regression(defence, data):
+    architecture = REGRESSION._replace(defences=(defence,))
+    settings = SETTINGS._replace(max_epochs=1)
+    (stage,) = fit(network_problem, architecture, settings, share(data), run_table())
+    assert np.isfinite(stage.history["train_emotion_loss"]).all()
+    assert np.isfinite(stage.history["train_adversary_loss"]).all()
+    assert (stage.status != DIVERGED).all()
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_padded_batch_has_the_gradient_of_a_ragged_one(loss, data):
     run, rng = take(run_table(), 0), np.random.default_rng(0)
