@@ -34,6 +34,7 @@ from absl import app, logging
 from experiments.config.parse import PATHS, parse
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import table_text, write_summary
 from experiments.report.write_report import write_report
 from experiments.results import corpus_record, parts, provenance, resume, runs_csv, tensorboard
@@ -44,6 +45,9 @@ from experiments.results.checkpoints import (
     drop_progress,
     load_chosen,
 )
+from experiments.results.fold_files import folds_lost, write_folds
+from experiments.results.modalities import compared, write_modalities
+from experiments.results.speaker_counts import read_counts
 from experiments.results.writer import Writer
 from experiments.run.export_h import export
 from experiments.run.hours import hours_note
@@ -61,12 +65,12 @@ from experiments.run.load_data import (
     read,
 )
 from experiments.run.run_pack import run_pack
-from experiments.search.candidates import candidates_of, questions
+from experiments.search.candidates import RULES, candidates_of, questions
 from experiments.search.grid import search
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
-from privrep.parallel.processes import is_first, text_of_first, wait_for_all
+from privrep.parallel.processes import decision_of_first, is_first, text_of_first, wait_for_all
 from privrep.program import errors_in_a_line, sentence_of
 from privrep.types import Utterance
 
@@ -141,6 +145,7 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: str(FLAGS[flag_name(field)].value) for field in FIELDS}
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
+    given["folds"] = ",".join(parse("folds", given["folds"]))  # a file by its whole path
     _check_utf8(given)
     packs = expand(given)
     candidates = [] if FLAGS.search == "none" else candidates_of(packs)
@@ -151,6 +156,8 @@ def experiment() -> None:
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
     if candidates:
         text += f"--search={FLAGS.search}\n"
+        if FLAGS.search_rule != RULES[0]:
+            text += f"--search_rule={FLAGS.search_rule}\n"
     with contextlib.ExitStack() as stack:
         writer = Writer(workdir)
         enter = partial(stack.enter_context, writer)
@@ -160,6 +167,8 @@ def experiment() -> None:
         say = _Messages().say
         configs = [pack.config for pack in packs]
         say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+        if not candidates and FLAGS.search_rule != RULES[0]:
+            say(["note: --search_rule has no effect without --search=grid"])
         utterances, lines = choose(configs, utterances)
         say(lines)
         # What a check looks at is the same for all architectures of a grid.
@@ -181,10 +190,13 @@ def experiment() -> None:
         wanted = {job.number: list(job.pack.runs) for job in jobs}
         if candidates:
             write = partial(writer.write, "search")
-            wanted = search(jobs, candidates, workdir, load_job, write, say)
+            rules = RULES if FLAGS.search_rule == "both" else (FLAGS.search_rule,)
+            wanted = search(jobs, candidates, workdir, load_job, write, say, rules)
         for i, runs in wanted.items():
             _run(jobs[i], runs, i in finished["runs"], load_job)
-        for i in sorted((finished["runs"] | finished["search"]) - finished["split_findings"]):
+        lost = decision_of_first(is_first() and folds_lost(workdir))
+        described = set() if lost else finished["split_findings"]
+        for i in sorted((finished["runs"] | finished["search"]) - described):
             load_job.read(jobs[i])
         if is_first():
             writer.check()
@@ -354,6 +366,7 @@ class _Loader:
         if is_first():
             self.writer.check()
             parts.write_findings(self.writer.workdir, job.number, loaded.findings)
+            write_folds(self.writer.workdir, job.number, loaded.split, loaded.utterances)
         stop_on_fatal(loaded.findings)
         self.say([*loaded.notes, *grouped(loaded.findings)])
         return loaded
@@ -416,9 +429,12 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
             settings_text = "_".join(f"{name}={row[name]}" for name in names)
             curves[f"{folder.name}_{row['modality']}_{row['task']}/{settings_text}"] = scalars
     summary = write_summary(workdir, rows, settings)
+    modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
+    write_modalities(workdir, modalities)
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
-    print("\n" + table_text(summary) + f"\nreport: {workdir / 'report' / 'report.html'}")
+    text = table_text(summary, [modality_table(modalities)])
+    print(f"\n{text}\nreport: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -145,12 +145,14 @@ class Fold(NamedTuple):
 
     Attributes:
       split: bool[N] each.
-      task: int32[N], the emotion labels, -1 unknown.
+      task: int32[N], the emotion labels, -1 unknown; of a regression the levels of the rating.
       task_weights: float32[C].
       private: {attribute: int32[N]}, -1 unknown.
       private_weights: {attribute: float32[C]}.
       inputs: see `FoldTransform`.
       val_blocks: int32[n, b], the validation part in blocks of like length, -1 padding.
+      target: float32[N], the rating that a regression predicts, in standard deviations from the
+        mean of the training part, NaN unknown; None where the task has classes.
     """
 
     split: Split
@@ -160,6 +162,7 @@ class Fold(NamedTuple):
     private_weights: Mapping[str, Array]
     inputs: FoldTransform
     val_blocks: Array
+    target: Array | None = None
 
 
 class Data(NamedTuple):

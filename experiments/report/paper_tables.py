@@ -23,7 +23,7 @@ from experiments.results.selected import (
     modality_name,
     task_order,
 )
-from experiments.results.summary import Entry, attributes, mean
+from experiments.results.summary import Entry, attributes, emotion_mean, emotion_name, mean
 
 ALPHA = 0.05
 UNTESTED = "not compared"
@@ -118,7 +118,7 @@ def _number(entry: Entry, measure: str) -> float:
     if measure == MEMBERSHIP:
         return _membership(entry)
     if measure == "emotion":
-        return mean(entry, "test_emotion_uar")
+        return emotion_mean(entry, "test")
     return mean(entry, f"test_{_attribute(entry, measure)}_privacy")
 
 
@@ -141,7 +141,8 @@ def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], has_membership: bool) -> 
     if "speaker" in attributes(entries[0]):
         speaker = "; of speaker, the equal error rate of verification of held-out speakers"
     yield (
-        "Means over folds and seeds on test speakers. emotion: UAR. privacy: 1 - UAR of the "
+        "Means over folds and seeds on test speakers. "
+        f"{emotion_name(entries).replace(' ', ': ', 1)}. privacy: 1 - UAR of the "
         f"freshly trained attacker that was best on validation{speaker}. λ and all other settings "
         "that were swept are those that validation chooses, for the ordinary network by emotion "
         "alone."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from experiments.results.seeds import READ, RECOGNISED
 from experiments.results.summary import Entry, attributes, blocks, place, varying
 
 
@@ -23,11 +24,71 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: change over speakers, attributes that are numbers, what the
-    emotion label explains, other attributes that h reveals, membership."""
-    made = (_changes, _numbers, _given, _others, _membership)
+    """The tables that have a line: scores of emotion, tasks read from h, change over speakers,
+    attributes that are numbers, what the emotion label explains, other attributes that h reveals,
+    membership."""
+    made = (_recognised, _reads, _changes, _numbers, _given, _others, _membership)
     tables = [of(summary) for of in made]
     return [table for table in tables if table.lines]
+
+
+def _recognised(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        scores = entry["recognised"]
+        if scores:
+            pair = [_with_interval(scores.get(name, {})) for name in RECOGNISED]
+            recalls = [
+                f"{name} {scores[f'recall_{name}']['score']:.2f}"
+                for name in entry["confusion"]  # in the order of the classes
+                if f"recall_{name}" in scores
+            ]
+            lines.append([*cells, *pair, ", ".join(recalls), *_gap(entry["gaps"])])
+    return SideTable(
+        "Emotion recognition: further scores",
+        [*_columns(summary), "macro-F1", "weighted accuracy", "recall by class", "gap", "95 %"],
+        lines,
+        "On all test speakers, the predictions of all folds and seeds together; in brackets 95 % "
+        "intervals over speakers. weighted accuracy: share of utterances recognised, whatever "
+        "their class. gap: UAR of emotion among the speakers of the value named less that among "
+        "the others. Where its interval holds 0, no difference between the groups is shown.",
+    )
+
+
+def _with_interval(one: Mapping[str, float]) -> str:
+    return f"{one['score']:.3f} ({one['lower']:.2f}-{one['upper']:.2f})" if one else "-"
+
+
+def _gap(gaps: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The largest gap between groups of speakers, and its interval."""
+    if not gaps:
+        return ["", ""]
+    group = max(gaps, key=lambda name: abs(gaps[name]["difference"]))
+    one = gaps[group]
+    value = f"{group.partition('=')[2]} {one['difference']:+.3f}"
+    return [value, f"{one['lower']:+.3f} to {one['upper']:+.3f}"]
+
+
+def _reads(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for task, one in entry["reads"].items():
+            name = "ccc" if "ccc" in one else "uar"
+            change = entry["over_speakers"].get(f"{task}{READ}", {})
+            scores = [name.upper(), score(one[name]), f"{one['lower']:.2f}-{one['upper']:.2f}"]
+            scores += [score(one["chance"]), f"{change['difference']:+.3f}" if change else ""]
+            interval = f"{change['lower']:+.3f} to {change['upper']:+.3f}" if change else ""
+            lines.append([*cells, task, *scores, interval])
+    header = ["task read", "score", "read", "95 %", "chance", "change", "95 % of it"]
+    return SideTable(
+        "Tasks read from h by a linear reader",
+        [*_columns(summary), *header],
+        lines,
+        "How well a freshly trained linear reader reads each task of the corpus from h, whatever h "
+        "was trained for; on test speakers, whom neither the network nor the reader has met, all "
+        "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
+        "over speakers.",
+    )
 
 
 def _changes(summary: Sequence[Entry]) -> SideTable:
@@ -37,6 +98,8 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
             known = measure.removesuffix("_membership")
             name = "emotion" if measure == "emotion" else f"{measure} attacker"
             name = name if known == measure else f"membership by {known}, AUC"
+            if measure.endswith(READ):
+                name = f"{measure.removesuffix(READ)}, read"
             difference, lower, upper = (f"{test[c]:+.3f}" for c in ("difference", "lower", "upper"))
             lines.append([*cells, name, difference, f"{lower} to {upper}", f"{test['p']:.3f}"])
     return SideTable(

@@ -9,10 +9,12 @@ from experiments.config.parse import PATHS
 from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import expand, num_folds, row_settings
 from experiments.results.columns import PROTECTION, Row
+from experiments.results.fold_files import num_folds_in
 from experiments.results.parts import REPAIR
 from experiments.results.resume import read_flags, resume_command
 from experiments.results.runs_csv import read_rows, written
 from privrep.files import fault
+from privrep.inputs.fold_file import is_fold_file
 
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 # A run is the same wherever its data lie.
@@ -34,6 +36,7 @@ def wanted_runs(workdir: Path) -> dict[int, Sequence[Config]] | None:
     if flags is None:
         return None
     search = flags.pop("search", "none")
+    flags.pop("search_rule", None)
     names = {flag_name(field): field for field in FIELDS}
     if not {*flags} <= {*names}:
         return None
@@ -66,15 +69,23 @@ def check_plan(workdir: Path, rows: Sequence[Row]) -> bool:
       ValueError: see `wanted_runs` and `check_expected`.
     """
     wanted = wanted_runs(workdir)
+    configs = [config for runs in (wanted or {}).values() for config in runs]
+    folds = None
+    if any(is_fold_file(config.folds) for config in configs):
+        folds = num_folds_in(workdir)  # the table that --folds names may be gone
+        wanted = None if folds is None else wanted
     if wanted is None:
         check_once(rows, workdir)
     else:
-        check_expected(rows, wanted, workdir)
+        check_expected(rows, wanted, workdir, folds)
     return wanted is not None
 
 
 def check_expected(
-    rows: Sequence[Row], wanted: Mapping[int, Sequence[Config]], workdir: Path
+    rows: Sequence[Row],
+    wanted: Mapping[int, Sequence[Config]],
+    workdir: Path,
+    folds: int | None = None,
 ) -> None:
     """Makes sure that every run is there on every fold, with its controls, and none twice.
 
@@ -82,12 +93,13 @@ def check_expected(
       rows: of runs.csv.
       wanted: see `wanted_runs`.
       workdir: of the rows, for the message.
+      folds: their number, where a table says them.
 
     Raises:
       ValueError: rows are missing, stand there twice, or are of no run of the plan.
     """
     check_once(rows, workdir)
-    expected = Counter(key for i, runs in wanted.items() for key in _expected(i, runs))
+    expected = Counter(key for i, runs in wanted.items() for key in _expected(i, runs, folds))
     actual = Counter(map(_key, rows))
     missing, more = expected - actual, actual - expected
     if missing:
@@ -144,14 +156,14 @@ def _key(row: Row) -> tuple[str, ...]:
     return pack, *cells, *others
 
 
-def _expected(pack: int, runs: Sequence[Config]) -> list[tuple[str, ...]]:
+def _expected(pack: int, runs: Sequence[Config], folds: int | None = None) -> list[tuple[str, ...]]:
     """The key of every row of a pack."""
 
     def keys(control: str | None) -> list[tuple[str, ...]]:
         rows = (
             {"pack": pack, "fold": fold, "control": control} | row_settings(config)
             for config in runs
-            for fold in range(num_folds(config))
+            for fold in range(folds or num_folds(config))
         )
         return [_key(row) for row in rows]
 

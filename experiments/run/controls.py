@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.config.lambdas import strengths
-from experiments.results.columns import PROTECTION, Row, attacker_uar, emotion_uar, privacy
+from experiments.results.columns import (
+    PROTECTION,
+    Row,
+    attacker_uar,
+    emotion_ccc,
+    emotion_uar,
+    privacy,
+)
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
 from privrep.attacks.trained.fresh_attackers import SPEAKER
@@ -210,7 +217,8 @@ def released(runs: Run, release: str) -> Run:
 
 @partial(jax.jit, static_argnums=0)
 def _logits(net: EmotionNet, params: PyTree, h: jax.Array) -> Any:
-    """float[N, C]: of the emotion that is recognised from the released h [N, D]."""
+    """float[N, C]: of the emotion that is recognised from the released h [N, D]; C = 1 of a
+    regression, whose prediction it is."""
     return net.apply({"params": params}, h, method="emotion")
 
 
@@ -247,9 +255,13 @@ def guesses(loaded: Loaded, targets: Sequence[AttackTarget]) -> list[Row]:
     for control in ("chance", "majority"):
         for target in targets:
             k = target.fold
-            classes = len(loaded.packed.task_names)
-            uar = _guess_uar(folds.task[k], folds.split, k, classes, control)
-            row = target.settings | {"control": control, emotion_uar("test"): uar}
+            if loaded.packed.ratings is None:
+                classes = len(loaded.packed.task_names)
+                uar = _guess_uar(folds.task[k], folds.split, k, classes, control)
+                guess = {emotion_uar("test"): uar}
+            else:  # a constant, as the mean rating, has no concordance with any
+                guess = {emotion_ccc("test"): 0.0}
+            row = target.settings | {"control": control} | guess
             for a, size in loaded.packed.num_private.items():
                 # "Different speakers", always, is wrong half the time, as any answer is.
                 uar = 0.5

@@ -67,7 +67,12 @@ def _identified(
         losses = None
         if group.is_of_networks:
             logits = [t.logits for t in group.targets if t.logits is not None]
-            losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
+            if group.has_classes:
+                losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
+            else:
+                target = np.asarray(folds.target)[group.folds]
+                errors = np.stack(logits)[..., 0] - np.nan_to_num(target)
+                losses = errors.astype(np.float64) ** 2
         try:
             networks = Networks(
                 group.h,

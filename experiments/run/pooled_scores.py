@@ -6,7 +6,7 @@ utterances, drawn evenly from the speakers, as in an audit: speakers are the sca
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.leakage.verification import Conditions, VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
 from privrep.statistics.correlation import CorrelationVerdict
-from privrep.statistics.paired_comparison import compare
+from privrep.statistics.paired_comparison import Comparison, compare
 from privrep.statistics.strata import covariate
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
@@ -60,6 +60,12 @@ class Group(NamedTuple):
         """Whether there is a network that recognises emotion."""
         return self.targets[0].logits is not None
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether there is a network that recognises classes of emotion, and no regression."""
+        logits = self.targets[0].logits
+        return logits is not None and logits.shape[1] > 1
+
 
 def groups_of(targets: Sequence[AttackTarget], num_folds: int) -> list[Group]:
     """The groups of targets that differ in the fold alone, with a finite h in every fold."""
@@ -88,7 +94,12 @@ def put(rows: Sequence[Row], group: Group, place: str, values: Mapping[str, Any]
             rows[i][f"{place}_{name}"] = value if is_known else None
 
 
-def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]) -> list[Row]:
+def pooled(
+    targets: Sequence[AttackTarget],
+    loaded: Loaded,
+    attributes: Sequence[str],
+    kept: dict[str, list["Counted"]] | None = None,
+) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
@@ -111,13 +122,17 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
 
     Args:
       attributes: that are unlearned.
+      kept: {attribute: counts of the strongest attacker of each group}, added to; speakers are
+        those of `tested_speakers`.
     """
     rows: list[Row] = [{} for _ in targets]
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
     _put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
-        _put_unlearned(rows, groups, shown, attribute)
+        counted = _put_unlearned(rows, groups, shown, attribute)
+        if kept is not None:
+            kept[attribute] = counted
     for attribute, labels in others(loaded, attributes).items():
         _put_other(rows, groups, shown, attribute, labels)
     return rows
@@ -176,10 +191,10 @@ def _put_emotion(
 ) -> None:
     """Columns of emotion: over all speakers, against lambda 0, and among groups of speakers."""
     folds, speakers = loaded.packed.data.folds, _speakers(loaded)
-    networks = [group for group in groups if group.is_of_networks]
+    networks = [group for group in groups if group.has_classes]
     counted = [Counted(group, _emotion_counts(group, folds, speakers)) for group in networks]
     _put_intervals(rows, counted, "emotion_pooled")
-    _put_changes(rows, counted, "emotion")
+    put_changes(rows, counted, "emotion")
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
         for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
@@ -193,12 +208,12 @@ def _put_emotion(
 
 def _put_unlearned(
     rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
-) -> None:
-    """Columns of an attribute that is unlearned, by attackers of all folds together."""
+) -> list["Counted"]:
+    """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
     labels = shown.folds.private[attribute][0][shown.index]
     tested = shown.folds.split.test[:, shown.index].any(0)
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
-        return  # an official test part of one class, say
+        return []  # an official test part of one class, say
     speakers, counted, label_alone = shown.speakers, [], None
     numbers = shown.numbers(attribute)
     for group in groups:
@@ -219,7 +234,16 @@ def _put_unlearned(
             one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
             label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
         put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
-    _put_changes(rows, counted, attribute)
+    put_changes(rows, counted, attribute)
+    return counted
+
+
+def tested_speakers(loaded: Loaded, attribute: str) -> np.ndarray:
+    """str[S]: the speakers whose counts `pooled` keeps, in their order."""
+    shown = _Shown(loaded)
+    known = shown.folds.private[attribute][0][shown.index] >= 0
+    tested = shown.folds.split.test[:, shown.index].any(0)
+    return np.unique(shown.speakers[known & tested])
 
 
 def _put_other(
@@ -319,7 +343,8 @@ def _columns_of(verdict: Verdict) -> Row:
 
 
 class Counted(NamedTuple):
-    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class."""
+    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class; or other
+    sums of each speaker, such as `concordance.moments`."""
 
     group: Group
     counts: np.ndarray
@@ -343,7 +368,7 @@ def _emotion_counts(
     return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 
-def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
+def by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     """{(settings, control, protection): {seed: counts}}."""
     seeds: dict[tuple, dict[Any, Counted]] = {}
     for of_group in counted:
@@ -354,21 +379,27 @@ def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     return seeds
 
 
-def _sum(counted: Sequence[Counted]) -> np.ndarray:
+def summed(counted: Sequence[Counted]) -> np.ndarray:
+    """The counts of all seeds, added up: int64[S, C, C]."""
     return np.sum([of_seed.counts for of_seed in counted], axis=0)
 
 
 def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
     """UAR and interval of every setting; the counts of its seeds are added up."""
-    for of_seed in _by_seed(counted).values():
-        uar, lower, upper, _ = interval(_sum([*of_seed.values()]))
+    for of_seed in by_seed(counted).values():
+        uar, lower, upper, _ = interval(summed([*of_seed.values()]))
         for seed in of_seed.values():
             put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
 
 
-def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
+def put_changes(
+    rows: Sequence[Row],
+    counted: Sequence[Counted],
+    place: str,
+    comparison: Callable[..., Comparison] = compare,
+) -> None:
     """The difference of every setting to lambda 0; the counts of its seeds are added up."""
-    seeds = _by_seed(counted)
+    seeds = by_seed(counted)
     for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         if control or is_zero(lambda_):
             continue
@@ -377,8 +408,8 @@ def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) ->
         )
         both = [seed for seed in of_seed if seed in zeros]
         if both:
-            a, b = _sum([of_seed[seed] for seed in both]), _sum([zeros[seed] for seed in both])
-            change = compare(a, b)._asdict()
+            a, b = summed([of_seed[seed] for seed in both]), summed([zeros[seed] for seed in both])
+            change = comparison(a, b)._asdict()
             change.pop("smallest_p")
             for seed in of_seed.values():
                 put(rows, seed.group, f"{place}_change", change)

@@ -12,7 +12,7 @@ from privrep.parallel.run_axis import run_key
 from privrep.unlearning.releases import RELEASES
 
 PACKED = SimpleNamespace(
-    table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
+    table_size=9, num_outputs=2, num_private={"gender": 2}, longest=(8, 8), fill=1
 )
 
 
@@ -240,3 +240,56 @@ def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwis
         ({"normalise": "none"}, "none"),
     ):
         assert [pack.config.normalise for pack in expand(flags)] == [expected]
+
+
+def test_a_table_of_folds_stands_alone(tmp_path):
+    (pack,) = expand({"folds": "folds.csv", "lambda_": "0"})
+    assert pack.config.folds.endswith("/folds.csv")  # wherever the flagfile is read
+    with pytest.raises(ValueError, match="a table of folds stands alone"):
+        expand({"folds": "5,folds.csv"})
+    with pytest.raises(ValueError, match=r"official .*, a number .*, or the path of a table"):
+        expand({"folds": "fold"})
+
+
+def test_a_regression_runs_lambda_0_and_strong_unless_recipes_are_named():
+    flags = {"bins": "continuous"}
+    runs = [run for pack in expand(flags) for run in pack.runs]
+    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [("none", 0), ("strong", 1)]
+    told = {name: flag_default(name) for name in FIELDS} | flags
+    (line,) = [line for line in idle_flags(told, runs) if "continuous" in line]
+    assert "without --recipe runs the ordinary network and strong" in line
+    both = [run for pack in expand({"bins": "midpoint,continuous"}) for run in pack.runs]
+    assert {run.recipe for run in both if not run.is_regression} == {"none", "posterior", "paper"}
+    assert {run.recipe for run in both if run.is_regression} == {"none", "strong"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"recipe": "posterior"}, r"--recipe=posterior with --bins=continuous: .*posterior of the"),
+        ({"recipe": "paper,subspace"}, r"--recipe=subspace .*Take --recipe=strong .*--defence=mmd"),
+        ({"recipe": "strong", "release": "posterior"}, r"--release=posterior with --bins=cont"),
+        ({"recipe": "paper", "adversary_given": "emotion"}, r"--adversary_given=emotion with"),
+    ],
+)
+def test_what_needs_classes_is_refused_in_a_regression(flags, message):
+    with pytest.raises(ValueError, match=message):
+        expand({"bins": "continuous", **flags})
+
+
+@pytest.mark.parametrize("defence", ["grl", "mmd", "hsic", "uniform"])
+def test_matching_and_reversal_work_in_a_regression(defence):
+    (pack,) = expand({"bins": "continuous", "recipe": "paper", "defence": defence, "lambda_": "1"})
+    assert pack.config.defence == defence
+
+
+def test_the_loss_of_a_regression_makes_no_difference_to_classes():
+    packs = expand({"regression_loss": "ccc,mse", "bins": "midpoint,continuous", "lambda_": "0"})
+    assert [pack.config.regression_loss for pack in packs] == ["ccc", "ccc", "mse"]
+    told = {name: flag_default(name) for name in FIELDS} | {"regression_loss": "mse"}
+    assert any("--regression_loss has no effect" in line for line in idle_flags(told, []))
+
+
+def test_auto_stands_alone():
+    with pytest.raises(ValueError, match="auto stands alone"):
+        expand({"recipe": "auto,strong"})

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.report.main_table import (
     conclusions_of,
+    table,
     table_markdown,
     table_text,
     write_summary,
@@ -289,3 +290,33 @@ def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
     speaker = content["table"][-1]["scores"]["test_speaker_adversary_uar"]
     assert speaker == {"mean": None, "sd": None, "n": 0}
     assert table_markdown(summary) in (tmp_path / "summary.md").read_text("utf-8")
+
+
+def regression(lambda_, fold, ccc, **changed):
+    """A row of a regression: its CCC in place of UAR."""
+    none = {"val_emotion_uar": None, "test_emotion_uar": None}
+    scores = {"test_emotion_ccc": ccc, "val_emotion_ccc": ccc, "emotion_chance": 0.0}
+    return run(lambda_, fold, bins="continuous") | none | scores | changed
+
+
+def test_a_regression_has_its_ccc_in_the_table():
+    interval = {"emotion_pooled_ccc": 0.4, "emotion_pooled_lower": 0.3, "emotion_pooled_upper": 0.5}
+    rows = [regression(0.0, fold, 0.4 + fold / 10, **interval) for fold in (0, 1)]
+    header, lines, notes, _ = table(summarise(rows, [*SETTINGS, "bins"]))
+    assert "emotion CCC" in header and "emotion UAR" not in header
+    line = dict(zip(header, lines[0]))
+    assert line["emotion CCC"].startswith("0.450") and line["95 %"] == "0.30-0.50"
+    assert any(note.startswith("CCC: concordance") for note in notes)
+    both = [*rows, run(0.0, 0, task="valence")]
+    assert "emotion UAR or CCC" in table(summarise(both, [*SETTINGS, "bins"])).header
+
+
+def test_words_say_where_the_leak_aware_rule_chooses_otherwise():
+    rows = [
+        run(lambda_, fold, val=val)
+        for fold in (0, 1)
+        for lambda_, val in ((0.0, (0.7, 0.9)), (0.5, (0.6, 0.59)), (1.0, (0.55, 0.5)))
+    ]
+    (sentence,) = conclusions_of(summarise(rows, SETTINGS))
+    assert "validation chooses lambda 1 of" in sentence
+    assert sentence.endswith("emotion within 0.1 of chance, chooses lambda 0.5.")

@@ -135,3 +135,27 @@ def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
     text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
     assert "0 0.400, 1 0.400 (chance 0.071)" in " ".join(text.split())
     assert "closed set" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))
+
+
+def test_scores_of_emotion_and_tasks_read_have_a_line_each():
+    recognised = {
+        f"emotion_pooled_{name}{end}": value
+        for name in ("macro_f1", "weighted_accuracy", "recall_low", "recall_high")
+        for end, value in (("", 0.5), ("_lower", 0.4), ("_upper", 0.6))
+    }
+    recognised["emotion_confusion"] = '{"low": {"low": 1}, "high": {"high": 1}}'
+    gap = {"difference": 0.2, "lower": 0.1, "upper": 0.3}
+    recognised |= {f"emotion_gap_gender=female_{name}": value for name, value in gap.items()}
+    read = {"uar": 0.6, "lower": 0.5, "upper": 0.7, "chance": 1 / 3}
+    reads = {f"valence_read_{name}": value for name, value in read.items()}
+    rows = [run(0.0, **recognised, **reads)]
+    rows.append(run(1.0, **reads, **changed("valence_read", -0.05, 0.25)))
+    tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    (line,) = tables["Emotion recognition: further scores"].lines
+    assert line[1:4] == ["0.500 (0.40-0.60)", "0.500 (0.40-0.60)", "low 0.50, high 0.50"]
+    assert line[4:] == ["female +0.200", "+0.100 to +0.300"]
+    first, second = tables["Tasks read from h by a linear reader"].lines
+    assert first == ["0", "valence", "UAR", "0.600", "0.50-0.70", "0.333", "", ""]
+    assert second[-2:] == ["-0.050", "-0.150 to +0.050"]
+    change = tables["Change of UAR against lambda 0, over speakers"]
+    assert change.lines[0][1] == "valence, read"

@@ -45,6 +45,8 @@ def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_p
         assert row["of"] == len(numbers) == 2 and row["setting"] in sound
         assert scores[row["setting"]].value == max(scores[s].value for s in sound)
         assert row["selection_score"] == pytest.approx(scores[row["setting"]].value, abs=1e-6)
+        within = scores[row["setting"]].within_leak
+        assert row["rule"] == "paper" and row["leak_aware_score"] == pytest.approx(within, abs=1e-6)
     assert not chosen
 
     rows = [row for row in read_rows(tmp_path / "grid" / "runs.csv") if row["control"] is None]

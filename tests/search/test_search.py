@@ -91,11 +91,19 @@ def test_the_labels_of_test_speakers_are_not_there_while_it_searches():
             return Tuple(**{**vars(self), **new})
 
     folds = Tuple(split=split, task=task, private={"gender": task % 2})
-    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds)))
+    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds), ratings=None))
     found = validation_scores.without_test_labels(loaded).packed.data.folds
     np.testing.assert_array_equal(found.task, [[-1, 1, 2], [0, -1, 2]])
     np.testing.assert_array_equal(found.private["gender"], [[-1, 1, 0], [0, -1, 0]])
     assert found.task.dtype == np.int32 and task[0, 0] == 0
+
+    folds = folds._replace(target=np.float32([[1, 2, 3], [4, 5, 6]]))
+    ratings = Tuple(values=np.array([1.0, 2.0, 3.0]), mean=np.zeros(2))
+    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds), ratings=ratings))
+    hidden = validation_scores.without_test_labels(loaded).packed
+    nan = np.nan
+    np.testing.assert_array_equal(hidden.data.folds.target, [[nan, 2, 3], [4, nan, 6]])
+    assert np.isnan(hidden.ratings.values).all() and hidden.ratings.mean is ratings.mean
 
 
 def test_what_is_trained_and_scored_was_stripped_of_them(folder, monkeypatch):
