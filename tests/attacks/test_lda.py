@@ -6,9 +6,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from privrep.attacks import lda as closed_form
 from privrep.attacks.lda import ATTACKS
+from privrep.attacks.lda_moments import choose
+from privrep.attacks.protocol import standardised
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.permutation_test import design, permute
-from privrep.statistics.uar import confusion_counts, uar
+from privrep.statistics.uar import confusion_counts, uar, uars_of
 
 S, EACH, D = 24, 8, 6
 
@@ -51,26 +53,87 @@ def test_changing_the_names_of_the_classes_changes_the_names_of_the_guesses():
     assert (found.predictions[0] + found.predictions[1] == 1).mean() > 0.995
 
 
+class Ridge:
+    """Covariance of one class plus a penalty, in scikit-learn's form of an estimator."""
+
+    def __init__(self, penalty):
+        self.penalty = penalty
+
+    def fit(self, x):
+        self.covariance_ = np.cov(x.T, bias=True) + self.penalty * np.eye(x.shape[1])
+
+
+def scikit_learns(x, labels, penalty, tested):
+    """log p(h | c) - log p(h | 0) of the classes c > 0, float[n, C - 1], of the rows `tested`, from
+    the other rows; the covariance within classes is pooled by the sizes of the classes."""
+    share = np.bincount(labels[~tested]) / (~tested).sum()
+    lda = LinearDiscriminantAnalysis(
+        solver="lsqr", priors=share, covariance_estimator=Ridge(penalty)
+    )
+    lda.fit(x[~tested], labels[~tested])
+    scores = lda.decision_function(x[tested])
+    if len(share) == 2:
+        return scores[:, None] - np.log(share[1] / share[0])
+    return scores[:, 1:] - scores[:, :1] - np.log(share[1:] / share[0])
+
+
+@pytest.mark.parametrize("penalty", closed_form.PENALTIES)
 @pytest.mark.parametrize("num_classes", [2, 3])
-def test_linear_is_discriminant_analysis(num_classes, monkeypatch):
-    """With next to no penalty and equal priors: scikit-learn's, on classes of any size."""
-    monkeypatch.setattr(closed_form, "PENALTIES", (1e-9,))
+def test_linear_is_discriminant_analysis(num_classes, penalty, monkeypatch):
+    """At each penalty of the grid, with equal priors: scikit-learn's, on classes of any size."""
+    monkeypatch.setattr(closed_form, "PENALTIES", (penalty,))
     h, labels, speakers, folds = data(num_classes)
     labels = labels.copy()
     labels[1, speakers < 6] = 0
-    found = ATTACKS["linear"](0, h, labels, speakers, folds, num_classes)
+    x = standardised(h)
     for row in (0, 1):
+        attacked = ATTACKS["linear"](0, h, labels[[row]], speakers, folds, num_classes)
         for fold in range(4):
-            train = folds != fold
-            share = np.bincount(labels[row, train], minlength=num_classes) / train.sum()
-            lda = LinearDiscriminantAnalysis(solver="lsqr", priors=share)
-            lda.fit(h[train], labels[row, train])  # its covariance weighs classes by the priors
-            scores = lda.decision_function(h[~train])
-            if num_classes == 2:
-                expected = (scores - np.log(share[1] / share[0]) > 0).astype(int)
-            else:
-                expected = (scores - np.log(share)).argmax(1)
-            assert (found.predictions[row, ~train] != expected).mean() < 0.01
+            tested = folds == fold
+            expected = scikit_learns(x, labels[row], penalty, tested)
+            predicted = attacked.predictions[0, tested]
+            assert (predicted != choose(expected[:, None])[:, 0]).mean() < 0.01
+            scores = attacked.log_likelihoods[tested, 1:] - attacked.log_likelihoods[tested, :1]
+            factor = (scores * expected).sum() / (expected**2).sum()  # of the calibration
+            np.testing.assert_allclose(scores, factor * expected, rtol=1e-3, atol=1e-3 * factor)
+
+
+def test_the_penalty_is_what_a_search_over_validation_speakers_takes():
+    """The gender is in the small difference of two columns, which a large penalty hides."""
+    rng = np.random.default_rng(0)
+    h, labels, speakers, folds = data()
+    shared = rng.normal(size=len(h))
+    h = np.stack([shared + 0.1 * labels[0], shared, *rng.normal(size=(3, len(h)))], 1)
+    h[:, :2] += 0.02 * rng.normal(size=(len(h), 2))
+    attacked, x = ATTACKS["linear"](0, h, labels, speakers, folds, 2), standardised(h)
+    for row, truth in enumerate(labels[:2]):
+        for fold in range(4):
+            known, uars = folds != fold, []
+            for penalty in closed_form.PENALTIES:
+                predicted = np.zeros(len(h), int)
+                for held_out in {*range(4)} - {fold}:
+                    rows = (folds == held_out)[known]
+                    scores = scikit_learns(x[known], truth[known], penalty, rows)
+                    predicted[folds == held_out] = scores[:, 0] > 0
+                uars.append(uars_of(predicted[None, known], truth[None, known], 2)[0])
+            best = closed_form.PENALTIES[int(np.argmax(uars))]
+            expected = scikit_learns(x, truth, best, folds == fold)[:, 0] > 0
+            assert (attacked.predictions[row, folds == fold] == expected).mean() > 0.98
+            if row == 0:
+                assert best < 0.05 and (expected == truth[folds == fold]).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_log_likelihoods_are_calibrated_without_the_tested_speakers_labels(name):
+    h, labels, speakers, folds = data()
+    attacked = ATTACKS[name](0, h, labels[:1], speakers, folds, 2)
+    for fold in range(4):
+        tested = folds == fold
+        changed = np.where(tested, 1 - labels[:1], labels[:1])
+        again = ATTACKS[name](0, h, changed, speakers, folds, 2, only=fold)
+        np.testing.assert_allclose(
+            again.log_likelihoods[tested], attacked.log_likelihoods[tested], rtol=1e-3, atol=1e-4
+        )
 
 
 def test_a_class_that_nobody_taught_is_never_guessed():

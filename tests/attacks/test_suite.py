@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
-from privrep.attacks.boosted_trees import trees
+from privrep.attacks.boosted_trees import ROUNDS, trees
 from privrep.attacks.knn import knn
+from privrep.attacks.protocol import standardised
 from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
@@ -48,6 +51,28 @@ def test_contract_and_what_must_be_found(attack):
     changed = np.where(tested, 1 - labels, labels)
     again = attack(0, sample.h, changed, sample.speaker, folds, 2, only=1)
     np.testing.assert_array_equal(again.predictions[0, tested], found.predictions[0, tested])
+    np.testing.assert_array_equal(again.log_likelihoods[tested], asked.log_likelihoods[tested])
+
+
+def test_trees_are_grown_on_other_speakers_than_their_number_is_chosen_on():
+    """As scikit-learn's, grown without the fold after the tested one, which is predicted after 5,
+    10, ... trees; classes of unequal size, whose prior is divided out."""
+    sample, _, folds = problem("linear")
+    labels = ((sample.speaker % 4 == 0) ^ (sample.speaker % 7 == 0)).astype(np.int32)
+    h = sample.h + labels[:, None]
+    attacked = trees(0, h, labels[None], sample.speaker, folds, 2, only=0)
+    grown, validation, tested = (folds == fold for fold in (2, 1, 0))
+    x, share = standardised(h), labels[grown].mean()
+    ensemble = HistGradientBoostingClassifier(
+        max_iter=80, max_leaf_nodes=15, early_stopping=False, random_state=0
+    )
+    with threadpool_limits(1, "openmp"):
+        posteriors = list(ensemble.fit(x[grown], labels[grown]).staged_predict_proba(x))
+    predicted = [(posteriors[number - 1][:, 1] > share).astype(int) for number in ROUNDS]
+    uars = [uars_of(p[None, validation], labels[None, validation], 2)[0] for p in predicted]
+    best = int(np.argmax(uars))
+    assert attacked.chosen[0] == f"{ROUNDS[best]} trees"
+    np.testing.assert_array_equal(attacked.predictions[0, tested], predicted[best][tested])
 
 
 @pytest.mark.parametrize("attack", [knn, trees])
