@@ -37,7 +37,7 @@ from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS, linear, speaker_only
 from privrep.statistics.confidence import INTERVALS, interval
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.statistics.strata import covariate
 from privrep.statistics.uar import confusion_counts, uar
 from privrep.types import InferenceSettings

@@ -31,7 +31,8 @@ from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
-from privrep.statistics.permutation_test import FREE, least_permutations
+from privrep.statistics.design import FREE
+from privrep.statistics.permutation_test import least_permutations
 from privrep.types import ALPHA, LIMIT, InferenceSettings
 
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve

@@ -18,7 +18,8 @@ from privrep.attacks.lda import PENALTIES
 from privrep.attacks.lda_moments import added, decide, discriminants, sum_moments, without
 from privrep.attacks.protocol import standardised
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.permutation_test import design, permute, speaker_labels
+from privrep.statistics.design import design, speaker_labels
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.statistics.verdict import Verdict, judge
 from privrep.types import SECONDARY, InferenceSettings, Sample

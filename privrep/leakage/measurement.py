@@ -13,7 +13,8 @@ from privrep.attacks.lda import ATTACKS
 from privrep.attacks.protocol import Attack, Attacked
 from privrep.statistics import attack_scores as scores
 from privrep.statistics.confidence import interval, standard_error
-from privrep.statistics.permutation_test import design, permute, speaker_labels
+from privrep.statistics.design import design, speaker_labels
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, judge
 from privrep.types import PRIMARY, InferenceSettings, Sample
@@ -83,7 +84,7 @@ class Measurement(NamedTuple):
       num_utterances, num_speakers: with known labels; only these count.
       utterances_per_class, speakers_per_class: int per class, of a speaker's most frequent class.
       num_folds: K; no speaker is in two.
-      permuted_between: between whom labels were permuted, see `permutation_test.Design`.
+      permuted_between: between whom labels were permuted, see `design.Design`.
       num_permutations: permuted labellings for which every attacker was trained anew.
       distinct_permutations: labellings that the design allows, the true one included; 10**18
         stands for that number or more.
@@ -133,7 +134,7 @@ def measure(
     Args:
       sample: see `types.Sample.of`. Utterances with unknown labels do not count. In a session with
         several classes labels are permuted within it; sessions of one class are permuted as a
-        whole (`permutation_test.design`).
+        whole (`design.design`).
       attackers: {name: Attack}, see `protocol.Attack`; any function of this signature.
       settings: of the test.
 

@@ -5,7 +5,8 @@ import pytest
 
 from privrep.attacks.knn import NEIGHBOURS, knn
 from privrep.attacks.protocol import standardised
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uars_of
 
 S, EACH, FOLDS = 40, 6, 4

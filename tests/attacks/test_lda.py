@@ -9,7 +9,8 @@ from privrep.attacks.lda import ATTACKS
 from privrep.attacks.lda_moments import choose
 from privrep.attacks.protocol import standardised
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import confusion_counts, uar, uars_of
 
 S, EACH, D = 24, 8, 6

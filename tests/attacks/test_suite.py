@@ -12,7 +12,8 @@ from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uars_of
 from privrep.types import InferenceSettings
 

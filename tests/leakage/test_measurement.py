@@ -9,8 +9,9 @@ import scipy.stats
 from privrep.attacks.lda import ATTACKS
 from privrep.leakage.measurement import Measurement, measure
 from privrep.leakage.worlds import WORLDS, linear
+from privrep.statistics.design import WITHIN
 from privrep.statistics.paired_comparison import compare
-from privrep.statistics.permutation_test import WITHIN, Permutations
+from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.verdict import judge
 from privrep.types import InferenceSettings, Sample
 
