@@ -44,7 +44,7 @@ def by_hand(x, labels, training, tested, k):
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
 @pytest.mark.parametrize(("world", "likely"), [(mislabelled, (5, 20, 80)), (stripes, (1, 5))])
-def test_k_is_what_a_search_over_validation_speakers_takes(world, likely, share):
+def test_k_is_that_of_a_search_over_validation_speakers(world, likely, share):
     """Every fold but the tested one is predicted from the others, for each k, and the best one is
     used: predictions and choice are those of the search written out."""
     h, labels, speaker, folds = problem(world, share)
@@ -68,7 +68,7 @@ def test_k_is_what_a_search_over_validation_speakers_takes(world, likely, share)
                 assert k in likely
 
 
-def test_log_likelihoods_are_calibrated_without_the_tested_speakers_labels():
+def test_calibration_uses_no_label_of_the_tested_speakers():
     h, labels, speaker, folds = problem(mislabelled, 0.5)
     attacked = knn(0, h, labels[:1], speaker, folds, 2)
     for tested in range(FOLDS):

@@ -99,7 +99,7 @@ def test_linear_is_discriminant_analysis(num_classes, penalty, monkeypatch):
             np.testing.assert_allclose(scores, factor * expected, rtol=1e-3, atol=1e-3 * factor)
 
 
-def test_the_penalty_is_what_a_search_over_validation_speakers_takes():
+def test_the_penalty_is_that_of_a_search_over_validation_speakers():
     """The gender is in the small difference of two columns, which a large penalty hides."""
     rng = np.random.default_rng(0)
     h, labels, speakers, folds = data()
@@ -125,7 +125,7 @@ def test_the_penalty_is_what_a_search_over_validation_speakers_takes():
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_log_likelihoods_are_calibrated_without_the_tested_speakers_labels(name):
+def test_calibration_uses_no_label_of_the_tested_speakers(name):
     h, labels, speakers, folds = data()
     attacked = ATTACKS[name](0, h, labels[:1], speakers, folds, 2)
     for fold in range(4):

@@ -18,7 +18,7 @@ def drawn(seed, sizes, apart=1.0):
 
 
 @pytest.mark.parametrize("sizes", [(4000, 4000), (7600, 400), (6000, 1500, 500)])
-def test_true_log_likelihood_ratios_stay_as_they_are_whatever_the_class_sizes(sizes):
+def test_true_log_likelihood_ratios_stay_as_they_are(sizes):
     scores, labels = drawn(0, sizes, apart=1.5)
     assert temperature(scores, labels, np.array(sizes, float)) == pytest.approx(1, abs=0.08)
     assert temperature(scores / 5, labels, np.array(sizes, float)) == pytest.approx(5, abs=0.4)

@@ -55,7 +55,7 @@ def test_contract_and_what_must_be_found(attack):
     np.testing.assert_array_equal(again.log_likelihoods[tested], asked.log_likelihoods[tested])
 
 
-def test_trees_are_grown_on_other_speakers_than_their_number_is_chosen_on():
+def test_trees_grow_on_other_speakers_than_their_number_is_chosen_on():
     """As scikit-learn's, grown without the fold after the tested one, which is predicted after 5,
     10, ... trees; classes of unequal size, whose prior is divided out."""
     sample, _, folds = problem("linear")

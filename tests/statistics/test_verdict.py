@@ -52,7 +52,7 @@ def each_labelling_as_the_true_one(uars):
 
 
 @pytest.mark.parametrize("kind", ["smooth", "of few values", "of outliers"])
-def test_if_every_labelling_is_equally_likely_the_true_one_p_is_exact(kind):
+def test_p_is_exact_if_labellings_are_equally_likely(kind):
     """Of P labellings at most alpha P have p <= alpha, whatever the UARs: no simulation needed."""
     rng = np.random.default_rng(0)
     uars = 0.5 + 0.03 * rng.normal(size=(6, 40))
@@ -65,6 +65,6 @@ def test_if_every_labelling_is_equally_likely_the_true_one_p_is_exact(kind):
         assert ((p <= alpha).mean(0) <= alpha).all(), alpha
 
 
-def test_an_attacker_that_scores_alike_whatever_the_labels_shows_nothing():
+def test_scores_that_are_alike_for_all_labels_show_nothing():
     p = each_labelling_as_the_true_one(np.full((2, 40), 0.7))
     assert (p == 1).all()
