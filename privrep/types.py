@@ -212,7 +212,7 @@ class Sample:
     The speakers are the sample of every test and interval; utterances of one speaker are alike.
 
     Attributes:
-      h: float32[N, D], finite.
+      h: float32 or float64[N, D], finite in float32.
       labels: int32[N], classes from 0, -1 where the label is unknown.
       speaker: int32[N] from 0 to S - 1, each of which occurs.
       session: int32[N], numbered likewise; None where there are no sessions.
@@ -248,9 +248,11 @@ class Sample:
         for name, column in (("labels", labels), ("speaker", speaker), ("session", session)):
             if column is not None and np.shape(column) != h.shape[:1]:
                 raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
-        with np.errstate(over="ignore"):
+        # float64 is kept: a leak may lie below the precision of float32.
+        if h.dtype != np.float64:
             h = h.astype(np.float32, copy=False)
-        broken = np.flatnonzero(~np.isfinite(h).all(1))
+        with np.errstate(over="ignore"):
+            broken = np.flatnonzero(~np.isfinite(h.astype(np.float32, copy=False)).all(1))
         if len(broken):
             raise ValueError(
                 f"{len(broken)} of {len(h)} rows of h are not finite in float32, the first is row "
@@ -304,6 +306,9 @@ class InferenceSettings:
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       alpha: level of the test and of the one-sided bounds.
       seed: of folds, permutations and attackers; the same seed gives the same result.
+      deals: of folds, over which the UAR of every labelling is averaged.
+      utterances: the test is made on at most so many, drawn evenly from the speakers; the UAR of
+        the strongest attacker is of all.
     """
 
     folds: int = 5
@@ -311,8 +316,10 @@ class InferenceSettings:
     limit: float = LIMIT
     alpha: float = ALPHA
     seed: int = 0
+    deals: int = 6
+    utterances: int = 20_000
 
 
 PRIMARY = InferenceSettings()  # of the headline measurement
-# Of the questions beyond it, each of which costs as much.
-SECONDARY = InferenceSettings(permutations=99)
+# Of the questions beyond it, each of which costs as much as one deal of it.
+SECONDARY = InferenceSettings(permutations=99, deals=1)

@@ -5,6 +5,10 @@
 
 The parts are:
 
+    designs        false alarms of the usual suite in the designs that corpora have
+    worlds         whether "no leak shown" is ever said of a world that leaks
+    seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
+                   (these three resume from the draws in --output)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
     intervals      coverage of the confidence intervals of a score
     strength       the closed-form attackers beside scikit-learn's logistic regression and support
@@ -22,13 +26,15 @@ import itertools
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import app, flags
 
+from experiments.simulations.designs import designs, seeds, worlds
 from experiments.simulations.membership_worlds import members
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
@@ -192,7 +198,7 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
     verdict = measure(
         world.sample(),
-        attackers=suite([attacker], world.h[:, None] + noise, None),
+        attackers=suite([attacker], (), world.h[:, None] + noise),
         settings=InferenceSettings(
             permutations=affordable_permutations([attacker], PERMUTATIONS), seed=seed
         ),
@@ -234,7 +240,20 @@ def given(draws: int) -> Iterator[str]:
         )
 
 
+def _in_folder(part: Callable[[int, Path], Iterator[str]]) -> Callable[[int], Iterator[str]]:
+    """A part that resumes, with the folder of --output."""
+
+    @functools.wraps(part)
+    def with_folder(draws: int) -> Iterator[str]:
+        return part(draws, Path(FLAGS.output))
+
+    return with_folder
+
+
 PARTS = {
+    "designs": _in_folder(designs),
+    "worlds": _in_folder(worlds),
+    "seeds": _in_folder(seeds),
     "verdicts": verdicts,
     "intervals": intervals,
     "strength": strength,
@@ -257,5 +276,6 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Part to run; may be repeated.")
+    flags.DEFINE_string("output", "out/simulations", "Folder of the draws that were made.")
     flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
     app.run(main)

@@ -3,6 +3,7 @@
 Whatever comes from an input is text and is escaped; the page forbids scripts and outside resources.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -10,6 +11,7 @@ from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
 from privrep.statistics.permutation_test import MAX_DISTINCT
+from privrep.statistics.verdict import in_words
 
 _VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
     "leaks": ("▲", "It leaks", "#D55E00"),
@@ -65,7 +67,8 @@ def _verdict(report: AuditReport) -> str:
     shape, words, colour = _VERDICTS[report.verdict]
     return (
         f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
-        f"<code>{escape(report.verdict)}</code><br>{escape(report.reason)}</div>"
+        f"<code>{escape(report.verdict)}</code><br>From one utterance it is named "
+        f"{in_words(report.uar, report.chance)}. {escape(report.reason)}</div>"
     )
 
 
@@ -87,6 +90,51 @@ def _numbers(report: AuditReport) -> str:
         detectable = "no leak, however large, could be shown: p cannot be small enough"
     else:
         detectable = "the smallest UAR that is detected with 80 % power; lower ones may be missed"
+    person, beyond, worst = report.person, report.beyond_sessions, report.worst_protected
+    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    several = [
+        (
+            "From all utterances of a person",
+            number(person.uar),
+            f"{_words(person.verdict)}; bounds {number(person.lower)} to {number(person.upper)}, "
+            f"p {number(person.p)}",
+        ),
+        (
+            "Worst-protected speaker",
+            number(worst.recall),
+            f"share of the {worst.utterances} utterances of {worst.speaker} named rightly",
+        ),
+    ]
+    if math.isfinite(strongest.tpr_at_1_percent):
+        several.append(
+            (
+                "Certain identifications",
+                number(strongest.tpr_at_1_percent),
+                "true positive rate at 1 % false positives",
+            )
+        )
+    if beyond is not None and beyond.verdict is not None:
+        several.append(
+            (
+                "Beyond sessions",
+                number(beyond.verdict.uar),
+                f"{_words(beyond.verdict.verdict)}; bounds {number(beyond.verdict.lower)} to "
+                f"{number(beyond.verdict.upper)}, p {number(beyond.verdict.p)}. {beyond.note}",
+            )
+        )
+    several += [
+        (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
+        for name, reads in report.untested.items()
+    ]
+    if test.deals > 1:
+        several.append(
+            (
+                "Turned verdicts",
+                number(test.turned),
+                f"share of the {test.deals} deals of folds that by themselves would have given "
+                "another verdict",
+            )
+        )
     rows = [
         ("Strongest attacker's UAR", number(report.uar), report.strongest),
         ("Chance", number(report.chance), "UAR of guessing"),
@@ -107,7 +155,11 @@ def _numbers(report: AuditReport) -> str:
         ),
         ("Limit", number(report.limit), "the UAR above which a leak counts"),
     ]
-    return "<h2>The numbers</h2>" + _table((), rows, text_columns=3)
+    return "<h2>The numbers</h2>" + _table((), rows + several, text_columns=3)
+
+
+def _words(verdict: str) -> str:
+    return verdict.replace("_", " ")
 
 
 def _count(count: int) -> str:
@@ -120,7 +172,8 @@ def _threat_model(report: AuditReport) -> str:
         "<h2>Threat model</h2><p>The attacker holds representations like these of other speakers, "
         f"whose {attribute} is known (an <i>informed</i> attacker), trains on them, and predicts "
         f"the {attribute} of held-out speakers from the representations alone. All "
-        f"{data.speakers:,} speakers are tested once, in {report.test.folds} folds; each attacker "
+        f"{data.speakers:,} speakers are tested once in each of {report.test.deals} deals of "
+        f"{report.test.folds} folds; each attacker "
         "is tuned on validation speakers. The sampling unit is the speaker, not the "
         f"utterance ({data.utterances:,}): bounds and p come from permuting {attribute} between "
         f"{escape(report.test.permuted_between)}.</p><p class='small'>UAR is the mean recall over "

@@ -30,7 +30,7 @@ class JoinedSample(NamedTuple):
     """Representations with the labels of their utterances.
 
     Attributes:
-      h: float32[N, D], or real numbers [N, T, D], perhaps mapped from a file.
+      h: float32 or float64[N, D], or real numbers [N, T, D], perhaps mapped from a file.
       labels: int32[N], none unknown.
       classes: C names, in the order of their numbers.
       speaker: int32[N].

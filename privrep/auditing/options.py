@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from privrep.attacks.suite import QUICK
 from privrep.formats.columns import Naming
 from privrep.types import LIMIT
 
@@ -34,9 +33,12 @@ class AuditOptions:
         attacker is trained, and to which a de-censoring attacker maps back.
       other, other_labels: representations and labels of another corpus, on which an attacker is
         trained that has no labels of this one.
-      attackers: names in `suite.NAMES`.
+      attackers: names in `suite.NAMES`, all of which are tested; None for all quick ones, and trees
+        on the true labels only.
       permutations: permuted labellings; None for 200, or for 39 with an attacker that is trained
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
+      deals: of folds; None for 6.
+      quick: one deal, 99 permutations and no trees, unless asked for otherwise.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
@@ -51,8 +53,10 @@ class AuditOptions:
     unprotected: Vectors | None = None
     other: Vectors | None = None
     other_labels: Columns | None = None
-    attackers: Sequence[str] = QUICK
+    attackers: Sequence[str] | None = None
     permutations: int | None = None
+    deals: int | None = None
+    quick: bool = False
     limit: float = LIMIT
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable

@@ -66,7 +66,11 @@ def ask(
         names = [name for name in USUAL if name in columns and name != attribute]
     rows = draw_evenly(inputs.sample.speaker, MAX_UTTERANCES, settings.seed)
     sample = inputs.sample.take(rows)
-    settings = replace(settings, permutations=min(settings.permutations, SECONDARY.permutations))
+    settings = replace(
+        settings,
+        permutations=min(settings.permutations, SECONDARY.permutations),
+        deals=SECONDARY.deals,
+    )
     covariates = [
         covariate(name, [columns[name][i] for i in rows]) for name in dict.fromkeys(names)
     ]

@@ -27,7 +27,8 @@ class AuditInputs(NamedTuple):
 
     Attributes:
       joined: the representations as they were read, with their labels.
-      sample: h float32[N, D] pooled over time, each column divided by its largest magnitude.
+      sample: h float32 or float64[N, D] pooled over time, each column divided by a power of two, so
+        that its largest magnitude is at most 1.
       unprotected: float[N, D], the same utterances before the defence, in the units of h; or None.
       other: another corpus in the units of h; or None.
       shape: of the representations as they were given.
@@ -105,8 +106,9 @@ def read_inputs(
     check_given(options.given, joined, attribute)
     h, pooling = pooled(joined)
     # The unit of h is arbitrary, and squares of 1e-30 or 1e30 would be out of the range of float32.
+    # A power of two changes no digit: a leak may lie in the last ones.
     largest = np.abs(h).max(0)
-    scale = np.where(largest > 0, largest, 1)
+    scale = np.exp2(np.ceil(np.log2(np.where(largest > 0, largest, 1)))).astype(h.dtype)
     return AuditInputs(
         joined=joined,
         sample=Sample(h / scale, joined.labels, joined.speaker, joined.session),
@@ -115,6 +117,13 @@ def read_inputs(
         shape=read.shape or read.h.shape,
         notes=joined.notes + pooling,
     )
+
+
+def speaker_names(inputs: AuditInputs, column: str) -> list[str]:
+    """The name of each speaker of the sample, from the column of the labels that names them."""
+    cells = inputs.joined.columns[column]
+    first_row = np.unique(inputs.joined.speaker, return_index=True)[1]
+    return [str(cells[row]) for row in first_row]
 
 
 def vectors_of(

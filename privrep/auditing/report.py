@@ -13,10 +13,11 @@ import numpy as np
 
 from privrep.auditing.questions import Attributes
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
-from privrep.leakage.measurement import AttackerResult, VictimResult
+from privrep.statistics.verdict import Verdict
 
 SCHEMA_VERSION = 1
 
@@ -70,6 +71,9 @@ class PermutationTest:
       possible_permutations: labellings that the design allows; 10**18 or more are 10**18.
       permuted_between: between whom labels were permuted.
       folds: K.
+      deals: of folds, over which the UAR of every labelling is averaged.
+      turned: share of single deals with another verdict.
+      quick: whether the quick form of the audit was asked for.
       seed: of folds and permutations.
     """
 
@@ -79,7 +83,36 @@ class PermutationTest:
     possible_permutations: int
     permuted_between: str
     folds: int
+    deals: int
+    turned: float
+    quick: bool
     seed: int
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """What h reveals beyond sessions, see `sessions.BeyondSessions`; speakers by name.
+
+    Attributes:
+      verdict: None where nothing is said.
+      permuted_between: between whom labels were permuted for it.
+      left_out: speakers who tie the sessions into one.
+      note: a sentence on what was done.
+    """
+
+    verdict: Verdict | None
+    permuted_between: str
+    left_out: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class WorstProtectedSpeaker:
+    """The speaker of whom the strongest attacker names the largest share of utterances rightly."""
+
+    speaker: str
+    recall: float
+    utterances: int
 
 
 @dataclass(frozen=True)
@@ -99,8 +132,12 @@ class AuditReport:
       limit: the UAR above which a leak counts.
       p, smallest_p: of the test; the smallest p that the design can give.
       minimum_detectable: minimum detectable UAR, with 80 % power; infinity where there is none.
+      person: as the fields above, from all utterances of a person together.
+      beyond_sessions: the leak beyond what sessions tell; None without a session column.
+      worst_protected: the speaker whom the strongest attacker names best.
       strongest: name of the strongest attacker.
       attackers: every attacker of the suite.
+      untested: {name: UAR} of attackers that were trained for the true labels only.
       victims: the strongest attacker with several utterances of one victim.
       leak_by_speakers: the learning curve of strongest_quick.
       threats: the threat ladder.
@@ -127,8 +164,12 @@ class AuditReport:
     p: float
     smallest_p: float
     minimum_detectable: float
+    person: Verdict
+    beyond_sessions: SessionResult | None
+    worst_protected: WorstProtectedSpeaker
     strongest: str
     attackers: tuple[AttackerResult, ...]
+    untested: dict[str, float]
     victims: tuple[VictimResult, ...]
     leak_by_speakers: tuple[CurvePoint, ...]
     threats: tuple[ThreatResult, ...]

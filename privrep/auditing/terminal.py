@@ -1,10 +1,12 @@
 """An audit report as text for the terminal (host)."""
 
+import math
 import textwrap
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.report import AuditReport
 from privrep.messages import first, printable
+from privrep.statistics.verdict import Verdict, in_words
 
 _WIDTH = 100
 _MAX_CLASSES = 12  # that are named
@@ -16,8 +18,11 @@ def table(report: AuditReport) -> str:
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))
-    values = (report.uar, report.lower, report.upper, report.p)
-    lines.append(("strongest, corrected", *map(number, values)))
+    for name, reads in report.untested.items():
+        lines.append((f"{name} (untested)", number(reads), "", "", ""))
+    for name, verdict in _verdicts(report).items():
+        values = (verdict.uar, verdict.lower, verdict.upper, verdict.p)
+        lines.append((name, *map(number, values)))
     lines += [("", "", "", "", ""), ("threat", "UAR", "lower", "upper", "")]
     for threat in report.threats:
         lines.append((threat.threat, *map(number, (threat.uar, threat.lower, threat.upper)), ""))
@@ -40,8 +45,19 @@ def table(report: AuditReport) -> str:
     return printable("\n".join(text))
 
 
+def _verdicts(report: AuditReport) -> dict[str, Verdict | AuditReport]:
+    """By what the strongest attacker has, corrected for having selected it."""
+    verdicts: dict[str, Verdict | AuditReport]
+    verdicts = {"strongest, one utterance": report, "all of a person": report.person}
+    if report.beyond_sessions is not None and report.beyond_sessions.verdict is not None:
+        verdicts["beyond sessions"] = report.beyond_sessions.verdict
+    return verdicts
+
+
 def _summary(report: AuditReport) -> list[str]:
     data, code = report.data, report.online_code
+    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    worst, beyond = report.worst_protected, report.beyond_sessions
     return [
         *data.notes,
         f"{data.utterances:,} utterances of {data.speakers:,} speakers; chance "
@@ -49,7 +65,30 @@ def _summary(report: AuditReport) -> list[str]:
         f"limit {number(report.limit)}",
         f"online code: {number(code.bits)} bits per utterance in place of "
         f"{number(code.uniform)} ({code.attacker})",
-        f"{report.attribute}: {report.verdict}. {report.reason}",
+        f"worst protected: {worst.speaker}, {worst.recall:.0%} of {worst.utterances} utterances "
+        "named rightly",
+        *(
+            [f"true positive rate at 1 % false positives: {number(strongest.tpr_at_1_percent)}"]
+            if math.isfinite(strongest.tpr_at_1_percent)
+            else []
+        ),
+        *(
+            [
+                f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
+                "would have given another verdict."
+            ]
+            if report.test.deals > 1
+            else []
+        ),
+        f"all utterances of a person: {report.person.verdict}. {report.person.reason}",
+        *(
+            [f"beyond sessions: {beyond.verdict.verdict}. {beyond.verdict.reason}"]
+            if beyond is not None and beyond.verdict is not None
+            else []
+        ),
+        f"from one utterance {report.attribute} is named {in_words(report.uar, report.chance)}",
+        f"{report.attribute}: {report.verdict}{' (quick)' if report.test.quick else ''}. "
+        f"{report.reason}",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from privrep.attacks.suite import QUICK, suite
+from privrep.attacks.suite import QUICK, attacker
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.leakage.measurement import Measurement
 from privrep.leakage.online_code import online_code
@@ -44,7 +44,7 @@ def threats(
     """The rungs of `threat_ladder.ladder` by the attacker called `name`, and several utterances."""
     rungs = ladder(
         inputs.sample,
-        attack=suite((name,))[name],
+        attack=attacker(name),
         unprotected=inputs.unprotected,
         other=inputs.other,
         settings=settings,
@@ -62,5 +62,5 @@ def threats(
 
 def code_length(inputs: AuditInputs, name: str, seed: int) -> OnlineCodeResult:
     """The online code of the attacker called `name`."""
-    code = online_code(inputs.sample, attack=suite((name,))[name], seed=seed)
+    code = online_code(inputs.sample, attack=attacker(name), seed=seed)
     return OnlineCodeResult(name, *code)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privrep.attacks.knn import NEIGHBOURS, knn
-from privrep.attacks.protocol import standardised
+from privrep.attacks.scaling import standardised
 from privrep.statistics.design import design
 from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uars_of

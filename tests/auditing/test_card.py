@@ -14,14 +14,16 @@ from privrep.auditing.report import (
     ClassCount,
     InputRecord,
     PermutationTest,
+    SessionResult,
+    WorstProtectedSpeaker,
 )
 from privrep.auditing.terminal import table
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.attribute_matrix import Attribute
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
-from privrep.leakage.measurement import AttackerResult, VictimResult
 from privrep.messages import printable
 from privrep.statistics.verdict import Verdict
 from tests.support.card_pages import EVIL, Page
@@ -45,6 +47,7 @@ def attacker(name, uar, **changed):
         bits=0.1,
         entropy=1.0,
         chosen=("penalty 1", "penalty 0.1", "penalty 1"),
+        deals=6,
     )
     return result._replace(**changed)
 
@@ -62,6 +65,9 @@ REPORT = AuditReport(
     p=0.005,
     smallest_p=0.005,
     minimum_detectable=0.631,
+    person=VERDICT._replace(uar=0.87),
+    beyond_sessions=SessionResult(VERDICT._replace(uar=0.53), "whole sessions", ("iv",), "So."),
+    worst_protected=WorstProtectedSpeaker("anna", 0.95, 20),
     strongest="kernel",
     strongest_quick="kernel",
     threats=tuple(
@@ -70,6 +76,7 @@ REPORT = AuditReport(
     ),
     online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.11, (8, 16)),
     attackers=(attacker("linear", 0.61), attacker("kernel", 0.712)),
+    untested={"trees": 0.701},
     victims=(VictimResult(5, 0.81, 0.7, 0.9),),
     leak_by_speakers=tuple(CurvePoint(n, 0.5 + n / 400, 0.01) for n in (8, 16, 32, 60)),
     given=(
@@ -89,7 +96,7 @@ REPORT = AuditReport(
         notes=("Something was left out.",),
         inputs=(InputRecord("labels", "labels.csv", "ab" * 32),),
     ),
-    test=PermutationTest(0.05, 0.1, 200, 10**18, "speakers", 5, 0),
+    test=PermutationTest(0.05, 0.1, 200, 10**18, "speakers", 5, 6, 0.25, False, 0),
     not_tested=("Other attributes.",),
     versions={"numpy": "2.4.6"},
     command="privrep audit h.npy labels.csv --attribute=gender --output=out",
@@ -124,6 +131,8 @@ def test_it_says_what_the_report_says():
     page = Page(card(report()))
     said = " ".join(page.text.split())
     for text in ("It leaks", "0.712", "0.777", "0.655", "0.631", "10^18 or more", "kernel"):
+        assert text in said
+    for text in ("0.870", "0.530", "0.950", "anna", "0.701", "0.250", "rightly 71 times in 100"):
         assert text in said
     for text in ("Something was left out.", "Other attributes.", "ab" * 32, "numpy 2.4.6"):
         assert text in said
@@ -186,8 +195,9 @@ def test_the_terminal_is_steered_by_nothing():
 
 def test_the_terminal_table_has_every_attacker_the_strongest_first():
     lines = table(report()).splitlines()
-    assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "strongest,"]
-    assert lines[3].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
+    assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "trees"]
+    assert lines[4].startswith("strongest,") and lines[5].startswith("all of a person")
+    assert lines[4].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
     assert "gender: leaks. More than permuted labels explain." in lines[-1]
     assert "classes of gender: f (30 speakers), m (30)" in lines
 

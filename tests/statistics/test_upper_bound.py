@@ -89,6 +89,18 @@ def test_bounds_and_limit_are_relative_to_chance(num_classes):
         )
 
 
+def test_a_uar_is_never_outside_its_bounds():
+    """Whatever permuted labels score: as much as the true ones where sessions tell the attribute,
+    or less than chance where folds are few."""
+    rng = np.random.default_rng(0)
+    for centre in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95):
+        uars = with_null(rng, rng.uniform(0.1, 1, 3), 0.02, centre)
+        verdict, attackers = judged(uars, rng.uniform(0.001, 0.1, 3))
+        assert verdict.lower <= verdict.uar <= verdict.upper
+        for attacker, row in zip(attackers, uars):
+            assert attacker.lower <= row[0] <= attacker.upper
+
+
 def test_the_minimum_detectable_uar_is_detected_in_four_of_five():
     """Each draw takes a corpus whose mean UAR is what the test of that corpus calls detectable."""
     rng = np.random.default_rng(0)

@@ -43,6 +43,13 @@ _ROWS = (
         (_UPPER_BOUND + "test_bounds_cover_where_speakers_differ_much",),
     ),
     Mutant(
+        "upper_bound_below_the_uar",
+        "privrep/statistics/upper_bound.py",
+        "max(uar, chance + abs(uar - null.mean) + margin)",
+        "chance + abs(uar - null.mean) + margin",
+        (_UPPER_BOUND + "test_a_uar_is_never_outside_its_bounds",),
+    ),
+    Mutant(
         "lower_bound_without_error",
         "privrep/statistics/verdict.py",
         "spread = max(null.null_sd, errors[strongest])",
@@ -93,7 +100,7 @@ _ROWS = (
     Mutant(
         "detectable_with_half_the_power",
         "privrep/statistics/upper_bound.py",
-        "return float(critical + scipy.special.ndtri(POWER) * null.sd)",
+        "return float(critical + scipy.special.ndtri(POWER) * max(null.sd, error))",
         "return float(critical)",
         (_UPPER_BOUND + "test_the_minimum_detectable_uar_is_detected_in_four_of_five",),
     ),
