@@ -6,10 +6,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from privrep.attacks import lda as closed_form
 from privrep.attacks.lda import ATTACKS
+from privrep.attacks.lda_moments import choose
+from privrep.attacks.scaling import standardised, whitened
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.design import design
 from privrep.statistics.permutation_test import permute
-from privrep.statistics.uar import confusion_counts, uar
+from privrep.statistics.uar import confusion_counts, uar, uars_of
 
 S, EACH, D = 24, 8, 6
 
@@ -52,27 +54,97 @@ def test_changing_the_names_of_the_classes_changes_the_names_of_the_guesses():
     assert (found.predictions[0] + found.predictions[1] == 1).mean() > 0.995
 
 
+class Ridge:
+    """Covariance of one class plus a penalty, in scikit-learn's form of an estimator."""
+
+    def __init__(self, penalty):
+        self.penalty = penalty
+
+    def fit(self, x):
+        self.covariance_ = np.cov(x.T, bias=True) + self.penalty * np.eye(x.shape[1])
+
+
+def scikit_learns(x, labels, penalty, tested):
+    """log p(h | c) - log p(h | 0) of the classes c > 0, float[n, C - 1], of the rows `tested`, from
+    the other rows; the covariance within classes is pooled by the sizes of the classes."""
+    share = np.bincount(labels[~tested]) / (~tested).sum()
+    lda = LinearDiscriminantAnalysis(
+        solver="lsqr", priors=share, covariance_estimator=Ridge(penalty)
+    )
+    lda.fit(x[~tested], labels[~tested])
+    scores = lda.decision_function(x[tested])
+    if len(share) == 2:
+        return scores[:, None] - np.log(share[1] / share[0])
+    return scores[:, 1:] - scores[:, :1] - np.log(share[1:] / share[0])
+
+
+def columns_and_whitened(h):
+    """What the penalties of the grid shrink: {grid: float64[N, D]}."""
+    x = standardised(h)
+    return {"PENALTIES": x, "EVEN": whitened(x)[0].astype(float)}
+
+
+GRID = [(grid, penalty) for grid in ("PENALTIES", "EVEN") for penalty in getattr(closed_form, grid)]
+
+
+@pytest.mark.parametrize(("grid", "penalty"), GRID)
 @pytest.mark.parametrize("num_classes", [2, 3])
-def test_linear_is_discriminant_analysis(num_classes, monkeypatch):
-    """With next to no penalty and equal priors: scikit-learn's, on classes of any size."""
-    monkeypatch.setattr(closed_form, "PENALTIES", (1e-9,))
-    monkeypatch.setattr(closed_form, "EVEN", ())
+def test_linear_is_discriminant_analysis(num_classes, grid, penalty, monkeypatch):
+    """At each penalty of the grid, with equal priors: scikit-learn's, on classes of any size."""
+    for name in ("PENALTIES", "EVEN"):
+        monkeypatch.setattr(closed_form, name, (penalty,) if name == grid else ())
     h, labels, speakers, folds = data(num_classes)
     labels = labels.copy()
     labels[1, speakers < 6] = 0
-    found = ATTACKS["linear"](0, h, labels, speakers, folds, num_classes)
+    x, tested = columns_and_whitened(h)[grid], folds == 1
     for row in (0, 1):
-        for fold in range(4):
-            train = folds != fold
-            share = np.bincount(labels[row, train], minlength=num_classes) / train.sum()
-            lda = LinearDiscriminantAnalysis(solver="lsqr", priors=share)
-            lda.fit(h[train], labels[row, train])  # its covariance weighs classes by the priors
-            scores = lda.decision_function(h[~train])
-            if num_classes == 2:
-                expected = (scores - np.log(share[1] / share[0]) > 0).astype(int)
-            else:
-                expected = (scores - np.log(share)).argmax(1)
-            assert (found.predictions[row, ~train] != expected).mean() < 0.01
+        attacked = ATTACKS["linear"](0, h, labels[[row]], speakers, folds, num_classes, only=1)
+        expected = scikit_learns(x, labels[row], penalty, tested)
+        predicted = attacked.predictions[0, tested]
+        assert (predicted != choose(expected[:, None])[:, 0]).mean() < 0.01
+        scores = attacked.log_likelihoods[tested, 1:] - attacked.log_likelihoods[tested, :1]
+        factor = (scores * expected).sum() / (expected**2).sum()  # of the calibration
+        np.testing.assert_allclose(scores, factor * expected, rtol=1e-3, atol=1e-3 * factor)
+
+
+def test_the_penalty_is_that_of_a_search_over_validation_speakers():
+    """The gender is in the small difference of two columns, which a large penalty hides."""
+    rng = np.random.default_rng(0)
+    h, labels, speakers, folds = data()
+    shared = rng.normal(size=len(h))
+    h = np.stack([shared + 0.1 * labels[0], shared, *rng.normal(size=(3, len(h)))], 1)
+    h[:, :2] += 0.02 * rng.normal(size=(len(h), 2))
+    truth, x_of = labels[0], columns_and_whitened(h)
+    attacked = ATTACKS["linear"](0, h, labels[:1], speakers, folds, 2)
+    for fold in (0, 1):
+        tested, uars = folds == fold, []
+        for grid, penalty in GRID:
+            predicted = np.zeros(len(h), int)
+            for held_out in {*range(4)} - {fold}:
+                x, rows = x_of[grid][~tested], (folds == held_out)[~tested]
+                predicted[folds == held_out] = (
+                    scikit_learns(x, truth[~tested], penalty, rows)[:, 0] > 0
+                )
+            uars.append(uars_of(predicted[None, ~tested], truth[None, ~tested], 2)[0])
+        of_first, of_best = (
+            scikit_learns(x_of[grid], truth, penalty, tested)[:, 0] > 0
+            for grid, penalty in (GRID[0], GRID[int(np.argmax(uars))])
+        )
+        assert (attacked.predictions[0, tested] == of_best).mean() > 0.95
+        assert (of_first == truth[tested]).mean() < 0.75 < 0.85 < (of_best == truth[tested]).mean()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_calibration_uses_no_label_of_the_tested_speakers(name):
+    h, labels, speakers, folds = data()
+    attacked = ATTACKS[name](0, h, labels[:1], speakers, folds, 2)
+    for fold in range(4):
+        tested = folds == fold
+        changed = np.where(tested, 1 - labels[:1], labels[:1])
+        again = ATTACKS[name](0, h, changed, speakers, folds, 2, only=fold)
+        np.testing.assert_allclose(
+            again.log_likelihoods[tested], attacked.log_likelihoods[tested], rtol=1e-3, atol=1e-4
+        )
 
 
 def test_a_class_that_nobody_taught_is_never_guessed():

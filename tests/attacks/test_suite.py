@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
-from privrep.attacks.boosted_trees import trees
+from privrep.attacks.boosted_trees import ROUNDS, trees
 from privrep.attacks.knn import knn
+from privrep.attacks.scaling import standardised
 from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
@@ -49,6 +52,35 @@ def test_contract_and_what_must_be_found(attack):
     changed = np.where(tested, 1 - labels, labels)
     again = attack(0, sample.h, changed, sample.speaker, folds, 2, only=1)
     np.testing.assert_array_equal(again.predictions[0, tested], found.predictions[0, tested])
+    np.testing.assert_array_equal(again.log_likelihoods[tested], asked.log_likelihoods[tested])
+
+
+def test_trees_grow_on_other_speakers_than_their_number_is_chosen_on():
+    """By scikit-learn: their number is the best of 5, 10, ... for the fold after the tested one,
+    grown without it; then as many are grown on both. Classes are of unequal size, and their prior
+    is divided out."""
+    sample, _, folds = problem("linear")
+    labels = ((sample.speaker % 4 == 0) ^ (sample.speaker % 7 == 0)).astype(np.int32)
+    h = sample.h + labels[:, None]
+    attacked, x = trees(0, h, labels[None], sample.speaker, folds, 2, only=0), standardised(h)
+
+    def predictions(grown, most):
+        """After each number of trees up to `most`, grown on the rows `grown`."""
+        ensemble = HistGradientBoostingClassifier(
+            max_iter=most, max_leaf_nodes=15, early_stopping=False, random_state=0
+        )
+        with threadpool_limits(1, "openmp"):
+            ensemble.fit(x[grown].astype(np.float32), labels[grown])
+            posteriors = list(ensemble.staged_predict_proba(x.astype(np.float32)))
+        return [(of_count[:, 1] > labels[grown].mean()).astype(int) for of_count in posteriors]
+
+    staged, validation = predictions(folds == 2, ROUNDS[-1]), folds == 1
+    truth = labels[None, validation]
+    uars = [uars_of(staged[count - 1][None, validation], truth, 2)[0] for count in ROUNDS]
+    count = ROUNDS[int(np.argmax(uars))]
+    assert attacked.chosen[0] == f"{count} trees"
+    expected = predictions(folds != 0, count)[-1][folds == 0]
+    assert (attacked.predictions[0, folds == 0] == expected).mean() > 0.98
 
 
 @pytest.mark.parametrize("attack", [knn, trees])

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from privrep.attacks.lda import linear
-from privrep.leakage.conditional import explain
+from privrep.attacks.protocol import Attacked
+from privrep.leakage.conditional import FORMS, explain
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import speaker_labels
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.strata import (
     combined,
     covariate,
@@ -161,3 +163,66 @@ def test_no_uar_beyond_a_covariate_is_negative():
     sample = Sample.of(h + 0.01 * rng.normal(size=(64, 4)), labels, speaker)
     (answer,) = explain(sample, [z], settings=InferenceSettings(permutations=24, folds=3))
     assert answer.beyond.uar >= 0 and answer.beyond.lower >= 0
+
+
+def by_sign(seed, h, labels, speakers, folds, num_classes, only=None):
+    """An attacker that learns nothing: it names the sign of the first column, whatever the labels,
+    so that every labelling and fold has the same predictions."""
+    predictions = np.broadcast_to(h[:, 0] > 0, labels.shape).astype(np.int16)
+    return Attacked(predictions, np.zeros((len(h), num_classes), np.float32), ())
+
+
+def a_tie_of_gender_and_emotion(seed, people=24, each=8):
+    """Gender, speaker and emotion of an h in which voices differ and genders do not; 19 in 20
+    utterances of women are of one emotion and as many of men are of the other."""
+    rng = np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(people), each)
+    gender = (speaker % 2).astype(np.int32)
+    emotion = np.where(rng.random(len(speaker)) < 0.95, gender, 1 - gender)
+    h = rng.normal(size=(people, 2))[speaker] + 0.3 * rng.normal(size=(len(speaker), 2))
+    return Sample.of(h, gender, speaker), column("emotion", emotion)
+
+
+def test_p_beyond_a_covariate_is_of_studentised_scores():
+    """p by its definition: the rank of (score - chance) / error among those of permuted labels,
+    the scores being within strata and each labelling having an error of its own."""
+    settings = InferenceSettings(permutations=59)
+    sample, z = a_tie_of_gender_and_emotion(9)
+    (explained,) = explain(sample, [z], attackers={"sign": by_sign}, settings=settings)
+    labels = permute(sample.labels, sample.speaker, np.zeros(24, int), 59, settings.seed).labels
+    predictions = np.broadcast_to(residual(sample.h, z)[:, 0] > 0, labels.shape)
+    scores, errors = within(predictions, labels, sample.speaker, z.strata, 2)
+    assert errors.min() > np.median(errors) / 2  # none so small that it is no measure
+    p = [
+        min(1, np.mean(x >= x[0] - 1e-9) / 0.8, np.mean(x <= x[0] + 1e-9) / 0.2)
+        for x in ((scores - 0.5) / errors, scores)
+    ]
+    assert explained.beyond.p == pytest.approx(p[0])
+    assert explained.beyond.uar == pytest.approx(scores[0])
+    assert abs(p[0] - p[1]) > 0.2  # the corpus is such that it matters
+
+
+def test_speakers_of_one_covariate_exchange_labels_with_its_equals():
+    """Two accents of six speakers, two and three of them women: 15 x 20 labellings, where all
+    twelve would have 792; no two are alike by other names."""
+    speaker = np.repeat(np.arange(12), 4)
+    gender = np.array([1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0])[speaker]
+    h = np.random.default_rng(0).normal(size=(48, 2))
+    sample, accent = Sample.of(h, gender, speaker), column("accent", speaker // 6)
+    settings = InferenceSettings(permutations=400)
+    (explained,) = explain(sample, [accent], attackers={"sign": by_sign}, settings=settings)
+    assert explained.beyond.smallest_p == pytest.approx(1 / (15 * 20) / 0.8)
+
+
+def test_a_leak_whose_sign_the_covariate_turns_is_read_inside_strata():
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(20), 8)
+    gender, emotion = speaker % 2, rng.integers(0, 2, 160)
+    h = rng.normal(size=(160, 2))
+    h[:, 0] += 3 * (2 * gender - 1) * (2 * emotion - 1)
+    z, folds = column("emotion", emotion), speaker // 2 % 5
+    uar_of = {}
+    for name, form in FORMS.items():
+        attacked = form(linear, z)(0, h, gender[None], speaker, folds, 2)
+        uar_of[name] = within(attacked.predictions, gender[None], speaker, z.strata, 2)[0][0]
+    assert uar_of["across"] < 0.65 and uar_of["inside"] > 0.95

@@ -99,6 +99,27 @@ def test_the_speaker_is_the_unit():
     assert interval(np.repeat(COUNTS, 10, axis=0)).error < 0.4 * interval(COUNTS).error
 
 
+def test_a_studentised_interval_reaches_to_the_long_tail():
+    """Most speakers are recognised always and a few hardly ever; of the share of errors the long
+    tail is on the other side, and the interval is the mirror image."""
+    hits = np.repeat([10, 9, 3, 0], [20, 5, 3, 2])
+    counts = np.zeros((30, 2, 2), int)
+    counts[:, 0, 0], counts[:, 0, 1] = hits, 10 - hits
+    score, lower, upper, _ = interval(counts, accuracy, method="studentised", draws=500)
+    assert score - lower > 1.2 * (upper - score)
+    mirrored = interval(counts, lambda c: 1 - accuracy(c), method="studentised", draws=500)
+    np.testing.assert_allclose(mirrored[:3], (1 - score, 1 - upper, 1 - lower), atol=1e-3)
+
+
+def test_every_stratum_takes_a_degree_of_freedom():
+    """The mean of two groups of equal size varies half as much as the difference of their means:
+    its interval is half as wide as that of Student's t test."""
+    group, each = np.arange(S) % 2, accuracy(COUNTS)
+    student = scipy.stats.ttest_ind(each[group == 0], each[group == 1]).confidence_interval()
+    of_mean = interval(COUNTS, accuracy, group)
+    np.testing.assert_allclose(of_mean.upper - of_mean.lower, (student.high - student.low) / 2)
+
+
 @pytest.mark.parametrize("method", INTERVALS)
 def test_perfect_and_constant_results_have_intervals(method):
     perfect = np.stack([np.diag([3, 2])] * 5)

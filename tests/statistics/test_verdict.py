@@ -1,11 +1,13 @@
-"""The reason of a verdict, and whether it blames too few permutations or too few speakers."""
+"""The p of a verdict is exact; its reason blames too few permutations or too few speakers."""
 
+import numpy as np
 import pytest
 
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import least_permutations
+from privrep.statistics.permutation_test import Permutations, least_permutations
+from privrep.statistics.verdict import judge
 from privrep.types import InferenceSettings
 
 
@@ -35,3 +37,34 @@ def test_what_is_excluded_is_of_these_attackers_and_one_utterance():
     found = verdict("no_leak", 100, 60)
     assert found.verdict == "no_leak_shown"
     assert "one above 0.60 by these attackers from one utterance is excluded for" in found.reason
+
+
+def each_labelling_as_the_true_one(uars):
+    """float[P, 1 + A]: p of the suite and of every attacker, each column in its turn being true."""
+    count = uars.shape[1]
+    permutations = Permutations(np.zeros((count, 1)), 10**6, False, 1 / count)
+    rows = []
+    for true_one in range(count):
+        order = [true_one, *(column for column in range(count) if column != true_one)]
+        verdict, attackers = judge(uars[:, order], np.full(len(uars), 0.02), permutations, 2)
+        rows.append([verdict.p, *(attacker.p for attacker in attackers)])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "of few values", "of outliers"])
+def test_p_is_exact_if_labellings_are_equally_likely(kind):
+    """Of P labellings at most alpha P have p <= alpha, whatever the UARs: no simulation needed."""
+    rng = np.random.default_rng(0)
+    uars = 0.5 + 0.03 * rng.normal(size=(6, 40))
+    if kind == "of few values":  # as of few utterances: ties, of which each counts
+        uars = np.round(uars, 1)
+    if kind == "of outliers":  # each attacker has one labelling that it recognises by chance
+        uars[np.arange(6), np.arange(6)] += 0.4
+    p = each_labelling_as_the_true_one(uars)
+    for alpha in (0.05, 0.1, 0.2, 0.5):
+        assert ((p <= alpha).mean(0) <= alpha).all(), alpha
+
+
+def test_scores_that_are_alike_for_all_labels_show_nothing():
+    p = each_labelling_as_the_true_one(np.full((2, 40), 0.7))
+    assert (p == 1).all()

@@ -1,11 +1,19 @@
 """Membership identification detects how a network treats its training speakers, and no more."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.stats
 
 from experiments.simulations.membership_worlds import SIZE, world
-from privrep.leakage.membership.games import MEMBER, OTHER, drawn_utterances, games
+from privrep.leakage.membership.games import (
+    MEMBER,
+    OTHER,
+    drawn_utterances,
+    games,
+    permuted_roles,
+)
 from privrep.leakage.membership.identify import changed, identify
 from privrep.types import InferenceSettings, Split
 
@@ -208,3 +216,84 @@ def test_what_cannot_be_asked_is_an_error():
         alone = Split(*(np.isin(told.speaker, of)[None] for of in parts))
         with pytest.raises(ValueError, match="no fold tests two speakers"):
             identify(one._replace(split=alone))
+
+
+def a_tally(seed, members=9, others=7):
+    """wins and counts float[S, S] of random comparisons, of which speakers have unlike numbers; the
+    last speaker has none."""
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((members + others + 1,) * 2)
+    counts[:members, members:-1] = rng.integers(0, 12, (members, others))
+    return SimpleNamespace(wins=np.round(counts * rng.random(counts.shape)), counts=counts)
+
+
+def test_the_error_of_a_difference_is_the_jackknifes():
+    """By its definition: each speaker in turn is left out with all comparisons, and
+
+    error^2 = (n - 1) / n sum_s (difference without s - mean of these)^2
+    """
+    protected, unprotected = a_tally(0), a_tally(0)
+    unprotected.wins = np.minimum(protected.wins + 2, protected.counts)
+    differences = []
+    for left_out in range(16):
+        kept = np.delete(np.arange(17), left_out)
+        auc, other_auc = (
+            of.wins[np.ix_(kept, kept)].sum() / of.counts[np.ix_(kept, kept)].sum()
+            for of in (protected, unprotected)
+        )
+        differences.append(auc - other_auc)
+    error = np.sqrt(15 / 16 * ((differences - np.mean(differences)) ** 2).sum())
+    comparison = changed([protected], [unprotected], level=0.9)
+    half = error * scipy.stats.t.ppf(0.95, 15)
+    assert comparison.upper - comparison.difference == pytest.approx(half)
+    assert comparison.difference - comparison.lower == pytest.approx(half)
+
+
+def test_the_jackknife_estimates_what_other_speakers_would_vary():
+    """Scores of 12 members and 12 others are normal: over draws, the mean of the squared error is
+    the variance of the AUC (the jackknife's estimate is a little too large)."""
+    rng, aucs, variances = np.random.default_rng(0), [], []
+    counts = np.zeros((24, 24))
+    counts[:12, 12:] = 1
+    nothing = SimpleNamespace(wins=np.zeros((24, 24)), counts=counts)
+    for _ in range(200):
+        score = rng.normal(size=24) + 0.8 * (np.arange(24) < 12)
+        wins = counts * (score[:, None] > score)
+        comparison = changed([SimpleNamespace(wins=wins, counts=counts)], [nothing], draws=1)
+        aucs.append(comparison.difference)
+        half = comparison.upper - comparison.difference
+        variances.append((half / scipy.stats.t.ppf(0.975, 23)) ** 2)
+    assert 0.8 < np.mean(variances) / np.var(aucs) < 1.4
+
+
+def test_places_are_permuted_between_speakers_of_one_kind_only():
+    """Every row deals out the places of the women to the women, and those of the men to the men."""
+    rng = np.random.default_rng(0)
+    kind, roles = np.arange(14) % 2, rng.integers(-1, 2, (2, 14))
+    rows, _ = permuted_roles(0, roles, kind, None, 40)
+    assert len(np.unique(rows, axis=0)) > 20
+    for row in rows:
+        for value in (0, 1):
+            places, true_places = row[:, kind == value].T, roles[:, kind == value].T
+            assert sorted(places.tolist()) == sorted(true_places.tolist())
+
+
+def test_a_network_unlike_on_validation_speakers_is_no_leak():
+    """They determined the epoch and are neither members nor others: nobody is compared with them,
+    so that only what they add to the columns' mean and scale is to be seen."""
+    unlike = world(8, 40)
+    h = unlike.h + 3 * unlike.h.std() * unlike.split.val[:, :, None]
+    result = identified(0, unlike._replace(h=h, losses=None))["h"]
+    assert abs(result.auc - 0.5) < 0.1 and result.verdict != "leaks"
+    first = np.unique(unlike.speaker, return_index=True)[1]
+    trained, tested = unlike.split.train[:, first], unlike.split.test[:, first]
+    opposite = (trained[:, :, None] & tested[:, None]).any(0)
+    assert result.counts.any() and not result.counts[~opposite].any()
+
+
+def test_a_score_that_is_the_same_for_all_wins_half():
+    alike = world(9, 16)
+    result = identified(0, alike._replace(h=0 * alike.h, losses=0 * alike.losses))
+    for knowledge in ("h", "labels"):
+        assert set(result[knowledge].aucs.values()) == {0.5}
+        assert result[knowledge].accuracy == 0.5 and result[knowledge].p == 1
