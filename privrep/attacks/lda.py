@@ -13,7 +13,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
@@ -28,8 +27,9 @@ from privrep.attacks.lda_moments import (
     temperature,
     without,
 )
+from privrep.attacks.nystroem import Landmarks, draw_landmarks, gaussian_features
 from privrep.attacks.protocol import Attack, Attacked, places
-from privrep.attacks.scaling import normal_scores, squared_distances, standardised, whitened
+from privrep.attacks.scaling import normal_scores, standardised, whitened
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -132,11 +132,8 @@ def kernel(
     for all.
     """
     x = standardised(h).astype(np.float32)
-    rng = np.random.default_rng(seed)
-    place = places(rng, speakers)
-    usable = np.flatnonzero(place < PER_SPEAKER)
-    count = min(LANDMARKS, max(len(usable) // 4, 16))
-    landmarks = x[np.lexsort((rng.random(len(x)), place))[:count]]
+    usable = np.flatnonzero(places(np.random.default_rng(seed), speakers) < PER_SPEAKER)
+    landmarks = draw_landmarks(seed, x, speakers, LANDMARKS)
     return _tuned(_kernel_maps(x, landmarks), labels, folds, num_classes, usable, only)
 
 
@@ -162,33 +159,19 @@ def _ridges(penalties: Sequence[float], variance: np.ndarray) -> dict[str, float
     return {f"penalty {penalty:g}": np.maximum(penalty / variance, LEAST) for penalty in penalties}
 
 
-def _kernel_maps(x: np.ndarray, landmarks: np.ndarray) -> Iterator[FeatureMap]:
+def _kernel_maps(x: np.ndarray, landmarks: Landmarks) -> Iterator[FeatureMap]:
     """Nyström features of x float32[N, D] for each of WIDTHS."""
     penalties: dict[str, float | np.ndarray]
     penalties = {f"penalty {penalty:g}": penalty for penalty in COARSE}
-    if not x.any():
-        yield FeatureMap("", x, penalties)
-        return
-    between = squared_distances(landmarks, landmarks)
-    # Over different points only: an h of few values, such as a decision, has mostly equal pairs.
-    apart = between[np.triu_indices(len(landmarks), 1)]
-    apart = apart[apart > 1e-6 * apart.max()]
-    median = np.median(apart) if len(apart) else 1.0
-    for width in WIDTHS:
-        values, vectors = scipy.linalg.eigh(np.exp(-between / (width * median)))
-        # Equal landmarks add no directions; their eigenvalues are rounding errors.
-        kept = values > 1e-6 * values[-1]
-        root = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-        mapped = np.concatenate(
-            [
-                np.exp(-squared_distances(rows, landmarks) / np.float32(width * median)) @ root
-                for rows in chunks(x)
-            ]
-        )
+    for width in WIDTHS if x.any() else ():
+        features = gaussian_features(landmarks, width)
+        mapped = np.concatenate([features(rows) for rows in chunks(x)])
         # Where h has few values the mean of the features is large compared to their variation,
         # and the rounding error of their squares would exceed the penalty.
         mapped -= mapped.mean(0)
         yield FeatureMap(f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean()), penalties)
+    if not x.any():
+        yield FeatureMap("", x, penalties)
 
 
 class _FoldMoments(NamedTuple):

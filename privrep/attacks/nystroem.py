@@ -42,12 +42,13 @@ def draw_landmarks(seed: int, h: np.ndarray, speakers: np.ndarray, most: int) ->
 
 
 def gaussian_features(landmarks: Landmarks, width: float) -> Callable[[np.ndarray], np.ndarray]:
-    """The map from rows float[n, D] to features float64[n, r], whose inner products are k.
+    """The map from rows float[n, D] to features float[n, r], whose inner products are k.
 
-    r is the rank of the kernel on the landmarks, so that equal landmarks add no features.
+    They have the dtype of the landmarks. r is the rank of the kernel on the landmarks, so that
+    equal landmarks add no features.
     """
     points, scale = landmarks.points, width * landmarks.median
     values, vectors = scipy.linalg.eigh(np.exp(-squared_distances(points, points) / scale))
     kept = values > 1e-6 * values[-1]  # the others are rounding errors
-    root = vectors[:, kept] / np.sqrt(values[kept])
+    root = (vectors[:, kept] / np.sqrt(values[kept])).astype(points.dtype)
     return lambda rows: np.exp(-squared_distances(rows, points) / scale) @ root
