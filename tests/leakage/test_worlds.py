@@ -10,7 +10,7 @@ from privrep.leakage.worlds import WORLDS
 S, EACH, D = 200, 4, 8
 
 
-def found_by(model, columns, world, sample):
+def accuracy_of(model, columns, world, sample):
     """Accuracy on the second half of the speakers after learning from the first."""
     half = sample.speaker < S // 2
     h = sample.h[:, columns]
@@ -26,10 +26,10 @@ def test_a_world_is_a_corpus_and_leaks_where_it_says(name):
     gender = sample.gender.reshape(S // 2, 2, EACH)
     assert (gender == gender[:, :, :1]).all() and (gender[:, :, 0].sum(1) == 1).all()
     np.testing.assert_array_equal(sample.session, sample.speaker // 2)
-    whole, one = slice(None), slice(0, D // 2)
-    by_svm = found_by(SVC(), whole, world, sample)
-    by_line = found_by(LogisticRegression(), whole, world, sample)
-    alone = found_by(SVC(), one, world, sample)
+    whole, half = slice(None), slice(0, D // 2)
+    by_svm = accuracy_of(SVC(), whole, world, sample)
+    by_line = accuracy_of(LogisticRegression(), whole, world, sample)
+    alone = accuracy_of(SVC(), half, world, sample)
     assert (by_svm > 0.57) == world.leaks and (by_line > 0.57) == world.linear, (by_svm, by_line)
     if name != "one_emotion" and name != "linear":  # their direction is spread over all columns
         assert (alone > 0.57) == world.modalities, alone
