@@ -126,7 +126,7 @@ def bin_numbers(
         )
     result, notes = [*utterances], []
     for name in numeric:
-        result, note = _bin_one(result, name, bins_of.get(name, bins_of.get("", 0)))
+        result, note = _bin_attribute(result, name, bins_of.get(name, bins_of.get("", 0)))
         notes.append(note)
     return Binned(result, notes)
 
@@ -145,7 +145,7 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bin_one(
+def _bin_attribute(
     utterances: Sequence[Utterance], attribute: str, bins: Bins
 ) -> tuple[list[Utterance], str]:
     of_speaker: dict[str, list[float]] = {}
