@@ -58,8 +58,8 @@ def whole(folder):
 def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
     assert run(folder / "repeated", f"--flagfile={folder / 'whole' / 'flags.txt'}") == whole
     for name in ("flags.txt", "summary.json", "summary.md"):
-        one, other = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
-        assert one == other, name
+        before, after = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
+        assert before == after, name
 
 
 KILLED = """
@@ -134,7 +134,7 @@ app.run(main.main)
 def test_sigterm_ends_one_of_several_processes():
     """As a scheduler sends it; jax would rather keep it for a checkpoint that nobody makes."""
     ended = in_processes(TERMINATED, count=2)
-    assert [one.returncode for one in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
+    assert [process.returncode for process in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
 
 
 def half_done(folder, whole, name):
@@ -187,9 +187,9 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
     runs = [row for row in read_rows(workdir / "runs.csv") if row["control"] is None]
     pack = workdir / "checkpoints" / "000"
     described, params = checkpoints.load_chosen(pack)[0], checkpoints.load_params(pack)
-    told = ("lambda", "recipe", "seed", "fold")
+    key = ("lambda", "recipe", "seed", "fold")
     first = [row for row in runs if row["pack"] == 0]
-    scores = {tuple(row[n] for n in told): row["test_emotion_uar"] for row in first}
+    scores = {tuple(row[n] for n in key): row["test_emotion_uar"] for row in first}
     seen = []
     for fold in range(5):
         to = workdir / "representations" / "000" / f"fold_{fold}"
@@ -215,7 +215,7 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
             guessed = (h @ head["kernel"][i] + head["bias"][i]).argmax(1)
             names = np.array(["low", "mid", "high"])[guessed]
             uar = np.mean([(names == c)[truth == c].mean() for c in np.unique(truth)])
-            assert uar == pytest.approx(scores[tuple(run_[n] for n in told)], abs=1e-5)
+            assert uar == pytest.approx(scores[tuple(run_[n] for n in key)], abs=1e-5)
     assert len(seen) == len({*seen}) == 60  # everybody is tested once
 
     again(folder, "exported", "--resume", "--export=all")
