@@ -18,6 +18,7 @@ DOCUMENTED = (
     "privrep.statistics.uar",
     "privrep.statistics.attack_scores",
     "privrep.statistics.confidence",
+    "privrep.statistics.design",
     "privrep.statistics.permutation_test",
     "privrep.leakage.measurement",
     "privrep.auditing.run_audit",

@@ -10,9 +10,9 @@ from experiments.config.recipes import LEFT
 from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
+from privrep.formats.numbers import parse_bins
 from privrep.formats.sequences import JOINED, sources_of
 from privrep.inputs.labels import BINNINGS, two_numbers
-from privrep.inputs.number_bins import parse_bins
 from privrep.inputs.selection import parse_classes, parse_only
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS

@@ -13,9 +13,9 @@ from experiments.config.lambdas import Strengths, by_attribute
 from experiments.config.recipes import DEFAULT, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
+from privrep.formats.numbers import QUANTILES
 from privrep.inputs.extraction import UNUSABLE
 from privrep.inputs.normalisation import NORMALISATIONS
-from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS
 from privrep.inputs.selection import DUPLICATES, TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS

@@ -23,9 +23,10 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: change over speakers, what the emotion label explains, other
-    attributes that h reveals, membership."""
-    tables = (_changes(summary), _given(summary), _others(summary), _membership(summary))
+    """The tables that have a line: change over speakers, attributes that are numbers, what the
+    emotion label explains, other attributes that h reveals, membership."""
+    made = (_changes, _numbers, _given, _others, _membership)
+    tables = [of(summary) for of in made]
     return [table for table in tables if table.lines]
 
 
@@ -45,6 +46,24 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
         "Both networks on the same speakers, with the predictions of all folds and seeds together. "
         "p: permutation test that swaps the two networks' predictions of random speakers. The "
         "attacker is the stronger of linear and kernel.",
+    )
+
+
+def _numbers(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for attribute, verdict in entry["numbers"].items():
+            correlation = score(verdict["correlation"])
+            upper, *rest = _tested(verdict)
+            lines.append([*cells, attribute, correlation, upper, detectable(verdict), *rest])
+    header = ["attribute", "correlation", "upper bound", "min. detectable", "p", "verdict"]
+    return SideTable(
+        "Private attributes that are numbers",
+        [*_columns(summary), *header],
+        lines,
+        "Rank correlation between the number of a held-out speaker and its prediction from all "
+        "utterances, by the stronger of linear and kernel ridge regression; 0 is no information. "
+        "The other tables are about the bins of the number.",
     )
 
 

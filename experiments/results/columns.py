@@ -177,6 +177,24 @@ COLUMNS: tuple[Column, ...] = (
         "number",
         "UAR of a linear attacker that was trained on the same networks at lambda 0",
     ),
+    *_of(
+        "<attribute>_number",
+        (
+            "correlation",
+            "number",
+            "rank correlation of the stronger of linear and kernel ridge regression with an "
+            "attribute that was put in bins, the predictions of all folds together",
+        ),
+        ("lower", "number", "lower bound of this correlation at 95 % confidence over speakers"),
+        ("upper", "number", "upper bound of its magnitude at 95 % confidence over speakers"),
+        (
+            "minimum_detectable",
+            "number",
+            "smallest correlation that the test detects in four of five cases",
+        ),
+        ("p", "number", "p of the permutation test over speakers"),
+        ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
+    ),
     *_verdict("<attribute>_pooled", "the strongest of the linear and the kernel attacker"),
     Column("<subject>_chance", "number", "score at chance level, of emotion or an attribute"),
 )

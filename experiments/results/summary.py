@@ -35,6 +35,7 @@ _PLACES = {
     "given": "<attribute>_given_emotion",
     "alone": "<attribute>_from_emotion",
 }
+CORRELATION = ("correlation", "lower", "upper", "minimum_detectable")
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -54,7 +55,8 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
         {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
         upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
-        label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
+        label alone, numbers: the same of attributes that are numbers, of their correlation,
+        membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, of the least
       protected network of every fold and seed. `sd` is the sample standard deviation, None of a
@@ -120,8 +122,11 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
     }
     for name, place in _PLACES.items():
         entry[name] = verdicts(counted, place) if is_whole else {}
-    membership = verdicts(counted, "<known>_membership", MEMBERSHIP)
-    return entry | {"membership": membership if is_whole else {}}
+    further = {
+        "numbers": verdicts(counted, "<attribute>_number", CORRELATION),
+        "membership": verdicts(counted, "<known>_membership", MEMBERSHIP),
+    }
+    return entry | {name: joined if is_whole else {} for name, joined in further.items()}
 
 
 def _least_protected(controls: Sequence[Row]) -> list[Row]:

@@ -17,6 +17,7 @@ from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
 from privrep.duplicates import SameContent, is_saturated
 from privrep.formats.columns import Naming, naming_of
+from privrep.formats.numbers import parse_bins
 from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
@@ -25,7 +26,7 @@ from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
 from privrep.inputs.folds import Needed, make_folds
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.normalisation import STATISTICS
-from privrep.inputs.number_bins import bin_numbers, is_numeric, parse_bins
+from privrep.inputs.number_bins import bin_numbers, is_numeric
 from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.selection import (

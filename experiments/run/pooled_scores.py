@@ -20,9 +20,11 @@ from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
 from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
+from privrep.leakage.number_folds import measure_number_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.leakage.verification import VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
+from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
@@ -91,6 +93,8 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
       attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
       by the linear one; of speaker, unlearned or not, by verification.
+    <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
+      of the attributes unlearned that were numbers before they were put in bins.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
       mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, the ignorant attacker was trained on the
@@ -133,6 +137,11 @@ class _Shown:
         self.folds = loaded.packed.data.folds
         self.index = used[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
         self.speakers = speakers[self.index]
+        self.utterances = loaded.utterances
+
+    def numbers(self, attribute: str) -> np.ndarray:
+        """float64[n] of an attribute that was put in bins; NaN where there is no number."""
+        return np.array([self.utterances[i].numbers.get(attribute, np.nan) for i in self.index])
 
     def h(self, group: Group) -> np.ndarray:
         """float32[K, n, D]."""
@@ -176,11 +185,15 @@ def _put_unlearned(
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
         return  # an official test part of one class, say
     speakers, counted, label_alone = shown.speakers, [], None
+    numbers = shown.numbers(attribute)
     for group in groups:
         h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
         measured = measure_folds(h, labels, speakers, split)
         put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
         counted.append(Counted(group, measured.counts))
+        if np.isfinite(numbers).any():
+            verdict = measure_number_folds(h, numbers, speakers, split)
+            put(rows, group, f"{attribute}_number", _of_number(verdict))
         ordinary = without_protection(group, groups)
         before = None if ordinary is None else shown.h(ordinary)
         rungs = threats_on_folds(h, labels, speakers, split, unprotected=before)
@@ -265,6 +278,17 @@ def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
 
 def _speakers(loaded: Loaded) -> np.ndarray:
     return np.array([u.speaker for u in loaded.utterances])
+
+
+def _of_number(verdict: CorrelationVerdict) -> Row:
+    return {
+        "correlation": verdict.correlation,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "minimum_detectable": verdict.minimum_detectable,
+        "p": verdict.p,
+        "verdict": verdict.verdict,
+    }
 
 
 def _columns_of(verdict: Verdict) -> Row:

@@ -11,7 +11,7 @@ from privrep.attacks.boosted_trees import trees
 from privrep.attacks.knn import knn
 from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import Split, renumber
 

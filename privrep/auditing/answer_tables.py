@@ -18,7 +18,7 @@ class AnswerTable(NamedTuple):
 
 def answer_tables(report: AuditReport) -> list[AnswerTable]:
     """Tables of covariates, of other attributes and of de-censoring, as far as there are any."""
-    tables = [_given(report), _attributes(report), _decensoring(report)]
+    tables = [_given(report), _attributes(report), _numbers(report), _decensoring(report)]
     return [table for table in tables if table.rows or table.sentences]
 
 
@@ -76,6 +76,28 @@ def _attributes(report: AuditReport) -> AnswerTable:
         )
     header = ("attribute", "classes", "chance", "UAR", "upper bound", "p", "verdict")
     return AnswerTable("What else h reveals", header, rows, sentences)
+
+
+def _numbers(report: AuditReport) -> AnswerTable:
+    rows = [
+        (
+            attribute.name,
+            str(attribute.values),
+            number(attribute.verdict.correlation),
+            number(attribute.verdict.upper),
+            number(attribute.verdict.p),
+            _words(attribute.verdict.verdict),
+        )
+        for attribute in report.attributes.numbers
+    ]
+    sentences = []
+    if rows:
+        sentences.append(
+            "Linear ridge regression only, from all utterances of a held-out speaker; rank "
+            "correlation, where 0 is no information."
+        )
+    header = ("number", "values", "correlation", "upper bound", "p", "verdict")
+    return AnswerTable("Which numbers h reveals", header, rows, sentences)
 
 
 def _decensoring(report: AuditReport) -> AnswerTable:

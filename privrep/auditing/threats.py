@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from privrep.attacks.suite import QUICK, suite
+from privrep.attacks.suite import QUICK, attacker
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.leakage.measurement import Measurement
 from privrep.leakage.online_code import online_code
@@ -44,7 +44,7 @@ def threats(
     """The rungs of `threat_ladder.ladder` by the attacker called `name`, and several utterances."""
     rungs = ladder(
         inputs.sample,
-        attack=suite((name,))[name],
+        attack=attacker(name),
         unprotected=inputs.unprotected,
         other=inputs.other,
         settings=settings,
@@ -52,15 +52,19 @@ def threats(
     results = [ThreatResult(rung.threat, name, rung.uar, rung.lower, rung.upper) for rung in rungs]
     results.sort(key=lambda result: _ORDER.index(result.threat))
     for victim in measured.victims:
-        plural = "s" if victim.utterances > 1 else ""
-        threat = f"{victim.utterances} utterance{plural}"
+        threat = utterances(victim.utterances)
         results.append(
             ThreatResult(threat, measured.strongest, victim.uar, victim.lower, victim.upper)
         )
     return tuple(results)
 
 
+def utterances(count: int) -> str:
+    """The name of the threat of `count` utterances of a victim."""
+    return f"{count} utterance{'s' if count > 1 else ''}"
+
+
 def code_length(inputs: AuditInputs, name: str, seed: int) -> OnlineCodeResult:
     """The online code of the attacker called `name`."""
-    code = online_code(inputs.sample, attack=suite((name,))[name], seed=seed)
+    code = online_code(inputs.sample, attack=attacker(name), seed=seed)
     return OnlineCodeResult(name, *code)

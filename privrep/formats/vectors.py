@@ -37,8 +37,8 @@ class Representations(NamedTuple):
     """The content of a file of representations.
 
     Attributes:
-      h: float32[N, D] or real numbers [N, T, D], finite in float32; the latter may be mapped from
-        a file.
+      h: float32 or float64[N, D], or real numbers [N, T, D], finite in float32; the latter may be
+        mapped from a file.
       ids: N strings, or None where the file has none.
       first_line: a sentence on whether a first line of numbers was taken for names of columns or
         for a row; "" where there is no doubt.
@@ -114,9 +114,9 @@ def checked_vectors(
         )
     if ids is not None and len(ids) != len(h):
         raise ValueError(f"{name}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
-    if h.ndim == 2:
-        with np.errstate(over="ignore"):
-            h = h.astype(np.float32, copy=False)
+    # float64 is kept: a leak may lie below the precision of float32.
+    if h.ndim == 2 and h.dtype != np.float64:
+        h = h.astype(np.float32, copy=False)
     invalid = np.flatnonzero(~_are_finite(h))
     if invalid.size:
         names = first([str(row if ids is None else ids[row]) for row in invalid])

@@ -9,7 +9,7 @@ import numpy as np
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
 from privrep.leakage.verification import VerificationTarget, verify
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.statistics.verdict import Verdict
 from privrep.types import SECONDARY, InferenceSettings, Sample
 

@@ -15,7 +15,8 @@ import numpy as np
 from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack, Attacked
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.permutation_test import Design, design, permute, speaker_labels
+from privrep.statistics.design import Design, design, speaker_labels
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.strata import (
     Covariate,
     residual,

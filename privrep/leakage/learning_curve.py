@@ -7,7 +7,7 @@ import numpy as np
 
 from privrep.attacks.lda import kernel
 from privrep.attacks.protocol import Attack
-from privrep.statistics.permutation_test import design, speaker_labels
+from privrep.statistics.design import design, speaker_labels
 from privrep.statistics.uar import confusion_counts, uar
 from privrep.types import PRIMARY, InferenceSettings, Sample
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from privrep.attacks.protocol import Attack
 from privrep.statistics.attack_scores import log2_loss, log_posteriors, online_code_length
-from privrep.statistics.permutation_test import speaker_labels
+from privrep.statistics.design import speaker_labels
 from privrep.types import Sample
 
 _FIRST = 8  # speakers of the first portion

@@ -1,11 +1,8 @@
-"""Permutation test over speakers: folds, permuted labels, and the smallest possible p (host).
+"""Permutation test over speakers: permuted labels, and the smallest possible p (host).
 
-Null hypothesis: h carries no information about the attribute, so that the labels of speakers are
-exchangeable. The test repeats the whole attack with labels permuted between speakers. It is exact
-for any attacker and any number of speakers as long as nothing else depends on the assignment of
-labels to speakers. Therefore the folds are made without looking at the labels: folds balanced for
-the true labels would not be balanced for the permuted ones, which alone would set the true
-labelling apart.
+The test repeats the whole attack with labels permuted between speakers. It is exact for any
+attacker and any number of speakers as long as nothing else depends on the assignment of labels to
+speakers: see `design`.
 """
 
 import itertools
@@ -16,33 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.types import ALPHA, renumber
+from privrep.statistics.design import speaker_labels
+from privrep.types import ALPHA
 
 MAX_DISTINCT = 10**18  # larger numbers of labellings are reported as this one
 # Shares of alpha for a UAR above and below that of permuted labels. An attacker that is worse than
 # chance reveals the attribute with its sign reversed, but rarely, as it learned the sign from other
 # speakers.
 HIGH_SHARE, LOW_SHARE = 0.8, 0.2
-
-
-class Design(NamedTuple):
-    """How speakers are assigned to folds, and between which of them labels are permuted.
-
-    Attributes:
-      folds: int32[N] in [0, K), the fold that tests the utterance; no speaker is in two.
-      strata: int32[S]; labels are permuted only within a stratum.
-      units: int32[S]; speakers of a unit keep their labels together, units are permuted.
-      permuted_between: what is permuted, in words: FREE, WITHIN, WHOLE or BOTH.
-    """
-
-    folds: np.ndarray
-    strata: np.ndarray
-    units: np.ndarray
-    permuted_between: str
-
-
-FREE, WITHIN, WHOLE = "speakers", "speakers of a session", "whole sessions"
-BOTH = f"{WITHIN}, and {WHOLE}"
 
 
 class Permutations(NamedTuple):
@@ -65,80 +43,6 @@ class Permutations(NamedTuple):
     smallest_share: float
 
 
-def design(
-    labels: np.ndarray,
-    speaker: np.ndarray,
-    session: np.ndarray | None,
-    num_folds: int,
-    seed: int,
-) -> Design:
-    """Assigns speakers to folds of similar numbers of utterances.
-
-    The folds depend on the labels only through what every permitted permutation leaves unchanged:
-    which sessions have several classes.
-
-    What the speakers of a session share, such as the room, must not count as a leak of the
-    attribute. Within a session with several classes (such as the dialogues of one woman and one man
-    in IEMOCAP), labels are permuted between its speakers; sessions of one class are permuted as a
-    whole. Sessions that share a speaker are merged. The speakers of a session share a fold if there
-    are more than two sessions and each has several classes, or if there are at least `num_folds`
-    sessions and none holds more than 2 / `num_folds` of the utterances.
-
-    Args:
-      labels: int32[N], none unknown; the class of a speaker is the most frequent one.
-      speaker: int32[N], numbered from 0 to S - 1.
-      session: int32[N], or None where there are none.
-      num_folds: K, at least 3; fewer folds are made where there are fewer speakers or sessions.
-      seed: for the fold assignment.
-
-    Raises:
-      ValueError: fewer than 3 folds can be made.
-    """
-    num_speakers = int(speaker.max()) + 1
-    each_speaker = np.arange(num_speakers)
-    fold_group, strata, units = each_speaker, np.zeros(num_speakers, int), each_speaker
-    permuted_between = FREE
-    if session is not None:
-        session_of = tied_speakers(speaker, session)
-        class_of = speaker_labels(labels, speaker)
-        num_sessions = session_of.max() + 1
-        mixed = np.array([len(set(class_of[session_of == s])) > 1 for s in range(num_sessions)])
-        # Who may swap with whom; what `permuted_between` reports follows from these two.
-        strata = np.where(mixed[session_of], 1 + session_of, 0)
-        # Offset by num_speakers, so that units of sessions and of single speakers never collide.
-        units = np.where(mixed[session_of], each_speaker, num_speakers + session_of)
-        any_whole = bool((np.bincount(session_of)[~mixed] > 1).any())
-        if len(mixed) > 1 and mixed.any():
-            permuted_between = BOTH if any_whole else WITHIN
-        elif any_whole:
-            permuted_between = WHOLE
-        balanced = np.bincount(session_of[speaker]).max() * num_folds <= 2 * len(speaker)
-        all_mixed = mixed.all() and len(mixed) > 2
-        if all_mixed or (balanced and len(mixed) >= num_folds):
-            fold_group = session_of
-    num_groups = fold_group.max() + 1
-    if min(num_folds, num_groups) < 3:
-        raise ValueError(
-            f"{num_groups} speakers for {num_folds} folds: at least 3 of each are needed, to "
-            "train, to tune and to test an attacker"
-        )
-    num_folds = min(num_folds, num_groups)
-    sizes = np.bincount(fold_group[speaker], minlength=num_groups)
-    order = np.random.default_rng(seed).permutation(num_groups)
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    load = np.zeros((num_folds, 2))  # utterances and groups of each fold
-    fold_of = np.zeros(num_groups, np.int32)
-    for group in order:  # the largest first, each into the fold with the fewest utterances
-        fold_of[group] = min(range(num_folds), key=lambda fold: (load[fold, 0], load[fold, 1]))
-        load[fold_of[group]] += sizes[group], 1
-    return Design(
-        fold_of[fold_group[speaker]],
-        strata.astype(np.int32),
-        units.astype(np.int32),
-        permuted_between,
-    )
-
-
 def permute(
     labels: np.ndarray,
     speaker: np.ndarray,
@@ -146,6 +50,7 @@ def permute(
     count: int,
     seed: int,
     units: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
 ) -> Permutations:
     """The true labels, and `count` rows of labels permuted between the units of each stratum.
 
@@ -153,9 +58,11 @@ def permute(
     of them are returned, the true one first; otherwise `count` random ones.
 
     An attribute that varies within a speaker is also permuted between whole speakers: each receives
-    the class proportions of another, shuffled over their own utterances. This is exact
-    between speakers with equally many utterances, otherwise up to rounding to whole utterances. It
-    assumes that the utterances of a speaker are exchangeable under the null hypothesis.
+    the class proportions of another, shuffled over their own blocks and within them. A block is
+    what was recorded together (a session or a day of one speaker), and shares more than the
+    attribute. This is exact between speakers with equally many blocks of equally many utterances,
+    otherwise up to rounding. It assumes that the blocks of a speaker, and the utterances of a
+    block, are exchangeable under the null hypothesis; without blocks, all utterances of a speaker.
 
     Args:
       labels: int32[N], none unknown.
@@ -166,12 +73,14 @@ def permute(
       units: int32[S]; None where every speaker is a unit. The speakers of a unit are of one stratum
         and, if the attribute is constant within speakers, of one class. A unit receives the labels
         of another unit, speaker by speaker; if it has more speakers, it cycles through theirs.
+      blocks: int32[N], of the utterances; no block is of two speakers. None: a speaker is a block.
     """
     rng = np.random.default_rng(seed)
     num_speakers = len(strata)
     utterances_of = [np.flatnonzero(speaker == s) for s in range(num_speakers)]
-    sorted_labels = [np.sort(labels[rows]) for rows in utterances_of]
-    constant = all(values[0] == values[-1] for values in sorted_labels)
+    blocks_of = [_blocks(rows, blocks) for rows in utterances_of]
+    contents = [[np.sort(labels[rows]) for rows in of_speaker] for of_speaker in blocks_of]
+    constant = all(len(np.unique(np.concatenate(content))) == 1 for content in contents)
     units = np.arange(num_speakers) if units is None else units
     first_speaker, unit_index = np.unique(units, return_index=True, return_inverse=True)[1:]
     speakers_of_unit = [np.flatnonzero(unit_index == u) for u in range(len(first_speaker))]
@@ -179,7 +88,7 @@ def permute(
         np.flatnonzero(strata[first_speaker] == stratum) for stratum in np.unique(strata)
     ]
     distinct = _count_distinct(
-        [[sorted_labels[s] for s in members] for members in speakers_of_unit], units_of_strata
+        [[contents[s] for s in members] for members in speakers_of_unit], units_of_strata
     )
     class_of = speaker_labels(labels, speaker)[first_speaker]
     if constant and distinct <= 2 * count:
@@ -197,13 +106,7 @@ def permute(
                 for i, receiver in enumerate(speakers_of_unit[target])
             )
             for receiver, giver in pairs:
-                utterances, values = utterances_of[receiver], sorted_labels[giver]
-                if values[0] == values[-1]:
-                    row[utterances] = values[0]
-                else:
-                    num = len(utterances)
-                    quantiles = ((np.arange(num) + 0.5) * len(values) / num).astype(int)
-                    row[utterances] = rng.permutation(values[quantiles])
+                _hand_over(row, blocks_of[receiver], contents[giver], rng)
     tied_share = _count_renamings(class_of, units_of_strata) / distinct if constant else 0
     return Permutations(rows, distinct, False, max(1 / (1 + count), tied_share))
 
@@ -219,41 +122,74 @@ def least_permutations(alpha: float = ALPHA) -> int:
     return math.ceil(1 / (alpha * HIGH_SHARE)) - 1
 
 
-def speaker_labels(labels: np.ndarray, speaker: np.ndarray) -> np.ndarray:
-    """int32[S]: the most frequent class of each speaker, the first of equally frequent ones."""
-    counts = np.zeros((speaker.max() + 1, labels.max() + 1), np.int64)
-    np.add.at(counts, (speaker, labels), 1)
-    return counts.argmax(1).astype(np.int32)
+def _blocks(rows: np.ndarray, blocks: np.ndarray | None) -> list[np.ndarray]:
+    """The utterances `rows` of a speaker by block."""
+    if blocks is None:
+        return [rows]
+    return [rows[blocks[rows] == block] for block in np.unique(blocks[rows])]
 
 
-def tied_speakers(speaker: np.ndarray, session: np.ndarray) -> np.ndarray:
-    """int32[S]: the session number of each speaker, sessions that share a speaker being merged."""
-    group = np.arange(speaker.max() + 1)
-    pairs = np.unique(np.stack([session, speaker], 1), axis=0)
-    for _, rows in itertools.groupby(pairs.tolist(), key=lambda pair: pair[0]):
-        together = group[[s for _, s in rows]]
-        group[np.isin(group, together)] = together.min()
-    return renumber(group)
+def _hand_over(
+    row: np.ndarray,
+    receiving: Sequence[np.ndarray],
+    giving: Sequence[np.ndarray],
+    rng: np.random.Generator,
+) -> None:
+    """Writes into `row` [N] the labels of a speaker's blocks, in random order, for another's.
+
+    Args:
+      row: int32[N], changed.
+      receiving: the utterances of each block of the one speaker.
+      giving: the sorted labels of each block of the other.
+      rng: of the orders.
+    """
+    if len(np.unique(np.concatenate(giving))) == 1:
+        row[np.concatenate(receiving)] = giving[0][0]
+        return
+    order = sorted(giving, key=lambda values: values.mean())
+    for rows, place in zip(receiving, rng.permutation(_spread(len(receiving), len(order)))):
+        values = order[place]
+        row[rows] = rng.permutation(values[_spread(len(rows), len(values))])
+
+
+def _spread(count: int, size: int) -> np.ndarray:
+    """int[count]: places of a sequence of `size`, each as often as any other, up to rounding."""
+    return ((np.arange(count) + 0.5) * size / count).astype(int)
 
 
 def _count_distinct(
-    sorted_labels: Sequence[Sequence[np.ndarray]], units_of_strata: Sequence[np.ndarray]
+    contents: Sequence[Sequence[Sequence[np.ndarray]]], units_of_strata: Sequence[np.ndarray]
 ) -> int:
-    """Number of labellings: arrangements of the units times orders of labels within speakers."""
+    """Number of labellings: arrangements of the units, of blocks in speakers, of labels in blocks.
+
+    Args:
+      contents: of each unit, speaker and block the sorted labels.
+      units_of_strata: units int[n] of each stratum.
+    """
     total = 1
     for group in units_of_strata:
         # Units of one class are interchangeable, whatever their numbers of speakers and utterances.
-        contents = []
+        varying: list[Sequence[np.ndarray]] = []
+        alike: Counter = Counter()
         for unit in group:
-            classes = {label for values in sorted_labels[unit] for label in values.tolist()}
-            one_class = len(classes) == 1
-            contents.append([sorted_labels[unit][0][:1]] if one_class else sorted_labels[unit])
-        alike = Counter(tuple(values.tobytes() for values in content) for content in contents)
+            values = np.concatenate([block for speaker in contents[unit] for block in speaker])
+            if values[0] == values[-1] and len(np.unique(values)) == 1:
+                alike[values[:1].tobytes()] += 1
+                continue
+            varying += contents[unit]
+            alike[tuple(_signature(speaker) for speaker in contents[unit])] += 1
         total *= _arrangements(alike.values())
-        for values in itertools.chain.from_iterable(contents):
-            orders = _arrangements(np.unique(values, return_counts=True)[1])
-            total = min(total * orders, MAX_DISTINCT)
+        for speaker in varying:
+            total *= _arrangements(Counter(block.tobytes() for block in speaker).values())
+            for block in speaker:
+                orders = _arrangements(np.unique(block, return_counts=True)[1])
+                total = min(total * orders, MAX_DISTINCT)
     return min(total, MAX_DISTINCT)
+
+
+def _signature(speaker: Sequence[np.ndarray]) -> tuple[bytes, ...]:
+    """Equal for speakers whose blocks have the same labels."""
+    return tuple(sorted(block.tobytes() for block in speaker))
 
 
 def _arrangements(counts: Iterable[int]) -> int:

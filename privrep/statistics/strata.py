@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.statistics.permutation_test import speaker_labels
+from privrep.statistics.design import speaker_labels
 from privrep.types import renumber
 
 BINS = 8  # intervals of a number, with equally many utterances each
@@ -93,7 +93,7 @@ def strata_of_speakers(
     Args:
       covariate: of N utterances.
       speaker: int32[N].
-      strata, units: int32[S], see `permutation_test.Design`.
+      strata, units: int32[S], see `design.Design`.
     """
     pairs = np.unique(np.stack([speaker, covariate.strata]), axis=1)
     if len(pairs[0]) > len(strata):

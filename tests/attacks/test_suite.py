@@ -9,7 +9,8 @@ from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design, permute
+from privrep.statistics.design import design
+from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uars_of
 from privrep.types import InferenceSettings
 
@@ -117,7 +118,7 @@ def test_only_the_sequence_attacker_reads_the_order_of_frames_and_never_their_pa
     arguments = (0, pools, labels[:1], sample.speaker, folds, 2)
     attacked = sequence(x, num_frames)(*arguments)
     assert uars_of(attacked.predictions, labels[:1], 2)[0] > 0.85
-    for attack in suite(QUICK).values():
+    for attack in [*suite(QUICK).every_deal.values(), *suite(QUICK).one_deal.values()]:
         blind = attack(*arguments)
         assert uars_of(blind.predictions, labels[:1], 2)[0] < 0.65
     garbage = np.where(inside, x, np.nan)
@@ -133,7 +134,7 @@ def test_slow_attackers_take_fewer_permutations():
     assert affordable_permutations(("linear", "trees"), 200) == FEW
     assert affordable_permutations(("mlp",), 19) == 19
     for names, said in (
-        ((), "linear, kernel, knn"),
+        ((), "linear, kernel, ranks, kernel_ranks, knn"),
         (("svm",), "sequence"),
         (("sequence",), "N, T"),
     ):

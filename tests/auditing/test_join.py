@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privrep.auditing.join import counts_rows, join
+from privrep.auditing.join import check_counts, counts_rows, join
 from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
 from tests.support.paths import ROOT
@@ -35,12 +35,10 @@ def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path)
 def samples(tmp_path, text, ids=None, **columns):
     (tmp_path / "labels.csv").write_text(text)
     np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
-    return join(
-        read_vectors(tmp_path / "h.npz"),
-        read_table(tmp_path / "labels.csv"),
-        "gender",
-        **columns,
-    )
+    table = read_table(tmp_path / "labels.csv")
+    sample = join(read_vectors(tmp_path / "h.npz"), table, "gender", **columns)
+    check_counts(sample, "gender", table)
+    return sample
 
 
 ROWS = [("u0", "a", "f"), ("u1", "a", "f"), ("u2", "b", "m"), ("u3", "c", "f"), ("u4", "d", "m")]

@@ -44,7 +44,7 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert report["data"]["notes"] == ["Labels were permuted between speakers of a session."]
     # Of 8, 16 and 24 speakers four in five are trained on.
     assert [p["speakers"] for p in report["leak_by_speakers"]] == [6.4, 12.8, 19.2]
-    assert report["leak_by_speakers"][-1]["uar"] == report["uar"]
+    assert abs(report["leak_by_speakers"][-1]["uar"] - report["uar"]) < 0.1  # of one deal
     assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
     assert not list((leaking / "out").glob("*.partial"))
     assert run(leaking, output="again") == 0
@@ -56,13 +56,13 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
 def test_attackers_are_chosen_by_name(leaking):
     assert run(leaking, "--attackers=knn,linear", output="two") == 0
     report = report_of(leaking, "two")
-    assert [attacker["name"] for attacker in report["attackers"]] == ["knn", "linear"]
+    assert {attacker["name"] for attacker in report["attackers"]} == {"knn", "linear"}
 
 
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--attackers=svm", "linear, kernel, knn, trees, mlp, sequence"),
+        ("--attackers=svm", "linear, kernel, ranks, kernel_ranks, knn, trees, mlp, sequence"),
         ("--attackers=knn,knn", "each once"),
         ("--attackers=,", "name one or several"),
         ("--attackers=liner", "sequence, each once (did you mean linear?)"),
@@ -197,7 +197,7 @@ def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaki
         "'scipy.stats', 'soundfile', 'espeakng_loader'} & {*sys.modules}))"
     )
     arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
-    arguments += ["--attribute=gender", f"--output={tmp_path}"]
+    arguments += ["--attribute=gender", f"--output={tmp_path}", "--quick"]
     done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
     assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
@@ -209,7 +209,7 @@ def test_a_module_is_the_script(module):
 
 
 def test_the_function_is_the_script(leaking, tmp_path):
-    options = AuditOptions(permutations=60, seed=3)
+    options = AuditOptions(permutations=60, seed=3, deals=1)
     report = audit(leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, options=options)
     expected = report_of(leaking)
     for name in ("uar", "upper", "p", "verdict"):

@@ -47,7 +47,7 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     ]
     assert uars["informed"] > 0.7 and uars["ignorant"] < 0.4 and uars["transferred"] < 0.4
     informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
-    assert uars["informed"] == informed["uar"]
+    assert abs(uars["informed"] - informed["uar"]) < 0.05  # the folds of sessions
     assert all(rung["lower"] <= rung["uar"] <= rung["upper"] for rung in report["threats"])
     code = report["online_code"]
     assert 0 < code["bits"] < code["uniform"] == 1 < code["compression"]

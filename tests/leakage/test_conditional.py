@@ -7,7 +7,7 @@ from privrep.attacks.lda import linear
 from privrep.leakage.conditional import explain
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.permutation_test import speaker_labels
+from privrep.statistics.design import speaker_labels
 from privrep.statistics.strata import (
     combined,
     covariate,

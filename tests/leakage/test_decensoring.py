@@ -5,7 +5,7 @@ import numpy as np
 from privrep.attacks.lda import linear
 from privrep.leakage.decensoring import decensor
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.types import Sample
 
 

@@ -52,6 +52,15 @@ def test_three_tables_stand_below_the_main_one():
         assert all(len(line) == len(table.header) for line in table.lines)
 
 
+def test_a_number_has_a_table_of_its_correlation():
+    cells = {"correlation": 0.61, "lower": 0.4, "upper": 0.75, "minimum_detectable": 0.35}
+    cells |= {"p": 0.01, "verdict": "leaks"}
+    number = {f"age_number_{name}": cell for name, cell in cells.items()}
+    (table,) = side_tables(summarise([run(1.0, **number)], SETTINGS))
+    assert table.title == "Private attributes that are numbers"
+    assert table.lines == [["1", "age", "0.610", "0.750", "0.350", "0.010", "leaks"]]
+
+
 def test_terminal_and_document_show_them_and_the_interval_of_emotion():
     summary = summarise(ROWS_OF_ALL, SETTINGS)
     text, markdown = table_text(summary), table_markdown(summary)

@@ -1,10 +1,12 @@
 """Columns about all folds together: right for representations whose content is known."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from experiments.results.columns import column_of
 from experiments.run.controls import principal, raw_features
 from experiments.run.pooled_scores import _Shown, groups_of, others, pooled
 from privrep.statistics.confidence import interval
@@ -75,6 +77,38 @@ def test_what_only_emotion_tells_is_told_from_what_is_gender_itself(columns):
     assert given[:FOLDS] == ["leaks"] * FOLDS and "leaks" not in given[FOLDS:]
     assert len({*values["gender_from_emotion_uar"]}) == 1
     assert values["gender_from_emotion_uar"][0] > 0.7
+
+
+def test_a_number_that_was_put_in_bins_is_correlated_beside_them(loaded):
+    """h holds the age of every speaker at lambda 0 and nothing at lambda 1."""
+    rng = np.random.default_rng(3)
+    who = np.repeat(np.arange(SPEAKERS), EACH)
+    age = rng.permutation(np.linspace(20, 70, SPEAKERS))[who]
+    with_age = [
+        dataclasses.replace(u, private={"age": str(int(a > 45))}, numbers={"age": a})
+        for u, a in zip(loaded.utterances, age)
+    ]
+    folds = SimpleNamespace(
+        split=loaded.packed.data.folds.split,
+        task=loaded.packed.data.folds.task,
+        private={"age": np.tile(age > 45, (FOLDS, 1)).astype(np.int32)},
+    )
+    packed = SimpleNamespace(data=SimpleNamespace(folds=folds))
+    aged = SimpleNamespace(utterances=with_age, packed=packed)
+    targets = []
+    for row in settings_of((0.0, 1.0)):
+        h = rng.normal(size=(len(age), 3)).astype(np.float32)
+        h[:, 0] += (row["lambda"] == 0) * (age - 45) / 5
+        targets.append(target_of(row, h, logits_of(loaded.emotion, 2)))
+    values = columns_of(pooled(targets, aged, ["age"]))
+    assert values["age_number_verdict"][:FOLDS] == ["leaks"] * FOLDS
+    assert values["age_number_correlation"][0] > 0.9
+    assert values["age_number_verdict"][FOLDS] != "leaks"
+    for lower, r, upper in zip(
+        *(values[f"age_number_{n}"] for n in ("lower", "correlation", "upper"))
+    ):
+        assert lower <= r <= abs(r) <= upper
+    assert all(column_of(name) for name in values if name.startswith("age_number"))
 
 
 def test_settings_are_compared_over_speakers(columns, loaded):

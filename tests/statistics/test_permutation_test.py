@@ -9,16 +9,16 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privrep.statistics.permutation_test import (
+from privrep.statistics.design import (
     BOTH,
     FREE,
-    MAX_DISTINCT,
     WHOLE,
     WITHIN,
     design,
-    permute,
     speaker_labels,
+    tying_speakers,
 )
+from privrep.statistics.permutation_test import MAX_DISTINCT, permute
 
 RNG = np.random.default_rng(0)
 
@@ -205,3 +205,36 @@ def test_two_speakers_are_too_few():
 
 def test_a_speakers_usual_label():
     assert speaker_labels(np.array([2, 2, 0, 1]), np.array([0, 0, 0, 1])).tolist() == [2, 1]
+
+
+def test_blocks_change_places_as_wholes():
+    """Two states by day: every day of a receiver has one state, as every day of the giver had."""
+    speakers = np.repeat(np.arange(12), 24).astype(np.int32)
+    days = np.arange(len(speakers)) // 6  # four days of each speaker
+    labels = (days % 4 >= 2).astype(np.int32)
+    exchanged = permute(labels, speakers, np.zeros(12, int), 40, 0, blocks=days)
+    by_day = exchanged.labels.reshape(41, 48, 6)
+    assert (by_day == by_day[..., :1]).all()
+    assert (by_day[..., 0].reshape(41, 12, 4).sum(2) == 2).all()
+    assert exchanged.distinct == 6**12  # two of four days, twelve times
+    assert len(np.unique(exchanged.labels, axis=0)) == 41
+
+
+def test_one_block_per_speaker_is_no_blocks():
+    speakers = np.repeat(np.arange(9), 8).astype(np.int32)
+    labels = np.random.default_rng(0).integers(0, 3, len(speakers)).astype(np.int32)
+    strata = np.zeros(9, int)
+    with_blocks = permute(labels, speakers, strata, 20, 3, blocks=speakers)
+    without = permute(labels, speakers, strata, 20, 3)
+    np.testing.assert_array_equal(with_blocks.labels, without.labels)
+    assert with_blocks.distinct == without.distinct
+
+
+def test_whom_sessions_share_is_left_out_where_they_come_apart():
+    speakers, rooms = np.arange(40) % 20, np.arange(40) % 20 // 4
+    assert len(tying_speakers(speakers, rooms)) == 0
+    interviewed = np.concatenate([speakers, np.full(10, 20)])
+    with_interviewer = np.concatenate([rooms, np.arange(10) % 5])
+    assert tying_speakers(interviewed, with_interviewer).tolist() == [20]
+    # Everyone in every room: no speaker is the reason.
+    assert len(tying_speakers(np.arange(50) % 10, np.arange(50) // 10)) == 0

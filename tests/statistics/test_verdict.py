@@ -34,4 +34,4 @@ def test_the_fewest_permutations_that_reach_the_level():
 def test_what_is_excluded_is_of_these_attackers_and_one_utterance():
     verdict = verdict_of("no_leak", 100, 60)
     assert verdict.verdict == "no_leak_shown"
-    assert "one above 0.60 by these attackers from one utterance is excluded over" in verdict.reason
+    assert "one above 0.60 by these attackers from one utterance is excluded for" in verdict.reason

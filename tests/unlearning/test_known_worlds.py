@@ -16,7 +16,7 @@ from privrep.inputs.packing import PackingSettings, pack
 from privrep.leakage.worlds import WORLDS
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, run_key
-from privrep.statistics.permutation_test import design
+from privrep.statistics.design import design
 from privrep.statistics.uar import confusion_counts, uar
 from privrep.training.fit import fit
 from privrep.training.problem import FitSettings

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.statistics.permutation_test import Permutations, permute, tied_speakers
+from privrep.statistics.design import tied_speakers
+from privrep.statistics.permutation_test import Permutations, permute
 from privrep.types import renumber
 
 MEMBER, OTHER, NEITHER = 1, 0, -1
