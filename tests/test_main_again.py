@@ -58,8 +58,8 @@ def whole(folder):
 def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
     assert run(folder / "repeated", f"--flagfile={folder / 'whole' / 'flags.txt'}") == whole
     for name in ("flags.txt", "summary.json", "summary.md"):
-        one, other = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
-        assert one == other, name
+        before, after = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
+        assert before == after, name
 
 
 KILLED = """
@@ -137,10 +137,10 @@ def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
         in_use = in_processes(PROGRAM, *given, "--resume", count=2)
     used = in_processes(PROGRAM, *given, count=2)
     for ended, sentence in ((in_use, "in_use_by_another is in use"), (used, "with --resume")):
-        for one in ended:
-            assert one.returncode == 1 and "Traceback" not in one.stderr
-            assert sentence in one.stderr.splitlines()[-1], one.stderr
-            assert one.stderr.splitlines()[-1].startswith("error: ")
+        for process in ended:
+            assert process.returncode == 1 and "Traceback" not in process.stderr
+            assert sentence in process.stderr.splitlines()[-1], process.stderr
+            assert process.stderr.splitlines()[-1].startswith("error: ")
     assert (workdir / "runs.csv").read_bytes() == whole
 
 
@@ -159,7 +159,7 @@ app.run(main.main)
 def test_sigterm_ends_one_of_several_processes():
     """As a scheduler sends it; jax would rather keep it for a checkpoint that nobody makes."""
     ended = in_processes(TERMINATED, count=2)
-    assert [one.returncode for one in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
+    assert [process.returncode for process in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
 
 
 def half_done(folder, whole, name):
@@ -212,9 +212,9 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
     runs = [row for row in read_rows(workdir / "runs.csv") if row["control"] is None]
     pack = workdir / "checkpoints" / "000"
     described, params = checkpoints.load_chosen(pack)[0], checkpoints.load_params(pack)
-    told = ("lambda", "recipe", "seed", "fold")
+    key = ("lambda", "recipe", "seed", "fold")
     first = [row for row in runs if row["pack"] == 0]
-    scores = {tuple(row[n] for n in told): row["test_emotion_uar"] for row in first}
+    scores = {tuple(row[n] for n in key): row["test_emotion_uar"] for row in first}
     seen = []
     for fold in range(5):
         to = workdir / "representations" / "000" / f"fold_{fold}"
@@ -240,7 +240,7 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
             guessed = (h @ head["kernel"][i] + head["bias"][i]).argmax(1)
             names = np.array(["low", "mid", "high"])[guessed]
             uar = np.mean([(names == c)[truth == c].mean() for c in np.unique(truth)])
-            assert uar == pytest.approx(scores[tuple(run_[n] for n in told)], abs=1e-5)
+            assert uar == pytest.approx(scores[tuple(run_[n] for n in key)], abs=1e-5)
     assert len(seen) == len({*seen}) == 60  # everybody is tested once
 
     again(folder, "exported", "--resume", "--export=all")

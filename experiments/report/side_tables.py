@@ -55,8 +55,8 @@ def _recognised(summary: Sequence[Entry]) -> SideTable:
     )
 
 
-def _with_interval(one: Mapping[str, float]) -> str:
-    return f"{one['score']:.3f} ({one['lower']:.2f}-{one['upper']:.2f})" if one else "-"
+def _with_interval(result: Mapping[str, float]) -> str:
+    return f"{result['score']:.3f} ({result['lower']:.2f}-{result['upper']:.2f})" if result else "-"
 
 
 def _gap(gaps: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -64,19 +64,19 @@ def _gap(gaps: Mapping[str, Mapping[str, float]]) -> list[str]:
     if not gaps:
         return ["", ""]
     group = max(gaps, key=lambda name: abs(gaps[name]["difference"]))
-    one = gaps[group]
-    value = f"{group.partition('=')[2]} {one['difference']:+.3f}"
-    return [value, f"{one['lower']:+.3f} to {one['upper']:+.3f}"]
+    gap = gaps[group]
+    value = f"{group.partition('=')[2]} {gap['difference']:+.3f}"
+    return [value, f"{gap['lower']:+.3f} to {gap['upper']:+.3f}"]
 
 
 def _reads(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for cells, entry in _placed(summary):
-        for task, one in entry["reads"].items():
-            name = "ccc" if "ccc" in one else "uar"
+        for task, read in entry["reads"].items():
+            name = "ccc" if "ccc" in read else "uar"
             change = entry["over_speakers"].get(f"{task}{READ}", {})
-            scores = [name.upper(), score(one[name]), f"{one['lower']:.2f}-{one['upper']:.2f}"]
-            scores += [score(one["chance"]), f"{change['difference']:+.3f}" if change else ""]
+            scores = [name.upper(), score(read[name]), f"{read['lower']:.2f}-{read['upper']:.2f}"]
+            scores += [score(read["chance"]), f"{change['difference']:+.3f}" if change else ""]
             interval = f"{change['lower']:+.3f} to {change['upper']:+.3f}" if change else ""
             lines.append([*cells, task, *scores, interval])
     header = ["task read", "score", "read", "95 %", "chance", "change", "95 % of it"]

@@ -72,10 +72,10 @@ def write_report(
         except OSError as error:
             raise ValueError(f"--output={output}: cannot be made: {error.strerror}") from error
     drop_partial([output, output / "tables", output / "figures"])
-    for name, one_table in all_tables.items():
+    for name, side_table in all_tables.items():
         for ending, written in formats.FORMATS.items():
             path = output / "tables" / file_name(f"{name}.{ending}")
-            replace_file(path, written(one_table))
+            replace_file(path, written(side_table))
     pictures = _draw(summary, results, output / "figures")
     names = ", ".join(dict.fromkeys(corpus_name(cell.dataset) for cell in choices(summary)))
     sections = _sections(summary, results, all_tables, pictures)
@@ -98,7 +98,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     made["fold_parts"] = _fold_parts(results)
     made["split_findings"] = _split_findings(results)
     made["versions"] = _versions(results)
-    return {name: one_table for name, one_table in made.items() if one_table.lines}
+    return {name: side_table for name, side_table in made.items() if side_table.lines}
 
 
 def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
@@ -186,7 +186,7 @@ def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
                 (settings, scalars)
                 for settings, scalars in results.curves
                 if settings["dataset"] == dataset
-                and _has_curves_of_its_own(settings)
+                and _has_distinct_curves(settings)
                 and _is_in(settings, blocks)
             ]
             for name, figure in draw(entries, curves):
@@ -245,7 +245,7 @@ def _sections(
     ]
 
 
-def _has_curves_of_its_own(settings: Settings) -> bool:
+def _has_distinct_curves(settings: Settings) -> bool:
     """False of a run that trains as lambda 0 does, because its protection is not in training."""
     return settings["defence"] != "none" or is_zero(settings["lambda"])
 

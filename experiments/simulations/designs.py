@@ -177,7 +177,7 @@ def seeds(draws: int, folder: Path) -> Iterator[str]:
 
 def _resumed(
     path: Path,
-    one: Callable[[str, int], tuple[str | float, ...]],
+    simulate: Callable[[str, int], tuple[str | float, ...]],
     names: Iterable[str],
     draws: int,
 ) -> list[dict[str, str]]:
@@ -191,7 +191,7 @@ def _resumed(
         done = {(row["design"], int(row["seed"])) for row in rows}
         # Seed by seed over all names, so that all are equally far if it ends early.
         tasks = [(name, s) for s in range(draws) for name in names if (name, s) not in done]
-        for row in pool.map(one, *zip(*tasks)) if tasks else ():
+        for row in pool.map(simulate, *zip(*tasks)) if tasks else ():
             writer.writerow(row)
             file.flush()
     return [row for row in _read(path) if int(row["seed"]) < draws]

@@ -56,7 +56,7 @@ def bin_numbers(
         )
     result, notes = [*utterances], []
     for name in numeric:
-        result, note = _bin_one(result, name, bins_of.get(name, bins_of.get("", 0)))
+        result, note = _bin_attribute(result, name, bins_of.get(name, bins_of.get("", 0)))
         notes.append(note)
     return Binned(result, notes)
 
@@ -67,7 +67,7 @@ def is_numeric(utterances: Sequence[Utterance], attribute: str) -> bool:
     return bool(values) and all(number_of(value) is not None for value in values)
 
 
-def _bin_one(
+def _bin_attribute(
     utterances: Sequence[Utterance], attribute: str, bins: Bins
 ) -> tuple[list[Utterance], str]:
     of_speaker: dict[str, list[float]] = {}

@@ -220,8 +220,8 @@ def _same_content(parts: Split, same: SameContent, utterances: Sequence[Utteranc
     lots = [rows[part_of[rows] > 0] for rows in classes_of(same.equal)]
     lots = [rows for rows in lots if len(rows) > 1]
     mixed = [rows for rows in lots if len({speakers[i] for i in rows}) > 1]
-    of_one = [rows for rows in lots if len({speakers[i] for i in rows}) == 1]
-    divided = [rows for rows in of_one if len({*part_of[rows]}) > 1]
+    within_speaker = [rows for rows in lots if len({speakers[i] for i in rows}) == 1]
+    divided = [rows for rows in within_speaker if len({*part_of[rows]}) > 1]
     for those, where, why, remedy in (
         (
             mixed,
@@ -245,7 +245,7 @@ def _same_content(parts: Split, same: SameContent, utterances: Sequence[Utteranc
                 f"{len(those):,} recordings are {where}, equal in content: {listed}. {why} "
                 f"{remedy}.",
             )
-    whole = [rows for rows in of_one if len({*part_of[rows]}) == 1]
+    whole = [rows for rows in within_speaker if len({*part_of[rows]}) == 1]
     if whole:
         listed = first([named(rows, ids, speakers) for rows in whole])
         yield (

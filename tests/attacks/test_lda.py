@@ -29,29 +29,30 @@ def data(num_classes=2, world="linear", seed=0):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_contract(name, num_classes):
     h, labels, speakers, folds = data(num_classes)
-    found = ATTACKS[name](0, h, labels, speakers, folds, num_classes)
-    assert found.predictions.shape == labels.shape and found.predictions.dtype == np.int16
-    assert found.log_likelihoods.shape == (len(h), num_classes) and len(found.chosen) == 4
-    np.testing.assert_array_equal(found.log_likelihoods.argmax(1), found.predictions[0])
+    attacked = ATTACKS[name](0, h, labels, speakers, folds, num_classes)
+    assert attacked.predictions.shape == labels.shape and attacked.predictions.dtype == np.int16
+    assert attacked.log_likelihoods.shape == (len(h), num_classes) and len(attacked.chosen) == 4
+    np.testing.assert_array_equal(attacked.log_likelihoods.argmax(1), attacked.predictions[0])
     assert (
-        uar(confusion_counts(found.predictions[0], labels[0], speakers, num_classes).sum(0)) > 0.8
+        uar(confusion_counts(attacked.predictions[0], labels[0], speakers, num_classes).sum(0))
+        > 0.8
     )
     # Each labelling as if it were the only one.
     for row in (0, 4):
         alone = ATTACKS[name](0, h, labels[[row]], speakers, folds, num_classes)
-        assert (alone.predictions[0] != found.predictions[row]).mean() < 0.005
+        assert (alone.predictions[0] != attacked.predictions[row]).mean() < 0.005
     # What the tested speakers are labelled changes nothing that is said of them.
     tested = folds == 2
     changed = np.where(tested, (labels + 1) % num_classes, labels)
     again = ATTACKS[name](0, h, changed, speakers, folds, num_classes)
-    np.testing.assert_array_equal(again.predictions[:, tested], found.predictions[:, tested])
-    assert (again.predictions[:, ~tested] != found.predictions[:, ~tested]).any()
+    np.testing.assert_array_equal(again.predictions[:, tested], attacked.predictions[:, tested])
+    assert (again.predictions[:, ~tested] != attacked.predictions[:, ~tested]).any()
 
 
 def test_changing_the_names_of_the_classes_changes_the_names_of_the_guesses():
     h, labels, speakers, folds = data()
-    found = ATTACKS["linear"](0, h, np.stack([labels[0], 1 - labels[0]]), speakers, folds, 2)
-    assert (found.predictions[0] + found.predictions[1] == 1).mean() > 0.995
+    attacked = ATTACKS["linear"](0, h, np.stack([labels[0], 1 - labels[0]]), speakers, folds, 2)
+    assert (attacked.predictions[0] + attacked.predictions[1] == 1).mean() > 0.995
 
 
 class Ridge:
@@ -151,8 +152,8 @@ def test_a_class_that_nobody_taught_is_never_guessed():
     h, labels, speakers, folds = data(3)
     labels = np.where(folds == 1, 2, labels % 2)  # class 2 is tested, and only there
     for name, attack in ATTACKS.items():
-        found = attack(0, h, labels, speakers, folds, 3)
-        assert (found.predictions[:, folds == 1] < 2).all(), name
+        attacked = attack(0, h, labels, speakers, folds, 3)
+        assert (attacked.predictions[:, folds == 1] < 2).all(), name
 
 
 def test_only_the_kernel_finds_what_is_not_linear():
@@ -160,8 +161,8 @@ def test_only_the_kernel_finds_what_is_not_linear():
     folds = design(sample.gender, sample.speaker, None, 5, 0).folds
     score = {}
     for name, attack in ATTACKS.items():
-        found = attack(0, sample.h, sample.gender[None], sample.speaker, folds, 2)
-        counts = confusion_counts(found.predictions[0], sample.gender, sample.speaker, 2)
+        attacked = attack(0, sample.h, sample.gender[None], sample.speaker, folds, 2)
+        counts = confusion_counts(attacked.predictions[0], sample.gender, sample.speaker, 2)
         score[name] = uar(counts.sum(0))
     assert score["linear"] < 0.6 and score["kernel"] > 0.95
 
@@ -184,24 +185,25 @@ def test_an_h_of_two_places_of_which_one_is_hardly_ever_taken(name):
     for seed in range(8):
         h = np.zeros((1000, 16), np.float32)
         h[np.random.default_rng(seed).choice(1000, 1 + 2 * (seed % 2), replace=False)] = 1
-        found = ATTACKS[name](0, h, labels[None], speakers, folds, 2)
-        assert 0.4 < np.mean(found.predictions[0] == labels) < 0.6
+        attacked = ATTACKS[name](0, h, labels[None], speakers, folds, 2)
+        assert 0.4 < np.mean(attacked.predictions[0] == labels) < 0.6
 
 
 def test_scale_shift_and_constant_columns_change_no_guess():
     h, labels, speakers, folds = data()
     other = np.concatenate([1e3 * h + 50, np.full((len(h), 1), 7)], 1).astype(np.float32)
     for name in ATTACKS:
-        found, again = (ATTACKS[name](0, x, labels, speakers, folds, 2) for x in (h, other))
-        assert (found.predictions != again.predictions).mean() < 0.01, name
+        attacked, again = (ATTACKS[name](0, x, labels, speakers, folds, 2) for x in (h, other))
+        assert (attacked.predictions != again.predictions).mean() < 0.01, name
 
 
 def test_calibrated_log_likelihoods_are_no_surer_than_right():
     """On h of no leak the scale falls towards 0, so that the loss is near the entropy."""
     sample = WORLDS["speaker_only"].draw(0, 40, 20, 6)
     folds = design(sample.gender, sample.speaker, None, 5, 0).folds
-    found = ATTACKS["linear"](0, sample.h, sample.gender[None], sample.speaker, folds, 2)
-    likely = found.log_likelihoods - np.logaddexp.reduce(found.log_likelihoods, 1, keepdims=True)
+    attacked = ATTACKS["linear"](0, sample.h, sample.gender[None], sample.speaker, folds, 2)
+    joint = attacked.log_likelihoods
+    likely = joint - np.logaddexp.reduce(joint, 1, keepdims=True)
     loss = -likely[np.arange(len(likely)), sample.gender].mean() / np.log(2)
     assert 0.95 < loss < 1.1
 
@@ -210,19 +212,19 @@ def test_calibrated_log_likelihoods_are_no_surer_than_right():
 def test_an_h_that_never_varies_is_guessed_one_class(name):
     _, labels, speakers, folds = data()
     h = np.full((len(folds), D), 7, np.float32)
-    found = ATTACKS[name](0, h, labels, speakers, folds, 2)
-    assert (found.predictions == 0).all() and np.isfinite(found.log_likelihoods).all()
+    attacked = ATTACKS[name](0, h, labels, speakers, folds, 2)
+    assert (attacked.predictions == 0).all() and np.isfinite(attacked.log_likelihoods).all()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_one_fold_that_is_asked_for_is_guessed_as_among_all(name):
     h, labels, speakers, folds = data()
-    found = ATTACKS[name](0, h, labels, speakers, folds, 2)
+    attacked = ATTACKS[name](0, h, labels, speakers, folds, 2)
     asked = ATTACKS[name](0, h, labels, speakers, folds, 2, only=2)
     tested = folds == 2
-    np.testing.assert_array_equal(asked.predictions[:, tested], found.predictions[:, tested])
-    np.testing.assert_array_equal(asked.log_likelihoods[tested], found.log_likelihoods[tested])
-    assert (asked.predictions[:, ~tested] == -1).all() and asked.chosen[2] == found.chosen[2]
+    np.testing.assert_array_equal(asked.predictions[:, tested], attacked.predictions[:, tested])
+    np.testing.assert_array_equal(asked.log_likelihoods[tested], attacked.log_likelihoods[tested])
+    assert (asked.predictions[:, ~tested] == -1).all() and asked.chosen[2] == attacked.chosen[2]
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -234,11 +236,11 @@ def test_an_h_of_three_points_is_attacked_too(name):
     decision = np.where(rng.random(len(gender)) < 0.4, gender, rng.integers(0, 3, len(gender)))
     h = rng.normal(size=(3, 16))[decision].astype(np.float32)
     folds = design(gender, speakers, None, 5, 0).folds
-    found = ATTACKS[name](0, h, gender[None], speakers.astype(np.int32), folds, 2)
-    assert np.isfinite(found.log_likelihoods).all()
-    points = [set(found.predictions[0, (decision == k) & (folds == 1)]) for k in range(3)]
-    assert all(len(one) == 1 for one in points)  # the same point, the same guess
-    assert uar(confusion_counts(found.predictions[0], gender, speakers, 2).sum(0)) > 0.6
+    attacked = ATTACKS[name](0, h, gender[None], speakers.astype(np.int32), folds, 2)
+    assert np.isfinite(attacked.log_likelihoods).all()
+    points = [set(attacked.predictions[0, (decision == k) & (folds == 1)]) for k in range(3)]
+    assert all(len(predicted) == 1 for predicted in points)  # the same point, the same guess
+    assert uar(confusion_counts(attacked.predictions[0], gender, speakers, 2).sum(0)) > 0.6
 
 
 @pytest.mark.parametrize("size", [1e-6, 3e-7])

@@ -38,7 +38,7 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert report["verdict"] == "leaks" and report["chance"] == 0.5
     assert report["lower"] > 0.5 and report["uar"] > 0.7
     assert report["lower"] <= report["uar"] <= report["upper"] <= 1
-    assert report["strongest"] in {one["name"] for one in report["attackers"]}
+    assert report["strongest"] in {attacker["name"] for attacker in report["attackers"]}
     assert report["p"] >= report["smallest_p"] > 0
     assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
     assert report["data"]["notes"] == ["Labels were permuted between speakers of a session."]
@@ -250,8 +250,8 @@ def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
     labels, options = leaking / "labels.csv", AuditOptions(permutations=24, attackers=("linear",))
     for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
         np.save(tmp_path / f"{name}.npy", h)
-        told = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
-        assert told.data.shape == h.shape and 0 <= told.uar <= 1
+        report = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
+        assert report.data.shape == h.shape and 0 <= report.uar <= 1
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
@@ -273,5 +273,5 @@ def test_more_classes_that_vary_within_speakers(tmp_path):
     report = report_of(tmp_path)
     assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
     assert "12 of 12 speakers have more than one accent." in report["data"]["notes"]
-    assert [one["speakers"] for one in report["data"]["classes"]] == [12, 12, 12]
+    assert [c["speakers"] for c in report["data"]["classes"]] == [12, 12, 12]
     assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

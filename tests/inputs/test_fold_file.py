@@ -31,8 +31,8 @@ def test_folds_that_were_written_are_read_back(tmp_path):
     table = read(tmp_path, table_text(split, UTTERANCES))
     assert table.key == "id" and table.folds == ("0", "1", "2")
     shuffled = UTTERANCES[::-1]
-    found, notes = folds_of(table, shuffled)
-    for part, expected in zip(found, split):
+    parts, notes = folds_of(table, shuffled)
+    for part, expected in zip(parts, split):
         np.testing.assert_array_equal(part[:, ::-1], expected)
     assert notes == []
 

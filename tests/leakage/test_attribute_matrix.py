@@ -19,13 +19,13 @@ def test_every_column_is_measured_or_its_absence_explained():
         "note": [None] * len(sample.speaker),
     }
     settings = InferenceSettings(permutations=59)
-    found, left_out = measure_attributes(sample.sample(), columns, settings)
-    assert {one.name for one in found} == {"gender", "accent", "speaker"}
-    by_name = {one.name: one for one in found}
+    attributes, left_out = measure_attributes(sample.sample(), columns, settings)
+    assert {attribute.name for attribute in attributes} == {"gender", "accent", "speaker"}
+    by_name = {attribute.name: attribute for attribute in attributes}
     assert by_name["gender"].verdict.verdict == by_name["speaker"].verdict.verdict == "leaks"
     assert by_name["accent"].verdict.verdict != "leaks" and by_name["accent"].chance == 0.5
-    told = [one.verdict.uar - one.chance for one in found]
-    assert told == sorted(told, reverse=True)
+    above_chance = [attribute.verdict.uar - attribute.chance for attribute in attributes]
+    assert above_chance == sorted(above_chance, reverse=True)
     assert left_out == {
         "wave": "has 320 values, and at most 20 are tried",
         "corpus": "has one value only",
@@ -41,8 +41,10 @@ def test_the_session_itself_can_be_learned_although_sessions_are_kept_together()
     heard = h + 2 * rng.normal(size=(8, 6))[room]
     columns = {"session": [f"r{i}" for i in room]}
     settings = InferenceSettings(permutations=59)
-    for x, verdict in ((heard, "leaks"), (h, "no_leak_shown")):
+    for x, verdict in ((heard, "leaks"), (h, "cannot_tell")):
         sample = Sample.of(x, np.zeros(192, int), speaker, room)
-        found, _ = measure_attributes(sample, columns, settings)
-        (told,) = (one.verdict for one in found if one.name == "session")
-        assert told.verdict == verdict and told.uar > 0.05, told
+        attributes, _ = measure_attributes(sample, columns, settings)
+        (of_session,) = (
+            attribute.verdict for attribute in attributes if attribute.name == "session"
+        )
+        assert of_session.verdict == verdict and of_session.uar > 0.05, of_session

@@ -41,30 +41,30 @@ def explained(world, name, speakers=60):
     [("emotion_tied", "emotion"), ("length_only", "num_frames")],
 )
 def test_a_leak_that_is_the_covariates_own_vanishes_given_it(world, name):
-    told = explained(world, name)
-    assert told.total.verdict == told.covariate_alone.verdict == "leaks"
-    assert told.beyond.verdict in ("no_leak_shown", "cannot_tell")
-    assert abs(told.beyond.uar - 0.5) < 0.08 and told.shared > 0.15
-    assert told.shared == told.total.uar - told.beyond.uar
-    assert f"vanishes only together with what h reveals about {name}" in told.conclusion
+    explanation = explained(world, name)
+    assert explanation.total.verdict == explanation.covariate_alone.verdict == "leaks"
+    assert explanation.beyond.verdict in ("no_leak_shown", "cannot_tell")
+    assert abs(explanation.beyond.uar - 0.5) < 0.08 and explanation.shared > 0.15
+    assert explanation.shared == explanation.total.uar - explanation.beyond.uar
+    assert f"vanishes only together with what h reveals about {name}" in explanation.conclusion
 
 
 @pytest.mark.parametrize(
     "world, name", [("linear", "emotion"), ("one_emotion", "emotion"), ("linear", "session")]
 )
 def test_a_leak_of_its_own_stays_given_the_covariate(world, name):
-    told = explained(world, name)
-    assert told.total.verdict == told.beyond.verdict == "leaks"
-    assert told.covariate_alone.verdict != "leaks" and abs(told.shared) < 0.1
-    assert f"beyond {name}" in told.conclusion
+    explanation = explained(world, name)
+    assert explanation.total.verdict == explanation.beyond.verdict == "leaks"
+    assert explanation.covariate_alone.verdict != "leaks" and abs(explanation.shared) < 0.1
+    assert f"beyond {name}" in explanation.conclusion
 
 
 def test_a_leak_that_only_a_nonlinear_attacker_finds_stays_too():
-    told = explained("nonlinear", "emotion")
-    assert told.beyond.verdict != "leaks"
+    explanation = explained("nonlinear", "emotion")
+    assert explanation.beyond.verdict != "leaks"
     sample = WORLDS["nonlinear"].draw(0, 40, 12, 8)
-    (told,) = explain(sample.sample(), [column("emotion", sample.emotion)])
-    assert told.beyond.verdict == "leaks" and told.attacker.startswith("kernel")
+    (explanation,) = explain(sample.sample(), [column("emotion", sample.emotion)])
+    assert explanation.beyond.verdict == "leaks" and explanation.attacker.startswith("kernel")
 
 
 def test_false_alarms_are_rare_where_emotion_and_gender_are_tied():
@@ -72,22 +72,23 @@ def test_false_alarms_are_rare_where_emotion_and_gender_are_tied():
     alarms = bounds = 0
     for seed in range(16):
         sample = WORLDS["emotion_tied"].draw(seed, 24, 6, 4)
-        (told,) = explain(
+        (explanation,) = explain(
             sample.sample(),
             [column("emotion", sample.emotion)],
             attackers=LINEAR,
             settings=InferenceSettings(permutations=39, seed=seed),
         )
-        alarms += told.beyond.verdict == "leaks"
-        bounds += told.beyond.upper >= 0.5
+        alarms += explanation.beyond.verdict == "leaks"
+        bounds += explanation.beyond.upper >= 0.5
     assert alarms <= 3 and bounds == 16
 
 
 def test_where_nobody_shares_a_stratum_nothing_can_be_told():
     sample = WORLDS["linear"].draw(0, 20, 6, 4)
-    (told,) = explain(sample.sample(), [column("who", sample.speaker)], attackers=LINEAR)
-    assert told.beyond.verdict == "cannot_tell" and told.share == 0 and told.beyond.upper == 1
-    assert "No two classes share one who" in told.conclusion
+    (explanation,) = explain(sample.sample(), [column("who", sample.speaker)], attackers=LINEAR)
+    assert explanation.beyond.verdict == "cannot_tell" and explanation.beyond.upper == 1
+    assert explanation.share == 0
+    assert "No two classes share one who" in explanation.conclusion
 
 
 def test_a_rule_that_looks_at_the_covariate_alone_scores_chance():

@@ -56,12 +56,12 @@ def test_many_utterances_of_a_person_tell_what_one_does_not():
     h[:, 0] += 0.3 * (speaker % 2)
     settings = InferenceSettings(permutations=60, deals=2)
     measurement = measure(Sample.of(h, speaker % 2, speaker), attackers=LINEAR, settings=settings)
-    one, person = measurement.verdict, measurement.person
-    assert one.uar < 0.62 and person.uar > 0.75 and person.verdict == "leaks"
-    for verdict in (one, person):
+    utterance, person = measurement.verdict, measurement.person
+    assert utterance.uar < 0.62 and person.uar > 0.75 and person.verdict == "leaks"
+    for verdict in (utterance, person):
         assert verdict.lower <= verdict.uar <= verdict.upper
     worst = measurement.worst_protected
-    assert worst.utterances == 40 and worst.recall > one.uar
+    assert worst.utterances == 40 and worst.recall > utterance.uar
 
 
 def test_an_untested_attacker_that_reads_more_than_the_bound_forbids_no_leak():

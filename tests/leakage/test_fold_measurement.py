@@ -33,30 +33,31 @@ def test_a_leak_in_another_direction_in_every_network_is_found():
     h = noise(0, speakers)
     for k in range(FOLDS):
         h[k, :, k] += 3 * gender
-    told = measure_folds(h, gender, speakers, split).verdict
-    assert told.verdict == "leaks" and told.uar > 0.8 and told.p <= 0.05
-    assert told.lower <= told.uar <= told.upper
+    verdict = measure_folds(h, gender, speakers, split).verdict
+    assert verdict.verdict == "leaks" and verdict.uar > 0.8 and verdict.p <= 0.05
+    assert verdict.lower <= verdict.uar <= verdict.upper
 
 
 def test_false_alarms_are_rare_and_bounds_hold():
     """40 corpora without a leak: as many alarms as one in twenty makes likely (99 %), or fewer."""
     speakers, gender, split = corpus(24, per_speaker=5)
-    told = [
+    verdicts = [
         measure_folds(
             noise(seed, speakers), gender, speakers, split, attackers=LINEAR, settings=FEWER
         ).verdict
         for seed in range(40)
     ]
-    assert sum(one.verdict == "leaks" for one in told) <= 6
-    assert sum(one.upper >= 0.5 for one in told) == 40
-    assert 0.45 < np.mean([one.uar for one in told]) < 0.55
+    assert sum(verdict.verdict == "leaks" for verdict in verdicts) <= 6
+    assert sum(verdict.upper >= 0.5 for verdict in verdicts) == 40
+    assert 0.45 < np.mean([verdict.uar for verdict in verdicts]) < 0.55
 
 
 def test_two_speakers_in_a_fold_cannot_show_anything():
     speakers, gender, split = corpus(2 * FOLDS)
     h = noise(0, speakers) + 9 * gender[:, None]
-    told = measure_folds(h, gender, speakers, split).verdict
-    assert told.verdict == "cannot_tell" and told.minimum_detectable == np.inf and told.uar == 1
+    verdict = measure_folds(h, gender, speakers, split).verdict
+    assert verdict.verdict == "cannot_tell"
+    assert verdict.minimum_detectable == np.inf and verdict.uar == 1
 
 
 def test_nothing_of_a_test_speaker_teaches_its_attacker():
@@ -76,11 +77,11 @@ def test_unknown_labels_do_not_count():
     unknown[speakers == 5] = -1
     kept = speakers != 5
     of_kept = Split(*(part[:, kept] for part in split))
-    told = measure_folds(h, unknown, speakers, split)
+    measurement = measure_folds(h, unknown, speakers, split)
     other = measure_folds(h[:, kept], gender[kept], speakers[kept], of_kept)
-    assert told.verdict == other.verdict
-    np.testing.assert_array_equal(told.counts, other.counts)
-    assert told.counts.shape == (47, 2, 2) and told.counts.sum() == kept.sum()
+    assert measurement.verdict == other.verdict
+    np.testing.assert_array_equal(measurement.counts, other.counts)
+    assert measurement.counts.shape == (47, 2, 2) and measurement.counts.sum() == kept.sum()
 
 
 def test_a_leak_that_is_the_emotions_own_is_gone_given_emotion():
@@ -115,7 +116,7 @@ def test_an_ignorant_attacker_is_fooled_by_a_leak_that_moved_and_eight_bits_are_
     bare = noise(3, speakers)
     bare[..., 0] += 3 * (2 * gender - 1)
     moved = bare[..., ::-1].copy()
-    told = threats_on_folds(moved, gender, speakers, split, unprotected=bare)
-    assert told["int8"] > 0.9 and abs(told["ignorant"] - 0.5) < 0.2
+    uars = threats_on_folds(moved, gender, speakers, split, unprotected=bare)
+    assert uars["int8"] > 0.9 and abs(uars["ignorant"] - 0.5) < 0.2
     assert threats_on_folds(bare, gender, speakers, split, unprotected=bare)["ignorant"] > 0.9
     assert list(threats_on_folds(bare, gender, speakers, split)) == ["int8"]

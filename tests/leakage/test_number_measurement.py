@@ -29,9 +29,12 @@ def test_a_planted_number_is_found_and_lies_within_its_bounds(leaking):
     assert verdict.lower <= verdict.correlation <= verdict.upper < 1
     assert result.num_speakers == 40 and result.share_within == pytest.approx(0, abs=1e-12)
     assert result.lowest < 30 and result.highest > 60
-    one, *_, every = result.victims
+    single, *_, every = result.victims
     assert every.utterances == 20 and every.correlation == pytest.approx(verdict.correlation)
-    assert one.lower <= one.correlation <= one.upper and one.correlation < every.correlation
+    assert (
+        single.lower <= single.correlation <= single.upper
+        and single.correlation < every.correlation
+    )
 
 
 def test_what_is_not_linear_is_found_by_the_kernel_only():

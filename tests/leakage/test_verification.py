@@ -177,12 +177,12 @@ def test_plda_is_the_likelihood_ratio_of_two_gaussian_vectors():
     means = np.stack([x[speaker == s].mean(0) for s in range(8)])
     values, vectors = np.linalg.eigh(oas(means)[0])
     between = vectors * np.maximum(values - 1 / 5, 1e-3) @ vectors.T
-    one = np.block([[between + np.eye(3), between], [between, between + np.eye(3)]])
+    same = np.block([[between + np.eye(3), between], [between, between + np.eye(3)]])
     two = np.kron(np.eye(2), between + np.eye(3))
     pairs = np.array([[*a, *b] for a in x[~training] for b in x[~training]])
     pairs -= np.tile(means.mean(0), 2)
     ratio = np.subtract(
-        *(scipy.stats.multivariate_normal(np.zeros(6), c).logpdf(pairs) for c in (one, two))
+        *(scipy.stats.multivariate_normal(np.zeros(6), c).logpdf(pairs) for c in (same, two))
     )
     np.testing.assert_allclose(np.diff(scores.reshape(-1)), np.diff(ratio), atol=1e-9)
 

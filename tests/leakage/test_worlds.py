@@ -41,10 +41,10 @@ def test_a_world_is_a_corpus_and_leaks_where_it_says(name):
     gender = sample.gender.reshape(S // 2, 2, EACH)
     assert (gender == gender[:, :, :1]).all() and (gender[:, :, 0].sum(1) == 1).all()
     np.testing.assert_array_equal(sample.session, sample.speaker // 2)
-    whole, one = slice(None), slice(0, D // 2)
+    whole, half = slice(None), slice(0, D // 2)
     by_line = max(read_by(model(), whole, sample) for model in LINES)
     by_any = max(by_line, *(read_by(model(), whole, sample) for model in CURVES))
-    alone = max(read_by(model(), one, sample) for model in (*LINES, *CURVES))
+    alone = max(read_by(model(), half, sample) for model in (*LINES, *CURVES))
     assert (by_any > 0.6) == world.leaks and (by_line > 0.6) == world.linear, (by_any, by_line)
     if name != "one_emotion" and name != "linear":  # their direction is spread over all columns
         assert (alone > 0.6) == world.modalities, alone

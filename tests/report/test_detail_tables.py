@@ -135,7 +135,7 @@ def test_words_order_the_modalities_by_what_they_leak():
 )
 def test_what_was_not_tested_is_said(rows, sentence):
     results = Results(rows, [], [], [], [], [], [], [])
-    assert any(sentence in one for one in not_tested(summarise(rows, SETTINGS), results))
+    assert any(sentence in line for line in not_tested(summarise(rows, SETTINGS), results))
 
 
 def test_the_choice_on_validation_has_both_scores_and_who_chose():

@@ -123,9 +123,10 @@ def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the
 
 def test_seeds_are_taken_together_of_members_too():
     rows = [run(0.0, 0, 0, **placed("h", 0.6)), run(0.0, 0, 1, **placed("h", 0.7, None, "leaks"))]
-    told = summarise(rows, SETTINGS)[0]["membership"]["h"]
-    assert told["verdict"] == "cannot_tell" and told["p"] == 0.6  # twice the median of 0.3, 0.3
-    assert told["auc"] == pytest.approx(0.65) and told["loss_auc"] is None
+    membership = summarise(rows, SETTINGS)[0]["membership"]["h"]
+    assert membership["verdict"] == "cannot_tell"
+    assert membership["p"] == 0.6  # twice the median of 0.3, 0.3
+    assert membership["auc"] == pytest.approx(0.65) and membership["loss_auc"] is None
     rows[0]["collapsed"] = True
     assert summarise(rows, SETTINGS)[0]["membership"] == {}
 

@@ -40,8 +40,8 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     usable = preparable(utterances)
     made = prepare_inputs(config, usable, tmp_path, progress=False).hash
     monkeypatch.setattr(prepared.cache_store, "read", None)
-    found, records = describe_inputs(config, usable, tmp_path)
-    assert found == made
+    described_hash, records = describe_inputs(config, usable, tmp_path)
+    assert described_hash == made
     write_record(tmp_path, made, [*records])
     job = Job(0, Pack(config, (config,)), tmp_path / "000", "")
 

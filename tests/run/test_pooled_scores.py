@@ -71,12 +71,12 @@ def columns(loaded):
 
 
 def test_what_only_emotion_tells_is_told_from_what_is_gender_itself(columns):
-    found, _ = columns
-    assert found["gender_pooled_verdict"] == ["leaks"] * 2 * FOLDS
-    given = found["gender_given_emotion_verdict"]
+    values, _ = columns
+    assert values["gender_pooled_verdict"] == ["leaks"] * 2 * FOLDS
+    given = values["gender_given_emotion_verdict"]
     assert given[:FOLDS] == ["leaks"] * FOLDS and "leaks" not in given[FOLDS:]
-    assert len({*found["gender_from_emotion_uar"]}) == 1
-    assert found["gender_from_emotion_uar"][0] > 0.7
+    assert len({*values["gender_from_emotion_uar"]}) == 1
+    assert values["gender_from_emotion_uar"][0] > 0.7
 
 
 def test_a_number_that_was_put_in_bins_is_correlated_beside_them(loaded):
@@ -100,38 +100,38 @@ def test_a_number_that_was_put_in_bins_is_correlated_beside_them(loaded):
         h = rng.normal(size=(len(age), 3)).astype(np.float32)
         h[:, 0] += (row["lambda"] == 0) * (age - 45) / 5
         targets.append(target_of(row, h, logits_of(loaded.emotion, 2)))
-    found = columns_of(pooled(targets, aged, ["age"]))
-    assert found["age_number_verdict"][:FOLDS] == ["leaks"] * FOLDS
-    assert found["age_number_correlation"][0] > 0.9
-    assert found["age_number_verdict"][FOLDS] != "leaks"
+    values = columns_of(pooled(targets, aged, ["age"]))
+    assert values["age_number_verdict"][:FOLDS] == ["leaks"] * FOLDS
+    assert values["age_number_correlation"][0] > 0.9
+    assert values["age_number_verdict"][FOLDS] != "leaks"
     for lower, r, upper in zip(
-        *(found[f"age_number_{n}"] for n in ("lower", "correlation", "upper"))
+        *(values[f"age_number_{n}"] for n in ("lower", "correlation", "upper"))
     ):
         assert lower <= r <= abs(r) <= upper
-    assert all(column_of(name) for name in found if name.startswith("age_number"))
+    assert all(column_of(name) for name in values if name.startswith("age_number"))
 
 
 def test_settings_are_compared_over_speakers(columns, loaded):
-    found, emotions = columns
-    change = found["gender_change_difference"]
+    values, emotions = columns
+    change = values["gender_change_difference"]
     assert change[:FOLDS] == [None] * FOLDS
-    zero, one = (found["gender_pooled_uar"][i] for i in (0, FOLDS))
-    assert change[FOLDS] == pytest.approx(one - zero) and found["gender_change_p"][FOLDS] < 0.01
-    assert found["gender_change_upper"][FOLDS] < 0
+    uar_at_zero, uar_at_one = (values["gender_pooled_uar"][i] for i in (0, FOLDS))
+    assert change[FOLDS] == pytest.approx(uar_at_one - uar_at_zero)
+    assert values["gender_change_p"][FOLDS] < 0.01 and values["gender_change_upper"][FOLDS] < 0
     who, test = np.repeat(np.arange(SPEAKERS), EACH), loaded.packed.data.folds.split.test
     guessed = np.select(list(test), emotions[FOLDS:])
     counts = confusion_counts(guessed, loaded.emotion, who, 2)
     expected = interval(counts)
     for name in ("lower", "upper"):
-        column = found[f"emotion_pooled_{name}"]
+        column = values[f"emotion_pooled_{name}"]
         assert column[FOLDS] == pytest.approx(getattr(expected, name))
         assert column[:FOLDS] == [1.0] * FOLDS
     right = confusion_counts(loaded.emotion, loaded.emotion, who, 2)
-    assert found["emotion_change_p"][-1] == compare(counts, right).p
+    assert values["emotion_change_p"][-1] == compare(counts, right).p
 
 
 def test_emotion_of_women_and_of_men_is_told_apart(columns, loaded):
-    found, emotions = columns
+    values, emotions = columns
     who = np.repeat(np.arange(SPEAKERS), EACH)
     guessed = np.select(list(loaded.packed.data.folds.split.test), emotions[FOLDS:])
     for code, value in enumerate("fm"):
@@ -139,17 +139,17 @@ def test_emotion_of_women_and_of_men_is_told_apart(columns, loaded):
         people = np.unique(who[of], return_inverse=True)[1]
         expected = interval(confusion_counts(guessed[of], loaded.emotion[of], people, 2))
         for name, number in zip(("uar", "lower", "upper"), expected):
-            column = found[f"emotion_among_gender={value}_{name}"]
+            column = values[f"emotion_among_gender={value}_{name}"]
             assert column[FOLDS] == pytest.approx(number)
-    assert found["emotion_among_gender=f_uar"][:FOLDS] == [1.0] * FOLDS
+    assert values["emotion_among_gender=f_uar"][:FOLDS] == [1.0] * FOLDS
 
 
 def test_other_attributes_are_measured_too(columns, loaded):
-    found, _ = columns
+    values, _ = columns
     assert {*others(loaded, ["gender"])} == {"accent", "speaker"}  # of "wave" each has his own
-    assert "leaks" not in found["accent_pooled_verdict"]
-    assert found["speaker_pooled_verdict"][0] in ("leaks", "cannot_tell", "no_leak_shown")
-    assert "accent_given_emotion_verdict" not in found
+    assert "leaks" not in values["accent_pooled_verdict"]
+    assert values["speaker_pooled_verdict"][0] in ("leaks", "cannot_tell", "no_leak_shown")
+    assert "accent_given_emotion_verdict" not in values
 
 
 def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, monkeypatch):
@@ -191,12 +191,12 @@ def test_raw_features_are_means_and_deviations_over_time():
     frames = [rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 1, 9)]
     vectors = rng.normal(size=(5, 2)).astype(np.float32)
     words = [np.array(w, np.int32) for w in ([0, 3], [], [4, 4, 1])]
-    found = raw_features(Corpus(ragged(frames), ragged(words), vectors))
-    assert found.shape == (3, 8) and found.dtype == np.float32
-    np.testing.assert_allclose(found[2, :3], frames[2].mean(0), rtol=1e-5)
-    np.testing.assert_allclose(found[2, 3:6], frames[2].std(0), rtol=1e-5)
-    np.testing.assert_allclose(found[0, 6:], vectors[[0, 3]].mean(0), rtol=1e-5)
-    assert (found[1, 3:] == 0).all()  # one frame has no deviation, no word no mean
+    features = raw_features(Corpus(ragged(frames), ragged(words), vectors))
+    assert features.shape == (3, 8) and features.dtype == np.float32
+    np.testing.assert_allclose(features[2, :3], frames[2].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(features[2, 3:6], frames[2].std(0), rtol=1e-5)
+    np.testing.assert_allclose(features[0, 6:], vectors[[0, 3]].mean(0), rtol=1e-5)
+    assert (features[1, 3:] == 0).all()  # one frame has no deviation, no word no mean
     assert raw_features(Corpus(None, ragged(words), None)) is None
     ready = raw_features(Corpus(None, ragged(frames), None))
     np.testing.assert_allclose(ready[0], frames[0].mean(0), rtol=1e-5)

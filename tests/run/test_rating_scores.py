@@ -67,23 +67,23 @@ def of_test_speakers(loaded, of_folds):
 
 
 def test_a_fold_has_its_error_in_the_unit_of_the_rating(loaded, made):
-    _, found, predictions = made
+    _, by_name, predictions = made
     values = loaded.packed.ratings.values
     for part in ("val", "test"):
         where = getattr(loaded.packed.data.folds.split, part)[1] & ~np.isnan(values)
         expected = root_mean_squared_error(values[where], predictions[0.0, 0][1][where])
-        assert found[f"{part}_emotion_rmse"][1] == pytest.approx(expected)
+        assert by_name[f"{part}_emotion_rmse"][1] == pytest.approx(expected)
 
 
 def test_all_folds_and_seeds_have_one_ccc_with_an_interval(loaded, made):
-    _, found, predictions = made
+    _, by_name, predictions = made
     values = loaded.packed.ratings.values
     guesses = np.concatenate(
         [of_test_speakers(loaded, predictions[0.0, seed]) for seed in range(2)]
     )
     truth = np.tile(values, 2)
     expected = float(regression.ccc(guesses, truth))
-    first = {name: column[0] for name, column in found.items()}
+    first = {name: column[0] for name, column in by_name.items()}
     assert first["emotion_pooled_ccc"] == pytest.approx(expected, abs=1e-5)
     assert first["emotion_pooled_lower"] < expected < first["emotion_pooled_upper"]
     known = ~np.isnan(truth)
@@ -94,11 +94,11 @@ def test_all_folds_and_seeds_have_one_ccc_with_an_interval(loaded, made):
     women, men = (float(regression.ccc(guesses[of], truth[of])) for of in (of_women, ~of_women))
     assert first["emotion_among_gender=f_ccc"] == pytest.approx(women, abs=1e-5)
     assert first["emotion_gap_gender=f_difference"] == pytest.approx(women - men, abs=1e-5)
-    assert "emotion_gap_gender=m_difference" not in found
+    assert "emotion_gap_gender=m_difference" not in by_name
 
 
 def test_the_change_to_lambda_0_is_paired_over_speakers(loaded, made):
-    _, found, predictions = made
+    _, by_name, predictions = made
     values = loaded.packed.ratings.values
     sums = [
         sum(
@@ -108,10 +108,10 @@ def test_the_change_to_lambda_0_is_paired_over_speakers(loaded, made):
         for lambda_ in (1.0, 0.0)
     ]
     expected = compare_ccc(*sums)
-    change = found["emotion_change_difference"]
+    change = by_name["emotion_change_difference"]
     assert change[: 2 * FOLDS] == [None] * 2 * FOLDS
     assert change[-1] == pytest.approx(expected.difference, abs=1e-6) and change[-1] < 0
-    assert found["emotion_change_p"][-1] == expected.p
+    assert by_name["emotion_change_p"][-1] == expected.p
 
 
 def test_every_column_stands_in_the_schema(made):
@@ -121,9 +121,9 @@ def test_every_column_stands_in_the_schema(made):
 
 
 def test_the_sums_that_are_kept_are_those_of_the_scores(loaded, made):
-    targets, found, _ = made
+    targets, by_name, _ = made
     lots = kept_counts(targets, loaded, {})
     assert [lot.settings["seed"] for lot in lots] == [0, 1, 0, 1]
     both = lots[0].sums + lots[1].sums
-    assert float(ccc(both.sum(0))) == pytest.approx(found["emotion_pooled_ccc"][0], abs=1e-5)
+    assert float(ccc(both.sum(0))) == pytest.approx(by_name["emotion_pooled_ccc"][0], abs=1e-5)
     assert lots[0].speakers.tolist() == sorted({u.speaker for u in loaded.utterances})

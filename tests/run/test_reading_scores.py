@@ -74,33 +74,33 @@ def test_tasks_are_what_varies_within_speakers(loaded):
 
 
 def test_what_the_protection_takes_from_other_tasks_is_read(loaded):
-    found = columns(loaded, Config(task="emotion", bins="tertiles"))
-    assert min(found["emotion_read_uar"]) > 0.9
-    assert found["statement_read_uar"][0] > 0.9
-    assert found["statement_read_lower"][-1] < 0.5 < found["statement_read_upper"][-1]
-    change = found["statement_read_change_difference"]
+    by_name = columns(loaded, Config(task="emotion", bins="tertiles"))
+    assert min(by_name["emotion_read_uar"]) > 0.9
+    assert by_name["statement_read_uar"][0] > 0.9
+    assert by_name["statement_read_lower"][-1] < 0.5 < by_name["statement_read_upper"][-1]
+    change = by_name["statement_read_change_difference"]
     assert change[:FOLDS] == [None] * FOLDS and change[-1] < -0.3
-    assert found["statement_read_change_upper"][-1] < 0
-    assert abs(found["emotion_read_change_difference"][-1]) < 0.1
-    assert (found["valence_read_chance"][0], found["statement_read_chance"][0]) == (1 / 3, 0.5)
-    assert all(column_of(name) is not None for name in found)
+    assert by_name["statement_read_change_upper"][-1] < 0
+    assert abs(by_name["emotion_read_change_difference"][-1]) < 0.1
+    assert (by_name["valence_read_chance"][0], by_name["statement_read_chance"][0]) == (1 / 3, 0.5)
+    assert all(column_of(name) is not None for name in by_name)
     assert column_of("valence_read_change_p").name == "<subject>_change_p"
-    rows = [{name: column[i] for name, column in found.items()} for i in range(FOLDS)]
+    rows = [{name: column[i] for name, column in by_name.items()} for i in range(FOLDS)]
     assert {*read_tasks(rows)} == {"emotion", "statement", "valence"}
 
 
 def test_in_a_regression_ratings_are_read_as_ratings(loaded):
-    found = columns(loaded, Config(task="valence", bins="continuous"))
-    assert found["valence_read_ccc"][0] > 0.8 > 0.3 > abs(found["valence_read_ccc"][-1])
-    assert "valence_read_uar" not in found and found["emotion_read_uar"][0] > 0.9
-    assert found["valence_read_change_difference"][-1] < -0.5
+    by_name = columns(loaded, Config(task="valence", bins="continuous"))
+    assert by_name["valence_read_ccc"][0] > 0.8 > 0.3 > abs(by_name["valence_read_ccc"][-1])
+    assert "valence_read_uar" not in by_name and by_name["emotion_read_uar"][0] > 0.9
+    assert by_name["valence_read_change_difference"][-1] < -0.5
     base = {"task": "valence", "modality": "acoustic", "private": "gender", "recipe": ""}
     rows = [
         base
         | {"lambda": float(i >= FOLDS), "fold": i % FOLDS, "seed": 0}
-        | {name: column[i] for name, column in found.items()}
+        | {name: column[i] for name, column in by_name.items()}
         for i in range(2 * FOLDS)
     ]
     first, second = summarise(rows, ["modality", "task", "private", "lambda"])
-    assert first["reads"]["valence"]["ccc"] == pytest.approx(found["valence_read_ccc"][0])
+    assert first["reads"]["valence"]["ccc"] == pytest.approx(by_name["valence_read_ccc"][0])
     assert second["over_speakers"]["valence_read"]["difference"] < -0.5

@@ -68,8 +68,8 @@ def test_scores_of_a_fold_equal_scikit_learns(loaded, made):
             accuracy = accuracy_score(truth, guess)
             assert row[f"{part}_emotion_weighted_accuracy"] == pytest.approx(accuracy)
             recalls = recall_score(truth, guess, labels=range(3), average=None)
-            found = [row[f"{part}_emotion_recall_{name}"] for name in NAMES]
-            np.testing.assert_allclose(found, recalls)
+            actual = [row[f"{part}_emotion_recall_{name}"] for name in NAMES]
+            np.testing.assert_allclose(actual, recalls)
     assert rows[-1] == {}  # nothing recognises emotion
 
 
@@ -78,18 +78,18 @@ def test_all_folds_and_seeds_are_one_confusion_matrix(loaded, made):
     folds = loaded.packed.data.folds
     guess = np.concatenate([np.select(list(folds.split.test), of_seed) for of_seed in predictions])
     truth = np.tile(folds.task[0], 2)
-    found = columns_of(rows[:-1])
-    assert len({*found["emotion_confusion"]}) == 1
-    matrix = json.loads(found["emotion_confusion"][0])
+    by_name = columns_of(rows[:-1])
+    assert len({*by_name["emotion_confusion"]}) == 1
+    matrix = json.loads(by_name["emotion_confusion"][0])
     assert [*matrix] == [*NAMES]
     expected = confusion_matrix(truth, guess)
     assert [[*row.values()] for row in matrix.values()] == expected.tolist()
-    assert found["emotion_pooled_macro_f1"][0] == pytest.approx(
+    assert by_name["emotion_pooled_macro_f1"][0] == pytest.approx(
         f1_score(truth, guess, average="macro")
     )
     for name in ("macro_f1", "weighted_accuracy", *(f"recall_{name}" for name in NAMES)):
         value, lower, upper = (
-            found[f"emotion_pooled_{name}{e}"][0] for e in ("", "_lower", "_upper")
+            by_name[f"emotion_pooled_{name}{e}"][0] for e in ("", "_lower", "_upper")
         )
         assert lower < value < upper
     assert confusion(rows[:-1]) == matrix
@@ -107,10 +107,10 @@ def test_the_gap_of_the_groups_is_of_their_scores(loaded, made):
         of_group = np.concatenate([of_seed[group] for of_seed in guess])
         scores.append(recall_score(truth, of_group, average="macro"))
     (group,) = gaps(rows[:-1])
-    found = gaps(rows[:-1])[group]
+    gap = gaps(rows[:-1])[group]
     assert group == "gender=f"
-    assert found["difference"] == pytest.approx(scores[0] - scores[1])
-    assert found["lower"] < found["difference"] < found["upper"] < 0
+    assert gap["difference"] == pytest.approx(scores[0] - scores[1])
+    assert gap["lower"] < gap["difference"] < gap["upper"] < 0
 
 
 def test_every_column_stands_in_the_schema(made):

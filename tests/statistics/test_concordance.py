@@ -75,10 +75,10 @@ def test_intervals_hold_the_ccc_of_all_speakers_as_often_as_they_say():
 def test_a_better_system_on_the_same_speakers_is_found_better():
     x, y, speaker = corpus(2)
     worse = x + np.random.default_rng(3).normal(size=len(x))
-    found = compare_ccc(moments(x, y, speaker), moments(worse, y, speaker))
+    comparison = compare_ccc(moments(x, y, speaker), moments(worse, y, speaker))
     expected = float(regression.ccc(x, y)) - float(regression.ccc(worse, y))
-    assert found.difference == pytest.approx(expected, abs=1e-5)
-    assert found.lower > 0 and found.p < 0.01
+    assert comparison.difference == pytest.approx(expected, abs=1e-5)
+    assert comparison.lower > 0 and comparison.p < 0.01
     same = compare_ccc(moments(x, y, speaker), moments(x, y, speaker))
     assert same.difference == 0 and same.p == 1
 
@@ -87,7 +87,7 @@ def test_the_gap_of_two_groups_is_of_their_cccs():
     x, y, speaker = corpus(4)
     inside = speaker % 2 == 0
     a, b = (moments(x, np.where(of, y, np.nan), speaker) for of in (inside, ~inside))
-    found = gap(in_units(a, a), in_units(b, b), ccc)
+    gap_of_ccc = gap(in_units(a, a), in_units(b, b), ccc)
     expected = [float(regression.ccc(x[of], y[of])) for of in (inside, ~inside)]
-    assert found.difference == pytest.approx(expected[0] - expected[1], abs=1e-5)
-    assert found.lower < found.difference < found.upper
+    assert gap_of_ccc.difference == pytest.approx(expected[0] - expected[1], abs=1e-5)
+    assert gap_of_ccc.lower < gap_of_ccc.difference < gap_of_ccc.upper

@@ -25,22 +25,22 @@ def divided(counts, inside):
 def test_of_equally_long_speakers_it_is_the_t_interval_of_two_samples():
     counts = counts_of(np.random.default_rng(1).uniform(0.4, 0.9, 16))
     inside = np.arange(16) % 2 == 0
-    found = gap(*divided(counts, inside), weighted_accuracy)
+    of_groups = gap(*divided(counts, inside), weighted_accuracy)
     of_speaker = weighted_accuracy(counts)
     a, b = of_speaker[inside], of_speaker[~inside]
-    assert found.difference == pytest.approx(a.mean() - b.mean())
+    assert of_groups.difference == pytest.approx(a.mean() - b.mean())
     expected = scipy.stats.ttest_ind(a, b).confidence_interval()
-    np.testing.assert_allclose(found[1:], expected, rtol=1e-4)
+    np.testing.assert_allclose(of_groups[1:], expected, rtol=1e-4)
 
 
 def test_speakers_in_both_groups_are_paired():
     """Each is as much better in one group: the speakers differ widely and the gap is certain."""
     rates = np.linspace(0.3, 0.7, 10)
     a, b = counts_of(rates + 0.3, each=4000), counts_of(rates, each=4000, seed=1)
-    found = gap(a, b)
-    assert found.lower < 0.3 < found.upper and found.upper - found.lower < 0.06
+    together = gap(a, b)
+    assert together.lower < 0.3 < together.upper and together.upper - together.lower < 0.06
     apart = gap(np.concatenate([a, 0 * a]), np.concatenate([0 * b, b]))
-    assert apart.difference == pytest.approx(found.difference)
+    assert apart.difference == pytest.approx(together.difference)
     assert apart.upper - apart.lower > 0.2  # twenty different people
 
 
@@ -49,8 +49,8 @@ def test_without_a_gap_the_interval_holds_0_as_often_as_it_says():
     held = []
     for seed in range(300):
         rates = np.random.default_rng(seed).uniform(0.3, 0.9, 20)
-        found = gap(*divided(counts_of(rates, seed=seed), np.arange(20) < 10), uar)
-        held.append(found.lower <= 0 <= found.upper)
+        of_groups = gap(*divided(counts_of(rates, seed=seed), np.arange(20) < 10), uar)
+        held.append(of_groups.lower <= 0 <= of_groups.upper)
     assert 0.92 <= np.mean(held) <= 0.98
 
 

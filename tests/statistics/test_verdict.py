@@ -11,7 +11,7 @@ from privrep.statistics.verdict import judge
 from privrep.types import InferenceSettings
 
 
-def verdict(world, num_speakers, num_permutations):
+def verdict_of(world, num_speakers, num_permutations):
     sample = WORLDS[world].draw(0, num_speakers, 6, 4).sample()
     settings = InferenceSettings(permutations=num_permutations)
     return measure(sample, attackers={"linear": linear}, settings=settings).verdict
@@ -22,11 +22,11 @@ def verdict(world, num_speakers, num_permutations):
     [(24, 23, "permutations"), (24, 1, "permutations"), (24, 24, None), (6, 200, "speakers")],
 )
 def test_too_few_permutations_are_not_too_few_speakers(num_speakers, num_permutations, few):
-    found = verdict("speaker_only", num_speakers, num_permutations)
-    assert (found.smallest_p > 0.05) == (few is not None)
+    verdict = verdict_of("speaker_only", num_speakers, num_permutations)
+    assert (verdict.smallest_p > 0.05) == (few is not None)
     for name in ("permutations", "speakers"):
-        assert found.reason.startswith(f"So few {name} cannot") == (name == few)
-    assert ("use 24 or more" in found.reason) == (few == "permutations")
+        assert verdict.reason.startswith(f"So few {name} cannot") == (name == few)
+    assert ("use 24 or more" in verdict.reason) == (few == "permutations")
 
 
 def test_the_fewest_permutations_that_reach_the_level():
@@ -34,9 +34,9 @@ def test_the_fewest_permutations_that_reach_the_level():
 
 
 def test_what_is_excluded_is_of_these_attackers_and_one_utterance():
-    found = verdict("no_leak", 100, 60)
-    assert found.verdict == "no_leak_shown"
-    assert "one above 0.60 by these attackers from one utterance is excluded for" in found.reason
+    verdict = verdict_of("no_leak", 100, 60)
+    assert verdict.verdict == "no_leak_shown"
+    assert "one above 0.60 by these attackers from one utterance is excluded for" in verdict.reason
 
 
 def each_labelling_as_the_true_one(uars):

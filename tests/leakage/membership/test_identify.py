@@ -27,28 +27,30 @@ def identified(seed, networks, draws=QUICK):
 
 def test_a_network_that_shifts_its_members_gives_them_away():
     for kind in ({"shift": 1.5}, {"stretch": 0.6}):
-        found = identified(0, world(0, 40, **kind))
-        assert found["h"].verdict == found["labels"].verdict == "leaks"
-        assert found["h"].auc > 0.7 and found["h"].accuracy > 0.6
-        assert abs(found["h"].shuffled - 0.5) < 0.05
-        assert found["h"].lower <= found["h"].auc <= found["h"].upper
+        membership = identified(0, world(0, 40, **kind))
+        assert membership["h"].verdict == membership["labels"].verdict == "leaks"
+        assert membership["h"].auc > 0.7 and membership["h"].accuracy > 0.6
+        assert abs(membership["h"].shuffled - 0.5) < 0.05
+        assert membership["h"].lower <= membership["h"].auc <= membership["h"].upper
 
 
 def test_only_who_has_labels_finds_what_is_in_the_loss_alone():
-    found = identified(0, world(1, 40, loss=0.5))
-    assert found["h"].verdict != "leaks" and found["labels"].verdict == "leaks"
-    aucs = found["labels"].aucs
+    membership = identified(0, world(1, 40, loss=0.5))
+    assert membership["h"].verdict != "leaks" and membership["labels"].verdict == "leaks"
+    aucs = membership["labels"].aucs
     # To know how hard a speaker is for other networks is worth much.
-    assert aucs["reference"] > 0.9 > aucs["loss"] > 0.6 and found["labels"].attacker == "reference"
+    assert aucs["reference"] > 0.9 > aucs["loss"] > 0.6
+    assert membership["labels"].attacker == "reference"
 
 
 def test_false_alarms_are_rare_and_the_mean_is_chance():
-    found = [identified(seed, world(100 + seed)) for seed in range(30)]
+    memberships = [identified(seed, world(100 + seed)) for seed in range(30)]
     for known in ("h", "labels"):
-        alarms = sum(one[known].verdict == "leaks" for one in found)
+        alarms = sum(membership[known].verdict == "leaks" for membership in memberships)
         assert alarms <= 4  # of 30 at 5 %: 5 or more in 1.6 % of trials
-    assert abs(np.mean([one["h"].auc for one in found]) - 0.5) < 0.03
-    assert abs(np.mean([one["labels"].aucs["loss"] for one in found]) - 0.5) < 0.03
+    of_h = [membership["h"].auc for membership in memberships]
+    of_loss = [membership["labels"].aucs["loss"] for membership in memberships]
+    assert abs(np.mean(of_h) - 0.5) < 0.03 and abs(np.mean(of_loss) - 0.5) < 0.03
 
 
 def test_ten_speakers_cannot_tell():
@@ -58,23 +60,24 @@ def test_ten_speakers_cannot_tell():
 
 def test_a_room_that_test_speakers_share_is_no_membership():
     shared = world(2, 10, pairs=True)
-    found = identify(shared)["h"]
-    assert found.auc > 0.8 and found.shuffled > 0.8 and found.verdict == "cannot_tell"
+    membership = identify(shared)["h"]
+    assert membership.auc > 0.8 and membership.shuffled > 0.8
+    assert membership.verdict == "cannot_tell"
     assert identify(shared._replace(session=None))["h"].verdict == "leaks"
 
 
 def test_a_test_part_of_other_composition_is_matched():
     """One official split, men trained on and women tested with few exceptions."""
-    told = world(3, 60)
-    gender, who = told.kind, told.speaker
+    networks = world(3, 60)
+    gender, who = networks.kind, networks.speaker
     rng = np.random.default_rng(0)
     tested = (rng.random(60) < np.where(np.arange(60) % 2, 0.7, 0.3))[who]
     split = Split(train=~tested[None], val=np.zeros((1, len(who)), bool), test=tested[None])
-    h = told.h[:1] + 5 * gender[None, :, None]
-    one = told._replace(split=split, h=h, losses=told.losses[:1])
-    assert identified(0, one)["h"].verdict != "leaks"
-    assert identified(0, one._replace(kind=None))["h"].auc > 0.6
-    assert "reference" not in identified(0, one)["labels"].aucs  # there is no other fold
+    h = networks.h[:1] + 5 * gender[None, :, None]
+    official = networks._replace(split=split, h=h, losses=networks.losses[:1])
+    assert identified(0, official)["h"].verdict != "leaks"
+    assert identified(0, official._replace(kind=None))["h"].auc > 0.6
+    assert "reference" not in identified(0, official)["labels"].aucs  # there is no other fold
 
 
 def official(seed, device=0.0, stretch=0.0, inputs=True):
@@ -82,14 +85,14 @@ def official(seed, device=0.0, stretch=0.0, inputs=True):
 
     A device moves the inputs, of which h is a random map, by `device` standard deviations.
     """
-    told = world(seed, 60, stretch=stretch)
-    tested = (np.random.default_rng(seed).permutation(60) < 24)[told.speaker]
+    networks = world(seed, 60, stretch=stretch)
+    tested = (np.random.default_rng(seed).permutation(60) < 24)[networks.speaker]
     split = Split(~tested[None], np.zeros_like(tested)[None], tested[None])
     rng = np.random.default_rng(100 + seed)
-    heard = rng.normal(size=(60, 6))[told.speaker] + rng.normal(size=(len(tested), 6))
+    heard = rng.normal(size=(60, 6))[networks.speaker] + rng.normal(size=(len(tested), 6))
     heard += device * tested[:, None] * rng.normal(size=6)
     h = np.tanh(heard @ rng.normal(size=(6, 8))) * (1 + stretch * ~tested)[:, None]
-    return told._replace(
+    return networks._replace(
         h=h[None], split=split, losses=None, kind=None, inputs=heard if inputs else None
     )
 
@@ -137,33 +140,33 @@ def test_the_jackknife_is_that_of_every_speaker_left_out():
 
 
 def test_the_order_of_utterances_names_and_units_change_nothing():
-    told = world(4, stretch=0.3)
-    found = identified(0, told)
-    order = np.random.default_rng(0).permutation(len(told.speaker))
-    told = told._replace(
-        h=(7 * told.h + 3)[:, order],
-        speaker=np.array([f"person {s:02d}" for s in told.speaker[order]]),
-        split=Split(*(part[:, order] for part in told.split)),
-        losses=told.losses[:, order],
-        emotion=told.emotion[order],
-        kind=told.kind[order],
+    networks = world(4, stretch=0.3)
+    membership = identified(0, networks)
+    order = np.random.default_rng(0).permutation(len(networks.speaker))
+    networks = networks._replace(
+        h=(7 * networks.h + 3)[:, order],
+        speaker=np.array([f"person {s:02d}" for s in networks.speaker[order]]),
+        split=Split(*(part[:, order] for part in networks.split)),
+        losses=networks.losses[:, order],
+        emotion=networks.emotion[order],
+        kind=networks.kind[order],
     )
-    again = identified(0, told)
-    for known in found:
-        assert again[known].auc == pytest.approx(found[known].auc, abs=2e-3)
-        assert again[known].p == pytest.approx(found[known].p, abs=0.06)
+    again = identified(0, networks)
+    for known in membership:
+        assert again[known].auc == pytest.approx(membership[known].auc, abs=2e-3)
+        assert again[known].p == pytest.approx(membership[known].p, abs=0.06)
     # Other names deal other draws: the same up to the draws' own noise.
     names = np.random.default_rng(1).permutation(24)
-    told = told._replace(speaker=names[np.unique(told.speaker, return_inverse=True)[1]])
-    other = identified(0, told, draws=40)["h"].auc
+    networks = networks._replace(speaker=names[np.unique(networks.speaker, return_inverse=True)[1]])
+    other = identified(0, networks, draws=40)["h"].auc
     before = identified(0, world(4, stretch=0.3), draws=40)["h"].auc
     assert other == pytest.approx(before, abs=0.05)
 
 
 def test_nobody_is_tried_who_was_learned_from():
     """Each speaker is told from all others by more columns than there are speakers."""
-    found = identified(0, world(5, 24, size=60))
-    assert abs(found["h"].auc - 0.5) < 0.15 and found["h"].verdict != "leaks"
+    membership = identified(0, world(5, 24, size=60))
+    assert abs(membership["h"].auc - 0.5) < 0.15 and membership["h"].verdict != "leaks"
     rng = np.random.default_rng(0)
     roles, kind = rng.integers(-1, 2, (3, 30)), rng.integers(0, 2, 30)
     order = np.argsort(rng.random((7, 30)), 1)
@@ -205,17 +208,17 @@ def test_two_systems_are_compared_over_the_same_pairs():
 
 
 def test_what_cannot_be_asked_is_an_error():
-    told = world(7)
+    networks = world(7)
     with pytest.raises(ValueError, match="diverged"):
-        identify(told._replace(h=np.where(np.arange(SIZE) == 1, np.nan, told.h)))
-    split = Split(*(part[:1] for part in told.split))
-    one = told._replace(h=told.h[:1], split=split, losses=None)
-    assert identified(0, one).keys() == {"h"}
+        identify(networks._replace(h=np.where(np.arange(SIZE) == 1, np.nan, networks.h)))
+    split = Split(*(part[:1] for part in networks.split))
+    single_fold = networks._replace(h=networks.h[:1], split=split, losses=None)
+    assert identified(0, single_fold).keys() == {"h"}
     for tested in ((1,), (1, 3)):  # one alone; two of whom nobody of their kind was trained on
         parts = ((0, 2, 4), (), tested)
-        alone = Split(*(np.isin(told.speaker, of)[None] for of in parts))
+        alone = Split(*(np.isin(networks.speaker, of)[None] for of in parts))
         with pytest.raises(ValueError, match="no fold tests two speakers"):
-            identify(one._replace(split=alone))
+            identify(single_fold._replace(split=alone))
 
 
 def a_tally(seed, members=9, others=7):
