@@ -165,15 +165,32 @@ def _others(summary: Sequence[Entry]) -> SideTable:
     )
 
 
+_OF_INPUTS = (
+    " inputs: AUC of the same attack on the features that the networks are given, where nobody is "
+    "trained on in one fold and tested in another, as in an official split: test speakers may have "
+    "been recorded differently, and a leak is called only where h gives away more."
+)
+
+
 def _membership(summary: Sequence[Entry]) -> SideTable:
     lines = []
+    all_scores = [scores for entry in summary for scores in entry["membership"].values()]
+    with_inputs = any(scores.get("inputs_auc") is not None for scores in all_scores)
+    inputs = ["inputs_auc"] if with_inputs else []
     for cells, entry in _placed(summary):
         for known, scores in entry["membership"].items():
-            aucs = ("auc", "loss_auc", "shuffled", "inputs_auc")
-            measures = [score(scores.get(name)) for name in (*aucs, "accuracy")]
+            names = ("auc", "loss_auc", "shuffled", *inputs, "accuracy")
+            measures = [score(scores.get(name)) for name in names]
             upper, *rest = _tested(scores)
             lines.append([*cells, known, *measures, upper, detectable(scores), *rest])
-    header = ["attacker has", "AUC", "loss alone", "shuffled", "inputs", "accuracy"]
+    header = [
+        "attacker has",
+        "AUC",
+        "loss alone",
+        "shuffled",
+        *(["inputs"] if with_inputs else []),
+        "accuracy",
+    ]
     header += ["upper bound", "min. detectable", "p", "verdict"]
     return SideTable(
         "Was this speaker in the training set?",
@@ -186,10 +203,8 @@ def _membership(summary: Sequence[Entry]) -> SideTable:
         "less that in the networks of the other folds. loss alone: AUC of the second. shuffled: "
         "mean AUC of the same attack after a permutation of the speakers' places in training and "
         "test, which p is computed from. accuracy: balanced. The untrained network was trained on "
-        "nobody: an AUC above chance there comes from differences between the speakers themselves. "
-        "inputs: AUC of the same attack on the features that the networks are given, where nobody "
-        "is trained on in one fold and tested in another, as in an official split: test speakers "
-        "may have been recorded differently, and a leak is called only where h gives away more.",
+        "nobody: an AUC above chance there comes from differences between the speakers themselves."
+        + (_OF_INPUTS if with_inputs else ""),
     )
 
 
