@@ -29,7 +29,7 @@ from privrep.attacks.lda_moments import (
 )
 from privrep.attacks.nystroem import Landmarks, draw_landmarks, gaussian_features
 from privrep.attacks.protocol import Attack, Attacked, places
-from privrep.attacks.scaling import normal_scores, standardised, whitened
+from privrep.attacks.scaling import normal_scores, standardised, unclipped, whitened
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -78,17 +78,14 @@ def linear(
     (Woodbury identity). All is computed on `whitened` x, where the penalty of x is one of
     penalty / variance for each direction, so that a direction of a millionth of the largest
     standard deviation counts as exactly as any other. Two penalties more shrink the whitened
-    directions evenly. The penalty is selected by the UAR on validation speakers: all folds but the
-    tested one, each predicted from the others.
+    directions evenly. Where `standardised` clips outliers, the same is tried without clipping. The
+    penalty is selected by the UAR on validation speakers: all folds but the tested one, each
+    predicted from the others.
 
     Nothing is drawn at random: `seed` and `speakers` are not used.
     """
     del seed, speakers
-    features, variance = whitened(standardised(h))
-    even: dict[str, float | np.ndarray]
-    even = {f"whitened, penalty {ridge:g}": ridge for ridge in EVEN}
-    maps = [FeatureMap("", features, _ridges(PENALTIES, variance) | even)]
-    return _tuned(iter(maps), labels, folds, num_classes, only=only)
+    return _tuned(_linear_maps(h), labels, folds, num_classes, only=only)
 
 
 def ranks(
@@ -157,6 +154,16 @@ ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
 def _ridges(penalties: Sequence[float], variance: np.ndarray) -> dict[str, float | np.ndarray]:
     """Penalties of columns, for the directions into which `whitened` turned them."""
     return {f"penalty {penalty:g}": np.maximum(penalty / variance, LEAST) for penalty in penalties}
+
+
+def _linear_maps(h: np.ndarray) -> Iterator[FeatureMap]:
+    """`whitened` columns, and those with outliers where they are, if there are outliers."""
+    even: dict[str, float | np.ndarray]
+    even = {f"whitened, penalty {ridge:g}": ridge for ridge in EVEN}
+    for name, x in (("", standardised(h)), ("unclipped, ", unclipped(h))):
+        if x is not None:
+            features, variance = whitened(x)
+            yield FeatureMap(name, features, _ridges(PENALTIES, variance) | even)
 
 
 def _kernel_maps(x: np.ndarray, landmarks: Landmarks) -> Iterator[FeatureMap]:

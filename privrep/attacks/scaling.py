@@ -24,6 +24,35 @@ def standardised(h: np.ndarray) -> np.ndarray:
     Returns:
       float64[N, D].
     """
+    x = _robust(h)
+    np.clip(x, -OUTLYING, OUTLYING, out=x)
+    x -= x.mean(0)
+    sd = x.std(0)
+    return x / np.where(sd > 0, sd, 1)
+
+
+def unclipped(h: np.ndarray) -> np.ndarray | None:
+    """As `standardised`, with outliers where they are; None where that makes no difference.
+
+    Clipping bends h. Where columns of heavy tails are mixed, a small direction that was free of
+    them is so no longer, although nothing lies between it and a linear attacker.
+
+    Args:
+      h: float[N, D].
+
+    Returns:
+      float64[N, D], or None.
+    """
+    x = _robust(h)
+    if not x.size or np.abs(x).max() <= OUTLYING:
+        return None
+    x -= x.mean(0)
+    sd = x.std(0)
+    return x / np.where(sd > 0, sd, 1)
+
+
+def _robust(h: np.ndarray) -> np.ndarray:
+    """float64[N, D]: (h - median) / scale, see `standardised`."""
     x = h.astype(np.float64)
     x -= np.median(x, axis=0)
     low, high = np.quantile(x, (0.25, 0.75), axis=0)
@@ -31,10 +60,7 @@ def standardised(h: np.ndarray) -> np.ndarray:
     for column in np.flatnonzero(scale == 0):
         others = np.abs(x[x[:, column] != 0, column])
         scale[column] = np.median(others) if len(others) else 1
-    x = np.clip(x / scale, -OUTLYING, OUTLYING)
-    x -= x.mean(0)
-    sd = x.std(0)
-    return x / np.where(sd > 0, sd, 1)
+    return x / scale
 
 
 def whitened(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

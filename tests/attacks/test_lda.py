@@ -256,3 +256,20 @@ def test_a_leak_of_a_millionth_is_read_and_where_there_is_none_nothing(size):
         predictions = ATTACKS["linear"](0, h.astype(np.float32), *arguments).predictions
         uars[planted] = np.mean(predictions[0] == world.gender)
     assert uars[size] > 0.9 and uars[0] < 0.65
+
+
+@pytest.mark.parametrize("noise", ["tails", "loud"])
+def test_a_small_direction_among_outliers_is_read(noise):
+    """Clipped columns mix it with the outliers of the others; scikit-learn's LDA reads it."""
+    sample = WORLDS["no_leak"].draw(0, 40, EACH, 12)
+    rng = np.random.default_rng(0)
+    h = sample.h.astype(float)
+    if noise == "tails":
+        h += rng.standard_cauchy(h.shape)
+    else:
+        h[rng.random(len(h)) < 0.05] *= 300
+    h[:, 0] = 1e-3 * (rng.normal(size=len(h)) + 4 * sample.gender)
+    h = h @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    folds = design(sample.gender, sample.speaker, None, 4, 0).folds
+    found = ATTACKS["linear"](0, h, sample.gender[None], sample.speaker, folds, 2)
+    assert uars_of(found.predictions, sample.gender[None], 2)[0] > 0.9

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.stats
 
-from privrep.attacks.scaling import normal_scores, standardised, whitened
+from privrep.attacks.scaling import normal_scores, standardised, unclipped, whitened
 
 RNG = np.random.default_rng(0)
 
@@ -22,6 +22,13 @@ def test_an_outlier_leaves_the_others_apart():
     scaled = standardised(x)[25:]
     assert np.ptp(scaled) > 0.5
     assert scipy.stats.spearmanr(scaled, x[25:]).statistic > 0.9999
+
+
+def test_unclipped_columns_are_the_same_but_for_outliers():
+    x = RNG.normal(size=(500, 2)) * [1, 1e3] + 1e6
+    assert unclipped(x) is None
+    x[0] = 1e9
+    np.testing.assert_allclose(unclipped(x), (x - x.mean(0)) / x.std(0), atol=1e-6)
 
 
 def test_only_a_column_of_one_value_becomes_zero():

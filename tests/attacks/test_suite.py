@@ -7,7 +7,6 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.boosted_trees import ROUNDS, trees
 from privrep.attacks.knn import knn
-from privrep.attacks.scaling import standardised
 from privrep.attacks.suite import FEW, QUICK, affordable_permutations, suite
 from privrep.attacks.trained.mlp_and_gru import mlp, sequence
 from privrep.leakage.measurement import measure
@@ -62,7 +61,7 @@ def test_trees_grow_on_other_speakers_than_their_number_is_chosen_on():
     sample, _, folds = problem("linear")
     labels = ((sample.speaker % 4 == 0) ^ (sample.speaker % 7 == 0)).astype(np.int32)
     h = sample.h + labels[:, None]
-    attacked, x = trees(0, h, labels[None], sample.speaker, folds, 2, only=0), standardised(h)
+    attacked = trees(0, h, labels[None], sample.speaker, folds, 2, only=0)
 
     def predictions(grown, most):
         """After each number of trees up to `most`, grown on the rows `grown`."""
@@ -70,8 +69,8 @@ def test_trees_grow_on_other_speakers_than_their_number_is_chosen_on():
             max_iter=most, max_leaf_nodes=15, early_stopping=False, random_state=0
         )
         with threadpool_limits(1, "openmp"):
-            ensemble.fit(x[grown].astype(np.float32), labels[grown])
-            posteriors = list(ensemble.staged_predict_proba(x.astype(np.float32)))
+            ensemble.fit(h[grown], labels[grown])
+            posteriors = list(ensemble.staged_predict_proba(h))
         return [(of_count[:, 1] > labels[grown].mean()).astype(int) for of_count in posteriors]
 
     staged, validation = predictions(folds == 2, ROUNDS[-1]), folds == 1
@@ -81,6 +80,16 @@ def test_trees_grow_on_other_speakers_than_their_number_is_chosen_on():
     assert attacked.chosen[0] == f"{count} trees"
     expected = predictions(folds != 0, count)[-1][folds == 0]
     assert (attacked.predictions[0, folds == 0] == expected).mean() > 0.98
+
+
+def test_trees_see_what_outliers_tell():
+    """Four codes of millions, each a little more for one gender, in two fifths of the cells."""
+    sample, labels, folds = problem("no_leak")
+    rng = np.random.default_rng(0)
+    code = 1e6 * rng.choice([-2, -1, 1, 2], sample.h.shape) + labels[0][:, None]
+    h = np.where(rng.random(sample.h.shape) < 0.4, code, sample.h)
+    attacked = trees(0, h, labels[:1], sample.speaker, folds, 2)
+    assert uars_of(attacked.predictions, labels[:1], 2)[0] > 0.62
 
 
 @pytest.mark.parametrize("attack", [knn, trees])
