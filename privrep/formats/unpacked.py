@@ -87,7 +87,7 @@ def changed(
     """change(h), which makes numbers of `dtype` of each row; mapped where h is large."""
     if not is_large(h.shape, h.dtype):
         return change(h)
-    of_blocks = (change(_let_go(h, block)) for block in blocks(h.shape, h.dtype))
+    of_blocks = (change(_let_go(h, block)) for block in blocks(h.shape, dtype))
     return mapped(h.shape, dtype, of_blocks)
 
 

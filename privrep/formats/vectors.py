@@ -158,7 +158,8 @@ def as_real(array: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _bfloat16(array: np.ndarray) -> np.ndarray:
-    bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << 16
+    bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32)
+    bits <<= 16
     return bits.view(np.float32).reshape(array.shape)
 
 
