@@ -271,5 +271,5 @@ def test_a_small_direction_among_outliers_is_read(noise):
     h[:, 0] = 1e-3 * (rng.normal(size=len(h)) + 4 * sample.gender)
     h = h @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
     folds = design(sample.gender, sample.speaker, None, 4, 0).folds
-    found = ATTACKS["linear"](0, h, sample.gender[None], sample.speaker, folds, 2)
-    assert uars_of(found.predictions, sample.gender[None], 2)[0] > 0.9
+    attacked = ATTACKS["linear"](0, h, sample.gender[None], sample.speaker, folds, 2)
+    assert uars_of(attacked.predictions, sample.gender[None], 2)[0] > 0.9
