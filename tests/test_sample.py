@@ -10,7 +10,7 @@ from privrep.leakage.worlds import WORLDS
 def test_names_are_numbered_in_sorted_order_and_integers_stay():
     sample = Sample.of(np.eye(4), ["m", "", None, "f"], ["b", "a", "c", "a"], [7, 7, 3, 7])
     assert sample.labels.tolist() == [1, -1, -1, 0] and sample.speaker.tolist() == [1, 0, 2, 0]
-    assert sample.session.tolist() == [1, 1, 0, 1] and sample.h.dtype == np.float32
+    assert sample.session.tolist() == [1, 1, 0, 1] and sample.h.dtype == np.float64
     assert sample.num_classes == 2 and sample.num_speakers == 3
     assert Sample.of(np.eye(2), [3, -1], [9, 9]).labels.tolist() == [3, -1]
 

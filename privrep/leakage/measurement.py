@@ -139,7 +139,7 @@ def measure(
     suite = _as_suite(attackers)
     known = sample.with_known_labels()
     _check_classes(known.labels, known.speaker)
-    rows = draw_evenly(known.speaker, settings.utterances, settings.seed)
+    rows = draw_evenly(known.speaker, settings.utterances, settings.seed, known.labels, least=1)
     tested = known if len(rows) == len(known.labels) else known.take(rows)
     permutations = _permuted_freely(tested, settings)
     deals = _seeds(settings)

@@ -8,13 +8,17 @@ _PER_CLASS = 20  # speakers of a class that are drawn before others, if it has a
 
 
 def draw_evenly(
-    speaker: np.ndarray, most: int, seed: int, labels: np.ndarray | None = None
+    speaker: np.ndarray,
+    most: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    least: int = PER_SPEAKER,
 ) -> np.ndarray:
     """int[n]: at most `most` of N rows, ascending, as equally many of each speaker as possible.
 
-    Where this would leave fewer than 10 utterances of a speaker, speakers are drawn instead, with
-    10 utterances each, or all where they have fewer: questions about a speaker, such as whether two
-    utterances are of one, need several.
+    Where this would leave fewer than `least` utterances of a speaker, speakers are drawn instead,
+    with `least` utterances each, or all where they have fewer: questions about a speaker, such as
+    whether two utterances are of one, need several.
 
     Args:
       speaker: int[N].
@@ -22,6 +26,7 @@ def draw_evenly(
       seed: of the draws.
       labels: int[N], classes from 0, -1 unknown; a class of few speakers does not lose them. None:
         speakers are drawn whatever their class.
+      least: utterances of a speaker, at least 1.
 
     >>> len(np.unique(draw_evenly(np.repeat(np.arange(100), 10), 200, seed=0) // 10))
     20
@@ -33,13 +38,13 @@ def draw_evenly(
     rows = rows[np.argsort(speaker[rows], kind="stable")]
     names, first, number = np.unique(speaker[rows], return_index=True, return_inverse=True)
     place = np.arange(len(rows)) - first[number]
-    if most // len(names) < PER_SPEAKER:
-        counts = np.minimum(np.bincount(number), PER_SPEAKER)
+    if most // len(names) < least:
+        counts = np.minimum(np.bincount(number), least)
         order = _in_turn(None if labels is None else labels[rows[first]], len(names), rng)
         chosen = np.zeros(len(names), bool)
         chosen[order[np.cumsum(counts[order]) <= most]] = True
         rows, place = rows[chosen[number]], place[chosen[number]]
-        rows, place = rows[place < PER_SPEAKER], place[place < PER_SPEAKER]
+        rows, place = rows[place < least], place[place < least]
     drawn = rows[np.lexsort((rng.random(len(rows)), place))[:most]]
     return np.sort(drawn)
 

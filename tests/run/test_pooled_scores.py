@@ -1,6 +1,7 @@
 """Columns about all folds together: right for representations whose content is known."""
 
 import dataclasses
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from experiments.results.columns import column_of
 from experiments.run.controls import principal, raw_features
 from experiments.run.pooled_scores import _Shown, groups_of, others, pooled
+from privrep.leakage.subsample import draw_evenly
 from privrep.statistics.confidence import interval
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.uar import confusion_counts
@@ -155,6 +157,7 @@ def test_other_attributes_are_measured_too(columns, loaded):
 def test_of_a_large_corpus_as_many_utterances_of_each_speaker_are_met(loaded, monkeypatch):
     """What is not drawn is never looked at; of whom there is little, all is."""
     monkeypatch.setattr("experiments.run.pooled_scores.MAX_UTTERANCES", SPEAKERS * EACH // 2)
+    monkeypatch.setattr("experiments.run.pooled_scores.draw_evenly", partial(draw_evenly, least=1))
     rng = np.random.default_rng(2)
     speakers = np.array([u.speaker for u in loaded.utterances])
     shown = _Shown(loaded).index
