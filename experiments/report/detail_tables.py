@@ -74,9 +74,10 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
         lines,
         "attacker: UAR of the freshly trained attacker that was best on validation, mean over "
         "folds and seeds; of speaker, 1 - equal error rate of verification of held-out speakers. "
-        "all speakers: UAR of the stronger of a linear and a kernel attacker on the speakers of "
-        "all folds together, with its one-sided bounds. raw: the input of the network; untrained: "
-        "its encoder before training; decision: the predicted emotion class and nothing else.",
+        "all speakers: UAR of the strongest attacker on the speakers of all folds together (linear "
+        "or kernel; seen or own), with its one-sided bounds. raw: the input of the network; "
+        "untrained: its encoder before training; decision: the predicted emotion class and nothing "
+        "else.",
     )
 
 

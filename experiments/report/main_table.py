@@ -8,7 +8,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
 from experiments.report.side_tables import SideTable, detectable, score, side_tables
@@ -64,7 +64,8 @@ def table(summary: Sequence[Entry]) -> MainTable:
     header = [*columns, "lambda", "n", emotion_name(summary)]
     header += [*(["95 %"] if has_interval else []), *change]
     header += [*(["attribute"] if several else []), "adversary", "attacker", "privacy", *change]
-    header += ["upper bound", "min. detectable", "verdict"] if has_verdict else []
+    if has_verdict:
+        header += ["strongest", "by", "upper bound", "min. detectable", "verdict"]
     lines: list[list[str]] = []
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
@@ -75,7 +76,7 @@ def table(summary: Sequence[Entry]) -> MainTable:
             for attribute in attributes(entry) or [""]:
                 cells = [attribute] if several else []
                 cells += _privacy(entry, attribute, has_change)
-                cells += _verdict(entry["verdicts"].get(attribute)) if has_verdict else []
+                cells += _verdict(entry, attribute) if has_verdict else []
                 lines.append([*place(entry, columns), *emotion, *cells])
                 emotion = [""] * len(emotion)  # the emotion score belongs to no attribute
     return MainTable(header, lines, _notes(summary), conclusions_of(summary))
@@ -101,11 +102,13 @@ def _interval(interval: Mapping[str, float]) -> str:
     return f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
 
 
-def _verdict(verdict: Mapping[str, Any] | None) -> list[str]:
+def _verdict(entry: Entry, attribute: str) -> list[str]:
+    verdict = entry["verdicts"].get(attribute)
     if verdict is None:
-        return ["", "", ""]
+        return [""] * 5
     words = verdict["verdict"].replace("_", " ")
-    return [score(verdict["upper"]), detectable(verdict), words]
+    strongest = [score(verdict["uar"]), entry["strongest"].get(attribute, "")]
+    return [*strongest, score(verdict["upper"]), detectable(verdict), words]
 
 
 def _change(entry: Entry, column: str) -> str:
@@ -134,8 +137,11 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
     if any(entry["verdicts"] for entry in summary):
         notes.append(
             "verdict: permutation test on all test speakers together (up to 10,000 utterances), "
-            "with a linear and a kernel attacker that are trained afresh for every permutation of "
-            "the labels over speakers. upper bound: of the attacker's UAR, at 95 % confidence. "
+            "with linear and kernel attackers that are trained afresh for every permutation of the "
+            "labels over speakers: those called seen know h of the network's own training and "
+            "validation speakers, those called own also of other speakers, whom it has not seen. "
+            "strongest: the highest UAR among them, and by whom. upper bound: of the attackers' "
+            "UAR, at 95 % confidence. "
             "min. detectable: the smallest UAR that this test detects with a power of 80 %; none "
             "where not even UAR 1 would be detected, because with so few speakers p cannot reach "
             "0.05. With several seeds the bounds are the widest of theirs, and the verdict is a "

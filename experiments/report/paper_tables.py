@@ -37,7 +37,7 @@ _MARKS_NOTE = (
     "▲ better, ▼ worse, ○ no change from the ordinary network: a difference is marked where p < "
     "0.05 (permutation test that swaps the two networks' predictions of random speakers) and 0 "
     "lies outside its 95 % interval over speakers. The test is of all speakers together, for "
-    "privacy by the stronger of a linear and a kernel attacker, and not of the means over folds "
+    "privacy by the strongest attacker on all speakers, and not of the means over folds "
     "that stand in the cells. · not compared (there is no ordinary network to compare with, one of "
     "the two collapsed or diverged, or the attribute is speaker, whose verification has no such "
     "test)."

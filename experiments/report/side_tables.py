@@ -24,11 +24,11 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: scores of emotion, tasks read from h, change over speakers,
-    attributes that are numbers, what the emotion label explains, other attributes that h reveals,
-    membership."""
-    made = (_recognised, _reads, _changes, _numbers, _given, _others, _membership)
-    tables = [of(summary) for of in made]
+    """The tables that have a line: scores of emotion, tasks read from h, change over speakers, what
+    attackers know, attributes that are numbers, what sessions and the emotion label explain, other
+    attributes that h reveals, membership."""
+    made = (_recognised, _reads, _changes, _knowledge, _numbers, _beyond_sessions, _given)
+    tables = [of(summary) for of in (*made, _others, _membership)]
     return [table for table in tables if table.lines]
 
 
@@ -108,8 +108,47 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
         lines,
         "Both networks on the same speakers, with the predictions of all folds and seeds together. "
         "p: permutation test that swaps the two networks' predictions of random speakers. The "
-        "attacker is the stronger of linear and kernel.",
+        "attacker is the strongest on each network.",
     )
+
+
+def _knowledge(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for a in [a for a in entry["verdicts"] if a in entry["own"] and a in entry["seen"]]:
+            of_kinds = [_scored(entry[kind][a]) for kind in ("seen", "own")]
+            lines.append([*cells, a, *of_kinds[0], *of_kinds[1]])
+    kinds = [f"{kind}: {name}" for kind in ("seen", "own") for name in ("UAR", "upper bound", "p")]
+    return SideTable(
+        "Speakers that the attacker knows",
+        [*_columns(summary), "attribute", *kinds],
+        lines,
+        "seen: the attacker learns from h of the speakers that the network was trained and chosen "
+        "on. own: also from h of speakers that it has not seen, all but the one who is attacked "
+        "and one of each other class. A network may hide an attribute of its training speakers "
+        "alone: then only own finds it. Each kind is tested by itself here.",
+    )
+
+
+def _beyond_sessions(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for a, beyond in entry["beyond_sessions"].items():
+            total = score(entry["verdicts"].get(a, {}).get("uar"))
+            lines.append([*cells, a, total, score(beyond["uar"]), *_tested(beyond)])
+    return SideTable(
+        "What sessions explain",
+        [*_columns(summary), "attribute", "h", "beyond", "upper bound", "p", "verdict"],
+        lines,
+        "h: UAR of the strongest attacker on all speakers. beyond: by how much it exceeds the mean "
+        "over labels that were permuted within sessions, or between sessions of one class as "
+        "wholes, added to chance; upper bound, p and verdict are of this. What h reveals only "
+        "through the session may be the room or the device.",
+    )
+
+
+def _scored(verdict: Mapping[str, Any]) -> list[str]:
+    return [score(verdict[name]) for name in ("uar", "upper", "p")]
 
 
 def _numbers(summary: Sequence[Entry]) -> SideTable:
@@ -142,7 +181,7 @@ def _given(summary: Sequence[Entry]) -> SideTable:
         "What the emotion label explains",
         [*_columns(summary), "attribute", "h", "label", "beyond", "upper bound", "p", "verdict"],
         lines,
-        "h: UAR of the stronger of a linear and a kernel attacker on all speakers. label: UAR of "
+        "h: UAR of the strongest attacker on all speakers. label: UAR of "
         "predicting the attribute from the emotion label alone. beyond: UAR of a linear attacker "
         "within utterances of one emotion label; upper bound, p and verdict are of this. What h "
         "reveals only through the emotion label cannot be unlearned without losing emotion.",
@@ -159,7 +198,7 @@ def _others(summary: Sequence[Entry]) -> SideTable:
         "Other attributes that h reveals",
         [*_columns(summary), "attribute", "UAR", "upper bound", "p", "verdict"],
         lines,
-        "Private attributes of the corpus that were not unlearned, by a linear attacker; speaker "
+        "Private attributes of the corpus that were not unlearned, by linear attackers; speaker "
         "by verification of held-out speakers, 1 - equal error rate. Each is tested by itself, "
         "without correction for their number.",
     )

@@ -236,6 +236,11 @@ COLUMNS: tuple[Column, ...] = (
         ("loss_auc", "number", "AUC of the attacker that thresholds the loss"),
         ("reference_auc", "number", "AUC of the attacker that compares with reference networks"),
     ),
+    Column(
+        "<attribute>_pooled_attacker",
+        "text",
+        "name of the attacker of <attribute>_pooled_uar, such as own linear",
+    ),
     Column("<attribute>_attacker", "text", "name of the attacker that was best on validation"),
     *_of(
         "<subject>_change",
@@ -295,7 +300,23 @@ COLUMNS: tuple[Column, ...] = (
         ("p", "number", "p of the permutation test over speakers"),
         ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
     ),
-    *_verdict("<attribute>_pooled", "the strongest of the linear and the kernel attacker"),
+    *_verdict(
+        "<attribute>_pooled_seen",
+        "the strongest attacker who knows the speakers that the network was trained and chosen on",
+    ),
+    *_verdict(
+        "<attribute>_pooled_own",
+        "the strongest attacker who knows other speakers too, whom the network has not seen",
+    ),
+    *_verdict(
+        "<attribute>_pooled_beyond_sessions",
+        "the strongest attacker less the mean of labels permuted within sessions, or with them, "
+        "plus chance",
+    ),
+    *_verdict(
+        "<attribute>_pooled",
+        "the strongest attacker, seen or own, linear or kernel; of speaker, of verification",
+    ),
     Column(
         "<subject>_chance",
         "number",

@@ -58,6 +58,16 @@ def verdicts(
     return joined
 
 
+def strongest(runs: Sequence[Row]) -> dict[str, str]:
+    """{attribute: name of the strongest attacker on all speakers, or of that in each seed}."""
+    names = members("<attribute>_pooled_attacker", _columns(runs))
+    joined = {
+        attribute: " or ".join(dict.fromkeys(row[column] for row in runs if row.get(column)))
+        for attribute, column in names.items()
+    }
+    return {attribute: text for attribute, text in joined.items() if text}
+
+
 def of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
     """The scores that all rows which were run together share; {} where there are none.
 

@@ -32,6 +32,7 @@ from experiments.results.seeds import (
     of_all,
     read_tasks,
     recognised,
+    strongest,
     verdicts,
 )
 from privrep.training.selection import SELECTIONS
@@ -47,6 +48,9 @@ MEMBERSHIP = (
 # Keys of an entry, and the columns of their verdicts.
 _PLACES = {
     "verdicts": "<attribute>_pooled",
+    "seen": "<attribute>_pooled_seen",
+    "own": "<attribute>_pooled_own",
+    "beyond_sessions": "<attribute>_pooled_beyond_sessions",
     "given": "<attribute>_given_emotion",
     "alone": "<attribute>_from_emotion",
 }
@@ -75,7 +79,9 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         reads: {task: {uar or ccc, lower, upper, chance}} of a linear reader of h,
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
         {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
-        upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
+        upper, minimum_detectable, p}}, seen, own: the same of attackers who know the network's
+        training speakers, or others too, strongest: {attribute: name of the attacker},
+        beyond_sessions, given, alone: the same beyond sessions, beyond the emotion label and of the
         label alone, numbers: the same of attributes that are numbers, of their correlation,
         membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
@@ -148,6 +154,7 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
     for name, place in _PLACES.items():
         entry[name] = verdicts(counted, place) if is_whole else {}
     further = {
+        "strongest": strongest(counted),
         "numbers": verdicts(counted, "<attribute>_number", CORRELATION),
         "membership": verdicts(counted, "<known>_membership", MEMBERSHIP),
     }

@@ -15,11 +15,17 @@ from experiments.config.lambdas import is_zero
 from experiments.results.columns import PROTECTION, Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from privrep.attacks.lda import linear
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
-from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
+from privrep.leakage.fold_measurement import (
+    LINEAR,
+    FoldAttackers,
+    FoldMeasurement,
+    measure_folds,
+    threats_on_folds,
+)
+from privrep.leakage.fold_sample import FoldSample
 from privrep.leakage.number_folds import measure_number_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.leakage.verification import Conditions, VerificationTarget, closed_set, verify
@@ -31,7 +37,8 @@ from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
 from privrep.types import Fold, Split, renumber
 
-LINEAR = {"linear": linear}
+# Of the emotion label alone, which no network has hidden of anybody.
+SEEN = FoldAttackers(LINEAR.seen, {})
 
 
 class Group(NamedTuple):
@@ -103,9 +110,13 @@ def pooled(
     """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
-      attributes unlearned by the linear and the kernel attacker, of the others that the corpus has
-      by the linear one; of speaker, unlearned or not, by verification on the kind of pairs that
-      reveals most (across sessions, of one transcript, of one emotion).
+      attributes unlearned by linear and kernel attackers, of the others that the corpus has by
+      linear ones; of speaker, unlearned or not, by verification on the kind of pairs that reveals
+      most (across sessions, of one transcript, of one emotion).
+    <a>_pooled_attacker, <a>_pooled_{seen,own}_{...}: the strongest attacker of these, and the
+      verdicts on attackers who know the network's own training speakers, or others too.
+    <a>_pooled_beyond_sessions_{...}: the verdict where labels are permuted within sessions, or with
+      them; where every utterance names its session.
     <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
       of the attributes unlearned that were numbers before they were put in bins.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
@@ -144,7 +155,8 @@ class _Shown:
     Attributes:
       index: int[n], of the utterances.
       speakers: [n].
-      conditions: of verification: sessions, transcripts and emotions, as far as there are any.
+      conditions: of verification: sessions, transcripts and emotions, as far as there are any; no
+        sessions unless every utterance names its own.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -157,6 +169,11 @@ class _Shown:
         self.speakers = speakers[self.index]
         self.utterances = loaded.utterances
         self.conditions = self._conditions(loaded)
+
+    def sample(self, group: Group, labels: np.ndarray) -> FoldSample:
+        """The group's h with labels int[n]."""
+        session = self.conditions.session
+        return FoldSample(self.h(group), labels, self.speakers, self.split(group), session)
 
     def numbers(self, attribute: str) -> np.ndarray:
         """float64[n] of an attribute that was put in bins; NaN where there is no number."""
@@ -214,25 +231,26 @@ def _put_unlearned(
     tested = shown.folds.split.test[:, shown.index].any(0)
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
         return []  # an official test part of one class, say
-    speakers, counted, label_alone = shown.speakers, [], None
+    counted, label_alone = [], None
     numbers = shown.numbers(attribute)
     for group in groups:
-        h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
-        measured = measure_folds(h, labels, speakers, split)
-        put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
+        sample, emotion = shown.sample(group, labels), shown.emotion(group)
+        measured = measure_folds(sample)
+        put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
         counted.append(Counted(group, measured.counts))
         if np.isfinite(numbers).any():
-            verdict = measure_number_folds(h, numbers, speakers, split)
+            verdict = measure_number_folds(sample.h, numbers, sample.speakers, sample.split)
             put(rows, group, f"{attribute}_number", _of_number(verdict))
         ordinary = without_protection(group, groups)
         before = None if ordinary is None else shown.h(ordinary)
-        rungs = threats_on_folds(h, labels, speakers, split, unprotected=before)
+        rungs = threats_on_folds(sample, unprotected=before)
         put(rows, group, f"{attribute}_pooled", {f"{name}_uar": uar for name, uar in rungs.items()})
-        beyond = measure_folds(h, labels, speakers, split, given=emotion, attackers=LINEAR)
+        in_total = sample._replace(session=None)
+        beyond = measure_folds(in_total, given=emotion, attackers=SEEN)
         put(rows, group, f"{attribute}_given_emotion", _columns_of(beyond.verdict))
         if label_alone is None:
             one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
-            label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
+            label_alone = measure_folds(in_total._replace(h=one_hot), attackers=SEEN)
         put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
     put_changes(rows, counted, attribute)
     return counted
@@ -256,21 +274,22 @@ def _put_other(
     """Columns of an attribute that is not unlearned, or of speaker."""
     labels = labels[shown.index]
     for group in groups:
-        h, split = shown.h(group), shown.split(group)
+        sample = shown.sample(group, labels)
         try:
             if attribute == SPEAKER:
+                h, split = sample.h, sample.split
                 parts = zip(h, split.train | split.val, split.test)
                 attacked = [VerificationTarget(*part) for part in parts]
                 verdict = verify(attacked, labels, conditions=shown.conditions).verdict
+                columns = _columns_of(verdict)
                 scores = [closed_set(0, *of_fold, labels) for of_fold in zip(h, split.train)]
                 means = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
                 put(rows, group, f"{SPEAKER}_closed_set", means)
             else:
-                measured = measure_folds(h, labels, shown.speakers, split, attackers=LINEAR)
-                verdict = measured.verdict
+                columns = _measured_columns(measure_folds(sample, attackers=LINEAR))
         except ValueError:  # too few of a class among the tested
             break
-        put(rows, group, f"{attribute}_pooled", _columns_of(verdict))
+        put(rows, group, f"{attribute}_pooled", columns)
 
 
 def without_protection(group: Group, groups: Sequence[Group]) -> Group | None:
@@ -340,6 +359,16 @@ def _columns_of(verdict: Verdict) -> Row:
         "p": verdict.p,
         "verdict": verdict.verdict,
     }
+
+
+def _measured_columns(measured: FoldMeasurement) -> Row:
+    columns = _columns_of(measured.verdict) | {"attacker": measured.strongest}
+    for knowledge, verdict in measured.by_knowledge.items():
+        columns |= {f"{knowledge}_{name}": value for name, value in _columns_of(verdict).items()}
+    if measured.beyond_sessions is not None:
+        beyond = _columns_of(measured.beyond_sessions)
+        columns |= {f"beyond_sessions_{name}": value for name, value in beyond.items()}
+    return columns
 
 
 class Counted(NamedTuple):

@@ -16,6 +16,8 @@ The parts are:
                    vector machine
     given          false alarms and power of the test of leakage beyond a covariate
     members        the same for membership identification
+    folds          the same for networks of several folds: attackers who know training speakers or
+                   others too, rooms, a leak that is hidden in training speakers
     readme_figure  the figure of README.md
     speed          time and memory of a whole measurement of 100,000 x 256
     trained        false alarms and power of nearest neighbours and of the attackers that are
@@ -36,6 +38,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.simulations.designs import designs, seeds, worlds
+from experiments.simulations.fold_worlds import folds
 from experiments.simulations.membership_worlds import members
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
@@ -296,6 +299,7 @@ PARTS = {
     "strength": strength,
     "given": given,
     "members": members,
+    "folds": folds,
     "readme_figure": readme_figure,
     "speed": speed,
     "trained": trained,

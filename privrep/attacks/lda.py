@@ -59,6 +59,32 @@ class FeatureMap(NamedTuple):
     penalties: dict[str, float | np.ndarray]
 
 
+class FeatureMaps(NamedTuple):
+    """What an attacker's discriminants are trained on, made without a label.
+
+    Attributes:
+      maps: from which one is selected, with its penalty.
+      usable: int[n], the rows for training and validation; None for all.
+    """
+
+    maps: Iterator[FeatureMap]
+    usable: np.ndarray | None = None
+
+
+def linear_maps(seed: int, h: np.ndarray, speakers: np.ndarray) -> FeatureMaps:
+    """Of `linear`: h float[N, D] whitened, so that features are uncorrelated, of variance 1."""
+    del seed, speakers
+    return FeatureMaps(_linear_maps(h))
+
+
+def kernel_maps(seed: int, h: np.ndarray, speakers: np.ndarray) -> FeatureMaps:
+    """Of `kernel`: Nyström features of h float[N, D], of each width."""
+    x = standardised(h).astype(np.float32)
+    usable = np.flatnonzero(places(np.random.default_rng(seed), speakers) < PER_SPEAKER)
+    landmarks = draw_landmarks(seed, x, speakers, LANDMARKS)
+    return FeatureMaps(_kernel_maps(x, landmarks), usable)
+
+
 def linear(
     seed: int,
     h: np.ndarray,
@@ -84,8 +110,7 @@ def linear(
 
     Nothing is drawn at random: `seed` and `speakers` are not used.
     """
-    del seed, speakers
-    return _tuned(_linear_maps(h), labels, folds, num_classes, only=only)
+    return _tuned(linear_maps(seed, h, speakers), labels, folds, num_classes, only)
 
 
 def ranks(
@@ -105,8 +130,8 @@ def ranks(
     del seed, speakers
     g = normal_scores(h)
     features, variance = whitened(standardised(np.concatenate([g, g * g], 1)))
-    maps = [FeatureMap("", features, _ridges(COARSE, variance))]
-    return _tuned(iter(maps), labels, folds, num_classes, only=only)
+    maps = FeatureMaps(iter([FeatureMap("", features, _ridges(COARSE, variance))]))
+    return _tuned(maps, labels, folds, num_classes, only)
 
 
 def kernel(
@@ -128,10 +153,7 @@ def kernel(
     trained on, drawn at random; all are predicted. If no column of h varies, one class is predicted
     for all.
     """
-    x = standardised(h).astype(np.float32)
-    usable = np.flatnonzero(places(np.random.default_rng(seed), speakers) < PER_SPEAKER)
-    landmarks = draw_landmarks(seed, x, speakers, LANDMARKS)
-    return _tuned(_kernel_maps(x, landmarks), labels, folds, num_classes, usable, only)
+    return _tuned(kernel_maps(seed, h, speakers), labels, folds, num_classes, only)
 
 
 def kernel_ranks(
@@ -190,21 +212,17 @@ class _FoldMoments(NamedTuple):
 
 
 def _tuned(
-    maps: Iterator[FeatureMap],
+    maps: FeatureMaps,
     labels: np.ndarray,
     folds: np.ndarray,
     num_classes: int,
-    usable: np.ndarray | None = None,
     only: int | None = None,
 ) -> Attacked:
-    """Discriminants on feature maps; map and penalty are selected on validation speakers.
-
-    `usable` are the rows for training and validation; None for all.
-    """
+    """Discriminants on feature maps; map and penalty are selected on validation speakers."""
     labels = np.ascontiguousarray(labels.T.astype(np.int16))
     num_folds, num_labellings = int(folds.max()) + 1, labels.shape[1]
     tested_folds = range(num_folds) if only is None else (only,)
-    usable = np.arange(len(folds)) if usable is None else usable
+    usable = np.arange(len(folds)) if maps.usable is None else maps.usable
     inside = [usable[folds[usable] == fold] for fold in range(num_folds)]
     best = np.full((num_folds, num_labellings), -1.0)
     scores = np.full((*labels.shape, num_classes - 1), np.nan, np.float32)
@@ -213,7 +231,7 @@ def _tuned(
     # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
     # with them on a busy machine; pairs of folds are processed in parallel instead.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, features, penalties in maps:
+        for name, features, penalties in maps.maps:
             moments_of = functools.partial(_moments, features, labels, num_classes)
             moments = list(pool.map(moments_of, inside))
             total = added(moments)

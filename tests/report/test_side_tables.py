@@ -52,6 +52,27 @@ def test_three_tables_stand_below_the_main_one():
         assert all(len(line) == len(table.header) for line in table.lines)
 
 
+def test_what_the_attacker_knows_and_what_sessions_explain_are_tables():
+    more = judged("gender_pooled_seen", 0.52) | judged("gender_pooled_own", 0.71, "leaks", p=0.01)
+    more |= judged("gender_pooled_beyond_sessions", 0.55, p=0.3)
+    rows = [run(0.0, **GENDER, **more, gender_pooled_attacker="own linear")]
+    rows += [run(1.0, **GENDER, gender_pooled_attacker="seen kernel")]
+    tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    knowledge, sessions = (
+        tables["Speakers that the attacker knows"],
+        tables["What sessions explain"],
+    )
+    line = ["0", "gender", "0.520", "0.700", "0.200", "0.710", "0.700", "0.010"]
+    assert knowledge.lines == [line]
+    line = ["0", "gender", "0.710", "0.550", "0.700", "0.300", "cannot tell"]
+    assert sessions.lines == [line]
+    assert all(len(table.lines[0]) == len(table.header) for table in (knowledge, sessions))
+    text = table_text(summarise(rows, SETTINGS)).splitlines()
+    assert text[0].split()[-7:-5] == ["strongest", "by"]
+    shown = "\n".join(text)
+    assert "0.710   own linear" in shown and "0.710  seen kernel" in shown
+
+
 def test_a_number_has_a_table_of_its_correlation():
     cells = {"correlation": 0.61, "lower": 0.4, "upper": 0.75, "minimum_detectable": 0.35}
     cells |= {"p": 0.01, "verdict": "leaks"}

@@ -81,6 +81,52 @@ def test_what_only_emotion_tells_is_told_from_what_is_gender_itself(columns):
     assert values["gender_from_emotion_uar"][0] > 0.7
 
 
+def test_the_strongest_attacker_is_named_and_what_it_knows(columns):
+    cells, _ = columns
+    for row in range(2 * FOLDS):
+        uars = {kind: cells[f"gender_pooled_{kind}_uar"][row] for kind in ("seen", "own")}
+        strongest = cells["gender_pooled_attacker"][row]
+        assert strongest in ("seen linear", "seen kernel", "own linear", "own kernel")
+        assert uars[strongest.split()[0]] == cells["gender_pooled_uar"][row] == max(uars.values())
+        assert cells["gender_pooled_upper"][row] >= max(uars.values())
+    assert {*cells["accent_pooled_attacker"]} <= {"seen linear", "own linear"}
+    assert "gender_pooled_beyond_sessions_uar" not in cells
+
+
+def test_sessions_of_the_corpus_bring_columns_of_their_own_unless_one_is_unknown(
+    loaded, monkeypatch
+):
+    """Rooms of two women or two men each, and h tells the room."""
+    monkeypatch.setattr("experiments.run.pooled_scores.others", lambda *_: {})
+    rng = np.random.default_rng(3)
+    speaker = np.repeat(np.arange(SPEAKERS), EACH)
+    room = speaker // 4 * 2 + speaker % 2
+    named = [dataclasses.replace(u, session=f"r{r}") for u, r in zip(loaded.utterances, room)]
+    targets = [
+        target_of(
+            settings, (rng.normal(size=(len(room), 4)) + 9 * rng.normal(size=(16, 4))[room]), None
+        )
+        for settings in settings_of((0.0,))
+    ]
+    in_rooms = SimpleNamespace(**vars(loaded) | {"utterances": named})
+    in_rooms.packed = _whole_rooms(loaded.packed, room)
+    cells = pooled(targets, in_rooms, ["gender"])[0]
+    assert cells["gender_pooled_verdict"] == "leaks"
+    assert cells["gender_pooled_attacker"].startswith("own ")
+    assert cells["gender_pooled_beyond_sessions_verdict"] != "leaks"
+    in_rooms.utterances = [*named[:-1], dataclasses.replace(named[-1], session=None)]
+    assert not any("beyond_sessions" in name for name in pooled(targets, in_rooms, ["gender"])[0])
+
+
+def _whole_rooms(packed, room):
+    """The packed corpus with folds that divide no room."""
+    share = room // 2 % FOLDS
+    rotation = np.stack([(share - k) % FOLDS for k in range(FOLDS)])
+    split = Split(train=rotation >= 2, val=rotation == 1, test=rotation == 0)
+    folds = SimpleNamespace(**vars(packed.data.folds) | {"split": split})
+    return SimpleNamespace(data=SimpleNamespace(folds=folds))
+
+
 def test_a_number_that_was_put_in_bins_is_correlated_beside_them(loaded):
     """h holds the age of every speaker at lambda 0 and nothing at lambda 1."""
     rng = np.random.default_rng(3)
