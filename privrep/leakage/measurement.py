@@ -24,13 +24,13 @@ from privrep.leakage.attacker_results import (
     worst_protected,
 )
 from privrep.leakage.deals import Dealt, attack_deals
-from privrep.leakage.sessions import BeyondSessions, beyond_sessions
+from privrep.leakage.sessions import BeyondSessions, beyond_sessions, speaker_blocks
 from privrep.leakage.subsample import draw_evenly
 from privrep.statistics.design import deal_folds, exchange, speaker_labels
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
-from privrep.types import PRIMARY, InferenceSettings, Sample, renumber
+from privrep.types import PRIMARY, InferenceSettings, Sample
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
 # Of a class with fewer speakers the recall is so uncertain that bounds of 95 % hold in 57 to 81 %
@@ -222,9 +222,6 @@ def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
 def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:
     """Labels permuted over all speakers; blocks are the sessions of each speaker."""
     rule = exchange(sample.labels, sample.speaker, None, settings.folds)
-    blocks = None
-    if sample.session is not None:
-        blocks = renumber(sample.speaker * (int(sample.session.max()) + 1) + sample.session)
     return permute(
         sample.labels,
         sample.speaker,
@@ -232,7 +229,7 @@ def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutation
         settings.permutations,
         settings.seed,
         rule.units,
-        blocks,
+        speaker_blocks(sample),
     )
 
 
