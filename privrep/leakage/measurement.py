@@ -152,7 +152,8 @@ def measure(
     class_of = speaker_labels(known.labels, known.speaker)
     speakers_per_class = np.bincount(class_of, minlength=num_classes)
     rare = _rare(speakers_per_class)
-    most, blind = _untested_doubts(dealt, verdict)
+    most, blind = _untested_doubts(dealt.untested, verdict)
+    most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
     beyond = beyond_sessions(tested, suite, deals, settings)
     if beyond is not None and beyond.verdict is not None:
@@ -174,7 +175,7 @@ def measure(
     ]
     return Measurement(
         verdict=verdict,
-        person=doubted(person, rare),
+        person=doubted(person, [*rare, *blind_person], most_person),
         beyond_sessions=beyond,
         strongest=strongest,
         attackers=_attacker_results(dealt, judged, tested.labels, suite, len(deals)),
@@ -243,12 +244,12 @@ def _rare(speakers_per_class: np.ndarray) -> list[str]:
     ]
 
 
-def _untested_doubts(dealt: Dealt, verdict: Verdict) -> tuple[float, list[str]]:
+def _untested_doubts(uars: Mapping[str, float], verdict: Verdict) -> tuple[float, list[str]]:
     """The UAR of the strongest untested attacker over the upper bound, and what that means."""
-    if not dealt.untested:
+    if not uars:
         return 0.0, []
-    name = max(dealt.untested, key=lambda name: dealt.untested[name])
-    reads = dealt.untested[name]
+    name = max(uars, key=lambda name: uars[name])
+    reads = uars[name]
     if reads <= verdict.upper:
         return 0.0, []
     return reads, [
