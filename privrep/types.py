@@ -243,8 +243,9 @@ class Sample:
           session: likewise; None where there are no sessions.
 
         Raises:
-          ValueError: shapes that do not fit, labels of another type, or h that is not finite in
-            float32.
+          ValueError: shapes that do not fit, labels of another type or under -1, a missing speaker
+            or session (None, "" or NaN), or h that has no columns, is no real numbers or is not
+            finite in float32.
 
         >>> sample = Sample.of([[0.1], [0.2], [0.3]], ["m", None, "f"], ["b", "a", "b"])
         >>> sample.labels.tolist(), sample.speaker.tolist()
@@ -253,6 +254,10 @@ class Sample:
         h = np.asarray(h)
         if h.ndim != 2:
             raise ValueError(f"h has shape {h.shape}: one row per utterance is needed, [N, D]")
+        if not h.shape[1]:
+            raise ValueError(f"h has shape {h.shape}: it has no columns, and nothing can be read")
+        if h.dtype.kind in "cSUmM":
+            raise ValueError(f"h is {h.dtype}: real numbers are needed")
         for name, column in (("labels", labels), ("speaker", speaker), ("session", session)):
             if column is not None and np.shape(column) != h.shape[:1]:
                 raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
@@ -266,8 +271,8 @@ class Sample:
                 f"{len(broken)} of {len(h)} rows of h are not finite in float32, the first is row "
                 f"{broken[0]}: leave them out, or repair the network that made them"
             )
-        numbered = None if session is None else renumber(session)
-        return cls(h, _class_numbers(labels), renumber(speaker), numbered)
+        numbered = None if session is None else _identities("session", session)
+        return cls(h, _class_numbers(labels), _identities("speaker", speaker), numbered)
 
     @property
     def num_classes(self) -> int:
@@ -353,9 +358,29 @@ class NumberSample:
         return self.take(np.isfinite(self.values))
 
 
+def _identities(name: str, column: Array) -> np.ndarray:
+    """int32[N]: speakers or sessions, numbered. Missing ones are no identity that rows share."""
+    values = np.asarray(column)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind in "OUS":
+        missing = np.array([cell in (None, "", b"") or cell != cell for cell in values.tolist()])
+    else:
+        missing = np.zeros(len(values), bool)
+    rows = np.flatnonzero(missing)
+    if len(rows):
+        raise ValueError(
+            f"the {name} of {len(rows)} of {len(values)} rows is missing, the first is row "
+            f"{rows[0]}: leave these rows out, or name what you know to be one {name}"
+        )
+    return renumber(values)
+
+
 def _class_numbers(labels: Array) -> np.ndarray:
     labels = np.asarray(labels)
     if np.issubdtype(labels.dtype, np.integer):
+        if labels.size and labels.min() < -1:
+            raise ValueError(f"a label is {labels.min()}: classes are numbered from 0, -1 unknown")
         return labels.astype(np.int32)
     cells = labels.tolist()
     if not all(cell is None or isinstance(cell, str) for cell in cells):

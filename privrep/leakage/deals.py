@@ -32,7 +32,8 @@ class Dealt(NamedTuple):
         scores of that deal in all of them.
       counts: {name: int64[S, C, C]}, confusion counts of the true labelling, summed over deals.
       first: {name: Attacked} in the first deal, on the true labels only.
-      untested: {name: UAR on the true labels}.
+      untested: {name: UAR on the true labels}, and `untested_person`, from all utterances of a
+        person together.
       seconds: {name: wall time}.
     """
 
@@ -43,6 +44,7 @@ class Dealt(NamedTuple):
     counts: dict[str, np.ndarray]
     first: dict[str, Attacked]
     untested: dict[str, float]
+    untested_person: dict[str, float]
     seconds: dict[str, float]
 
 
@@ -77,7 +79,7 @@ def attack_deals(
     class_of = _majority(y, speaker, num_classes)
     attackers = {**suite.every_deal, **suite.one_deal}
     results: dict[str, list[_OfDeal]] = {name: [] for name in attackers}
-    first, untested = {}, {}
+    first, of_truth = {}, {}
     seconds = dict.fromkeys((*attackers, *suite.untested), 0.0)
     for number, seed in enumerate(deals):
         folds = deal_folds(speaker, fold_group, num_folds, seed)
@@ -93,7 +95,7 @@ def attack_deals(
         for name, attack in suite.untested.items() if number == 0 else ():
             start = time.perf_counter()
             attacked = attack(seed, sample.h, y[None], speaker, folds, num_classes)
-            untested[name] = float(uars_of(attacked.predictions, y[None], num_classes)[0])
+            of_truth[name] = _score(attacked, y[None], speaker, num_classes)
             seconds[name] += time.perf_counter() - start
     return Dealt(
         names=tuple(attackers),
@@ -112,7 +114,8 @@ def attack_deals(
             for name, of_deals in results.items()
         },
         first=first,
-        untested=untested,
+        untested={name: float(scored.uars[0]) for name, scored in of_truth.items()},
+        untested_person={name: float(scored.person_uars[0]) for name, scored in of_truth.items()},
         seconds=seconds,
     )
 

@@ -25,7 +25,8 @@ class FoldAttackers(NamedTuple):
 
     Attributes:
       seen: from the training and validation speakers of the network, whom it has seen.
-      own_maps: features of attackers *own*, from speakers that it has not seen as well, see `own_predictions`.
+      own_maps: features of the attackers *own*, who learn from speakers that it has not seen as
+        well, see `own_predictions`.
     """
 
     seen: Mapping[str, Attack]

@@ -24,13 +24,13 @@ from privrep.leakage.attacker_results import (
     worst_protected,
 )
 from privrep.leakage.deals import Dealt, attack_deals
-from privrep.leakage.sessions import BeyondSessions, beyond_sessions
+from privrep.leakage.sessions import BeyondSessions, beyond_sessions, speaker_blocks
 from privrep.leakage.subsample import draw_evenly
 from privrep.statistics.design import deal_folds, exchange, speaker_labels
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
-from privrep.types import PRIMARY, InferenceSettings, Sample, renumber
+from privrep.types import PRIMARY, InferenceSettings, Sample
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
 # Of a class with fewer speakers the recall is so uncertain that bounds of 95 % hold in 57 to 81 %
@@ -152,7 +152,8 @@ def measure(
     class_of = speaker_labels(known.labels, known.speaker)
     speakers_per_class = np.bincount(class_of, minlength=num_classes)
     rare = _rare(speakers_per_class)
-    most, blind = _untested_doubts(dealt, verdict)
+    most, blind = _untested_doubts(dealt.untested, verdict)
+    most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
     beyond = beyond_sessions(tested, suite, deals, settings)
     if beyond is not None and beyond.verdict is not None:
@@ -174,7 +175,7 @@ def measure(
     ]
     return Measurement(
         verdict=verdict,
-        person=doubted(person, rare),
+        person=doubted(person, [*rare, *blind_person], most_person),
         beyond_sessions=beyond,
         strongest=strongest,
         attackers=_attacker_results(dealt, judged, tested.labels, suite, len(deals)),
@@ -222,9 +223,6 @@ def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
 def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:
     """Labels permuted over all speakers; blocks are the sessions of each speaker."""
     rule = exchange(sample.labels, sample.speaker, None, settings.folds)
-    blocks = None
-    if sample.session is not None:
-        blocks = renumber(sample.speaker * (int(sample.session.max()) + 1) + sample.session)
     return permute(
         sample.labels,
         sample.speaker,
@@ -232,7 +230,7 @@ def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutation
         settings.permutations,
         settings.seed,
         rule.units,
-        blocks,
+        speaker_blocks(sample),
     )
 
 
@@ -246,12 +244,12 @@ def _rare(speakers_per_class: np.ndarray) -> list[str]:
     ]
 
 
-def _untested_doubts(dealt: Dealt, verdict: Verdict) -> tuple[float, list[str]]:
+def _untested_doubts(uars: Mapping[str, float], verdict: Verdict) -> tuple[float, list[str]]:
     """The UAR of the strongest untested attacker over the upper bound, and what that means."""
-    if not dealt.untested:
+    if not uars:
         return 0.0, []
-    name = max(dealt.untested, key=lambda name: dealt.untested[name])
-    reads = dealt.untested[name]
+    name = max(uars, key=lambda name: uars[name])
+    reads = uars[name]
     if reads <= verdict.upper:
         return 0.0, []
     return reads, [

@@ -62,7 +62,13 @@ def beyond_sessions(
     if reason:
         return BeyondSessions(None, rule.permuted_between, names, left_out + reason)
     permutations = permute(
-        apart.labels, apart.speaker, rule.strata, settings.permutations, settings.seed, rule.units
+        apart.labels,
+        apart.speaker,
+        rule.strata,
+        settings.permutations,
+        settings.seed,
+        rule.units,
+        speaker_blocks(apart),
     )
     suite = suite._replace(untested={})
     dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
@@ -77,6 +83,17 @@ def beyond_sessions(
     )
     note = f"{left_out}Labels were permuted between {rule.permuted_between}."
     return BeyondSessions(verdict, rule.permuted_between, names, note)
+
+
+def speaker_blocks(sample: Sample) -> np.ndarray | None:
+    """int[N]: the sessions of each speaker, as blocks of `permute`; None without sessions.
+
+    What a speaker does in a session is alike whatever the attribute: where it varies within a
+    speaker, utterances that changed places one by one would set the true labelling apart.
+    """
+    if sample.session is None:
+        return None
+    return renumber(sample.speaker * (int(sample.session.max()) + 1) + sample.session)
 
 
 def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:

@@ -79,6 +79,26 @@ def test_an_untested_attacker_that_reads_more_than_the_bound_forbids_no_leak():
     assert blind.verdict.p == without.verdict.p
 
 
+def test_an_untested_attacker_is_asked_about_persons_as_well():
+    """It names 11 of 20 utterances of everybody rightly: little of one, and every person."""
+
+    def sees_a_little(seed, h, labels, speakers, folds, num_classes):
+        is_right = np.arange(len(h)) % 20 < 11
+        predictions = np.where(is_right, labels, 1 - labels).astype(np.int16)
+        return Attacked(predictions, np.zeros((len(h), num_classes)), ("",) * 5)
+
+    sample = WORLDS["no_leak"].draw(3, 40, 20, 6).sample()
+    settings = InferenceSettings(permutations=39, deals=1, limit=0.45)
+    suite = Suite(LINEAR)
+    without = measure(sample, attackers=suite, settings=settings)
+    blind = measure(
+        sample, attackers=suite._replace(untested={"trees": sees_a_little}), settings=settings
+    )
+    assert blind.verdict == without.verdict
+    assert without.person.verdict == "no_leak_shown" and without.person.upper < 1
+    assert blind.person.verdict == "cannot_tell" and blind.person.upper == 1
+
+
 def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
     sample = WORLDS["no_leak"].draw(3, 80, 10, 4)
     # The women but six are left out.

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from privrep.attacks.lda import ATTACKS
+from privrep.attacks.suite import Suite
 from privrep.leakage.measurement import measure
+from privrep.leakage.sessions import beyond_sessions
 from privrep.types import InferenceSettings, Sample
 
 LINEAR = {"linear": ATTACKS["linear"]}
@@ -77,6 +79,27 @@ def test_a_state_that_varies_by_day_is_permuted_by_day():
             verdict = measure(sample, attackers=LINEAR, settings=QUICK).verdict
             alarms[name] += verdict.verdict == "leaks"
     assert alarms["days"] <= 3 < alarms["no days"]
+
+
+def test_a_state_that_varies_by_day_is_permuted_by_day_beyond_sessions_too():
+    """Days of two speakers each, who sound differently every day; states are of speaker and day."""
+    speaker = np.repeat(np.arange(20), 24)
+    block = np.arange(len(speaker)) // 6
+    session = speaker // 2 * 4 + block % 4
+    rng = np.random.default_rng(0)
+    often = np.tile([[1], [3]], (10, 1))  # of four days
+    state = rng.permuted((np.arange(4) < often).astype(int), axis=1).reshape(-1)[block]
+    sample = Sample.of(rng.normal(size=(len(speaker), SIZE)), state, speaker, session)
+    seen = []
+
+    def attack(seed, h, labels, speakers, folds, num_classes):
+        seen.append(labels)
+        return LINEAR["linear"](seed, h, labels, speakers, folds, num_classes)
+
+    settings = InferenceSettings(permutations=24, deals=1, folds=4)
+    assert beyond_sessions(sample, Suite({"attack": attack}), (0,), settings).verdict is not None
+    by_block = seen[0].reshape(25, -1, 6)
+    assert (by_block == by_block[..., :1]).all()
 
 
 def test_sessions_that_say_nothing_are_named():
