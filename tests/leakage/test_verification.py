@@ -203,6 +203,17 @@ def test_cosines_are_whitened_within_the_training_speakers():
     assert verdict.uar > 0.8
 
 
+def test_whitening_learns_nothing_of_the_speakers_who_are_verified():
+    """30 columns of noise and 48 utterances to learn from: what varies within the tested speakers
+    would pull each of them together if it were learned, and permuted ones not."""
+    uars, speaker = [], np.repeat(np.arange(22), 4)
+    for seed in range(6):
+        h = np.random.default_rng(seed).normal(size=(88, 30))
+        target = VerificationTarget(h, speaker < 12, speaker >= 12)
+        uars.append(verify([target], speaker, InferenceSettings(permutations=1)).verdict.uar)
+    assert 0.42 < np.mean(uars) < 0.58
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nothing_is_learned_from_the_speakers_who_are_verified(backend):
     """What two utterances score does not depend on the other test speakers."""

@@ -61,8 +61,8 @@ def test_p_is_exact_if_labellings_are_equally_likely(kind):
     if kind == "of outliers":  # each attacker has one labelling that it recognises by chance
         uars[np.arange(6), np.arange(6)] += 0.4
     p = each_labelling_as_the_true_one(uars)
-    for alpha in (0.05, 0.1, 0.2, 0.5):
-        assert ((p <= alpha).mean(0) <= alpha).all(), alpha
+    for alpha in np.unique(p):
+        assert ((p <= alpha).mean(0) <= alpha + 1e-9).all(), alpha
 
 
 def test_scores_that_are_alike_for_all_labels_show_nothing():

@@ -91,6 +91,13 @@ _ROWS = (
         ),
     ),
     Mutant(
+        "p_without_the_true_labelling",
+        "privrep/statistics/verdict.py",
+        "high = max(float((highest >= highest[0] - 1e-6).mean()), smallest_share)",
+        "high = max(float((highest[1:] >= highest[0] - 1e-6).mean()), smallest_share)",
+        (_VERDICT + "test_p_is_exact_if_labellings_are_equally_likely[smooth]",),
+    ),
+    Mutant(
         "standardised_by_permuted_labels_only",
         "privrep/statistics/verdict.py",
         "return (uars - uars.mean()) / max(uars.std(), 1e-12)",
@@ -228,6 +235,27 @@ _ROWS = (
         "folds = np.where(is_training, 1 + place[speaker[rows]] % num_folds, 0)",
         "folds = place[speaker[rows]] % num_folds",
         (_ONLINE_CODE + "test_a_portion_is_coded_by_what_was_sent_before",),
+    ),
+    Mutant(
+        "first_portion_is_free",
+        "privrep/statistics/attack_scores.py",
+        "return float(counts[0] * np.log2(num_classes) + np.dot(losses, counts[1:]))",
+        "return float(np.dot(losses, counts[1:]))",
+        (_ONLINE_CODE + "test_a_code_of_nothing_costs_what_the_class_sizes_do",),
+    ),
+    Mutant(
+        "whitened_with_the_tested",
+        "privrep/leakage/verification.py",
+        "x = whitened(x, is_training, speaker, np.arange(len(rows)))",
+        "x = whitened(x, is_training | True, speaker, np.arange(len(rows)))",
+        (_VERIFICATION + "test_whitening_learns_nothing_of_the_speakers_who_are_verified",),
+    ),
+    Mutant(
+        "verification_jackknife_without_factor",
+        "privrep/leakage/pair_ranks.py",
+        "return float(np.sqrt((len(left_out) - 1) * np.var(left_out)))",
+        "return float(np.sqrt(np.var(left_out)))",
+        (_VERIFICATION + "test_scores_and_errors_are_those_of_every_pair_listed",),
     ),
     Mutant(
         "membership_jackknife_without_factor",
