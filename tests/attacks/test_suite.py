@@ -128,6 +128,7 @@ def test_where_nothing_is_to_be_found_the_mean_is_chance(attack):
     assert 0.44 < np.mean(scores) < 0.56
 
 
+@pytest.mark.long
 def test_false_alarms_of_the_quick_suite_are_rare():
     """60 corpora without a leak: no more alarms than one in twenty makes likely (99 %)."""
     alarms = 0

@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 
 CASES = ROOT / "tests/cases"
 SCHEMA = json.loads((ROOT / "privrep/auditing/audit.schema.json").read_text("utf-8"))
-FEW = AuditOptions(permutations=24, attackers=("linear",))
+FEW = AuditOptions(permutations=24, deals=1, attackers=("linear",))
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,8 @@ def test_unprotected_rows_are_found_by_id_or_refused(tied, tmp_path):
 
     def audited(unprotected):
         return audit(
-            *files, options=AuditOptions(permutations=24, given=(), unprotected=unprotected)
+            *files,
+            options=AuditOptions(permutations=24, deals=1, given=(), unprotected=unprotected),
         )
 
     report = audited(tmp_path / "other.npz")

@@ -223,7 +223,7 @@ def test_the_function_is_the_script(leaking, tmp_path):
 
 def test_arrays_of_other_libraries_and_lists_are_audited_as_numpys(leaking):
     h, labels = np.load(leaking / "h.npy"), leaking / "labels.csv"
-    options = AuditOptions(permutations=24, attackers=("linear",))
+    options = AuditOptions(permutations=24, deals=1, attackers=("linear",))
     expected = audit(h, labels, "gender", options=options)
     for other in (jnp.asarray(h), h.tolist(), pandas.DataFrame(h)):
         report = audit(other, labels, "gender", options=options)
@@ -247,7 +247,10 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(leaking, wrong, message)
 
 def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
     column = np.load(leaking / "h.npy")[:, :1]
-    labels, options = leaking / "labels.csv", AuditOptions(permutations=24, attackers=("linear",))
+    labels, options = (
+        leaking / "labels.csv",
+        AuditOptions(permutations=24, deals=1, attackers=("linear",)),
+    )
     for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
         np.save(tmp_path / f"{name}.npy", h)
         report = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
