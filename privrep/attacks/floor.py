@@ -6,12 +6,14 @@ the same rows need not.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
+    Moments,
     added,
     chunks,
     decide,
@@ -24,6 +26,7 @@ from privrep.attacks.protocol import Attacked, training_sample
 from privrep.statistics.uar import mean_recall
 
 FLOORS = (1e-9, 1e-12, 1e-15)  # ridges, relative to the largest variance; of equal UARs the first
+_RIDGE = 1e-4  # relative to the variance of each component; bounds what float32 moments may err
 TRAINING_UTTERANCES = 20_000  # at most
 
 
@@ -38,12 +41,13 @@ def floor(
 ) -> Attacked:
     """Linear discriminant analysis of h with next to no ridge, in float64, see `protocol.Attack`.
 
-        log p(h | c) = (x - m)' W_c - m_c' W_c / 2,    W_c = (S + floor * v_1 I)^-1 m_c
+        log p(h | c) = (x - m)' W_c - m_c' W_c / 2
+        W_c = (S + 1e-4 diag(v) + floor * v_1 I)^-1 m_c
 
     as in `lda.linear`, where x are the principal components of h, its columns scaled to standard
-    deviation 1, v_1 is the variance of the first component, and floor is 1e-9, 1e-12 or 1e-15,
-    selected by the UAR on validation speakers: all folds but the tested one, each predicted from
-    the others. A column is left out only if all its values are equal.
+    deviation 1, v are the variances of the components, v_1 the largest, and floor is 1e-9, 1e-12 or
+    1e-15, selected by the UAR on validation speakers: all folds but the tested one, each predicted
+    from the others. A column is left out only if all its values are equal.
 
     The components come from a singular value decomposition in float64 of h of all speakers, which
     depends on no label. It resolves variances of 1e-30 v_1, where eigenvalues of a covariance end
@@ -52,6 +56,7 @@ def floor(
     """
     usable = training_sample(seed, speakers, TRAINING_UTTERANCES)
     x, labels = principal_components(h, usable), np.ascontiguousarray(labels.T.astype(np.int16))
+    variances = x[usable].var(0, dtype=np.float64)
     num_folds = int(folds.max()) + 1
     inside = [np.flatnonzero(usable & (folds == fold)) for fold in range(num_folds)]
     predictions = np.full(labels.shape, -1, np.int16)
@@ -63,7 +68,7 @@ def floor(
         others = [fold for fold in range(num_folds) if fold != tested]
         hits, of_row_0 = np.zeros((len(FLOORS), *training.counts.shape)), []
         for fold in others:
-            fits = list(discriminants(without(training, moments[fold]), FLOORS))
+            fits = list(_at_floors(without(training, moments[fold]), variances))
             of_row_0.append([x[inside[fold]] @ w[:, 0] + offsets[0] for w, offsets in fits])
             for rows in chunks(inside[fold]):
                 for i, (weights, offsets) in enumerate(fits):
@@ -71,7 +76,7 @@ def floor(
                     for c in range(num_classes):
                         hits[i, :, c] += (correct & (labels[rows] == c)).sum(0)
         pick = mean_recall(hits, training.counts).argmax(0)
-        weights, offsets = (np.stack(parts) for parts in zip(*discriminants(training, FLOORS)))
+        weights, offsets = (np.stack(parts) for parts in zip(*_at_floors(training, variances)))
         labelling = np.arange(len(pick))
         weights = weights[pick, :, labelling].swapaxes(0, 1)
         offsets = offsets[pick, labelling]
@@ -94,6 +99,23 @@ def floor(
         total = added(moments)
         list(pool.map(attack, range(num_folds) if only is None else (only,)))
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
+
+
+def _at_floors(moments: Moments, variances: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`lda_moments.discriminants` for each of FLOORS, on components of these variances float[m].
+
+    On components divided by sqrt(v + floor / 1e-4) a penalty of 1e-4 is the ridge of `floor`.
+    """
+    for lowest in FLOORS:
+        scale = 1 / np.sqrt(variances + lowest / _RIDGE)
+        scaled = Moments(
+            moments.counts,
+            moments.first * scale,
+            moments.second * np.outer(scale, scale),
+            moments.of_class * scale[:, None, None],
+        )
+        for weights, offsets in discriminants(scaled, (_RIDGE,)):
+            yield weights * scale[:, None, None].astype(np.float32), offsets
 
 
 def principal_components(h: np.ndarray, rows: np.ndarray) -> np.ndarray:

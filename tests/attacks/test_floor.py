@@ -110,6 +110,20 @@ def test_components_have_seven_digits_however_small_they_are():
     np.testing.assert_allclose(np.corrcoef(x.T), np.eye(8), atol=1e-5)
 
 
+@pytest.mark.parametrize("fault", ["more columns than rows", "alive in one fold alone"])
+def test_a_training_part_without_full_rank(fault):
+    rng, (h, labels, speakers, folds) = np.random.default_rng(0), data()
+    if fault == "more columns than rows":
+        h = np.concatenate([h, rng.normal(size=(len(h), 200))], 1)
+    else:
+        alive = rng.normal(size=(len(h), 4)) * (folds == 1)[:, None]
+        h = np.concatenate([h, alive, h[:, :2] + alive[:, :2]], 1)
+    attacked = floor(0, h.astype(np.float32), labels, speakers, folds, 2)
+    assert np.isfinite(attacked.log_likelihoods).all()
+    if fault == "alive in one fold alone":
+        assert uars_of(attacked.predictions, labels, 2)[0] > 0.7
+
+
 def test_a_class_that_nobody_taught_is_never_guessed():
     h, labels, speakers, folds = data(3)
     labels = np.where(folds == 1, 2, labels % 2)
