@@ -34,6 +34,7 @@ from absl import app, logging
 from experiments.config.parse import PATHS, parse
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import table_text, write_summary
 from experiments.report.write_report import write_report
 from experiments.results import corpus_record, parts, provenance, resume, runs_csv, tensorboard
@@ -44,8 +45,10 @@ from experiments.results.checkpoints import (
     drop_progress,
     load_chosen,
 )
-from experiments.results.columns import Row
-from experiments.results.presence import Presence
+from experiments.results.fold_files import folds_lost, write_folds
+from experiments.results.modalities import compared, write_modalities
+from experiments.results.speaker_counts import read_counts
+from experiments.results.writer import Writer
 from experiments.run.export_h import export
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
@@ -62,14 +65,13 @@ from experiments.run.load_data import (
     read,
 )
 from experiments.run.run_pack import run_pack
-from experiments.search.candidates import candidates_of, questions
+from experiments.search.candidates import RULES, candidates_of, questions
 from experiments.search.grid import search
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
-from privrep.lock import Lock, holding
-from privrep.parallel.processes import is_first, wait_for_all
-from privrep.program import errors_in_a_line
+from privrep.parallel.processes import decision_of_first, is_first, text_of_first, wait_for_all
+from privrep.program import errors_in_a_line, sentence_of
 from privrep.types import Utterance
 
 FLAGS = flags.FLAGS
@@ -143,6 +145,7 @@ def experiment() -> None:
     """Runs the sweep that the flags describe."""
     given = {field: str(FLAGS[flag_name(field)].value) for field in FIELDS}
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
+    given["folds"] = ",".join(parse("folds", given["folds"]))  # a file by its whole path
     _check_utf8(given)
     packs = expand(given)
     candidates = [] if FLAGS.search == "none" else candidates_of(packs)
@@ -153,14 +156,19 @@ def experiment() -> None:
     text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
     if candidates:
         text += f"--search={FLAGS.search}\n"
+        if FLAGS.search_rule != RULES[0]:
+            text += f"--search_rule={FLAGS.search_rule}\n"
     with contextlib.ExitStack() as stack:
-        writer = _Writer(workdir)
-        if workdir.is_dir():  # who writes there is said before a corpus is read
-            stack.enter_context(writer)
-        utterances = _first_before_others("read", lambda: read(packs[0].config, cache_dir))
+        writer = Writer(workdir)
+        enter = partial(stack.enter_context, writer)
+        # Who writes there is said before a corpus is read.
+        _first_before_others(lambda: workdir.is_dir() and enter())
+        utterances = _first_before_others(lambda: read(packs[0].config, cache_dir))
         say = _Messages().say
         configs = [pack.config for pack in packs]
         say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+        if not candidates and FLAGS.search_rule != RULES[0]:
+            say(["note: --search_rule has no effect without --search=grid"])
         utterances, lines = choose(configs, utterances)
         say(lines)
         # What a check looks at is the same for all architectures of a grid.
@@ -168,27 +176,31 @@ def experiment() -> None:
         distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
         for config in distinct.values():
             say(check(config, utterances))
-        stack.enter_context(writer)
-        if is_first() and not resume.write_flags(workdir, text, FLAGS.resume) and FLAGS.resume:
-            say([f"note: --resume: {workdir} holds no results to go on from; it starts anew"])
+        _first_before_others(enter)
+        say(_first_before_others(lambda: _write_flags(workdir, text)))
         jobs = _jobs(packs, workdir)
-        finished = _first_before_others("flags", lambda: _whole(workdir, jobs))
+        finished = _first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
-        _first_before_others(
-            "check", lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
+        unchanged = _first_before_others(
+            lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
         )
         load_job = _Loader(utterances, cache_dir, writer, say, resume.places(workdir))
+        load_job.restore_records(unchanged)
         wanted = {job.number: list(job.pack.runs) for job in jobs}
         if candidates:
             write = partial(writer.write, "search")
-            wanted = search(jobs, candidates, workdir, load_job, write, say)
+            rules = RULES if FLAGS.search_rule == "both" else (FLAGS.search_rule,)
+            wanted = search(jobs, candidates, workdir, load_job, write, say, rules)
         for i, runs in wanted.items():
             _run(jobs[i], runs, i in finished["runs"], load_job)
-        for i in sorted((finished["runs"] | finished["search"]) - finished["split_findings"]):
+        lost = decision_of_first(is_first() and folds_lost(workdir))
+        described = set() if lost else finished["split_findings"]
+        for i in sorted((finished["runs"] | finished["search"]) - described):
             load_job.read(jobs[i])
         if is_first():
             writer.check()
+            _restore_tables(workdir)
             in_captions = [
                 flag_name(field)
                 for field, value in given.items()
@@ -220,6 +232,13 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader
         load_job.say([f"representations: {to}"])
 
 
+def _write_flags(workdir: Path, text: str) -> list[str]:
+    """Writes flags.txt, see `resume.write_flags`; a line on results that are not there."""
+    if not is_first() or resume.write_flags(workdir, text, FLAGS.resume) or not FLAGS.resume:
+        return []
+    return [f"note: --resume: {workdir} holds no results to go on from; it starts anew"]
+
+
 def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
     """{table: the packs of which all is as it was written}; of others nothing is left, and it is
     said that they are made anew. The first process does this before the others look."""
@@ -230,16 +249,22 @@ def _whole(workdir: Path, jobs: Sequence[Job]) -> dict[str, set[int]]:
         drop_partial([workdir, *(workdir / name for name in ("rows", "data")), *folders])
         for folder in folders:
             begun_on(folder)  # removes one of which that is not known
-        for i in parts.finished(workdir, "runs"):
+    finished = {table: parts.finished(workdir, table) for table in parts.TABLES}
+    if is_first():
+        for i in sorted(finished["runs"]):
             problem = chosen_fault(jobs[i].folder)
             if problem:
                 warnings.warn(f"{problem}: pack {i:03d} is made anew", stacklevel=2)
                 parts.remove_part(workdir, "runs", i)
                 shutil.rmtree(jobs[i].folder, ignore_errors=True)
-        for table in parts.TABLES:
-            parts.finished(workdir, table)
-            parts.restore(workdir, table)
-    return {table: parts.finished(workdir, table) for table in parts.TABLES}
+                finished["runs"].remove(i)
+        _restore_tables(workdir)
+    return finished
+
+
+def _restore_tables(workdir: Path) -> None:
+    for table in parts.TABLES:
+        parts.restore(workdir, table)
 
 
 def _begun(workdir: Path, jobs: Sequence[Job]) -> dict[int, set[str]]:
@@ -253,41 +278,6 @@ def _begun(workdir: Path, jobs: Sequence[Job]) -> dict[int, set[str]]:
         if before is not None:
             hashes.setdefault(job.number, set()).add(before)
     return hashes
-
-
-class _Writer:
-    """The one process that writes to the result directory: it holds its lock."""
-
-    def __init__(self, workdir: Path) -> None:
-        self.workdir = workdir
-        self._lock: Lock | None = None
-        self._presence: Presence | None = None
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> "_Writer":
-        if is_first() and self._lock is None:
-            resume.make_workdir(self.workdir)
-            self._lock = self._stack.enter_context(holding(self.workdir / "writer.lock"))
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
-
-    def watch(self) -> None:
-        """From now on the directory must stay, which holds flags.txt."""
-        self._presence = Presence(self.workdir, "flags.txt")
-
-    def check(self) -> None:
-        """Makes sure that the directory is there and that no other process has taken it over."""
-        if self._presence is not None:
-            self._presence.check()
-        if self._lock is not None:
-            self._lock.check()
-
-    def write(self, table: str, pack: int, rows: Sequence[Row]) -> None:
-        """Writes a pack's rows of a table, see `parts`."""
-        self.check()
-        parts.write_part(self.workdir, table, pack, rows)
 
 
 def _check_utf8(given: Mapping[str, str]) -> None:
@@ -346,7 +336,7 @@ class _Loader:
 
     utterances: list[Utterance]
     cache_dir: Path
-    writer: _Writer
+    writer: Writer
     say: Callable[[list[str]], None]
     places: Mapping[str, str]
     latest: dict[Any, Prepared] = field(default_factory=dict)
@@ -367,36 +357,56 @@ class _Loader:
             self.latest.clear()
             usable = preparable(self.utterances)
             self.latest[inputs] = _first_before_others(
-                "prepare", partial(prepare_inputs, config, usable, self.cache_dir, True)
+                partial(prepare_inputs, config, usable, self.cache_dir, True)
             )
             if is_first():
-                self._record(config, usable, self.latest[inputs].hash)
+                self._record(config, self.latest[inputs].hash)
         self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
         loaded = load(config, self.latest[inputs])._replace(places=self.places)
         if is_first():
             self.writer.check()
             parts.write_findings(self.writer.workdir, job.number, loaded.findings)
+            write_folds(self.writer.workdir, job.number, loaded.split, loaded.utterances)
         stop_on_fatal(loaded.findings)
         self.say([*loaded.notes, *grouped(loaded.findings)])
         return loaded
 
-    def _record(self, config: Config, usable: Sequence[Utterance], data_hash: str) -> None:
+    def restore_records(self, config_of: Mapping[str, Config]) -> None:
+        """Writes what is damaged of the records of data {hash: settings}, which are unchanged."""
+        for data_hash, config in config_of.items():
+            problem = corpus_record.record_fault(self.writer.workdir, data_hash)
+            if problem and is_first():
+                warnings.warn(f"{problem}: it is made anew of the corpus", stacklevel=2)
+                self._record(config, data_hash)
+
+    def _record(self, config: Config, data_hash: str) -> None:
         """Notes what the data are, to name what differs where they are others one day."""
-        if not corpus_record.is_written(self.writer.workdir, data_hash):
+        if corpus_record.record_fault(self.writer.workdir, data_hash):
+            usable = preparable(self.utterances)
             described_hash, records = describe_inputs(config, usable, self.cache_dir)
             if described_hash != data_hash:
                 raise ValueError(f"{config.dataset} changes while it is read: start again")
             corpus_record.write_record(self.writer.workdir, data_hash, [*records])
 
 
-def _first_before_others(what: str, f: Callable[[], Any]) -> Any:
-    """f() in every process, in the first one before the others, which find what it has made."""
-    if not is_first():
-        wait_for_all(what)
-    result = f()
+def _first_before_others(f: Callable[[], Any]) -> Any:
+    """f() in every process, in the first one before the others, which find what it has made.
+
+    Raises:
+      ValueError: f has failed in the first process; the others end with its sentence, too.
+    """
     if is_first():
-        wait_for_all(what)
-    return result
+        try:
+            result = f()
+        except Exception as error:
+            text_of_first(sentence_of(error) or f"the first process has failed: {error!r}")
+            raise
+        text_of_first("")
+        return result
+    message = text_of_first("")
+    if message:
+        raise ValueError(message)
+    return f()
 
 
 def _cache() -> Path:
@@ -419,9 +429,12 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
             settings_text = "_".join(f"{name}={row[name]}" for name in names)
             curves[f"{folder.name}_{row['modality']}_{row['task']}/{settings_text}"] = scalars
     summary = write_summary(workdir, rows, settings)
+    modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
+    write_modalities(workdir, modalities)
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
-    print("\n" + table_text(summary) + f"\nreport: {workdir / 'report' / 'report.html'}")
+    text = table_text(summary, [modality_table(modalities)])
+    print(f"\n{text}\nreport: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privrep import __version__
-from privrep.attacks.suite import FEW, NAMES, QUICK
-from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions
+from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
+from privrep.auditing.options import DUPLICATES, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
+from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
 from privrep.program import sentence_of
 from privrep.statistics.permutation_test import least_permutations
-from privrep.types import LIMIT
+from privrep.types import CORRELATION_LIMIT, LIMIT, PRIMARY, SECONDARY
 
 if TYPE_CHECKING:
     from privrep.auditing.report import AuditReport
@@ -74,8 +75,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "audit",
         help="how much of a private attribute do these representations reveal?",
         description="Attacks representations of any origin, prints the result, and writes "
-        "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if the upper bound is over "
-        "--fail-above, or there is none; 2 if the files or the flags cannot be used.",
+        "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if an upper bound is over "
+        "--fail-above or --fail-above-person, or there is none; 2 if the files or the flags cannot "
+        "be used.",
     )
     audit.add_argument(
         "representations",
@@ -135,7 +137,38 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--fail-above",
         type=_bound,
         metavar="UAR",
-        help="exit with 1 if the upper bound is above, whatever the verdict, or there is none",
+        help="exit with 1 if the upper bound from one utterance is above, whatever the verdict, or "
+        "there is none; of an attribute that is a number, the upper bound of its bins",
+    )
+    audit.add_argument(
+        "--fail-above-person",
+        type=_bound,
+        metavar="UAR",
+        help="likewise from all utterances of a person together; with 40 people chance alone makes "
+        "0.60 likely",
+    )
+    audit.add_argument(
+        "--fail-above-correlation",
+        type=_bound,
+        metavar="CORRELATION",
+        help="the same for the correlation of an attribute that is a number",
+    )
+    audit.add_argument(
+        "--as",
+        dest="measured_as",
+        choices=MEASURED_AS,
+        default=MEASURED_AS[0],
+        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
+        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
+        "which one has a single speaker)",
+    )
+    audit.add_argument(
+        "--bins",
+        default="",
+        metavar="BINS",
+        help="make the result that of bins of a number, in place of the correlation: "
+        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
+        "halves)",
     )
     audit.add_argument(
         "--lengths",
@@ -153,8 +186,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     audit.add_argument(
         "--attackers",
         type=_comma_list,
-        default=tuple(QUICK),
-        help=f"of {', '.join(NAMES)} ({','.join(QUICK)})",
+        help=f"to be tested, of {', '.join(NAMES)} ({','.join(QUICK)}, and {','.join(UNTESTED)} on "
+        "the true labels only)",
     )
     audit.add_argument(
         "--permutations",
@@ -163,7 +196,23 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         f"other than {','.join(QUICK)})",
     )
     audit.add_argument(
+        "--deals",
+        type=int,
+        help=f"of folds, over which each labelling is averaged ({PRIMARY.deals})",
+    )
+    audit.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"one deal of folds, {SECONDARY.permutations} permutations, no trees",
+    )
+    audit.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
+    )
+    audit.add_argument(
+        "--correlation_limit",
+        type=float,
+        default=CORRELATION_LIMIT,
+        help="correlation that counts, of an attribute that is a number (%(default)s)",
     )
     audit.add_argument(
         "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
@@ -176,6 +225,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
     )
     selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
+    selftest.add_argument(
+        "--full", action="store_true", help="with the deals and permutations of an audit"
+    )
     selftest.set_defaults(run=_selftest)
     return parser, {"audit": audit, "selftest": selftest}
 
@@ -206,7 +258,7 @@ def _bound(text: str) -> float:
         bound = math.nan
     if not 0 < bound <= 1:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: an upper bound of the UAR over 0 and up to 1, such as 0.60"
+            f"{text!r}: an upper bound, over 0 and up to 1, such as 0.60"
         )
     return bound
 
@@ -226,7 +278,12 @@ def _audit(parsed: argparse.Namespace) -> int:
         other_labels=parsed.other_labels,
         attackers=parsed.attackers,
         permutations=parsed.permutations,
+        deals=parsed.deals,
+        quick=parsed.quick,
         limit=parsed.limit,
+        correlation_limit=parsed.correlation_limit,
+        measured_as=parsed.measured_as,
+        bins=parsed.bins,
         seed=parsed.seed,
         naming=naming_of(
             parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
@@ -237,32 +294,49 @@ def _audit(parsed: argparse.Namespace) -> int:
     )
     print(terminal.table(report))
     print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
-    failure = None if parsed.fail_above is None else why_failed(report, parsed.fail_above)
-    if failure is not None:
+    gates = {"--fail-above": parsed.fail_above, "--fail-above-person": parsed.fail_above_person}
+    failures = [why_failed(report, flag, most) for flag, most in gates.items() if most is not None]
+    failures.append(why_correlated(report, parsed.fail_above_correlation))
+    for failure in filter(None, failures):
         print(printable(failure), file=sys.stderr)
-        return LEAKS
-    return 0
+    return LEAKS if any(failures) else 0
 
 
-def why_failed(report: "AuditReport", most: float) -> str | None:
-    """Why an audit fails at --fail-above=`most`, or None. Without a bound it fails."""
-    if not math.isfinite(report.upper):
+def why_failed(report: "AuditReport", flag: str, most: float) -> str | None:
+    """Why an audit fails at `flag`=`most`, or None. Without a bound it fails."""
+    judged = report.person if flag == "--fail-above-person" else report.of_classes
+    if not math.isfinite(judged.upper):
         return (
-            "no upper bound can be given, so that it is not shown to be within --fail-above="
-            f"{most:g}: {report.reason}"
+            f"no upper bound can be given, so that it is not shown to be within {flag}={most:g}: "
+            f"{judged.reason}"
         )
-    if report.upper <= most:
+    if judged.upper <= most:
         return None
-    text = f"upper bound {report.upper:.3f} is above --fail-above={most:g}"
-    if most <= report.chance:
-        text += f", which no audit can pass: chance is {report.chance:.3f}"
+    text = f"upper bound {judged.upper:.3f} is above {flag}={most:g}"
+    chance = 1 / len(report.data.classes)
+    if most <= chance:
+        text += f", which no audit can pass: chance is {chance:.3f}"
     return text
 
 
-def _selftest(parsed: argparse.Namespace) -> int:
-    from privrep.leakage.selftest import selftest
+def why_correlated(report: "AuditReport", most: float | None) -> str | None:
+    """Why an audit fails at --fail-above-correlation=`most`, or None."""
+    if most is None:
+        return None
+    if report.number is None:
+        return (
+            f"--fail-above-correlation={most:g}: {report.attribute} has classes and no correlation"
+        )
+    upper = report.number.verdict.upper
+    if upper <= most:
+        return None
+    return f"upper bound {upper:.3f} of the correlation is above --fail-above-correlation={most:g}"
 
-    return 0 if selftest(parsed.seed, print) else LEAKS
+
+def _selftest(parsed: argparse.Namespace) -> int:
+    from privrep.leakage.selftest import FULL, QUICK, selftest
+
+    return 0 if selftest(parsed.seed, print, FULL if parsed.full else QUICK) else LEAKS
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Utterance:
       scale: lowest and highest value a rating can take.
       categories: {task: class name}, such as emotion; a hidden category is left out.
       private: {attribute: value}, such as gender ("female", "male"); an unknown one is left out.
+      numbers: {attribute: number}, of those of `private` that are bins of a number, such as an age.
       session: recordings made together (a dyad, an episode); None where the corpus has none.
       split: the corpus's own part "train", "val" or "test"; None where it has none.
       test_set: which of the corpus's several test sets ("Test2"); None where it has one or none.
@@ -47,6 +48,7 @@ class Utterance:
     scale: tuple[float, float] | None = None
     categories: Mapping[str, str] = field(default_factory=dict)
     private: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
     session: str | None = None
     split: str | None = None
     test_set: str | None = None
@@ -143,12 +145,14 @@ class Fold(NamedTuple):
 
     Attributes:
       split: bool[N] each.
-      task: int32[N], the emotion labels, -1 unknown.
+      task: int32[N], the emotion labels, -1 unknown; of a regression the levels of the rating.
       task_weights: float32[C].
       private: {attribute: int32[N]}, -1 unknown.
       private_weights: {attribute: float32[C]}.
       inputs: see `FoldTransform`.
       val_blocks: int32[n, b], the validation part in blocks of like length, -1 padding.
+      target: float32[N], the rating that a regression predicts, in standard deviations from the
+        mean of the training part, NaN unknown; None where the task has classes.
     """
 
     split: Split
@@ -158,6 +162,7 @@ class Fold(NamedTuple):
     private_weights: Mapping[str, Array]
     inputs: FoldTransform
     val_blocks: Array
+    target: Array | None = None
 
 
 class Data(NamedTuple):
@@ -194,6 +199,9 @@ def room(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 
 ALPHA = 0.05  # level of tests and of one-sided bounds
 LIMIT = 0.10  # of the leak UAR - chance
+# Of a correlation. Of normal numbers, whoever predicts them with correlation r tells the upper half
+# from the lower with the UAR 1/2 + arcsin(r) / pi (Sheppard 1899): 0.597 at 0.30, as much as LIMIT.
+CORRELATION_LIMIT = 0.30
 
 
 def renumber(values: Array) -> np.ndarray:
@@ -212,7 +220,7 @@ class Sample:
     The speakers are the sample of every test and interval; utterances of one speaker are alike.
 
     Attributes:
-      h: float32[N, D], finite.
+      h: float32 or float64[N, D], finite in float32.
       labels: int32[N], classes from 0, -1 where the label is unknown.
       speaker: int32[N] from 0 to S - 1, each of which occurs.
       session: int32[N], numbered likewise; None where there are no sessions.
@@ -235,8 +243,9 @@ class Sample:
           session: likewise; None where there are no sessions.
 
         Raises:
-          ValueError: shapes that do not fit, labels of another type, or h that is not finite in
-            float32.
+          ValueError: shapes that do not fit, labels of another type or under -1, a missing speaker
+            or session (None, "" or NaN), or h that has no columns, is no real numbers or is not
+            finite in float32.
 
         >>> sample = Sample.of([[0.1], [0.2], [0.3]], ["m", None, "f"], ["b", "a", "b"])
         >>> sample.labels.tolist(), sample.speaker.tolist()
@@ -245,19 +254,25 @@ class Sample:
         h = np.asarray(h)
         if h.ndim != 2:
             raise ValueError(f"h has shape {h.shape}: one row per utterance is needed, [N, D]")
+        if not h.shape[1]:
+            raise ValueError(f"h has shape {h.shape}: it has no columns, and nothing can be read")
+        if h.dtype.kind in "cSUmM":
+            raise ValueError(f"h is {h.dtype}: real numbers are needed")
         for name, column in (("labels", labels), ("speaker", speaker), ("session", session)):
             if column is not None and np.shape(column) != h.shape[:1]:
                 raise ValueError(f"{name} has shape {np.shape(column)} for {len(h)} rows of h")
-        with np.errstate(over="ignore"):
+        # float64 is kept: a leak may lie below the precision of float32.
+        if h.dtype != np.float64:
             h = h.astype(np.float32, copy=False)
-        broken = np.flatnonzero(~np.isfinite(h).all(1))
+        with np.errstate(over="ignore"):
+            broken = np.flatnonzero(~np.isfinite(h.astype(np.float32, copy=False)).all(1))
         if len(broken):
             raise ValueError(
                 f"{len(broken)} of {len(h)} rows of h are not finite in float32, the first is row "
                 f"{broken[0]}: leave them out, or repair the network that made them"
             )
-        numbered = None if session is None else renumber(session)
-        return cls(h, _class_numbers(labels), renumber(speaker), numbered)
+        numbered = None if session is None else _identities("session", session)
+        return cls(h, _class_numbers(labels), _identities("speaker", speaker), numbered)
 
     @property
     def num_classes(self) -> int:
@@ -279,9 +294,93 @@ class Sample:
         return self.take(self.labels >= 0)
 
 
+@dataclass(frozen=True, eq=False)
+class NumberSample:
+    """As `Sample`, of a private attribute that is a number, such as an age in years.
+
+    Attributes:
+      h: float32[N, D], finite.
+      values: float64[N], NaN where the number is unknown.
+      speaker: int32[N] from 0 to S - 1, each of which occurs.
+      session: int32[N], numbered likewise; None where there are no sessions.
+    """
+
+    h: np.ndarray
+    values: np.ndarray
+    speaker: np.ndarray
+    session: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, h: Array, values: Array, speaker: Array, session: Array | None = None
+    ) -> "NumberSample":
+        """Validates arrays and numbers speakers and sessions, as `Sample.of` does.
+
+        Raises:
+          ValueError: shapes that do not fit, values that are no real numbers or infinite, or h that
+            is not finite in float32.
+
+        >>> NumberSample.of([[0.1], [0.2]], [31, 54], ["a", "b"]).of_speakers.tolist()
+        [31.0, 54.0]
+        """
+        try:
+            values = np.asarray(values, np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"values are no real numbers ({error}); NaN is unknown") from error
+        if np.isinf(values).any():
+            raise ValueError("values are infinite: finite numbers are needed, NaN where unknown")
+        known = Sample.of(h, np.isfinite(values).astype(np.int32) - 1, speaker, session)
+        return cls(known.h, values, known.speaker, known.session)
+
+    @property
+    def num_speakers(self) -> int:
+        """S."""
+        return int(self.speaker.max()) + 1
+
+    @property
+    def of_speakers(self) -> np.ndarray:
+        """float64[S]: the mean over the utterances of each speaker, none of them unknown."""
+        return np.bincount(self.speaker, self.values) / np.bincount(self.speaker)
+
+    @property
+    def share_within(self) -> float:
+        """The share of the variance of values, none unknown, that is within speakers."""
+        within = self.values - self.of_speakers[self.speaker]
+        return float(np.mean(within**2) / max(self.values.var(), 1e-300))
+
+    def take(self, rows: np.ndarray) -> "NumberSample":
+        """The utterances `rows` (int[n] or bool[N]), their speakers and sessions numbered anew."""
+        session = None if self.session is None else renumber(self.session[rows])
+        return NumberSample(self.h[rows], self.values[rows], renumber(self.speaker[rows]), session)
+
+    def with_known_values(self) -> "NumberSample":
+        """The utterances whose number is known."""
+        return self.take(np.isfinite(self.values))
+
+
+def _identities(name: str, column: Array) -> np.ndarray:
+    """int32[N]: speakers or sessions, numbered. Missing ones are no identity that rows share."""
+    values = np.asarray(column)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind in "OUS":
+        missing = np.array([cell in (None, "", b"") or cell != cell for cell in values.tolist()])
+    else:
+        missing = np.zeros(len(values), bool)
+    rows = np.flatnonzero(missing)
+    if len(rows):
+        raise ValueError(
+            f"the {name} of {len(rows)} of {len(values)} rows is missing, the first is row "
+            f"{rows[0]}: leave these rows out, or name what you know to be one {name}"
+        )
+    return renumber(values)
+
+
 def _class_numbers(labels: Array) -> np.ndarray:
     labels = np.asarray(labels)
     if np.issubdtype(labels.dtype, np.integer):
+        if labels.size and labels.min() < -1:
+            raise ValueError(f"a label is {labels.min()}: classes are numbered from 0, -1 unknown")
         return labels.astype(np.int32)
     cells = labels.tolist()
     if not all(cell is None or isinstance(cell, str) for cell in cells):
@@ -304,6 +403,11 @@ class InferenceSettings:
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       alpha: level of the test and of the one-sided bounds.
       seed: of folds, permutations and attackers; the same seed gives the same result.
+      deals: of folds, over which the UAR of every labelling is averaged.
+      utterances: the test is made on at most so many, drawn evenly from the speakers; the UAR of
+        the strongest attacker is of all.
+      correlation_limit: the correlation that must be excluded before "no leak" may be said of an
+        attribute that is a number; see CORRELATION_LIMIT.
     """
 
     folds: int = 5
@@ -311,8 +415,11 @@ class InferenceSettings:
     limit: float = LIMIT
     alpha: float = ALPHA
     seed: int = 0
+    deals: int = 6
+    utterances: int = 20_000
+    correlation_limit: float = CORRELATION_LIMIT
 
 
 PRIMARY = InferenceSettings()  # of the headline measurement
-# Of the questions beyond it, each of which costs as much.
-SECONDARY = InferenceSettings(permutations=99)
+# Of the questions beyond it, each of which costs as much as one deal of it.
+SECONDARY = InferenceSettings(permutations=99, deals=1)

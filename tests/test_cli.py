@@ -56,7 +56,7 @@ def test_a_hyphen_in_a_flag_is_an_underscore(leaking, report, monkeypatch, sign)
     ("arguments", "said"),
     [
         (["audit", "h.npy", "l.csv", "--atribute=x"], "no flag --atribute (did you mean --attr"),
-        (["audit", "--fail-abov=1"], ""),  # cut off, not misspelt: the rest is missing
+        (["audit", "--permut=24"], ""),  # cut off, not misspelt: the rest is missing
         (["audit", "--failabove=1"], "no flag --failabove (did you mean --fail-above?)"),
         (["audit", "--zzz"], "no flag --zzz\n"),
         (["selftest", "--sead=1"], "no flag --sead (did you mean --seed?)"),

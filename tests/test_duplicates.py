@@ -47,11 +47,12 @@ def test_numbers_of_one_unit_are_often_equal_by_chance(seed):
     assert len(lots(equal_rows(h))) > 10 and lots(copied_rows(h, speaker)) == []
 
 
-@pytest.mark.parametrize("told", [0, 1.5])
-def test_a_saturated_posterior_has_no_copies(told):
+@pytest.mark.parametrize("speaker_effect", [0, 1.5])
+def test_a_saturated_posterior_has_no_copies(speaker_effect):
     rng = np.random.default_rng(0)
     speaker = np.repeat(np.arange(24), 10)
-    logits = 30 * rng.normal(size=(240, 4)) + 30 * told * rng.normal(size=(24, 4))[speaker]
+    logits = 30 * rng.normal(size=(240, 4))
+    logits += 30 * speaker_effect * rng.normal(size=(24, 4))[speaker]
     h = np.exp(logits - logits.max(1, keepdims=True))
     h /= h.sum(1, keepdims=True)
     assert len(lots(equal_rows(h))) > 2 and lots(copied_rows(h, speaker)) == []

@@ -60,9 +60,9 @@ def test_a_file_is_old_or_new_and_nothing_is_left_beside_it(tmp_path, monkeypatc
 
 def test_two_writers_have_files_of_their_own(tmp_path):
     path = tmp_path / "file"
-    with replacing(path) as one, replacing(path) as other:
-        one.write(b"one" * 100)
-        other.write(b"other")
+    with replacing(path) as first, replacing(path) as second:
+        first.write(b"one" * 100)
+        second.write(b"other")
     assert path.read_bytes() == b"one" * 100  # whose block ended last
 
 

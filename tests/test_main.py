@@ -1,10 +1,12 @@
 """The main job on every corpus, from its files to the result directory."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
+from experiments.results.columns import is_score
 from experiments.results.runs_csv import read_rows
 from tests.support.corpora_on_disk import (
     write_iemocap,
@@ -85,16 +87,43 @@ def test_open_corpora(tmp_path, name, write):
     check_results(tmp_path / "out", "activation", "gender", classes=3)
 
 
+def checks_of(name):
+    return json.loads((ROOT / "tests/cases" / name / "expected.json").read_text())
+
+
+def run_check(name, check, workdir):
+    """The job of a check of tests/cases."""
+    filled = check["command"].replace("$CASE", str(ROOT / "tests/cases" / name))
+    small = "--folds=3 --max_epochs=1 --attackers=linear --membership=off --recipe=paper --lambda=0"
+    filled = filled.replace("$OUT", str(workdir)).replace("$SMALL", small)
+    run(workdir, *[flag for flag in filled.split() if flag.startswith("--")])
+
+
+@pytest.mark.long
+def test_case_03(tmp_path, capsys):
+    """Windows-1252, and the same torn once more in UTF-8: whole lexical jobs of the same words."""
+    scores, warned = [], []
+    for number, check in enumerate(checks_of("03")):
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always", UserWarning)
+            run_check("03", check, tmp_path / str(number))
+        printed = capsys.readouterr()
+        text = " ".join([printed.out, printed.err, *(str(note.message) for note in notes)])
+        assert f"learned in the network, {check['different_words']} words" in text
+        assert all(word in text for word in check.get("message_contains", ()))
+        warned.append("1252" in text or "mended" in text)
+        rows = read_rows(tmp_path / str(number) / "runs.csv")
+        scores.append([{name: row[name] for name in row if is_score(name)} for row in rows])
+    assert warned == [False, True, True]
+    assert len(scores[0]) > 3 and scores[0] == scores[1] == scores[2]
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_case_95(tmp_path, monkeypatch, capsys):
-    case = ROOT / "tests/cases/95"
-    (check,) = json.loads((case / "expected.json").read_text())
-    filled = check["command"].replace("$CASE", str(case)).replace("$OUT", str(tmp_path / "out"))
-    small = "--folds=3 --max_epochs=1 --attackers=linear --membership=off --recipe=paper --lambda=0"
-    flags = [f for f in filled.replace("$SMALL", small).split() if f.startswith("--")]
+    (check,) = checks_of("95")
     monkeypatch.chdir(ROOT)
-    run(tmp_path / "out", *flags)
+    run_check("95", check, tmp_path / "out")
     assert f"kaldi: {check['utterances']} utterances" in capsys.readouterr().err
     rows = read_rows(tmp_path / "out" / "runs.csv")
     assert {row["fold"] for row in rows} == {0, 1, 2, 3}

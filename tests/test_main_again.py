@@ -58,8 +58,8 @@ def whole(folder):
 def test_flags_txt_repeats_the_runs_to_the_byte(folder, whole):
     assert run(folder / "repeated", f"--flagfile={folder / 'whole' / 'flags.txt'}") == whole
     for name in ("flags.txt", "summary.json", "summary.md"):
-        one, other = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
-        assert one == other, name
+        before, after = ((folder / of / name).read_bytes() for of in ("whole", "repeated"))
+        assert before == after, name
 
 
 KILLED = """
@@ -119,6 +119,31 @@ def test_two_processes_do_what_one_does(folder, whole):
     assert not (workdir / "checkpoints" / "001" / "progress").exists()
 
 
+PROGRAM = """
+from absl import app
+from experiments import main
+app.run(main.main)
+"""
+
+
+@pytest.mark.long
+def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
+    """At once, and not when jax gives up waiting for the first."""
+    workdir = folder / "in_use_by_another"
+    shutil.copytree(folder / "whole", workdir)
+    given = (f"--flagfile={workdir / 'flags.txt'}", f"--workdir={workdir}")
+    given += (f"--cache_dir={cache_of(workdir)}",)
+    with holding(workdir / "writer.lock"):
+        in_use = in_processes(PROGRAM, *given, "--resume", count=2)
+    used = in_processes(PROGRAM, *given, count=2)
+    for ended, sentence in ((in_use, "in_use_by_another is in use"), (used, "with --resume")):
+        for process in ended:
+            assert process.returncode == 1 and "Traceback" not in process.stderr
+            assert sentence in process.stderr.splitlines()[-1], process.stderr
+            assert process.stderr.splitlines()[-1].startswith("error: ")
+    assert (workdir / "runs.csv").read_bytes() == whole
+
+
 TERMINATED = """
 import os, signal, time
 from absl import app
@@ -134,7 +159,7 @@ app.run(main.main)
 def test_sigterm_ends_one_of_several_processes():
     """As a scheduler sends it; jax would rather keep it for a checkpoint that nobody makes."""
     ended = in_processes(TERMINATED, count=2)
-    assert [one.returncode for one in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
+    assert [process.returncode for process in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
 
 
 def half_done(folder, whole, name):
@@ -187,9 +212,9 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
     runs = [row for row in read_rows(workdir / "runs.csv") if row["control"] is None]
     pack = workdir / "checkpoints" / "000"
     described, params = checkpoints.load_chosen(pack)[0], checkpoints.load_params(pack)
-    told = ("lambda", "recipe", "seed", "fold")
+    key = ("lambda", "recipe", "seed", "fold")
     first = [row for row in runs if row["pack"] == 0]
-    scores = {tuple(row[n] for n in told): row["test_emotion_uar"] for row in first}
+    scores = {tuple(row[n] for n in key): row["test_emotion_uar"] for row in first}
     seen = []
     for fold in range(5):
         to = workdir / "representations" / "000" / f"fold_{fold}"
@@ -215,7 +240,7 @@ def test_h_of_finished_runs_is_exported_and_audited(folder, whole, capsys):
             guessed = (h @ head["kernel"][i] + head["bias"][i]).argmax(1)
             names = np.array(["low", "mid", "high"])[guessed]
             uar = np.mean([(names == c)[truth == c].mean() for c in np.unique(truth)])
-            assert uar == pytest.approx(scores[tuple(run_[n] for n in told)], abs=1e-5)
+            assert uar == pytest.approx(scores[tuple(run_[n] for n in key)], abs=1e-5)
     assert len(seen) == len({*seen}) == 60  # everybody is tested once
 
     again(folder, "exported", "--resume", "--export=all")
@@ -322,6 +347,25 @@ def test_a_damaged_table_is_made_anew_without_training(folder, whole, monkeypatc
         rows, said = resumed(folder, workdir.name, *flags(folder))
     assert rows == whole and path.read_bytes() == before
     assert [line for line in said if named in line]
+
+
+@pytest.mark.parametrize("name", ["*.jsonl.gz", "*.sha256"])
+def test_a_damaged_record_of_the_corpus_is_made_anew(folder, whole, name):
+    """It names what differs where the corpus is another one day."""
+    workdir = folder / f"record_{name[2:]}"
+    shutil.copytree(folder / "whole", workdir)
+    (path,) = (workdir / "data").glob(name)
+    before = path.read_bytes()
+    path.write_bytes(before[:-9] + b"~" + before[-8:])
+    rows, said = resumed(folder, workdir.name, *flags(folder))
+    assert rows == whole and path.read_bytes() == before
+    assert len([line for line in said if "not as it was written: it is made anew" in line]) == 1
+    path.unlink()
+    elsewhere = moved(folder, folder / f"elsewhere_{name[2:]}")
+    edit(folder / f"elsewhere_{name[2:]}" / "Evalution.txt", "V:3.000000", "V:3.100000")
+    with pytest.raises(ValueError, match=r"cannot be said: .* is missing \(--resume makes that"):
+        run(workdir, *elsewhere, "--resume")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

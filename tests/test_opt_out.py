@@ -42,12 +42,12 @@ def exported(tmp_path_factory):
 
 
 def test_what_h_tells_is_read_of_test_speakers_and_what_it_hides_is_not(exported):
-    found = guesses(exported, "gender")
-    assert set(found) == {LEAKS, HIDES} and len(found[LEAKS]) == 20
-    assert all(g.value == g.true and g.confidence > 0.9 for g in found[LEAKS].values())
-    rightly = np.mean([g.value == g.true for g in found[HIDES].values()])
+    by_network = guesses(exported, "gender")
+    assert set(by_network) == {LEAKS, HIDES} and len(by_network[LEAKS]) == 20
+    assert all(g.value == g.true and g.confidence > 0.9 for g in by_network[LEAKS].values())
+    rightly = np.mean([g.value == g.true for g in by_network[HIDES].values()])
     assert 0.2 < rightly < 0.8
-    assert np.mean([g.confidence for g in found[HIDES].values()]) < 0.7
+    assert np.mean([g.confidence for g in by_network[HIDES].values()]) < 0.7
 
 
 def row(lambda_, recipe, upper, verdict):
@@ -80,11 +80,11 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
         Config(lambda_=strengths, recipe=recipe, seed=seed, learning_rate=rate, weight_decay=decay)
         for seed, rate, decay in points
     ]
-    found = dict.fromkeys(file_names(configs)[:6], guess)
+    by_network = dict.fromkeys(file_names(configs)[:6], guess)
     for i, (seed, rate, decay) in enumerate(points):
         settings = {"seed": seed, "learning_rate": rate, "weight_decay": decay}
         rows.append(row(0.5, recipe, 0.5 + i / 100, "leaks") | settings)
-    lines = report(found, rows[::-1], "gender", "a")[2:]
+    lines = report(by_network, rows[::-1], "gender", "a")[2:]
     assert lines[0].split()[:5] == ["recipe", "lambda", "seed", "learning_rate", "weight_decay"]
     shown = [line.split() for line in lines[2:8]]
     assert [line[1:5] for line in shown] == [
@@ -92,8 +92,8 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
     ]
     assert [line[-2] for line in shown] == [f"{0.5 + i / 100:.3f}" for i in range(6)]
     # What is the same in all is no column, as a network that diverged is no guess of its people.
-    two = {name: of for name, of in found.items() if "_seed=0" in name and "decay=0.0" in name}
-    two[next(iter(two))] = {"b": guess["b"]}
+    kept = [name for name in by_network if "_seed=0" in name and "decay=0.0" in name]
+    two = {name: by_network[name] for name in kept} | {kept[0]: {"b": guess["b"]}}
     header, _, diverged, whole = report(two, rows, "gender", "a")[2:6]
     assert "seed" not in header and "weight_decay" not in header and "learning_rate" in header
     assert whole.split()[3:5] == ["f", "0.90"] and diverged.split()[3:6] == ["0", "of", "1"]
@@ -101,8 +101,8 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
 
 def test_a_pack_among_others_says_what_it_is_of():
     rows = [row(strength, "none", 0.5, "leaks") for strength in (0, 1)]
-    acoustic, lexical = ([one | {"modality": m, "task": "a"} for one in rows] for m in "xy")
-    packs = [one | {"pack": i} for i, of in enumerate((acoustic, lexical)) for one in of]
+    acoustic, lexical = ([entry | {"modality": m, "task": "a"} for entry in rows] for m in "xy")
+    packs = [entry | {"pack": i} for i, of in enumerate((acoustic, lexical)) for entry in of]
     assert which_pack(packs, 1) == ["--pack=1 of 0 to 1: modality=y", ""]
     assert which_pack(packs[:2], 0) == []
 

@@ -2,6 +2,7 @@
 
 A model-step is forward, backward and Adam of one network on one batch. The peers:
 
+    privrep-regression        ours with a head that predicts a rating
     flax                      plain Flax, one network after another
     torch                     PyTorch eager, one network after another, batches padded
     torch-packed              the same with packed sequences
@@ -66,6 +67,7 @@ def _in_one_process(work: Training, stacks: bool) -> dict[str, Contestant]:
     single = {"work": work._replace(runs=1)}
     contestants = {
         "privrep": Contestant("ours", "train", {"work": work}),
+        "privrep-regression": Contestant("ours", "train", {"work": work._replace(regression=True)}),
         "flax": Contestant("plain_flax", "one_by_one", single),
         "torch": Contestant("plain_torch", "one_by_one", single),
         "torch-packed": Contestant("plain_torch", "one_by_one", single | {"packed": True}),

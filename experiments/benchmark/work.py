@@ -47,6 +47,7 @@ class Training(NamedTuple):
       steps: batches of an epoch.
       adversary_steps: steps of the adversary of the recipe `strong` for each of the network's; 0
         stands for a linear adversary that takes one.
+      regression: the emotion head predicts a rating, with the loss 1 - CCC.
     """
 
     network: Network
@@ -55,6 +56,7 @@ class Training(NamedTuple):
     batch: int
     steps: int
     adversary_steps: int = 0
+    regression: bool = False
 
 
 class Shape(NamedTuple):

@@ -52,7 +52,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
     }
     net = EmotionNet(
         encoders=FrozenDict({name: encoders[name] for name in MODALITIES[config.modality]}),
-        num_classes=len(packed.task_names),
+        num_classes=packed.num_outputs,
         private=FrozenDict(packed.num_private),
         placement=_placement(config),
         adversary_layers=tuple(map(int, config.adversary_layers.split("+"))),
@@ -73,6 +73,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         adversary_steps=config.adversary_steps,
         adversary_memory=config.adversary_memory,
         adversary_restart=config.adversary_restart,
+        regression_loss=config.regression_loss,
     )
 
 

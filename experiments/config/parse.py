@@ -10,9 +10,10 @@ from experiments.config.recipes import LEFT
 from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
+from privrep.formats.numbers import parse_bins
 from privrep.formats.sequences import JOINED, sources_of
-from privrep.inputs.labels import BINNINGS, two_numbers
-from privrep.inputs.number_bins import parse_bins
+from privrep.formats.tables import TABLES
+from privrep.inputs.labels import BINNINGS, CONTINUOUS, two_numbers
 from privrep.inputs.selection import parse_classes, parse_only
 from privrep.messages import nearest
 from privrep.networks.emotion_net import PLACEMENTS
@@ -107,21 +108,28 @@ def _placement(flag: str, text: str) -> str:
 
 
 def _folds(flag: str, text: str) -> str:
+    path = os.path.expanduser(text)
+    if os.path.splitext(path)[1].lower() in TABLES or os.path.isfile(path):
+        return _path(flag, text)
     if text != "official" and not (text.isdecimal() and int(text) >= 3):
         raise ValueError(
-            f"{flag}={text}: official (the corpus's own split), or a number of speaker-independent "
-            "folds of at least 3, such as 5"
+            f"{flag}={text}: official (the corpus's own split), a number of speaker-independent "
+            "folds of at least 3, such as 5, or the path of a table id,part,fold, such as folds.csv"
+            + nearest(text, ("official",))
         )
     return text
 
 
 def _bins(flag: str, text: str) -> str:
-    if text in BINNINGS:
+    if text in (*BINNINGS, CONTINUOUS):
         return text
     try:  # of a task without ratings, too, where nothing would look at them
         low, high = two_numbers(text)
     except ValueError as error:
-        raise ValueError(f"{flag}={text}: {error}{nearest(text, BINNINGS)}") from None
+        raise ValueError(
+            f"{flag}={text}: {error}; or {CONTINUOUS} for a regression"
+            f"{nearest(text, (*BINNINGS, CONTINUOUS))}"
+        ) from None
     if not low < high:
         raise ValueError(f"{flag}={text}: of LOW:HIGH, LOW below HIGH expected")
     return text

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from experiments.config.settings import FIELDS, flag_default, flag_name
+from privrep.types import LIMIT
 
 SEARCHES = ("none", "grid")
+SEARCH_RULES = ("paper", "leak_aware", "both")
 EXPORTS = ("none", "test", "all")
 
 for _field, _spec in FIELDS.items():
@@ -20,6 +22,15 @@ flags.DEFINE_enum(
     SEARCHES,
     "grid trains every setting, chooses among them on validation data and measures only the chosen "
     "ones on test speakers; none measures every setting",
+)
+flags.DEFINE_enum(
+    "search_rule",
+    "paper",
+    SEARCH_RULES,
+    "by what --search=grid chooses among protected networks: paper, emotion less the leak that a "
+    "freshly trained attacker finds on validation speakers; leak_aware, the best emotion of those "
+    f"whose attacker is within {LIMIT:g} of chance there, else the least leak; both measures the "
+    "choices of either. chosen.csv has both scores",
 )
 flags.DEFINE_string(
     "workdir",

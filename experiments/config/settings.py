@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.lambdas import Strengths, by_attribute
-from experiments.config.recipes import DEFAULT, LEFT, RECIPES
+from experiments.config.recipes import DEFAULT, DEFAULT_OF_REGRESSION, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
+from privrep.formats.numbers import QUANTILES
 from privrep.inputs.extraction import UNUSABLE
+from privrep.inputs.labels import CONTINUOUS
 from privrep.inputs.normalisation import NORMALISATIONS
-from privrep.inputs.number_bins import QUANTILES
 from privrep.inputs.packing import CLASS_WEIGHTS
 from privrep.inputs.selection import DUPLICATES, TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS
 from privrep.networks.encoders import ACTIVATIONS, MODALITIES, POOLINGS
 from privrep.training.epoch import OPTIMISERS
+from privrep.training.regression import LOSSES
 from privrep.training.schedules import SCHEDULES
 from privrep.training.selection import SELECTIONS
 from privrep.unlearning.defences import DEFENCES
@@ -122,11 +124,12 @@ class Config:
     recipe: str = _setting(
         DEFAULT[0],
         "how the attribute is kept out of h where lambda is not 0: a name for the values of the "
-        "flags whose default is recipe",
+        f"flags whose default is recipe; auto: {' and '.join(DEFAULT)}, of a regression "
+        f"{' and '.join(DEFAULT_OF_REGRESSION)}",
         tuple(RECIPES),
         paper="paper",
         per_run=True,
-        flag=",".join(DEFAULT),
+        flag=AUTO,
     )
     defence: str = _setting(
         "none",
@@ -146,7 +149,9 @@ class Config:
     )
     folds: str = _setting(
         "5",
-        "number of speaker-independent folds, or official for the split that the corpus defines",
+        "number of speaker-independent folds, official for the split that the corpus defines, or a "
+        "table of folds that were published, FILE.csv with id,part,fold (part: train, val, test; "
+        "speaker or session may take the place of id), as a result directory's folds.csv",
         paper="5",
     )
     test_set: str = _setting(
@@ -187,7 +192,8 @@ class Config:
     )
     bins: str = _setting(
         "midpoint",
-        "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5",
+        "how a rating becomes a level: midpoint, thirds, tertiles, or LOW:HIGH such as 2.5:3.5; "
+        "continuous: not at all, the rating itself is predicted (regression, scored by CCC)",
     )
     ratings_from: str = _setting(
         "corpus",
@@ -363,6 +369,9 @@ class Config:
     )
 
     # Training
+    regression_loss: str = _setting(
+        "ccc", "the loss of a regression, with --bins=continuous", tuple(LOSSES)
+    )
     optimiser: str = _setting("adam", "the optimiser", tuple(OPTIMISERS))
     learning_rate: float = _setting(
         1e-3, "learning rate of encoders and emotion head", per_run=True, least=0
@@ -432,6 +441,11 @@ class Config:
     def attributes(self) -> tuple[str, ...]:
         """The private attributes, in the order of the flag."""
         return tuple(self.private.split("+"))
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the rating itself is predicted."""
+        return self.bins == CONTINUOUS
 
     @property
     def attacker_names(self) -> tuple[str, ...]:

@@ -2,16 +2,32 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
 from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
-from experiments.config.recipes import GOVERNED, LEFT, RECIPES, UNPROTECTED, filled, name_of
+from experiments.config.recipes import (
+    DEFAULT,
+    DEFAULT_OF_REGRESSION,
+    GOVERNED,
+    LEFT,
+    RECIPES,
+    UNPROTECTED,
+    filled,
+    name_of,
+)
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
+from privrep.inputs.fold_file import is_fold_file, read_folds
+from privrep.inputs.labels import CONTINUOUS
 from privrep.networks.encoders import ENCODERS, MODALITIES
 
+OF_CLASSES = {  # releases that a regression cannot have
+    "posterior": "the release posterior sends the posterior of the classes, and a rating has none",
+    "subspace": "the release subspace keeps what separates the classes, and a rating has none",
+}
 OF_MANIFESTS = ("columns", "id", "speaker_from", "speakers", "values")
 
 
@@ -40,7 +56,16 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
       ValueError: see `config.parse`; or --lambda and --private do not match.
     """
     values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
+    if len(values["folds"]) > 1 and any(map(is_fold_file, values["folds"])):
+        raise ValueError(f"--folds={flags['folds']}: a table of folds stands alone")
+    is_auto = AUTO in values["recipe"]
+    if is_auto:
+        if len(values["recipe"]) > 1:
+            raise ValueError(f"--recipe={flags['recipe']}: {AUTO} stands alone")
+        values["recipe"] = [*dict.fromkeys((*DEFAULT, *DEFAULT_OF_REGRESSION))]
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+    if is_auto:
+        points = [point for point in points if point["recipe"] in _default_recipes(point["bins"])]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     packs: dict[tuple, list[Config]] = {}
     first: dict[tuple, tuple] = {}  # the first program that has an adversary to resist
@@ -58,11 +83,18 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     ]
 
 
+def _default_recipes(bins: str) -> tuple[str, ...]:
+    """The recipes that are run unless others are named."""
+    return DEFAULT_OF_REGRESSION if bins == CONTINUOUS else DEFAULT
+
+
 def _protected(point: Mapping[str, Any]) -> Config:
     """The setting that a point of the flags' product means, its recipe looked up."""
     defaults = {name: FIELDS[name].default for name in GOVERNED}
     recipe = filled(RECIPES[point["recipe"]], defaults)
     values = {**point, **{name: recipe[name] for name in GOVERNED if point[name] == LEFT}}
+    if values["bins"] != CONTINUOUS:
+        values["regression_loss"] = FIELDS["regression_loss"].default
     if values["normalise"] == AUTO:
         values["normalise"] = "train" if values["acoustic_features"] else "speaker"
     attributes = str(point["private"]).split("+")
@@ -107,18 +139,39 @@ def _check(config: Config) -> None:
             f"--placement={config.placement}: with --modality={config.modality} there is no "
             f"{place} part to place an adversary on"
         )
+    if config.is_regression:
+        _check_regression(config)
     if config.task in config.attributes:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
+
+
+def _check_regression(config: Config) -> None:
+    if config.release in OF_CLASSES:
+        by_recipe = config.recipe in RECIPES
+        flag = f"--recipe={config.recipe}" if by_recipe else f"--release={config.release}"
+        raise ValueError(
+            f"{flag} with --bins={CONTINUOUS}: "
+            f"{OF_CLASSES[config.release]}. Take --recipe=strong (reversal with an adversary that "
+            "keeps up), or --defence=mmd or hsic (matching); or predict levels, such as "
+            "--bins=midpoint"
+        )
+    if config.adversary_given == "emotion":
+        raise ValueError(
+            f"--adversary_given=emotion with --bins={CONTINUOUS}: adversaries are given a class, "
+            "and a rating has none; leave it out, or predict levels, such as --bins=midpoint"
+        )
 
 
 def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
     """A line for each flag that was set and that the corpus or no network has a use for."""
     used = {modality for config in configs for modality in MODALITIES[config.modality]}
     unread = flags["dataset"] == "demo" and flags["data_dir"]
+    continuous = any(config.is_regression for config in configs)
     drawn = flags["test_set"] != "all" and all(config.folds != "official" for config in configs)
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
+        + _of_regression(flags, continuous)
         + [
             f"note: --{name} has no effect with --dataset={flags['dataset']}, only with manifest"
             for name in OF_MANIFESTS
@@ -131,6 +184,18 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
         ]
         + [*_of_no_adversary(flags, configs), *_of_no_protection(flags)]
     )
+
+
+def _of_regression(flags: Mapping[str, str], continuous: bool) -> list[str]:
+    if not continuous:
+        is_set = flags["regression_loss"] != flag_default("regression_loss")
+        return [f"note: --regression_loss has no effect without --bins={CONTINUOUS}"] * is_set
+    recipes = " and ".join(DEFAULT_OF_REGRESSION)
+    line = (
+        f"note: --bins={CONTINUOUS} without --recipe runs the ordinary network and {recipes}: "
+        f"{' and '.join(OF_CLASSES)} are of classes"
+    )
+    return [line] * (flags["recipe"] == AUTO)
 
 
 def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Iterator[str]:
@@ -156,7 +221,11 @@ def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
     values = {name: parse(name, flags[name]) for name in ("recipe", "lambda_", *UNPROTECTED)}
     if values["lambda_"] == [(0.0,)]:
         return
-    for name in values["recipe"]:
+    names = values["recipe"]
+    if names == [AUTO]:
+        defaults = [n for bins in parse("bins", flags["bins"]) for n in _default_recipes(bins)]
+        names = [*dict.fromkeys(defaults)]
+    for name in names:
         recipe = RECIPES[name]
         if all(
             {recipe.get(n, "none") if value == LEFT else value for value in values[n]} == {"none"}
@@ -178,7 +247,13 @@ def plan(packs: Sequence[Pack]) -> str:
 
 
 def num_folds(config: Config) -> int:
-    """The number of folds that --folds says; a corpus has one official split."""
+    """The number of folds that --folds says; a corpus has one official split.
+
+    Raises:
+      FileNotFoundError, ValueError: see `fold_file.read_folds`.
+    """
+    if is_fold_file(config.folds):
+        return len(read_folds(Path(config.folds)).folds)
     return 1 if config.folds == "official" else int(config.folds)
 
 

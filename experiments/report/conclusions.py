@@ -13,6 +13,7 @@ from experiments.results.selected import (
     ORDINARY,
     Cell,
     block_of,
+    cell_of_settings,
     choices,
     corpus_name,
     leak_of,
@@ -178,10 +179,7 @@ def overview(summary: Sequence[Entry], results: Results) -> list[list[str]]:
     lines = []
     for cell in choices(summary):
         runs = [
-            row
-            for row in results.rows
-            if not row.get("control")
-            and all(str(row[name] or "") == value for name, value in cell._asdict().items())
+            row for row in results.rows if not row.get("control") and cell_of_settings(row) == cell
         ]
         sizes = [_largest(runs, "num_speakers"), _largest(runs, "num_utterances")]
         folds, seeds = ({row[name] for row in runs} for name in ("fold", "seed"))

@@ -1,4 +1,5 @@
-"""The report's tables of detail, from a summary: leakage, placement, front, folds, groups.
+"""The report's tables of detail, from a summary: leakage, placement, choice on validation,
+front, folds, groups, confusion of emotions, modalities compared.
 
 Networks are those of `selected`, unless a table says otherwise.
 """
@@ -9,12 +10,14 @@ from typing import Any
 
 from experiments.config.lambdas import is_zero, lambda_text
 from experiments.report.side_tables import SideTable
+from experiments.results.modalities import Compared
 from experiments.results.pareto import leaks_of, pareto
 from experiments.results.questions import by_question, with_controls
 from experiments.results.result_directories import Row
 from experiments.results.selected import (
     ORDINARY,
     Cell,
+    best,
     cell_of,
     choices,
     corpus_name,
@@ -25,11 +28,17 @@ from experiments.results.summary import (
     Entry,
     attributes,
     blocks,
+    emotion_column,
+    emotion_mean,
+    emotion_name,
     label,
     mean,
     recipe_of,
+    selected,
+    selected_within_leak,
     summarise,
 )
+from privrep.training.selection import ALLOWED_LEAK
 
 _PLACED = ["corpus", "task", "unlearned"]
 
@@ -39,9 +48,11 @@ def tables(summary: Sequence[Entry], rows: Sequence[Row]) -> dict[str, SideTable
     made = {
         "leakage": leakage(summary),
         "placement": placement(summary),
+        "choice": choice_table(summary),
         "front": front_table(summary),
         "folds": per_fold(summary, rows),
         "groups": per_group(summary),
+        **confusions(summary),
     }
     return {name: table for name, table in made.items() if table.lines}
 
@@ -63,9 +74,10 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
         lines,
         "attacker: UAR of the freshly trained attacker that was best on validation, mean over "
         "folds and seeds; of speaker, 1 - equal error rate of verification of held-out speakers. "
-        "all speakers: UAR of the stronger of a linear and a kernel attacker on the speakers of "
-        "all folds together, with its one-sided bounds. raw: the input of the network; untrained: "
-        "its encoder before training; decision: the predicted emotion class and nothing else.",
+        "all speakers: UAR of the strongest attacker on the speakers of all folds together (linear "
+        "or kernel; seen or own), with its one-sided bounds. raw: the input of the network; "
+        "untrained: its encoder before training; decision: the predicted emotion class and nothing "
+        "else.",
     )
 
 
@@ -112,7 +124,7 @@ def placement(summary: Sequence[Entry]) -> SideTable:
             cell, settings = cell_of(entry), entry["settings"]
             placed = [corpus_name(cell.dataset), cell.task, cell.private, recipe_of(entry)]
             placed += [lambda_text(settings["lambda"]), str(settings["placement"])]
-            placed.append(_spread(entry, "test_emotion_uar"))
+            placed.append(_spread(entry, emotion_column(entry, "test")))
             for a in attributes(entry):
                 privacy = _spread(entry, f"test_{a}_privacy")
                 lines.append([*placed, a, privacy, *_leak(entry, a)[3:]])
@@ -137,10 +149,10 @@ def front_table(summary: Sequence[Entry]) -> SideTable:
     lines = []
     for title, entries in blocks(summary):
         kept = [] if sum(not entry["control"] for entry in entries) < 2 else pareto(entries)
-        for entry in sorted(kept, key=lambda e: -mean(e, "val_emotion_uar")):
+        for entry in sorted(kept, key=lambda e: -emotion_mean(e, "val")):
             placed = [title, recipe_of(entry) or ORDINARY, label(entry)]
-            numbers = [score(mean(entry, "val_emotion_uar")), _joined(leaks_of(entry, "val"))]
-            numbers += [score(mean(entry, "test_emotion_uar")), _interval(entry["interval"])]
+            numbers = [score(emotion_mean(entry, "val")), _joined(leaks_of(entry, "val"))]
+            numbers += [score(emotion_mean(entry, "test")), _interval(entry["interval"])]
             bounds = [entry["verdicts"].get(a, {}).get("upper") for a in attributes(entry)]
             numbers += [_joined(leaks_of(entry, "test")), _joined(bounds)]
             lines.append([*placed, *numbers])
@@ -160,6 +172,36 @@ def _joined(scores: Sequence[float | None]) -> str:
     return " / ".join(map(score, scores))
 
 
+def choice_table(summary: Sequence[Entry]) -> SideTable:
+    """The settings of each block with their scores on validation by both rules of choice."""
+    lines: list[list[str]] = []
+    for title, entries in blocks(summary):
+        runs = [e for e in entries if not e["control"] and not is_zero(e["settings"]["lambda"])]
+        runs = [e for e in runs if e["n"] and not math.isnan(selected(e))]
+        standing = [e for e in runs if e["collapsed"] < e["n"]]
+        if len(runs) < 2 or not standing:
+            continue
+        lines += [[]] if lines else []
+        rules = {"paper": selected, "leak-aware": selected_within_leak}
+        winners = {name: best(standing, rule) for name, rule in rules.items()}
+        for entry in runs:
+            chosen = [name for name, winner in winners.items() if winner is entry]
+            scores = [score(emotion_mean(entry, "val")), _joined(leaks_of(entry, "val"))]
+            scores += [f"{rule(entry):.3f}" for rule in rules.values()]
+            lines.append([title, recipe_of(entry), label(entry), *scores, " and ".join(chosen)])
+    header = ["setting", "recipe", "λ", "emotion", "attacker", "paper's score", "leak-aware score"]
+    return SideTable(
+        "Choice on validation speakers",
+        [*header, "chosen by"],
+        lines,
+        "Mean scores on validation speakers; the attacker is freshly trained. paper's score: "
+        "emotion less the attacker's distance from chance, by which the tables in the paper's "
+        f"layout choose. leak-aware score: emotion where the attacker is within {ALLOWED_LEAK:g} "
+        "of chance, else -1 less what it exceeds that by. Settings without collapsed runs are "
+        "preferred.",
+    )
+
+
 def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
     """Test scores of the chosen networks in each fold."""
     folds = sorted({row["fold"] for row in rows}, key=str)
@@ -171,7 +213,7 @@ def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
     lines = []
     for cell, networks in choices(summary).items():
         for name, entry in networks.items():
-            columns = {"emotion": "test_emotion_uar"}
+            columns = {"emotion": emotion_column(entry, "test")}
             columns |= {f"{a} attacker": f"test_{a}_attacker_uar" for a in attributes(entry)}
             for measure, column in columns.items():
                 in_folds = [of_fold[fold].get(_key(entry)) for fold in folds]
@@ -197,16 +239,88 @@ def per_group(summary: Sequence[Entry]) -> SideTable:
         for name, entry in networks.items():
             for group, emotion in entry["among"].items():
                 attribute, _, value = group.partition("=")
-                scores = [score(emotion["uar"]), _interval(emotion)]
+                scores = [score(emotion.get("uar", emotion.get("ccc"))), _interval(emotion)]
+                gap = entry["gaps"].get(group, {})
+                scores += [f"{gap['difference']:+.3f}" if gap else "", _signed(gap)]
                 lines.append([*_placed(cell), name, attribute, value, *scores])
     return SideTable(
         "Emotion recognition by group of speakers",
-        ["", *_PLACED, "network", "attribute", "value", "emotion UAR", "95 %"],
+        [
+            *["", *_PLACED, "network", "attribute", "value", emotion_name(summary), "95 %"],
+            "gap",
+            "95 % of it",
+        ],
         lines,
         "Of the speakers with this value alone, all folds and seeds together, with intervals over "
-        "speakers. Where two intervals overlap widely, no difference between the groups is shown.",
+        "speakers. gap: UAR of these speakers less that of the others; where its interval holds 0, "
+        "no difference between the groups is shown.",
     )
+
+
+def _signed(interval: Mapping[str, float]) -> str:
+    return f"{interval['lower']:+.3f} to {interval['upper']:+.3f}" if interval else ""
+
+
+def confusions(summary: Sequence[Entry]) -> dict[str, SideTable]:
+    """{file name: confusion matrices of the chosen networks}, a table for each set of classes."""
+    lines_of: dict[tuple[str, ...], list[list[str]]] = {}
+    tasks: dict[tuple[str, ...], dict[str, None]] = {}
+    for cell, networks in choices(summary).items():
+        for name, entry in networks.items():
+            classes = tuple(entry["confusion"])
+            if not classes:
+                continue
+            tasks.setdefault(classes, {})[cell.task] = None
+            lines = lines_of.setdefault(classes, [])
+            lines += [[]] if lines else []
+            for true, counts in entry["confusion"].items():
+                total = max(sum(counts.values()), 1)
+                shares = [f"{counts.get(c, 0) / total:.2f}" for c in classes]
+                lines.append([*_placed(cell), name, true, *shares, str(sum(counts.values()))])
+    return {
+        f"confusion_{'_'.join(tasks[classes])}": SideTable(
+            f"Confusion of {', '.join(classes)}",
+            ["", *_PLACED, "network", "true", *classes, "utterances"],
+            lines,
+            "Of the utterances of each true class the share that was recognised as each class, on "
+            "test speakers, all folds and seeds together; the diagonal is the recall.",
+        )
+        for classes, lines in lines_of.items()
+    }
 
 
 def _placed(cell: Cell) -> list[str]:
     return [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+
+
+def modalities(rows: Sequence[Compared]) -> SideTable:
+    """The modalities of each question compared pair by pair, on the same speakers."""
+    lines: list[list[str]] = []
+    for row in rows:
+        name = "emotion" if row.subject == "emotion" else f"{row.subject} attacker"
+        pair = f"{modality_name(row.modality_a)} - {modality_name(row.modality_b)}"
+        values = [score(row.value_a), score(row.value_b), f"{row.difference:+.3f}"]
+        interval = _signed({"lower": row.lower, "upper": row.upper})
+        placed = [corpus_name(row.dataset), row.task, row.private, row.network]
+        counts = [f"{row.p:.3f}", str(row.speakers)]
+        lines.append([*placed, f"{name} {row.score}", pair, *values, interval, *counts])
+    return SideTable(
+        "Modalities compared",
+        [
+            *_PLACED,
+            "network",
+            "score",
+            "",
+            "first",
+            "second",
+            "difference",
+            "95 %",
+            "p",
+            "speakers",
+        ],
+        lines,
+        "Two modalities on the same test speakers, all folds and seeds that both have together. "
+        "The networks are those that validation chooses. The attacker is the stronger of linear "
+        "and kernel: a higher score of it is a larger leak. p: permutation test that swaps the two "
+        "networks' predictions of random speakers; not corrected for the number of comparisons.",
+    )

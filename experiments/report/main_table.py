@@ -8,10 +8,10 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
-from experiments.report.side_tables import detectable, score, side_tables
+from experiments.report.side_tables import SideTable, detectable, score, side_tables
 from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
     NOTHING,
@@ -19,16 +19,20 @@ from experiments.results.summary import (
     Row,
     attributes,
     blocks,
+    emotion_column,
+    emotion_name,
     label,
     mean,
     place,
     recipe_of,
     selected,
+    selected_within_leak,
     sound,
     summarise,
     varying,
 )
 from privrep.files import replace_file
+from privrep.training.selection import ALLOWED_LEAK
 
 _WIDTH = 120
 
@@ -57,21 +61,22 @@ def table(summary: Sequence[Entry]) -> MainTable:
     has_interval = any(entry["interval"] for entry in summary)
     has_verdict = any(a in entry["verdicts"] for entry in summary for a in attributes(entry))
     change = ["change"] if has_change else []
-    header = [*columns, "lambda", "n", "emotion UAR"]
+    header = [*columns, "lambda", "n", emotion_name(summary)]
     header += [*(["95 %"] if has_interval else []), *change]
     header += [*(["attribute"] if several else []), "adversary", "attacker", "privacy", *change]
-    header += ["upper bound", "min. detectable", "verdict"] if has_verdict else []
+    if has_verdict:
+        header += ["strongest", "by", "upper bound", "min. detectable", "verdict"]
     lines: list[list[str]] = []
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
         for entry in entries:
-            emotion = [str(entry["n"]), _score(entry, "test_emotion_uar")]
+            emotion = [str(entry["n"]), _score(entry, emotion_column(entry, "test"))]
             emotion += [_interval(entry["interval"])] if has_interval else []
-            emotion += [_change(entry, "test_emotion_uar")] if has_change else []
+            emotion += [_change(entry, emotion_column(entry, "test"))] if has_change else []
             for attribute in attributes(entry) or [""]:
                 cells = [attribute] if several else []
                 cells += _privacy(entry, attribute, has_change)
-                cells += _verdict(entry["verdicts"].get(attribute)) if has_verdict else []
+                cells += _verdict(entry, attribute) if has_verdict else []
                 lines.append([*place(entry, columns), *emotion, *cells])
                 emotion = [""] * len(emotion)  # the emotion score belongs to no attribute
     return MainTable(header, lines, _notes(summary), conclusions_of(summary))
@@ -97,11 +102,13 @@ def _interval(interval: Mapping[str, float]) -> str:
     return f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
 
 
-def _verdict(verdict: Mapping[str, Any] | None) -> list[str]:
+def _verdict(entry: Entry, attribute: str) -> list[str]:
+    verdict = entry["verdicts"].get(attribute)
     if verdict is None:
-        return ["", "", ""]
+        return [""] * 5
     words = verdict["verdict"].replace("_", " ")
-    return [score(verdict["upper"]), detectable(verdict), words]
+    strongest = [score(verdict["uar"]), entry["strongest"].get(attribute, "")]
+    return [*strongest, score(verdict["upper"]), detectable(verdict), words]
 
 
 def _change(entry: Entry, column: str) -> str:
@@ -122,11 +129,19 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
     if any(entry["change"] for entry in summary):
         scores += " change = mean difference from lambda 0, paired by fold and seed."
     notes.append(scores)
+    if "CCC" in emotion_name(summary):
+        notes.append(
+            "CCC: concordance correlation coefficient of the predicted ratings, 1 where all are "
+            "right and 0 for a constant or for guessing; a regression has it in place of UAR."
+        )
     if any(entry["verdicts"] for entry in summary):
         notes.append(
             "verdict: permutation test on all test speakers together (up to 10,000 utterances), "
-            "with a linear and a kernel attacker that are trained afresh for every permutation of "
-            "the labels over speakers. upper bound: of the attacker's UAR, at 95 % confidence. "
+            "with linear and kernel attackers that are trained afresh for every permutation of the "
+            "labels over speakers: those called seen know h of the network's own training and "
+            "validation speakers, those called own also of other speakers, whom it has not seen. "
+            "strongest: the highest UAR among them, and by whom. upper bound: of the attackers' "
+            "UAR, at 95 % confidence. "
             "min. detectable: the smallest UAR that this test detects with a power of 80 %; none "
             "where not even UAR 1 would be detected, because with so few speakers p cannot reach "
             "0.05. With several seeds the bounds are the widest of theirs, and the verdict is a "
@@ -134,8 +149,8 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
         )
     if any(entry["interval"] for entry in summary):
         notes.append(
-            "95 %: confidence interval of emotion UAR over test speakers, from the predictions of "
-            "all folds and seeds together."
+            f"95 %: confidence interval of {emotion_name(summary)} over test speakers, from the "
+            "predictions of all folds and seeds together."
         )
     if any("speaker" in attributes(entry) for entry in summary):
         notes.append(
@@ -176,11 +191,15 @@ def _name(entry: Entry) -> str:
     return entry["control"] or f"lambda {_named(entry)}"
 
 
-def table_text(summary: Sequence[Entry]) -> str:
-    """The table for a terminal. A setting that is the same everywhere stands below it instead."""
+def table_text(summary: Sequence[Entry], further: Sequence[SideTable] = ()) -> str:
+    """The table for a terminal. A setting that is the same everywhere stands below it instead.
+
+    Args:
+      further: side tables that are not made of the summary; those that have a line are shown.
+    """
     header, lines, notes, conclusions = table(summary)
     text = [*aligned(header, lines), *map(_wrapped, notes + conclusions)]
-    for side in side_tables(summary):
+    for side in (*side_tables(summary), *(side for side in further if side.lines)):
         text += ["", side.title, *aligned(side.header, side.lines), _wrapped(side.note)]
     return "\n".join(text)
 
@@ -238,12 +257,27 @@ def _conclusion(runs: Sequence[Entry]) -> str:
         return f"{chosen}, which is no protection."
     if not has_zero:
         return f"{chosen}; lambda 0 was not run, so there is nothing to compare it with."
-    scores = [_comparison(best, "emotion UAR", "test_emotion_uar", "emotion")]
+    name, column = emotion_name([best]), emotion_column(best, "test")
+    scores = [_comparison(best, name, column, "emotion")]
     scores += [
         _comparison(best, f"freshly trained {a} attacker", f"test_{a}_attacker_uar", a)
         for a in attributes(best)
     ]
-    return f"{chosen}. On test, against lambda 0: {'; '.join(scores)}."
+    return (
+        f"{chosen}. On test, against lambda 0: {'; '.join(scores)}.{_within_leak(standing, best)}"
+    )
+
+
+def _within_leak(standing: Sequence[Entry], best: Entry) -> str:
+    """A sentence where the leak-aware rule chooses another setting than the paper's."""
+    protected = [e for e in standing if not is_zero(e["settings"]["lambda"])]
+    other = max(protected, key=lambda e: (sound(e), selected_within_leak(e)))
+    if other is best:
+        return ""
+    return (
+        f" That is by the paper's rule, emotion less the leak; the leak-aware one, emotion within "
+        f"{ALLOWED_LEAK:g} of chance, chooses lambda {_named(other)}."
+    )
 
 
 def _named(entry: Entry) -> str:

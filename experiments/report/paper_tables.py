@@ -23,7 +23,7 @@ from experiments.results.selected import (
     modality_name,
     task_order,
 )
-from experiments.results.summary import Entry, attributes, mean
+from experiments.results.summary import Entry, attributes, emotion_mean, emotion_name, mean
 
 ALPHA = 0.05
 UNTESTED = "not compared"
@@ -37,7 +37,7 @@ _MARKS_NOTE = (
     "▲ better, ▼ worse, ○ no change from the ordinary network: a difference is marked where p < "
     "0.05 (permutation test that swaps the two networks' predictions of random speakers) and 0 "
     "lies outside its 95 % interval over speakers. The test is of all speakers together, for "
-    "privacy by the stronger of a linear and a kernel attacker, and not of the means over folds "
+    "privacy by the strongest attacker on all speakers, and not of the means over folds "
     "that stand in the cells. · not compared (there is no ordinary network to compare with, one of "
     "the two collapsed or diverged, or the attribute is speaker, whose verification has no such "
     "test)."
@@ -118,7 +118,7 @@ def _number(entry: Entry, measure: str) -> float:
     if measure == MEMBERSHIP:
         return _membership(entry)
     if measure == "emotion":
-        return mean(entry, "test_emotion_uar")
+        return emotion_mean(entry, "test")
     return mean(entry, f"test_{_attribute(entry, measure)}_privacy")
 
 
@@ -141,7 +141,8 @@ def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], has_membership: bool) -> 
     if "speaker" in attributes(entries[0]):
         speaker = "; of speaker, the equal error rate of verification of held-out speakers"
     yield (
-        "Means over folds and seeds on test speakers. emotion: UAR. privacy: 1 - UAR of the "
+        "Means over folds and seeds on test speakers. "
+        f"{emotion_name(entries).replace(' ', ': ', 1)}. privacy: 1 - UAR of the "
         f"freshly trained attacker that was best on validation{speaker}. λ and all other settings "
         "that were swept are those that validation chooses, for the ordinary network by emotion "
         "alone."

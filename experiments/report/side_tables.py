@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from experiments.results.seeds import READ, RECOGNISED
 from experiments.results.summary import Entry, attributes, blocks, place, varying
 
 
@@ -23,10 +24,71 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: change over speakers, what the emotion label explains, other
+    """The tables that have a line: scores of emotion, tasks read from h, change over speakers, what
+    attackers know, attributes that are numbers, what sessions and the emotion label explain, other
     attributes that h reveals, membership."""
-    tables = (_changes(summary), _given(summary), _others(summary), _membership(summary))
+    made = (_recognised, _reads, _changes, _knowledge, _numbers, _beyond_sessions, _given)
+    tables = [of(summary) for of in (*made, _others, _membership)]
     return [table for table in tables if table.lines]
+
+
+def _recognised(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        scores = entry["recognised"]
+        if scores:
+            pair = [_with_interval(scores.get(name, {})) for name in RECOGNISED]
+            recalls = [
+                f"{name} {scores[f'recall_{name}']['score']:.2f}"
+                for name in entry["confusion"]  # in the order of the classes
+                if f"recall_{name}" in scores
+            ]
+            lines.append([*cells, *pair, ", ".join(recalls), *_gap(entry["gaps"])])
+    return SideTable(
+        "Emotion recognition: further scores",
+        [*_columns(summary), "macro-F1", "weighted accuracy", "recall by class", "gap", "95 %"],
+        lines,
+        "On all test speakers, the predictions of all folds and seeds together; in brackets 95 % "
+        "intervals over speakers. weighted accuracy: share of utterances recognised, whatever "
+        "their class. gap: UAR of emotion among the speakers of the value named less that among "
+        "the others. Where its interval holds 0, no difference between the groups is shown.",
+    )
+
+
+def _with_interval(result: Mapping[str, float]) -> str:
+    return f"{result['score']:.3f} ({result['lower']:.2f}-{result['upper']:.2f})" if result else "-"
+
+
+def _gap(gaps: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The largest gap between groups of speakers, and its interval."""
+    if not gaps:
+        return ["", ""]
+    group = max(gaps, key=lambda name: abs(gaps[name]["difference"]))
+    gap = gaps[group]
+    value = f"{group.partition('=')[2]} {gap['difference']:+.3f}"
+    return [value, f"{gap['lower']:+.3f} to {gap['upper']:+.3f}"]
+
+
+def _reads(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for task, read in entry["reads"].items():
+            name = "ccc" if "ccc" in read else "uar"
+            change = entry["over_speakers"].get(f"{task}{READ}", {})
+            scores = [name.upper(), score(read[name]), f"{read['lower']:.2f}-{read['upper']:.2f}"]
+            scores += [score(read["chance"]), f"{change['difference']:+.3f}" if change else ""]
+            interval = f"{change['lower']:+.3f} to {change['upper']:+.3f}" if change else ""
+            lines.append([*cells, task, *scores, interval])
+    header = ["task read", "score", "read", "95 %", "chance", "change", "95 % of it"]
+    return SideTable(
+        "Tasks read from h by a linear reader",
+        [*_columns(summary), *header],
+        lines,
+        "How well a freshly trained linear reader reads each task of the corpus from h, whatever h "
+        "was trained for; on test speakers, whom neither the network nor the reader has met, all "
+        "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
+        "over speakers.",
+    )
 
 
 def _changes(summary: Sequence[Entry]) -> SideTable:
@@ -36,6 +98,8 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
             known = measure.removesuffix("_membership")
             name = "emotion" if measure == "emotion" else f"{measure} attacker"
             name = name if known == measure else f"membership by {known}, AUC"
+            if measure.endswith(READ):
+                name = f"{measure.removesuffix(READ)}, read"
             difference, lower, upper = (f"{test[c]:+.3f}" for c in ("difference", "lower", "upper"))
             lines.append([*cells, name, difference, f"{lower} to {upper}", f"{test['p']:.3f}"])
     return SideTable(
@@ -44,7 +108,64 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
         lines,
         "Both networks on the same speakers, with the predictions of all folds and seeds together. "
         "p: permutation test that swaps the two networks' predictions of random speakers. The "
-        "attacker is the stronger of linear and kernel.",
+        "attacker is the strongest on each network.",
+    )
+
+
+def _knowledge(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for a in [a for a in entry["verdicts"] if a in entry["own"] and a in entry["seen"]]:
+            of_kinds = [_scored(entry[kind][a]) for kind in ("seen", "own")]
+            lines.append([*cells, a, *of_kinds[0], *of_kinds[1]])
+    kinds = [f"{kind}: {name}" for kind in ("seen", "own") for name in ("UAR", "upper bound", "p")]
+    return SideTable(
+        "Speakers that the attacker knows",
+        [*_columns(summary), "attribute", *kinds],
+        lines,
+        "seen: the attacker learns from h of the speakers that the network was trained and chosen "
+        "on. own: also from h of speakers that it has not seen, all but the one who is attacked "
+        "and one of each other class. A network may hide an attribute of its training speakers "
+        "alone: then only own finds it. Each kind is tested by itself here.",
+    )
+
+
+def _beyond_sessions(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for a, beyond in entry["beyond_sessions"].items():
+            total = score(entry["verdicts"].get(a, {}).get("uar"))
+            lines.append([*cells, a, total, score(beyond["uar"]), *_tested(beyond)])
+    return SideTable(
+        "What sessions explain",
+        [*_columns(summary), "attribute", "h", "beyond", "upper bound", "p", "verdict"],
+        lines,
+        "h: UAR of the strongest attacker on all speakers. beyond: by how much it exceeds the mean "
+        "over labels that were permuted within sessions, or between sessions of one class as "
+        "wholes, added to chance; upper bound, p and verdict are of this. What h reveals only "
+        "through the session may be the room or the device.",
+    )
+
+
+def _scored(verdict: Mapping[str, Any]) -> list[str]:
+    return [score(verdict[name]) for name in ("uar", "upper", "p")]
+
+
+def _numbers(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for attribute, verdict in entry["numbers"].items():
+            correlation = score(verdict["correlation"])
+            upper, *rest = _tested(verdict)
+            lines.append([*cells, attribute, correlation, upper, detectable(verdict), *rest])
+    header = ["attribute", "correlation", "upper bound", "min. detectable", "p", "verdict"]
+    return SideTable(
+        "Private attributes that are numbers",
+        [*_columns(summary), *header],
+        lines,
+        "Rank correlation between the number of a held-out speaker and its prediction from all "
+        "utterances, by the stronger of linear and kernel ridge regression; 0 is no information. "
+        "The other tables are about the bins of the number.",
     )
 
 
@@ -60,7 +181,7 @@ def _given(summary: Sequence[Entry]) -> SideTable:
         "What the emotion label explains",
         [*_columns(summary), "attribute", "h", "label", "beyond", "upper bound", "p", "verdict"],
         lines,
-        "h: UAR of the stronger of a linear and a kernel attacker on all speakers. label: UAR of "
+        "h: UAR of the strongest attacker on all speakers. label: UAR of "
         "predicting the attribute from the emotion label alone. beyond: UAR of a linear attacker "
         "within utterances of one emotion label; upper bound, p and verdict are of this. What h "
         "reveals only through the emotion label cannot be unlearned without losing emotion.",
@@ -77,20 +198,38 @@ def _others(summary: Sequence[Entry]) -> SideTable:
         "Other attributes that h reveals",
         [*_columns(summary), "attribute", "UAR", "upper bound", "p", "verdict"],
         lines,
-        "Private attributes of the corpus that were not unlearned, by a linear attacker; speaker "
+        "Private attributes of the corpus that were not unlearned, by linear attackers; speaker "
         "by verification of held-out speakers, 1 - equal error rate. Each is tested by itself, "
         "without correction for their number.",
     )
 
 
+_OF_INPUTS = (
+    " inputs: AUC of the same attack on the features that the networks are given, where nobody is "
+    "trained on in one fold and tested in another, as in an official split: test speakers may have "
+    "been recorded differently, and a leak is called only where h gives away more."
+)
+
+
 def _membership(summary: Sequence[Entry]) -> SideTable:
     lines = []
+    all_scores = [scores for entry in summary for scores in entry["membership"].values()]
+    with_inputs = any(scores.get("inputs_auc") is not None for scores in all_scores)
+    inputs = ["inputs_auc"] if with_inputs else []
     for cells, entry in _placed(summary):
         for known, scores in entry["membership"].items():
-            measures = [score(scores[c]) for c in ("auc", "loss_auc", "shuffled", "accuracy")]
+            names = ("auc", "loss_auc", "shuffled", *inputs, "accuracy")
+            measures = [score(scores.get(name)) for name in names]
             upper, *rest = _tested(scores)
             lines.append([*cells, known, *measures, upper, detectable(scores), *rest])
-    header = ["attacker has", "AUC", "loss alone", "shuffled", "accuracy"]
+    header = [
+        "attacker has",
+        "AUC",
+        "loss alone",
+        "shuffled",
+        *(["inputs"] if with_inputs else []),
+        "accuracy",
+    ]
     header += ["upper bound", "min. detectable", "p", "verdict"]
     return SideTable(
         "Was this speaker in the training set?",
@@ -103,7 +242,8 @@ def _membership(summary: Sequence[Entry]) -> SideTable:
         "less that in the networks of the other folds. loss alone: AUC of the second. shuffled: "
         "mean AUC of the same attack after a permutation of the speakers' places in training and "
         "test, which p is computed from. accuracy: balanced. The untrained network was trained on "
-        "nobody: an AUC above chance there comes from differences between the speakers themselves.",
+        "nobody: an AUC above chance there comes from differences between the speakers themselves."
+        + (_OF_INPUTS if with_inputs else ""),
     )
 
 

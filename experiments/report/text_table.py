@@ -28,8 +28,9 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
 def is_word(header: Sequence[str]) -> list[bool]:
     """Of each column whether its cells are words, which are set to the left.
 
-    They are in the columns before "lambda" and in some that are known by name.
+    They are in the columns before "lambda" (or, of two systems, before the "first" score) and in
+    some that are known by name.
     """
-    left = header.index("lambda")
-    words = ("attribute", "UAR of", "attacker has")
+    left = header.index("lambda" if "lambda" in header else "first")
+    words = ("attribute", "UAR of", "attacker has", "recall by class", "gap", "task read", "score")
     return [i < left or name in words for i, name in enumerate(header)]

@@ -18,7 +18,7 @@ from experiments.config.lambdas import is_zero
 from experiments.report import conclusions
 from experiments.report import table_formats as formats
 from experiments.report.arguments import parse
-from experiments.report.detail_tables import tables
+from experiments.report.detail_tables import modalities, tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
 from experiments.report.figures.membership import membership_conclusions, membership_figures
@@ -27,10 +27,12 @@ from experiments.report.html_page import Listing, Part, Picture, Section, page
 from experiments.report.main_table import conclusions_of, table
 from experiments.report.paper_tables import agreement, paper_tables
 from experiments.report.side_tables import SideTable, side_tables
+from experiments.results.modalities import compared
 from experiments.results.result_directories import SETTINGS, Results, data_of, read_results
 from experiments.results.selected import block_of, choices, corpus_name
 from experiments.results.summary import Entry, summarise
 from privrep.files import drop_partial, replace_file
+from privrep.messages import first
 from privrep.program import errors_in_a_line
 
 _CAPTIONS = {
@@ -41,6 +43,7 @@ _CAPTIONS = {
     "membership": "Membership: how well an attacker separates training from held-out speakers",
     "map": "Test speakers in h: colour is the private attribute, shape the emotion",
 }
+_MOST_NAMED = 12  # speakers or sessions of a part
 Pictures = Mapping[str, Sequence[Picture]]  # of a kind, a key of _CAPTIONS
 
 
@@ -69,10 +72,10 @@ def write_report(
         except OSError as error:
             raise ValueError(f"--output={output}: cannot be made: {error.strerror}") from error
     drop_partial([output, output / "tables", output / "figures"])
-    for name, one_table in all_tables.items():
+    for name, side_table in all_tables.items():
         for ending, written in formats.FORMATS.items():
             path = output / "tables" / file_name(f"{name}.{ending}")
-            replace_file(path, written(one_table))
+            replace_file(path, written(side_table))
     pictures = _draw(summary, results, output / "figures")
     names = ", ".join(dict.fromkeys(corpus_name(cell.dataset) for cell in choices(summary)))
     sections = _sections(summary, results, all_tables, pictures)
@@ -87,13 +90,15 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     if signs is not None:
         made["poster"] = signs
     made |= tables(summary, results.rows)
+    made["modalities"] = modalities(compared(summary, results.counts))
     for side in side_tables(summary):
         made["side_" + side.title.lower().replace(" ", "_")] = side
     header, lines, notes, _ = table(summary)  # its conclusions stand above all tables
     made["all"] = SideTable("All settings", header, lines, " ".join(notes))
+    made["fold_parts"] = _fold_parts(results)
     made["split_findings"] = _split_findings(results)
     made["versions"] = _versions(results)
-    return {name: one_table for name, one_table in made.items() if one_table.lines}
+    return {name: side_table for name, side_table in made.items() if side_table.lines}
 
 
 def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
@@ -104,6 +109,26 @@ def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
         conclusions.overview(summary, results),
         "runs: networks trained and attacked, without controls. epochs: mean number of the epoch "
         "that validation chose.",
+    )
+
+
+def _fold_parts(results: Results) -> SideTable:
+    """Who chooses and tests in every fold; the others train."""
+    lines = []
+    for source, part in results.folds:
+        if part.part != "train":
+            counts = [str(part.utterances), str(len(part.speakers))]
+            names = [first(part.speakers, _MOST_NAMED), first(part.sessions, _MOST_NAMED)]
+            lines.append([source, part.file, str(part.fold), part.part, *counts, *names])
+    header = ["directory", "file", "fold", "part", "utterances", "speakers", "of them", "sessions"]
+    if len(results.sources) == 1:
+        header, lines = header[1:], [line[1:] for line in lines]
+    return SideTable(
+        "Who validates and tests in every fold",
+        header,
+        lines,
+        "The other speakers train. The files name every utterance; --folds=FILE runs the same "
+        "folds again.",
     )
 
 
@@ -161,7 +186,7 @@ def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
                 (settings, scalars)
                 for settings, scalars in results.curves
                 if settings["dataset"] == dataset
-                and _has_curves_of_its_own(settings)
+                and _has_distinct_curves(settings)
                 and _is_in(settings, blocks)
             ]
             for name, figure in draw(entries, curves):
@@ -185,6 +210,7 @@ def _sections(
     paper = [name for name in all_tables if name.startswith("table_")]
     sides = [name for name in all_tables if name.startswith("side_")]
     membership = [name for name in sides if "training_set" in name]
+    confusion = [name for name in all_tables if name.startswith("confusion_")]
     over_speakers = [name for name in sides if name not in membership]
     strength = conclusions.lambda_conclusions(summary, results.rows)
     modality = conclusions.modality_conclusions(summary)
@@ -201,22 +227,25 @@ def _sections(
         Section("Conclusions", [conclusions_of(summary)]),
         Section("Ordinary and protected networks", named(*paper, "poster")),
         Section("Strength λ of the protection", [*drawn("lambda"), strength]),
-        Section("Leakage by modality", [*drawn("leakage"), modality, *named("leakage")]),
+        Section(
+            "Leakage by modality", [*drawn("leakage"), modality, *named("leakage", "modalities")]
+        ),
         Section("Placement of the adversary", named("placement")),
         Section("All speakers together", named(*over_speakers)),
         Section("Membership", [*drawn("membership"), members, *named(*membership)]),
-        Section("Emotion against leakage", [*drawn("front"), *named("front")]),
+        Section("Emotion against leakage", [*drawn("front"), *named("front", "choice")]),
         Section("Folds and groups", named("folds", "groups")),
+        Section("Confusion of emotions", named(*confusion)),
         Section("Training", drawn("curves")),
         Section("Maps of h", drawn("map")),
         Section("What was not tested", [conclusions.not_tested(summary, results)]),
         Section("All settings", named("all")),
-        Section("The folds", named("split_findings")),
+        Section("The folds", named("fold_parts", "split_findings")),
         Section("To repeat this", [*named("versions"), *flags]),
     ]
 
 
-def _has_curves_of_its_own(settings: Settings) -> bool:
+def _has_distinct_curves(settings: Settings) -> bool:
     """False of a run that trains as lambda 0 does, because its protection is not in training."""
     return settings["defence"] != "none" or is_zero(settings["lambda"])
 

@@ -128,7 +128,7 @@ def save_chosen(
     <folder>/params holds {...: [R, ...]}, row i being the run that line i of <folder>/runs.json
     describes; <folder>/history.npz holds {scalar: float32[epochs, R]}, <folder>/release.npz what
     the releases have learned, rows [R, ...]. <folder>/chosen.sha256 has the checksums of these, and
-    of the map of h where there is one.
+    of the map of h and the counts of speakers where there are any.
     """
     folder = Path(folder)
     if is_first():
@@ -141,7 +141,7 @@ def save_chosen(
         flat = learned._asdict() | learned.space._asdict()
         _save_arrays(folder / "release.npz", {n: a for n, a in flat.items() if n != "space"})
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
-        names = ("params", "history.npz", "release.npz", "runs.json", "map.npz")
+        names = ("params", "history.npz", "release.npz", "runs.json", "map.npz", "counts.npz")
         write_seal(_chosen(folder), [folder / name for name in names if (folder / name).exists()])
 
 

@@ -87,8 +87,28 @@ def _interval(prefix: str, whose: str) -> tuple[Column, ...]:
     return _of(
         prefix,
         ("uar", "number", f"UAR of emotion {whose}, all folds and seeds together"),
-        ("lower", "number", "lower end of its 95 % interval over speakers"),
-        ("upper", "number", "upper end of its 95 % interval over speakers"),
+        (
+            "lower",
+            "number",
+            "lower end of its 95 % interval over speakers, or of the CCC's in a regression",
+        ),
+        (
+            "upper",
+            "number",
+            "upper end of its 95 % interval over speakers, or of the CCC's in a regression",
+        ),
+    )
+
+
+def _score(name: str, what: str) -> tuple[Column, ...]:
+    return (
+        Column(
+            f"{name}_lower", "number", f"lower end of the 95 % interval of {name} over speakers"
+        ),
+        Column(
+            f"{name}_upper", "number", f"upper end of the 95 % interval of {name} over speakers"
+        ),
+        Column(name, "number", f"{what} on test speakers, all folds and seeds together"),
     )
 
 
@@ -113,6 +133,42 @@ COLUMNS: tuple[Column, ...] = (
     Column("data_hash", "text", "hash of the utterances used: labels and lengths"),
     Column("version_<package>", "text", "version of the package that computed the row"),
     *_interval("emotion_pooled", "on test speakers"),
+    Column(
+        "emotion_pooled_ccc",
+        "number",
+        "CCC of a regression on test speakers, all folds and seeds together; its interval are "
+        "emotion_pooled_lower and emotion_pooled_upper",
+    ),
+    Column(
+        "emotion_pooled_rmse",
+        "number",
+        "root mean squared error of a regression on these utterances, in the unit of the rating",
+    ),
+    Column(
+        "emotion_among_<group>_ccc",
+        "number",
+        "CCC of a regression among the test speakers of a group such as gender=female",
+    ),
+    *_score("emotion_pooled_macro_f1", "macro-F1 of emotion"),
+    *_score("emotion_pooled_weighted_accuracy", "share of utterances whose emotion was recognised"),
+    *_score("emotion_pooled_recall_<class>", "recall of a class of emotion, such as low"),
+    Column(
+        "emotion_confusion",
+        "text",
+        "confusion matrix of emotion on test speakers, all folds and seeds together, as JSON: "
+        "{class: {recognised class: number of utterances}}",
+    ),
+    *_of(
+        "emotion_gap_<group>",
+        (
+            "difference",
+            "number",
+            "score of emotion among the test speakers of a group such as gender=female less that "
+            "among the others; of an attribute with two values the first is the group",
+        ),
+        ("lower", "number", "lower end of its 95 % interval over speakers"),
+        ("upper", "number", "upper end of its 95 % interval over speakers"),
+    ),
     *_interval("emotion_among_<group>", "among the test speakers of a group such as gender=female"),
     *_of(
         "speaker_closed_set",
@@ -120,6 +176,27 @@ COLUMNS: tuple[Column, ...] = (
         ("chance", "number", "accuracy that chance level gives there"),
     ),
     Column("<part>_emotion_uar", "number", "UAR of emotion from the released h"),
+    Column(
+        "<part>_emotion_ccc",
+        "number",
+        "concordance correlation coefficient of a regression from the released h, in place of UAR",
+    ),
+    Column(
+        "<part>_emotion_rmse",
+        "number",
+        "root mean squared error of a regression from the released h, in the unit of the rating",
+    ),
+    Column("<part>_emotion_macro_f1", "number", "macro-F1 of emotion from the released h"),
+    Column(
+        "<part>_emotion_weighted_accuracy",
+        "number",
+        "share of utterances whose emotion was recognised from the released h",
+    ),
+    Column(
+        "<part>_emotion_recall_<class>",
+        "number",
+        "recall of a class of emotion from the released h",
+    ),
     Column(
         "<part>_<attribute>_adversary_uar",
         "number",
@@ -148,9 +225,21 @@ COLUMNS: tuple[Column, ...] = (
         ("p", "number", "p of the permutation test over speakers"),
         ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
         ("attacker", "text", "name of the strongest attacker"),
+        (
+            "inputs_auc",
+            "number",
+            "AUC of the same attack on the inputs of the network, where no speaker is trained on "
+            "in one fold and tested in another",
+        ),
+        ("inputs_p", "number", "p of that attack"),
         ("both_auc", "number", "AUC of the attacker that joins loss and reference"),
         ("loss_auc", "number", "AUC of the attacker that thresholds the loss"),
         ("reference_auc", "number", "AUC of the attacker that compares with reference networks"),
+    ),
+    Column(
+        "<attribute>_pooled_attacker",
+        "text",
+        "name of the attacker of <attribute>_pooled_uar, such as own linear",
     ),
     Column("<attribute>_attacker", "text", "name of the attacker that was best on validation"),
     *_of(
@@ -159,11 +248,27 @@ COLUMNS: tuple[Column, ...] = (
             "difference",
             "number",
             "score of the subject less that at lambda 0, paired over speakers, all seeds together; "
-            "the subject is emotion, an attribute's attacker or <known>_membership",
+            "the subject is emotion, an attribute's attacker, <known>_membership, or <task>_read",
         ),
         ("lower", "number", "lower end of its 95 % interval"),
         ("upper", "number", "upper end of its 95 % interval"),
         ("p", "number", "p of permuting the two networks' guesses of random speakers"),
+    ),
+    *_of(
+        "<task>_read",
+        (
+            "uar",
+            "number",
+            "UAR of a task of the corpus that a linear reader reads from h, on test speakers, all "
+            "folds and seeds together; the reader learned from other speakers",
+        ),
+        (
+            "ccc",
+            "number",
+            "CCC of a rating that a linear reader reads from h, with --bins=continuous",
+        ),
+        ("lower", "number", "lower end of its 95 % interval over speakers"),
+        ("upper", "number", "upper end of its 95 % interval over speakers"),
     ),
     *_verdict("<attribute>_given_emotion", "the linear attacker beyond the emotion label"),
     *_verdict("<attribute>_from_emotion", "the linear attacker that knows the emotion label alone"),
@@ -177,8 +282,66 @@ COLUMNS: tuple[Column, ...] = (
         "number",
         "UAR of a linear attacker that was trained on the same networks at lambda 0",
     ),
-    *_verdict("<attribute>_pooled", "the strongest of the linear and the kernel attacker"),
-    Column("<subject>_chance", "number", "score at chance level, of emotion or an attribute"),
+    *_of(
+        "<attribute>_number",
+        (
+            "correlation",
+            "number",
+            "rank correlation of the stronger of linear and kernel ridge regression with an "
+            "attribute that was put in bins, the predictions of all folds together",
+        ),
+        ("lower", "number", "lower bound of this correlation at 95 % confidence over speakers"),
+        ("upper", "number", "upper bound of its magnitude at 95 % confidence over speakers"),
+        (
+            "minimum_detectable",
+            "number",
+            "smallest correlation that the test detects in four of five cases",
+        ),
+        ("p", "number", "p of the permutation test over speakers"),
+        ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
+    ),
+    *_verdict(
+        "<attribute>_pooled_seen",
+        "the strongest attacker who knows the speakers that the network was trained and chosen on",
+    ),
+    *_verdict(
+        "<attribute>_pooled_own",
+        "the strongest attacker who knows other speakers too, whom the network has not seen",
+    ),
+    *_verdict(
+        "<attribute>_pooled_beyond_sessions",
+        "the strongest attacker less the mean of labels permuted within sessions, or with them, "
+        "plus chance",
+    ),
+    *_verdict(
+        "<attribute>_pooled",
+        "the strongest attacker, seen or own, linear or kernel; of speaker, of verification",
+    ),
+    Column(
+        "<subject>_chance",
+        "number",
+        "score at chance level, of emotion or an attribute; of a regression CCC 0",
+    ),
+)
+MODALITY_COLUMNS: tuple[Column, ...] = (
+    Column("dataset", "text", "the corpus"),
+    Column("task", "text", 'the task; of a regression with "(rating)" behind it'),
+    Column("private", "text", "the private attributes that were unlearned"),
+    Column(
+        "network", "text", "ordinary, or the recipe; validation has chosen one of each modality"
+    ),
+    Column("subject", "text", "emotion, or the attribute that an attacker predicts"),
+    Column("score", "text", "UAR or CCC"),
+    Column("modality_a", "text", "the first modality"),
+    Column("modality_b", "text", "the second modality"),
+    Column("value_a", "number", "score of the first, on the speakers that both have tested"),
+    Column("value_b", "number", "score of the second"),
+    Column("difference", "number", "value_a less value_b, paired over speakers"),
+    Column("lower", "number", "lower end of its 95 % interval"),
+    Column("upper", "number", "upper end of its 95 % interval"),
+    Column("p", "number", "p of permuting the two networks' guesses of random speakers"),
+    Column("speakers", "integer", "speakers that both have tested"),
+    Column("seeds", "integer", "seeds that both have, whose predictions are taken together"),
 )
 SETTINGS = tuple(column.name for column in _SETTINGS)
 _WRITTEN = ("pack", *SETTINGS, "fold", "control", "prepared_hash", "data_hash")
@@ -229,6 +392,11 @@ def name_of(pattern: str, value: str) -> str:
 def emotion_uar(part: str) -> str:
     """Name of the column of the emotion UAR on train, val or test."""
     return f"{part}_emotion_uar"
+
+
+def emotion_ccc(part: str) -> str:
+    """Name of the column of a regression's CCC on train, val or test."""
+    return f"{part}_emotion_ccc"
 
 
 def adversary_uar(part: str, attribute: str) -> str:
@@ -312,8 +480,10 @@ def _is_of_type(cell: Any, kind: str) -> bool:
 
 def documentation() -> str:
     """The table of all columns, in Markdown."""
-    meanings = [column.meaning.replace("<", "&lt;") for column in COLUMNS]
-    lines = [f"| `{c.name}` | {c.type} | {text} |" for c, text in zip(COLUMNS, meanings)]
+    lines, of_modalities = (
+        [f"| `{c.name}` | {c.type} | {c.meaning.replace('<', '&lt;')} |" for c in columns]
+        for columns in (COLUMNS, MODALITY_COLUMNS)
+    )
     return "\n".join(
         [
             "# Columns of runs.csv",
@@ -326,6 +496,14 @@ def documentation() -> str:
             "| column | type | meaning |",
             "|---|---|---|",
             *lines,
+            "",
+            "# Columns of modalities.csv",
+            "",
+            "Where several modalities were run: two of them by row, see `results/modalities.py`.",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *of_modalities,
             "",
         ]
     )

@@ -19,9 +19,9 @@ Record = Mapping[str, Any]
 
 def write_record(workdir: Path, data_hash: str, utterances: Sequence[Record]) -> None:
     """Writes what the data of this hash are, unless it is there."""
-    path = _path(workdir, data_hash)
-    if fault(_seal(path), path.name) is None:
+    if record_fault(workdir, data_hash) is None:
         return
+    path = _path(workdir, data_hash)
     path.parent.mkdir(exist_ok=True)
     lines = "".join(json.dumps(record, sort_keys=True) + "\n" for record in utterances)
     with replacing(path) as file:
@@ -29,19 +29,21 @@ def write_record(workdir: Path, data_hash: str, utterances: Sequence[Record]) ->
     write_seal(_seal(path), [path])
 
 
-def is_written(workdir: Path, data_hash: str) -> bool:
-    """Whether `write_record` has been called for the data of this hash, and all of it is there."""
+def record_fault(workdir: Path, data_hash: str) -> str | None:
+    """What is wrong with what `write_record` has written for this hash; None if it is whole."""
     path = _path(workdir, data_hash)
-    return fault(_seal(path), path.name) is None
+    return fault(_seal(path), path.name)
 
 
 def differences(workdir: Path, data_hash: str, now: Sequence[Record]) -> str:
     """What differs between the data of this hash and those of now, in words."""
-    path = _path(workdir, data_hash)
-    problem = fault(_seal(path), path.name)
+    problem = record_fault(workdir, data_hash)
     if problem:
-        return f"what differs cannot be said: {problem}"
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return (
+            f"what differs cannot be said: {problem} (--resume makes that file anew where the "
+            "data are those that the results were made of)"
+        )
+    with gzip.open(_path(workdir, data_hash), "rt", encoding="utf-8") as file:
         before = [json.loads(line) for line in file]
     of_id, earlier = ({record["id"]: record for record in of} for of in (now, before))
     lost, new = (

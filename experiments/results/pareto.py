@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from experiments.results.columns import attacker_uar, emotion_uar
-from experiments.results.summary import Entry, attributes, mean
+from experiments.results.columns import attacker_uar
+from experiments.results.summary import Entry, attributes, emotion_mean, mean
 
 
 def pareto(entries: Sequence[Entry]) -> list[Entry]:
@@ -15,7 +15,7 @@ def pareto(entries: Sequence[Entry]) -> list[Entry]:
     a score on validation data (of speaker there is none) is left out.
     """
     points = {
-        i: (mean(entry, emotion_uar("val")), *(-leak for leak in leaks_of(entry, "val")))
+        i: (emotion_mean(entry, "val"), *(-leak for leak in leaks_of(entry, "val")))
         for i, entry in enumerate(entries)
         if not entry["control"] and not entry["collapsed"] and entry["n"]
     }

@@ -3,10 +3,12 @@
     <workdir>/rows/runs_003.csv, runs_003.sha256    rows of pack 3, written once, when it is done
     <workdir>/runs.csv                              the parts one after another, by pack
 
-A table is made of its parts whenever one is added, so nothing that befalls it is taken for a
-result: rows that were lost, doubled or changed there come from the parts again.
+A table is made of its parts when a program begins and when it ends (`restore`), so nothing that
+befalls it is taken for a result: rows that were lost, doubled or changed there come from the parts
+again. In between, a part that comes last is added to it without reading the others.
 """
 
+import csv
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from experiments.results.columns import check_rows
 from experiments.results.runs_csv import read_cells, text_of, written
-from privrep.files import fault, replace_file, write_seal
+from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.inputs.split_linter import Finding
 
 TABLES = ("runs", "search", "split_findings")
@@ -30,6 +32,8 @@ def write_part(
 ) -> None:
     """Writes the rows of a pack, and the table with them in place of its earlier ones.
 
+    Before the first call `restore` must have made the table of the parts that are there.
+
     Args:
       table: one of TABLES.
       columns: those that the table has even without a row.
@@ -41,11 +45,18 @@ def write_part(
         check_rows(rows, f"a row for {_table(workdir, table)}", written=True)
     names = list(dict.fromkeys([*columns, *(column for row in rows for column in row)]))
     cells = [[written(row.get(name), name) for name in names] for row in rows]
-    path = _part(workdir, table, pack)
+    path, text = _part(workdir, table, pack), text_of(names, cells)
+    before = path.read_bytes() if path.exists() else None
+    if before == text.encode() and _fault(path) is None:
+        return
     path.parent.mkdir(exist_ok=True)
-    replace_file(path, text_of(names, cells))
+    replace_file(path, text)
     write_seal(path.with_suffix(".sha256"), [path])
-    _join(workdir, table)
+    parts, content = _parts(workdir, table), None
+    if before is None and parts[-1] == path:
+        content = _longer(_table(workdir, table), names, cells)
+    with replacing(_table(workdir, table)) as file:
+        file.write(content or _joined(parts).encode())
 
 
 def write_findings(workdir: Path, pack: int, findings: Sequence[Finding]) -> None:
@@ -103,13 +114,19 @@ def restore(workdir: Path, table: str) -> None:
             "it, or that folder was removed, and nothing says whether its rows are right. Choose "
             f"another --workdir, or remove {path.name} to make them anew"
         )
-    if path.exists() and path.read_bytes() != _joined(parts).encode():
+    text = _joined(parts)
+    if path.exists():
+        if parts and path.read_bytes() == text.encode():
+            return
         warnings.warn(
             f"{path} is not what was written, or was not yet written: it is made anew, of "
             f"{len(parts)} finished packs in {path.parent / _FOLDER}",
             stacklevel=2,
         )
-    _join(workdir, table)
+    if parts:
+        replace_file(path, text)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check(workdir: Path, table: str) -> bool:
@@ -167,16 +184,24 @@ def _joined(parts: Sequence[Path]) -> str:
     """The table; columns in the order of first appearance."""
     tables = [read_cells(path) for path in parts]
     columns = list(dict.fromkeys(column for header, _ in tables for column in header))
-    lines = []
-    for header, cells in tables:
-        place = {column: i for i, column in enumerate(header)}
-        lines += [[row[place[c]] if c in place else "" for c in columns] for row in cells]
+    lines = [line for header, cells in tables for line in _laid_out(columns, header, cells)]
     return text_of(columns, lines)
 
 
-def _join(workdir: Path, table: str) -> None:
-    parts = _parts(workdir, table)
-    if parts:
-        replace_file(_table(workdir, table), _joined(parts))
-    else:
-        _table(workdir, table).unlink(missing_ok=True)
+def _laid_out(
+    columns: Sequence[str], header: Sequence[str], cells: Sequence[Sequence[str]]
+) -> list[list[str]]:
+    """The lines under other columns, "" where they have none."""
+    place = {column: i for i, column in enumerate(header)}
+    return [[line[place[c]] if c in place else "" for c in columns] for line in cells]
+
+
+def _longer(table: Path, header: Sequence[str], cells: Sequence[Sequence[str]]) -> bytes | None:
+    """The table with more lines below; None where it lacks one of their columns."""
+    content = table.read_bytes() if table.exists() else b""
+    first_line = content.partition(b"\n")[0].decode(errors="replace")
+    columns = next(csv.reader([first_line]), [])
+    if not {*header} <= {*columns} or not content.endswith(b"\n"):
+        return None
+    lines = text_of(columns, _laid_out(columns, header, cells))
+    return content + lines.partition("\n")[2].encode()

@@ -16,8 +16,11 @@ from experiments.results import parts
 from experiments.results.checkpoints import check_chosen, read_chosen
 from experiments.results.columns import PROTECTION, Row, is_score
 from experiments.results.expected_rows import check_plan
+from experiments.results.fold_files import FoldPart, fold_parts
 from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
+from experiments.results.speaker_counts import FILE as COUNTS
+from experiments.results.speaker_counts import SpeakerCounts, read_counts
 from privrep.datasets import DATASETS
 from privrep.formats.sequences import JOINED, sources_of
 
@@ -48,6 +51,8 @@ class Results(NamedTuple):
       maps: (settings of a run, its map of h).
       findings: of the split linter, {source, pack, fold, severity, text}.
       notes: sentences about what is missing or was left out.
+      folds: (name of the directory, a part of a fold and who is in it).
+      counts: of each test speaker, of the runs of all packs.
     """
 
     rows: list[Row]
@@ -56,6 +61,8 @@ class Results(NamedTuple):
     maps: list[tuple[Row, Map]]
     findings: list[Row]
     notes: list[str]
+    folds: list[tuple[str, FoldPart]]
+    counts: list[SpeakerCounts]
 
 
 def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Results:
@@ -77,7 +84,7 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         raise ValueError("no result directory was named")
     if len({path.resolve() for path in paths}) < len(paths):
         raise ValueError("a result directory is named twice: " + ", ".join(map(str, paths)))
-    results = Results([], [], [], [], [], [])
+    results = Results([], [], [], [], [], [], [], [])
     runs: dict[tuple, tuple[str, Row]] = {}
     data: dict[tuple, tuple[str, Row]] = {}
     for name, folder in zip(_names(paths), paths):
@@ -103,6 +110,7 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
             results.notes.append(f"{name}: no flags.txt")
         for finding in read_rows(folder / "split_findings.csv"):
             results.findings.append({"source": name} | finding)
+        results.folds.extend((name, part) for part in fold_parts(folder))
         _read_packs(folder, name, rows, sealed, results)
     return results
 
@@ -123,11 +131,7 @@ def _rows(folder: Path) -> tuple[list[Row], bool, bool]:
     path = folder / "runs.csv"
     sealed = parts.check(folder, "runs")
     if not path.exists():
-        if (folder / "search.csv").exists():
-            raise FileNotFoundError(
-                f"{folder} holds a search that is not over, and no runs.csv yet: go on with the "
-                "flags of its flags.txt and --resume"
-            )
+        check_plan(folder, [])  # of a sweep that was stopped says how much is missing
         problem = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {problem}: name a result directory of experiments.main, its --workdir, in "
@@ -146,6 +150,8 @@ def _filled(row: Row) -> Row:
     """The row with every setting: those that a later version added had their default before."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
     row = defaults | row | {name: _last_parts(str(row.get(name) or "")) for name in _PATHS}
+    if isinstance(row["folds"], str):  # a table goes by its name
+        row["folds"] = Path(row["folds"]).name
     # An empty cell of the table is a setting that is empty text.
     row |= {name: "" for name, value in defaults.items() if value == "" and row[name] is None}
     name = Path(row["data_dir"]).stem
@@ -228,8 +234,9 @@ def _read_packs(
         place = folder / "checkpoints" / f"{pack:03d}"
         if sealed and place.exists():
             check_chosen(place, "runs.json", "history.npz")
-            if (place / "map.npz").exists():
-                check_chosen(place, "map.npz")
+            for name in ("map.npz", COUNTS):
+                if (place / name).exists():
+                    check_chosen(place, name)
         if not (place / "runs.json").exists() or not (place / "history.npz").exists():
             results.notes.append(f"{name}: no training curves of pack {pack:03d}.")
             continue
@@ -238,4 +245,6 @@ def _read_packs(
         for r, row in enumerate(described):
             scalars = {key: np.asarray(series)[:, r].tolist() for key, series in history.items()}
             results.curves.append((row, scalars))
+        counts = read_counts(place)
+        results.counts.extend(of._replace(settings=_filled(of.settings)) for of in counts)
         results.maps.extend((described[r], map_of_h) for r, map_of_h in read_maps(place))

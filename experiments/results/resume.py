@@ -1,5 +1,6 @@
 """Checks of --resume: flags.txt is compared with the flags of the run that continues."""
 
+import shlex
 from pathlib import Path
 
 from experiments.config.parse import PATHS
@@ -95,6 +96,12 @@ def read_flags(workdir: Path) -> dict[str, str] | None:
             "shows the lines that differ"
         )
     return _flags(text)
+
+
+def resume_command(workdir: Path) -> str:
+    """The command that goes on with what this directory's flags.txt plans."""
+    flagfile, place = (shlex.quote(str(path)) for path in (workdir / "flags.txt", workdir))
+    return f"python -m experiments.main --flagfile={flagfile} --workdir={place} --resume"
 
 
 def places(workdir: Path) -> dict[str, str]:

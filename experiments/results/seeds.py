@@ -1,5 +1,6 @@
 """Statements about one setting over all speakers and seeds, joined from rows of runs.csv."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -57,6 +58,16 @@ def verdicts(
     return joined
 
 
+def strongest(runs: Sequence[Row]) -> dict[str, str]:
+    """{attribute: name of the strongest attacker on all speakers, or of that in each seed}."""
+    names = members("<attribute>_pooled_attacker", _columns(runs))
+    joined = {
+        attribute: " or ".join(dict.fromkeys(row[column] for row in runs if row.get(column)))
+        for attribute, column in names.items()
+    }
+    return {attribute: text for attribute, text in joined.items() if text}
+
+
 def of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, float]:
     """The scores that all rows which were run together share; {} where there are none.
 
@@ -80,18 +91,78 @@ def of_all(runs: Sequence[Row], place: str, names: Sequence[str]) -> dict[str, f
     return joined
 
 
+def emotion_interval(runs: Sequence[Row], place: str) -> dict[str, float]:
+    """{uar, or ccc of a regression, lower, upper} of emotion over speakers; {} where there is none.
+
+    Args:
+      place: the columns' names without the last word.
+    """
+    uar, ccc = (of_all(runs, place, (name, "lower", "upper")) for name in ("uar", "ccc"))
+    return uar or ccc
+
+
 def among(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
     """{"attribute=value": emotion of these speakers, over them}"""
     groups = members("emotion_among_<group>_uar", _columns(runs))
-    joined = {g: of_all(runs, f"emotion_among_{g}", ("uar", "lower", "upper")) for g in groups}
+    groups |= members("emotion_among_<group>_ccc", _columns(runs))
+    joined = {g: emotion_interval(runs, f"emotion_among_{g}") for g in groups}
     return {group: scores for group, scores in joined.items() if scores}
+
+
+READ = "_read"  # behind the name of a task that is read from h
+RECOGNISED = ("macro_f1", "weighted_accuracy")
+
+
+def recognised(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{"macro_f1", "weighted_accuracy", "recall_<class>": {score, lower, upper} over speakers}."""
+    classes = members("emotion_pooled_recall_<class>", _columns(runs))
+    joined = {}
+    for name in (*RECOGNISED, *(f"recall_{value}" for value in classes)):
+        scores = of_all(runs, "emotion_pooled", (name, f"{name}_lower", f"{name}_upper"))
+        if scores:
+            joined[name] = {
+                which or "score": scores[f"{name}_{which}" if which else name]
+                for which in ("", "lower", "upper")
+            }
+    return joined
+
+
+def confusion(runs: Sequence[Row]) -> dict[str, dict[str, int]]:
+    """{class: {recognised class: utterances of all folds and seeds}}; {} where there is none."""
+    joined: dict[str, dict[str, int]] = {}
+    # Rows of seeds that were run together share one cell; those of others are added.
+    for cell in dict.fromkeys(row.get("emotion_confusion") for row in runs):
+        for name, counts in (json.loads(cell) if cell else {}).items():
+            total = joined.setdefault(name, dict.fromkeys(counts, 0))
+            for other, count in counts.items():
+                total[other] = total.get(other, 0) + count
+    return joined
+
+
+def gaps(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{"attribute=value": how much better the emotion of its speakers is recognised}."""
+    groups = members("emotion_gap_<group>_difference", _columns(runs))
+    names = ("difference", "lower", "upper")
+    joined = {group: of_all(runs, f"emotion_gap_{group}", names) for group in groups}
+    return {group: scores for group, scores in joined.items() if scores}
+
+
+def read_tasks(runs: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{task: {uar or ccc, lower, upper, chance} of a linear reader of h, over speakers}."""
+    joined = {}
+    for name in ("uar", "ccc"):
+        for task in members(f"<task>_read_{name}", _columns(runs)):
+            scores = of_all(runs, f"{task}_read", (name, "lower", "upper", "chance"))
+            if scores:
+                joined[task] = scores
+    return joined
 
 
 def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict[str, float]]:
     """{subject: its difference to lambda 0 over speakers}, emotion first.
 
     Args:
-      whole: no network collapsed; else there is nothing but emotion.
+      whole: no network collapsed; else there is nothing but emotion and tasks that are read.
     """
     subjects = sorted(
         members("<subject>_change_difference", _columns(runs)), key=lambda s: s != "emotion"
@@ -100,7 +171,7 @@ def changed(runs: Sequence[Row], whole: bool) -> dict[str, dict[str, float]]:
     joined = {
         subject: of_all(runs, f"{subject}_change", names)
         for subject in subjects
-        if whole or subject == "emotion"
+        if whole or subject == "emotion" or subject.endswith(READ)
     }
     return {subject: scores for subject, scores in joined.items() if scores}
 

@@ -6,13 +6,22 @@ that the selection rule prefers, over all its lambdas and all other settings tha
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from experiments.config.lambdas import is_zero
-from experiments.results.columns import PROTECTION, attacker_uar, emotion_uar
+from experiments.results.columns import PROTECTION, attacker_uar
 from experiments.results.poster import CORPORA
-from experiments.results.summary import Entry, attributes, mean, recipe_of, selected, sound
+from experiments.results.summary import (
+    Entry,
+    attributes,
+    emotion_mean,
+    mean,
+    recipe_of,
+    selected,
+    sound,
+)
+from privrep.inputs.labels import CONTINUOUS
 
 
 def block_of(entry: Entry) -> tuple:
@@ -42,7 +51,10 @@ _NAMES = CORPORA | {"demo": "demo (synthetic)", "emodb": "EmoDB"}
 
 
 class Cell(NamedTuple):
-    """Where a choice is made; the values of the flags --private, --modality, --dataset, --task."""
+    """Where a choice is made; the values of the flags --private, --modality, --dataset, --task.
+
+    The task of a regression has "(rating)" behind it.
+    """
 
     private: str
     modality: str
@@ -68,7 +80,7 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
         ]
         entries = entries or entries_of[cell]
         zeros = [e for e in entries if is_zero(e["settings"]["lambda"])]
-        networks = {ORDINARY: best(zeros, lambda e: mean(e, emotion_uar("val")))}
+        networks = {ORDINARY: best(zeros, lambda e: emotion_mean(e, "val"))}
         for recipe in dict.fromkeys(recipe_of(e) for e in entries if e not in zeros):
             of_recipe = [e for e in entries if e not in zeros and recipe_of(e) == recipe]
             standing = [e for e in of_recipe if e["collapsed"] < e["n"]]
@@ -81,7 +93,15 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
 
 def cell_of(entry: Entry) -> Cell:
     """Of an entry or a control."""
-    return Cell(*(str(entry["settings"].get(name) or "") for name in Cell._fields))
+    return cell_of_settings(entry["settings"])
+
+
+def cell_of_settings(settings: Mapping[str, Any]) -> Cell:
+    """Of the settings of a run; a regression, whose score is another, has a task of its own."""
+    cell = Cell(*(str(settings.get(name) or "") for name in Cell._fields))
+    if settings.get("bins") == CONTINUOUS:
+        return cell._replace(task=f"{cell.task} (rating)")
+    return cell
 
 
 def best(entries: Iterable[Entry], score: Callable[[Entry], float]) -> Entry | None:

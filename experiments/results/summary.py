@@ -16,25 +16,46 @@ from experiments.results.columns import (
     PROTECTION,
     Row,
     attacker_uar,
+    emotion_ccc,
     emotion_uar,
     is_privacy,
     is_score,
     members,
 )
-from experiments.results.seeds import among, changed, number, of_all, verdicts
+from experiments.results.seeds import (
+    among,
+    changed,
+    confusion,
+    emotion_interval,
+    gaps,
+    number,
+    of_all,
+    read_tasks,
+    recognised,
+    strongest,
+    verdicts,
+)
 from privrep.training.selection import SELECTIONS
 
 Entry = Mapping[str, Any]
 
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 _REPEATS = ("fold", "seed")  # what the mean is over
-MEMBERSHIP = ("auc", "loss_auc", "shuffled", "accuracy", "lower", "upper", "minimum_detectable")
+MEMBERSHIP = (
+    *("auc", "loss_auc", "shuffled", "inputs_auc", "accuracy"),
+    *("lower", "upper", "minimum_detectable"),
+)
 # Keys of an entry, and the columns of their verdicts.
 _PLACES = {
     "verdicts": "<attribute>_pooled",
+    "seen": "<attribute>_pooled_seen",
+    "own": "<attribute>_pooled_own",
+    "beyond_sessions": "<attribute>_pooled_beyond_sessions",
     "given": "<attribute>_given_emotion",
     "alone": "<attribute>_from_emotion",
 }
+CORRELATION = ("correlation", "lower", "upper", "minimum_detectable")
+PAPER, LEAK_AWARE = "emotion_minus_leak", "emotion_within_leak"  # names in SELECTIONS
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -50,11 +71,19 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
       [{settings: {name: value}, control, n, diverged, collapsed,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
-        interval: {uar, lower, upper}, among: {"attribute=value": the same of these speakers},
+        interval: {uar, or ccc of a regression, lower, upper},
+        among: {"attribute=value": the same of these speakers},
+        gaps: {"attribute=value": {difference, lower, upper} of these speakers less the others},
+        recognised: {"macro_f1", "weighted_accuracy" or "recall_<class>": {score, lower, upper}},
+        confusion: {class: {recognised class: utterances}},
+        reads: {task: {uar or ccc, lower, upper, chance}} of a linear reader of h,
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
         {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
-        upper, minimum_detectable, p}}, given, alone: the same beyond the emotion label and of the
-        label alone, membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
+        upper, minimum_detectable, p}}, seen, own: the same of attackers who know the network's
+        training speakers, or others too, strongest: {attribute: name of the attacker},
+        beyond_sessions, given, alone: the same beyond sessions, beyond the emotion label and of the
+        label alone, numbers: the same of attributes that are numbers, of their correlation,
+        membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]
       in the order of the table: modality, task, private attributes, other settings, then lambda 0,
       the recipes and their lambdas; after these come the controls of a combination, of the least
       protected network of every fold and seed. `sd` is the sample standard deviation, None of a
@@ -113,15 +142,23 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
             for c in scores
         },
         "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
-        "interval": of_all(counted, "emotion_pooled", ("uar", "lower", "upper")),
+        "interval": emotion_interval(counted, "emotion_pooled"),
         "among": among(counted),
+        "gaps": gaps(counted),
+        "recognised": recognised(counted),
+        "confusion": confusion(counted),
+        "reads": read_tasks(counted),
         "over_speakers": changed(counted, whole=is_whole),
         "closed_set": of_all(counted, "speaker_closed_set", ("accuracy", "chance")),
     }
     for name, place in _PLACES.items():
         entry[name] = verdicts(counted, place) if is_whole else {}
-    membership = verdicts(counted, "<known>_membership", MEMBERSHIP)
-    return entry | {"membership": membership if is_whole else {}}
+    further = {
+        "strongest": strongest(counted),
+        "numbers": verdicts(counted, "<attribute>_number", CORRELATION),
+        "membership": verdicts(counted, "<known>_membership", MEMBERSHIP),
+    }
+    return entry | {name: joined if is_whole else {} for name, joined in further.items()}
 
 
 def _least_protected(controls: Sequence[Row]) -> list[Row]:
@@ -203,6 +240,24 @@ def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     return {name: [*zero, *(e for e in rest if recipe_of(e) == name)] for name in names}
 
 
+def emotion_column(entry: Entry, part: str) -> str:
+    """The column of the score of emotion: its UAR, or of a regression its CCC."""
+    is_regression = any(emotion_ccc(p) in entry["scores"] for p in ("val", "test"))
+    return emotion_ccc(part) if is_regression else emotion_uar(part)
+
+
+def emotion_name(entries: Iterable[Entry]) -> str:
+    """What the score of emotion is called where these entries stand: emotion UAR, or CCC."""
+    columns = {c for entry in entries if (c := emotion_column(entry, "test")) in entry["scores"]}
+    names = {"CCC" if column == emotion_ccc("test") else "UAR" for column in columns} or {"UAR"}
+    return f"emotion {' or '.join(sorted(names, reverse=True))}"
+
+
+def emotion_mean(entry: Entry, part: str) -> float:
+    """The mean score of emotion on a part, NaN where there is none."""
+    return mean(entry, emotion_column(entry, part))
+
+
 def mean(entry: Entry, column: str) -> float:
     """Mean score, NaN where there is none."""
     return number(entry["scores"].get(column, NOTHING)["mean"])
@@ -235,10 +290,21 @@ def blocks(summary: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def selected(entry: Entry) -> float:
-    """The selection score of an entry: the rule that chose the epochs, on mean val_* scores.
+    """The selection score of an entry by the paper's rule: emotion less the leak, on mean val_*
+    scores; or by emotion alone where that chose the epochs.
 
-    The leak is that of a freshly trained attacker on validation speakers, who also chose it.
+    The leak is that of a freshly trained attacker on validation speakers, who also chose it. The
+    tables and conclusions in the paper's layout are by this rule, whatever chose the epochs.
     """
-    rule = SELECTIONS[entry["settings"].get("selection") or "emotion_minus_leak"]
+    rule = entry["settings"].get("selection") or PAPER
+    return _by_rule(entry, PAPER if rule == LEAK_AWARE else rule)
+
+
+def selected_within_leak(entry: Entry) -> float:
+    """The selection score of an entry by the leak-aware rule, `selection.emotion_within_leak`."""
+    return _by_rule(entry, LEAK_AWARE)
+
+
+def _by_rule(entry: Entry, rule: str) -> float:
     uars = {a: mean(entry, attacker_uar("val", a)) for a in attributes(entry)}
-    return float(rule(mean(entry, emotion_uar("val")), uars, entry["chance"]))
+    return float(SELECTIONS[rule](emotion_mean(entry, "val"), uars, entry["chance"]))

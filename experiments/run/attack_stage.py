@@ -30,8 +30,8 @@ class AttackTarget(NamedTuple):
       pairs: of its fold's test utterances, for verification; None unless speaker is private.
       pooled_h: float32[N, D'], what attackers of all folds together are shown; None where the
         target is not judged over all speakers.
-      logits: float[N, C] of the emotion that is recognised from the released h; None without a
-        network.
+      logits: float[N, C] of the emotion that is recognised from the released h, or [N, 1], the
+        predictions of a regression; None without a network.
       scores: {column: score} of the network itself.
     """
 

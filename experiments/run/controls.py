@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.config.lambdas import strengths
-from experiments.results.columns import PROTECTION, Row, attacker_uar, emotion_uar, privacy
+from experiments.results.columns import (
+    PROTECTION,
+    Row,
+    attacker_uar,
+    emotion_ccc,
+    emotion_uar,
+    privacy,
+)
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
 from privrep.attacks.trained.fresh_attackers import SPEAKER
@@ -19,7 +26,7 @@ from privrep.inputs.labels import private_labels
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, collect, join, take
 from privrep.training.problem import DIVERGED, Fit
-from privrep.types import Corpus, Data, Ragged, Split
+from privrep.types import Corpus, Data, Ragged, Split, renumber
 from privrep.unlearning.objective import Architecture
 from privrep.unlearning.released_h import represent
 from privrep.unlearning.releases import RELEASES, Learned
@@ -210,7 +217,8 @@ def released(runs: Run, release: str) -> Run:
 
 @partial(jax.jit, static_argnums=0)
 def _logits(net: EmotionNet, params: PyTree, h: jax.Array) -> Any:
-    """float[N, C]: of the emotion that is recognised from the released h [N, D]."""
+    """float[N, C]: of the emotion that is recognised from the released h [N, D]; C = 1 of a
+    regression, whose prediction it is."""
     return net.apply({"params": params}, h, method="emotion")
 
 
@@ -230,7 +238,9 @@ def _shuffled_labels(loaded: Loaded, seeds: Iterable[int]) -> dict[int, dict[str
 def _pairs(loaded: Loaded) -> tuple[Pairs, Pairs]:
     """Pairs of the test utterances of each fold, rows [K, ...]; and the same, `same` shuffled."""
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
-    pairs, same = verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0)
+    sessions = [u.session for u in loaded.utterances if u.session is not None]
+    session = renumber(sessions) if len(sessions) == len(speakers) else None
+    pairs, same = verification_pairs(speakers, loaded.split, MOST_PAIRS, seed=0, session=session)
     return Pairs(pairs, same), Pairs(pairs, shuffled_pairs(pairs, same, seed=0))
 
 
@@ -245,9 +255,13 @@ def guesses(loaded: Loaded, targets: Sequence[AttackTarget]) -> list[Row]:
     for control in ("chance", "majority"):
         for target in targets:
             k = target.fold
-            classes = len(loaded.packed.task_names)
-            uar = _guess_uar(folds.task[k], folds.split, k, classes, control)
-            row = target.settings | {"control": control, emotion_uar("test"): uar}
+            if loaded.packed.ratings is None:
+                classes = len(loaded.packed.task_names)
+                uar = _guess_uar(folds.task[k], folds.split, k, classes, control)
+                guess = {emotion_uar("test"): uar}
+            else:  # a constant, as the mean rating, has no concordance with any
+                guess = {emotion_ccc("test"): 0.0}
+            row = target.settings | {"control": control} | guess
             for a, size in loaded.packed.num_private.items():
                 # "Different speakers", always, is wrong half the time, as any answer is.
                 uar = 0.5

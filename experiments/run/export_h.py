@@ -78,7 +78,8 @@ def labels_of(loaded: Loaded, fold: int, rows: np.ndarray) -> dict[str, list]:
     """{column: n cells} of the utterances `rows` int[n], None where nothing is known.
 
     id, speaker, every private attribute, session and transcript of the corpus, num_frames where
-    there is sound; emotion is the class of the task, part is train, val or test of the fold.
+    there is sound; emotion is the class of the task, of a regression the level of its rating,
+    which is a column of its own; part is train, val or test of the fold.
     """
     data, utterances = loaded.packed.data, [loaded.utterances[i] for i in rows]
     classes = (*loaded.packed.task_names, None)  # -1, unknown, is the last
@@ -94,6 +95,9 @@ def labels_of(loaded: Loaded, fold: int, rows: np.ndarray) -> dict[str, list]:
     if data.corpus.frames is not None:
         columns["num_frames"] = data.corpus.frames.length[rows].tolist()
     columns["emotion"] = [classes[i] for i in data.folds.task[fold, rows]]
+    if loaded.packed.ratings is not None:
+        ratings = loaded.packed.ratings.values[rows].tolist()
+        columns["rating"] = [None if np.isnan(rating) else rating for rating in ratings]
     columns["part"] = [next(n for n, of in split._asdict().items() if of[i]) for i in rows]
     return {name: of for name, of in columns.items() if any(cell is not None for cell in of)}
 

@@ -17,15 +17,17 @@ from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
 from privrep.duplicates import SameContent, is_saturated
 from privrep.formats.columns import Naming, naming_of
+from privrep.formats.numbers import parse_bins
 from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
 from privrep.inputs.digests import contents
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
+from privrep.inputs.fold_file import folds_of, is_fold_file, named_parts, read_folds
 from privrep.inputs.folds import Needed, make_folds
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.normalisation import STATISTICS
-from privrep.inputs.number_bins import bin_numbers, is_numeric, parse_bins
+from privrep.inputs.number_bins import bin_numbers, is_numeric
 from privrep.inputs.official_split import in_official_split
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.inputs.selection import (
@@ -164,6 +166,8 @@ def check(config: Config, utterances: Sequence[Utterance]) -> list[str]:
         raise ValueError(f"{line}. Leave them out with --unlabelled=drop.")
     if not len(rows):
         raise ValueError(f"{line}: none is left for {config.task} and {config.private}")
+    if is_fold_file(config.folds) and not Path(config.folds).is_file():
+        raise FileNotFoundError(f"--folds={config.folds}: no such file")
     rows, _ = _in_split(config, utterances, rows)
     _split(config, [utterances[i] for i in rows])
     return [*of_classes.notes, *([f"{line}; left out"] if lacking else [])]
@@ -175,6 +179,8 @@ def preparable(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _split(config: Config, utterances: Sequence[Utterance]) -> Split:
+    if is_fold_file(config.folds):
+        return folds_of(read_folds(Path(config.folds)), utterances).split
     attributes = [a for a in config.attributes if a != "speaker"]
     everyone = np.ones(len(utterances), bool)
     codes, classes = task_labels(utterances, config.task, config.bins, everyone)
@@ -196,6 +202,10 @@ def _in_split(
     config: Config, utterances: Sequence[Utterance], rows: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """Of the `rows` those that the split uses, and sentences about the others."""
+    if is_fold_file(config.folds):
+        split, notes = folds_of(read_folds(Path(config.folds)), [utterances[i] for i in rows])
+        used = np.any(split, (0, 1))
+        return rows[used], notes
     if config.folds != "official":
         return rows, []
     test_sets = [] if config.test_set == "all" else config.test_set.split("+")
@@ -222,7 +232,7 @@ def prepare_inputs(
         unusable=config.unusable,
         progress=progress,
     )
-    return prepared._replace(hash=_with_vectors(prepared.hash, _vectors(config, cache_dir)))
+    return prepared._replace(hash=_with_files(prepared.hash, _files(config, cache_dir)))
 
 
 def describe_inputs(
@@ -231,23 +241,28 @@ def describe_inputs(
     """(`prepare_inputs(...).hash`, a record of each utterance) without preparing any."""
     sources = _feature_sources(config)
     described = describe(config.dataset, utterances, sources, cache_dir / "prepared")
-    vectors = _vectors(config, cache_dir)
-    of_vectors = [{"id": "--word_vectors", "files": vectors}] if vectors else []
-    return _with_vectors(described.hash, vectors), chain(of_vectors, described.records())
+    files = _files(config, cache_dir)
+    of_files = [{"id": flag, "files": content} for flag, content in files.items()]
+    return _with_files(described.hash, files), chain(of_files, described.records())
 
 
-def _vectors(config: Config, cache_dir: Path) -> list[Any]:
-    """[[digest, size]] of the word vectors' file; [] where none is used."""
-    if not config.word_vectors or "lexical" not in MODALITIES[config.modality]:
-        return []
-    path = Path(config.word_vectors)
-    store = cache_dir / "prepared" / "word_vectors.json"
-    content = contents([path], store, "reading word vectors")[path]
-    return [None if content is None else [*content]]
+def _files(config: Config, cache_dir: Path) -> dict[str, list[Any]]:
+    """{flag: [[digest, size]]} of further files that results depend on, those that are used."""
+    paths = {}
+    if config.word_vectors and "lexical" in MODALITIES[config.modality]:
+        paths["--word_vectors"] = Path(config.word_vectors)
+    if is_fold_file(config.folds):
+        paths["--folds"] = Path(config.folds)
+    store, files = cache_dir / "prepared" / "word_vectors.json", {}
+    for flag, path in paths.items():
+        content = contents([path], store, f"reading {path.name}")[path]
+        files[flag] = [None if content is None else [*content]]
+    return files
 
 
-def _with_vectors(data_hash: str, vectors: Sequence[Any]) -> str:
-    return hash_of([data_hash, *vectors]) if vectors else data_hash
+def _with_files(data_hash: str, files: Mapping[str, Sequence[Any]]) -> str:
+    listed = [content for of_flag in files.values() for content in of_flag]
+    return hash_of([data_hash, *listed]) if listed else data_hash
 
 
 def check_begun(
@@ -256,7 +271,7 @@ def check_begun(
     utterances: Sequence[Utterance],
     workdir: Path,
     cache_dir: Path,
-) -> None:
+) -> dict[str, Config]:
     """Makes sure that packs that have begun, or finished, go on with the data they began with.
 
     Data are the same if their labels and the content of their files are, wherever these lie. No
@@ -266,10 +281,13 @@ def check_begun(
       begun: {number of a job: the hashes of the data that its files and rows were made from}.
       jobs: of all packs.
 
+    Returns:
+      {hash of the data of now: settings that they were prepared with} of what has begun.
+
     Raises:
       ValueError: the corpus or its preparation has changed; the message says what of it.
     """
-    utterances, hashes = preparable(utterances), {}
+    utterances, hashes, config_of = preparable(utterances), {}, {}
     for i, hashes_before in sorted(begun.items()):
         config = jobs[i].pack.config
         inputs = inputs_of(config)
@@ -282,6 +300,8 @@ def check_begun(
                 f"have changed since: {differences(workdir, before, [*records])}. Undo that, or "
                 "choose another --workdir."
             )
+        config_of[hashes[inputs]] = config
+    return config_of
 
 
 def _feature_sources(config: Config) -> FeatureSources:
@@ -308,6 +328,8 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     if frames is not None:
         notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
     split = _split(config, utterances)
+    if is_fold_file(config.folds):
+        notes += named_parts(split, utterances)
     packed = pack(
         utterances,
         Corpus(frames, words, vectors),
@@ -327,6 +349,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         {config.task: (packed.data.folds.task, packed.task_names)},
         {a: (packed.data.folds.private[a], packed.private_names[a]) for a in config.attributes},
         _same(prepared, rows, utterances, config),
+        is_drawn=not is_fold_file(config.folds),
     )
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
 

@@ -21,6 +21,8 @@ def membership(
 
     <known>_membership_{auc, accuracy, shuffled, lower, upper, minimum_detectable, p, verdict,
       attacker}: known is what the attacker has, h or labels.
+    <known>_membership_{inputs_auc, inputs_p}: of the same attack on the features that the network
+      is given, where no speaker is trained on in one fold and tested in another.
     labels_membership_{both, loss, reference}_auc: of each attacker who has labels.
     <known>_membership_change_{difference, lower, upper, p}: the AUC less that at lambda 0, paired
       over speakers, all seeds together.
@@ -57,6 +59,7 @@ def _identified(
     balanced = [a for a in attributes if a != SPEAKER] or ["gender"]  # as the folds are
     kind = _numbered([str([u.private.get(a) for a in balanced]) for u in utterances])
     sessions = [u.session for u in utterances if u.session is not None]
+    raw = [t.pooled_h for group in groups for t in group.targets if t.control == "raw"]
     results: dict[tuple[int, ...], Mapping[str, Identified]] = {}
     for group in groups:
         task = folds.task[group.folds]
@@ -64,7 +67,12 @@ def _identified(
         losses = None
         if group.is_of_networks:
             logits = [t.logits for t in group.targets if t.logits is not None]
-            losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
+            if group.has_classes:
+                losses = np.stack([_losses(*of_fold) for of_fold in zip(logits, task)])
+            else:
+                target = np.asarray(folds.target)[group.folds]
+                errors = np.stack(logits)[..., 0] - np.nan_to_num(target)
+                losses = errors.astype(np.float64) ** 2
         try:
             networks = Networks(
                 group.h,
@@ -74,6 +82,7 @@ def _identified(
                 emotion=task[0],
                 kind=kind,
                 session=_numbered(sessions) if len(sessions) == len(utterances) else None,
+                inputs=raw[0] if raw else None,
             )
             results[group.numbers] = identify(networks)
         except ValueError:  # too few speakers for a comparison
@@ -92,6 +101,8 @@ def _columns_of(result: Identified) -> Row:
         "p": result.p,
         "verdict": result.verdict,
         "attacker": result.attacker,
+        "inputs_auc": result.inputs_auc,
+        "inputs_p": result.inputs_p,
     }
 
 

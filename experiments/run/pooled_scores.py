@@ -6,7 +6,7 @@ utterances, drawn evenly from the speakers, as in an audit: speakers are the sca
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,23 +15,30 @@ from experiments.config.lambdas import is_zero
 from experiments.results.columns import PROTECTION, Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from privrep.attacks.floor import floor
-from privrep.attacks.lda import ATTACKS, linear
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
-from privrep.leakage.fold_measurement import measure_folds, threats_on_folds
+from privrep.leakage.fold_measurement import (
+    LINEAR,
+    FoldAttackers,
+    FoldMeasurement,
+    measure_folds,
+    threats_on_folds,
+)
+from privrep.leakage.fold_sample import FoldSample
+from privrep.leakage.number_folds import measure_number_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
-from privrep.leakage.verification import VerificationTarget, closed_set, verify
+from privrep.leakage.verification import Conditions, VerificationTarget, closed_set, verify
 from privrep.statistics.confidence import interval
-from privrep.statistics.paired_comparison import compare
+from privrep.statistics.correlation import CorrelationVerdict
+from privrep.statistics.paired_comparison import Comparison, compare
+from privrep.statistics.strata import covariate
 from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
-from privrep.types import Fold, Split
+from privrep.types import Fold, Split, renumber
 
-LINEAR = {"linear": linear}
-# On h without a release as well: verdicts of all rows are by the same attackers.
-UNLEARNED = {**ATTACKS, "floor": floor}
+# Of the emotion label alone, which no network has hidden of anybody.
+SEEN = FoldAttackers(LINEAR.seen, {})
 
 
 class Group(NamedTuple):
@@ -59,6 +66,12 @@ class Group(NamedTuple):
     def is_of_networks(self) -> bool:
         """Whether there is a network that recognises emotion."""
         return self.targets[0].logits is not None
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether there is a network that recognises classes of emotion, and no regression."""
+        logits = self.targets[0].logits
+        return logits is not None and logits.shape[1] > 1
 
 
 def groups_of(targets: Sequence[AttackTarget], num_folds: int) -> list[Group]:
@@ -88,12 +101,24 @@ def put(rows: Sequence[Row], group: Group, place: str, values: Mapping[str, Any]
             rows[i][f"{place}_{name}"] = value if is_known else None
 
 
-def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]) -> list[Row]:
+def pooled(
+    targets: Sequence[AttackTarget],
+    loaded: Loaded,
+    attributes: Sequence[str],
+    kept: dict[str, list["Counted"]] | None = None,
+) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
 
     <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
-      attributes unlearned by the attackers UNLEARNED, of the others that the corpus has by the
-      linear one; of speaker, unlearned or not, by verification.
+      attributes unlearned by linear and kernel attackers, of the others that the corpus has by
+      linear ones; of speaker, unlearned or not, by verification on the kind of pairs that reveals
+      most (across sessions, of one transcript, of one emotion).
+    <a>_pooled_attacker, <a>_pooled_{seen,own}_{...}: the strongest attacker of these, and the
+      verdicts on attackers who know the network's own training speakers, or others too.
+    <a>_pooled_beyond_sessions_{...}: the verdict where labels are permuted within sessions, or with
+      them; where every utterance names its session.
+    <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
+      of the attributes unlearned that were numbers before they were put in bins.
     speaker_closed_set_{accuracy, chance}: `verification.closed_set` among the training speakers,
       mean over folds.
     <a>_pooled_{int8,ignorant}_uar: `threats_on_folds`, the ignorant attacker was trained on the
@@ -108,13 +133,17 @@ def pooled(targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence
 
     Args:
       attributes: that are unlearned.
+      kept: {attribute: counts of the strongest attacker of each group}, added to; speakers are
+        those of `tested_speakers`.
     """
     rows: list[Row] = [{} for _ in targets]
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
     _put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
-        _put_unlearned(rows, groups, shown, attribute)
+        counted = _put_unlearned(rows, groups, shown, attribute)
+        if kept is not None:
+            kept[attribute] = counted
     for attribute, labels in others(loaded, attributes).items():
         _put_other(rows, groups, shown, attribute, labels)
     return rows
@@ -126,6 +155,8 @@ class _Shown:
     Attributes:
       index: int[n], of the utterances.
       speakers: [n].
+      conditions: of verification: sessions, transcripts and emotions, as far as there are any; no
+        sessions unless every utterance names its own.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -136,6 +167,28 @@ class _Shown:
         self.folds = loaded.packed.data.folds
         self.index = used[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
         self.speakers = speakers[self.index]
+        self.utterances = loaded.utterances
+        self.conditions = self._conditions(loaded)
+
+    def sample(self, group: Group, labels: np.ndarray) -> FoldSample:
+        """The group's h with labels int[n]."""
+        session = self.conditions.session
+        return FoldSample(self.h(group), labels, self.speakers, self.split(group), session)
+
+    def numbers(self, attribute: str) -> np.ndarray:
+        """float64[n] of an attribute that was put in bins; NaN where there is no number."""
+        return np.array([self.utterances[i].numbers.get(attribute, np.nan) for i in self.index])
+
+    def _conditions(self, loaded: Loaded) -> Conditions:
+        utterances = [loaded.utterances[i] for i in self.index]
+        contents = [
+            covariate("transcript", [u.transcript for u in utterances]),
+            covariate("emotion", self.folds.task[0][self.index].astype(str)),
+        ]
+        contents = [z for z in contents if z.strata.any()]
+        sessions = [u.session for u in utterances if u.session is not None]
+        known = len(sessions) == len(utterances)
+        return Conditions(renumber(sessions) if known else None, contents)
 
     def h(self, group: Group) -> np.ndarray:
         """float32[K, n, D]."""
@@ -155,10 +208,10 @@ def _put_emotion(
 ) -> None:
     """Columns of emotion: over all speakers, against lambda 0, and among groups of speakers."""
     folds, speakers = loaded.packed.data.folds, _speakers(loaded)
-    networks = [group for group in groups if group.is_of_networks]
+    networks = [group for group in groups if group.has_classes]
     counted = [Counted(group, _emotion_counts(group, folds, speakers)) for group in networks]
     _put_intervals(rows, counted, "emotion_pooled")
-    _put_changes(rows, counted, "emotion")
+    put_changes(rows, counted, "emotion")
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = folds.private[attribute][0]
         for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
@@ -172,29 +225,43 @@ def _put_emotion(
 
 def _put_unlearned(
     rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
-) -> None:
-    """Columns of an attribute that is unlearned, by attackers of all folds together."""
+) -> list["Counted"]:
+    """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
     labels = shown.folds.private[attribute][0][shown.index]
     tested = shown.folds.split.test[:, shown.index].any(0)
     if len(np.unique(labels[tested & (labels >= 0)])) < 2:
-        return  # an official test part of one class, say
-    speakers, counted, label_alone = shown.speakers, [], None
+        return []  # an official test part of one class, say
+    counted, label_alone = [], None
+    numbers = shown.numbers(attribute)
     for group in groups:
-        h, split, emotion = shown.h(group), shown.split(group), shown.emotion(group)
-        measured = measure_folds(h, labels, speakers, split, attackers=UNLEARNED)
-        put(rows, group, f"{attribute}_pooled", _columns_of(measured.verdict))
+        sample, emotion = shown.sample(group, labels), shown.emotion(group)
+        measured = measure_folds(sample)
+        put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
         counted.append(Counted(group, measured.counts))
+        if np.isfinite(numbers).any():
+            verdict = measure_number_folds(sample.h, numbers, sample.speakers, sample.split)
+            put(rows, group, f"{attribute}_number", _of_number(verdict))
         ordinary = without_protection(group, groups)
         before = None if ordinary is None else shown.h(ordinary)
-        rungs = threats_on_folds(h, labels, speakers, split, unprotected=before)
+        rungs = threats_on_folds(sample, unprotected=before)
         put(rows, group, f"{attribute}_pooled", {f"{name}_uar": uar for name, uar in rungs.items()})
-        beyond = measure_folds(h, labels, speakers, split, given=emotion, attackers=LINEAR)
+        in_total = sample._replace(session=None)
+        beyond = measure_folds(in_total, given=emotion, attackers=SEEN)
         put(rows, group, f"{attribute}_given_emotion", _columns_of(beyond.verdict))
         if label_alone is None:
             one_hot = (emotion[..., None] == np.arange(emotion.max() + 1)).astype(np.float32)
-            label_alone = measure_folds(one_hot, labels, speakers, split, attackers=LINEAR)
+            label_alone = measure_folds(in_total._replace(h=one_hot), attackers=SEEN)
         put(rows, group, f"{attribute}_from_emotion", _columns_of(label_alone.verdict))
-    _put_changes(rows, counted, attribute)
+    put_changes(rows, counted, attribute)
+    return counted
+
+
+def tested_speakers(loaded: Loaded, attribute: str) -> np.ndarray:
+    """str[S]: the speakers whose counts `pooled` keeps, in their order."""
+    shown = _Shown(loaded)
+    known = shown.folds.private[attribute][0][shown.index] >= 0
+    tested = shown.folds.split.test[:, shown.index].any(0)
+    return np.unique(shown.speakers[known & tested])
 
 
 def _put_other(
@@ -207,20 +274,22 @@ def _put_other(
     """Columns of an attribute that is not unlearned, or of speaker."""
     labels = labels[shown.index]
     for group in groups:
-        h, split = shown.h(group), shown.split(group)
+        sample = shown.sample(group, labels)
         try:
             if attribute == SPEAKER:
+                h, split = sample.h, sample.split
                 parts = zip(h, split.train | split.val, split.test)
-                verdict = verify([VerificationTarget(*part) for part in parts], labels)
+                attacked = [VerificationTarget(*part) for part in parts]
+                verdict = verify(attacked, labels, conditions=shown.conditions).verdict
+                columns = _columns_of(verdict)
                 scores = [closed_set(0, *of_fold, labels) for of_fold in zip(h, split.train)]
                 means = dict(zip(("accuracy", "chance"), np.mean(scores, 0).tolist()))
                 put(rows, group, f"{SPEAKER}_closed_set", means)
             else:
-                measured = measure_folds(h, labels, shown.speakers, split, attackers=LINEAR)
-                verdict = measured.verdict
+                columns = _measured_columns(measure_folds(sample, attackers=LINEAR))
         except ValueError:  # too few of a class among the tested
             break
-        put(rows, group, f"{attribute}_pooled", _columns_of(verdict))
+        put(rows, group, f"{attribute}_pooled", columns)
 
 
 def without_protection(group: Group, groups: Sequence[Group]) -> Group | None:
@@ -270,6 +339,17 @@ def _speakers(loaded: Loaded) -> np.ndarray:
     return np.array([u.speaker for u in loaded.utterances])
 
 
+def _of_number(verdict: CorrelationVerdict) -> Row:
+    return {
+        "correlation": verdict.correlation,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "minimum_detectable": verdict.minimum_detectable,
+        "p": verdict.p,
+        "verdict": verdict.verdict,
+    }
+
+
 def _columns_of(verdict: Verdict) -> Row:
     return {
         "uar": verdict.uar,
@@ -281,8 +361,19 @@ def _columns_of(verdict: Verdict) -> Row:
     }
 
 
+def _measured_columns(measured: FoldMeasurement) -> Row:
+    columns = _columns_of(measured.verdict) | {"attacker": measured.strongest}
+    for knowledge, verdict in measured.by_knowledge.items():
+        columns |= {f"{knowledge}_{name}": value for name, value in _columns_of(verdict).items()}
+    if measured.beyond_sessions is not None:
+        beyond = _columns_of(measured.beyond_sessions)
+        columns |= {f"beyond_sessions_{name}": value for name, value in beyond.items()}
+    return columns
+
+
 class Counted(NamedTuple):
-    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class."""
+    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class; or other
+    sums of each speaker, such as `concordance.moments`."""
 
     group: Group
     counts: np.ndarray
@@ -306,7 +397,7 @@ def _emotion_counts(
     return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 
-def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
+def by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     """{(settings, control, protection): {seed: counts}}."""
     seeds: dict[tuple, dict[Any, Counted]] = {}
     for of_group in counted:
@@ -317,21 +408,27 @@ def _by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
     return seeds
 
 
-def _sum(counted: Sequence[Counted]) -> np.ndarray:
+def summed(counted: Sequence[Counted]) -> np.ndarray:
+    """The counts of all seeds, added up: int64[S, C, C]."""
     return np.sum([of_seed.counts for of_seed in counted], axis=0)
 
 
 def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
     """UAR and interval of every setting; the counts of its seeds are added up."""
-    for of_seed in _by_seed(counted).values():
-        uar, lower, upper, _ = interval(_sum([*of_seed.values()]))
+    for of_seed in by_seed(counted).values():
+        uar, lower, upper, _ = interval(summed([*of_seed.values()]))
         for seed in of_seed.values():
             put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
 
 
-def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
+def put_changes(
+    rows: Sequence[Row],
+    counted: Sequence[Counted],
+    place: str,
+    comparison: Callable[..., Comparison] = compare,
+) -> None:
     """The difference of every setting to lambda 0; the counts of its seeds are added up."""
-    seeds = _by_seed(counted)
+    seeds = by_seed(counted)
     for (rest, control, (lambda_, *_)), of_seed in seeds.items():
         if control or is_zero(lambda_):
             continue
@@ -340,8 +437,8 @@ def _put_changes(rows: Sequence[Row], counted: Sequence[Counted], place: str) ->
         )
         both = [seed for seed in of_seed if seed in zeros]
         if both:
-            a, b = _sum([of_seed[seed] for seed in both]), _sum([zeros[seed] for seed in both])
-            change = compare(a, b)._asdict()
+            a, b = summed([of_seed[seed] for seed in both]), summed([zeros[seed] for seed in both])
+            change = comparison(a, b)._asdict()
             change.pop("smallest_p")
             for seed in of_seed.values():
                 put(rows, seed.group, f"{place}_change", change)

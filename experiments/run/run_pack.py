@@ -12,11 +12,16 @@ from experiments.config.settings import Config
 from experiments.results import checkpoints
 from experiments.results.columns import Row, chance
 from experiments.results.h_map import Labelling, write_maps
+from experiments.results.speaker_counts import write_counts
 from experiments.run.attack_stage import AttackTarget, attack_targets
 from experiments.run.controls import TrainedRuns, guesses, make_targets
+from experiments.run.kept_counts import kept_counts
 from experiments.run.load_data import Loaded
 from experiments.run.membership_scores import membership
-from experiments.run.pooled_scores import pooled
+from experiments.run.pooled_scores import Counted, pooled
+from experiments.run.rating_scores import rating_scores
+from experiments.run.reading_scores import reading_scores
+from experiments.run.task_scores import task_scores
 from experiments.run.train_pack import Trained, train_pack
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.parallel.processes import is_first
@@ -91,10 +96,16 @@ def _measured(
             names = config.attacker_names
             scores.append(attack_targets(targets, trained.runs, loaded, attribute, names))
             bar.update()
-        scores.append(pooled(targets, loaded, private))
+        kept: dict[str, list[Counted]] = {}
+        scores.append(pooled(targets, loaded, private, kept))
+        scores_of_task = task_scores if loaded.packed.ratings is None else rating_scores
+        scores.append(scores_of_task(targets, loaded, private))
+        scores.append(reading_scores(targets, loaded, config))
         if config.membership == "on":
             scores.append(membership(targets, loaded, private))
         bar.update()
+    if is_first():
+        write_counts(folder, kept_counts(targets, loaded, kept))
     rows = _described(targets, scores)
     rows += guesses(loaded, [target for target in targets if target.control == "raw"])
     shared = _shared_columns(loaded)
@@ -132,10 +143,15 @@ def _described(targets: Sequence[AttackTarget], scores: Sequence[Sequence[Row]])
 def _shared_columns(loaded: Loaded) -> Row:
     """Columns that are the same for all rows of a pack: chance levels and sizes."""
     packed, utterances = loaded.packed, loaded.utterances
-    chances = {chance("emotion"): 1 / len(packed.task_names)}
+    chances = {chance("emotion"): emotion_chance(packed.num_outputs)}
     chances |= {chance(a): chance_of(a, size) for a, size in packed.num_private.items()}
     speakers = {u.speaker for u in utterances}
     return chances | {"num_utterances": len(utterances), "num_speakers": len(speakers)}
+
+
+def emotion_chance(num_outputs: int) -> float:
+    """The score of emotion at chance level: UAR of C classes, CCC of a regression (one output)."""
+    return 1 / num_outputs if num_outputs > 1 else 0.0
 
 
 def chance_of(attribute: str, size: int) -> float:

@@ -12,14 +12,23 @@ from experiments.config.lambdas import is_zero
 from experiments.config.recipes import GOVERNED
 from experiments.config.settings import FIELDS, Config, flag_name
 from experiments.config.sweep import Pack
-from experiments.results.columns import FIRST, Row, attacker_uar, emotion_uar
-from experiments.results.summary import attributes, mean, selected, sound, summarise
+from experiments.results.columns import FIRST, Row, attacker_uar
+from experiments.results.summary import (
+    attributes,
+    emotion_column,
+    mean,
+    selected,
+    selected_within_leak,
+    sound,
+    summarise,
+)
 
 # What a candidate is measured on and by, and what of it the research questions compare.
 QUESTION = (
     *("dataset", "data_dir", "modality", "task", "private", "placement", "recipe"),
     *("folds", "fold_seed", "bins", "selection", "attackers"),
 )
+RULES = ("paper", "leak_aware")  # of the choice; values of --search_rule
 _PROTECTION = ("lambda_", "recipe", *GOVERNED)
 
 
@@ -47,13 +56,19 @@ class CandidateScore(NamedTuple):
 
     Attributes:
       sound: no run diverged or collapsed.
-      value: the greater the better.
+      value: by the paper's rule, the greater the better.
       means: {column: mean over folds and seeds}, the scores that `value` is computed from.
+      within_leak: by the leak-aware rule.
     """
 
     sound: bool
     value: float
     means: Mapping[str, float]
+    within_leak: float = -math.inf
+
+    def by(self, rule: str) -> float:
+        """The value by one of RULES."""
+        return self.value if rule == "paper" else self.within_leak
 
 
 def is_ordinary(config: Config) -> bool:
@@ -115,42 +130,47 @@ def score(rows: Sequence[Row]) -> CandidateScore:
     """The score of one candidate on the validation parts of its folds and seeds.
 
     A protected network is judged by `summary.selected`, emotion less what a freshly trained
-    attacker recovers (the paper's rule, as --selection says it); the ordinary one by emotion, which
-    is what it is for.
+    attacker recovers (the paper's rule, as --selection says it), and by
+    `summary.selected_within_leak`; the ordinary one by emotion, which is what it is for.
     """
     (entry,) = summarise(rows, (*FIRST, "recipe", "selection"))
-    columns = [emotion_uar("val"), *(attacker_uar("val", a) for a in attributes(entry))]
+    emotion = emotion_column(entry, "val")
+    columns = [emotion, *(attacker_uar("val", a) for a in attributes(entry))]
     means = {column: mean(entry, column) for column in columns}
-    value = means[emotion_uar("val")] if is_zero(entry["settings"]["lambda"]) else selected(entry)
+    value = within_leak = means[emotion]
+    if not is_zero(entry["settings"]["lambda"]):
+        value, within_leak = selected(entry), selected_within_leak(entry)
     if not math.isfinite(value):
         return CandidateScore(False, -math.inf, means)
-    return CandidateScore(sound(entry), value, means)
+    return CandidateScore(sound(entry), value, means, within_leak)
 
 
-def best(numbers: Iterable[int], scores: Mapping[int, CandidateScore]) -> int:
-    """The best candidate: sound ones before others, of equals the first of the sweep."""
-    return min(numbers, key=lambda s: (not scores[s].sound, -scores[s].value, s))
+def best(numbers: Iterable[int], scores: Mapping[int, CandidateScore], rule: str = "paper") -> int:
+    """The best candidate by a rule: sound ones before others, of equals the first of the sweep."""
+    return min(numbers, key=lambda s: (not scores[s].sound, -scores[s].by(rule), s))
 
 
 def still_needed(
     candidates: Sequence[Candidate],
     asked: Mapping[tuple, Sequence[int]],
     scores: Mapping[int, CandidateScore],
+    rules: Sequence[str] = RULES[:1],
 ) -> set[int]:
     """The candidates that may still be wanted when the scores of some of them are known.
 
     Args:
       asked: {question: the numbers of its candidates}.
+      rules: in RULES, by which is chosen.
 
     Returns:
-      Those without a score; of every question the best of those with one; and the twins of all
-      these, the ordinary networks with which they are compared.
+      Those without a score; of every question the best of those with one, by each rule; and the
+      twins of all these, the ordinary networks with which they are compared.
     """
     needed = {s for s in range(len(candidates)) if s not in scores}
     for numbers in asked.values():
         scored = [s for s in numbers if s in scores]
         if scored:
-            needed.add(best(scored, scores))
+            needed |= {best(scored, scores, rule) for rule in rules}
     twins = (candidates[s].twin for s in needed)
     return needed | {twin for twin in twins if twin is not None}
 

@@ -5,6 +5,7 @@ packs' saved progress are all that a stopped search needs to go on. When it is o
 has a row per question and `search.json` says what was trained and which runs are measured.
 """
 
+import itertools
 import json
 import shutil
 import time
@@ -19,10 +20,12 @@ from experiments.config.build import run_table, trained_alike
 from experiments.config.settings import Config, flag_name
 from experiments.config.sweep import Pack, num_folds, row_settings
 from experiments.results import provenance, runs_csv
-from experiments.results.columns import FIRST, Row, emotion_uar
+from experiments.results.columns import FIRST, Row, emotion_ccc, emotion_uar
+from experiments.results.resume import places
 from experiments.run.load_data import Job, Loaded
 from experiments.run.train_pack import Pace, train_pack
 from experiments.search.candidates import (
+    RULES,
     Candidate,
     CandidateScore,
     best,
@@ -46,6 +49,7 @@ def search(
     load: Callable[[Job], Loaded],
     write: Callable[[int, list[Row]], None],
     say: Callable[[list[str]], None],
+    rules: Sequence[str] = RULES[:1],
 ) -> dict[int, list[Config]]:
     """Trains and compares; what is saved of packs that are no longer needed is removed.
 
@@ -54,11 +58,12 @@ def search(
       load: reads a pack's data.
       write: writes a pack's rows of search.csv.
       say: prints lines for the user.
+      rules: in RULES, by each of which is chosen.
 
     Returns:
       {number of a job: the runs to be measured on the test part}: of every question the best
-      candidate, and its twin at lambda 0. Their networks are trained; the folders of their packs
-      are still there.
+      candidate by each rule, and its twin at lambda 0. Their networks are trained; the folders of
+      their packs are still there.
     """
     asked, folds = questions(candidates), num_folds(jobs[0].pack.config)
     max_epochs = max(job.pack.config.max_epochs for job in jobs)
@@ -82,16 +87,16 @@ def search(
         rows += new
         done.add(i)
         scores |= {s: _score(new, s) for s in contenders[i]}
-        _forget(jobs, candidates, still_needed(candidates, asked, scores))
+        _forget(jobs, candidates, still_needed(candidates, asked, scores, rules))
         paces.append(pace._replace(most=most_epochs[i]))
         if len(paces) % AT_HAND == 0:
             jax.clear_caches()
         rest = [j for j in contenders if j not in done]
         if rest:
             say([left(paces, len(rest), sum(most_epochs[j] for j in rest))])
-    needed = _agreed(still_needed(candidates, asked, scores), len(candidates))
+    needed = _agreed(still_needed(candidates, asked, scores, rules), len(candidates))
     _forget(jobs, candidates, needed)
-    say(_conclude(workdir, candidates, needed, scores))
+    say(_conclude(workdir, candidates, needed, scores, rules))
     chosen = _by_pack(candidates, needed)
     measured = {i: _runs(jobs[i].pack, candidates, numbers) for i, numbers in chosen.items()}
     cost = spent(rows, count, max_epochs)
@@ -169,31 +174,49 @@ def _conclude(
     candidates: Sequence[Candidate],
     needed: Collection[int],
     scores: Mapping[int, CandidateScore],
+    rules: Sequence[str],
 ) -> list[str]:
-    """Writes chosen.csv; a line on what was chosen for every question."""
+    """Writes chosen.csv; a line on what was chosen for every question, by each rule."""
     chosen: list[Row] = []
     lines = []
-    for numbers in questions(candidates).values():
-        winner = best([s for s in numbers if s in needed], scores)
+    for rule, numbers in itertools.product(rules, questions(candidates).values()):
+        winner = best([s for s in numbers if s in needed], scores, rule)
         winning, candidate = scores[winner], candidates[winner]
-        row: Row = row_settings(candidate.config) | {"seed": None, "setting": winner}
+        row: Row = row_settings(candidate.config) | places(workdir)
+        row |= {"seed": None, "setting": winner}
         row |= {"of": len(numbers), "pack": candidate.pack, "twin": candidate.twin}
-        row |= {"sound": winning.sound}
-        values = {**winning.means, "selection_score": winning.value}
+        row |= {"sound": winning.sound, "rule": rule}
+        values = {
+            **winning.means,
+            "selection_score": winning.value,
+            "leak_aware_score": winning.within_leak,
+        }
         chosen.append(row | {name: round(value, 6) for name, value in values.items()})
         names = differing(candidates, numbers)
         settings = " ".join(f"{flag_name(n)}={row[flag_name(n)]}" for n in names)
         place = ", ".join(str(row[name]) for name in (*FIRST, "recipe"))
         doubt = "" if winning.sound else " (every setting had runs that collapsed or diverged)"
         lines.append(
-            f"search: {place}: of {len(numbers):,} settings validation chooses "
-            f"{settings or 'the only one'}: emotion UAR {winning.means[emotion_uar('val')]:.3f}, "
-            f"score {winning.value:.3f}{doubt}"
+            f"search: {place}: of {len(numbers):,} settings validation chooses{_by(rule, rules)} "
+            f"{settings or 'the only one'}: emotion {_emotion(winning.means)}, "
+            f"score {winning.by(rule):.3f}{doubt}"
         )
     if is_first():
         (workdir / "chosen.csv").unlink(missing_ok=True)
         runs_csv.append_rows(workdir / "chosen.csv", chosen)
     return lines
+
+
+def _by(rule: str, rules: Sequence[str]) -> str:
+    return "" if (*rules,) == RULES[:1] else f" by the {rule.replace('_', '-')} rule"
+
+
+def _emotion(means: Mapping[str, float]) -> str:
+    """The score of emotion on validation speakers, with its name."""
+    name, column = "UAR", emotion_uar("val")
+    if column not in means:
+        name, column = "CCC", emotion_ccc("val")
+    return f"{name} {means[column]:.3f}"
 
 
 def spent(rows: Iterable[Row], networks: int, max_epochs: int) -> dict[str, int]:

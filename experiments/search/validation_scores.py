@@ -9,7 +9,7 @@ from experiments.config import sweep
 from experiments.config.settings import Config
 from experiments.results.columns import Row, attacker_uar, chance
 from experiments.run.load_data import Loaded
-from experiments.run.run_pack import chance_of, rounded
+from experiments.run.run_pack import chance_of, emotion_chance, rounded
 from experiments.run.train_pack import Trained
 from privrep.attacks.fixed_split import attack_classically
 from privrep.attacks.trained.fresh_attackers import SPEAKER
@@ -25,7 +25,7 @@ ATTACKERS = ("lda", "kernel")
 
 
 def without_test_labels(loaded: Loaded) -> Loaded:
-    """The same data, the labels of every fold's test part unknown (-1).
+    """The same data, the labels of every fold's test part unknown (-1, or NaN of a rating).
 
     Labels that are not there cannot be scored, whatever the program.
     """
@@ -36,6 +36,11 @@ def without_test_labels(loaded: Loaded) -> Loaded:
         task=_hidden(folds.task, test),
         private={a: _hidden(codes, test) for a, codes in folds.private.items()},
     )
+    if packed.ratings is not None:
+        target = np.where(test, np.nan, np.asarray(folds.target)).astype(np.float32)
+        folds = folds._replace(target=target)
+        unknown = np.full_like(packed.ratings.values, np.nan)
+        packed = packed._replace(ratings=packed.ratings._replace(values=unknown))
     return loaded._replace(packed=packed._replace(data=packed.data._replace(folds=folds)))
 
 
@@ -83,7 +88,7 @@ def validated(
         "best_epoch": trained.fits.best_epoch[learner],
         "diverged": trained.fits.status[learner] == DIVERGED,
     }
-    chances = {chance("emotion"): 1 / net.num_classes}
+    chances = {chance("emotion"): emotion_chance(net.num_classes)}
     chances |= {chance(a): chance_of(a, size) for a, size in net.private.items()}
     cells = {name: np.asarray(scores[name]).tolist() for name in sorted(scores)}
     validated_rows = []

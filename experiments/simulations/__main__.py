@@ -5,12 +5,19 @@
 
 The parts are:
 
+    designs        false alarms of the usual suite in the designs that corpora have
+    worlds         whether "no leak shown" is ever said of a world that leaks
+    seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
+                   (these three resume from the draws in --output)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
+    numbers        the same for a private attribute that is a number
     intervals      coverage of the confidence intervals of a score
     strength       the closed-form attackers beside scikit-learn's logistic regression and support
                    vector machine
     given          false alarms and power of the test of leakage beyond a covariate
     members        the same for membership identification
+    folds          the same for networks of several folds: attackers who know training speakers or
+                   others too, rooms, a leak that is hidden in training speakers
     readme_figure  the figure of README.md
     speed          time and memory of a whole measurement of 100,000 x 256
     trained        false alarms and power of nearest neighbours and of the attackers that are
@@ -22,19 +29,24 @@ import itertools
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import app, flags
 
+from experiments.simulations.designs import designs, seeds, worlds
+from experiments.simulations.fold_worlds import folds
 from experiments.simulations.membership_worlds import members
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, affordable_permutations, suite
 from privrep.leakage.conditional import explain
 from privrep.leakage.measurement import measure
+from privrep.leakage.number_measurement import measure_number
+from privrep.leakage.number_worlds import NUMBER_WORLDS
 from privrep.leakage.worlds import WORLDS, linear, speaker_only
 from privrep.statistics.confidence import INTERVALS, interval
 from privrep.statistics.design import design
@@ -83,6 +95,39 @@ def verdicts(draws: int) -> Iterator[str]:
                 f"{attackers:13s} {num_speakers:3d} {'pairs' if paired else 'free '} "
                 f"{strength:.2f} | "
                 f"{score.mean():.3f} {score.std():.3f} | {leaks.mean():.3f} {none.mean():.3f} "
+                f"{1 - leaks.mean() - none.mean():.3f} | {below} | "
+                f"{(upper >= truth).mean():.3f} {(lower <= truth).mean():.3f} | "
+                f"{np.median(detectable):.3f}"
+            )
+
+
+def one_number(world: str, num_speakers: int, strength: float, seed: int) -> list[float]:
+    """correlation, lower, upper, p, minimum detectable, leaks, no leak shown; every attacker's."""
+    measurement = measure_number(
+        NUMBER_WORLDS[world].draw(seed, num_speakers, UTTERANCES, SIZE, strength),
+        settings=InferenceSettings(permutations=PERMUTATIONS, seed=seed),
+    )
+    verdict = measurement.verdict
+    outcomes = (verdict.verdict == "leaks", verdict.verdict == "no_leak_shown")
+    correlations = (result.correlation for result in measurement.attackers.values())
+    return [*verdict[1:5], verdict.minimum_detectable, *outcomes, *correlations]
+
+
+def numbers(draws: int) -> Iterator[str]:
+    """A line per corpus size, world and leak. Truth: the best attacker's mean correlation."""
+    yield "speakers world strength | mean correlation, sd | leaks, none shown, cannot tell | "
+    yield "         p <= .1 .2 .5 | upper, lower bound hold | minimum detectable, median"
+    for num_speakers, world in itertools.product(SPEAKERS, NUMBER_WORLDS):
+        for strength in (0.0, 1.0):
+            simulate = functools.partial(one_number, world, num_speakers, strength)
+            with ProcessPoolExecutor() as pool:
+                rows = np.array(list(pool.map(simulate, range(draws), chunksize=4)))
+            score, lower, upper, p, detectable, leaks, none = rows[:, :7].T
+            truth = max(0.0, rows[:, 7:].mean(0).max())
+            below = " ".join(f"{(p <= level).mean():.2f}" for level in (0.1, 0.2, 0.5))
+            yield (
+                f"{num_speakers:3d} {world:6s} {strength:.2f} | {score.mean():.3f} "
+                f"{score.std():.3f} | {leaks.mean():.3f} {none.mean():.3f} "
                 f"{1 - leaks.mean() - none.mean():.3f} | {below} | "
                 f"{(upper >= truth).mean():.3f} {(lower <= truth).mean():.3f} | "
                 f"{np.median(detectable):.3f}"
@@ -192,7 +237,7 @@ def one_trained(attacker: str, num_speakers: int, strength: float, seed: int) ->
     noise = np.random.default_rng(seed).normal(size=(len(world.h), 4, SIZE))
     verdict = measure(
         world.sample(),
-        attackers=suite([attacker], world.h[:, None] + noise, None),
+        attackers=suite([attacker], (), world.h[:, None] + noise),
         settings=InferenceSettings(
             permutations=affordable_permutations([attacker], PERMUTATIONS), seed=seed
         ),
@@ -234,12 +279,27 @@ def given(draws: int) -> Iterator[str]:
         )
 
 
+def _in_folder(part: Callable[[int, Path], Iterator[str]]) -> Callable[[int], Iterator[str]]:
+    """A part that resumes, with the folder of --output."""
+
+    @functools.wraps(part)
+    def with_folder(draws: int) -> Iterator[str]:
+        return part(draws, Path(FLAGS.output))
+
+    return with_folder
+
+
 PARTS = {
+    "designs": _in_folder(designs),
+    "worlds": _in_folder(worlds),
+    "seeds": _in_folder(seeds),
     "verdicts": verdicts,
+    "numbers": numbers,
     "intervals": intervals,
     "strength": strength,
     "given": given,
     "members": members,
+    "folds": folds,
     "readme_figure": readme_figure,
     "speed": speed,
     "trained": trained,
@@ -257,5 +317,6 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Part to run; may be repeated.")
+    flags.DEFINE_string("output", "out/simulations", "Folder of the draws that were made.")
     flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
     app.run(main)

@@ -8,7 +8,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.boosted_trees import trees
-from privrep.attacks.floor import floor
 from privrep.attacks.knn import knn
 from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack
@@ -16,13 +15,7 @@ from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import Split, renumber
 
-CLASSICAL: dict[str, Attack] = {
-    "lda": linear,
-    "kernel": kernel,
-    "knn": knn,
-    "trees": trees,
-    "floor": floor,
-}
+CLASSICAL: dict[str, Attack] = {"lda": linear, "kernel": kernel, "knn": knn, "trees": trees}
 _PARTS = 3  # into which the training speakers are divided for hyper-parameter selection
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, chunks, temperature
-from privrep.attacks.protocol import Attacked, squared_distances, standardised, training_sample
+from privrep.attacks.protocol import Attacked, training_sample
+from privrep.attacks.scaling import squared_distances, standardised
 from privrep.statistics.uar import mean_recall
 
 NEIGHBOURS = (1, 5, 20, 80)
@@ -37,7 +38,8 @@ def knn(
     tested one, each predicted from the others.
     """
     usable = training_sample(seed, speakers, TRAINING_UTTERANCES)
-    h, labels = standardised(h), np.ascontiguousarray(labels.T.astype(np.int16))
+    h = standardised(h).astype(np.float32)
+    labels = np.ascontiguousarray(labels.T.astype(np.int16))
     num_folds = int(folds.max()) + 1
     inside = [np.flatnonzero(usable & (folds == fold)) for fold in range(num_folds)]
     fewest = sum(sorted(map(len, inside))[:-2])  # without the two largest folds

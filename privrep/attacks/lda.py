@@ -5,33 +5,84 @@ that one factorisation per fold serves every labelling: a permutation test that 
 anew for every permutation costs little more than a single attack.
 """
 
+import functools
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
     Moments,
     added,
+    choose,
     chunks,
     decide,
+    discriminant_scores,
     discriminants,
     sum_moments,
     temperature,
     without,
 )
-from privrep.attacks.protocol import Attack, Attacked, places, squared_distances, standardised
+from privrep.attacks.nystroem import Landmarks, draw_landmarks, gaussian_features
+from privrep.attacks.protocol import Attack, Attacked, places
+from privrep.attacks.scaling import normal_scores, standardised, unclipped, whitened
 from privrep.statistics.uar import mean_recall
 
-PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)  # on standardised features; of equal UARs the first
-LANDMARKS = 512
+# Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
+# directions but a few, the smallest leave one of a millionth of the standard deviation as it is.
+PENALTIES = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-5, 1e-7, 1e-9, 1e-12, 1e-15)
+COARSE = PENALTIES[:5]  # for many features of like size
+EVEN = (1.0, 0.1)  # of directions of standard deviation 1, which shrink large and small ones alike
+# Of the whitened features in float32: with fewer training utterances than features their covariance
+# is singular, but for rounding.
+LEAST = 1e-5
+LANDMARKS = 256
 PER_SPEAKER = 200  # training utterances of one speaker for the kernel attacker, at most
 WIDTHS = (2.0, 0.5)  # of the kernel, in median squared distances
+
+
+class FeatureMap(NamedTuple):
+    """Features and the penalties that are tried on them.
+
+    Attributes:
+      name: begins the text of what was selected.
+      features: float32[N, m].
+      penalties: {text: float or float64[m]}, added to the diagonal of the covariance of features.
+    """
+
+    name: str
+    features: np.ndarray
+    penalties: dict[str, float | np.ndarray]
+
+
+class FeatureMaps(NamedTuple):
+    """What an attacker's discriminants are trained on, made without a label.
+
+    Attributes:
+      maps: from which one is selected, with its penalty.
+      usable: int[n], the rows for training and validation; None for all.
+    """
+
+    maps: Iterator[FeatureMap]
+    usable: np.ndarray | None = None
+
+
+def linear_maps(seed: int, h: np.ndarray, speakers: np.ndarray) -> FeatureMaps:
+    """Of `linear`: h float[N, D] whitened, so that features are uncorrelated, of variance 1."""
+    del seed, speakers
+    return FeatureMaps(_linear_maps(h))
+
+
+def kernel_maps(seed: int, h: np.ndarray, speakers: np.ndarray) -> FeatureMaps:
+    """Of `kernel`: Nyström features of h float[N, D], of each width."""
+    x = standardised(h).astype(np.float32)
+    usable = np.flatnonzero(places(np.random.default_rng(seed), speakers) < PER_SPEAKER)
+    landmarks = draw_landmarks(seed, x, speakers, LANDMARKS)
+    return FeatureMaps(_kernel_maps(x, landmarks), usable)
 
 
 def linear(
@@ -45,18 +96,42 @@ def linear(
 ) -> Attacked:
     """Linear discriminant analysis with equal priors and shrunk covariance, see `protocol.Attack`.
 
-        log p(h | c) = (h - m)' W_c - m_c' W_c / 2,    W_c = (S + penalty I)^-1 m_c
+        log p(h | c) = (x - m)' W_c - m_c' W_c / 2,    W_c = (S + penalty I)^-1 m_c
 
-    with S the covariance within classes of h (columns scaled to standard deviation 1 over all
-    speakers) and m_c the mean of class c minus m, the mean of all (Fisher 1936; Friedman 1989). S
-    differs between labellings by a matrix of rank C - 1 from the total covariance, so that one
-    Cholesky factor serves every labelling (Woodbury identity). The penalty is selected by the UAR
-    on validation speakers: all folds but the tested one, each predicted from the others.
+    with x = `standardised`(h), S the covariance within classes of x, and m_c the mean of class c
+    minus m, the mean of all (Fisher 1936; Friedman 1989). S differs between labellings by a matrix
+    of rank C - 1 from the total covariance, so that one Cholesky factor serves every labelling
+    (Woodbury identity). All is computed on `whitened` x, where the penalty of x is one of
+    penalty / variance for each direction, so that a direction of a millionth of the largest
+    standard deviation counts as exactly as any other. Two penalties more shrink the whitened
+    directions evenly. Where `standardised` clips outliers, the same is tried without clipping. The
+    penalty is selected by the UAR on validation speakers: all folds but the tested one, each
+    predicted from the others.
 
     Nothing is drawn at random: `seed` and `speakers` are not used.
     """
+    return _tuned(linear_maps(seed, h, speakers), labels, folds, num_classes, only)
+
+
+def ranks(
+    seed: int,
+    h: np.ndarray,
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    folds: np.ndarray,
+    num_classes: int,
+    only: int | None = None,
+) -> Attacked:
+    """`linear` on `normal_scores` g of every column of h, and on their squares.
+
+    The ranks find what outliers and heavy tails hide, the squares a column whose shape differs
+    between the classes and not its mean.
+    """
     del seed, speakers
-    return _tuned(iter([("", standardised(h))]), labels, folds, num_classes, only=only)
+    g = normal_scores(h)
+    features, variance = whitened(standardised(np.concatenate([g, g * g], 1)))
+    maps = FeatureMaps(iter([FeatureMap("", features, _ridges(COARSE, variance))]))
+    return _tuned(maps, labels, folds, num_classes, only)
 
 
 def kernel(
@@ -72,46 +147,60 @@ def kernel(
 
         k(x, z) = exp(-|x - z|^2 / (width * median |x - z|^2)), the median over different x and z
 
-    at up to 512 landmarks (Williams & Seeger 2001), at most a quarter of the utterances, drawn
-    evenly from the speakers. The width is selected with the penalty. Landmarks and scale depend on
-    h of all speakers and on no label. At most 200 utterances per speaker are trained on, drawn at
-    random; all are predicted. If no column of h varies, one class is predicted for all.
+    of `standardised` h at up to 256 landmarks (Williams & Seeger 2001), at most a quarter of the
+    utterances, drawn evenly from the speakers. The width is selected with the penalty. Landmarks
+    and scale depend on h of all speakers and on no label. At most 200 utterances per speaker are
+    trained on, drawn at random; all are predicted. If no column of h varies, one class is predicted
+    for all.
     """
-    rng = np.random.default_rng(seed)
-    h = standardised(h)
-    if not h.any():
-        return _tuned(iter([("", h)]), labels, folds, num_classes, only=only)
-    place = places(rng, speakers)
-    usable = np.flatnonzero(place < PER_SPEAKER)
-    count = min(LANDMARKS, max(len(usable) // 4, 16))
-    landmarks = h[np.lexsort((rng.random(len(h)), place))[:count]]
-    between = squared_distances(landmarks, landmarks)
-    # Over different points only: an h of few values, such as a decision, has mostly equal pairs.
-    apart = between[np.triu_indices(len(landmarks), 1)]
-    apart = apart[apart > 1e-6 * apart.max()]
-    median = np.median(apart) if len(apart) else 1.0
+    return _tuned(kernel_maps(seed, h, speakers), labels, folds, num_classes, only)
 
-    def features() -> Iterator[tuple[str, np.ndarray]]:
-        for width in WIDTHS:
-            values, vectors = scipy.linalg.eigh(np.exp(-between / (width * median)))
-            # Equal landmarks add no directions; their eigenvalues are rounding errors.
-            kept = values > 1e-6 * values[-1]
-            root = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-            mapped = np.concatenate(
-                [
-                    np.exp(-squared_distances(rows, landmarks) / np.float32(width * median)) @ root
-                    for rows in chunks(h)
-                ]
-            )
-            # Where h has few values the mean of the features is large compared to their variation,
-            # and the rounding error of their squares would exceed the penalty.
-            mapped -= mapped.mean(0)
-            yield f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean())
 
-    return _tuned(features(), labels, folds, num_classes, usable, only)
+def kernel_ranks(
+    seed: int,
+    h: np.ndarray,
+    labels: np.ndarray,
+    speakers: np.ndarray,
+    folds: np.ndarray,
+    num_classes: int,
+    only: int | None = None,
+) -> Attacked:
+    """`kernel` on `normal_scores` of every column of h."""
+    g = normal_scores(h)
+    return kernel(seed, g, labels, speakers, folds, num_classes, only)
 
 
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
+
+
+def _ridges(penalties: Sequence[float], variance: np.ndarray) -> dict[str, float | np.ndarray]:
+    """Penalties of columns, for the directions into which `whitened` turned them."""
+    return {f"penalty {penalty:g}": np.maximum(penalty / variance, LEAST) for penalty in penalties}
+
+
+def _linear_maps(h: np.ndarray) -> Iterator[FeatureMap]:
+    """`whitened` columns, and those with outliers where they are, if there are outliers."""
+    even: dict[str, float | np.ndarray]
+    even = {f"whitened, penalty {ridge:g}": ridge for ridge in EVEN}
+    for name, x in (("", standardised(h)), ("unclipped, ", unclipped(h))):
+        if x is not None:
+            features, variance = whitened(x)
+            yield FeatureMap(name, features, _ridges(PENALTIES, variance) | even)
+
+
+def _kernel_maps(x: np.ndarray, landmarks: Landmarks) -> Iterator[FeatureMap]:
+    """Nyström features of x float32[N, D] for each of WIDTHS."""
+    penalties: dict[str, float | np.ndarray]
+    penalties = {f"penalty {penalty:g}": penalty for penalty in COARSE}
+    for width in WIDTHS if x.any() else ():
+        features = gaussian_features(landmarks, width)
+        mapped = np.concatenate([features(rows) for rows in chunks(x)])
+        # Where h has few values the mean of the features is large compared to their variation,
+        # and the rounding error of their squares would exceed the penalty.
+        mapped -= mapped.mean(0)
+        yield FeatureMap(f"width {width:g}, ", mapped / np.sqrt(mapped.var(0).mean()), penalties)
+    if not x.any():
+        yield FeatureMap("", x, penalties)
 
 
 class _FoldMoments(NamedTuple):
@@ -123,57 +212,64 @@ class _FoldMoments(NamedTuple):
 
 
 def _tuned(
-    maps: Iterator[tuple[str, np.ndarray]],
+    maps: FeatureMaps,
     labels: np.ndarray,
     folds: np.ndarray,
     num_classes: int,
-    usable: np.ndarray | None = None,
     only: int | None = None,
 ) -> Attacked:
-    """Discriminants on the named feature maps; map and penalty are selected on validation speakers.
-
-    `usable` are the rows for training and validation; None for all.
-    """
+    """Discriminants on feature maps; map and penalty are selected on validation speakers."""
     labels = np.ascontiguousarray(labels.T.astype(np.int16))
     num_folds, num_labellings = int(folds.max()) + 1, labels.shape[1]
     tested_folds = range(num_folds) if only is None else (only,)
-    usable = np.arange(len(folds)) if usable is None else usable
+    usable = np.arange(len(folds)) if maps.usable is None else maps.usable
     inside = [usable[folds[usable] == fold] for fold in range(num_folds)]
     best = np.full((num_folds, num_labellings), -1.0)
-    predictions = np.full(labels.shape, -1, np.int16)
+    scores = np.full((*labels.shape, num_classes - 1), np.nan, np.float32)
     log_likelihoods = np.full((len(folds), num_classes), np.nan, np.float32)
     chosen = [""] * num_folds
     # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
     # with them on a busy machine; pairs of folds are processed in parallel instead.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, features in maps:
-            moments = list(
-                pool.map(
-                    lambda rows, f=features: sum_moments(f[rows], labels[rows], num_classes), inside
-                )
-            )
+        for name, features, penalties in maps.maps:
+            moments_of = functools.partial(_moments, features, labels, num_classes)
+            moments = list(pool.map(moments_of, inside))
             total = added(moments)
             training = _FoldMoments(inside, moments, total)
-            uars, of_row_0 = _validate(pool, features, labels, training, tested_folds)
+            fit = functools.partial(discriminants, penalties=tuple(penalties.values()))
+            uars, of_row_0 = _validate(pool, features, labels, training, tested_folds, fit)
             for fold in tested_folds:
                 rows = np.flatnonzero(folds == fold)
                 pick = uars[fold].argmax(0)
                 uar = uars[fold].max(0)
                 is_better = uar > best[fold]
                 best[fold] = np.maximum(best[fold], uar)
-                weights, offsets = _picked(without(total, moments[fold]), pick)
+                weights, offsets = _picked(list(fit(without(total, moments[fold]))), pick)
                 if is_better[0]:
-                    chosen[fold] = f"{name}penalty {PENALTIES[pick[0]]:g}"
+                    chosen[fold] = name + list(penalties)[pick[0]]
                     validation = np.concatenate(_except(inside, fold))
                     prior = total.counts[0] - moments[fold].counts[0]
                     factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)
                     log_likelihoods[rows, 0] = 0
-                    scores = features[rows] @ weights[:, 0] + offsets[0]
-                    log_likelihoods[rows, 1:] = factor * scores
+                    log_likelihoods[rows, 1:] = factor * (
+                        features[rows] @ weights[:, 0] + offsets[0]
+                    )
                 for block in chunks(rows):
-                    predicted = decide(features[block], weights, offsets)
-                    predictions[block] = np.where(is_better, predicted, predictions[block])
-    return Attacked(predictions.T, log_likelihoods, tuple(chosen))
+                    of_block = discriminant_scores(features[block], weights, offsets)
+                    scores[block] = np.where(is_better[:, None], of_block, scores[block])
+    predictions = np.full(labels.shape, -1, np.int16)
+    tested = np.isin(folds, tested_folds)
+    predictions[tested] = choose(scores[tested])
+    return Attacked(predictions.T, log_likelihoods, tuple(chosen), scores.swapaxes(0, 1))
+
+
+def _moments(
+    features: np.ndarray, labels: np.ndarray, num_classes: int, rows: np.ndarray
+) -> Moments:
+    return sum_moments(features[rows], labels[rows], num_classes)
+
+
+_Fit = Callable[[Moments], Iterator[tuple[np.ndarray, np.ndarray]]]  # a discriminant per penalty
 
 
 def _validate(
@@ -182,50 +278,52 @@ def _validate(
     labels: np.ndarray,
     training: _FoldMoments,
     tested_folds: Sequence[int],
+    fit: _Fit,
 ) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
-    """Predicts every fold other than the tested one from the rest, with every penalty.
+    """Predicts every fold other than the tested one from the rest, with each of L penalties.
 
     Returns:
       {tested fold: UAR [L, P]} and {tested fold: scores of row 0 [L, n, C - 1]}, the latter in the
       order of the other folds.
     """
     inside, moments, total = training
-    num_folds, (num_labellings, num_classes) = len(inside), total.counts.shape
-    hits = np.zeros((num_folds, len(PENALTIES), num_labellings, num_classes))
+    num_folds = len(inside)
+    hits_of: list[list] = [[None] * num_folds for _ in range(num_folds)]
     of_row_0: list[list] = [[None] * num_folds for _ in range(num_folds)]
 
-    def train_without(pair: tuple[int, int]) -> Iterator[tuple[int, np.ndarray]]:
+    def train_without(pair: tuple[int, int]) -> None:
         a, b = pair
-        fits = list(discriminants(without(without(total, moments[a]), moments[b]), PENALTIES))
+        fits = list(fit(without(without(total, moments[a]), moments[b])))
         for tested, held_out in ((a, b), (b, a)):
             if tested not in tested_folds:
                 continue
             rows = inside[held_out]
             scores = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
             of_row_0[tested][held_out] = np.stack(scores)
-            pair_hits = np.zeros(hits.shape[1:])
+            hits = np.zeros((len(fits), *total.counts.shape))
             for i, (weights, offsets) in enumerate(fits):
                 for block in chunks(rows):
                     correct = decide(features[block], weights, offsets) == labels[block]
-                    for c in range(num_classes):
-                        pair_hits[i, :, c] += (correct & (labels[block] == c)).sum(0)
-            yield tested, pair_hits
+                    for c in range(total.counts.shape[1]):
+                        hits[i, :, c] += (correct & (labels[block] == c)).sum(0)
+            hits_of[tested][held_out] = hits
 
     pairs = [
         pair for pair in itertools.combinations(range(num_folds), 2) if {*pair} & {*tested_folds}
     ]
-    for of_pair in pool.map(lambda pair: list(train_without(pair)), pairs):
-        for tested, pair_hits in of_pair:
-            hits[tested] += pair_hits
-    support = np.stack([total.counts - part.counts for part in moments])[:, None]
-    uars = mean_recall(hits, support)
-    scores = {fold: np.concatenate(_except(of_row_0[fold], fold), 1) for fold in tested_folds}
-    return {fold: uars[fold] for fold in tested_folds}, scores
+    list(pool.map(train_without, pairs))
+    uars, scores = {}, {}
+    for fold in tested_folds:
+        support = (total.counts - moments[fold].counts)[None]
+        uars[fold] = mean_recall(functools.reduce(np.add, _except(hits_of[fold], fold)), support)
+        scores[fold] = np.concatenate(_except(of_row_0[fold], fold), 1)
+    return uars, scores
 
 
-def _picked(moments: Moments, pick: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _picked(
+    fits: Sequence[tuple[np.ndarray, np.ndarray]], pick: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the penalty with number pick[p] for labelling p."""
-    fits = list(discriminants(moments, PENALTIES))
     weights, offsets = (np.stack(parts) for parts in zip(*fits))
     labelling = np.arange(len(pick))
     return weights[pick, :, labelling].swapaxes(0, 1), offsets[pick, labelling]

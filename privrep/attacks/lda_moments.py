@@ -46,9 +46,12 @@ def without(total: Moments, part: Moments) -> Moments:
 
 
 def discriminants(
-    moments: Moments, penalties: Sequence[float]
+    moments: Moments, penalties: Sequence[float | np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0."""
+    """For each penalty weights [m, P, C - 1] and offsets [P, C - 1] of class c against class 0.
+
+    A penalty, a number or float[m], is added to the diagonal of the covariance within classes.
+    """
     total = moments.counts[0].sum()
     mean = moments.first / total
     covariance = moments.second / total - np.outer(mean, mean)
@@ -63,7 +66,9 @@ def discriminants(
     never = 1e9 * ((moments.counts[:, :1] == 0).astype(float) - (moments.counts[:, 1:] == 0))
     for penalty in penalties:
         factor = scipy.linalg.cho_factor(
-            covariance + penalty * np.eye(len(mean)), overwrite_a=True, check_finite=False
+            covariance + np.diag(np.broadcast_to(penalty, len(mean))),
+            overwrite_a=True,
+            check_finite=False,
         )
         solved = scipy.linalg.cho_solve(factor, apart.reshape(len(mean), -1), check_finite=False)
         solved = solved.reshape(apart.shape)
@@ -74,10 +79,17 @@ def discriminants(
         yield weights.astype(np.float32), offsets.astype(np.float32)
 
 
+def discriminant_scores(
+    features: np.ndarray, weights: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
+    """float32[n, P, C - 1]: of class c against class 0."""
+    size, count, contrasts = weights.shape
+    return (features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets
+
+
 def decide(features: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """int16[n, P]: the class with the highest score."""
-    size, count, contrasts = weights.shape
-    return choose((features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets)
+    return choose(discriminant_scores(features, weights, offsets))
 
 
 def choose(scores: np.ndarray) -> np.ndarray:

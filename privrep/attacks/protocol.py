@@ -16,11 +16,15 @@ class Attacked(NamedTuple):
         NaN in folds that were not asked for.
       chosen: the hyper-parameters that were selected on the validation speakers for row 0, a text
         per fold.
+      scores: float32[P, N, C - 1], of class c against class 0 for equal priors, of which the
+        predictions are the highest. Those of several utterances of one speaker are added up. None
+        from an attacker that does not keep them: its predictions are counted instead.
     """
 
     predictions: np.ndarray
     log_likelihoods: np.ndarray
     chosen: tuple[str, ...]
+    scores: np.ndarray | None = None
 
 
 class Attack(Protocol):
@@ -32,7 +36,7 @@ class Attack(Protocol):
 
     Args:
       seed: of whatever is drawn at random.
-      h: float32[N, D].
+      h: float32 or float64[N, D].
       labels: int[P, N] in [0, C), row 0 the true ones, the others permuted.
       speakers: int32[N] from 0.
       folds: int32[N] in [0, K), K >= 3; no speaker is in two.
@@ -68,16 +72,3 @@ def training_sample(seed: int, speakers: np.ndarray, most: int) -> np.ndarray:
     """bool[N]: what is trained on, at random at most `most`, but one or more of each speaker."""
     place = places(np.random.default_rng(seed), speakers)
     return place < max(most // (speakers.max() + 1), 1)
-
-
-def standardised(h: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and standard deviation 1; a constant column becomes 0. float32[N, D]."""
-    mean, sd = h.mean(0, dtype=np.float64), h.std(0, dtype=np.float64)
-    constant = sd <= 1e-5 * np.sqrt(1 + mean**2)
-    return np.where(constant, 0, (h - mean) / np.where(constant, 1, sd)).astype(np.float32)
-
-
-def squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """float[n, m]: squared Euclidean distances between the rows of x [n, D] and z [m, D]."""
-    expanded = (x * x).sum(1)[:, None] + (z * z).sum(1) - 2 * (x @ z.T)
-    return np.maximum(expanded, 0)

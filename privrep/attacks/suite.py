@@ -1,12 +1,13 @@
-"""The table of attackers by name, and the number of permutations that each can afford (host).
+"""The table of attackers by name, and how much of the test each can afford (host).
 
 An attacker is imported when a suite that contains it is built: jax and scikit-learn take longer to
 import than a small audit takes.
 """
 
 import importlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,28 +17,56 @@ from privrep.messages import nearest
 _MODULES = {  # "module:function"
     "linear": "privrep.attacks.lda:linear",
     "kernel": "privrep.attacks.lda:kernel",
+    "ranks": "privrep.attacks.lda:ranks",
+    "kernel_ranks": "privrep.attacks.lda:kernel_ranks",
     "knn": "privrep.attacks.knn:knn",
-    "floor": "privrep.attacks.floor:floor",
     "trees": "privrep.attacks.boosted_trees:trees",
     "mlp": "privrep.attacks.trained.mlp_and_gru:mlp",
     "sequence": "privrep.attacks.trained.mlp_and_gru:sequence",
 }
-# Attackers on h that train for hundreds of labellings at once: the default suite.
-QUICK = ("linear", "kernel", "knn", "floor")
+# Attackers on h that train for hundreds of labellings at once.
+EVERY_DEAL = ("linear", "kernel")  # cheap enough to repeat with several deals of folds
+QUICK = (*EVERY_DEAL, "ranks", "kernel_ranks", "knn")
 # Attackers on h that are trained separately for every labelling.
 SLOW = ("trees", "mlp")
 SEQUENCE = "sequence"  # an attacker on frames [N, T, D], trained separately likewise
 NAMES = (*QUICK, *SLOW, SEQUENCE)
+UNTESTED = ("trees",)  # of the usual suite, on the true labels only
 FEW = 39  # default permutations of a suite with a slow attacker: p can be as small as 0.031
+
+_NO_ATTACKERS: Mapping[str, Attack] = MappingProxyType({})
+
+
+class Suite(NamedTuple):
+    """Attackers by name, by what the test does with them.
+
+    Attributes:
+      every_deal: trained for every labelling in every deal of folds.
+      one_deal: trained for every labelling in the first deal.
+      untested: trained for the true labels only, in the first deal. No p comes from them; if one
+        predicts better than the upper bound of the others, "no leak shown" is not said.
+    """
+
+    every_deal: Mapping[str, Attack]
+    one_deal: Mapping[str, Attack] = _NO_ATTACKERS
+    untested: Mapping[str, Attack] = _NO_ATTACKERS
+
+
+def usual_suite() -> Suite:
+    """All quick attackers, and trees on the true labels."""
+    return suite(QUICK, UNTESTED)
 
 
 def suite(
-    names: Sequence[str], frames: np.ndarray | None = None, num_frames: np.ndarray | None = None
-) -> dict[str, Attack]:
-    """The attackers called `names`.
+    names: Sequence[str],
+    untested: Sequence[str] = (),
+    frames: np.ndarray | None = None,
+    num_frames: np.ndarray | None = None,
+) -> Suite:
+    """The attackers called `names`, and those of `untested` that are not among them.
 
     Args:
-      names: in NAMES.
+      names, untested: in NAMES.
       frames: float[N, T, D] and num_frames int[N] of them, for the attacker on frames.
 
     Raises:
@@ -54,9 +83,18 @@ def suite(
             f"--attackers={','.join(names)}: {SEQUENCE} reads frames [N, T, D], and these "
             "representations are [N, D], a row per utterance"
         )
-    return {
+    attacks = {
         name: _load(name)(frames, num_frames) if name == SEQUENCE else _load(name) for name in names
     }
+    every_deal = {name: attack for name, attack in attacks.items() if name in EVERY_DEAL}
+    one_deal = {name: attack for name, attack in attacks.items() if name not in EVERY_DEAL}
+    once = {name: _load(name) for name in untested if name not in names}
+    return Suite(every_deal, one_deal, once)
+
+
+def attacker(name: str) -> Attack:
+    """The attacker on h called `name`, by itself."""
+    return _load(name)
 
 
 def _load(name: str) -> Any:

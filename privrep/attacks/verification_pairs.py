@@ -6,22 +6,28 @@ from privrep.types import Split
 
 
 def verification_pairs(
-    speakers: np.ndarray, split: Split, most: int, seed: int
+    speakers: np.ndarray, split: Split, most: int, seed: int, session: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of test utterances for each fold, half of them of one speaker as far as possible.
+
+    Two utterances of one session share its room, which must not pass for the voice: pairs are of
+    two sessions or, where every speaker of the fold was recorded in one, of the same session. Only
+    where each was recorded alone are pairs of one session those of one speaker.
 
     Args:
       speakers: int32[N], -1 unknown.
       split: bool[K, N] each.
       most: the number of pairs per fold, at most; drawn at random without repetition.
       seed: of the draws.
+      session: int[N]; None where there are none.
 
     Returns:
       int32[K, P, 2] with -1 as padding, and bool[K, P]: whether both are of one speaker.
     """
     rng = np.random.default_rng(seed)
     folds = [
-        _pairs(speakers, np.flatnonzero(test & (speakers >= 0)), most, rng) for test in split.test
+        _pairs(speakers, np.flatnonzero(test & (speakers >= 0)), most, rng, session)
+        for test in split.test
     ]
     pairs = np.full((len(folds), max(1, *map(len, folds)), 2), -1, np.int32)
     for k, of_fold in enumerate(folds):
@@ -31,7 +37,11 @@ def verification_pairs(
 
 
 def _pairs(
-    speakers: np.ndarray, rows: np.ndarray, most: int, rng: np.random.Generator
+    speakers: np.ndarray,
+    rows: np.ndarray,
+    most: int,
+    rng: np.random.Generator,
+    session: np.ndarray | None,
 ) -> np.ndarray:
     """int[P, 2], pairs of the utterances `rows`: every pair if they are few, else drawn."""
     if len(rows) < 2:
@@ -53,6 +63,12 @@ def _pairs(
         first, second = pairs[pairs[:, 0] != pairs[:, 1]].T
     first, second = rows[first], rows[second]
     same = speakers[first] == speakers[second]
+    if session is not None:
+        across = session[first] != session[second]
+        for kept in (across, ~across):
+            if same[kept].any() and not same[kept].all():
+                first, second, same = first[kept], second[kept], same[kept]
+                break
     chosen = []
     for kind in (same, ~same):
         candidates = np.flatnonzero(kind)

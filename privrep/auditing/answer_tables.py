@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from privrep.auditing.report import AuditReport
+from privrep.leakage.attribute_matrix import SPEAKER
+from privrep.leakage.verification import ANY_SESSION
+
+_ANY_SESSION = f"{SPEAKER}, {ANY_SESSION}"
 
 
 class AnswerTable(NamedTuple):
@@ -18,7 +22,7 @@ class AnswerTable(NamedTuple):
 
 def answer_tables(report: AuditReport) -> list[AnswerTable]:
     """Tables of covariates, of other attributes and of de-censoring, as far as there are any."""
-    tables = [_given(report), _attributes(report), _decensoring(report)]
+    tables = [_given(report), _attributes(report), _numbers(report), _decensoring(report)]
     return [table for table in tables if table.rows or table.sentences]
 
 
@@ -71,11 +75,39 @@ def _attributes(report: AuditReport) -> AnswerTable:
     if rows:
         sentences.append(
             "A linear attacker only; for speaker, the verification of unseen speakers (1 - equal "
-            "error rate). Each attribute is tested separately at 5 %: of twenty that h does not "
+            "error rate) on the kind of pairs that reveals most, corrected for that choice, and "
+            "on each kind. Each attribute is tested separately at 5 %: of twenty that h does not "
             "reveal, one is expected to be called a leak."
+        )
+    if any(attribute.name == _ANY_SESSION for attribute in report.attributes.rows):
+        sentences.append(
+            "speaker, any session: two utterances of one session share its room, so that this may "
+            "be the room alone; speaker is not."
         )
     header = ("attribute", "classes", "chance", "UAR", "upper bound", "p", "verdict")
     return AnswerTable("What else h reveals", header, rows, sentences)
+
+
+def _numbers(report: AuditReport) -> AnswerTable:
+    rows = [
+        (
+            attribute.name,
+            str(attribute.values),
+            number(attribute.verdict.correlation),
+            number(attribute.verdict.upper),
+            number(attribute.verdict.p),
+            _words(attribute.verdict.verdict),
+        )
+        for attribute in report.attributes.numbers
+    ]
+    sentences = []
+    if rows:
+        sentences.append(
+            "Linear ridge regression only, from all utterances of a held-out speaker; rank "
+            "correlation, where 0 is no information."
+        )
+    header = ("number", "values", "correlation", "upper bound", "p", "verdict")
+    return AnswerTable("Which numbers h reveals", header, rows, sentences)
 
 
 def _decensoring(report: AuditReport) -> AnswerTable:

@@ -3,13 +3,16 @@
 Whatever comes from an input is text and is escaped; the page forbids scripts and outside resources.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
+from privrep.auditing.threats import utterances
 from privrep.statistics.permutation_test import MAX_DISTINCT
+from privrep.statistics.verdict import in_words
 
 _VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
     "leaks": ("▲", "It leaks", "#D55E00"),
@@ -40,6 +43,7 @@ def card(report: AuditReport) -> str:
     sections = (
         _verdict(report),
         _numbers(report),
+        _as_a_number(report),
         _threat_model(report),
         _attackers(report),
         _learning_curve(report),
@@ -65,7 +69,9 @@ def _verdict(report: AuditReport) -> str:
     shape, words, colour = _VERDICTS[report.verdict]
     return (
         f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
-        f"<code>{escape(report.verdict)}</code><br>{escape(report.reason)}</div>"
+        f"<code>{escape(report.verdict)}</code><br>From one utterance it is named "
+        f"{in_words(report.of_classes.uar, 1 / len(report.data.classes))}. "
+        f"{escape(report.reason)}</div>"
     )
 
 
@@ -83,17 +89,74 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: i
 
 def _numbers(report: AuditReport) -> str:
     test, level = report.test, f"{1 - report.test.alpha:.0%}"
+    score, strongest, victim = "UAR", report.strongest, "one utterance"
+    tried, possible = test.permutations, test.possible_permutations
+    if report.number is not None and report.score == "correlation":
+        score, strongest, victim = (
+            "correlation",
+            report.number.strongest,
+            "all utterances of a speaker",
+        )
+        tried, possible = report.number.num_permutations, report.number.distinct_permutations
+    value = report.correlation if score == "correlation" else report.uar
     if number(report.minimum_detectable) == "–":
         detectable = "no leak, however large, could be shown: p cannot be small enough"
     else:
-        detectable = "the smallest UAR that is detected with 80 % power; lower ones may be missed"
+        detectable = (
+            f"the smallest {score} that is detected with 80 % power; lower ones may be missed"
+        )
+    person, beyond, worst = report.person, report.beyond_sessions, report.worst_protected
+    (best,) = (result for result in report.attackers if result.name == report.strongest)
+    several = [
+        (
+            "From all utterances of a person",
+            number(person.uar),
+            f"{_words(person.verdict)}; bounds {number(person.lower)} to {number(person.upper)}, "
+            f"p {number(person.p)}",
+        ),
+        (
+            "Worst-protected speaker",
+            number(worst.recall),
+            f"share of the {worst.utterances} utterances of {worst.speaker} named rightly",
+        ),
+    ]
+    if math.isfinite(best.tpr_at_1_percent):
+        several.append(
+            (
+                "Certain identifications",
+                number(best.tpr_at_1_percent),
+                "true positive rate at 1 % false positives",
+            )
+        )
+    if beyond is not None and beyond.verdict is not None:
+        several.append(
+            (
+                "Beyond sessions",
+                number(beyond.verdict.uar),
+                f"{_words(beyond.verdict.verdict)}; bounds {number(beyond.verdict.lower)} to "
+                f"{number(beyond.verdict.upper)}, p {number(beyond.verdict.p)}. {beyond.note}",
+            )
+        )
+    several += [
+        (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
+        for name, reads in report.untested.items()
+    ]
+    if test.deals > 1:
+        several.append(
+            (
+                "Turned verdicts",
+                number(test.turned),
+                f"share of the {test.deals} deals of folds that by themselves would have given "
+                "another verdict",
+            )
+        )
     rows = [
-        ("Strongest attacker's UAR", number(report.uar), report.strongest),
-        ("Chance", number(report.chance), "UAR of guessing"),
+        (f"Strongest attacker's {score}", number(value), strongest),
+        ("Chance", number(report.chance), f"{score} of guessing"),
         (
             "Upper bound",
             number(report.upper),
-            f"these attackers predict no better from one utterance, at {level} over speakers; "
+            f"these attackers predict no better from {victim}, at {level} over speakers; "
             "this is the number to read",
         ),
         ("Lower bound", number(report.lower), f"nor worse than this, at {level}"),
@@ -101,17 +164,64 @@ def _numbers(report: AuditReport) -> str:
         (
             "p",
             number(report.p),
-            f"labels permuted over speakers {test.permutations:,} times of "
-            f"{_count(test.possible_permutations)} possible, the attackers trained anew each time; "
-            f"the smallest possible p is {number(report.smallest_p, 4)}",
+            f"labels permuted over speakers {tried:,} times of {_count(possible)} possible, the "
+            "attackers trained anew each time; the smallest possible p is "
+            f"{number(report.smallest_p, 4)}",
         ),
-        ("Limit", number(report.limit), "the UAR above which a leak counts"),
+        ("Limit", number(report.limit), f"the {score} above which a leak counts"),
     ]
-    return "<h2>The numbers</h2>" + _table((), rows, text_columns=3)
+    return "<h2>The numbers</h2>" + _table((), rows + several, text_columns=3)
+
+
+def _words(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+def _as_a_number(report: AuditReport) -> str:
+    """The attackers of an attribute that is a number, and what the other sections are about."""
+    measured = report.number
+    if measured is None or report.bins is None:
+        return ""
+    rows = [
+        (
+            result.name + (" (strongest)" if result.name == measured.strongest else ""),
+            number(result.correlation),
+            f"{number(result.lower)} to {number(result.upper)}",
+            number(result.p),
+        )
+        for result in sorted(measured.attackers.values(), key=lambda r: -r.correlation)
+    ]
+    rows += [
+        (
+            f"{measured.strongest}, {utterances(victim.utterances)} of a victim",
+            number(victim.correlation),
+            f"{number(victim.lower)} to {number(victim.upper)}",
+            "–",
+        )
+        for victim in measured.victims
+    ]
+    bins = ", ".join(c.name for c in report.data.classes)
+    verdict = report.bins if report.score == "correlation" else measured.verdict
+    beside = "In bins" if report.score == "correlation" else "As a number"
+    return (
+        f"<h2>{escape(report.attribute)} as a number</h2>"
+        + _table(("attacker", "correlation", "bounds", "p"), rows)
+        + f'<p class="small">Spearman\'s rank correlation between the number of a held-out speaker '
+        f"({measured.lowest:g} to {measured.highest:g}) and its prediction, the mean over the "
+        f"speaker's utterances; 0 is no information. Pearson's is {number(measured.pearson)}. "
+        f"Speakers were dealt into {measured.num_folds} folds {measured.num_deals} times.</p>"
+        f"<p>{beside}: <b>{escape(_VERDICTS[verdict.verdict][1])}</b>. {escape(verdict.reason)}</p>"
+        f"<p>All that follows is about the bins {escape(bins)}.</p>"
+    )
 
 
 def _count(count: int) -> str:
     return "10^18 or more" if count >= MAX_DISTINCT else f"{count:,}"
+
+
+def _chance(report: AuditReport) -> float:
+    """The UAR of guessing the classes, which are bins where the attribute is a number."""
+    return 1 / len(report.data.classes)
 
 
 def _threat_model(report: AuditReport) -> str:
@@ -120,7 +230,8 @@ def _threat_model(report: AuditReport) -> str:
         "<h2>Threat model</h2><p>The attacker holds representations like these of other speakers, "
         f"whose {attribute} is known (an <i>informed</i> attacker), trains on them, and predicts "
         f"the {attribute} of held-out speakers from the representations alone. All "
-        f"{data.speakers:,} speakers are tested once, in {report.test.folds} folds; each attacker "
+        f"{data.speakers:,} speakers are tested once in each of {report.test.deals} deals of "
+        f"{report.test.folds} folds; each attacker "
         "is tuned on validation speakers. The sampling unit is the speaker, not the "
         f"utterance ({data.utterances:,}): bounds and p come from permuting {attribute} between "
         f"{escape(report.test.permuted_between)}.</p><p class='small'>UAR is the mean recall over "
@@ -130,7 +241,7 @@ def _threat_model(report: AuditReport) -> str:
 
 
 def _attackers(report: AuditReport) -> str:
-    rows, marks = [], []
+    rows, marks, chance = [], [], _chance(report)
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         is_strongest = result.name == report.strongest
         rows.append(
@@ -148,7 +259,7 @@ def _attackers(report: AuditReport) -> str:
     header = ("attacker", "selected on validation speakers", "UAR", "bounds", "p", "AUC", "bits")
     return (
         "<h2>Attackers</h2><figure>"
-        + dots("UAR of each attacker with its bounds", marks, report.chance, report.limit)
+        + dots("UAR of each attacker with its bounds", marks, chance, report.of_classes.limit)
         + "</figure>"
         + _table(header, rows, text_columns=2)
         + '<p class="small">Bounds and p of an attacker are for this attacker alone; those above '
@@ -163,7 +274,7 @@ def _learning_curve(report: AuditReport) -> str:
         return ""
     return (
         "<h2>Leak against the number of training speakers</h2><figure>"
-        + curve("UAR against speakers", points, report.chance, "training speakers")
+        + curve("UAR against speakers", points, _chance(report), "training speakers")
         + f"<figcaption>The attacker {escape(report.strongest_quick)}, trained on fewer speakers. "
         "If the curve still rises at its right end, an attacker with more speakers has a higher "
         "UAR than this card shows.</figcaption></figure>"
@@ -177,7 +288,10 @@ def _null(report: AuditReport) -> str:
     return (
         "<h2>Null distribution</h2><figure>"
         + histogram(
-            "UAR under permuted labels", strongest.null, observed=report.uar, chance=report.chance
+            "UAR under permuted labels",
+            strongest.null,
+            observed=strongest.uar,
+            chance=_chance(report),
         )
         + "<figcaption>UAR of the strongest attacker after the labels have been permuted between "
         "speakers, so that nothing can be learned: the random variation with this many speakers."
@@ -207,15 +321,15 @@ def _threats(report: AuditReport) -> str:
         for threat in report.threats
     ]
     code = report.online_code
-    header = ("threat", "the attacker", "name", "UAR", "95 % over speakers")
+    header = ("threat", "the attacker", "name", "UAR", "bounds")
     return (
         "<h2>The threat ladder</h2>"
         + _table(header, rows, text_columns=3)
         + '<p class="small">Intervals are for the given attacker, not corrected for the selection '
         "of the strongest. Online code: to a receiver who holds the representations the labels can "
         f"be sent in {number(code.bits)} bits per utterance ({escape(code.attacker)}, trained on "
-        f"the speakers sent before), instead of {number(code.uniform)}: a compression of "
-        f"{number(code.compression, 2)}, where 1 is none.</p>"
+        f"the speakers sent before), instead of {number(code.prior)} by the frequencies of the "
+        f"classes among them: a compression of {number(code.compression, 2)}, where 1 is none.</p>"
     )
 
 

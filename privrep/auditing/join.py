@@ -12,6 +12,7 @@ from privrep.auditing.pooling import are_the_same, pooled_blocks
 from privrep.duplicates import classes_of, copied_rows, named, one_name
 from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.unpacked import taken
 from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
 from privrep.messages import first, nearest
@@ -30,7 +31,7 @@ class JoinedSample(NamedTuple):
     """Representations with the labels of their utterances.
 
     Attributes:
-      h: float32[N, D], or real numbers [N, T, D], perhaps mapped from a file.
+      h: float32 or float64[N, D], or real numbers [N, T, D], perhaps mapped from a file.
       labels: int32[N], none unknown.
       classes: C names, in the order of their numbers.
       speaker: int32[N].
@@ -78,9 +79,9 @@ def join(
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
         an id is missing in the labels, the ids stand in another column, the attribute is the
-        speaker, only one class is left,
-        a class has fewer than 2 speakers, there are fewer than 3 speakers, all h are equal, rows
-        of different speakers are equal, or a unit of h is a label or counts the rows.
+        speaker, no row is left, all h are equal, rows of different speakers are equal, or a unit of
+        h is a label or counts the rows. Whether classes and speakers suffice is left to
+        `check_counts`.
     """
     if attribute == speaker:
         raise ValueError(
@@ -142,11 +143,16 @@ def join(
     if (representations.ids is None) != (ID not in table.columns):
         where = "the labels" if representations.ids is None else "the representations"
         notes.append(f"Representations and labels were joined row by row: only {where} have {ID}.")
+    if not len(kept):
+        raise ValueError(
+            f"{table.path}: {attribute} has no value; there is nothing to predict. It takes 2 "
+            "values or more."
+        )
     labels, classes = _numbered([cells[attribute][i] or "" for i in kept])
     speakers = renumber([cells[speaker][i] for i in kept])
     total = int(speakers.max(initial=-1)) + 1
-    num_speakers = {c: len(np.unique(speakers[labels == i])) for i, c in enumerate(classes)}
-    _check_counts(num_speakers, total, attribute, table)
+    owners = np.bincount(np.unique(np.stack([labels, speakers]), axis=1)[0], minlength=len(classes))
+    num_speakers = dict(zip(classes, owners.tolist()))
     if total == len(kept):
         notes.append(
             f"Every speaker has one utterance: does the column {speaker} identify the speaker? If "
@@ -163,7 +169,7 @@ def join(
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
     # Without a copy where all rows are kept: frames may be mapped from a large file.
-    h = representations.h if len(kept) == len(representations.h) else representations.h[kept]
+    h = representations.h if len(kept) == len(representations.h) else taken(representations.h, kept)
     if are_the_same(h):
         raise ValueError(
             f"all {len(h):,} representations are the same: there is nothing to attack, and an h "
@@ -364,15 +370,18 @@ def _numbered(values: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([number[value] for value in values], np.int32), tuple(names)
 
 
-def _check_counts(
-    num_speakers: dict[str, int], speakers: int, attribute: str, table: Table
-) -> None:
+def check_counts(joined: JoinedSample, attribute: str, table: Table) -> None:
+    """Makes sure that classes and speakers suffice for a test.
+
+    Raises:
+      ValueError: one class only, a class of fewer than 2 speakers, or fewer than 3 speakers.
+    """
+    num_speakers, speakers = joined.num_speakers, int(joined.speaker.max(initial=-1)) + 1
     counts = _first([f"{name} ({count})" for name, count in num_speakers.items()])
     if len(num_speakers) < 2:
         raise ValueError(
-            f"{table.path}: {attribute} has "
-            f"{f'one value only, {counts}' if counts else 'no value'}; there is nothing to "
-            "predict. It takes 2 values or more."
+            f"{table.path}: {attribute} has one value only, {counts}; there is nothing to predict. "
+            "It takes 2 values or more."
         )
     few = [name for name, count in num_speakers.items() if count < _MIN_PER_CLASS]
     if few:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from privrep.attacks.suite import QUICK
 from privrep.formats.columns import Naming
-from privrep.types import LIMIT
+from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
 DUPLICATES = ("stop", "merge", "keep")
+MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
 Vectors = Any
 Columns = Any  # a file, a dict of columns, a pandas.DataFrame or a structured array
@@ -34,10 +34,20 @@ class AuditOptions:
         attacker is trained, and to which a de-censoring attacker maps back.
       other, other_labels: representations and labels of another corpus, on which an attacker is
         trained that has no labels of this one.
-      attackers: names in `suite.NAMES`.
+      attackers: names in `suite.NAMES`, all of which are tested; None for all quick ones, and trees
+        on the true labels only.
       permutations: permuted labellings; None for 200, or for 39 with an attacker that is trained
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
+      deals: of folds; None for 6.
+      quick: one deal, 99 permutations and no trees, unless asked for otherwise.
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      correlation_limit: the correlation that must be excluded before, of an attribute that is a
+        number; see `types.CORRELATION_LIMIT`.
+      measured_as: in MEASURED_AS, whether the attribute is a number or has classes; "auto" decides
+        by `formats.numbers.is_quantity`.
+      bins: of an attribute that is a number, see `formats.numbers.parse_bins`. With bins the result
+        is that of the bins and the correlation is beside it; with "" the reverse, and the bins are
+        halves.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
     """
@@ -51,9 +61,14 @@ class AuditOptions:
     unprotected: Vectors | None = None
     other: Vectors | None = None
     other_labels: Columns | None = None
-    attackers: Sequence[str] = QUICK
+    attackers: Sequence[str] | None = None
     permutations: int | None = None
+    deals: int | None = None
+    quick: bool = False
     limit: float = LIMIT
+    correlation_limit: float = CORRELATION_LIMIT
+    measured_as: str = "auto"
+    bins: str = ""
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable
 

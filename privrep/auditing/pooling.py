@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from privrep.formats.sequences import Sequences
-from privrep.formats.vectors import Representations, as_real, release
+from privrep.formats.unpacked import release
+from privrep.formats.vectors import Representations, as_real
 from privrep.messages import first
 
 _BLOCK = 1 << 22  # numbers that are pooled together

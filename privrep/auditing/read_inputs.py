@@ -7,17 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privrep.auditing.join import PART, JoinedSample, check_given, join
+from privrep.auditing.join import PART, JoinedSample, check_counts, check_given, join
 from privrep.auditing.options import AuditOptions, Columns, Vectors
 from privrep.auditing.pooling import pooled_blocks, pooled_sequences, side_by_side
+from privrep.auditing.quantity import Quantity, quantity_of
 from privrep.formats.columns import labels as labels_of
 from privrep.formats.columns import no_speaker
+from privrep.formats.numbers import Interval
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
+from privrep.formats.unpacked import taken
 from privrep.formats.values import paired
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.leakage.threat_ladder import OtherCorpus
-from privrep.types import Sample
+from privrep.types import NumberSample, Sample
 
 _MIN_SPEAKERS = 3  # of another corpus
 
@@ -27,7 +30,10 @@ class AuditInputs(NamedTuple):
 
     Attributes:
       joined: the representations as they were read, with their labels.
-      sample: h float32[N, D] pooled over time, each column divided by its largest magnitude.
+      sample: h float32 or float64[N, D] pooled over time, each column divided by a power of two, so
+        that its largest magnitude is at most 1.
+      numbers: the same utterances with their numbers, where the attribute is a number; or None. The
+        classes are its bins then.
       unprotected: float[N, D], the same utterances before the defence, in the units of h; or None.
       other: another corpus in the units of h; or None.
       shape: of the representations as they were given.
@@ -36,6 +42,7 @@ class AuditInputs(NamedTuple):
 
     joined: JoinedSample
     sample: Sample
+    numbers: NumberSample | None
     unprotected: np.ndarray | None
     other: OtherCorpus | None
     shape: tuple[int, ...]
@@ -72,10 +79,20 @@ class _Reader(NamedTuple):
         read: Representations,
         table: Table,
         only: Mapping[str, Sequence[str]] | None = None,
-    ) -> JoinedSample:
+        intervals: tuple[Interval, ...] | None = None,
+    ) -> tuple[JoinedSample, Quantity | None]:
+        """The joined sample, its classes checked, and its numbers if the attribute is a number.
+
+        Args:
+          read, table, only: see `join.join`.
+          intervals: bins of another sample, to be used here; None makes bins of this one.
+        """
         options = self.options
         columns = (self.attribute, options.speaker, options.session)
-        return join(read, table, *columns, only, options.duplicates)
+        raw = join(read, table, *columns, only, options.duplicates)
+        joined, quantity = quantity_of(raw, self.attribute, options, intervals)
+        check_counts(joined, self.attribute, table)
+        return joined, quantity
 
 
 def read_inputs(
@@ -101,20 +118,33 @@ def read_inputs(
     read = vectors_of(representations, "representations", table, options.lengths)
     if options.lengths is None:
         _check_rows(representations, read, table)
-    joined = reader.join(read, table, options.only)
+    joined, quantity = reader.join(read, table, options.only)
     check_given(options.given, joined, attribute)
     h, pooling = pooled(joined)
     # The unit of h is arbitrary, and squares of 1e-30 or 1e30 would be out of the range of float32.
+    # A power of two changes no digit: a leak may lie in the last ones.
     largest = np.abs(h).max(0)
-    scale = np.where(largest > 0, largest, 1)
+    scale = np.exp2(np.ceil(np.log2(np.where(largest > 0, largest, 1)))).astype(h.dtype)
+    sample = Sample(h / scale, joined.labels, joined.speaker, joined.session)
+    numbers = None
+    if quantity is not None:
+        numbers = NumberSample(sample.h, quantity.values, sample.speaker, sample.session)
     return AuditInputs(
         joined=joined,
-        sample=Sample(h / scale, joined.labels, joined.speaker, joined.session),
+        sample=sample,
+        numbers=numbers,
         unprotected=_unprotected(reader, read, table, scale),
-        other=_other(reader, joined.classes, scale),
+        other=_other(reader, joined.classes, quantity, scale),
         shape=read.shape or read.h.shape,
         notes=joined.notes + pooling,
     )
+
+
+def speaker_names(inputs: AuditInputs, column: str) -> list[str]:
+    """The name of each speaker of the sample, from the column of the labels that names them."""
+    cells = inputs.joined.columns[column]
+    first_row = np.unique(inputs.joined.speaker, return_index=True)[1]
+    return [str(cells[row]) for row in first_row]
 
 
 def vectors_of(
@@ -249,22 +279,26 @@ def _unprotected(
         absent = [utterance for utterance in read.ids if utterance not in pairs]
         if absent:
             raise ValueError(f"{name}: has no row of utterance {absent[0]!r}")
-        rows = [row_of[pairs[utterance]] for utterance in read.ids]
-        before = Representations(before.h[rows], read.ids)
-    return pooled(reader.join(before, table, reader.options.only))[0] / scale
+        rows = np.array([row_of[pairs[utterance]] for utterance in read.ids])
+        before = Representations(taken(before.h, rows), read.ids)
+    return pooled(reader.join(before, table, reader.options.only)[0])[0] / scale
 
 
 def _with_ids(read: Representations) -> str:
     return " without ids" if read.ids is None else " with ids"
 
 
-def _other(reader: _Reader, classes: tuple[str, ...], scale: np.ndarray) -> OtherCorpus | None:
+def _other(
+    reader: _Reader, classes: tuple[str, ...], quantity: Quantity | None, scale: np.ndarray
+) -> OtherCorpus | None:
     """The other corpus, its labels numbered as `classes`, divided by `scale`; or None."""
     options, attribute = reader.options, reader.attribute
     if options.other is None or options.other_labels is None:
         return None
     table = reader.table(options.other_labels, "other_labels")
-    joined = reader.join(vectors_of(options.other, "other", table), table)
+    intervals = None if quantity is None else quantity.intervals
+    read = vectors_of(options.other, "other", table)
+    joined, _ = reader.join(read, table, intervals=intervals)
     number = {name: i for i, name in enumerate(classes)}
     shared = np.array([number.get(name, -1) for name in joined.classes])
     if (shared >= 0).sum() < 2:

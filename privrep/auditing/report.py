@@ -13,12 +13,14 @@ import numpy as np
 
 from privrep.auditing.questions import Attributes
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
-from privrep.leakage.measurement import AttackerResult, VictimResult
+from privrep.leakage.number_measurement import NumberMeasurement
+from privrep.statistics.verdict import Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,63 @@ class PermutationTest:
     Attributes:
       alpha: level of the test and of each bound.
       limit: the leak over chance that must be excluded before "no leak" may be said.
+      correlation_limit: likewise, of an attribute that is a number.
       permutations: permuted labellings for which every attacker was trained anew.
       possible_permutations: labellings that the design allows; 10**18 or more are 10**18.
       permuted_between: between whom labels were permuted.
       folds: K.
+      deals: of folds, over which the UAR of every labelling is averaged.
+      turned: share of single deals with another verdict.
+      quick: whether the quick form of the audit was asked for.
       seed: of folds and permutations.
     """
 
     alpha: float
     limit: float
+    correlation_limit: float
     permutations: int
     possible_permutations: int
     permuted_between: str
     folds: int
+    deals: int
+    turned: float
+    quick: bool
     seed: int
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """What h reveals beyond sessions, see `sessions.BeyondSessions`; speakers by name.
+
+    Attributes:
+      verdict: None where nothing is said.
+      permuted_between: between whom labels were permuted for it.
+      left_out: speakers who tie the sessions into one.
+      note: a sentence on what was done.
+    """
+
+    verdict: Verdict | None
+    permuted_between: str
+    left_out: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class WorstProtectedSpeaker:
+    """The speaker of whom the strongest attacker names the largest share of utterances rightly."""
+
+    speaker: str
+    recall: float
+    utterances: int
 
 
 @dataclass(frozen=True)
 class AuditReport:
     """The result of `run_audit.audit`. Scores are UARs on held-out speakers, unless stated.
+
+    Where the attribute is a number, such as an age, `score` says what the headline (verdict,
+    reason, chance, lower, upper, limit, p, smallest_p, minimum_detectable) is of: the rank
+    correlation of `number`, or the UAR of its bins. Everything else is of the bins.
 
     A number that does not exist is NaN or infinity here, and null in the JSON.
 
@@ -93,14 +133,20 @@ class AuditReport:
       verdict: "leaks", "no_leak_shown" or "cannot_tell", see `verdict.Verdict`.
       reason: one or two sentences.
       attribute: that was audited.
-      chance: 1 / number of classes.
-      uar: of the strongest attacker.
+      score: "uar" or "correlation".
+      chance: 1 / number of classes; 0 of a correlation.
+      uar: of the strongest attacker; NaN where the headline is a correlation.
+      correlation: of the strongest attacker of a number; NaN where the attribute has classes.
       lower, upper: one-sided bounds of it, each at 95 %, corrected for having selected it.
       limit: the UAR above which a leak counts.
       p, smallest_p: of the test; the smallest p that the design can give.
       minimum_detectable: minimum detectable UAR, with 80 % power; infinity where there is none.
+      person: as the fields above, from all utterances of a person together.
+      beyond_sessions: the leak beyond what sessions tell; None without a session column.
+      worst_protected: the speaker whom the strongest attacker names best.
       strongest: name of the strongest attacker.
       attackers: every attacker of the suite.
+      untested: {name: UAR} of attackers that were trained for the true labels only.
       victims: the strongest attacker with several utterances of one victim.
       leak_by_speakers: the learning curve of strongest_quick.
       threats: the threat ladder.
@@ -108,6 +154,8 @@ class AuditReport:
       online_code: minimum description length of the labels given h.
       given: the relation of covariates to the leak.
       attributes: the leak of other attributes.
+      number: the measurement of an attribute that is a number; None where it has classes.
+      bins: the verdict on the bins of a number; None where the attribute has classes.
       decensoring: the attack that maps back to unprotected h; None without it.
       data: the audited data.
       test: the test that was made.
@@ -119,16 +167,22 @@ class AuditReport:
     verdict: str
     reason: str
     attribute: str
+    score: str
     chance: float
     uar: float
+    correlation: float
     lower: float
     upper: float
     limit: float
     p: float
     smallest_p: float
     minimum_detectable: float
+    person: Verdict
+    beyond_sessions: SessionResult | None
+    worst_protected: WorstProtectedSpeaker
     strongest: str
     attackers: tuple[AttackerResult, ...]
+    untested: dict[str, float]
     victims: tuple[VictimResult, ...]
     leak_by_speakers: tuple[CurvePoint, ...]
     threats: tuple[ThreatResult, ...]
@@ -137,12 +191,21 @@ class AuditReport:
     given: tuple[Explained, ...]
     attributes: Attributes
     decensoring: Decensored | None
+    number: NumberMeasurement | None
+    bins: Verdict | None
     data: AuditedData
     test: PermutationTest
     not_tested: tuple[str, ...]
     versions: dict[str, str]
     command: str | None
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def of_classes(self) -> Verdict:
+        """The verdict on the classes, which are bins where the attribute is a number."""
+        if self.bins is not None:
+            return self.bins
+        return Verdict(*(getattr(self, name) for name in Verdict._fields))
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""

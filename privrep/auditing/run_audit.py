@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import platform
 import shlex
 from collections.abc import Sequence
@@ -13,17 +14,40 @@ from typing import Any
 import numpy as np
 
 import privrep
-from privrep.attacks.suite import QUICK, SEQUENCE, affordable_permutations, suite
+from privrep.attacks.suite import (
+    QUICK,
+    SEQUENCE,
+    UNTESTED,
+    Suite,
+    affordable_permutations,
+    attacker,
+    suite,
+)
 from privrep.auditing.card import card
-from privrep.auditing.options import DUPLICATES, PERMUTATIONS, AuditOptions, Columns, Vectors
+from privrep.auditing.options import (
+    DUPLICATES,
+    MEASURED_AS,
+    PERMUTATIONS,
+    AuditOptions,
+    Columns,
+    Vectors,
+)
 from privrep.auditing.questions import ask
-from privrep.auditing.read_inputs import AuditInputs, check_output, read_inputs, table_of
+from privrep.auditing.read_inputs import (
+    AuditInputs,
+    check_output,
+    read_inputs,
+    speaker_names,
+    table_of,
+)
 from privrep.auditing.report import (
     AuditedData,
     AuditReport,
     ClassCount,
     InputRecord,
     PermutationTest,
+    SessionResult,
+    WorstProtectedSpeaker,
 )
 from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file, sha256
@@ -31,9 +55,17 @@ from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
-from privrep.statistics.design import FREE
+from privrep.leakage.number_measurement import measure_number
+from privrep.messages import first
 from privrep.statistics.permutation_test import least_permutations
-from privrep.types import ALPHA, LIMIT, InferenceSettings
+from privrep.types import (
+    ALPHA,
+    CORRELATION_LIMIT,
+    LIMIT,
+    PRIMARY,
+    SECONDARY,
+    InferenceSettings,
+)
 
 _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
@@ -92,32 +124,39 @@ def audit(
     inputs = read_inputs(representations, labels, attribute, options)
     _check_limit(settings.limit, 1 / len(inputs.joined.classes))
     frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
-    if frames is not None and SEQUENCE in options.attackers:
-        frames = frames.astype(np.float32, copy=False)
-    attackers = suite(options.attackers, frames, inputs.joined.num_frames)
+    attackers = _suite(options, frames, inputs.joined.num_frames)
     if output is not None:
         check_output(output)
     measured = measure(inputs.sample, attackers=attackers, settings=settings)
-    verdict, quick_attacker = measured.verdict, strongest_quick(measured)
+    quick_attacker = strongest_quick(measured)
     # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
+    number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
+    is_correlation = number is not None and not options.bins
+    headline = number.verdict if number is not None and is_correlation else measured.verdict
     answers = ask(inputs, attribute, options, measured.strongest, settings)
     leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
     ladder = threats(inputs, measured, quick_attacker, settings)
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
-        verdict=verdict.verdict,
-        reason=verdict.reason,
+        verdict=headline.verdict,
+        reason=headline.reason,
         attribute=attribute,
-        chance=measured.chance,
-        uar=verdict.uar,
-        lower=verdict.lower,
-        upper=verdict.upper,
-        limit=verdict.limit,
-        p=verdict.p,
-        smallest_p=verdict.smallest_p,
-        minimum_detectable=verdict.minimum_detectable,
+        score="correlation" if is_correlation else "uar",
+        chance=0.0 if is_correlation else measured.chance,
+        uar=math.nan if is_correlation else measured.verdict.uar,
+        correlation=math.nan if number is None else number.verdict.correlation,
+        lower=headline.lower,
+        upper=headline.upper,
+        limit=headline.limit,
+        p=headline.p,
+        smallest_p=headline.smallest_p,
+        minimum_detectable=headline.minimum_detectable,
+        person=measured.person,
+        beyond_sessions=_beyond_sessions(inputs, measured, options),
+        worst_protected=_worst_protected(inputs, measured, options),
         strongest=measured.strongest,
         attackers=tuple(measured.attackers.values()),
+        untested=measured.untested,
         victims=measured.victims,
         leak_by_speakers=leak_by_speakers,
         threats=ladder,
@@ -126,8 +165,10 @@ def audit(
         given=answers.given,
         attributes=answers.attributes,
         decensoring=answers.decensoring,
-        data=_data(inputs, measured, sources, options),
-        test=_test(measured, settings),
+        number=number,
+        bins=None if number is None else measured.verdict,
+        data=_data(inputs, attribute, measured, sources, options),
+        test=_test(measured, settings, options),
         not_tested=_not_tested(attribute, measured, frames is not None),
         versions={name: metadata.version(name) for name in _PACKAGES}
         | {"privrep": privrep.__version__, "python": platform.python_version()},
@@ -139,11 +180,30 @@ def audit(
     return report
 
 
+def _suite(
+    options: AuditOptions, frames: np.ndarray | None, num_frames: np.ndarray | None
+) -> Suite:
+    if options.attackers is None:
+        return suite(QUICK, () if options.quick else UNTESTED)
+    if frames is not None and SEQUENCE in options.attackers:
+        frames = frames.astype(np.float32, copy=False)
+    return suite(options.attackers, (), frames, num_frames)
+
+
 def _settings(options: AuditOptions) -> InferenceSettings:
+    usual = SECONDARY if options.quick else PRIMARY
     permutations = options.permutations
     if permutations is None:
-        permutations = affordable_permutations(options.attackers, PERMUTATIONS)
-    return InferenceSettings(permutations=permutations, limit=options.limit, seed=options.seed)
+        names = QUICK if options.attackers is None else options.attackers
+        permutations = affordable_permutations(names, usual.permutations)
+    deals = usual.deals if options.deals is None else options.deals
+    return InferenceSettings(
+        permutations=permutations,
+        limit=options.limit,
+        seed=options.seed,
+        deals=deals,
+        correlation_limit=options.correlation_limit,
+    )
 
 
 def _as_source(source: Any, role: str) -> Any:
@@ -180,6 +240,13 @@ def _check_numbers(settings: InferenceSettings) -> None:
             f"--permutations={settings.permutations}: {least} is the least, as with fewer p cannot "
             f"be {ALPHA:g}, whatever the leak; {PERMUTATIONS} are usual"
         )
+    if settings.deals < 1:
+        raise ValueError(f"--deals={settings.deals}: 1 is the least, {PRIMARY.deals} are usual")
+    if not 0 < settings.correlation_limit < 1:
+        raise ValueError(
+            f"--correlation_limit={settings.correlation_limit:g}: over 0 and under 1, such as "
+            f"{CORRELATION_LIMIT:g}"
+        )
     if settings.seed < 0:
         raise ValueError(f"--seed={settings.seed}: 0 is the least")
 
@@ -198,7 +265,7 @@ def _learning_curve(
     """Of the attacker called `name`, on three draws of speakers per point."""
     points = learning_curve(
         inputs.sample,
-        attack=suite((name,))[name],
+        attack=attacker(name),
         sizes=_SIZES,
         repetitions=_DRAWS,
         settings=settings,
@@ -207,10 +274,14 @@ def _learning_curve(
 
 
 def _data(
-    inputs: AuditInputs, measured: Measurement, sources: dict[str, Any], options: AuditOptions
+    inputs: AuditInputs,
+    attribute: str,
+    measured: Measurement,
+    sources: dict[str, Any],
+    options: AuditOptions,
 ) -> AuditedData:
     counts = zip(inputs.joined.num_speakers.items(), measured.utterances_per_class)
-    notes = [*inputs.notes, *_permutation_notes(options.attackers, measured)]
+    notes = [*inputs.notes, *_measurement_notes(inputs, attribute, measured, options)]
     return AuditedData(
         classes=tuple(ClassCount(name, int(n), speakers) for (name, speakers), n in counts),
         utterances=measured.num_utterances,
@@ -221,18 +292,65 @@ def _data(
     )
 
 
-def _permutation_notes(attackers: Sequence[str], measured: Measurement) -> list[str]:
+def _measurement_notes(
+    inputs: AuditInputs, attribute: str, measured: Measurement, options: AuditOptions
+) -> list[str]:
     notes = []
-    slow = [name for name in attackers if name not in QUICK]
+    slow = [name for name in options.attackers or () if name not in QUICK]
+    if options.quick:
+        notes.append(
+            "Quick: one deal of folds, no trees, few permutations. Without --quick the verdict "
+            "depends less on the deal, and more attackers are tried."
+        )
     if slow:
         notes.append(
             f"{measured.num_permutations} permuted labellings, for each of which "
             f"{' and '.join(slow)} had to be trained anew: more of them (--permutations) make p "
             "and bounds more precise."
         )
-    if measured.permuted_between != FREE:
-        notes.append(f"Labels were permuted between {measured.permuted_between}.")
+    if measured.tested_utterances < measured.num_utterances:
+        notes.append(
+            f"The test was made on {measured.tested_utterances:,} of {measured.num_utterances:,} "
+            "utterances, drawn evenly from the speakers; the UAR is of all."
+        )
+    if len(measured.constant_columns):
+        columns = [str(column) for column in measured.constant_columns]
+        notes.append(
+            f"{len(columns)} columns of h have one value only ({first(columns, 5)}, counted from "
+            "0): they tell nothing."
+        )
+    if inputs.sample.session is not None and measured.beyond_sessions is not None:
+        notes.append(measured.beyond_sessions.note)
+    elif measured.varies_within_speaker:
+        notes.append(
+            f"{attribute} varies within speakers and there is no column {options.session}: what "
+            "a day or a room sounds like can pass for it (--session names the column)."
+        )
+    else:
+        notes.append(
+            f"There is no column {options.session}: if rooms or devices differ by {attribute}, "
+            "what they sound like counts as a leak (--session names the column)."
+        )
     return notes
+
+
+def _beyond_sessions(
+    inputs: AuditInputs, measured: Measurement, options: AuditOptions
+) -> SessionResult | None:
+    beyond = measured.beyond_sessions
+    if beyond is None:
+        return None
+    names = speaker_names(inputs, options.speaker)
+    left_out = tuple(names[speaker] for speaker in beyond.left_out)
+    return SessionResult(beyond.verdict, beyond.permuted_between, left_out, beyond.note)
+
+
+def _worst_protected(
+    inputs: AuditInputs, measured: Measurement, options: AuditOptions
+) -> WorstProtectedSpeaker:
+    worst = measured.worst_protected
+    name = speaker_names(inputs, options.speaker)[worst.speaker]
+    return WorstProtectedSpeaker(name, worst.recall, worst.utterances)
 
 
 def _input_record(role: str, source: Any) -> InputRecord:
@@ -255,21 +373,28 @@ def _digest(files: Sequence[Path]) -> str:
     )
 
 
-def _test(measured: Measurement, settings: InferenceSettings) -> PermutationTest:
+def _test(
+    measured: Measurement, settings: InferenceSettings, options: AuditOptions
+) -> PermutationTest:
     return PermutationTest(
         alpha=settings.alpha,
         limit=settings.limit,
+        correlation_limit=settings.correlation_limit,
         permutations=measured.num_permutations,
         possible_permutations=measured.distinct_permutations,
         permuted_between=measured.permuted_between,
         folds=measured.num_folds,
+        deals=measured.num_deals,
+        turned=measured.turned,
+        quick=options.quick,
         seed=settings.seed,
     )
 
 
 def _not_tested(attribute: str, measured: Measurement, frames: bool) -> tuple[str, ...]:
     sentences = [
-        f"Attackers other than {', '.join(measured.attackers)}. A stronger one may reveal more.",
+        f"Attackers other than {', '.join([*measured.attackers, *measured.untested])}. A stronger "
+        "one may reveal more.",
         f"Attributes other than {attribute} by more than a linear attacker, and those without a "
         "column in the labels: age, accent, health and whatever else h may contain.",
     ]
@@ -301,9 +426,17 @@ def _command(
     arguments += [f"--output={output}", f"--permutations={settings.permutations}"]
     arguments += [f"--limit={settings.limit:g}", f"--seed={settings.seed}"]
     arguments += [f"--speaker={options.speaker}", f"--session={options.session}"]
-    arguments += [f"--attackers={','.join(options.attackers)}"]
+    if options.attackers is not None:
+        arguments.append(f"--attackers={','.join(options.attackers)}")
+    arguments += ["--quick"] if options.quick else [f"--deals={settings.deals}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
+    if options.correlation_limit != CORRELATION_LIMIT:
+        arguments.append(f"--correlation_limit={options.correlation_limit:g}")
+    if options.measured_as != MEASURED_AS[0]:
+        arguments.append(f"--as={options.measured_as}")
+    if options.bins:
+        arguments.append(f"--bins={options.bins}")
     if options.duplicates != DUPLICATES[0]:
         arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:

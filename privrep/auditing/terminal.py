@@ -1,10 +1,14 @@
 """An audit report as text for the terminal (host)."""
 
+import math
 import textwrap
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.report import AuditReport
+from privrep.auditing.threats import utterances
+from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.messages import first, printable
+from privrep.statistics.verdict import Verdict, in_words
 
 _WIDTH = 100
 _MAX_CLASSES = 12  # that are named
@@ -12,12 +16,18 @@ _MAX_CLASSES = 12  # that are named
 
 def table(report: AuditReport) -> str:
     """The tables of an audit, and its verdict as the last line."""
-    lines: list[tuple[str, ...]] = [("attacker", "UAR", "lower", "upper", "p")]
+    lines: list[tuple[str, ...]] = []
+    if report.number is not None:
+        lines += [*_of_number(report.number), ("", "", "", "", "")]
+    lines.append(("attacker of classes" if lines else "attacker", "UAR", "lower", "upper", "p"))
     for result in sorted(report.attackers, key=lambda result: -result.uar):
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))
-    values = (report.uar, report.lower, report.upper, report.p)
-    lines.append(("strongest, corrected", *map(number, values)))
+    for name, reads in report.untested.items():
+        lines.append((f"{name} (untested)", number(reads), "", "", ""))
+    for name, verdict in _verdicts(report).items():
+        values = (verdict.uar, verdict.lower, verdict.upper, verdict.p)
+        lines.append((name, *map(number, values)))
     lines += [("", "", "", "", ""), ("threat", "UAR", "lower", "upper", "")]
     for threat in report.threats:
         lines.append((threat.threat, *map(number, (threat.uar, threat.lower, threat.upper)), ""))
@@ -40,17 +50,78 @@ def table(report: AuditReport) -> str:
     return printable("\n".join(text))
 
 
+def _verdicts(report: AuditReport) -> dict[str, Verdict]:
+    """By what the strongest attacker has, corrected for having selected it."""
+    verdicts = {"strongest, one utterance": report.of_classes, "all of a person": report.person}
+    if report.beyond_sessions is not None and report.beyond_sessions.verdict is not None:
+        verdicts["beyond sessions"] = report.beyond_sessions.verdict
+    return verdicts
+
+
+def _of_number(measured: NumberMeasurement) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = [("attacker", "corr.", "lower", "upper", "p")]
+    for result in sorted(measured.attackers.values(), key=lambda result: -result.correlation):
+        values = (result.correlation, result.lower, result.upper, result.p)
+        lines.append((result.name, *map(number, values)))
+    verdict = measured.verdict
+    values = (verdict.correlation, verdict.lower, verdict.upper, verdict.p)
+    lines.append(("strongest, corrected", *map(number, values)))
+    lines += [("", "", "", "", ""), ("threat", "corr.", "lower", "upper", "")]
+    for victim in measured.victims:
+        bounds = map(number, (victim.correlation, victim.lower, victim.upper))
+        lines.append((utterances(victim.utterances), *bounds, ""))
+    return lines
+
+
 def _summary(report: AuditReport) -> list[str]:
     data, code = report.data, report.online_code
+    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    worst, beyond, uar = report.worst_protected, report.beyond_sessions, report.of_classes.uar
+    scale = "of the correlation: " if report.score == "correlation" else ""
     return [
         *data.notes,
-        f"{data.utterances:,} utterances of {data.speakers:,} speakers; chance "
+        f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
         f"online code: {number(code.bits)} bits per utterance in place of "
-        f"{number(code.uniform)} ({code.attacker})",
-        f"{report.attribute}: {report.verdict}. {report.reason}",
+        f"{number(code.prior)} without h ({code.attacker})",
+        f"worst protected: {worst.speaker}, {worst.recall:.0%} of {worst.utterances} utterances "
+        "named rightly",
+        *(
+            [f"true positive rate at 1 % false positives: {number(strongest.tpr_at_1_percent)}"]
+            if math.isfinite(strongest.tpr_at_1_percent)
+            else []
+        ),
+        *(
+            [
+                f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
+                "would have given another verdict."
+            ]
+            if report.test.deals > 1
+            else []
+        ),
+        f"all utterances of a person: {report.person.verdict}. {report.person.reason}",
+        *(
+            [f"beyond sessions: {beyond.verdict.verdict}. {beyond.verdict.reason}"]
+            if beyond is not None and beyond.verdict is not None
+            else []
+        ),
+        *_beside(report),
+        f"from one utterance {report.attribute} is named {in_words(uar, 1 / len(data.classes))}",
+        f"{report.attribute}: {report.verdict}{' (quick)' if report.test.quick else ''}. "
+        f"{report.reason}",
     ]
+
+
+def _beside(report: AuditReport) -> list[str]:
+    """A sentence on the correlation of bins that are the headline, or on bins beside it."""
+    if report.number is None or report.bins is None:
+        return []
+    if report.score == "correlation":
+        names = first([c.name for c in report.data.classes], _MAX_CLASSES)
+        return [f"in bins, {names}: {report.bins.verdict}. {report.bins.reason}"]
+    beside = report.number.verdict
+    return [f"{report.attribute} as a number: {beside.verdict}. {beside.reason}"]
 
 
 def _attackers_of_threats(report: AuditReport) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from privrep.formats.ids import same_id
 from privrep.formats.text_files import read_utf8
-from privrep.formats.vectors import mapped_array, read_array, release
+from privrep.formats.unpacked import release
+from privrep.formats.vectors import mapped_array, read_array
 
 LENGTHS = ".lengths"
 IDS = (".ids", ".emo")  # files beside, the id first in each line

@@ -8,6 +8,7 @@ import numpy as np
 
 from privrep.formats.limits import check_unpacked
 from privrep.formats.tables import ID, cell_of
+from privrep.formats.unpacked import NoRoom, blocks, is_large, mapped
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.messages import first
 
@@ -20,7 +21,7 @@ class Hdf5Array(NamedTuple):
 
     Attributes:
       shape, dtype: as the file promises them.
-      read: reads all of it.
+      read: reads all of it; of a large one, [N, T, D], a few rows at a time, and maps them.
     """
 
     shape: tuple[int, ...]
@@ -56,8 +57,15 @@ def arrays_of(path: Path) -> dict[str, Hdf5Array]:
 
 def _content(path: Path, name: str, dataset: Any) -> np.ndarray:
     check_unpacked(path, dataset.nbytes, f"its array {name!r} {list(dataset.shape)}")
+    shape, dtype = dataset.shape, dataset.dtype
     try:
-        return dataset[()]
+        if dtype.kind not in "fiubV" or not is_large(shape, dtype):
+            return dataset[()]
+        # Aligned to what is compressed together, which is unpacked each time any of it is read.
+        rows = blocks(shape, dtype, dataset.chunks[0] if dataset.chunks else 1)
+        return mapped(shape, dtype, (dataset[block] for block in rows))
+    except NoRoom as error:
+        raise ValueError(f"{path}: {error}") from error
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: its array {name!r} cannot be read: {error}") from error
 

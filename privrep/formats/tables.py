@@ -45,6 +45,8 @@ _BINARY = {  # of files that no reader here takes
     b"ARROW1": "an Arrow file; save it as .parquet or .csv",
 }
 _UNPRINTED = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]{2}")  # a pickle holds such, too
+_NAMED_SEPARATOR = re.compile(r'"?sep=([^\s"]|\t)"?[;,]*\r?\n', re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"(-?\d+(,\d+)?)?")
 _PEEK_BYTES = 64
 
 
@@ -144,9 +146,13 @@ def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
         raise ValueError(f"{path}: is no table of text: it holds bytes that no text has")
     if delimiter is not None:
         return _of_records(records(_opened(text), delimiter, path), path, delimiter)
-    delimiter = _separator(text, path)
+    named = _NAMED_SEPARATOR.match(text)
+    if named:  # a line for Excel alone; its place stays, for the numbers of the others
+        text = "\n" + text[named.end() :]
+    delimiter = named[1] if named else _separator(text, path)
     try:
-        return _of_records(records(_opened(text), delimiter, path), path, delimiter)
+        table = _of_records(records(_opened(text), delimiter, path), path, delimiter)
+        return table if delimiter == "," else _with_decimal_points(table)
     except ValueError:
         if delimiter != "\t" or '"' not in text:
             raise
@@ -154,6 +160,26 @@ def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
     unquoted = records(_opened(text), delimiter, path, csv.QUOTE_NONE)
     table = _of_records(unquoted, path, delimiter)
     return replace(table, notes=(f"{path}: quotes were read as part of the text.",))
+
+
+def _with_decimal_points(table: Table) -> Table:
+    """The table with points in fractions, where a column holds numbers with decimal commas alone.
+
+    Programs in many languages write these, and separate cells by something else then.
+    """
+    with_commas = [
+        name
+        for name, cells in table.cells.items()
+        if any("," in cell for cell in cells) and all(map(_DECIMAL_COMMA.fullmatch, cells))
+    ]
+    if not with_commas:
+        return table
+    cells = {
+        name: [cell.replace(",", ".") for cell in column] if name in with_commas else column
+        for name, column in table.cells.items()
+    }
+    note = f"{table.path}: the commas in {first(with_commas)} were read as decimal points."
+    return replace(table, cells=cells, notes=(*table.notes, note))
 
 
 def _opened(text: str) -> io.StringIO:
@@ -188,9 +214,9 @@ def _quoting(delimiter: str) -> Literal[0, 3]:
 
 def _of_records(numbered: Iterable[tuple[int, list[str]]], path: Path, delimiter: str) -> Table:
     records_ = iter(numbered)
-    line, header = next(records_)
+    line_of_header, header = next(records_)
     names = [cell_of(name) or "" for name in header]
-    _check_names(names, f"{path}:{line}", delimiter)
+    _check_names([*filter(None, names)], f"{path}:{line_of_header}", delimiter)
     columns: list[list[str]] = [[] for _ in names]
     lines: list[int] = []
     known: dict[str, str] = {}  # each text once in memory, since most cells repeat
@@ -203,7 +229,10 @@ def _of_records(numbered: Iterable[tuple[int, list[str]]], path: Path, delimiter
         lines += [line for line, _ in chunk]
         for column, of_chunk in zip(columns, zip(*(cells for _, cells in chunk))):
             column += [same(cell, cell) for cell in map(str.strip, of_chunk)]
-    return Table(dict(zip(names, columns)), lines, path)
+    # A spreadsheet may write separators behind the last column.
+    used = [(name, cells) for name, cells in zip(names, columns) if name or any(cells)]
+    _check_names([name for name, _ in used], f"{path}:{line_of_header}", delimiter)
+    return Table(dict(used), lines, path)
 
 
 def _cut(text: str) -> str:

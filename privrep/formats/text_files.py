@@ -29,7 +29,9 @@ _TORN = re.compile(
     "|\u00e2[\u201a\u0082]\u00ac|\u00e2[\u201e\u0084]\u00a2"  # euro, trademark
     "|\u00c3[\u00a1-\u00ba\u00bc-\u00bf]"  # a letter with an accent
     "|[\u00c2-\u00df][\u0080-\u009f]"
+    "|\u00c3\u0192[\u00c2\u00c6]"  # such a letter that was torn twice, or more often
 )
+_MOST_TEARS = 4  # by as many programs, one after another
 _CONTROL = re.compile("[" + "".join(map(chr, _WINDOWS)) + "]")
 
 
@@ -70,13 +72,13 @@ def decoded(path: Path) -> Decoded:
         )
     if text.isascii() or not (_CONTROL.search(text) or _TORN.search(text)):
         return Decoded(text, tuple(notes))
-    whole, letters = _TORN.subn(_mended, text)
-    whole, controls = _CONTROL.subn(_windows_letter, whole)
+    mended, letters = zip(*map(_mended_line, text.split("\n")))
+    whole, controls = _CONTROL.subn(_windows_letter, "\n".join(mended))
     lines = sum(a != b for a, b in zip(text.split("\n"), whole.split("\n")))
     if lines:
         notes.append(
-            f"{path}: {letters + controls:,} characters in {lines:,} lines were torn by another "
-            "program (Windows-1252 taken for another encoding) and were mended."
+            f"{path}: {sum(letters) + controls:,} characters in {lines:,} lines were torn by "
+            "another program (Windows-1252 taken for another encoding) and were mended."
         )
     return Decoded(whole, tuple(notes))
 
@@ -91,6 +93,21 @@ def _windows_lines(raw: bytes) -> tuple[str, int]:
             lines.append(line.decode("latin-1").translate(_WINDOWS))
             count += 1
     return "\n".join(lines), count
+
+
+def _mended_line(line: str) -> tuple[str, int]:
+    """The line without what was torn, once or again and again, and how many characters that was."""
+    letters = 0
+    for _ in range(_MOST_TEARS):
+        if not _TORN.search(line):
+            break
+        try:  # all of it
+            line = bytes(_BYTE_OF.get(letter, ord(letter)) for letter in line).decode("utf-8")
+        except ValueError:  # or parts, where other text stands between them
+            line, count = _TORN.subn(_mended, line)
+            return line, letters + count
+        letters = sum(not letter.isascii() for letter in line)
+    return line, letters
 
 
 def _mended(torn: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ Nothing in a file is unpickled or evaluated.
 """
 
 import itertools
-import mmap
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from privrep.formats.tables import (
     rows_by_id,
     utf8_records,
 )
+from privrep.formats.unpacked import NoRoom, changed, npy_rows, release
 from privrep.messages import first, shown
 
 NUMPY_FILES = (".npy", ".npz")
@@ -37,8 +38,8 @@ class Representations(NamedTuple):
     """The content of a file of representations.
 
     Attributes:
-      h: float32[N, D] or real numbers [N, T, D], finite in float32; the latter may be mapped from
-        a file.
+      h: float32 or float64[N, D], or real numbers [N, T, D], finite in float32; the latter may be
+        mapped from a file, and is where it is large.
       ids: N strings, or None where the file has none.
       first_line: a sentence on whether a first line of numbers was taken for names of columns or
         for a row; "" where there is no doubt.
@@ -114,9 +115,9 @@ def checked_vectors(
         )
     if ids is not None and len(ids) != len(h):
         raise ValueError(f"{name}: {len(ids):,} ids for {len(h):,} rows; each row needs one")
-    if h.ndim == 2:
-        with np.errstate(over="ignore"):
-            h = h.astype(np.float32, copy=False)
+    # float64 is kept: a leak may lie below the precision of float32.
+    if h.ndim == 2 and h.dtype != np.float64:
+        h = h.astype(np.float32, copy=False)
     invalid = np.flatnonzero(~_are_finite(h))
     if invalid.size:
         names = first([str(row if ids is None else ids[row]) for row in invalid])
@@ -143,16 +144,6 @@ def _are_finite(h: np.ndarray) -> np.ndarray:
     return finite
 
 
-def release(array: np.ndarray) -> None:
-    """Lets go of what was read of an array that is mapped from a file; else does nothing.
-
-    The system would keep these pages until it needs the memory for something else.
-    """
-    mapping = getattr(array, "_mmap", None)
-    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapping.madvise(mmap.MADV_DONTNEED)
-
-
 def as_real(array: np.ndarray) -> tuple[np.ndarray, str]:
     """`array` and ""; of bfloat16, float32 and a sentence, the name of the file to be put before.
 
@@ -162,9 +153,14 @@ def as_real(array: np.ndarray) -> tuple[np.ndarray, str]:
     kind = array.dtype
     if kind.kind != "V" or kind.itemsize != 2 or kind.names is not None or kind.subdtype:
         return array, ""
-    bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << 16
-    reals = bits.view(np.float32).reshape(array.shape)
+    reals = changed(array, np.dtype(np.float32), _bfloat16)
     return reals, "holds numbers of two bytes without a kind (V2), which were read as bfloat16."
+
+
+def _bfloat16(array: np.ndarray) -> np.ndarray:
+    bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32)
+    bits <<= 16
+    return bits.view(np.float32).reshape(array.shape)
 
 
 def mapped_array(path: Path) -> np.ndarray:
@@ -188,7 +184,8 @@ def array_names(path: Path) -> list[str]:
       ValueError: a damaged file.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # A file that numpy opens by its name stays open where it is no zip file.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return list(arrays.files)
     except Exception as error:  # see `mapped_array`
         raise ValueError(f"{path}: is no .npz file: {_reason(error)}") from error
@@ -196,7 +193,9 @@ def array_names(path: Path) -> list[str]:
 
 def named_arrays(path: Path, names: Sequence[str]) -> Mapping[str, Callable[[], np.ndarray]]:
     """{name: reader} of arrays of an .npz file, none of which is read yet."""
-    arrays = np.load(path, allow_pickle=False)
+    file = path.open("rb")
+    arrays = np.load(file, allow_pickle=False)
+    weakref.finalize(arrays, file.close)  # also where an error's traceback holds the readers
 
     def reader(name: str) -> Callable[[], np.ndarray]:
         def read() -> np.ndarray:
@@ -242,15 +241,27 @@ def _numpy_content(path: Path) -> tuple[np.ndarray, list[str | None] | None]:
                     f"utterances {ID}, and leave out the rest; or name each array by the {ID} of "
                     "its utterance, which the labels have too"
                 )
-            h = _array_of(arrays, names[0])
+            h = _frames_of(arrays, names[0])
+            h = _array_of(arrays, names[0]) if h is None else h
             ids = _array_of(arrays, ID) if ID in arrays.files else None
     except MemoryError:
         raise
+    except NoRoom as error:
+        raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # numpy has no closed set of errors for damaged files
         raise ValueError(f"{path}: is no {ending} array of numbers: {_reason(error)}") from error
     if ids is not None and ids.ndim != 1:
         raise ValueError(f"{path}: {ID} has shape {list(ids.shape)}; it is [N], one for each row")
     return h, None if ids is None else [cell_of(id_) for id_ in ids.astype(str)]
+
+
+def _frames_of(arrays: Any, name: str) -> np.ndarray | None:
+    """The array `name` of a loaded .npz, mapped; None unless it is a large one, [N, T, D]."""
+    member = f"{name}.npy"
+    if member not in arrays.zip.namelist():
+        return None  # numpy says what it is
+    with arrays.zip.open(member) as file:
+        return npy_rows(file)
 
 
 def _array_of(arrays: Any, name: str) -> np.ndarray:

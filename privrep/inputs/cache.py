@@ -343,7 +343,12 @@ def _refusal(dataset: str, total: int, faults: Mapping[str, tuple[str, str]]) ->
 
 def _record(utterance: Utterance, *, with_file: bool) -> str:
     """The utterance as JSON, with or without the place of its file, which does not describe it."""
-    record = {k: v for k, v in vars(utterance).items() if with_file or k != "wav"}
+    # Without numbers where there are none, as in records of before there could be.
+    record = {
+        k: v
+        for k, v in vars(utterance).items()
+        if (with_file or k != "wav") and (v or k != "numbers")
+    }
     return json.dumps(
         record, default=lambda v: dict(v) if isinstance(v, Mapping) else str(v), sort_keys=True
     )

@@ -83,7 +83,7 @@ def extract(
     ids = [utterance.id for utterance in utterances]
     ready = {name: open_ready(source, ids) for name, source in sources.ready.items()}
 
-    def extract_one(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
+    def extract_utterance(utterance: Utterance) -> dict[str, Any] | UnusableUtterance:
         features: dict[str, Any] = {"seconds": 0.0, "remark": ""}
         try:
             if sources.log_mel is not None:
@@ -96,7 +96,7 @@ def extract(
             return fault
         return features
 
-    return map_in_order(extract_one, utterances, workers)
+    return map_in_order(extract_utterance, utterances, workers)
 
 
 def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:

@@ -14,6 +14,7 @@ from privrep.messages import nearest
 from privrep.types import Utterance
 
 LEVELS = ("low", "mid", "high")
+CONTINUOUS = "continuous"  # in place of a binning: the rating itself is predicted
 
 # Mean ratings are fractions printed with few digits: 7/3 is written as 2.3333 or as 2.333333. A
 # rating this close to a threshold counts as equal to it.
@@ -100,6 +101,48 @@ def thresholds(
     return low, high
 
 
+def task_ratings(utterances: Sequence[Utterance], task: str) -> np.ndarray:
+    """The ratings that a regression predicts: float64[N], NaN where unknown.
+
+    Raises:
+      ValueError: the task is no rating; the message lists the ratings of the corpus.
+    """
+    if not any(task in u.ratings for u in utterances):
+        counts = Counter(name for u in utterances for name in u.ratings)
+        what = "has no ratings" if any(task in u.categories for u in utterances) else "is not there"
+        raise ValueError(
+            f"a regression predicts a rating, and task {task!r} {what}: {_available(counts, task)};"
+            " choose one, or for a task of categories leave --bins=continuous out"
+        )
+    return np.array([u.ratings.get(task, np.nan) for u in utterances], np.float64)
+
+
+def levels_of_regression(ratings: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """int32[N], three levels of ratings with about as many of the training part in each.
+
+    Folds are spread and questions about h are asked by them; the network never sees them. They are
+    tertiles, moved apart where many ratings are equal.
+
+    Args:
+      ratings: float[N], NaN where unknown.
+      train: bool[N].
+
+    Raises:
+      ValueError: fewer than three different ratings in the training part.
+    """
+    known = ratings[train & ~np.isnan(ratings)]
+    distinct = np.unique(known)
+    if len(distinct) < 3:
+        raise ValueError(
+            f"a regression needs three different ratings in the training part, which has "
+            f"{len(distinct)}: predict levels, without --bins=continuous"
+        )
+    low, high = np.searchsorted(distinct, np.quantile(known, [1 / 3, 2 / 3], method="lower"))
+    low = min(int(low), len(distinct) - 3)
+    high = min(max(int(high), low + 1), len(distinct) - 2)
+    return levels(ratings, (float(distinct[low]), float(distinct[high])))
+
+
 def two_numbers(binning: str) -> Thresholds:
     """Parses "LOW:HIGH".
 
@@ -138,7 +181,8 @@ def task_labels(
       utterances: N of them.
       task: a rating (activation, valence, ...), binned into levels, or a category (emotion, ...),
         numbered by its class names: sorted, but low, mid, high in that order.
-      binning: as in `thresholds`; ignored for a category.
+      binning: as in `thresholds`; ignored for a category. "continuous" stands for a regression,
+        whose labels are those of `levels_of_regression`.
       train: bool[N], the training part, for binnings that depend on ratings.
 
     Returns:
@@ -155,6 +199,10 @@ def task_labels(
             f"task {task!r} has a rating in utterance {rated[0].id} and a category in utterance "
             f"{named[0].id}: a task has one kind of label, rename one of them"
         )
+    if binning == CONTINUOUS:
+        ratings = task_ratings(utterances, task)
+        _scale_of(rated, task)
+        return levels_of_regression(ratings, train), LEVELS
     if named:
         return _numbered([u.categories.get(task) for u in utterances], f"task {task!r}")
     if not rated:

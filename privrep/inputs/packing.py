@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from privrep.inputs.class_weights import balanced_class_weights
-from privrep.inputs.labels import private_labels, recode_to_part, task_labels
+from privrep.inputs.labels import (
+    CONTINUOUS,
+    private_labels,
+    recode_to_part,
+    task_labels,
+    task_ratings,
+)
 from privrep.inputs.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
 from privrep.inputs.text import known_in_part
 from privrep.types import Corpus, Data, Fold, FoldTransform, Ragged, Size, Split, Utterance
@@ -27,7 +33,7 @@ class PackingSettings:
     Attributes:
       task: emotion task, see `labels.task_labels`.
       private: private attributes, see `labels.private_labels`.
-      bins: binning of ratings, see `labels.thresholds`.
+      bins: binning of ratings, see `labels.thresholds`; "continuous" for a regression.
       normalise: "speaker" (frames of each speaker to mean 0 and standard deviation 1, from the
         speaker's own frames), "train" (by mean and standard deviation of the fold's training part)
         or "none".
@@ -52,6 +58,20 @@ class PackingSettings:
                 raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(valid)}")
 
 
+class Ratings(NamedTuple):
+    """The ratings that a regression predicts, in the corpus's unit.
+
+    Attributes:
+      values: float64[N], NaN unknown.
+      mean, deviation: float64[K], of the training part of each fold. A network predicts
+        (rating - mean) / deviation.
+    """
+
+    values: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
 class Packed(NamedTuple):
     """The arrays of one task, and the sizes and names that describe them.
 
@@ -65,6 +85,7 @@ class Packed(NamedTuple):
       num_private: {attribute: classes of its adversary}.
       table_size: number of word vectors that the network learns, one for all unknown words
         included; 0 if it learns none.
+      ratings: of a regression; None where the task has classes.
     """
 
     data: Data
@@ -74,6 +95,12 @@ class Packed(NamedTuple):
     private_names: Mapping[str, tuple[str, ...]]
     num_private: Mapping[str, int]
     table_size: int
+    ratings: Ratings | None = None
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the emotion head: the classes, or 1 of a regression."""
+        return len(self.task_names) if self.ratings is None else 1
 
 
 def pack(
@@ -114,6 +141,9 @@ def pack(
         recoded = [recode_to_part(codes, train, len(names)) for train in split.train]
         num_private["speaker"] = max(int(fold.max()) + 1 for fold in recoded)
     val_size = int(split.val.sum(axis=1).max())
+    ratings = None
+    if settings.bins == CONTINUOUS:
+        ratings = _ratings(task_ratings(utterances, settings.task), split.train)
     folds = []
     for k in range(len(split.train)):
         parts = Split(*(part[k] for part in split))
@@ -131,6 +161,7 @@ def pack(
                 private_weights=weights,
                 inputs=_fold_inputs(corpus, parts, settings, vocabulary_size),
                 val_blocks=_blocks(order[parts.val[order]], settings.block_size, val_size),
+                target=None if ratings is None else _target(ratings, k),
             )
         )
     data = Data(
@@ -147,7 +178,19 @@ def pack(
         private_names={attribute: names for attribute, (_, names) in labels.items()},
         num_private=num_private,
         table_size=0 if word_index is None else int(word_index.max()) + 1,
+        ratings=ratings,
     )
+
+
+def _ratings(values: np.ndarray, train: np.ndarray) -> Ratings:
+    of_folds = [values[part & ~np.isnan(values)] for part in train]
+    mean, deviation = ([f(of_fold) for of_fold in of_folds] for f in (np.mean, np.std))
+    return Ratings(values, np.array(mean), np.maximum(np.array(deviation), _MIN_SD))
+
+
+def _target(ratings: Ratings, fold: int) -> np.ndarray:
+    centred = ratings.values - ratings.mean[fold]
+    return (centred / ratings.deviation[fold]).astype(np.float32)
 
 
 def _weights(

@@ -46,6 +46,7 @@ def lint_split(
     tasks: Labels,
     private: Labels,
     same: SameContent | None = None,
+    is_drawn: bool = True,
 ) -> list[Finding]:
     """Checks every fold of a split.
 
@@ -56,6 +57,7 @@ def lint_split(
       private: the same for private attributes. "speaker" is not checked: its values are meant to
         differ between parts.
       same: which of the utterances are equal in content, or copies of one another.
+      is_drawn: False of folds that a table says, which no flag draws otherwise.
 
     Returns:
       The findings, fold by fold. A fold with an empty part has no others.
@@ -84,7 +86,7 @@ def lint_split(
             if same is not None:
                 of_fold += _same_content(parts, same, utterances)
             fewer = more = _INSTEAD_OF_OFFICIAL
-            if num_folds > 1:
+            if num_folds > 1 and is_drawn:
                 fewer = "fewer folds, another --fold_seed"
                 more = "more folds, another --fold_seed"
             of_fold += _missing_classes(parts, fold_tasks, "class", fewer)
@@ -218,8 +220,8 @@ def _same_content(parts: Split, same: SameContent, utterances: Sequence[Utteranc
     lots = [rows[part_of[rows] > 0] for rows in classes_of(same.equal)]
     lots = [rows for rows in lots if len(rows) > 1]
     mixed = [rows for rows in lots if len({speakers[i] for i in rows}) > 1]
-    of_one = [rows for rows in lots if len({speakers[i] for i in rows}) == 1]
-    divided = [rows for rows in of_one if len({*part_of[rows]}) > 1]
+    within_speaker = [rows for rows in lots if len({speakers[i] for i in rows}) == 1]
+    divided = [rows for rows in within_speaker if len({*part_of[rows]}) > 1]
     for those, where, why, remedy in (
         (
             mixed,
@@ -243,7 +245,7 @@ def _same_content(parts: Split, same: SameContent, utterances: Sequence[Utteranc
                 f"{len(those):,} recordings are {where}, equal in content: {listed}. {why} "
                 f"{remedy}.",
             )
-    whole = [rows for rows in of_one if len({*part_of[rows]}) == 1]
+    whole = [rows for rows in within_speaker if len({*part_of[rows]}) == 1]
     if whole:
         listed = first([named(rows, ids, speakers) for rows in whole])
         yield (

@@ -8,14 +8,17 @@ import numpy as np
 
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
-from privrep.leakage.verification import VerificationTarget, verify
+from privrep.leakage.verification import Conditions, VerificationTarget, verify
 from privrep.statistics.design import design
+from privrep.statistics.strata import Covariate
 from privrep.statistics.verdict import Verdict
 from privrep.types import SECONDARY, InferenceSettings, Sample
 
 SPEAKER = "speaker"
 MAX_CLASSES = 20
 _MIN_SPEAKERS = 2  # of a class
+_MIN_FOLDS, _MAX_FOLDS = 3, 5  # of verification
+_SPEAKERS_OF_FOLD = 4  # of verification, at least where there are 12 speakers
 
 
 class Attribute(NamedTuple):
@@ -23,11 +26,12 @@ class Attribute(NamedTuple):
 
     Attributes:
       name: of its column; "speaker" stands for verification of held-out speakers, with the score
-        1 - equal error rate.
+        1 - equal error rate, on the kind of pairs that reveals most, and "speaker, KIND" for that
+        on one kind of pairs, see `verification.verify`.
       classes: number of values; 2 for "speaker", same or different.
       chance: 1 / classes.
-      verdict: of the linear attacker, not corrected for the number of attributes: of twenty
-        attributes that h does not reveal, one is expected to be called a leak.
+      verdict: of the linear attacker, or of verification; not corrected for the number of
+        attributes: of twenty that h does not reveal, one is expected to be called a leak.
     """
 
     name: str
@@ -40,6 +44,7 @@ def measure_attributes(
     sample: Sample,
     columns: Mapping[str, Sequence[str | None]],
     settings: InferenceSettings = SECONDARY,
+    contents: Sequence[Covariate] = (),
 ) -> tuple[tuple[Attribute, ...], dict[str, str]]:
     """Attacks every column that can be judged with the linear attacker, and verifies speakers.
 
@@ -47,6 +52,8 @@ def measure_attributes(
       sample: its labels are not used.
       columns: {name: N cells}, None where the value is not known.
       settings: of each test.
+      contents: what utterances of different speakers may have in common, such as script and
+        emotion: speakers are verified on pairs of one content as well.
 
     Returns:
       The attributes, the largest leak over chance first, and {name: why it was left out}.
@@ -67,7 +74,9 @@ def measure_attributes(
             continue
         attributes.append(Attribute(name, len(names), result.chance, result.verdict))
     try:
-        attributes.append(_speaker(sample, settings))
+        speaker, not_tried = _speaker(sample, contents, settings)
+        attributes += speaker
+        left_out |= not_tried
     except ValueError as error:
         left_out[SPEAKER] = str(error)
     return tuple(sorted(attributes, key=lambda a: a.chance - a.verdict.uar)), left_out
@@ -89,15 +98,32 @@ def why_not(codes: np.ndarray, names: Sequence[str], speaker: np.ndarray) -> str
     return ""
 
 
-def _speaker(sample: Sample, settings: InferenceSettings) -> Attribute:
-    speaker = sample.speaker
+def _speaker(
+    sample: Sample, contents: Sequence[Covariate], settings: InferenceSettings
+) -> tuple[list[Attribute], dict[str, str]]:
+    """The rows of verification, and {name of a kind of pairs: why it was not tried}."""
+    speaker, session = sample.speaker, sample.session
+    num_folds = int(np.clip(sample.num_speakers // _SPEAKERS_OF_FOLD, _MIN_FOLDS, _MAX_FOLDS))
+    # Speakers who were all recorded in one session each are compared within it: a fold holds it
+    # as a whole. Speakers of several sessions are compared across them: folds part speakers alone.
+    together = session if session is not None and _constant(session, speaker) else None
     # Without labels: the folds are independent of them.
-    folds = design(np.zeros_like(speaker), speaker, None, 5, settings.seed).folds
+    folds = design(np.zeros_like(speaker), speaker, together, num_folds, settings.seed).folds
     targets = [
         VerificationTarget(sample.h, folds != fold, folds == fold)
         for fold in range(folds.max() + 1)
     ]
-    return Attribute(SPEAKER, 2, 0.5, verify(targets, speaker, settings))
+    result = verify(targets, speaker, settings, Conditions(session, contents))
+    rows = [Attribute(SPEAKER, 2, 0.5, result.verdict)]
+    if len(result.kinds) > 1 or not result.strongest:
+        rows += [Attribute(f"{SPEAKER}, {kind}", 2, 0.5, v) for kind, v in result.kinds.items()]
+    return rows, {f"{SPEAKER}, {kind}": reason for kind, reason in result.left_out.items()}
+
+
+def _constant(session: np.ndarray, speaker: np.ndarray) -> bool:
+    """Whether every speaker was recorded in one session."""
+    pairs = np.unique(np.stack([session, speaker]), axis=1).shape[1]
+    return pairs == len(np.unique(speaker))
 
 
 def _is_session(codes: np.ndarray, session: np.ndarray | None) -> bool:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from privrep.attacks.lda import PENALTIES
+from privrep.attacks.lda import COARSE
 from privrep.attacks.lda_moments import added, decide, discriminants, sum_moments, without
-from privrep.attacks.protocol import standardised
+from privrep.attacks.scaling import standardised
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import design, speaker_labels
 from privrep.statistics.permutation_test import permute
@@ -92,21 +92,21 @@ def decensor(
         rest = _less(all_pairs, pairs[tested])
         errors = sum(_errors(_less(rest, pairs[other]), pairs[other]) for other in others)
         ridge = RIDGES[int(np.argmin(errors))]
-        hits = np.zeros((len(PENALTIES), columns.shape[1], num_classes))
+        hits = np.zeros((len(COARSE), columns.shape[1], num_classes))
         support = np.zeros((columns.shape[1], num_classes))
         training = without(all_moments, moments[tested])
         for other in others:
             mapped = _map(_less(rest, pairs[other]), ridge, p[folds[other]])
             truth = columns[folds[other]]
             support += np.stack([(truth == c).sum(0) for c in range(num_classes)], -1)
-            fits = discriminants(without(training, moments[other]), PENALTIES)
+            fits = discriminants(without(training, moments[other]), COARSE)
             for i, (weights, offsets) in enumerate(fits):
                 correct = decide(mapped, weights, offsets) == truth
                 for c in range(num_classes):
                     hits[i, :, c] += (correct & (truth == c)).sum(0)
         pick = (hits / np.maximum(support, 1)).sum(-1).argmax(0)
         mapped = _map(rest, ridge, p[rows])
-        for i, (weights, offsets) in enumerate(discriminants(training, PENALTIES)):
+        for i, (weights, offsets) in enumerate(discriminants(training, COARSE)):
             if (is_picked := pick == i).any():
                 predicted = decide(mapped, weights[:, is_picked], offsets[is_picked])
                 predictions[np.ix_(rows, is_picked)] = predicted

@@ -1,148 +1,151 @@
 """The measurement of networks that were trained once per fold; see also `measurement` (host)."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.attacks.lda import ATTACKS, linear
+from privrep.attacks.lda import ATTACKS, linear, linear_maps
 from privrep.attacks.protocol import Attack
 from privrep.leakage.conditional import FORMS
+from privrep.leakage.fold_permutations import Statement, permute_in_folds
+from privrep.leakage.fold_sample import FoldSample, KnownRows
+from privrep.leakage.own_attackers import OWN, Maps, own_predictions
 from privrep.leakage.threat_ladder import in_steps
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.permutation_test import permute
 from privrep.statistics.strata import Covariate, studentised, within_uar
 from privrep.statistics.uar import confusion_counts, uar, uars_of
-from privrep.statistics.verdict import Verdict, judge
-from privrep.types import SECONDARY, InferenceSettings, Split, renumber
+from privrep.statistics.verdict import Scores, Verdict, judge
+from privrep.types import SECONDARY, InferenceSettings, renumber
 
-OfFold = Callable[[int], np.ndarray]  # fold -> h float[N, D] as its attacker has it
+
+class FoldAttackers(NamedTuple):
+    """Attackers by name, and by the speakers from whose h and labels they learn.
+
+    Attributes:
+      seen: from the training and validation speakers of the network, whom it has seen.
+      own_maps: features of the attackers *own*, who learn from speakers that it has not seen as
+        well, see `own_predictions`.
+    """
+
+    seen: Mapping[str, Attack]
+    own_maps: Mapping[str, Maps]
+
+
+USUAL = FoldAttackers(ATTACKS, OWN)
+LINEAR = FoldAttackers({"linear": linear}, {"linear": linear_maps})
 
 
 class FoldMeasurement(NamedTuple):
-    """verdict; counts: int64[S, C, C], confusion counts of the strongest attacker per test speaker,
-    in the order of `numpy.unique(speakers)`, for `paired_comparison.compare`.
+    """The result of `measure_folds`.
+
+    Attributes:
+      verdict: on all attackers together; labels are permuted between the speakers of a fold.
+      strongest: the attacker with the highest UAR, such as "own linear".
+      by_knowledge: {"seen" or "own": the verdict on these attackers by themselves}.
+      beyond_sessions: the verdict on all attackers where labels are permuted within sessions, and
+        sessions of one class as wholes: does h reveal more than who was recorded together? Its UAR
+        is the excess over permuted labels, added to chance. None where there are no sessions.
+      counts: int64[S, C, C], confusion counts of the strongest attacker per test speaker, in the
+        order of `numpy.unique(speakers)`, for `paired_comparison.compare`.
     """
 
     verdict: Verdict
+    strongest: str
+    by_knowledge: Mapping[str, Verdict]
+    beyond_sessions: Verdict | None
     counts: np.ndarray
 
 
-class _Known(NamedTuple):
-    """The utterances with known labels that are in some part of some fold.
+class _Scored(NamedTuple):
+    """The predictions of an attacker for the test speakers, scored.
 
     Attributes:
-      rows: int[n] of N.
-      speaker, labels: int32[n].
-      split: bool[K, N] each, of all utterances.
+      name: what it knows, "seen" or "own", and its own name.
+      scores: float[P], of every labelling.
+      errors: their standard errors over speakers, float[P]; float[1] if of the true one only.
+      counts: int64[S, C, C], of the true labelling.
     """
 
-    rows: np.ndarray
-    speaker: np.ndarray
-    labels: np.ndarray
-    split: Split
-
-    @classmethod
-    def of(cls, labels: np.ndarray, speakers: np.ndarray, split: Split) -> "_Known":
-        rows = np.flatnonzero((labels >= 0) & (split.test | split.val | split.train).any(0))
-        speaker = renumber(np.asarray(speakers)[rows])
-        return cls(rows, speaker, labels[rows].astype(np.int32), split)
+    name: str
+    scores: np.ndarray
+    errors: np.ndarray
+    counts: np.ndarray
 
     @property
-    def num_classes(self) -> int:
-        return int(self.labels.max()) + 1
+    def knowledge(self) -> str:
+        return self.name.split()[0]
 
 
 def measure_folds(
-    h: np.ndarray,
-    labels: np.ndarray,
-    speakers: np.ndarray,
-    split: Split,
+    sample: FoldSample,
     *,
     given: np.ndarray | None = None,
-    attackers: Mapping[str, Attack] = ATTACKS,
+    attackers: FoldAttackers = USUAL,
     settings: InferenceSettings = SECONDARY,
 ) -> FoldMeasurement:
     """Attacks the representations of K networks on the speakers that each was not trained on.
 
-    In fold k the attackers are trained on h[k] of the training and validation speakers, tuned by
-    predicting one of these parts from the other, and predict the test speakers. The predictions of
-    all folds are pooled, as every speaker is tested once. All is repeated with the attribute
-    permuted between speakers that are tested in the same fold: the folds are balanced for the
-    attribute, and permuting it between folds would destroy the balance and thereby set the true
-    labelling apart.
+    In fold k the attackers *seen* are trained on h[k] of the training and validation speakers,
+    tuned by predicting one of these parts from the other, and predict the test speakers. The
+    attackers *own* know the other test speakers as well (`own_predictions`): a network may hide the
+    attribute of those it was trained on, and of nobody else. The predictions of all folds are
+    pooled, as every speaker is tested once. All is repeated with the attribute permuted between
+    speakers that are tested in the same fold: the folds are balanced for the attribute, and
+    permuting it between folds would destroy the balance and thereby set the true labelling apart.
+    All attackers are judged as one family, by the same permutations.
 
-    With a covariate `given`, such as the emotion labels, every attacker is used in both forms of
-    `conditional.FORMS` and scored within strata, as in `conditional.explain`: the leak beyond the
-    covariate.
+    With a covariate `given`, such as the emotion labels, every attacker *seen* is used in both
+    forms of `conditional.FORMS` and scored within strata, as in `conditional.explain`: the leak
+    beyond the covariate. Attackers *own* are left out.
 
     A network that unlearned was trained with the true labels of its training speakers; under
     permuted labels its attackers are trained on an h from which these labels were not removed. If h
     carries no information about unseen speakers, their UAR on them is chance either way.
 
     Args:
-      h: float[K, N, D], finite.
-      labels: int[N], classes 0 to C - 1, -1 for unknown, which does not count.
-      speakers: [N].
-      split: bool[K, N] each.
+      sample: h must be finite.
       given: int[K, N], of each fold, -1 for unknown; or None.
-      attackers: {name: Attack}, see `protocol.Attack`.
+      attackers: see `FoldAttackers`.
       settings: of the test; its folds are not used.
 
     Raises:
       ValueError: h is not finite, or fewer than two classes among the test speakers.
     """
-    if not np.isfinite(h).all():
+    if not np.isfinite(sample.h).all():
         raise ValueError("h is not finite: a network that diverged cannot be measured")
-    known = _Known.of(labels, speakers, split)
-    truth, num_classes = known.labels, known.num_classes
-    tested_in = np.where(split.test.any(0), split.test.argmax(0), -1)[known.rows]
-    if len(np.unique(truth[tested_in >= 0])) < 2:
+    known = KnownRows.of(sample)
+    if len(np.unique(known.labels[known.tested_in >= 0])) < 2:
         raise ValueError(
             "the test speakers are all of one class: there is nothing to be distinguished"
         )
-    strata = np.zeros(known.speaker.max() + 1, np.int32)
-    strata[known.speaker] = tested_in + 1
-    permutations = permute(truth, known.speaker, strata, settings.permutations, settings.seed)
-    rows = np.flatnonzero(tested_in >= 0)
-    speaker = renumber(known.speaker[rows])
-    given_tested = None
-    if given is not None:
-        given_tested = renumber(given[tested_in[rows], known.rows[rows]])
-    forms = [None] if given is None else list(FORMS.values())
-    uars, errors, counts = [], [], []
-    for attack, form in itertools.product(attackers.values(), forms):
-
-        def attack_of(k: int, part: np.ndarray, attack=attack, form=form) -> Attack:
-            if form is None or given is None:
-                return attack
-            return form(attack, _covariate(given[k, part]))
-
-        predictions = _predictions(
-            attack_of, h.__getitem__, permutations.labels, known, settings.seed
-        )
-        predicted, truths = predictions[:, rows], permutations.labels[:, rows]
-        counts.append(confusion_counts(predicted[0], truth[rows], speaker, num_classes))
-        if given_tested is None:
-            uars.append(uars_of(predicted, truths, num_classes))
-            errors.append(standard_error(counts[-1], uar, counts[-1].sum(2).argmax(1)))
-        else:
-            scores, score_errors = within_uar(predicted, truths, speaker, given_tested, num_classes)
-            uars.append(studentised(scores, score_errors, 1 / num_classes))
-            errors.append(score_errors[0])
-    stacked = np.array(uars)
-    verdict, _ = judge(
-        stacked, np.array(errors), permutations, num_classes, settings.limit, settings.alpha
+    labels, total, beyond_sessions = permute_in_folds(known, settings)
+    if given is None:
+        predictions = _all_predictions(attackers, sample, labels, known, settings.seed)
+        scored = [_scored(name, of, labels, known) for name, of in predictions]
+    else:
+        scored = _beyond_covariate(given, attackers.seen, sample, labels, known, settings.seed)
+    kinds = dict.fromkeys(of.knowledge for of in scored)
+    strongest = max(scored, key=lambda of: of.scores[0])
+    return FoldMeasurement(
+        verdict=_verdict(scored, total, known, settings),
+        strongest=strongest.name,
+        by_knowledge={
+            kind: _verdict([of for of in scored if of.knowledge == kind], total, known, settings)
+            for kind in kinds
+        },
+        beyond_sessions=(
+            None
+            if beyond_sessions is None
+            else _verdict(scored, beyond_sessions, known, settings, excess=True)
+        ),
+        counts=strongest.counts,
     )
-    return FoldMeasurement(verdict, counts[int(np.argmax(stacked[:, 0]))])
 
 
 def threats_on_folds(
-    h: np.ndarray,
-    labels: np.ndarray,
-    speakers: np.ndarray,
-    split: Split,
+    sample: FoldSample,
     *,
     unprotected: np.ndarray | None = None,
     attack: Attack = linear,
@@ -151,7 +154,7 @@ def threats_on_folds(
     """Two threats of `threat_ladder.ladder`, for a network that was trained once per fold.
 
     Args:
-      h, labels, speakers, split: as in `measure_folds`.
+      sample: as in `measure_folds`.
       unprotected: float[K, N, D], from the networks of the same folds without unlearning, on which
         an ignorant attacker is trained; None: no such threat.
       attack: see `protocol.Attack`.
@@ -161,49 +164,145 @@ def threats_on_folds(
       {"int8": pooled UAR of an attacker trained and tested on h in 256 steps per column,
       "ignorant": of one trained on `unprotected` and tested on h}.
     """
-    known = _Known.of(labels, speakers, split)
-    truth, rows = known.labels[None], split.test.any(0)[known.rows]
-    training = split.train | split.val
-    h_of: dict[str, OfFold] = {"int8": lambda k: in_steps(h[k], training[k])}
+    h, known = sample.h, KnownRows.of(sample)
+    truth, rows = known.labels[None], known.tested_in >= 0
+    training = sample.split.train | sample.split.val
+    h_of = {"int8": np.stack([in_steps(*of_fold) for of_fold in zip(h, training)])}
     if unprotected is not None:
-        h_of["ignorant"] = lambda k: np.where(training[k, :, None], unprotected[k], h[k])
+        h_of["ignorant"] = np.where(training[..., None], unprotected, h)
     uars = {}
-    for threat, of_fold in h_of.items():
-        predictions = _predictions(lambda *_: attack, of_fold, truth, known, seed)
+    for threat, altered in h_of.items():
+        attacked = sample._replace(h=altered)
+        predictions = _seen_predictions([attack] * len(h), attacked, truth, known, seed)
         pooled = uars_of(predictions[:, rows], truth[:, rows], known.num_classes)
         uars[threat] = float(pooled[0])
     return uars
 
 
-def _predictions(
-    attack_of: Callable[[int, np.ndarray], Attack],
-    h_of: OfFold,
+def _all_predictions(
+    attackers: FoldAttackers,
+    sample: FoldSample,
     labels: np.ndarray,
-    known: _Known,
+    known: KnownRows,
     seed: int,
-) -> np.ndarray:
-    """The predictions of the attackers of every fold for its test speakers, int16[P, n].
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The name of every attacker, and its predictions int16[P, n]."""
+    for name, attack in attackers.seen.items():
+        yield (
+            f"seen {name}",
+            _seen_predictions([attack] * len(sample.h), sample, labels, known, seed),
+        )
+    for name, maps in attackers.own_maps.items():
+        yield f"own {name}", own_predictions(maps, sample, labels, known, seed)
+
+
+def _scored(name: str, predictions: np.ndarray, labels: np.ndarray, known: KnownRows) -> _Scored:
+    """By the UAR over all test speakers together."""
+    counts = _counts(predictions, known)
+    tested = known.tested_in >= 0
+    error = standard_error(counts, uar, counts.sum(2).argmax(1))
+    uars = uars_of(predictions[:, tested], labels[:, tested], known.num_classes)
+    return _Scored(name, uars, np.array([error]), counts)
+
+
+def _counts(predictions: np.ndarray, known: KnownRows) -> np.ndarray:
+    """int64[S, C, C] of the test speakers and the true labels."""
+    rows = np.flatnonzero(known.tested_in >= 0)
+    speaker = renumber(known.speaker[rows])
+    return confusion_counts(predictions[0, rows], known.labels[rows], speaker, known.num_classes)
+
+
+def _beyond_covariate(
+    given: np.ndarray,
+    attackers: Mapping[str, Attack],
+    sample: FoldSample,
+    labels: np.ndarray,
+    known: KnownRows,
+    seed: int,
+) -> list[_Scored]:
+    """Every attacker in every form, by the UAR within strata."""
+    rows = np.flatnonzero(known.tested_in >= 0)
+    speaker = renumber(known.speaker[rows])
+    strata = renumber(given[known.tested_in[rows], known.rows[rows]])
+    scored = []
+    for (name, attack), (form_name, form) in itertools.product(attackers.items(), FORMS.items()):
+        attacks = [
+            form(attack, _covariate(given[k, known.rows[_used(sample, known, k)]]))
+            for k in range(len(sample.h))
+        ]
+        predictions = _seen_predictions(attacks, sample, labels, known, seed)
+        scores, errors = within_uar(
+            predictions[:, rows], labels[:, rows], speaker, strata, known.num_classes
+        )
+        counts = _counts(predictions, known)
+        scored.append(_Scored(f"seen {name}, {form_name} strata", scores, errors, counts))
+    return scored
+
+
+def _verdict(
+    scored: Sequence[_Scored],
+    statement: Statement,
+    known: KnownRows,
+    settings: InferenceSettings,
+    excess: bool = False,
+) -> Verdict:
+    """On these attackers as one family.
 
     Args:
-      attack_of: of a fold, and the rows int[m] of N that are in one of its parts.
-      h_of: h of all utterances as the attacker of a fold has it.
+      excess: whether to judge what their scores exceed the mean of the permuted labels by.
+    """
+    permutations, rows = statement
+    chance = 1 / known.num_classes
+    scores = np.stack([of.scores[rows] for of in scored])
+    errors = [of.errors[rows] if len(of.errors) > 1 else of.errors for of in scored]
+    if len(rows) == 1:
+        uar_shown = chance if excess else float(scores[:, 0].max())
+        bounds = (uar_shown, 0.0, 1.0, 1.0, 1.0, np.inf, chance + settings.limit)
+        return Verdict("cannot_tell", *bounds, "There are no labels that could be permuted.")
+    if len(errors[0]) > 1:
+        scores = np.stack([studentised(*pair, chance) for pair in zip(scores, errors)])
+    judged, evidence = Scores(scores, np.array([error[0] for error in errors])), "one utterance"
+    if excess:
+        judged, evidence = judged.beyond(chance), "one utterance beyond what sessions tell"
+    return judge(
+        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence
+    )[0]
+
+
+def _seen_predictions(
+    attacks: Sequence[Attack],
+    sample: FoldSample,
+    labels: np.ndarray,
+    known: KnownRows,
+    seed: int,
+) -> np.ndarray:
+    """Predictions of the test speakers of every fold from its other parts, int16[P, n].
+
+    Args:
+      attacks: of each fold.
+      sample: with the h that its attackers have.
       labels: int32[P, n] of the known rows.
       known: n utterances.
       seed: of the attackers.
     """
     predictions, num_classes = np.zeros(labels.shape, np.int16), int(labels.max()) + 1
-    split = known.split
-    for k in range(len(split.test)):
+    split = sample.split
+    for k, attack in enumerate(attacks):
         part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known.rows]
-        used = np.flatnonzero((split.test[k] | split.val[k] | split.train[k])[known.rows])
-        x = np.asarray(h_of(k)[known.rows[used]], np.float32)
-        attack = attack_of(k, known.rows[used])
+        used = _used(sample, known, k)
+        x = np.asarray(sample.h[k][known.rows[used]], np.float32)
         attacked = attack(
             seed, x, labels[:, used], known.speaker[used], part[used], num_classes, only=0
         )
         tested = part[used] == 0
         predictions[:, used[tested]] = attacked.predictions[:, tested]
     return predictions
+
+
+def _used(sample: FoldSample, known: KnownRows, k: int) -> np.ndarray:
+    """int[m]: the known rows that are in a part of fold k."""
+    in_fold = sample.split.test[k] | sample.split.val[k] | sample.split.train[k]
+    return np.flatnonzero(in_fold[known.rows])
 
 
 def _covariate(codes: np.ndarray) -> Covariate:

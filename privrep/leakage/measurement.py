@@ -1,118 +1,100 @@
-"""The measurement: attacks on one h, a permutation test over speakers, bounds and a verdict (host).
+"""The measurement: attacks on one h, a permutation test over speakers, bounds and verdicts (host).
+
+Two statements are made where the utterances were recorded in sessions. *Total*: what an attacker
+reads, whatever the cause; labels are permuted over all speakers. *Beyond sessions*: what is left
+when the labels change places within sessions, or between sessions as wholes, only: a room in which
+only women were recorded tells gender, and no voice. Limit and gate are of the total.
 
 See `fold_measurement` for a network that was trained once per fold.
 """
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from privrep.attacks.lda import ATTACKS
-from privrep.attacks.protocol import Attack, Attacked
-from privrep.statistics import attack_scores as scores
-from privrep.statistics.confidence import interval, standard_error
-from privrep.statistics.design import design, speaker_labels
-from privrep.statistics.permutation_test import permute
-from privrep.statistics.uar import confusion_counts, uar, uars_of
-from privrep.statistics.verdict import JudgedAttacker, Verdict, judge
+from privrep.attacks.protocol import Attack
+from privrep.attacks.suite import Suite, usual_suite
+from privrep.leakage.attacker_results import (
+    AttackerResult,
+    VictimResult,
+    WorstProtected,
+    attacker_result,
+    victim_result,
+    worst_protected,
+)
+from privrep.leakage.deals import Dealt, attack_deals
+from privrep.leakage.sessions import BeyondSessions, beyond_sessions, speaker_blocks
+from privrep.leakage.subsample import draw_evenly
+from privrep.statistics.design import deal_folds, exchange, speaker_labels
+from privrep.statistics.permutation_test import Permutations, permute
+from privrep.statistics.uar import uars_of
+from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
 from privrep.types import PRIMARY, InferenceSettings, Sample
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
-
-
-class AttackerResult(NamedTuple):
-    """The result of one attacker of the suite, in plain values (float, int, str, tuple).
-
-    Attributes:
-      name: in the suite.
-      uar: over all speakers, each tested once by an attacker that was trained on other speakers.
-      lower, upper: one-sided bounds of uar at 1 - alpha each, for this attacker by itself.
-      p: for this attacker by itself.
-      minimum_detectable: minimum detectable UAR for this attacker by itself; may be infinity.
-      recalls: float per class.
-      null_mean, null_sd: mean and standard deviation of the UAR under permuted labels.
-      null: the UAR under every permuted labelling, for a histogram.
-      auc: area under the ROC curve of class 1 against 0; NaN for more than two classes.
-      equal_error_rate, tpr_at_1_percent: likewise.
-      bits: V-information in bits per utterance (Xu et al. 2020); at most entropy.
-      entropy: of the labels, in bits.
-      chosen: hyper-parameters that were selected on validation speakers, per fold.
-    """
-
-    name: str
-    uar: float
-    lower: float
-    upper: float
-    p: float
-    minimum_detectable: float
-    recalls: tuple[float, ...]
-    null_mean: float
-    null_sd: float
-    null: tuple[float, ...]
-    auc: float
-    equal_error_rate: float
-    tpr_at_1_percent: float
-    bits: float
-    entropy: float
-    chosen: tuple[str, ...]
-
-
-class VictimResult(NamedTuple):
-    """The strongest attacker with several utterances of one victim, whose log-likelihoods it adds.
-
-    lower and upper are a 95 % interval over speakers, not corrected for the choice of attacker.
-    Speakers with fewer utterances are attacked with all they have.
-    """
-
-    utterances: int
-    uar: float
-    lower: float
-    upper: float
+# Of a class with fewer speakers the recall is so uncertain that bounds of 95 % hold in 57 to 81 %
+# of corpora, as bounds of the best possible attacker.
+FEWEST_SPEAKERS = 10
 
 
 class Measurement(NamedTuple):
     """The result of `measure`. Everything but `counts` and `predictions` is a plain value.
 
     Attributes:
-      verdict: see `verdict.Verdict`.
+      verdict: from one utterance, in total; see `verdict.Verdict`.
+      person: from all utterances of a person together, in total.
+      beyond_sessions: None where there is no session column.
       strongest: name of the attacker with the highest UAR.
       attackers: {name: AttackerResult}.
+      untested: {name: UAR} of attackers that were trained for the true labels only.
       victims: VictimResult for 1, 2, 5 and 20 utterances.
+      worst_protected: the speaker whom the strongest attacker names best.
       chance: 1 / C.
       num_utterances, num_speakers: with known labels; only these count.
+      tested_utterances: on how many of them the test was made.
       utterances_per_class, speakers_per_class: int per class, of a speaker's most frequent class.
       num_folds: K; no speaker is in two.
-      permuted_between: between whom labels were permuted, see `design.Design`.
+      num_deals: of folds, over which the UAR of each labelling is averaged.
+      turned: share of single deals whose verdict is another than `verdict`.
+      permuted_between: between whom labels were permuted for `verdict`, see `design.Design`.
       num_permutations: permuted labellings for which every attacker was trained anew.
       distinct_permutations: labellings that the design allows, the true one included; 10**18
         stands for that number or more.
       complete: whether all of them were tried.
       varies_within_speaker: whether some speaker has several values of the attribute.
+      constant_columns: of h, int each, that have one value only.
       seconds: wall time of each attacker, {name: float}.
-      counts: int64[S, C, C], confusion counts of the strongest attacker per speaker, for
-        `paired_comparison.compare` of two systems; rows in the order of `numpy.unique(speaker)`
-        of the utterances with known labels.
-      predictions: int16[N], the prediction of the strongest attacker for every utterance, -1 where
-        the label is unknown.
+      counts: int64[S, C, C], confusion counts of the strongest attacker per speaker, summed over
+        deals, for `paired_comparison.compare` of two systems; rows in the order of
+        `numpy.unique(speaker)` of the utterances with known labels.
+      predictions: int16[N], the prediction of the strongest attacker for every utterance in the
+        first deal, -1 where the label is unknown.
     """
 
     verdict: Verdict
+    person: Verdict
+    beyond_sessions: BeyondSessions | None
     strongest: str
     attackers: dict[str, AttackerResult]
+    untested: dict[str, float]
     victims: tuple[VictimResult, ...]
+    worst_protected: WorstProtected
     chance: float
     num_utterances: int
     num_speakers: int
+    tested_utterances: int
     utterances_per_class: tuple[int, ...]
     speakers_per_class: tuple[int, ...]
     num_folds: int
+    num_deals: int
+    turned: float
     permuted_between: str
     num_permutations: int
     distinct_permutations: int
     complete: bool
     varies_within_speaker: bool
+    constant_columns: tuple[int, ...]
     seconds: dict[str, float]
     counts: np.ndarray
     predictions: np.ndarray
@@ -121,21 +103,23 @@ class Measurement(NamedTuple):
 def measure(
     sample: Sample,
     *,
-    attackers: Mapping[str, Attack] = ATTACKS,
+    attackers: Suite | Mapping[str, Attack] | None = None,
     settings: InferenceSettings = PRIMARY,
 ) -> Measurement:
     """Attacks frozen representations with freshly trained attackers and tests the result.
 
-    Speakers are assigned to folds. Each is tested once, by attackers that were trained on other
-    speakers and tuned on yet others. The whole attack is repeated with the attribute permuted
-    between speakers (`permutation_test.permute`), every attacker trained anew. The verdict follows
-    from the rank of the true labels among the permuted ones (`verdict.judge`).
+    Speakers are assigned to folds, several times (`deals`). In each deal a speaker is tested once,
+    by attackers that were trained on other speakers and tuned on yet others. The whole attack is
+    repeated with the attribute permuted between speakers (`permutation_test.permute`), every
+    attacker trained anew. The verdict follows from the rank of the true labels among the permuted
+    ones (`verdict.judge`). Whether no leak may be said is further subject to `verdict.doubted`: a
+    class of few speakers, or an untested attacker that reads more than the bound.
 
     Args:
-      sample: see `types.Sample.of`. Utterances with unknown labels do not count. In a session with
-        several classes labels are permuted within it; sessions of one class are permuted as a
-        whole (`design.design`).
-      attackers: {name: Attack}, see `protocol.Attack`; any function of this signature.
+      sample: see `types.Sample.of`. Utterances with unknown labels do not count. Sessions are
+        looked at for `beyond_sessions`, and as blocks of an attribute that varies within a speaker.
+      attackers: a `Suite`, or {name: Attack} for all deals, see `protocol.Attack`; None for
+        `suite.usual_suite`.
       settings: of the test.
 
     Raises:
@@ -152,99 +136,162 @@ def measure(
     """
     if not (sample.labels >= 0).any():
         raise ValueError("no label is known: every one is -1")
+    suite = _as_suite(attackers)
     known = sample.with_known_labels()
-    y, speaker, num_classes = known.labels, known.speaker, known.num_classes
-    _check_classes(y, speaker)
-    class_of = speaker_labels(y, speaker)
-    dealt = design(y, speaker, known.session, settings.folds, settings.seed)
-    permutations = permute(
-        y, speaker, dealt.strata, settings.permutations, settings.seed, dealt.units
+    _check_classes(known.labels, known.speaker)
+    rows = draw_evenly(known.speaker, settings.utterances, settings.seed, known.labels, least=1)
+    tested = known if len(rows) == len(known.labels) else known.take(rows)
+    permutations = _permuted_freely(tested, settings)
+    deals = _seeds(settings)
+    dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds)
+    num_classes, test = known.num_classes, (settings.limit, settings.alpha)
+    verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
+    person, _ = judge(
+        *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
-    attacked, seconds = {}, {}
-    for name, attack in attackers.items():
-        start = time.perf_counter()
-        attacked[name] = attack(
-            settings.seed, known.h, permutations.labels, speaker, dealt.folds, num_classes
-        )
-        seconds[name] = time.perf_counter() - start
-    uars = np.array(
-        [uars_of(a.predictions, permutations.labels, num_classes) for a in attacked.values()]
-    )
-    counts = {
-        name: confusion_counts(a.predictions[0], y, speaker, num_classes)
-        for name, a in attacked.items()
-    }
-    errors = np.array([standard_error(of, uar, class_of) for of in counts.values()])
-    verdict, judged = judge(uars, errors, permutations, num_classes, settings.limit, settings.alpha)
-    strongest = list(attacked)[int(np.argmax(uars[:, 0]))]
+    class_of = speaker_labels(known.labels, known.speaker)
+    speakers_per_class = np.bincount(class_of, minlength=num_classes)
+    rare = _rare(speakers_per_class)
+    most, blind = _untested_doubts(dealt.untested, verdict)
+    most_person, blind_person = _untested_doubts(dealt.untested_person, person)
+    verdict = doubted(verdict, [*rare, *blind], most)
+    beyond = beyond_sessions(tested, suite, deals, settings)
+    if beyond is not None and beyond.verdict is not None:
+        beyond = beyond._replace(verdict=doubted(beyond.verdict, [*rare, *blind]))
+    best = int(np.argmax(dealt.one_utterance.uars[:, 0]))
+    strongest = dealt.names[best]
     predictions = np.full(len(sample.labels), -1, np.int16)
-    predictions[sample.labels >= 0] = attacked[strongest].predictions[0]
+    if tested is known:
+        predictions[sample.labels >= 0] = dealt.first[strongest].predictions[0]
+    else:
+        attack = {**suite.every_deal, **suite.one_deal}[strongest]
+        of_all = _predict_all(attack, known, settings)
+        predictions[sample.labels >= 0] = of_all
+        uar_of_all = float(uars_of(of_all[None], known.labels[None], num_classes)[0])
+        verdict = _at(verdict, uar_of_all)
+    single = [judge(*scores, permutations, num_classes, *test)[0] for scores in dealt.of_deal]
+    turned = [
+        doubted(of_deal, [*rare, *blind], most).verdict != verdict.verdict for of_deal in single
+    ]
     return Measurement(
         verdict=verdict,
+        person=doubted(person, [*rare, *blind_person], most_person),
+        beyond_sessions=beyond,
         strongest=strongest,
-        attackers={
-            name: _attacker_result(name, attacked[name], counts[name], row, judged_attacker, y)
-            for name, row, judged_attacker in zip(attacked, uars, judged)
-        },
+        attackers=_attacker_results(dealt, judged, tested.labels, suite, len(deals)),
+        untested=dealt.untested,
         victims=tuple(
-            _victim(size, attacked[strongest], known, settings.seed) for size in VICTIM_UTTERANCES
+            victim_result(size, dealt.first[strongest], tested, settings.seed)
+            for size in VICTIM_UTTERANCES
+        ),
+        worst_protected=worst_protected(
+            dealt.counts[strongest], len(deals) if strongest in suite.every_deal else 1
         ),
         chance=1 / num_classes,
-        num_utterances=len(y),
+        num_utterances=len(known.labels),
         num_speakers=known.num_speakers,
-        utterances_per_class=tuple(np.bincount(y, minlength=num_classes).tolist()),
-        speakers_per_class=tuple(np.bincount(class_of, minlength=num_classes).tolist()),
-        num_folds=int(dealt.folds.max()) + 1,
-        permuted_between=dealt.permuted_between,
+        tested_utterances=len(tested.labels),
+        utterances_per_class=tuple(np.bincount(known.labels, minlength=num_classes).tolist()),
+        speakers_per_class=tuple(speakers_per_class.tolist()),
+        num_folds=min(settings.folds, known.num_speakers),
+        num_deals=len(deals),
+        turned=float(np.mean(turned)),
+        permuted_between=exchange(known.labels, known.speaker, None, settings.folds)[2],
         num_permutations=len(permutations.labels) - 1,
         distinct_permutations=permutations.distinct,
         complete=permutations.complete,
-        varies_within_speaker=bool((y != class_of[speaker]).any()),
-        seconds=seconds,
-        counts=counts[strongest],
+        varies_within_speaker=bool((known.labels != class_of[known.speaker]).any()),
+        constant_columns=tuple(np.flatnonzero(known.h.max(0) == known.h.min(0)).tolist()),
+        seconds=dealt.seconds,
+        counts=dealt.counts[strongest],
         predictions=predictions,
     )
 
 
-def _attacker_result(
-    name: str,
-    attacked: Attacked,
-    counts: np.ndarray,
-    uars: np.ndarray,
-    judged: JudgedAttacker,
-    labels: np.ndarray,
-) -> AttackerResult:
-    share = np.bincount(labels) / len(labels)
-    pooled = counts.sum(0)
-    two_class = dict.fromkeys(("auc", "equal_error_rate", "tpr_at_1_percent"), float("nan"))
-    if len(share) == 2:
-        score = attacked.log_likelihoods[:, 1] - attacked.log_likelihoods[:, 0]
-        two_class = {
-            "auc": scores.auc(score, labels == 1),
-            "equal_error_rate": scores.equal_error_rate(score, labels == 1),
-            "tpr_at_1_percent": scores.tpr_at_fpr(score, labels == 1),
-        }
-    return AttackerResult(
-        name=name,
-        uar=float(uars[0]),
-        recalls=tuple((np.diagonal(pooled) / np.maximum(pooled.sum(1), 1)).tolist()),
-        null=tuple(uars[1:].tolist()),
-        bits=scores.usable_bits(scores.log_posteriors(attacked.log_likelihoods, share), labels),
-        entropy=scores.entropy(labels),
-        chosen=attacked.chosen,
-        **two_class,
-        **judged._asdict(),
+def _as_suite(attackers: Suite | Mapping[str, Attack] | None) -> Suite:
+    if attackers is None:
+        return usual_suite()
+    return attackers if isinstance(attackers, Suite) else Suite(attackers)
+
+
+def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
+    """The seed of each deal: that of the settings, and others drawn from it."""
+    more = np.random.SeedSequence(settings.seed).generate_state(settings.deals)[1:]
+    return (settings.seed, *more.tolist())
+
+
+def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:
+    """Labels permuted over all speakers; blocks are the sessions of each speaker."""
+    rule = exchange(sample.labels, sample.speaker, None, settings.folds)
+    return permute(
+        sample.labels,
+        sample.speaker,
+        rule.strata,
+        settings.permutations,
+        settings.seed,
+        rule.units,
+        speaker_blocks(sample),
     )
 
 
-def _victim(size: int, attacked: Attacked, known: Sample, seed: int) -> VictimResult:
-    """The attack on `size` utterances of a speaker at a time."""
-    sums, owner, truth = scores.combine(
-        attacked.log_likelihoods, known.speaker, known.labels, size, seed
-    )
-    counts = confusion_counts(sums.argmax(1), truth, owner, known.num_classes)
-    class_of = speaker_labels(known.labels, known.speaker)
-    return VictimResult(size, *interval(counts, uar, class_of)[:3])
+def _rare(speakers_per_class: np.ndarray) -> list[str]:
+    rarest = int(speakers_per_class.argmin())
+    if speakers_per_class[rarest] >= FEWEST_SPEAKERS:
+        return []
+    return [
+        f"class {rarest} has {speakers_per_class[rarest]} speakers; under {FEWEST_SPEAKERS} a "
+        "bound of its recall cannot be relied on."
+    ]
+
+
+def _untested_doubts(uars: Mapping[str, float], verdict: Verdict) -> tuple[float, list[str]]:
+    """The UAR of the strongest untested attacker over the upper bound, and what that means."""
+    if not uars:
+        return 0.0, []
+    name = max(uars, key=lambda name: uars[name])
+    reads = uars[name]
+    if reads <= verdict.upper:
+        return 0.0, []
+    return reads, [
+        f"{name} reads {reads:.3f}, more than the upper bound of the tested attackers, "
+        f"{verdict.upper:.3f}. It was trained for the true labels only; test it "
+        f"(--attackers={name})."
+    ]
+
+
+def _predict_all(attack: Attack, known: Sample, settings: InferenceSettings) -> np.ndarray:
+    """int16[N]: the predictions for all utterances, where the test was made on fewer."""
+    folds = deal_folds(known.speaker, None, settings.folds, settings.seed)
+    arguments = (known.labels[None], known.speaker, folds, known.num_classes)
+    return attack(settings.seed, known.h, *arguments).predictions[0]
+
+
+def _at(verdict: Verdict, uar: float) -> Verdict:
+    """The verdict of a test on fewer utterances with the UAR of all; no bound comes nearer."""
+    higher = max(uar - verdict.uar, 0.0)
+    upper = min(max(verdict.upper + higher, uar), 1.0)
+    moved = verdict._replace(uar=uar, lower=min(verdict.lower, uar), upper=upper)
+    if moved.verdict == "no_leak_shown" and upper > verdict.limit:
+        reason = f"All utterances give a UAR of {uar:.3f}, with an upper bound of {upper:.3f}."
+        return moved._replace(verdict="cannot_tell", reason=reason)
+    return moved
+
+
+def _attacker_results(
+    dealt: Dealt, judged: tuple[JudgedAttacker, ...], labels: np.ndarray, suite: Suite, deals: int
+) -> dict[str, AttackerResult]:
+    results = {}
+    for i, name in enumerate(dealt.names):
+        results[name] = attacker_result(
+            name,
+            dealt.first[name],
+            dealt.counts[name],
+            dealt.one_utterance.uars[i],
+            judged[i],
+            labels,
+            deals if name in suite.every_deal else 1,
+        )
+    return results
 
 
 def _check_classes(labels: np.ndarray, speaker: np.ndarray) -> None:

@@ -4,21 +4,33 @@ Closed-set identification succeeds where open-set verification fails. Whether h 
 therefore measured by the equal error rate over pairs of utterances of the same or of two speakers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
-import scipy.special
 
-from privrep.statistics.attack_scores import equal_error_rate
-from privrep.statistics.upper_bound import POWER
-from privrep.statistics.verdict import Verdict
+from privrep.attacks.speaker_backends import BACKENDS, unit_vectors, whitened
+from privrep.leakage.pair_kinds import (
+    ALL,
+    SESSION,
+    Drawn,
+    Kind,
+    PairDesign,
+    pair_design,
+    permuted_speakers,
+)
+from privrep.leakage.pair_ranks import rank_pairs, scores_of, standard_error
+from privrep.statistics.permutation_test import Permutations
+from privrep.statistics.strata import Covariate, combined
+from privrep.statistics.total_bound import bound_total
+from privrep.statistics.verdict import Verdict, judge
 from privrep.types import SECONDARY, InferenceSettings, renumber
 
-_PER_SPEAKER = 10  # utterances of a test speaker, at most
-_PER_TARGET = 500  # test utterances, at most
-_SHRINKAGE = 0.1  # of the covariance within speakers, towards its diagonal
+ANY_SESSION = "any session"
+_MAX_PAIRS = 50_000  # of one speaker, over all targets
+_MIN_PER_SPEAKER = 10  # utterances, whatever the number of pairs
+_MAX_PER_TARGET = 1_000  # utterances
+_MIN_SPEAKERS = 2  # of a session or content, for its mean
 
 
 class VerificationTarget(NamedTuple):
@@ -29,103 +41,200 @@ class VerificationTarget(NamedTuple):
     tested: np.ndarray
 
 
-class _Trials(NamedTuple):
-    """The pairs of one target: speaker int[n] of its utterances, and pairs i, j int[n (n-1) / 2]
-    of them with their scores."""
+class Conditions(NamedTuple):
+    """What utterances share besides the speaker: session int[N] or None, and discrete contents of
+    N utterances each, such as the script and the emotion."""
 
-    speaker: np.ndarray
-    i: np.ndarray
-    j: np.ndarray
-    scores: np.ndarray
+    session: np.ndarray | None = None
+    contents: Sequence[Covariate] = ()
+
+
+UNCONDITIONAL = Conditions()
+
+
+class Verification(NamedTuple):
+    """The result of `verify`, in plain values.
+
+    Attributes:
+      verdict: of the strongest backend on the strongest kind of pairs, corrected for the choice.
+      strongest: such as "plda on pairs within one script".
+      kinds: {kind of pairs: the verdict on it, of the strongest backend, corrected for that
+        choice}; with sessions also "any session", which may show the session alone.
+      left_out: {kind of pairs: why it was not tried}.
+    """
+
+    verdict: Verdict
+    strongest: str
+    kinds: dict[str, Verdict]
+    left_out: dict[str, str]
 
 
 def verify(
     targets: Sequence[VerificationTarget],
     speaker: np.ndarray,
     settings: InferenceSettings = SECONDARY,
-) -> Verdict:
-    """Scores pairs of test utterances by cosine after whitening within the training speakers.
+    conditions: Conditions = UNCONDITIONAL,
+) -> Verification:
+    """Scores all pairs of test utterances by every backend, trained on the training speakers.
 
-    The score is 1 - equal error rate over the pairs of all targets; chance is 0.5. h is
-    standardised and whitened by the covariance within the training speakers (WCCN; Hatch, Kajarekar
-    & Stolcke 2006). Cosines of a target are brought to mean 0 and standard deviation 1. At most 10
-    utterances of a speaker are tested, and 500 of a target.
+    A score is 1 - equal error rate over the pairs of all targets; chance is 0.5. The backends are
+    those of `speaker_backends`, the kinds of pairs and their permutations those of `pair_kinds`.
+    Where pairs have a content in common, its mean over the training utterances is subtracted from h
+    (an attacker who knows what is said knows what that does to h). The scores of a target are
+    brought to mean 0 and standard deviation 1.
 
-    If h carries no information about the speaker, test utterances are exchangeable between
-    speakers: p is the share of permutations of the speaker labels, within each target, with a score
-    at least as high. Bounds are by the jackknife over speakers: all pairs of one are left out at a
-    time.
+    The test is that of `verdict.judge` over all backends and kinds, by permuted speakers. Standard
+    errors are by the jackknife over speakers: all pairs of one are left out at a time.
+
+    So many utterances of each speaker are tested that there are at most 50,000 pairs of one
+    speaker, but 10 at least; and whole speakers, of whom at most 1,000 utterances are of a target.
 
     Args:
       targets: no utterance is tested in two.
       speaker: int[N] from 0 to S - 1.
       settings: of the test; its folds are not used.
+      conditions: see `Conditions`.
 
     Raises:
       ValueError: no target tests two utterances of one speaker and one of another.
     """
     rng = np.random.default_rng(settings.seed)
-    trials = []
-    for target in targets:
-        rows = _drawn(target.tested, speaker, rng)
-        white = _whitened(target.h, target.training, speaker, rows)
-        i, j = np.triu_indices(len(rows), 1)
-        cosine = (white @ white.T)[i, j]
-        cosine = (cosine - cosine.mean()) / max(cosine.std(), 1e-12)
-        trials.append(_Trials(speaker[rows], i, j, cosine))
-    order = np.argsort(-np.concatenate([t.scores for t in trials]), kind="stable")
-    score = -np.arange(len(order), dtype=float)  # ranks; cosines rarely tie
-
-    def pairs(speakers: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The speakers of both utterances of all pairs, the most similar pair first."""
-        first = np.concatenate([of[t.i] for of, t in zip(speakers, trials)])
-        second = np.concatenate([of[t.j] for of, t in zip(speakers, trials)])
-        return first[order], second[order]
-
-    a, b = pairs([t.speaker for t in trials])
-    same = a == b
-    if same.all() or not same.any():
+    drawn = _drawn(targets, speaker, rng)
+    session, contents = conditions.session, list(conditions.contents)
+    if len(contents) > 1:
+        contents.append(combined(contents))
+    known = {z.name: z.strata for z in contents}
+    tested = [z._replace(strata=renumber(z.strata[drawn.rows])) for z in contents]
+    total = pair_design(drawn.target, drawn.speaker)
+    if not total.kinds:
         raise ValueError(
             "speakers cannot be verified: it takes two utterances of one and one of another"
         )
-    value = 1 - equal_error_rate(score, same)
-    null = []
-    for _ in range(settings.permutations):
-        c, d = pairs([rng.permutation(t.speaker) for t in trials])
-        null.append(1 - equal_error_rate(score, c == d))
-    left_out = []
-    for s in np.unique(a):
-        kept = (a != s) & (b != s)
-        if same[kept].any() and not same[kept].all():
-            left_out.append(1 - equal_error_rate(score[kept], same[kept]))
-    error = float(np.sqrt((len(left_out) - 1) * np.var(left_out))) if left_out else 1.0
-    return _verdict(value, np.array(null), error, settings)
+    if session is not None:
+        known[SESSION] = session
+    tested_session = None if session is None else renumber(session[drawn.rows])
+    design = pair_design(drawn.target, drawn.speaker, tested_session, tested)
+    attacked = _Attacked(targets, drawn, speaker, known)
+    verdict, strongest, kinds = _tested(attacked, design, settings)
+    if session is not None:
+        kinds[ANY_SESSION] = _tested(attacked, total, settings)[0]
+    return Verification(verdict, strongest, kinds, design.left_out)
 
 
-def _verdict(value: float, null: np.ndarray, error: float, settings: InferenceSettings) -> Verdict:
-    """From the score, its values under permuted labels, and its standard error over speakers."""
-    spread = max(error, float(np.std(null)))
-    z = scipy.special.ndtri(1 - settings.alpha)
-    p = (1 + int((null >= value).sum())) / (1 + len(null))
-    upper = min(1.0, max(value, 0.5) + z * spread)
-    detectable = np.quantile(null, 1 - settings.alpha) + scipy.special.ndtri(POWER) * spread
-    if p <= settings.alpha:
-        verdict, reason = "leaks", "unseen speakers can be distinguished"
-    elif upper <= 0.5 + settings.limit:
-        verdict, reason = "no_leak_shown", "unseen speakers cannot be distinguished"
-    else:
-        verdict, reason = "cannot_tell", "a leak is neither shown nor excluded"
-    return Verdict(
-        verdict=verdict,
-        uar=float(value),
-        lower=float(max(0.0, value - z * spread)),
-        upper=float(upper),
-        p=float(p),
-        smallest_p=1 / (1 + len(null)),
-        minimum_detectable=float(min(detectable, 1)),
-        limit=0.5 + settings.limit,
-        reason=f"Speaker verification scores {value:.3f} (1 - equal error rate): {reason}.",
+class _Attacked(NamedTuple):
+    """Targets, what is tested of them, the speaker of all, and {name: int[N]} that may be known."""
+
+    targets: Sequence[VerificationTarget]
+    drawn: Drawn
+    speaker: np.ndarray
+    known: Mapping[str, np.ndarray]
+
+
+def _tested(
+    attacked: _Attacked, design: PairDesign, settings: InferenceSettings
+) -> tuple[Verdict, str, dict[str, Verdict]]:
+    """The verdict on all kinds together, the strongest backend and kind, and {kind: verdict}."""
+    drawn = attacked.drawn
+    if not design.kinds:
+        ((name, reason),) = design.left_out.items()
+        return _untested(f"Speaker verification {name}: the speaker {reason}.", settings), "", {}
+    permutations = permuted_speakers(
+        drawn.target, drawn.speaker, design.exchange, settings.permutations, settings.seed
     )
+    scores, errors, names = [], [], []
+    kinds: dict[str, Verdict] = {}
+    for kind in design.kinds:
+        ranks = {name: rank_pairs(s, kind, drawn) for name, s in _similar(attacked, kind).items()}
+        of_kind = scores_of([*ranks.values()], kind, drawn, permutations.labels)
+        of_errors = [standard_error(of_backend, drawn.speaker) for of_backend in ranks.values()]
+        of_names = [f"{name} on {_words(kind)}" for name in ranks]
+        kinds[kind.name] = _verdict(of_kind, of_errors, of_names, permutations, settings)[0]
+        scores += [*of_kind]
+        errors += of_errors
+        names += of_names
+    return *_verdict(np.array(scores), errors, names, permutations, settings), kinds
+
+
+def _verdict(
+    scores: np.ndarray,
+    errors: Sequence[float],
+    names: Sequence[str],
+    permutations: Permutations,
+    settings: InferenceSettings,
+) -> tuple[Verdict, str]:
+    """The verdict on scores float[A, P] of attackers called `names`, and the strongest of them."""
+    result, judged = judge(
+        scores, np.array(errors), permutations, 2, settings.limit, settings.alpha
+    )
+    result = bound_total(result, scores[:, 0], judged)
+    strongest = names[int(np.argmax(scores[:, 0]))]
+    reason = {
+        "leaks": "unseen speakers can be distinguished",
+        "no_leak_shown": "it is not shown that unseen speakers can be distinguished, and a score "
+        f"above {result.limit:.2f} is excluded",
+        "cannot_tell": "a leak is neither shown nor excluded",
+    }[result.verdict]
+    sentence = (
+        f"Speaker verification by {strongest} scores {result.uar:.3f} (1 - equal error rate), "
+        f"p = {result.p:.3g}: {reason}."
+    )
+    return result._replace(reason=sentence), strongest
+
+
+def _untested(reason: str, settings: InferenceSettings) -> Verdict:
+    return Verdict(
+        verdict="cannot_tell",
+        uar=0.5,
+        lower=0.0,
+        upper=1.0,
+        p=1.0,
+        smallest_p=1.0,
+        minimum_detectable=float("inf"),
+        limit=0.5 + settings.limit,
+        reason=reason,
+    )
+
+
+def _words(kind: Kind) -> str:
+    return kind.name if kind.name == ALL else f"pairs {kind.name}"
+
+
+def _similar(attacked: _Attacked, kind: Kind) -> dict[str, list[np.ndarray]]:
+    """{backend: similarities float[n_t, n_t] of each target}."""
+    similar: dict[str, list[np.ndarray]] = {name: [] for name in BACKENDS}
+    for t, (h, training, _) in enumerate(attacked.targets):
+        tested = attacked.drawn.rows[attacked.drawn.target == t]
+        rows = np.concatenate([np.flatnonzero(training), tested])
+        is_training = np.arange(len(rows)) < len(rows) - len(tested)
+        x, speaker = np.asarray(h[rows], np.float64), attacked.speaker[rows]
+        for name in kind.known:
+            x = _without(x, renumber(attacked.known[name][rows]), is_training, speaker)
+        x = whitened(x, is_training, speaker, np.arange(len(rows)))
+        for name, backend in BACKENDS.items():
+            similar[name].append(backend(x, is_training, speaker))
+    return similar
+
+
+def _without(
+    x: np.ndarray, stratum: np.ndarray, training: np.ndarray, speaker: np.ndarray
+) -> np.ndarray:
+    """x float[n, D] without what its stratum int[n] adds to the mean over the training utterances.
+
+    What a stratum adds is learned from the training utterances, or, of a stratum that these do not
+    have, from those that are tested: an attacker holds them, and it does not depend on who is who.
+    A stratum of one speaker is left as it is, whose mean is also that of the speaker.
+    """
+    mean, offsets = x[training].mean(0), np.zeros((2, stratum.max() + 1, x.shape[1]))
+    can_be_learned = np.zeros((2, len(offsets[0])), bool)
+    for offset, can, part in zip(offsets, can_be_learned, (training, ~training)):
+        count = np.bincount(stratum[part], minlength=len(offset))
+        np.add.at(offset, stratum[part], x[part] - mean)
+        offset /= np.maximum(count, 1)[:, None]
+        owners = np.unique(np.stack([stratum[part], speaker[part]]), axis=1)[0]
+        can |= np.bincount(owners, minlength=len(offset)) >= _MIN_SPEAKERS
+    by_training = np.where(can_be_learned[0][:, None], offsets[0], 0)
+    by_tested = np.where((can_be_learned[1] & ~can_be_learned[0])[:, None], offsets[1], 0)
+    return x - by_training[stratum] - np.where(training[:, None], 0, by_tested[stratum])
 
 
 def closed_set(
@@ -134,8 +243,8 @@ def closed_set(
     """Closed-set identification: the accuracy of recognising which known speaker is speaking.
 
     Half of the utterances of each speaker, at random, are trained on: the prediction is the speaker
-    whose mean direction, whitened as in `verify`, has the highest cosine. Identification succeeds
-    more easily than verification, which is the score to report.
+    whose mean direction, whitened as in `speaker_backends`, has the highest cosine. Identification
+    succeeds more easily than verification, which is the score to report.
 
     Args:
       seed: of the halves.
@@ -155,7 +264,7 @@ def closed_set(
         return float("nan"), float("nan")
     names, first, number = np.unique(speaker[rows], return_index=True, return_inverse=True)
     training = (np.arange(len(rows)) - first[number]) % 2 == 0
-    white = _whitened(h[rows], training, speaker[rows], np.arange(len(rows)))
+    white = unit_vectors(whitened(h[rows], training, speaker[rows], np.arange(len(rows))))
     means = np.zeros((len(names), h.shape[1]))
     np.add.at(means, number[training], white[training])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
@@ -164,32 +273,23 @@ def closed_set(
     return float(recalls.mean()), 1 / len(names)
 
 
-def _drawn(tested: np.ndarray, speaker: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows: up to 10 utterances of each test speaker, of at most as many speakers as 500 allow."""
-    rows = rng.permutation(np.flatnonzero(tested))
-    rows = rows[np.argsort(speaker[rows], kind="stable")]
-    place = np.arange(len(rows)) - np.searchsorted(speaker[rows], speaker[rows])
-    rows = rows[place < _PER_SPEAKER]
-    chosen = rng.permutation(np.unique(speaker[rows]))[: max(2, _PER_TARGET // _PER_SPEAKER)]
-    return rows[np.isin(speaker[rows], chosen)]
-
-
-def _whitened(
-    h: np.ndarray, training: np.ndarray, speaker: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Unit vectors float[n, D] of `rows`, whitened by the covariance within training speakers."""
-    known = np.asarray(h[training], np.float64)
-    mean, sd = known.mean(0), known.std(0)
-    constant = sd <= 1e-5 * np.sqrt(1 + mean**2)
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, sd))
-    known = (known - mean) * scale
-    number = renumber(speaker[training])
-    sums = np.zeros((number.max() + 1, h.shape[1]))
-    np.add.at(sums, number, known)
-    within = known - (sums / np.bincount(number)[:, None])[number]
-    covariance = within.T @ within / len(known)
-    diagonal = np.diag(np.diag(covariance) + 1e-4)
-    factor = np.linalg.cholesky((1 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal)
-    x = (np.asarray(h[rows], np.float64) - mean) * scale
-    white = scipy.linalg.solve_triangular(factor, x.T, lower=True).T
-    return white / np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
+def _drawn(
+    targets: Sequence[VerificationTarget], speaker: np.ndarray, rng: np.random.Generator
+) -> Drawn:
+    """The utterances that are tested: of whole speakers, as many as the limits allow."""
+    num_speakers = len(np.unique(speaker[np.any([t.tested for t in targets], 0)]))
+    # S speakers of c utterances make about S c^2 / 2 pairs of one speaker.
+    per_speaker = max(_MIN_PER_SPEAKER, int(np.sqrt(2 * _MAX_PAIRS / max(num_speakers, 1))))
+    drawn = []
+    for attacked in targets:
+        rows = rng.permutation(np.flatnonzero(attacked.tested))
+        rows = rows[np.argsort(speaker[rows], kind="stable")]
+        place = np.arange(len(rows)) - np.searchsorted(speaker[rows], speaker[rows])
+        rows = rows[place < per_speaker]
+        names, counts = np.unique(speaker[rows], return_counts=True)
+        order = rng.permutation(len(names))
+        chosen = names[order][np.cumsum(counts[order]) <= _MAX_PER_TARGET]
+        drawn.append(rows[np.isin(speaker[rows], chosen)])
+    rows = np.concatenate(drawn)
+    target = np.repeat(np.arange(len(drawn)), [len(of_target) for of_target in drawn])
+    return Drawn(rows, target, speaker[rows].astype(np.int32))

@@ -158,6 +158,53 @@ def interaction(seed: int, num_speakers: int, utterances: int, size: int) -> Wor
     return _with(drawn, h)
 
 
+def tiny_direction(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """As `linear`, wide, with the direction of the gender turned down to a thousandth, rotated."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=1)
+    h = drawn.h.copy()
+    h[:, 0] = 1e-3 * (h[:, 0] + 4 * sign)
+    return _with(drawn, h @ np.linalg.qr(rng.normal(size=(size, size)))[0])
+
+
+def offset(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """Column 0 is a million, and 4 more or less by the gender."""
+    drawn, sign, _ = _start(seed, num_speakers, utterances, size, spread=1)
+    h = drawn.h.copy()
+    h[:, 0] += 1e6 + 4 * sign
+    return _with(drawn, h)
+
+
+def heavy_tails(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """Columns with the tails of a Cauchy distribution; the genders lie apart in column 0."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
+    h = drawn.h + rng.standard_cauchy(drawn.h.shape)
+    h[:, 0] += 2 * sign
+    return _with(drawn, h)
+
+
+def sentinels(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """As `linear`, with every value of one in twenty utterances a number that stands for none."""
+    drawn = linear(seed, num_speakers, utterances, size)
+    missing = np.random.default_rng((seed, 1)).random(len(drawn.h)) < 0.05
+    return _with(drawn, np.where(missing[:, None], -1e9, drawn.h))
+
+
+def shape_only(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """The spread of column 0 depends on the gender, and no mean does."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
+    h = drawn.h.copy()
+    h[:, 0] = np.exp(0.8 * sign) * rng.normal(size=len(h))
+    return _with(drawn, h)
+
+
+def comb(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """The values of column 0 are even for one gender and odd for the other, of sixteen."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
+    h = drawn.h.copy()
+    h[:, 0] = 2 * rng.integers(0, 8, len(h)) + (sign > 0) + 0.1 * rng.normal(size=len(h))
+    return _with(drawn, h)
+
+
 WORLDS: dict[str, World] = {
     "no_leak": World(no_leak, False, False, False, "h does not depend on the speaker"),
     "speaker_only": World(
@@ -187,4 +234,12 @@ WORLDS: dict[str, World] = {
         False,
         "the leak is in both modalities together and in neither alone",
     ),
+    "tiny_direction": World(
+        tiny_direction, True, True, False, "the leak is in a direction of a thousandth of the size"
+    ),
+    "offset": World(offset, True, True, True, "the leak is small beside the offset of its column"),
+    "heavy_tails": World(heavy_tails, True, True, True, "outliers hide the leak"),
+    "sentinels": World(sentinels, True, True, True, "one in twenty rows holds -1e9"),
+    "shape_only": World(shape_only, True, False, True, "one column differs in shape, not in mean"),
+    "comb": World(comb, True, False, True, "only trees predict the gender"),
 }

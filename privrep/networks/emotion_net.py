@@ -27,7 +27,7 @@ class EmotionNet(nn.Module):
     Attributes:
       encoders: {modality: encoder}; their outputs are concatenated in the order of their names.
         Frozen, as `private` is, so that a network is hashable and can be compiled in.
-      num_classes: of the emotion task.
+      num_classes: of the emotion task; 1 for the single output of a regression.
       private: {attribute: number of classes} of the attributes that adversaries predict.
       placement: "joint" for one adversary per attribute on h; "modality" for one on the part of h
         of each modality; the name of a modality for one on its part. One value for all attributes,
@@ -50,6 +50,11 @@ class EmotionNet(nn.Module):
     num_adversaries: int = 1
     adversary_input: str = "plain"
     adversary_given: str = "none"
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the emotion head predicts a rating; a task of classes has two at least."""
+        return self.num_classes == 1
 
     def setup(self) -> None:
         self.emotion_head = nn.Dense(self.num_classes)
@@ -96,7 +101,7 @@ class EmotionNet(nn.Module):
         return views | {JOINT: jnp.concatenate(list(views.values()), -1)}
 
     def emotion(self, h: jax.Array) -> jax.Array:
-        """[B, D] -> logits [B, C]."""
+        """[B, D] -> logits [B, C], or of a regression the predictions [B, 1]."""
         return self.emotion_head(h)
 
     def adversary(

@@ -40,3 +40,12 @@ def gather(rows: PyTree) -> PyTree:
 def decision_of_first(decision: bool) -> bool:
     """The decision of the first process, for decisions that depend on a clock or on rounding."""
     return bool(gather(np.array([decision]))[0])
+
+
+def text_of_first(text: str) -> str:
+    """The text of the first process, on every process."""
+    content = np.frombuffer(text.encode(), np.uint8)
+    length = int(gather(np.array([len(content)]))[0])
+    padded = np.zeros((1, length), np.uint8)
+    padded[0, : len(content)] = content[:length]
+    return gather(padded)[0].tobytes().decode(errors="replace") if length else ""

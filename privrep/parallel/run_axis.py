@@ -233,10 +233,10 @@ def collect(rows: PyTree) -> PyTree:
     """
     arrays = [a for a in jax.tree.leaves(rows) if isinstance(a, jax.Array)]
     if not all(a.is_fully_addressable or a.is_fully_replicated for a in arrays):
-        rows = gather(jax.tree.map(_own_rows, rows))
+        rows = gather(jax.tree.map(_local_rows, rows))
     return jax.tree.map(np.array, rows)
 
 
-def _own_rows(a: jax.Array) -> np.ndarray:
+def _local_rows(a: jax.Array) -> np.ndarray:
     shards = sorted(a.addressable_shards, key=lambda shard: shard.index[0].start or 0)
     return np.concatenate([np.asarray(shard.data) for shard in shards])

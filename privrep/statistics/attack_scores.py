@@ -97,10 +97,8 @@ def usable_bits(log_posterior: np.ndarray, labels: np.ndarray) -> float:
     return entropy(labels) - log2_loss(log_posterior, labels)
 
 
-def online_code_length(
-    losses: Sequence[float], counts: Sequence[int], num_classes: int
-) -> tuple[float, float]:
-    """Minimum description length by online coding (Voita & Titov 2020).
+def online_code_length(losses: Sequence[float], counts: Sequence[int], num_classes: int) -> float:
+    """Minimum description length by online coding, in bits (Voita & Titov 2020).
 
     The utterances are sent in portions, here of whole speakers. The first portion costs log2 C bits
     per label; each further portion is coded by the attacker trained on all portions before it.
@@ -110,9 +108,6 @@ def online_code_length(
       counts: utterances of portions 1, 2, 3, ...
       num_classes: C.
 
-    Returns:
-      The code length in bits, and the ratio by which it is shorter than log2 C bits per label.
-
     Raises:
       ValueError: the number of portions is not one more than the number of losses.
     """
@@ -120,9 +115,7 @@ def online_code_length(
         raise ValueError(
             f"{len(counts)} portions and {len(losses)} losses: every portion but the first has one"
         )
-    uniform = np.log2(num_classes)
-    length = counts[0] * uniform + float(np.dot(losses, counts[1:]))
-    return float(length), float(sum(counts) * uniform / length)
+    return float(counts[0] * np.log2(num_classes) + np.dot(losses, counts[1:]))
 
 
 def combine(

@@ -44,7 +44,8 @@ def compare(
     the two systems are exchangeable per speaker.
 
     Args:
-      counts_a, counts_b: int[S, C, C], of the same speakers in the same order.
+      counts_a, counts_b: int[S, C, C], of the same speakers in the same order; or other sums
+        [S, ...] of each speaker, of which `score` takes the total.
       score: such as `uar`.
       strata: int[S]; None for one stratum.
       level: confidence of the interval.
@@ -64,7 +65,8 @@ def compare(
     both = np.stack([counts_a, counts_b], 1)
 
     def difference(pooled: np.ndarray) -> np.ndarray:  # [..., 2, C, C]
-        return score(pooled[..., 0, :, :]) - score(pooled[..., 1, :, :])
+        pooled = np.moveaxis(pooled, 1 - both.ndim, 0)
+        return score(pooled[0]) - score(pooled[1])
 
     value = float(difference(both.sum(0)))
     error = standard_error(both, difference, strata)
@@ -76,7 +78,8 @@ def compare(
         swap = np.random.default_rng(seed).random((draws + 1, num_speakers)) < 0.5
         swap[0] = False
     permuted = [
-        np.where(swapped[:, None, None, None], both[:, ::-1], both).sum(0) for swapped in swap
+        np.where(swapped.reshape(-1, *(1,) * (both.ndim - 1)), both[:, ::-1], both).sum(0)
+        for swapped in swap
     ]
     extreme = np.abs(difference(np.stack(permuted))) >= abs(value) - 1e-9
     smallest = max(1 / len(swap), 2.0 ** (1 - num_speakers))

@@ -214,8 +214,9 @@ def _score_and_error(
 def studentised(scores: np.ndarray, errors: np.ndarray, chance: float) -> np.ndarray:
     """Scores float[P] rescaled about chance to the standard error of the first one.
 
-        chance + (score - chance) errors[0] / error
+        max(0, chance + (score - chance) errors[0] / error)
 
+    `score_within` can be negative where strata hold fewer classes than there are; no recall is.
     If the attribute and the covariate are associated, few speakers share a value of the covariate
     with speakers of another class. Permuted labels are not associated with it and their scores are
     more precise, which alone would set the true labelling apart. A permutation test of scores
@@ -224,7 +225,7 @@ def studentised(scores: np.ndarray, errors: np.ndarray, chance: float) -> np.nda
     """
     floor = max(np.median(errors) / 2, 1e-6)
     errors = np.maximum(errors, floor)
-    return chance + (scores - chance) * errors[0] / errors
+    return np.maximum(chance + (scores - chance) * errors[0] / errors, 0)
 
 
 def share_judged(covariate: Covariate, labels: np.ndarray) -> float:

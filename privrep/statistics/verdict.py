@@ -1,5 +1,6 @@
 """Verdict on a suite of attackers, from their UARs on the true and on permuted labels (host)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,27 @@ from privrep.statistics.upper_bound import (
     upper_bound,
 )
 from privrep.types import ALPHA, LIMIT
+
+
+class Scores(NamedTuple):
+    """UARs of a suite of attackers, to be judged.
+
+    Attributes:
+      uars: float[A, P], of every attacker on every labelling; column 0 is the true one.
+      errors: float[A], standard errors over speakers of column 0.
+    """
+
+    uars: np.ndarray
+    errors: np.ndarray
+
+    def beyond(self, chance: float) -> "Scores":
+        """What exceeds the mean of the permuted labellings, added to chance; within [0, 1].
+
+        Where labels are permuted within sessions only, or sessions as wholes, that mean is what the
+        sessions tell.
+        """
+        excess = self.uars - self.uars[:, 1:].mean(1, keepdims=True)
+        return self._replace(uars=np.clip(chance + excess, 0, 1))
 
 
 class Verdict(NamedTuple):
@@ -68,6 +90,7 @@ def judge(
     num_classes: int,
     limit: float = LIMIT,
     alpha: float = ALPHA,
+    evidence: str = "one utterance",
 ) -> tuple[Verdict, tuple[JudgedAttacker, ...]]:
     """The verdict on a suite of attackers, and each attacker by itself.
 
@@ -90,6 +113,7 @@ def judge(
       num_classes: C.
       limit: the leak UAR - chance that must be excluded for "no_leak_shown".
       alpha: level of the test and of the bounds.
+      evidence: from what the attackers judge a speaker, for the sentence.
     """
     chance = 1 / num_classes
     smallest_share = permutations.smallest_share
@@ -110,9 +134,8 @@ def judge(
     upper = max(attacker.upper for attacker in attackers)
     detectable = np.inf
     if smallest_p <= alpha:
-        detectable = null.null_mean + null.null_sd * (
-            np.quantile(highest[1:], 1 - HIGH_SHARE * alpha) + scipy.special.ndtri(POWER)
-        )
+        critical = null.null_sd * np.quantile(highest[1:], 1 - HIGH_SHARE * alpha)
+        detectable = null.null_mean + critical + scipy.special.ndtri(POWER) * spread
     if p <= alpha:
         verdict = "leaks"
     elif smallest_p <= alpha and upper <= chance + limit:
@@ -121,7 +144,36 @@ def judge(
         verdict = "cannot_tell"
     bounds = (uar, lower, upper, p, smallest_p, float(min(detectable, np.inf)), chance + limit)
     result = Verdict(verdict, *bounds, reason="")
-    return result._replace(reason=_reason(result, permutations, alpha)), attackers
+    return result._replace(reason=_reason(result, permutations, alpha, evidence)), attackers
+
+
+def doubted(verdict: Verdict, doubts: Sequence[str], at_least: float = 0.0) -> Verdict:
+    """The verdict with an upper bound of `at_least`, and "cannot_tell" where there are doubts.
+
+    Args:
+      verdict: of a test.
+      doubts: sentences: why the bound may not be believed, although the test is passed. They take
+        effect on "no_leak_shown" only.
+      at_least: the UAR of an attacker outside the test, which the bound must not be below.
+    """
+    verdict = verdict._replace(upper=max(verdict.upper, at_least))
+    if verdict.verdict != "no_leak_shown" or not doubts:
+        return verdict
+    numbers = f"UAR {verdict.uar:.3f}, p = {verdict.p:.3g}"
+    reason = f"The test shows no leak ({numbers}), but: {' '.join(doubts)}"
+    return verdict._replace(verdict="cannot_tell", reason=reason)
+
+
+def in_words(uar: float, chance: float) -> str:
+    """A UAR as a frequency.
+
+    >>> in_words(0.69, 0.5)
+    'rightly 69 times in 100 if all classes are shown equally often, where guessing gives 50'
+    """
+    return (
+        f"rightly {uar * 100:.0f} times in 100 if all classes are shown equally often, where "
+        f"guessing gives {chance * 100:.0f}"
+    )
 
 
 def _judge_attacker(
@@ -130,7 +182,7 @@ def _judge_attacker(
     null, uar = Null.of(uars), float(uars[0])
     detectable = np.inf
     if smallest_share / HIGH_SHARE <= alpha:
-        detectable = minimum_detectable(null, HIGH_SHARE * alpha)
+        detectable = minimum_detectable(null, error, HIGH_SHARE * alpha)
     standardised = _standardised(uars)
     return JudgedAttacker(
         lower=lower_bound(uar, null, error, alpha),
@@ -154,18 +206,21 @@ def _p_value(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> 
     return min(1.0, high / HIGH_SHARE, low / LOW_SHARE)
 
 
-def _reason(result: Verdict, permutations: Permutations, alpha: float) -> str:
+def _reason(result: Verdict, permutations: Permutations, alpha: float, evidence: str) -> str:
     count, least = len(permutations.labels) - 1, least_permutations(alpha)
     numbers = (
         f"UAR {result.uar:.3f}, p = {result.p:.3g} by {count} permutations of speakers' labels"
     )
     if result.verdict == "leaks":
-        return f"Permuted labels do not explain the UAR of the strongest attacker: {numbers}."
+        return (
+            f"Permuted labels do not explain what the strongest attacker reads from {evidence}: "
+            f"{numbers}."
+        )
     if result.verdict == "no_leak_shown":
         return (
             f"No leak is shown ({numbers}), and one above {result.limit:.2f} by these attackers "
-            f"from one utterance is excluded over speakers: the upper bound at {1 - alpha:.0%} "
-            f"confidence is {result.upper:.3f}."
+            f"from {evidence} is excluded for speakers like these: the upper bound at "
+            f"{1 - alpha:.0%} confidence is {result.upper:.3f}."
         )
     if result.smallest_p > alpha and not permutations.complete and count < least:
         return (

@@ -20,12 +20,12 @@ def _rows(sequences: Ragged, index: jax.Array, length: int) -> jax.Array:
         sequences = sequences._replace(values=jnp.pad(sequences.values, padding))
         last = 0
 
-    def one(start: jax.Array) -> jax.Array:
+    def window(start: jax.Array) -> jax.Array:
         first = jnp.minimum(start, last)
         row = jax.lax.dynamic_slice_in_dim(sequences.values, first, length)
         return jnp.roll(row, first - start, axis=0)
 
-    return jax.vmap(one)(sequences.start[index])
+    return jax.vmap(window)(sequences.start[index])
 
 
 def gather(corpus: Corpus, transform: FoldTransform, index: jax.Array, size: Size) -> Utterances:

@@ -188,7 +188,7 @@ def adversary_hook(
         if steps == 1:
             return params, Memory(latest, optimiser, num_steps)
 
-        def own_step(i: jax.Array, carry: PyTree) -> PyTree:
+        def adversary_step(i: jax.Array, carry: PyTree) -> PyTree:
             adversaries, optimiser = carry
             rows = draw(jax.random.fold_in(key, i), latest.is_valid, len(batch.is_valid))
             drawn = jax.tree.map(lambda a: a[rows], latest)
@@ -201,7 +201,7 @@ def adversary_hook(
         adversaries = adversaries_of(params)
         with jax.default_matmul_precision(precision):
             adversaries, optimiser = jax.lax.fori_loop(
-                0, steps - 1, own_step, (adversaries, optimiser)
+                0, steps - 1, adversary_step, (adversaries, optimiser)
             )
         return params | adversaries, Memory(latest, optimiser, num_steps)
 

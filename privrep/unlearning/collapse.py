@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from privrep.training.regression import guessing_bound
+
 LEAST_RANK = 1.05  # an h of lower effective rank has one direction
 
 
@@ -74,3 +76,21 @@ def collapsed(
     lowest_rank = LEAST_RANK if num_classes > 2 else 0
     highest = 1 / num_classes + 1.645 * guessing_deviation(labels, num_classes, val)
     return ~((emotion_uar > highest) & (rank >= lowest_rank))
+
+
+def collapsed_regression(ccc: jax.Array, targets: jax.Array, val: jax.Array) -> jax.Array:
+    """Whether a regression is collapsed: its CCC on validation is no higher than by guessing.
+
+    That is where 1 in 20 predictions unrelated to the targets would score as high, see
+    `regression.guessing_bound`. One output needs one direction, so that the rank of h does not
+    count.
+
+    Args:
+      ccc: float[], on the validation part.
+      targets: float[N], NaN unknown.
+      val: bool[N].
+
+    Returns:
+      bool[]; True where the score is NaN.
+    """
+    return ~(ccc > guessing_bound(targets, val))

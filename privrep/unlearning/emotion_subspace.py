@@ -91,10 +91,14 @@ def emotion_subspace(
 def lift(logits: jax.Array, kernel: jax.Array) -> jax.Array:
     """The shortest vectors h with these logits, up to a constant per row: logits pinv(V). [N, D].
 
+    Of the head of a regression, with one output, the shortest vectors with this output.
+
     Args:
       logits: float[N, C], without the bias.
       kernel: float[D, C], see `emotion_subspace`.
     """
+    if kernel.shape[1] == 1:  # the head of a regression
+        return logits * kernel.T / jnp.maximum((kernel**2).sum(), 1e-30)
     v = kernel - kernel.mean(1, keepdims=True)
     # V has rank C - 1: a constant added to all logits of a row changes no decision. Its singular
     # values may span some powers of ten, which V'V would square.

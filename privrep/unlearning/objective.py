@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from privrep.networks.emotion_net import JOINT, EmotionNet, adversary_of
 from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
+from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
 from privrep.unlearning.defences import DEFENCES
 
@@ -37,6 +38,7 @@ class Architecture(NamedTuple):
       adversary_memory: the number of utterances that the further steps draw from.
       adversary_restart: steps after which one adversary is initialised anew; 0: never.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
+      regression_loss: of a regression, a name in `regression.LOSSES`.
     """
 
     net: EmotionNet
@@ -50,6 +52,7 @@ class Architecture(NamedTuple):
     adversary_memory: int = 256
     adversary_restart: int = 0
     leak: str = LEAKS[0]
+    regression_loss: str = "ccc"
 
 
 class Labels(NamedTuple):
@@ -58,10 +61,12 @@ class Labels(NamedTuple):
     Attributes:
       task: int32[B], the emotion, -1 unknown.
       private: {attribute: int32[B]}, -1 unknown.
+      target: float32[B], of a regression, see `types.Fold`; else None.
     """
 
     task: jax.Array
     private: Mapping[str, jax.Array]
+    target: jax.Array | None = None
 
 
 class Batch(NamedTuple):
@@ -75,7 +80,7 @@ class Losses(NamedTuple):
     """The two terms of the objective for every utterance, float[B], and the views of h.
 
     Attributes:
-      emotion: the cross-entropy of the emotion.
+      emotion: the cross-entropy of the emotion, or the loss of a regression.
       defence: what the defence adds, the losses of the adversaries included.
       views: {view: float[B, D]}, those that adversaries read.
     """
@@ -101,7 +106,8 @@ def objective(
         L = CE(emotion_head(h), emotion)
             + sum over attributes a and their views of CE(adversary_a(R_lambda_a(view)), label_a)
 
-    The adversaries minimise their losses; the encoders minimise the emotion loss and maximise each
+    A regression has a loss of `regression.LOSSES` in place of the first cross-entropy. The
+    adversaries minimise their losses; the encoders minimise the emotion loss and maximise each
     adversary's loss with strength lambda_a. Each defence in `defences.py` applies lambda; the
     caller applies its schedule.
 
@@ -114,7 +120,7 @@ def objective(
     net, (utterances, labels) = architecture.net, batch
     bound = net.bind({"params": params}, rngs={"dropout": key})
     views = bound.encode(utterances, train=True)
-    emotion = cross_entropy(bound.emotion(views[JOINT]), labels.task, fold.task_weights)
+    emotion = _emotion_loss(architecture, bound.emotion(views[JOINT]), labels, fold)
     adversary_inputs = {view: views[view] for view in net.views()}
     strata = _strata(net, labels.task)
     arguments = (adversary_inputs, strata, labels.private, fold.private_weights, lambda_)
@@ -122,6 +128,16 @@ def objective(
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
     penalty = jax.lax.switch(run.defence, defences, *arguments)
     return Losses(emotion, penalty, adversary_inputs)
+
+
+def _emotion_loss(
+    architecture: Architecture, outputs: jax.Array, labels: Labels, fold: Fold
+) -> jax.Array:
+    """float[B], 0 where the label is unknown."""
+    if labels.target is None:
+        return cross_entropy(outputs, labels.task, fold.task_weights)
+    loss = LOSSES[architecture.regression_loss]
+    return loss(outputs[:, 0], labels.target, jnp.ones(len(outputs), bool))
 
 
 def _strata(net: EmotionNet, task: jax.Array) -> jax.Array:

@@ -19,11 +19,11 @@ from privrep.training.epoch import all_outputs
 from privrep.training.problem import Problem
 from privrep.training.streaming import Streamed, outputs_in_windows, place, rows_together
 from privrep.types import Data
-from privrep.unlearning.collapse import collapsed, effective_rank
+from privrep.unlearning.collapse import collapsed, collapsed_regression, effective_rank
 from privrep.unlearning.objective import Architecture, Labels
 from privrep.unlearning.releases import RELEASES, Learned, ReleaseInputs
 from privrep.unlearning.training_problem import network_problem
-from privrep.unlearning.validation import Outputs, flat, uars
+from privrep.unlearning.validation import Outputs, emotion_score, flat, scores_of
 
 PyTree = Any
 Released = tuple[Any, dict[str, Any], Learned]
@@ -97,17 +97,19 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     # The emotion scores include the cost of the release.
     emotion: Any = net.apply({"params": params}, h, method="emotion")
     released = outputs._replace(emotion=emotion)
-    labels = Labels(fold.task, fold.private)
+    labels = Labels(fold.task, fold.private, fold.target)
     scores: dict[str, Any] = {}
     for part, where in fold.split._asdict().items():
-        of_part = uars(net, released, labels, where)
+        of_part = scores_of(net, released, labels, where)
         scores |= {f"{part}_{name}": value for name, value in of_part.items()}
     rank = effective_rank(outputs.h, fold.split.train)
     # The rounding error of its sums depends on the number of devices: it is rounded to 0.001.
     scores["h_rank"] = jnp.round(rank, 3)
-    scores["collapsed"] = collapsed(
-        scores["val_emotion_uar"], fold.task, net.num_classes, fold.split.val, rank
-    )
+    val, emotion = fold.split.val, scores[f"val_{emotion_score(net)}"]
+    if net.is_regression:
+        scores["collapsed"] = collapsed_regression(emotion, fold.target, val)
+    else:
+        scores["collapsed"] = collapsed(emotion, fold.task, net.num_classes, val, rank)
     return h, scores, learned
 
 

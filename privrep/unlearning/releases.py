@@ -159,15 +159,19 @@ def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> j
 def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
     """One vector for each emotion class: the one whose logits are one-hot at the recognised class.
 
+    Of a regression it is the shortest vector with the same prediction, which is all that is sent.
+
     It is the same for every lambda above 0. A release from which the network's recognised emotion
     can be computed reveals at least as much, so that its leakage is a lower bound.
     """
     del key
     kernel, bias = head
-    recognised = (h @ kernel + bias[None]).argmax(-1)
+    scores = h @ kernel + bias[None]
+    if kernel.shape[1] == 1:  # of a regression, whose output is sent as it is
+        return _with_logits(learned, scores, h, head)
     # A table: in a product over the rows of h, equal rows might be rounded differently.
     vectors = lift(jnp.eye(kernel.shape[1], dtype=h.dtype) - bias[None], kernel)
-    return jnp.where(learned.protects, vectors[recognised], h)
+    return jnp.where(learned.protects, vectors[scores.argmax(-1)], h)
 
 
 def _with_logits(learned: Learned, logits: jax.Array, h: jax.Array, head: Head) -> jax.Array:

@@ -68,7 +68,8 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
             gradients, (sums, views) = jax.grad(mean_loss, has_aux=True)(params)
         if hook is None:
             return sums, gradients
-        return sums, gradients, BatchViews(views, *drawn.labels, rows >= 0)
+        labels = drawn.labels
+        return sums, gradients, BatchViews(views, labels.task, labels.private, rows >= 0)
 
     def outputs(params: PyTree, index: jax.Array) -> Outputs:
         bound = net.bind({"params": params})
@@ -92,9 +93,12 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
 
 
 def _labels(fold: Fold, rows: jax.Array) -> Labels:
-    """The labels of the rows int32[B]; those of padding (-1) are -1."""
-    labels = take(Labels(fold.task, fold.private), jnp.maximum(rows, 0))
-    return jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels)
+    """The labels of the rows int32[B]; those of padding (-1) are -1, and targets NaN."""
+    labels = take(Labels(fold.task, fold.private, fold.target), jnp.maximum(rows, 0))
+    known = jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels._replace(target=None))
+    if labels.target is None:
+        return known
+    return known._replace(target=jnp.where(rows >= 0, labels.target, jnp.nan))
 
 
 def _learning_rates(run: Run, params: PyTree) -> PyTree:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, take
 from privrep.training.metrics import chance, uar
+from privrep.training.regression import ccc
 from privrep.training.selection import SELECTIONS
 from privrep.types import Data, Fold
 from privrep.unlearning.fresh_lda import discriminant
@@ -22,7 +23,7 @@ class Outputs(NamedTuple):
 
     Attributes:
       h: float[N, D].
-      emotion: logits [N, C].
+      emotion: logits [N, C], or predictions [N, 1] of a regression.
       adversaries: {attribute: {view: logits [N, m, classes of the attribute]}}.
     """
 
@@ -36,14 +37,24 @@ def flat(outputs: Outputs) -> Outputs:
     return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outputs)
 
 
-def uars(
+def emotion_score(net: EmotionNet) -> str:
+    """The name of the score of emotion: emotion_uar, or of a regression emotion_ccc."""
+    return "emotion_ccc" if net.is_regression else "emotion_uar"
+
+
+def scores_of(
     net: EmotionNet, outputs: Outputs, labels: Labels, where: jax.Array
 ) -> dict[str, jax.Array]:
-    """{"emotion_uar": [], "<attribute>_adversary_uar": []} over the rows `where`.
+    """{`emotion_score`: [], "<attribute>_adversary_uar": []} over the rows `where`.
 
     The adversary UAR of an attribute is the highest of its adversaries.
     """
-    scores = {"emotion_uar": uar(outputs.emotion, labels.task, net.num_classes, where)}
+    if net.is_regression:
+        assert labels.target is not None
+        emotion = ccc(outputs.emotion[:, 0], labels.target, where)
+    else:
+        emotion = uar(outputs.emotion, labels.task, net.num_classes, where)
+    scores = {emotion_score(net): emotion}
     for attribute, views in outputs.adversaries.items():
         size = net.private[attribute]
         of_adversaries = [
@@ -86,29 +97,30 @@ def score_function(
       blocks: `validation_blocks`.
 
     Returns:
-      outputs of `blocks` -> {"val_<score>": [], "selection": []}. The scores are those of `uars`
-      and, where an attacker is trained, <attribute>_fresh_uar.
+      outputs of `blocks` -> {"val_<score>": [], "selection": []}. The scores are those of
+      `scores_of` and, where an attacker is trained, <attribute>_fresh_uar.
     """
     net = architecture.net
     leak = "fresh" if trains_attacker(architecture) else "adversary"
 
     def score(outputs: Outputs) -> dict[str, jax.Array]:
         index, outputs = blocks.reshape(-1), flat(outputs)
-        labels = take(Labels(fold.task, fold.private), index)
+        labels = take(Labels(fold.task, fold.private, fold.target), index)
         train, val = ((index >= 0) & part[index] for part in (fold.split.train, fold.split.val))
-        scores = uars(net, outputs, labels, val)
+        scores = scores_of(net, outputs, labels, val)
+        emotion = scores[emotion_score(net)]
         if leak == "fresh":
             for a, size in net.private.items():
                 logits = discriminant(outputs.h, labels.private[a], size, train)
                 scores[f"{a}_fresh_uar"] = uar(logits, labels.private[a], size, val)
         leaks = {a: scores[f"{a}_{leak}_uar"] for a in net.private}
         chances = {a: chance(size) for a, size in net.private.items()}
-        balance = SELECTIONS[architecture.selection](scores["emotion_uar"], leaks, chances)
+        balance = SELECTIONS[architecture.selection](emotion, leaks, chances)
         # The rule is for networks that unlearn. The network without a defence, which they are
-        # compared with, is chosen by its emotion UAR alone; the rule would prefer an undertrained
+        # compared with, is chosen by its emotion score alone; the rule would prefer an undertrained
         # one.
         is_protected = unlearns(architecture) & (sum(run.lambda_.values()) > 0)
-        selection = jnp.where(is_protected, balance, scores["emotion_uar"])
+        selection = jnp.where(is_protected, balance, emotion)
         return {f"val_{name}": value for name, value in scores.items()} | {"selection": selection}
 
     return score

@@ -26,23 +26,23 @@ def corpus(seed=0, leak=2.0):
 
 def test_each_finds_a_leak_on_both_parts_and_none_where_none_is():
     h, labels, split, speakers = corpus()
-    found = attack_classically(tuple(CLASSICAL), h, labels, split, speakers, 2)
+    uars = attack_classically(tuple(CLASSICAL), h, labels, split, speakers, 2)
     for part in ("val", "test"):
-        assert found[part].shape == (len(CLASSICAL), 2) and (found[part][:, 0] > 0.75).all()
-        assert (np.abs(found[part][:, 1] - 0.5) < 0.35).all()
+        assert uars[part].shape == (4, 2) and (uars[part][:, 0] > 0.75).all()
+        assert (np.abs(uars[part][:, 1] - 0.5) < 0.35).all()
 
 
 def test_what_is_said_of_a_part_depends_on_no_label_of_it_nor_of_what_comes_after():
     h, labels, split, speakers = corpus()
     names = ("lda", "knn")
-    found = attack_classically(names, h, labels, split, speakers, 2)
+    uars = attack_classically(names, h, labels, split, speakers, 2)
     turned = np.where(split.test, 1 - labels, labels)
     again = attack_classically(names, h, turned, split, speakers, 2)
-    np.testing.assert_array_equal(again["val"], found["val"])
-    np.testing.assert_allclose(again["test"], 1 - found["test"], atol=1e-6)
+    np.testing.assert_array_equal(again["val"], uars["val"])
+    np.testing.assert_allclose(again["test"], 1 - uars["test"], atol=1e-6)
     elsewhere = np.where(split.test[..., None], 99, h)
     elsewhere = attack_classically(("knn",), elsewhere, labels, split, speakers, 2)
-    np.testing.assert_array_equal(elsewhere["val"][0], found["val"][1])
+    np.testing.assert_array_equal(elsewhere["val"][0], uars["val"][1])
 
 
 def test_no_score_of_an_h_that_diverged_or_of_too_few_speakers():
@@ -50,8 +50,8 @@ def test_no_score_of_an_h_that_diverged_or_of_too_few_speakers():
     h[0, 3, 1] = np.nan
     taught = np.unique(speakers[split.train[1]])[:2]
     labels[1] = np.where(split.train[1] & ~np.isin(speakers, taught), -1, labels[1])
-    found = attack_classically(("lda",), h, labels, split, speakers, 2)
-    assert np.isnan(found["val"]).all() and np.isnan(found["test"]).all()
+    uars = attack_classically(("lda",), h, labels, split, speakers, 2)
+    assert np.isnan(uars["val"]).all() and np.isnan(uars["test"]).all()
 
 
 def test_the_headline_is_the_strongest_of_both_kinds_on_validation():
@@ -66,9 +66,9 @@ def test_the_headline_is_the_strongest_of_both_kinds_on_validation():
         split=split,
     )
     names = ("knn", "linear", "lda")
-    found = attack_with_fresh("gender", attack_data, 2, names, speakers=speakers)
-    assert found["gender_attacker"][0] == "knn" and found["test_gender_attacker_uar"][0] > 0.95
+    scores = attack_with_fresh("gender", attack_data, 2, names, speakers=speakers)
+    assert scores["gender_attacker"][0] == "knn" and scores["test_gender_attacker_uar"][0] > 0.95
     for name in names:
-        assert found[f"val_gender_{name}_uar"].shape == (2,)
-    best = max(found[f"val_gender_{name}_uar"][1] for name in names)
-    assert found["val_gender_attacker_uar"][1] == best
+        assert scores[f"val_gender_{name}_uar"].shape == (2,)
+    best = max(scores[f"val_gender_{name}_uar"][1] for name in names)
+    assert scores["val_gender_attacker_uar"][1] == best

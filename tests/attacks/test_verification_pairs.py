@@ -130,3 +130,19 @@ def test_shuffled_pairs_keep_how_many_are_of_one_speaker_and_leave_padding_alone
     np.testing.assert_array_equal(dealt.sum(1), same.sum(1))
     assert not dealt[0, -7:].any()
     assert (dealt != same).any()
+
+
+def test_pairs_are_of_two_sessions_or_within_one():
+    speakers = np.repeat(np.arange(12), 8).astype(np.int32)
+    split = split_of(np.full(96, 2))
+    days, room = 2 * speakers + np.arange(96) % 2, speakers % 3
+    for most in (20_000, 40):  # every pair, and drawn ones
+        for session, is_across in ((days, True), (room, False)):
+            pairs, same = verification_pairs(speakers, split, most, 0, session)
+            first, second = pairs[pairs[..., 0] >= 0].T
+            assert ((session[first] != session[second]) == is_across).all()
+            assert same.any() and not same[pairs[..., 0] >= 0].all()
+    # Who was recorded alone can be compared in no other way.
+    alone = verification_pairs(speakers, split, 20_000, 0, speakers)
+    plain = verification_pairs(speakers, split, 20_000, 0)
+    np.testing.assert_array_equal(alone[0], plain[0])

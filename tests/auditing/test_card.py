@@ -14,15 +14,24 @@ from privrep.auditing.report import (
     ClassCount,
     InputRecord,
     PermutationTest,
+    SessionResult,
+    WorstProtectedSpeaker,
 )
 from privrep.auditing.terminal import table
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.attribute_matrix import Attribute
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
-from privrep.leakage.measurement import AttackerResult, VictimResult
+from privrep.leakage.number_measurement import (
+    NumberAttackerResult,
+    NumberAttribute,
+    NumberMeasurement,
+    VictimCorrelation,
+)
 from privrep.messages import printable
+from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.verdict import Verdict
 from tests.support.card_pages import EVIL, Page
 
@@ -45,31 +54,39 @@ def attacker(name, uar, **changed):
         bits=0.1,
         entropy=1.0,
         chosen=("penalty 1", "penalty 0.1", "penalty 1"),
+        deals=6,
     )
     return result._replace(**changed)
 
 
+CORRELATION = CorrelationVerdict("leaks", 0.731, 0.5, 0.842, 0.01, 0.01, 0.41, 0.3, "As it is.")
 VERDICT = Verdict("cannot_tell", 0.5, 0.4, 0.61, 0.4, 0.01, 0.62, 0.6, "So it is.")
 REPORT = AuditReport(
     verdict="leaks",
     reason="More than permuted labels explain.",
     attribute="gender",
+    score="uar",
     chance=0.5,
     uar=0.712,
+    correlation=math.nan,
     lower=0.655,
     upper=0.777,
     limit=0.6,
     p=0.005,
     smallest_p=0.005,
     minimum_detectable=0.631,
+    person=VERDICT._replace(uar=0.87),
+    beyond_sessions=SessionResult(VERDICT._replace(uar=0.53), "whole sessions", ("iv",), "So."),
+    worst_protected=WorstProtectedSpeaker("anna", 0.95, 20),
     strongest="kernel",
     strongest_quick="kernel",
     threats=tuple(
         ThreatResult(threat, "kernel", uar, uar - 0.1, uar + 0.1)
         for threat, uar in (("ignorant", 0.6), ("informed", 0.712), ("5 utterances", 0.81))
     ),
-    online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.11, (8, 16)),
+    online_code=OnlineCodeResult("kernel", 0.9, 1.0, 1.0, 1.11, (8, 16)),
     attackers=(attacker("linear", 0.61), attacker("kernel", 0.712)),
+    untested={"trees": 0.701},
     victims=(VictimResult(5, 0.81, 0.7, 0.9),),
     leak_by_speakers=tuple(CurvePoint(n, 0.5 + n / 400, 0.01) for n in (8, 16, 32, 60)),
     given=(
@@ -78,9 +95,14 @@ REPORT = AuditReport(
         ),
     ),
     attributes=Attributes(
-        (Attribute("accent", 3, 1 / 3, VERDICT),), {"note": "has 600 values"}, 600
+        (Attribute("accent", 3, 1 / 3, VERDICT),),
+        (NumberAttribute("height", 31, CORRELATION),),
+        {"note": "has 600 values"},
+        600,
     ),
     decensoring=Decensored(VERDICT, 0.4, (0.1,)),
+    number=None,
+    bins=None,
     data=AuditedData(
         classes=tuple(ClassCount(name, 300, 30) for name in ("f", "m")),
         utterances=600,
@@ -89,15 +111,45 @@ REPORT = AuditReport(
         notes=("Something was left out.",),
         inputs=(InputRecord("labels", "labels.csv", "ab" * 32),),
     ),
-    test=PermutationTest(0.05, 0.1, 200, 10**18, "speakers", 5, 0),
+    test=PermutationTest(0.05, 0.1, 0.3, 200, 10**18, "speakers", 5, 6, 0.25, False, 0),
     not_tested=("Other attributes.",),
     versions={"numpy": "2.4.6"},
     command="privrep audit h.npy labels.csv --attribute=gender --output=out",
 )
 
 
+NUMBER = NumberMeasurement(
+    verdict=CORRELATION,
+    strongest="ridge",
+    attackers={
+        name: NumberAttackerResult(name, r, r - 0.1, r + 0.1, 0.01, 0.4, (0.0, 0.1), ("penalty 1",))
+        for name, r in (("ridge", 0.731), ("kernel_ridge", 0.7))
+    },
+    pearson=0.744,
+    victims=(VictimCorrelation(5, 0.69, 0.55, 0.8),),
+    num_utterances=600,
+    num_speakers=60,
+    lowest=18.0,
+    highest=77.0,
+    share_within=0.0,
+    num_folds=5,
+    num_deals=3,
+    permuted_between="speakers",
+    num_permutations=200,
+    distinct_permutations=10**18,
+)
+
+
 def report(**changed):
     return replace(REPORT, **changed)
+
+
+def report_of_a_number():
+    """Of an age: the headline is the correlation, and its bins are beside it."""
+    names = [name for name in CorrelationVerdict._fields if name not in ("correlation", "verdict")]
+    headline = {name: getattr(CORRELATION, name) for name in names}
+    numbers = {"number": NUMBER, "bins": VERDICT, "score": "correlation", "correlation": 0.731}
+    return report(attribute="age", chance=0.0, uar=math.nan, **headline, **numbers)
 
 
 def everywhere(value, text):
@@ -124,6 +176,8 @@ def test_it_says_what_the_report_says():
     page = Page(card(report()))
     said = " ".join(page.text.split())
     for text in ("It leaks", "0.712", "0.777", "0.655", "0.631", "10^18 or more", "kernel"):
+        assert text in said
+    for text in ("0.870", "0.530", "0.950", "anna", "0.701", "0.250", "rightly 71 times in 100"):
         assert text in said
     for text in ("Something was left out.", "Other attributes.", "ab" * 32, "numpy 2.4.6"):
         assert text in said
@@ -186,8 +240,9 @@ def test_the_terminal_is_steered_by_nothing():
 
 def test_the_terminal_table_has_every_attacker_the_strongest_first():
     lines = table(report()).splitlines()
-    assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "strongest,"]
-    assert lines[3].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
+    assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "trees"]
+    assert lines[4].startswith("strongest,") and lines[5].startswith("all of a person")
+    assert lines[4].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
     assert "gender: leaks. More than permuted labels explain." in lines[-1]
     assert "classes of gender: f (30 speakers), m (30)" in lines
 
@@ -204,3 +259,22 @@ def test_the_terminal_names_a_dozen_classes_and_none_begins_a_line():
     lines = table(report(data=replace(REPORT.data, classes=classes))).splitlines()
     assert " ".join(" ".join(lines).split()).count("j (3) and 2 more") == 1
     assert [line for line in lines if line.startswith("gender: ")] == lines[-1:]
+
+
+def test_a_number_has_a_correlation_first_and_its_bins_beside():
+    page = Page(card(report_of_a_number()))
+    said = " ".join(page.text.split())
+    for text in ("Strongest attacker's correlation", "0.731", "0.842", "0.744", "18 to 77"):
+        assert text in said
+    assert "In bins: Cannot tell. So it is." in said
+    assert "All that follows is about the bins f, m." in said
+    lines = table(report_of_a_number()).splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["attacker", "ridge", "kernel_ridge"]
+    assert "5 utterances" in lines[6] and "attacker of classes" in lines[8]
+    assert "in bins, f, m: cannot_tell. So it is." in lines
+    assert lines[-1] == "age: leaks. As it is."
+
+
+def test_the_card_of_a_number_is_steered_by_nothing():
+    page = Page(card(everywhere(report_of_a_number(), EVIL)))
+    assert not page.open and "script" not in {tag for tag, _ in page.tags}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privrep.auditing.join import counts_rows, join
+from privrep.auditing.join import check_counts, counts_rows, join
 from privrep.formats.tables import read_table
 from privrep.formats.vectors import read_vectors
 from tests.support.paths import ROOT
@@ -18,11 +18,11 @@ def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path)
     path, labels = tmp_path / "h.csv", tmp_path / "labels.csv"
     for header, count in (("0,1,2", 7), ("1,2,3", 8), ("0.0,1.0,2.0", 8), ("7,8,9", 8)):
         path.write_text(f"{header}\n{csv_of(H, header=False)}")
-        found = read_vectors(path)
-        assert len(found.h) == count, header
-        np.testing.assert_array_equal(found.h[-7:], H)
-        assert ("names of its columns" in found.first_line) == (count == 7)
-        assert ("for a row:" in found.first_line) == (count == 8)
+        vectors = read_vectors(path)
+        assert len(vectors.h) == count, header
+        np.testing.assert_array_equal(vectors.h[-7:], H)
+        assert ("names of its columns" in vectors.first_line) == (count == 7)
+        assert ("for a row:" in vectors.first_line) == (count == 8)
     path.write_text(csv_of(H))
     assert read_vectors(path).first_line == ""
     path.write_text(csv_of(H, header=False))
@@ -35,12 +35,10 @@ def test_a_first_line_of_numbers_is_a_row_unless_it_counts_the_columns(tmp_path)
 def samples(tmp_path, text, ids=None, **columns):
     (tmp_path / "labels.csv").write_text(text)
     np.savez(tmp_path / "h.npz", h=H, **({} if ids is None else {"id": np.array(ids)}))
-    return join(
-        read_vectors(tmp_path / "h.npz"),
-        read_table(tmp_path / "labels.csv"),
-        "gender",
-        **columns,
-    )
+    table = read_table(tmp_path / "labels.csv")
+    sample = join(read_vectors(tmp_path / "h.npz"), table, "gender", **columns)
+    check_counts(sample, "gender", table)
+    return sample
 
 
 ROWS = [("u0", "a", "f"), ("u1", "a", "f"), ("u2", "b", "m"), ("u3", "c", "f"), ("u4", "d", "m")]
@@ -54,27 +52,28 @@ def text_of(rows, header="id,speaker,gender"):
 def test_rows_are_joined_by_id_or_by_place(tmp_path):
     by_place = samples(tmp_path, text_of(ROWS))
     by_id = samples(tmp_path, text_of(ROWS[::-1]), ids=IDS)
-    for found in (by_place, by_id):
-        np.testing.assert_array_equal(found.h, H[:5])
-        assert found.labels.tolist() == [0, 0, 1, 0, 1] and found.classes == ("f", "m")
-        assert found.speaker.tolist() == [0, 0, 1, 2, 3]
-        assert found.num_speakers == {"f": 2, "m": 2} and found.session is None
-        assert found.notes[:2] == [
+    for sample in (by_place, by_id):
+        np.testing.assert_array_equal(sample.h, H[:5])
+        assert sample.labels.tolist() == [0, 0, 1, 0, 1] and sample.classes == ("f", "m")
+        assert sample.speaker.tolist() == [0, 0, 1, 2, 3]
+        assert sample.num_speakers == {"f": 2, "m": 2} and sample.session is None
+        assert sample.notes[:2] == [
             "1 of 7 rows have no speaker and were left out.",
             "1 of 7 rows have no gender and were left out.",
         ]
 
 
 def test_labels_without_representations_are_counted(tmp_path):
-    found = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
-    assert found.notes[0] == ("2 of 9 rows of the labels have no representation and were left out.")
-    np.testing.assert_array_equal(found.h, H[:5])
+    sample = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
+    note = "2 of 9 rows of the labels have no representation and were left out."
+    assert sample.notes[0] == note
+    np.testing.assert_array_equal(sample.h, H[:5])
 
 
 @pytest.mark.parametrize("column", ["id", "speaker"])
 def test_a_speaker_for_every_row_is_asked_about(tmp_path, column):
-    found = samples(tmp_path, text_of(ROWS), speaker=column)
-    asked = [note for note in found.notes if "does the column" in note]
+    sample = samples(tmp_path, text_of(ROWS), speaker=column)
+    asked = [note for note in sample.notes if "does the column" in note]
     assert len(asked) == (column == "id") and all(
         "column id identify the speaker?" in a for a in asked
     )
@@ -82,8 +81,8 @@ def test_a_speaker_for_every_row_is_asked_about(tmp_path, column):
 
 def test_sessions_and_columns_of_other_names(tmp_path):
     rows = [(*row, "s1" if i < 3 else "s2") for i, row in enumerate(ROWS)]
-    found = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
-    assert found.session.tolist() == [0, 0, 0, 1, 1]
+    sample = samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="room")
+    assert sample.session.tolist() == [0, 0, 0, 1, 1]
     with pytest.raises(ValueError, match=r"no column 'rom', recorded together \(--session\)"):
         samples(tmp_path, text_of(rows, "x,who,gender,room"), speaker="who", session="rom")
 
@@ -114,8 +113,8 @@ def test_what_cannot_be_judged_is_explained(tmp_path, text, ids, said):
 
 def test_values_that_differ_in_blanks_only_are_one(tmp_path):
     rows = [(i, f" {s}\t", f"{g}\u00a0") if i in ("u0", "u4") else (i, s, g) for i, s, g in ROWS]
-    found = samples(tmp_path, text_of(rows))
-    assert found.classes == ("f", "m") and found.speaker.tolist() == [0, 0, 1, 2, 3]
+    sample = samples(tmp_path, text_of(rows))
+    assert sample.classes == ("f", "m") and sample.speaker.tolist() == [0, 0, 1, 2, 3]
     (tmp_path / "t.csv").write_text('speaker,"gen\nder"\n"a\nb  c",f\n')
     assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
 
@@ -205,10 +204,10 @@ def test_what_counts_rows(unit, counts):
 
 def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):
     text = text_of([(f"wav/{i}.wav", *rest) for i, *rest in ROWS[::-1]])
-    found = samples(tmp_path, text, ids=IDS)
-    np.testing.assert_array_equal(found.h, H[:5])
-    assert "7 of 7 ids are written in two ways" in found.notes[0]
-    assert "which differ in folder and ending of a path" in found.notes[0]
+    sample = samples(tmp_path, text, ids=IDS)
+    np.testing.assert_array_equal(sample.h, H[:5])
+    assert "7 of 7 ids are written in two ways" in sample.notes[0]
+    assert "which differ in folder and ending of a path" in sample.notes[0]
     refused("no row of 7 of the repres", samples, tmp_path, text.replace("wav/u5", "new/u6"), IDS)
 
 

@@ -31,19 +31,21 @@ def tied(tmp_path):
 def test_an_audit_asks_what_explains_the_leak_and_what_else_h_reveals(tied, capsys):
     assert run(tied, f"--unprotected={tied / 'plain.npy'}") == 0
     report = report_of(tied)
-    given = {one["name"]: one for one in report["given"]}
+    given = {explanation["name"]: explanation for explanation in report["given"]}
     assert [*given] == ["emotion", "num_frames", "emotion and num_frames"]
     assert report["verdict"] == given["emotion"]["total"]["verdict"] == "leaks"
     assert given["emotion"]["beyond"]["verdict"] != "leaks"
     assert given["num_frames"]["beyond"]["verdict"] == "leaks"
-    assert {one["name"] for one in report["attributes"]["rows"]} == {
+    assert {row["name"] for row in report["attributes"]["rows"]} == {
         "speaker",
+        "speaker, all pairs",
+        "speaker, within one emotion",
         "emotion",
         "accent",
         EVIL.strip(),
     }
     assert report["decensoring"]["verdict"]["verdict"] == "leaks"
-    assert [one["role"] for one in report["data"]["inputs"]][-1] == "unprotected"
+    assert [file["role"] for file in report["data"]["inputs"]][-1] == "unprotected"
     said = capsys.readouterr().out
     page = Page((tied / "out" / "audit.html").read_text("utf-8"))
     for text in (said.replace("\n", " "), page.text):
@@ -59,7 +61,7 @@ def test_covariates_are_columns_of_the_table(tied, capsys):
     assert run(tied, "--given=gender") == 2
     assert "other than gender" in capsys.readouterr().err
     assert run(tied, "--given=accent") == 0
-    assert [one["name"] for one in report_of(tied)["given"]] == ["accent"]
+    assert [explanation["name"] for explanation in report_of(tied)["given"]] == ["accent"]
     assert "--given=accent" in report_of(tied)["command"]
 
 
@@ -73,7 +75,8 @@ def test_unprotected_rows_are_found_by_id_or_refused(tied, tmp_path):
 
     def audited(unprotected):
         return audit(
-            *files, options=AuditOptions(permutations=24, given=(), unprotected=unprotected)
+            *files,
+            options=AuditOptions(permutations=24, deals=1, given=(), unprotected=unprotected),
         )
 
     report = audited(tmp_path / "other.npz")

@@ -15,7 +15,7 @@ from privrep.leakage.worlds import WORLDS
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "privrep/auditing/audit.schema.json").read_text("utf-8"))
-FEW = AuditOptions(permutations=24, attackers=("linear",))
+FEW = AuditOptions(permutations=24, deals=1, attackers=("linear",))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def columns(world):
 
 @pytest.fixture(scope="module")
 def report(world, columns):
-    options = AuditOptions(permutations=24, attackers=("linear",), unprotected=world.h + 1)
+    options = AuditOptions(permutations=24, deals=1, attackers=("linear",), unprotected=world.h + 1)
     return audit(world.h, columns, "gender", options=options)
 
 
@@ -47,7 +47,7 @@ def validator():
 def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)
-    assert next(iter(written)) == "schema_version" and written["schema_version"] == 1
+    assert next(iter(written)) == "schema_version" and written["schema_version"] == 2
     assert written["given"] and written["attributes"]["rows"] and written["decensoring"]
 
 
@@ -94,7 +94,7 @@ def test_arrays_of_any_kind_are_audited_as_files_are(world, columns, report, tmp
     frame = pandas.DataFrame(columns)
     frame.to_csv(tmp_path / "labels.csv", index=False)
     options = AuditOptions(
-        permutations=24, attackers=("linear",), unprotected=tmp_path / "plain.npy"
+        permutations=24, deals=1, attackers=("linear",), unprotected=tmp_path / "plain.npy"
     )
     files = audit(tmp_path / "h.npy", tmp_path / "labels.csv", "gender", options=options)
     by_frame = audit(world.h, frame, "gender", options=FEW)

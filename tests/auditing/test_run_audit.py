@@ -38,13 +38,13 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
     assert report["verdict"] == "leaks" and report["chance"] == 0.5
     assert report["lower"] > 0.5 and report["uar"] > 0.7
     assert report["lower"] <= report["uar"] <= report["upper"] <= 1
-    assert report["strongest"] in {one["name"] for one in report["attackers"]}
+    assert report["strongest"] in {attacker["name"] for attacker in report["attackers"]}
     assert report["p"] >= report["smallest_p"] > 0
     assert [c["name"] for c in report["data"]["classes"]] == ["female", "male"]
     assert report["data"]["notes"] == ["Labels were permuted between speakers of a session."]
     # Of 8, 16 and 24 speakers four in five are trained on.
     assert [p["speakers"] for p in report["leak_by_speakers"]] == [6.4, 12.8, 19.2]
-    assert report["leak_by_speakers"][-1]["uar"] == report["uar"]
+    assert abs(report["leak_by_speakers"][-1]["uar"] - report["uar"]) < 0.1  # of one deal
     assert "It leaks" in Page((leaking / "out" / "audit.html").read_text("utf-8")).text
     assert not list((leaking / "out").glob("*.partial"))
     assert run(leaking, output="again") == 0
@@ -56,13 +56,16 @@ def test_a_leak_is_found_written_and_printed(leaking, capsys):
 def test_attackers_are_chosen_by_name(leaking):
     assert run(leaking, "--attackers=knn,linear", output="two") == 0
     report = report_of(leaking, "two")
-    assert [one["name"] for one in report["attackers"]] == ["knn", "linear"]
+    assert {attacker["name"] for attacker in report["attackers"]} == {"knn", "linear"}
 
 
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--attackers=svm", "linear, kernel, knn, floor, trees, mlp, sequence"),
+        (
+            "--attackers=svm",
+            "linear, kernel, ranks, kernel_ranks, knn, trees, mlp, sequence",
+        ),
         ("--attackers=knn,knn", "each once"),
         ("--attackers=,", "name one or several"),
         ("--attackers=liner", "sequence, each once (did you mean linear?)"),
@@ -197,7 +200,7 @@ def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaki
         "'scipy.stats', 'soundfile', 'espeakng_loader'} & {*sys.modules}))"
     )
     arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
-    arguments += ["--attribute=gender", f"--output={tmp_path}"]
+    arguments += ["--attribute=gender", f"--output={tmp_path}", "--quick"]
     done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
     assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
@@ -209,7 +212,7 @@ def test_a_module_is_the_script(module):
 
 
 def test_the_function_is_the_script(leaking, tmp_path):
-    options = AuditOptions(permutations=60, seed=3)
+    options = AuditOptions(permutations=60, seed=3, deals=1)
     report = audit(leaking / "h.npy", leaking / "labels.csv", "gender", tmp_path, options=options)
     expected = report_of(leaking)
     for name in ("uar", "upper", "p", "verdict"):
@@ -220,7 +223,7 @@ def test_the_function_is_the_script(leaking, tmp_path):
 
 def test_arrays_of_other_libraries_and_lists_are_audited_as_numpys(leaking):
     h, labels = np.load(leaking / "h.npy"), leaking / "labels.csv"
-    options = AuditOptions(permutations=24, attackers=("linear",))
+    options = AuditOptions(permutations=24, deals=1, attackers=("linear",))
     expected = audit(h, labels, "gender", options=options)
     for other in (jnp.asarray(h), h.tolist(), pandas.DataFrame(h)):
         report = audit(other, labels, "gender", options=options)
@@ -244,11 +247,14 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(leaking, wrong, message)
 
 def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
     column = np.load(leaking / "h.npy")[:, :1]
-    labels, options = leaking / "labels.csv", AuditOptions(permutations=24, attackers=("linear",))
+    labels, options = (
+        leaking / "labels.csv",
+        AuditOptions(permutations=24, deals=1, attackers=("linear",)),
+    )
     for name, h in (("one", column), ("flat", np.pad(column, ((0, 0), (2, 3)), constant_values=7))):
         np.save(tmp_path / f"{name}.npy", h)
-        told = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
-        assert told.data.shape == h.shape and 0 <= told.uar <= 1
+        report = audit(tmp_path / f"{name}.npy", labels, "gender", options=options)
+        assert report.data.shape == h.shape and 0 <= report.uar <= 1
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
@@ -270,5 +276,5 @@ def test_more_classes_that_vary_within_speakers(tmp_path):
     report = report_of(tmp_path)
     assert report["verdict"] != "leaks" and report["attackers"][0]["auc"] is None
     assert "12 of 12 speakers have more than one accent." in report["data"]["notes"]
-    assert [one["speakers"] for one in report["data"]["classes"]] == [12, 12, 12]
+    assert [c["speakers"] for c in report["data"]["classes"]] == [12, 12, 12]
     assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()

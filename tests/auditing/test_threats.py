@@ -40,15 +40,15 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     ]
     assert run(folder, *flags) == 0
     report, said = report_of(folder), capsys.readouterr().out
-    found = {one["threat"]: one["uar"] for one in report["threats"]}
-    assert list(found) == [
+    uars = {rung["threat"]: rung["uar"] for rung in report["threats"]}
+    assert list(uars) == [
         *("ignorant", "transferred", "informed", "float16", "int8"),
         *("1 utterance", "2 utterances", "5 utterances", "20 utterances"),
     ]
-    assert found["informed"] > 0.7 and found["ignorant"] < 0.4 and found["transferred"] < 0.4
+    assert uars["informed"] > 0.7 and uars["ignorant"] < 0.4 and uars["transferred"] < 0.4
     informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
-    assert found["informed"] == informed["uar"]
-    assert all(one["lower"] <= one["uar"] <= one["upper"] for one in report["threats"])
+    assert abs(uars["informed"] - informed["uar"]) < 0.05  # the folds of sessions
+    assert all(rung["lower"] <= rung["uar"] <= rung["upper"] for rung in report["threats"])
     code = report["online_code"]
     assert 0 < code["bits"] < code["uniform"] == 1 < code["compression"]
     card = (folder / "out" / "audit.html").read_text("utf-8")
@@ -56,7 +56,7 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
         assert text in card
     assert "ignorant" in said and "bits per utterance" in said
     assert "All threats are by " + report["strongest"] in said
-    assert [one["role"] for one in report["data"]["inputs"]] == [
+    assert [file["role"] for file in report["data"]["inputs"]] == [
         *("representations", "labels", "unprotected", "other", "other_labels")
     ]
     for flag in flags:
@@ -75,8 +75,8 @@ def test_rows_of_unprotected_are_found_by_their_id(folder):
     flags = ["--attribute=gender", "--permutations=24", f"--unprotected={folder / 'bare.npz'}"]
     flags += [f"--output={folder / 'ids'}", "--attackers=linear"]
     assert main(["audit", *arguments, *flags]) == 0
-    found = {one["threat"]: one["uar"] for one in report_of(folder, "ids")["threats"]}
-    assert found["ignorant"] < 0.4 < 0.7 < found["informed"]
+    uars = {rung["threat"]: rung["uar"] for rung in report_of(folder, "ids")["threats"]}
+    assert uars["ignorant"] < 0.4 < 0.7 < uars["informed"]
 
 
 def test_sources_that_do_not_fit_are_said_before_anything_is_measured(

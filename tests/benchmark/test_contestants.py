@@ -75,9 +75,9 @@ def parts(params):
 def in_flax(network, params):
     """This project's parameters as `plain_flax.Plain` has them."""
     convolutions, gru, dense = parts(params)
-    found = {}
+    layers = {}
     for i in range(network.conv_layers):
-        found[f"Conv_{i}"] = {
+        layers[f"Conv_{i}"] = {
             "kernel": convolutions[f"kernel_{i}"],
             "bias": convolutions[f"bias_{i}"],
         }
@@ -88,25 +88,26 @@ def in_flax(network, params):
         cell = {f"h{gate}": {"kernel": a} for gate, a in zip("rzn", recurrents)}
         cell |= {f"i{g}": {"kernel": a, "bias": b} for g, a, b in zip("rzn", kernels, biases)}
         cell["hn"]["bias"] = gru[f"inner_bias_{i}"]
-        found[f"GRUCell_{i}"] = cell
-    return {"params": found | {f"Dense_{i}": dense[head] for i, head in enumerate(HEADS)}}
+        layers[f"GRUCell_{i}"] = cell
+    return {"params": layers | {f"Dense_{i}": dense[head] for i, head in enumerate(HEADS)}}
 
 
 def in_torch(network, params):
     """The same as `plain_torch.Plain` has them; the GRU's second bias where it differs."""
     convolutions, gru, dense = parts(params)
-    found = {}
+    state_dict = {}
     for i in range(network.conv_layers):
-        found[f"convolutions.{i}.weight"] = convolutions[f"kernel_{i}"].transpose(2, 1, 0)
-        found[f"convolutions.{i}.bias"] = convolutions[f"bias_{i}"]
+        state_dict[f"convolutions.{i}.weight"] = convolutions[f"kernel_{i}"].transpose(2, 1, 0)
+        state_dict[f"convolutions.{i}.bias"] = convolutions[f"bias_{i}"]
     for i in range(network.gru_layers):
-        found[f"gru.weight_ih_l{i}"] = gru[f"kernel_{i}"].T
-        found[f"gru.weight_hh_l{i}"] = gru[f"recurrent_{i}"].T
-        found[f"gru.bias_ih_l{i}"] = gru[f"bias_{i}"]
-        found[f"gru.bias_hh_l{i}"] = jnp.pad(gru[f"inner_bias_{i}"], (2 * network.gru_width, 0))
+        state_dict[f"gru.weight_ih_l{i}"] = gru[f"kernel_{i}"].T
+        state_dict[f"gru.weight_hh_l{i}"] = gru[f"recurrent_{i}"].T
+        state_dict[f"gru.bias_ih_l{i}"] = gru[f"bias_{i}"]
+        inner_bias = jnp.pad(gru[f"inner_bias_{i}"], (2 * network.gru_width, 0))
+        state_dict[f"gru.bias_hh_l{i}"] = inner_bias
     for head, layer in dense.items():
-        found |= {f"{head}.weight": layer["kernel"].T, f"{head}.bias": layer["bias"]}
-    return {name: np.array(array) for name, array in found.items()}
+        state_dict |= {f"{head}.weight": layer["kernel"].T, f"{head}.bias": layer["bias"]}
+    return {name: np.array(array) for name, array in state_dict.items()}
 
 
 def assert_near(theirs, ours):
@@ -175,11 +176,11 @@ def test_pytorch_stacked_computes_the_same(ours):
     other_batch = [array[::-1] for array in batch]
     nets = [torch_net(network, other_params), torch_net(network, params)]
     stacked = Stacked(nets)
-    found = losses(stacked, stack_batches([other_batch, batch]), LAMBDA)
+    actual = losses(stacked, stack_batches([other_batch, batch]), LAMBDA)
     alone = torch_loss(nets[0], torch_batch(other_batch), LAMBDA)
-    assert found[0].item() == pytest.approx(alone.item(), abs=1e-5)
-    assert found[1].item() == pytest.approx(loss, abs=1e-5)
-    found[1].backward()
+    assert actual[0].item() == pytest.approx(alone.item(), abs=1e-5)
+    assert actual[1].item() == pytest.approx(loss, abs=1e-5)
+    actual[1].backward()
     zeros = jax.tree.map(jnp.zeros_like, params)
     expected = Stacked([torch_net(network, zeros), torch_net(network, gradient)])
     assert_near(

@@ -35,8 +35,8 @@ def test_the_default_of_a_flag_parses_to_the_default_of_its_field(name):
         values = [by_attribute(strengths, ["gender"]) for strengths in values]
     if values == [LEFT]:  # what the first recipe, which is the default, says of it, if anything
         values = [RECIPES[Config().recipe].get(name, FIELDS[name].default)]
-    if values == [AUTO]:  # what Mel frames, which are the default, make of it
-        values = [getattr(expand({})[0].config, name)]
+    if values == [AUTO]:  # what Mel frames and classes, which are the default, make of it
+        values = [getattr(run, name) for pack in expand({}) for run in pack.runs]
     assert FIELDS[name].default in values
     assert all(type(value) is type(FIELDS[name].default) for value in values)
     assert len(values) == 1 or FIELDS[name].swept
@@ -125,7 +125,7 @@ def test_twice_the_same_is_refused(name, text):
         ("bins", "abc", "midpoint, thirds, tertiles, or two numbers"),
         ("bins", "3.5:2.5", "LOW below HIGH"),
         ("bins", "2:3:4", "LOW:HIGH"),
-        ("attackers", "svm", "lda, kernel, knn, trees, floor"),
+        ("attackers", "svm", "lda, kernel, knn, trees"),
         ("private", "gender+", "joined by"),
         ("learning_rate", "inf", "inf is not a valid value"),
         ("lambda_", "0,", "--lambda=0,: empty value in the list"),

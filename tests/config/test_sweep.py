@@ -12,7 +12,7 @@ from privrep.parallel.run_axis import run_key
 from privrep.unlearning.releases import RELEASES
 
 PACKED = SimpleNamespace(
-    table_size=9, task_names=("low", "high"), num_private={"gender": 2}, longest=(8, 8), fill=1
+    table_size=9, num_outputs=2, num_private={"gender": 2}, longest=(8, 8), fill=1
 )
 
 
@@ -27,26 +27,26 @@ def test_without_flags_there_is_one_pack_of_the_defaults():
 
 
 def test_a_recipe_names_what_is_left_to_it_and_lambda_zero_has_none():
-    def found(**flags):
+    def expanded(**flags):
         return [
             (pack.config.defence, [(c.recipe, c.defence, c.release) for c in pack.runs])
             for pack in expand(flags)
         ]
 
     none, paper = ("none", "none", "none"), ("paper", "grl", "none")
-    assert found(recipe="paper") == [("grl", [none, paper])]
-    assert found(recipe="paper", lambda_="0") == [("none", [none])]
-    assert found(defence="none", release="none") == [("none", [none])]
-    assert found(release="leace", recipe="paper") == [
+    assert expanded(recipe="paper") == [("grl", [none, paper])]
+    assert expanded(recipe="paper", lambda_="0") == [("none", [none])]
+    assert expanded(defence="none", release="none") == [("none", [none])]
+    assert expanded(release="leace", recipe="paper") == [
         ("grl", [none, ("grl+leace", "grl", "leace")])
     ]
     # What is said on the command line counts, and a setting that two recipes lead to is there once.
-    assert found(defence="none", release="subspace") == [
+    assert expanded(defence="none", release="subspace") == [
         ("none", [none, ("subspace", "none", "subspace")])
     ]
     # All defences go through one program, each run through its own.
     together = [none, paper, ("uniform", "uniform", "none")]
-    assert found(defence="grl,uniform", release="none", lambda_="0,1") == [("grl", together)]
+    assert expanded(defence="grl,uniform", release="none", lambda_="0,1") == [("grl", together)]
     (pack,) = expand({"recipe": "posterior,paper", "defence": "mmd,grl", "lambda_": "0,1"})
     runs, rows = run_table(pack.runs, 2)
     assert architecture(pack, PACKED).defences == ("grl", "mmd")
@@ -62,9 +62,9 @@ def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
     assert none == expand({"lambda_": "0"})[0].runs[0]
     assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
     assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
-    found = architecture(pack, PACKED)
-    assert (found.adversary_steps, found.adversary_memory) == (5, 256)
-    assert (found.net.adversary_input, found.net.adversary_width) == ("standardised", 128)
+    strong = architecture(pack, PACKED)
+    assert (strong.adversary_steps, strong.adversary_memory) == (5, 256)
+    assert (strong.net.adversary_input, strong.net.adversary_width) == ("standardised", 128)
 
     def names(**flags):
         return [c.recipe for pack in expand({"lambda_": "1"} | flags) for c in pack.runs]
@@ -98,11 +98,11 @@ def test_comma_lists_expand_to_their_product():
         "gru_layers": "2,3",
     }
     packs = expand(flags)
-    found = [
+    settings = [
         (exact_text(c.lambda_), c.seed, c.task, c.gru_layers) for pack in packs for c in pack.runs
     ]
     product = itertools.product(["0", "0.3", "1"], [0, 1], ["activation", "valence"], [2, 3])
-    assert len(found) == len(set(found)) and set(found) == set(product)
+    assert len(settings) == len(set(settings)) and set(settings) == set(product)
 
 
 def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
@@ -240,3 +240,56 @@ def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwis
         ({"normalise": "none"}, "none"),
     ):
         assert [pack.config.normalise for pack in expand(flags)] == [expected]
+
+
+def test_a_table_of_folds_stands_alone(tmp_path):
+    (pack,) = expand({"folds": "folds.csv", "lambda_": "0"})
+    assert pack.config.folds.endswith("/folds.csv")  # wherever the flagfile is read
+    with pytest.raises(ValueError, match="a table of folds stands alone"):
+        expand({"folds": "5,folds.csv"})
+    with pytest.raises(ValueError, match=r"official .*, a number .*, or the path of a table"):
+        expand({"folds": "fold"})
+
+
+def test_a_regression_runs_lambda_0_and_strong_unless_recipes_are_named():
+    flags = {"bins": "continuous"}
+    runs = [run for pack in expand(flags) for run in pack.runs]
+    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [("none", 0), ("strong", 1)]
+    given = {name: flag_default(name) for name in FIELDS} | flags
+    (line,) = [line for line in idle_flags(given, runs) if "continuous" in line]
+    assert "without --recipe runs the ordinary network and strong" in line
+    both = [run for pack in expand({"bins": "midpoint,continuous"}) for run in pack.runs]
+    assert {run.recipe for run in both if not run.is_regression} == {"none", "posterior", "paper"}
+    assert {run.recipe for run in both if run.is_regression} == {"none", "strong"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"recipe": "posterior"}, r"--recipe=posterior with --bins=continuous: .*posterior of the"),
+        ({"recipe": "paper,subspace"}, r"--recipe=subspace .*Take --recipe=strong .*--defence=mmd"),
+        ({"recipe": "strong", "release": "posterior"}, r"--release=posterior with --bins=cont"),
+        ({"recipe": "paper", "adversary_given": "emotion"}, r"--adversary_given=emotion with"),
+    ],
+)
+def test_what_needs_classes_is_refused_in_a_regression(flags, message):
+    with pytest.raises(ValueError, match=message):
+        expand({"bins": "continuous", **flags})
+
+
+@pytest.mark.parametrize("defence", ["grl", "mmd", "hsic", "uniform"])
+def test_matching_and_reversal_work_in_a_regression(defence):
+    (pack,) = expand({"bins": "continuous", "recipe": "paper", "defence": defence, "lambda_": "1"})
+    assert pack.config.defence == defence
+
+
+def test_the_loss_of_a_regression_makes_no_difference_to_classes():
+    packs = expand({"regression_loss": "ccc,mse", "bins": "midpoint,continuous", "lambda_": "0"})
+    assert [pack.config.regression_loss for pack in packs] == ["ccc", "ccc", "mse"]
+    given = {name: flag_default(name) for name in FIELDS} | {"regression_loss": "mse"}
+    assert any("--regression_loss has no effect" in line for line in idle_flags(given, []))
+
+
+def test_auto_stands_alone():
+    with pytest.raises(ValueError, match="auto stands alone"):
+        expand({"recipe": "auto,strong"})

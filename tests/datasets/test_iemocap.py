@@ -26,31 +26,31 @@ def root(tmp_path):
     return tmp_path
 
 
-def read_one(root, name="Ses01F_impro01_F000"):
+def utterance_of(root, name="Ses01F_impro01_F000"):
     return next(utterance for utterance in read(root) if utterance.id == name)
 
 
 def test_gender_and_speaker_are_those_of_the_turn_not_of_the_markers(root):
-    man = read_one(root, "Ses01F_impro01_M000")
+    man = utterance_of(root, "Ses01F_impro01_M000")
     assert (man.private["gender"], man.speaker) == ("male", "Ses01M")
-    woman = read_one(root, "Ses01M_script01_1b_F001")
+    woman = utterance_of(root, "Ses01M_script01_1b_F001")
     assert (woman.private["gender"], woman.speaker) == ("female", "Ses01F")
     assert len({utterance.speaker for utterance in read(root)}) == 10
 
 
 def test_the_order_of_ratings_is_valence_activation_dominance(root):
     edit(root / DIALOG, FIRST, FIRST.replace("2.0000, 2.0000, 2.5000", "1.5000, 4.5000, 3.0000"))
-    assert read_one(root).ratings == {"valence": 1.5, "activation": 4.5, "dominance": 3.0}
+    assert utterance_of(root).ratings == {"valence": 1.5, "activation": 4.5, "dominance": 3.0}
 
 
 def test_no_agreement_is_no_emotion(root):
-    assert read_one(root).categories == {"scenario": "improvised"}
+    assert utterance_of(root).categories == {"scenario": "improvised"}
 
 
 @pytest.mark.parametrize(("code", "emotion"), [("fru", "frustrated"), ("oth", "other")])
 def test_emotions_have_readable_names(code, emotion, root):
     edit(root / DIALOG, FIRST, FIRST.replace("xxx", code))
-    assert read_one(root).categories["emotion"] == emotion
+    assert utterance_of(root).categories["emotion"] == emotion
 
 
 def test_the_folder_above_the_release_serves_too(tmp_path):
@@ -60,7 +60,7 @@ def test_the_folder_above_the_release_serves_too(tmp_path):
 
 def test_an_average_half_a_point_off_the_scale_counts_as_its_end(root):
     edit(root / DIALOG, FIRST, FIRST.replace("2.0000, 2.0000, 2.5000", "5.5000, 1.0000, 0.5000"))
-    assert read_one(root).ratings == {"valence": 5.0, "activation": 1.0, "dominance": 1.0}
+    assert utterance_of(root).ratings == {"valence": 5.0, "activation": 1.0, "dominance": 1.0}
 
 
 def test_a_rating_further_off_the_scale_is_an_error(root):
@@ -71,8 +71,8 @@ def test_a_rating_further_off_the_scale_is_an_error(root):
 
 def test_missing_transcripts_are_none(root):
     (root / WORDS).unlink()
-    assert read_one(root).transcript is None
-    assert read_one(root, "Ses02F_impro01_F000").transcript is not None
+    assert utterance_of(root).transcript is None
+    assert utterance_of(root, "Ses02F_impro01_F000").transcript is not None
 
 
 def test_sessions_that_are_missing_are_named(root):

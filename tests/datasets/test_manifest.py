@@ -1,7 +1,5 @@
 """Tests of the manifest reader: types of columns, dialects of CSV, error messages."""
 
-import subprocess
-import sys
 import warnings
 from collections import Counter
 
@@ -11,6 +9,7 @@ from privrep.datasets.manifest import read
 from privrep.inputs.text import tokenise
 from tests.support.open_corpora_on_disk import write_manifest
 from tests.support.paths import ROOT
+from tests.support.peak_memory import printed_by
 
 ROWS = ["id,speaker,emotion", "a,anna,sad", "b,ben,happy"]
 
@@ -322,13 +321,9 @@ def test_a_large_manifest_is_read_in_little_time_and_memory(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n" + rows)
     program = (
-        "import re, sys, time, warnings; from privrep.datasets.manifest import read;"
+        "import sys, time, warnings; from privrep.datasets.manifest import read;"
         "warnings.simplefilter('ignore'); begin = time.process_time(); read(sys.argv[1]);"
-        # Not ru_maxrss, which begins with that of the process that started this one.
-        "status = open('/proc/self/status').read();"
-        "print(time.process_time() - begin, re.search(r'VmHWM:\\s+(\\d+)', status)[1])"
+        "print(time.process_time() - begin, peak())"
     )
-    command = [sys.executable, "-c", program, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    seconds, kilobytes = map(float, done.stdout.split())
+    seconds, kilobytes = printed_by(program, path)
     assert seconds < 15 and kilobytes < 500_000

@@ -37,7 +37,7 @@ def podcast(tmp_path):
     return tmp_path
 
 
-def read_one(module, root, name):
+def utterance_of(module, root, name):
     return next(utterance for utterance in module.read(root) if utterance.id == name)
 
 
@@ -58,7 +58,7 @@ def test_improv_variants(variant, tmp_path):
 
 def test_improv_activation_is_stored_upside_down_and_valence_is_not(improv):
     edit(improv / "Evalution.txt", "A:4.000000; V:2.000000", "A:1.400000; V:4.400000")
-    ratings = read_one(msp_improv, improv, "MSP-IMPROV-S01A-F01-P-FM00").ratings
+    ratings = utterance_of(msp_improv, improv, "MSP-IMPROV-S01A-F01-P-FM00").ratings
     assert ratings == {"activation": 4.6, "valence": 4.4, "naturalness": 4.2}
 
 
@@ -74,7 +74,7 @@ def test_improv_ratings_that_are_not_there(old, new, ratings, improv):
     edit(improv / "Evalution.txt", old, new)
     expected = {"activation": 2.0, "valence": 2.0} | ratings
     expected = {task: value for task, value in expected.items() if value is not None}
-    assert read_one(msp_improv, improv, "MSP-IMPROV-S01A-F01-P-FM00").ratings == expected
+    assert utterance_of(msp_improv, improv, "MSP-IMPROV-S01A-F01-P-FM00").ratings == expected
 
 
 @pytest.mark.parametrize(
@@ -182,16 +182,16 @@ def test_podcast_table_of_an_earlier_release_takes_the_audio_of_its_release(tmp_
 
 
 def test_podcast_unknown_speaker_and_gender_are_left_out(podcast):
-    stereo = read_one(msp_podcast, podcast, "MSP-PODCAST_1023_0235")
+    stereo = utterance_of(msp_podcast, podcast, "MSP-PODCAST_1023_0235")
     assert stereo.speaker is None and stereo.private == {"gender": "male"}
-    unknown = read_one(msp_podcast, podcast, "MSP-PODCAST_2000_0000")
+    unknown = utterance_of(msp_podcast, podcast, "MSP-PODCAST_2000_0000")
     assert unknown.speaker == "1" and unknown.private == {}
 
 
 @pytest.mark.parametrize("hidden", [",,,,", "N,4.0,4.0,4.0,", "-,nan,hidden,0,"])
 def test_podcast_test3_is_hidden_whatever_stands_in_its_cells(hidden, podcast):
     edit(podcast / LABELS, "3000_0000.wav,,,,,", f"3000_0000.wav,{hidden}")
-    utterance = read_one(msp_podcast, podcast, "MSP-PODCAST_3000_0000")
+    utterance = utterance_of(msp_podcast, podcast, "MSP-PODCAST_3000_0000")
     assert (utterance.ratings, utterance.categories, utterance.split) == ({}, {}, "test")
 
 
@@ -203,7 +203,7 @@ def test_podcast_test_speakers_recur_and_all_test_sets_are_test(podcast):
 
 def test_podcast_missing_transcript(podcast):
     (podcast / "Transcripts/MSP-PODCAST_0000_0001.txt").unlink()
-    assert read_one(msp_podcast, podcast, "MSP-PODCAST_0000_0001").transcript is None
+    assert utterance_of(msp_podcast, podcast, "MSP-PODCAST_0000_0001").transcript is None
 
 
 @pytest.mark.parametrize(

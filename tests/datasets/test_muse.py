@@ -26,7 +26,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def read_one(root, name=FIRST):
+def utterance_of(root, name=FIRST):
     return next(utterance for utterance in read(root) if utterance.id == name)
 
 
@@ -54,7 +54,7 @@ def test_variants(variant, tmp_path):
 
 
 def test_activation_is_the_mean_of_annotators_who_heard_the_utterance_alone(root):
-    assert read_one(root).ratings == {
+    assert utterance_of(root).ratings == {
         "activation": 3.0,
         "valence": 3.0,
         "activation_context": 3.5,
@@ -64,7 +64,7 @@ def test_activation_is_the_mean_of_annotators_who_heard_the_utterance_alone(root
 
 
 def test_stressed_is_a_task_and_a_private_attribute(root):
-    stressed = read_one(root, FIRST.replace("_0_", "_1_"))
+    stressed = utterance_of(root, FIRST.replace("_0_", "_1_"))
     assert stressed.categories == {"stressed": "yes"}
     assert stressed.private == {"gender": "female", "stressed": "yes"}
 
@@ -72,13 +72,13 @@ def test_stressed_is_a_task_and_a_private_attribute(root):
 @pytest.mark.parametrize("literal", ["F", "f", "Female", "FEMALE", " female "])
 def test_spellings_of_gender(literal, root):
     edit(root / TABLE, CELLS, CELLS.replace(",F,", f",{literal},"))
-    assert read_one(root).private["gender"] == "female"
+    assert utterance_of(root).private["gender"] == "female"
 
 
 def test_transcripts_of_the_release_come_before_those_of_whisper(root):
     write_muse(root, 2, transcripts=("Whisper-Transcriptions/Nonstressed_Segments",) * 2)
     (root / "Combined/Utterance Transcripts" / f"{FIRST}.txt").write_text("by hand")
-    assert read_one(root).transcript == "by hand"
+    assert utterance_of(root).transcript == "by hand"
 
 
 def test_missing_audio_and_transcript(root):
@@ -87,7 +87,7 @@ def test_missing_audio_and_transcript(root):
         for path in folder.glob("*.wav"):
             path.unlink()
         folder.rmdir()
-    utterance = read_one(root)
+    utterance = utterance_of(root)
     assert utterance.transcript is None
     assert utterance.wav == (
         root / "NotStressed/Audio/Non Stressed Question Monologue Audio" / f"{FIRST}.wav"
@@ -97,14 +97,14 @@ def test_missing_audio_and_transcript(root):
 @pytest.mark.parametrize("empty", ["", "NaN"])
 def test_a_rating_that_is_not_there_is_left_out(empty, root):
     edit(root / TABLE, CELLS, CELLS.replace(",3.0,", f",{empty},", 1))
-    assert "activation" not in read_one(root).ratings
-    assert "valence" in read_one(root).ratings
+    assert "activation" not in utterance_of(root).ratings
+    assert "valence" in utterance_of(root).ratings
 
 
 def test_self_reports_off_the_scale_are_counted_in_a_warning(root):
     edit(root / TABLE, "5;6;4,5;5;5,6,\n", "5;6;4,5;5;5,0,none\n")
     with pytest.warns(UserWarning, match=rf"2 self-reports.*{MUSE_TABLE[:20]}.*:2: '0'"):
-        ratings = read_one(root).ratings
+        ratings = utterance_of(root).ratings
     assert not {"activation_self", "valence_self"} & set(ratings)
 
 

@@ -159,3 +159,40 @@ def test_the_labels_of_a_large_corpus_are_read_in_seconds(tmp_path):
 def test_a_file_that_is_no_table_is_refused(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     refused(re.escape(message), read_table, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("sep=;\nspeaker;valence\n01;3.5\n2;2.25\n", ""),
+        ('"sep=\t"\r\nspeaker\tvalence\r\n01\t3.5\r\n2\t2.25\r\n', ""),
+        ("speaker;valence;;\n01;3.5;;\n2;2.25;;\n", ""),
+        ("speaker;valence\n01;3,5\n2;2,25\n", "the commas in valence were read as decimal points"),
+    ],
+)
+def test_what_spreadsheets_write_is_read(tmp_path, text, note):
+    """A line that names the separator, separators behind the last column, decimal commas."""
+    (tmp_path / "t.csv").write_text(text, newline="")
+    table = read_table(tmp_path / "t.csv")
+    assert table.cells == {"speaker": ["01", "2"], "valence": ["3.5", "2.25"]}
+    assert table.lines == ([3, 4] if "sep=" in text else [2, 3])
+    assert len(table.notes) == bool(note) and note in "".join(table.notes)
+
+
+def test_commas_of_text_stay(tmp_path):
+    (tmp_path / "t.csv").write_text("speaker;raters;note\na;1,5;one, two\nb;x;1,5\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.cells["raters"] == ["1,5", "x"] and table.cells["note"] == ["one, two", "1,5"]
+    (tmp_path / "t.csv").write_text("speaker;note;\na;1;\nb;2;x\n")
+    refused("t.csv:1.*one without a name may only number the rows", read_table, tmp_path / "t.csv")
+
+
+def test_letters_that_several_programs_have_torn_are_mended(tmp_path):
+    text = torn = "speaker,transcript\nZoé,don’t… naïve\n"
+    for _ in range(3):
+        torn = torn.encode().decode("cp1252")
+        (tmp_path / "t.csv").write_text(torn, "utf-8")
+        table = read_table(tmp_path / "t.csv")
+        assert table.cells == {"speaker": ["Zoé"], "transcript": ["don’t… naïve"]}
+        assert "in 1 lines were torn" in table.notes[0]
+    assert text != torn

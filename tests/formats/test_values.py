@@ -96,9 +96,9 @@ def test_what_is_declared_comes_first():
     ],
 )
 def test_names_of_two_tables_are_found_and_it_is_said_how(wanted, there, differ):
-    found = paired(wanted, there)
-    assert list(found.pairs) == wanted and differ in found.differ
-    assert found.changed == (len(wanted) if differ else 0)
+    joined = paired(wanted, there)
+    assert list(joined.pairs) == wanted and differ in joined.differ
+    assert joined.changed == (len(wanted) if differ else 0)
 
 
 def test_a_comparison_by_which_two_names_are_one_is_not_used():

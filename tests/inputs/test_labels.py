@@ -208,3 +208,40 @@ def test_rare_classes_are_counted_in_the_part_only():
     assert labels.rare_classes(codes, part, "abcd") == {"b": 5, "c": 4, "d": 0}
     part[:15] = False  # 80 + 5 + 4 are left: 5 are above 5 %
     assert labels.rare_classes(codes, part, "abcd") == {"c": 4, "d": 0}
+
+
+def of_valence(ratings, task="valence"):
+    return [
+        Utterance(f"u{i}", "s", ratings={} if rating is None else {task: rating}, scale=(1, 5))
+        for i, rating in enumerate(ratings)
+    ]
+
+
+def test_a_regression_has_ratings_and_levels_of_like_size():
+    values = [1.0, 2.0, None, 2.5, 3.0, 4.0, 4.5, 5.0]
+    utterances = of_valence(values)
+    np.testing.assert_array_equal(
+        labels.task_ratings(utterances, "valence"), [np.nan if v is None else v for v in values]
+    )
+    codes, names = labels.task_labels(utterances, "valence", "continuous", np.ones(8, bool))
+    assert names == ("low", "mid", "high") and codes[2] == -1
+    assert np.bincount(codes[codes >= 0]).tolist() == [3, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "ratings", [[1, 1, 1, 1, 1, 1, 2, 3], [1, 2, 3, 3, 3, 3, 3], [1, 2, 3], [1, 2, 2, 2, 2, 3]]
+)
+def test_levels_of_a_regression_are_three_however_many_ratings_are_equal(ratings):
+    codes = labels.levels_of_regression(np.array(ratings, float), np.ones(len(ratings), bool))
+    assert {*codes.tolist()} == {0, 1, 2}
+    assert (np.diff(codes[np.argsort(ratings, kind="stable")]) >= 0).all()
+
+
+def test_a_category_has_nothing_to_regress_on():
+    angry = Utterance("a", "s", categories={"emotion": "angry"}, ratings={"valence": 2.0})
+    with pytest.raises(ValueError, match=r"task 'emotion' has no ratings: it has valence .*leave"):
+        labels.task_labels([angry], "emotion", "continuous", np.ones(1, bool))
+    with pytest.raises(ValueError, match=r"task 'valense' is not there.*did you mean valence"):
+        labels.task_labels([angry], "valense", "continuous", np.ones(1, bool))
+    with pytest.raises(ValueError, match=r"three different ratings .* which has 2"):
+        labels.levels_of_regression(np.array([1.0, 2.0, 2.0]), np.ones(3, bool))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from privrep.inputs.number_bins import bin_numbers, is_numeric, parse_bins
+from privrep.formats.numbers import parse_bins
+from privrep.inputs.number_bins import bin_numbers, is_numeric
 from privrep.types import Utterance
 
 
@@ -52,6 +53,7 @@ def test_a_speaker_of_several_numbers_has_one_class():
     spoken = [Utterance(f"u{i}", "a", private={"age": age}) for i, age in enumerate(["29", "31"])]
     binned, notes = bin_numbers(spoken + corpus(60), ["age"], parse_bins("age=<=30,>30"))
     assert [u.private["age"] for u in binned] == ["<=30", "<=30", ">30", ">30"]
+    assert [u.numbers for u in binned] == [{"age": age} for age in (29, 31, 60, 60)]
     assert "1 speakers have several numbers" in notes[0]
 
 

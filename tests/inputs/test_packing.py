@@ -58,7 +58,7 @@ def changed(data, where):
 
 
 @pytest.mark.parametrize("normalise", ["speaker", "train", "none"])
-@pytest.mark.parametrize("bins", ["midpoint", "tertiles"])
+@pytest.mark.parametrize("bins", ["midpoint", "tertiles", "continuous"])
 def test_nothing_of_the_training_side_depends_on_test_utterances(normalise, bins):
     data, split = corpus(), folds()
     settings = {"normalise": normalise, "bins": bins}
@@ -69,6 +69,8 @@ def test_nothing_of_the_training_side_depends_on_test_utterances(normalise, bins
         seen = split.train[k] | split.val[k]
         np.testing.assert_array_equal(original.task[k][seen], other.task[k][seen])
         np.testing.assert_array_equal(original.task_weights[k], other.task_weights[k])
+        if bins == "continuous":
+            np.testing.assert_array_equal(original.target[k][seen], other.target[k][seen])
         for a in ("gender", "speaker"):
             np.testing.assert_array_equal(original.private[a][k][seen], other.private[a][k][seen])
             np.testing.assert_array_equal(
@@ -150,6 +152,27 @@ def test_class_weights_even_the_training_part_or_are_1():
         np.testing.assert_allclose(counts * folded.task_weights[k], counts.sum() / 3, rtol=1e-5)
     plain = packed(data, split, class_weights="none").data.folds
     assert (plain.task_weights == 1).all() and (plain.private_weights["speaker"] == 1).all()
+
+
+def test_a_regression_has_one_output_and_targets_in_units_of_its_training_part():
+    data, split = corpus(), folds()
+    data[0][7] = dataclasses.replace(data[0][7], ratings={"valence": 2.0})
+    result = packed(data, split, bins="continuous")
+    assert result.num_outputs == 1 and result.task_names == ("low", "mid", "high")
+    target, ratings = result.data.folds.target, result.ratings
+    assert target.dtype == np.float32 and np.isnan(target[:, 7]).all()
+    for k in range(3):
+        train = split.train[k] & ~np.isnan(target[k])
+        np.testing.assert_allclose(
+            [target[k][train].mean(), target[k][train].std()], [0, 1], atol=1e-5
+        )
+        rating = target[k] * ratings.deviation[k] + ratings.mean[k]
+        expected = [u.ratings.get("activation", np.nan) for u in data[0]]
+        np.testing.assert_allclose(rating, expected, rtol=1e-5)
+    classes = packed(data, split)
+    assert (
+        classes.num_outputs == 3 and classes.ratings is None and classes.data.folds.target is None
+    )
 
 
 @pytest.mark.parametrize("modalities", ["acoustic", "lexical", "multimodal"])

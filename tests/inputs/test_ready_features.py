@@ -38,21 +38,22 @@ def test_arrays_become_frames(tmp_path):
 
 
 def test_sources_joined_by_a_plus_stand_side_by_side(tmp_path):
-    one = save_folder(tmp_path / "a+b", FRAMES)  # a folder that has a + in its name
-    two = save_h5(tmp_path / "b.h5", {id_: 2 * frames[:, :3] for id_, frames in FRAMES.items()})
+    folder = save_folder(tmp_path / "a+b", FRAMES)  # a folder that has a + in its name
+    hdf5 = save_h5(tmp_path / "b.h5", {id_: 2 * frames[:, :3] for id_, frames in FRAMES.items()})
     np.save(tmp_path / "c.npy", np.concatenate([*FRAMES.values()]))
     (tmp_path / "c.lengths").write_text("2\n3\n4\n")
     (tmp_path / "c.ids").write_text("u0\nu1\nu2\n")
-    assert read_features(open_ready(one, IDS), "u1").shape == (3, 4)
+    assert read_features(open_ready(folder, IDS), "u1").shape == (3, 4)
     with pytest.warns(UserWarning, match="Ids are those of c.ids"):
-        ready = open_ready(f"{two}+{tmp_path / 'c.npy'}", IDS)
+        ready = open_ready(f"{hdf5}+{tmp_path / 'c.npy'}", IDS)
     for id_, frames in FRAMES.items():
         expected = np.concatenate([2 * frames[:, :3], frames], 1).astype("f")
         assert np.array_equal(read_features(ready, id_), expected)
-    files = ready_files(f"{two}+{tmp_path / 'c.npy'}", IDS)
-    assert files == 3 * [[two, *(tmp_path / f"c.{ending}" for ending in ("npy", "lengths", "ids"))]]
+    files = ready_files(f"{hdf5}+{tmp_path / 'c.npy'}", IDS)
+    parts = [tmp_path / f"c.{ending}" for ending in ("npy", "lengths", "ids")]
+    assert files == 3 * [[hdf5, *parts]]
     save_folder(tmp_path / "short", FRAMES | {"u1": np.ones((7, 2))})
-    ready = open_ready(f"{two}+{tmp_path / 'short'}", IDS)
+    ready = open_ready(f"{hdf5}+{tmp_path / 'short'}", IDS)
     with pytest.raises(UnusableUtterance, match=r"\[3, 3\] in b.h5, \[7, 2\] in short"):
         read_features(ready, "u1")
 

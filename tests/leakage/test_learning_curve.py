@@ -14,7 +14,7 @@ def test_more_speakers_teach_more_and_the_last_point_is_the_measurement():
     assert points[0].uar < points[1].uar < points[2].uar
     assert points[0].sd > 0 and points[2].sd == 0
     suite = {"linear": ATTACKS["linear"]}
-    whole = measure(sample, attackers=suite, settings=InferenceSettings(permutations=1))
+    whole = measure(sample, attackers=suite, settings=InferenceSettings(permutations=1, deals=1))
     assert points[2].uar == whole.verdict.uar
 
 

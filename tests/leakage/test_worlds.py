@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import SVC
 
 from privrep.leakage.worlds import WORLDS
@@ -10,11 +14,22 @@ from privrep.leakage.worlds import WORLDS
 S, EACH, D = 200, 4, 8
 
 
-def found_by(model, columns, world, sample):
-    """Accuracy on the second half of the speakers after learning from the first."""
-    half = sample.speaker < S // 2
-    h = sample.h[:, columns]
-    return model.fit(h[half], sample.gender[half]).score(h[~half], sample.gender[~half])
+def read_by(model, columns, sample):
+    """Accuracy on the second half of the speakers after learning from the first.
+
+    Rows that hold a sentinel are dropped, as a careful person would.
+    """
+    kept = (sample.h != -1e9).any(1)
+    half, h, gender = sample.speaker[kept] < S // 2, sample.h[kept][:, columns], sample.gender[kept]
+    return model.fit(h[half].astype(float), gender[half]).score(h[~half], gender[~half])
+
+
+def ranked(model):
+    return make_pipeline(QuantileTransformer(n_quantiles=100, output_distribution="normal"), model)
+
+
+LINES = (LogisticRegression, LinearDiscriminantAnalysis)
+CURVES = (SVC, HistGradientBoostingClassifier, lambda: ranked(LogisticRegression()))
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -26,13 +41,13 @@ def test_a_world_is_a_corpus_and_leaks_where_it_says(name):
     gender = sample.gender.reshape(S // 2, 2, EACH)
     assert (gender == gender[:, :, :1]).all() and (gender[:, :, 0].sum(1) == 1).all()
     np.testing.assert_array_equal(sample.session, sample.speaker // 2)
-    whole, one = slice(None), slice(0, D // 2)
-    by_svm = found_by(SVC(), whole, world, sample)
-    by_line = found_by(LogisticRegression(), whole, world, sample)
-    alone = found_by(SVC(), one, world, sample)
-    assert (by_svm > 0.57) == world.leaks and (by_line > 0.57) == world.linear, (by_svm, by_line)
+    whole, half = slice(None), slice(0, D // 2)
+    by_line = max(read_by(model(), whole, sample) for model in LINES)
+    by_any = max(by_line, *(read_by(model(), whole, sample) for model in CURVES))
+    alone = max(read_by(model(), half, sample) for model in (*LINES, *CURVES))
+    assert (by_any > 0.6) == world.leaks and (by_line > 0.6) == world.linear, (by_any, by_line)
     if name != "one_emotion" and name != "linear":  # their direction is spread over all columns
-        assert (alone > 0.57) == world.modalities, alone
+        assert (alone > 0.6) == world.modalities, alone
 
 
 def test_the_leak_by_length_is_gone_among_utterances_of_one_length():

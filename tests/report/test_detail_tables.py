@@ -60,7 +60,7 @@ def test_groups_show_emotion_of_each_value_of_the_attribute():
     columns = {"emotion_among_gender=female_uar": 0.5, "emotion_among_gender=female_lower": 0.4}
     rows = [run(0.0, **columns, **{"emotion_among_gender=female_upper": 0.6})]
     assert [line[4:] for line in of("groups", rows).lines] == [
-        ["ordinary", "gender", "female", "0.500", "0.400 to 0.600"]
+        ["ordinary", "gender", "female", "0.500", "0.400 to 0.600", "", ""]
     ]
 
 
@@ -134,5 +134,41 @@ def test_words_order_the_modalities_by_what_they_leak():
     ],
 )
 def test_what_was_not_tested_is_said(rows, sentence):
-    results = Results(rows, [], [], [], [], [])
-    assert any(sentence in one for one in not_tested(summarise(rows, SETTINGS), results))
+    results = Results(rows, [], [], [], [], [], [], [])
+    assert any(sentence in line for line in not_tested(summarise(rows, SETTINGS), results))
+
+
+def test_the_choice_on_validation_has_both_scores_and_who_chose():
+    rows = [
+        run(x, val=val) for x, val in ((0.0, (0.7, 0.9)), (0.5, (0.6, 0.59)), (1.0, (0.55, 0.5)))
+    ]
+    lines = [line[2:] for line in of("choice", rows).lines]
+    assert lines == [
+        ["0.5", "0.600", "0.590", "0.510", "0.600", "leak-aware"],
+        ["1", "0.550", "0.500", "0.550", "0.550", "paper"],
+    ]
+
+
+def test_confusion_is_shown_as_shares_of_the_true_class():
+    counts = '{"low": {"low": 3, "high": 1}, "high": {"low": 0, "high": 4}}'
+    (table,) = [
+        table
+        for name, table in tables(
+            summarise([run(0.0, emotion_confusion=counts)], SETTINGS), []
+        ).items()
+        if name.startswith("confusion_")
+    ]
+    assert table.header[-4:] == ["true", "low", "high", "utterances"]
+    assert [line[-4:] for line in table.lines] == [
+        ["low", "0.75", "0.25", "4"],
+        ["high", "0.00", "1.00", "4"],
+    ]
+
+
+def test_groups_have_their_gap():
+    place = "emotion_among_gender=female"
+    columns = {f"{place}_uar": 0.5, f"{place}_lower": 0.4, f"{place}_upper": 0.6}
+    gap = {"difference": -0.1, "lower": -0.25, "upper": 0.05}
+    columns |= {f"emotion_gap_gender=female_{name}": value for name, value in gap.items()}
+    (line,) = of("groups", [run(0.0, **columns)]).lines
+    assert line[-2:] == ["-0.100", "-0.250 to +0.050"]

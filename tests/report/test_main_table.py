@@ -9,6 +9,7 @@ import pytest
 
 from experiments.report.main_table import (
     conclusions_of,
+    table,
     table_markdown,
     table_text,
     write_summary,
@@ -29,15 +30,15 @@ def cells(text):
 
 def test_mean_spread_and_paired_change():
     entries = by_label(summarise(ROWS, SETTINGS))
-    one = entries[1.0]
-    assert one["n"] == 2 and one["diverged"] == 0
-    assert one["scores"]["test_emotion_uar"]["mean"] == pytest.approx(0.42)
-    assert one["scores"]["test_emotion_uar"]["sd"] == pytest.approx(0.04 / math.sqrt(2))
-    change = one["change"]["test_emotion_uar"]  # -0.10 and -0.16
+    entry = entries[1.0]
+    assert entry["n"] == 2 and entry["diverged"] == 0
+    assert entry["scores"]["test_emotion_uar"]["mean"] == pytest.approx(0.42)
+    assert entry["scores"]["test_emotion_uar"]["sd"] == pytest.approx(0.04 / math.sqrt(2))
+    change = entry["change"]["test_emotion_uar"]  # -0.10 and -0.16
     assert change["mean"] == pytest.approx(-0.13)
     assert change["sd"] == pytest.approx(0.06 / math.sqrt(2))
     assert (change["n"], change["lower"], change["higher"]) == (2, 2, 0)
-    assert one["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.21)
+    assert entry["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.21)
     assert entries[0.0]["change"] == {} and entries["chance"]["change"] == {}
 
 
@@ -78,9 +79,9 @@ def test_seeds_are_judged_together():
         control("chance", 0.5),
     ]
     entries = by_label(summarise(rows, SETTINGS))
-    found = entries[0.0]["verdicts"]["gender"]
-    assert found.pop("uar") == pytest.approx(0.6) and found.pop("p") == pytest.approx(0.04)
-    assert found == {"verdict": "leaks", "lower": None, "upper": 0.81, "minimum_detectable": 0.7}
+    verdict = entries[0.0]["verdicts"]["gender"]
+    assert verdict.pop("uar") == pytest.approx(0.6) and verdict.pop("p") == pytest.approx(0.04)
+    assert verdict == {"verdict": "leaks", "lower": None, "upper": 0.81, "minimum_detectable": 0.7}
     # One seed in two, of which the other finds nothing, is no leak shown by both together.
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]
@@ -255,12 +256,12 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     summary = summarise(rows, SETTINGS)
     entries = by_label(summary)
     assert [entries[x]["collapsed"] for x in (0.0, 1.0, 5.0)] == [0, 2, 3]
-    one, five = entries[1.0], entries[5.0]
-    assert (one["n"], one["scores"]["test_gender_privacy"]["n"]) == (3, 1)
-    assert one["scores"]["test_gender_privacy"]["mean"] == pytest.approx(0.34)
-    assert one["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.04)
-    assert one["scores"]["test_gender_attacker_uar"]["n"] == 3  # it is still what was found
-    assert five["scores"]["test_gender_privacy"]["mean"] is None
+    lambda_1, lambda_5 = entries[1.0], entries[5.0]
+    assert (lambda_1["n"], lambda_1["scores"]["test_gender_privacy"]["n"]) == (3, 1)
+    assert lambda_1["scores"]["test_gender_privacy"]["mean"] == pytest.approx(0.34)
+    assert lambda_1["change"]["test_gender_privacy"]["mean"] == pytest.approx(0.04)
+    assert lambda_1["scores"]["test_gender_attacker_uar"]["n"] == 3  # it is still what was found
+    assert lambda_5["scores"]["test_gender_privacy"]["mean"] is None
     text = table_text(summary)
     lines = cells(text)
     assert lines["1"][-2:] == ["0.340*", "+0.040"] and lines["5"][-1] == "-*"
@@ -271,8 +272,8 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     assert "starred mean is over the other runs, while the attacker's is over all" in said
     # Lambda 5 looks best on validation, then 1; a sound setting is preferred to both.
     assert "chooses lambda 0 of 0, 1, 5, without 1, 5, of which runs collapsed" in said
-    (of_one,) = conclusions_of(summarise([row for row in rows if row["lambda"] == 1], SETTINGS))
-    assert "(every setting had runs that collapsed or diverged; 2 of its 3" in of_one
+    (reading_of_one,) = conclusions_of(summarise(rows[3:6], SETTINGS))
+    assert "(every setting had runs that collapsed or diverged; 2 of its 3" in reading_of_one
     (reading_of_five,) = conclusions_of(summarise(rows[-3:], SETTINGS))
     assert reading_of_five.endswith("every network collapsed; there is nothing to choose.")
 
@@ -289,3 +290,33 @@ def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
     speaker = content["table"][-1]["scores"]["test_speaker_adversary_uar"]
     assert speaker == {"mean": None, "sd": None, "n": 0}
     assert table_markdown(summary) in (tmp_path / "summary.md").read_text("utf-8")
+
+
+def regression(lambda_, fold, ccc, **changed):
+    """A row of a regression: its CCC in place of UAR."""
+    none = {"val_emotion_uar": None, "test_emotion_uar": None}
+    scores = {"test_emotion_ccc": ccc, "val_emotion_ccc": ccc, "emotion_chance": 0.0}
+    return run(lambda_, fold, bins="continuous") | none | scores | changed
+
+
+def test_a_regression_has_its_ccc_in_the_table():
+    interval = {"emotion_pooled_ccc": 0.4, "emotion_pooled_lower": 0.3, "emotion_pooled_upper": 0.5}
+    rows = [regression(0.0, fold, 0.4 + fold / 10, **interval) for fold in (0, 1)]
+    header, lines, notes, _ = table(summarise(rows, [*SETTINGS, "bins"]))
+    assert "emotion CCC" in header and "emotion UAR" not in header
+    line = dict(zip(header, lines[0]))
+    assert line["emotion CCC"].startswith("0.450") and line["95 %"] == "0.30-0.50"
+    assert any(note.startswith("CCC: concordance") for note in notes)
+    both = [*rows, run(0.0, 0, task="valence")]
+    assert "emotion UAR or CCC" in table(summarise(both, [*SETTINGS, "bins"])).header
+
+
+def test_words_say_where_the_leak_aware_rule_chooses_otherwise():
+    rows = [
+        run(lambda_, fold, val=val)
+        for fold in (0, 1)
+        for lambda_, val in ((0.0, (0.7, 0.9)), (0.5, (0.6, 0.59)), (1.0, (0.55, 0.5)))
+    ]
+    (sentence,) = conclusions_of(summarise(rows, SETTINGS))
+    assert "validation chooses lambda 1 of" in sentence
+    assert sentence.endswith("emotion within 0.1 of chance, chooses lambda 0.5.")

@@ -52,6 +52,36 @@ def test_three_tables_stand_below_the_main_one():
         assert all(len(line) == len(table.header) for line in table.lines)
 
 
+def test_what_the_attacker_knows_and_what_sessions_explain_are_tables():
+    more = judged("gender_pooled_seen", 0.52) | judged("gender_pooled_own", 0.71, "leaks", p=0.01)
+    more |= judged("gender_pooled_beyond_sessions", 0.55, p=0.3)
+    rows = [run(0.0, **GENDER, **more, gender_pooled_attacker="own linear")]
+    rows += [run(1.0, **GENDER, gender_pooled_attacker="seen kernel")]
+    tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    knowledge, sessions = (
+        tables["Speakers that the attacker knows"],
+        tables["What sessions explain"],
+    )
+    line = ["0", "gender", "0.520", "0.700", "0.200", "0.710", "0.700", "0.010"]
+    assert knowledge.lines == [line]
+    line = ["0", "gender", "0.710", "0.550", "0.700", "0.300", "cannot tell"]
+    assert sessions.lines == [line]
+    assert all(len(table.lines[0]) == len(table.header) for table in (knowledge, sessions))
+    text = table_text(summarise(rows, SETTINGS)).splitlines()
+    assert text[0].split()[-7:-5] == ["strongest", "by"]
+    shown = "\n".join(text)
+    assert "0.710   own linear" in shown and "0.710  seen kernel" in shown
+
+
+def test_a_number_has_a_table_of_its_correlation():
+    cells = {"correlation": 0.61, "lower": 0.4, "upper": 0.75, "minimum_detectable": 0.35}
+    cells |= {"p": 0.01, "verdict": "leaks"}
+    number = {f"age_number_{name}": cell for name, cell in cells.items()}
+    (table,) = side_tables(summarise([run(1.0, **number)], SETTINGS))
+    assert table.title == "Private attributes that are numbers"
+    assert table.lines == [["1", "age", "0.610", "0.750", "0.350", "0.010", "leaks"]]
+
+
 def test_terminal_and_document_show_them_and_the_interval_of_emotion():
     summary = summarise(ROWS_OF_ALL, SETTINGS)
     text, markdown = table_text(summary), table_markdown(summary)
@@ -114,9 +144,10 @@ def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the
 
 def test_seeds_are_taken_together_of_members_too():
     rows = [run(0.0, 0, 0, **placed("h", 0.6)), run(0.0, 0, 1, **placed("h", 0.7, None, "leaks"))]
-    told = summarise(rows, SETTINGS)[0]["membership"]["h"]
-    assert told["verdict"] == "cannot_tell" and told["p"] == 0.6  # twice the median of 0.3, 0.3
-    assert told["auc"] == pytest.approx(0.65) and told["loss_auc"] is None
+    membership = summarise(rows, SETTINGS)[0]["membership"]["h"]
+    assert membership["verdict"] == "cannot_tell"
+    assert membership["p"] == 0.6  # twice the median of 0.3, 0.3
+    assert membership["auc"] == pytest.approx(0.65) and membership["loss_auc"] is None
     rows[0]["collapsed"] = True
     assert summarise(rows, SETTINGS)[0]["membership"] == {}
 
@@ -126,3 +157,27 @@ def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
     text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
     assert "0 0.400, 1 0.400 (chance 0.071)" in " ".join(text.split())
     assert "closed set" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))
+
+
+def test_scores_of_emotion_and_tasks_read_have_a_line_each():
+    recognised = {
+        f"emotion_pooled_{name}{end}": value
+        for name in ("macro_f1", "weighted_accuracy", "recall_low", "recall_high")
+        for end, value in (("", 0.5), ("_lower", 0.4), ("_upper", 0.6))
+    }
+    recognised["emotion_confusion"] = '{"low": {"low": 1}, "high": {"high": 1}}'
+    gap = {"difference": 0.2, "lower": 0.1, "upper": 0.3}
+    recognised |= {f"emotion_gap_gender=female_{name}": value for name, value in gap.items()}
+    read = {"uar": 0.6, "lower": 0.5, "upper": 0.7, "chance": 1 / 3}
+    reads = {f"valence_read_{name}": value for name, value in read.items()}
+    rows = [run(0.0, **recognised, **reads)]
+    rows.append(run(1.0, **reads, **changed("valence_read", -0.05, 0.25)))
+    tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    (line,) = tables["Emotion recognition: further scores"].lines
+    assert line[1:4] == ["0.500 (0.40-0.60)", "0.500 (0.40-0.60)", "low 0.50, high 0.50"]
+    assert line[4:] == ["female +0.200", "+0.100 to +0.300"]
+    first, second = tables["Tasks read from h by a linear reader"].lines
+    assert first == ["0", "valence", "UAR", "0.600", "0.50-0.70", "0.333", "", ""]
+    assert second[-2:] == ["-0.050", "-0.150 to +0.050"]
+    change = tables["Change of UAR against lambda 0, over speakers"]
+    assert change.lines[0][1] == "valence, read"

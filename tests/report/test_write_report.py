@@ -25,11 +25,11 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        told = dict(attrs)
-        self.references += [told[name] for name in ("src", "href", "action") if name in told]
-        self.ids |= {told["id"]} if "id" in told else set()
+        attributes = dict(attrs)
+        self.references += [attributes[a] for a in ("src", "href", "action") if a in attributes]
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
         assert tag not in ("script", "link", "iframe", "object", "base"), tag
-        assert not any(name.startswith("on") for name in told)
+        assert not any(name.startswith("on") for name in attributes)
         self.open += [] if tag in _ALONE else [tag]
 
     def handle_endtag(self, tag):
@@ -61,7 +61,7 @@ def test_the_main_job_writes_it_from_what_it_measured(workdir):
         lower, upper = row["gender_pooled_lower"], row["gender_pooled_upper"]
         assert lower <= row["gender_pooled_uar"] <= upper
     runs, maps = zip(*read_maps(workdir / "checkpoints" / "000"))
-    assert len(runs) == 3 and all(1 <= len(one.xy) <= 30 for one in maps)
+    assert len(runs) == 3 and all(1 <= len(h_map.xy) <= 30 for h_map in maps)
     with (workdir / "report" / "tables" / "table_1a.csv").open(encoding="utf-8") as file:
         _, *lines = csv.reader(file)
     assert [line[1:3] for line in lines] == [

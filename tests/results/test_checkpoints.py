@@ -33,9 +33,9 @@ from tests.support.checkpoint_rows import history, rows
 from tests.support.paths import ROOT
 
 
-def assert_same(one, other):
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other)):
+def assert_same(actual, expected):
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected)):
         a, b = np.asarray(a), np.asarray(b)
         assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
@@ -49,9 +49,9 @@ def test_what_was_saved_comes_back_to_the_bit(tmp_path):
     for epoch in (1, 4, 5):
         save_progress(tmp_path, epoch, rows(epoch), history(epoch))
         save_progress(tmp_path, epoch, rows(epoch), history(epoch))  # twice does no harm
-        fits, found = load(tmp_path)
+        fits, saved_history = load(tmp_path)
         assert_same(fits, rows(epoch))
-        assert_same(found, history(epoch))
+        assert_same(saved_history, history(epoch))
     # The one before is kept, in case the last is damaged; the former are gone.
     assert {path.name for path in (tmp_path / "progress").iterdir()} == {"4", "5"}
     assert {path.name for path in tmp_path.glob("history_*")} == {"history_4.npz", "history_5.npz"}
@@ -78,9 +78,9 @@ def test_a_save_that_does_not_end_leaves_the_former(tmp_path, monkeypatch, where
         patched.setattr(owner, name, killed)
         save_progress(tmp_path, 3, rows(3), history(3))
     epoch = 3 if where == "tidying" else 2
-    fits, found = load(tmp_path)
+    fits, saved_history = load(tmp_path)
     assert_same(fits, rows(epoch))
-    assert_same(found, history(epoch))
+    assert_same(saved_history, history(epoch))
     save_progress(tmp_path, 3, rows(3), history(3))
     assert_same(load(tmp_path)[1], history(3))
     with monkeypatch.context() as patched:  # what is saved is not written again
@@ -106,11 +106,11 @@ def test_a_kill_amid_saving_leaves_a_whole_epoch(tmp_path):
         time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         said += process.stdout.readlines()
-    fits, found = load(tmp_path)
-    epoch = len(found["val_emotion_uar"])
+    fits, saved_history = load(tmp_path)
+    epoch = len(saved_history["val_emotion_uar"])
     assert epoch in (len(said), len(said) + 1)  # killed after a save and before saying so
     assert_same(fits, rows(epoch))
-    assert_same(found, history(epoch))
+    assert_same(saved_history, history(epoch))
     save_progress(tmp_path, epoch + 1, rows(epoch + 1), history(epoch + 1))
     assert_same(load(tmp_path)[0], rows(epoch + 1))
 
@@ -127,9 +127,9 @@ def test_the_chosen_parameters_and_what_they_are(tmp_path):
     for epoch in (2, 3):  # a pack that is measured again replaces what it saved
         save_progress(tmp_path, epoch, rows(epoch), history(epoch))
         save_chosen(tmp_path, rows(epoch).params, said, history(epoch), learned(epoch))
-        described, found = load_chosen(tmp_path)
+        described, saved_history = load_chosen(tmp_path)
         assert described == said
-        assert_same(found, history(epoch))
+        assert_same(saved_history, history(epoch))
         params = load_params(tmp_path)
         assert_same(params, rows(epoch).params)
         assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(params))
@@ -202,16 +202,16 @@ def test_a_damaged_save_falls_back_to_the_one_before(tmp_path):
             damage(folder / name)
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
-                fits, found = load(folder)
+                fits, saved_history = load(folder)
             assert_same(fits, rows(1))
-            assert_same(found, history(1))
+            assert_same(saved_history, history(1))
             lost = name.name == "progress_2.sha256" and damage is Path.unlink
             assert lost or any(str(folder / name) in str(w.message) for w in said), name
     for epoch in (1, 2):
         flip(whole / f"history_{epoch}.npz")
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         assert load(whole) == (None, {})
-    assert [str(one.message).split("/")[-1].split()[0] for one in told] == [
+    assert [str(warning.message).split("/")[-1].split()[0] for warning in warned] == [
         "history_2.npz",
         "history_1.npz",
     ]

@@ -27,14 +27,9 @@ def test_each_direction_tells_its_own_label_in_deviations_within_classes():
     private, emotion = private[~learn], emotion[~learn]
     assert gap(x, private) == pytest.approx(4, abs=0.3) and abs(gap(x, emotion)) < 0.4
     assert gap(y, emotion) == pytest.approx(4, abs=0.3) and abs(gap(y, private)) < 0.4
-    for one in (x, y):
-        within = np.concatenate(
-            [
-                one[(private == a) & (emotion == e)] - one[(private == a) & (emotion == e)].mean()
-                for a in (0, 1)
-                for e in (0, 1)
-            ]
-        )
+    for coordinate in (x, y):
+        cells = [coordinate[(private == a) & (emotion == e)] for a in (0, 1) for e in (0, 1)]
+        within = np.concatenate([cell - cell.mean() for cell in cells])
         assert within.std() == pytest.approx(1, abs=0.1)
     assert x.dtype == np.float32
 
@@ -69,10 +64,10 @@ def test_a_map_of_the_first_fold_and_seed_is_read_back(tmp_path):
     task = Labelling("emotion", emotion[None], ("low", "high"))
     gender = Labelling("gender", private[None], ("f", "m"))
     write_maps(tmp_path, [*zip(settings, [h, h, h * np.nan, h])], split, task, gender)
-    ((run, one),) = read_maps(tmp_path)
-    assert run == 0 and one.xy.shape == (MAX_POINTS, 2) and one.attribute == "gender"
-    assert one.private_names == ("f", "m") and one.emotion_names == ("low", "high")
-    assert gap(one.xy[:, 0], one.private) == pytest.approx(4, abs=0.3)
+    ((run, h_map),) = read_maps(tmp_path)
+    assert run == 0 and h_map.xy.shape == (MAX_POINTS, 2) and h_map.attribute == "gender"
+    assert h_map.private_names == ("f", "m") and h_map.emotion_names == ("low", "high")
+    assert gap(h_map.xy[:, 0], h_map.private) == pytest.approx(4, abs=0.3)
     again = tmp_path / "again"
     again.mkdir()
     write_maps(again, [(row, h) for row in settings], split, task, gender)

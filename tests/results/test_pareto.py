@@ -21,7 +21,7 @@ def test_what_is_on_the_front_is_beaten_by_none_and_the_rest_by_one_on_it(scores
 
     assert front
     for entry in entries:
-        assert any(beats(one, entry) for one in front) == (entry not in front)
+        assert any(beats(other, entry) for other in front) == (entry not in front)
 
 
 def test_controls_and_collapsed_networks_are_not_on_it():

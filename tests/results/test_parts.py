@@ -98,3 +98,22 @@ def test_findings_are_a_table_that_repeats_nothing(tmp_path):
         {"pack": 0, "fold": 0, "severity": "note", "text": "s1, s2 say so."},
         {"pack": 1, "fold": 1, "severity": "warning", "text": '"Tied".'},
     ]
+
+
+def test_a_pack_is_added_without_reading_those_before_it(tmp_path, monkeypatch):
+    """Each part is read once by `restore`, which says the same."""
+    columns = [f"of_{i}" for i in range(4)]
+    for pack in range(4):
+        parts.write_part(tmp_path, "search", pack, [{"pack": pack, columns[pack]: 0.1}])
+    read, read_cells = [], parts.read_cells
+    monkeypatch.setattr(parts, "read_cells", lambda path: read.append(path) or read_cells(path))
+    for pack in range(4, 20):
+        parts.write_part(tmp_path, "search", pack, [{columns[pack % 4]: pack, "pack": pack}, {}])
+        parts.write_part(tmp_path, "search", pack, [{columns[pack % 4]: pack, "pack": pack}, {}])
+    assert read == []
+    before = (tmp_path / "search.csv").read_bytes()
+    parts.restore(tmp_path, "search")
+    assert len(read) == 20 and (tmp_path / "search.csv").read_bytes() == before
+    (tmp_path / "search.csv").write_bytes(b"\xff\n")  # changed by another program meanwhile
+    parts.write_part(tmp_path, "search", 20, [{"pack": 20}])
+    assert (tmp_path / "search.csv").read_bytes() == before + b"20,,,,\n"

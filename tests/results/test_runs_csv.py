@@ -171,24 +171,24 @@ def test_rows_without_flags_are_not_continued(tmp_path):
 
 
 def test_versions_are_columns():
-    found = versions()
-    assert {*found} == {
+    columns = versions()
+    assert {*columns} == {
         f"version_{name}" for name in ("jax", "jaxlib", "flax", "optax", "numpy", "privrep")
     }
-    assert found["version_numpy"] == np.__version__
+    assert columns["version_numpy"] == np.__version__
 
 
 def events(path):
     """The records of a TensorBoard file: length, its checksum, data, its checksum."""
-    data, found = path.read_bytes(), []
+    data, records = path.read_bytes(), []
     while data:
         (length,), (check,) = struct.unpack("<Q", data[:8]), struct.unpack("<I", data[8:12])
         assert check == masked_crc32c(data[:8])
         record = data[12 : 12 + length]
         assert struct.unpack("<I", data[12 + length : 16 + length]) == (masked_crc32c(record),)
-        found.append(Event.FromString(record))
+        records.append(Event.FromString(record))
         data = data[16 + length :]
-    return found
+    return records
 
 
 def curves_in(directory):

@@ -33,7 +33,7 @@ def test_labels_say_what_is_known_and_the_part():
     loaded = SimpleNamespace(
         utterances=utterances,
         split=split,
-        packed=SimpleNamespace(data=data, task_names=("low", "high")),
+        packed=SimpleNamespace(data=data, task_names=("low", "high"), ratings=None),
     )
     assert labels_of(loaded, 0, np.array([0, 1, 2])) == {
         "id": ["a", "b", "c"],

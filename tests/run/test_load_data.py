@@ -40,8 +40,8 @@ def test_a_table_of_other_data_is_told_without_preparing_any(tmp_path, monkeypat
     usable = preparable(utterances)
     made = prepare_inputs(config, usable, tmp_path, progress=False).hash
     monkeypatch.setattr(prepared.cache_store, "read", None)
-    found, records = describe_inputs(config, usable, tmp_path)
-    assert found == made
+    described_hash, records = describe_inputs(config, usable, tmp_path)
+    assert described_hash == made
     write_record(tmp_path, made, [*records])
     job = Job(0, Pack(config, (config,)), tmp_path / "000", "")
 
@@ -109,6 +109,35 @@ def test_the_official_split_of_2_0_is_used_without_who_is_in_two_parts(tmp_path)
     assert {u.test_set for u in tested} == {"Test2"}
     with pytest.raises(ValueError, match=r"no test set 'Test3' with labels.*Test1, Test2"):
         check(replace(config, test_set="Test3"), read(config, tmp_path))
+
+
+def test_published_folds_are_used_judged_and_part_of_the_data(tmp_path):
+    write_msp_improv(tmp_path / "corpus", utterances_per_speaker=2)
+    table = tmp_path / "folds.csv"
+    config = Config("msp_improv", str(tmp_path / "corpus"), bins="tertiles", folds=str(table))
+    usable = preparable(read(config, tmp_path))
+    sessions = sorted({u.session for u in usable})
+    rows = [
+        f"{u.id},{('test', 'val', 'train')[min((sessions.index(u.session) - k) % 6, 2)]},{k}"
+        for k in range(6)
+        for u in usable
+    ]
+    table.write_text("\n".join(["id,part,fold", *rows]))
+    made = prepare_inputs(config, usable, tmp_path / "cache", progress=False)
+    loaded = load(config, made)
+    assert loaded.split.test.shape == (6, len(usable)) and (loaded.split.test.sum(0) == 1).all()
+    assert any("fold 0 validates on 4 utterances of" in note for note in loaded.notes)
+    assert any(f"in {sessions[0]}" in note for note in loaded.notes)
+
+    # A speaker who trains and is tested: the linter says so, and advises no flag that draws folds.
+    table.write_text("\n".join(["id,part,fold", *rows]).replace(",test,0", ",train,0", 1))
+    loaded = load(config, made)
+    (fatal,) = [f for f in loaded.findings if f.severity == "fatal" and "speakers are in" in f.text]
+    assert fatal.fold == 0 and not any("--fold_seed" in f.text for f in loaded.findings)
+    # And these folds are other data than those of the table as it was.
+    assert describe_inputs(config, usable, tmp_path / "cache")[0] != made.hash
+    with pytest.raises(FileNotFoundError, match=r"--folds=.*no such file"):
+        check(replace(config, folds=str(tmp_path / "none.csv")), usable)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -86,9 +86,9 @@ def test_sessions_unknown_labels_and_other_attributes_are_no_obstacle():
     loaded = loaded_of(drawn, session="one for all")
     loaded.packed.data.folds.task[0, ::7] = -1
     targets = targets_of(drawn.h, logits_of(drawn), 0.0)
-    found = columns_of(membership(targets, loaded, ["speaker"]))
-    assert found["h_membership_verdict"][0] in ("cannot_tell", "no_leak_shown")
-    assert found["labels_membership_auc"][0] < 0.7
+    values = columns_of(membership(targets, loaded, ["speaker"]))
+    assert values["h_membership_verdict"][0] in ("cannot_tell", "no_leak_shown")
+    assert values["labels_membership_auc"][0] < 0.7
 
 
 def test_too_few_speakers_bring_no_columns():

@@ -80,11 +80,11 @@ def test_runs_depend_on_neither_the_test_part_nor_the_other_runs(tmp_path):
     changed = rows_of((0, 1), tmp_path / "changed", SPLIT.test[0])
     before_test = ("train_", "val_", "best_epoch")
     for lambda_ in (0, 1):
-        one, other = rows[lambda_, 0], changed[lambda_, 0]
-        assert {"val_gender_linear_uar", "train_emotion_uar"} <= {*scores(one, *before_test)}
-        np.testing.assert_equal(scores(one, *before_test), scores(other, *before_test))
+        plain, relabelled = rows[lambda_, 0], changed[lambda_, 0]
+        assert {"val_gender_linear_uar", "train_emotion_uar"} <= {*scores(plain, *before_test)}
+        np.testing.assert_equal(scores(plain, *before_test), scores(relabelled, *before_test))
         # Validation and test speakers are no classes of the speaker adversary: nothing to score.
-        assert np.isnan(one["val_speaker_adversary_uar"])
+        assert np.isnan(plain["val_speaker_adversary_uar"])
     assert any(scores(row, "test_") != scores(changed[key], "test_") for key, row in rows.items())
 
     # Other runs beside it, and another place among them.

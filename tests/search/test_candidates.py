@@ -7,6 +7,7 @@ from hypothesis import given
 from experiments.config.settings import Config
 from experiments.config.sweep import expand
 from experiments.search.candidates import (
+    RULES,
     Candidate,
     CandidateScore,
     best,
@@ -50,9 +51,9 @@ def test_the_paper_s_grid_asks_three_questions_of_96_architectures():
 def test_seeds_are_one_setting_and_tasks_and_recipes_are_asked_apart():
     settings = swept(seed="0,1,2", task="activation,valence", learning_rate="0.001,0.01")
     assert all(len(setting.runs) == 3 for setting in settings)
-    found = questions(settings)
-    assert len(found) == 2 * 3 and all(len(numbers) == 2 for numbers in found.values())
-    assert differing(settings, next(iter(found.values()))) == ["learning_rate"]
+    of_question = questions(settings)
+    assert len(of_question) == 2 * 3 and all(len(numbers) == 2 for numbers in of_question.values())
+    assert differing(settings, next(iter(of_question.values()))) == ["learning_rate"]
 
 
 @pytest.mark.parametrize(
@@ -68,15 +69,14 @@ def test_protected_networks_are_judged_by_emotion_less_leak_and_ordinary_ones_by
     """Validation emotion 0.5 and 0.6, a fresh attacker at 0.75 and 0.65."""
     for lambda_, value in ((1.0, 0.55 - 0.20), (0.0, 0.55)):
         rows = [run(lambda_, 0, val=(0.5, 0.75)), run(lambda_, 1, val=(0.6, 0.65))]
-        found = score(rows)
-        assert found.sound and found.value == pytest.approx(value, abs=1e-6)
-        assert found.means == pytest.approx(
+        judged = score(rows)
+        assert judged.sound and judged.value == pytest.approx(value, abs=1e-6)
+        assert judged.means == pytest.approx(
             {"val_emotion_uar": 0.55, "val_gender_attacker_uar": 0.7}
         )
         # What test speakers would say is not asked.
-        assert score([row | {"test_emotion_uar": 0, "test_gender_privacy": 1} for row in rows]) == (
-            found
-        )
+        other = [row | {"test_emotion_uar": 0, "test_gender_privacy": 1} for row in rows]
+        assert score(other) == judged
         for broken in ({"diverged": True}, {"collapsed": True}):
             assert not score([rows[0], rows[1] | broken]).sound
 
@@ -113,3 +113,34 @@ def test_what_is_dropped_on_the_way_would_have_been_dropped_in_the_end(data):
     for pack in data.draw(st.permutations(range(2 * count))):
         known |= {s: scores[s] for s in every if candidates[s].pack == pack}
         assert end <= still_needed(candidates, asked, known)
+
+
+def test_the_leak_aware_rule_chooses_the_best_emotion_within_the_limit():
+    """The paper's rule takes the third: it loses more emotion than the second, but leaks less."""
+    settings = {0: (0.7, 0.75), 1: (0.6, 0.59), 2: (0.55, 0.5)}
+    scores = {s: score([run(1.0, val=val)]) for s, val in settings.items()}
+    assert [best(scores, scores, rule) for rule in RULES] == [2, 1]
+    leaking = {s: score([run(1.0, val=val)]) for s, val in {0: (0.7, 0.8), 1: (0.4, 0.7)}.items()}
+    assert best(leaking, leaking, "leak_aware") == 1  # none is within it: the least leak
+    ordinary = score([run(0.0, val=(0.7, 0.9))])
+    assert ordinary.by("paper") == ordinary.by("leak_aware") == pytest.approx(0.7)
+
+
+def test_by_both_rules_the_choices_of_either_are_kept_with_their_twins():
+    candidates = [Candidate(i, (0,), Config(), ("none",), None) for i in range(3)]
+    candidates += [Candidate(i, (0,), Config(), ("paper",), i) for i in range(3)]
+    scores = {s: CandidateScore(True, float(s == 0), {}, float(s == 0)) for s in range(3)}
+    scores |= {s: CandidateScore(True, float(s == 4), {}, float(s == 5)) for s in (3, 4, 5)}
+    asked = {("none",): [0, 1, 2], ("paper",): [3, 4, 5]}
+    assert still_needed(candidates, asked, scores) == {0, 4, 1}
+    assert still_needed(candidates, asked, scores, ("leak_aware",)) == {0, 5, 2}
+    assert still_needed(candidates, asked, scores, RULES) == {0, 4, 1, 5, 2}
+
+
+def test_a_regression_is_judged_by_its_ccc():
+    rows = [run(1.0, val=(None, 0.6)) | {"val_emotion_ccc": 0.4, "emotion_chance": 0.0}]
+    candidate_score = score(rows)
+    assert (
+        candidate_score.value == pytest.approx(0.3)
+        and candidate_score.means["val_emotion_ccc"] == 0.4
+    )

@@ -14,7 +14,7 @@ SWEEP = {"kernel_width": "2,3"}
 SETTING = ("lambda", "recipe", "kernel_width", "fold")
 
 
-def told(row):
+def setting_of(row):
     return tuple(row[name] for name in SETTING)
 
 
@@ -27,11 +27,11 @@ def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_p
     run(tmp_path / "grid", *flags, "--search=grid")
     plain = [row for row in read_rows(tmp_path / "plain" / "runs.csv") if row["control"] is None]
     searched = read_rows(tmp_path / "grid" / "search.csv")
-    of_plain = {told(row): row for row in plain}
-    assert {*map(told, searched)} == {*of_plain} and len(searched) == len(plain) == 30
+    of_plain = {setting_of(row): row for row in plain}
+    assert {*map(setting_of, searched)} == {*of_plain} and len(searched) == len(plain) == 30
     scores = {}
     for row in searched:
-        other = of_plain[told(row)]
+        other = of_plain[setting_of(row)]
         for name in ("val_emotion_uar", "val_gender_attacker_uar", "val_gender_lda_uar"):
             assert row[name] == other[name], name
         assert (row["best_epoch"], row["collapsed"]) == (other["best_epoch"], other["collapsed"])
@@ -45,11 +45,13 @@ def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_p
         assert row["of"] == len(numbers) == 2 and row["setting"] in sound
         assert scores[row["setting"]].value == max(scores[s].value for s in sound)
         assert row["selection_score"] == pytest.approx(scores[row["setting"]].value, abs=1e-6)
+        within = scores[row["setting"]].within_leak
+        assert row["rule"] == "paper" and row["leak_aware_score"] == pytest.approx(within, abs=1e-6)
     assert not chosen
 
     rows = [row for row in read_rows(tmp_path / "grid" / "runs.csv") if row["control"] is None]
     assert 15 <= len(rows) <= 25  # one architecture with all recipes, or two
     for row in rows:
-        assert row == {name: of_plain[told(row)].get(name) for name in row}
+        assert row == {name: of_plain[setting_of(row)].get(name) for name in row}
     table = (tmp_path / "grid" / "summary.md").read_text()
     assert all(f"| {recipe} |" in table for recipe in ("none", "posterior", "paper"))

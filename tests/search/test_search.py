@@ -91,11 +91,19 @@ def test_the_labels_of_test_speakers_are_not_there_while_it_searches():
             return Tuple(**{**vars(self), **new})
 
     folds = Tuple(split=split, task=task, private={"gender": task % 2})
-    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds)))
-    found = validation_scores.without_test_labels(loaded).packed.data.folds
-    np.testing.assert_array_equal(found.task, [[-1, 1, 2], [0, -1, 2]])
-    np.testing.assert_array_equal(found.private["gender"], [[-1, 1, 0], [0, -1, 0]])
-    assert found.task.dtype == np.int32 and task[0, 0] == 0
+    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds), ratings=None))
+    folds = validation_scores.without_test_labels(loaded).packed.data.folds
+    np.testing.assert_array_equal(folds.task, [[-1, 1, 2], [0, -1, 2]])
+    np.testing.assert_array_equal(folds.private["gender"], [[-1, 1, 0], [0, -1, 0]])
+    assert folds.task.dtype == np.int32 and task[0, 0] == 0
+
+    folds = folds._replace(target=np.float32([[1, 2, 3], [4, 5, 6]]))
+    ratings = Tuple(values=np.array([1.0, 2.0, 3.0]), mean=np.zeros(2))
+    loaded = Tuple(packed=Tuple(data=Tuple(folds=folds), ratings=ratings))
+    hidden = validation_scores.without_test_labels(loaded).packed
+    nan = np.nan
+    np.testing.assert_array_equal(hidden.data.folds.target, [[nan, 2, 3], [4, nan, 6]])
+    assert np.isnan(hidden.ratings.values).all() and hidden.ratings.mean is ratings.mean
 
 
 def test_what_is_trained_and_scored_was_stripped_of_them(folder, monkeypatch):
@@ -140,10 +148,10 @@ def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(folder, grid, m
             left -= 1
             if left == 0 and before:
                 raise KeyboardInterrupt
-            found = f(*arguments)
+            result = f(*arguments)
             if left == 0:
                 raise KeyboardInterrupt
-            return found
+            return result
 
         return stopped
 
@@ -167,13 +175,15 @@ def test_stopped_anywhere_and_resumed_it_is_the_same_to_the_byte(folder, grid, m
 
 
 def test_a_finished_search_is_reported_again_without_training(folder, grid, monkeypatch):
+    """Also where the corpus was moved: every table names where it lay when the search began."""
     shutil.copytree(grid, folder / "finished")
 
     def trained(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(train_pack, "fit", trained)
-    search_in(folder, "finished", *GRID, "--resume")
+    shutil.copytree(folder / "corpus", folder / "moved")
+    search_in(folder, "finished", *GRID, "--resume", f"--data_dir={folder / 'moved'}")
     same(folder / "finished", grid)
     with pytest.raises(ValueError, match="there: --search=grid"):
         search_in(folder, "finished", "--resume")
@@ -194,7 +204,7 @@ def test_two_processes_search_as_one_does(folder):
     alone, workdir = search_in(folder, "alone", *GRID, "--kernel_width=2"), folder / "shared"
     given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
     done = in_processes(UNATTACKED, f"--flagfile={alone / 'flags.txt'}", *given, count=2)
-    assert [process.returncode for process in done] == [0, 0], [one.stderr for one in done]
+    assert [process.returncode for process in done] == [0, 0], [process.stderr for process in done]
     first, second = (process.stderr for process in done)
     assert "search: 6 settings, 20 networks in 1 packs" in first
     assert "search: trained 20 networks in" in first and "validation chooses" in first

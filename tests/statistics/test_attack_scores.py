@@ -28,10 +28,10 @@ def test_ranks_are_scikit_learns(sign):
         scores.auc(scored, POSITIVE), sklearn.roc_auc_score(POSITIVE, scored), atol=1e-12
     )
     crossing = scipy.optimize.brentq(lambda x: 1 - x - np.interp(x, fpr, tpr), 0, 1)
-    found = scores.equal_error_rate(scored, POSITIVE)
-    np.testing.assert_allclose(found, crossing, atol=1e-9)
+    eer = scores.equal_error_rate(scored, POSITIVE)
+    np.testing.assert_allclose(eer, crossing, atol=1e-9)
     on_device = device_equal_error_rate(jnp.array(scored, jnp.float32), jnp.array(POSITIVE))
-    np.testing.assert_allclose(found, on_device, atol=1e-6)
+    np.testing.assert_allclose(eer, on_device, atol=1e-6)
     for limit in (0, 0.01, 0.2, 1):
         assert scores.tpr_at_fpr(scored, POSITIVE, limit) == tpr[fpr <= limit].max()
 
@@ -42,10 +42,10 @@ def test_perfect_and_useless_scores():
         (~POSITIVE, (0, 1, 0)),
         (0 * SCORES, (0.5, 0.5, 0)),
     ):
-        found = [
+        actual = [
             f(scored, POSITIVE) for f in (scores.auc, scores.equal_error_rate, scores.tpr_at_fpr)
         ]
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
 def test_one_kind_or_nan_is_refused():
@@ -78,9 +78,8 @@ def test_an_attacker_that_knows_nothing_gets_no_bits_and_one_that_knows_all_gets
 
 
 def test_online_code_length_of_a_worked_example():
-    """10 labels of 4 classes at 2 bits, then 20 at 1.5 and 40 at 0.5; uniform would be 140."""
-    length, shorter = scores.online_code_length([1.5, 0.5], [10, 20, 40], 4)
-    assert (length, shorter) == (20 + 30 + 20, 2.0)
+    """10 labels of 4 classes at 2 bits, then 20 at 1.5 and 40 at 0.5."""
+    assert scores.online_code_length([1.5, 0.5], [10, 20, 40], 4) == 20 + 30 + 20
     with pytest.raises(ValueError, match="3 portions and 1 losses"):
         scores.online_code_length([1.5], [10, 20, 40], 4)
 
@@ -89,9 +88,9 @@ def test_scores_are_audmetrics():
     """audmetric interpolates no error rate, so that here the two rates meet at a threshold."""
     mated = RNG.normal(1, 1, 400)
     truth, scored = np.repeat([1, 0], 400), np.concatenate([mated, 1 - mated])
-    found = scores.equal_error_rate(scored, truth == 1)
-    np.testing.assert_allclose(found, audmetric.equal_error_rate(truth, scored)[0], atol=1e-6)
-    assert 0.2 < found < 0.4
+    eer = scores.equal_error_rate(scored, truth == 1)
+    np.testing.assert_allclose(eer, audmetric.equal_error_rate(truth, scored)[0], atol=1e-6)
+    assert 0.2 < eer < 0.4
     guesses = np.where(RNG.random(200) < 0.5, LABELS, 0)
     counts = confusion_counts(guesses, LABELS, np.zeros(200, int), 3)[0]
     expected = audmetric.unweighted_average_recall(LABELS, guesses)
@@ -101,10 +100,10 @@ def test_scores_are_audmetrics():
 def test_groups_of_a_victims_utterances_add_up_once_each():
     speakers, labels = np.repeat([0, 1, 2], [7, 2, 6]), np.repeat([0, 1, 1], [7, 2, 6])
     likelihoods = np.stack([2.0 ** np.arange(15), np.ones(15)], 1)  # sums name their utterances
-    found, owner, truth = scores.combine(likelihoods, speakers, labels, 3, seed=0)
+    combined, owner, truth = scores.combine(likelihoods, speakers, labels, 3, seed=0)
     assert owner.tolist() == [0, 0, 1, 2, 2] and truth.tolist() == [0, 0, 1, 1, 1]
-    assert found[:, 1].tolist() == [3, 3, 2, 3, 3]
-    used = found[:, 0].astype(int)
+    assert combined[:, 1].tolist() == [3, 3, 2, 3, 3]
+    used = combined[:, 0].astype(int)
     assert used[2] == 2**7 + 2**8 and used[3] | used[4] == sum(2**i for i in range(9, 15))
     assert used[0] & used[1] == 0 and (used[0] | used[1]) < 2**7
     single, owner, _ = scores.combine(likelihoods, speakers, labels, 1, seed=0)

@@ -54,32 +54,32 @@ def test_the_error_of_a_mean_over_speakers_is_the_textbooks():
 @pytest.mark.parametrize("method", INTERVALS)
 def test_intervals_agree_with_scipys(method):
     each = accuracy(COUNTS)
-    found = interval(COUNTS, accuracy, method=method, draws=4000)
+    actual = interval(COUNTS, accuracy, method=method, draws=4000)
     if method == "t":
         expected = scipy.stats.t.interval(0.95, S - 1, each.mean(), scipy.stats.sem(each))
-        np.testing.assert_allclose((found.lower, found.upper), expected, rtol=1e-5)
+        np.testing.assert_allclose((actual.lower, actual.upper), expected, rtol=1e-5)
         return
     expected = scipy.stats.bootstrap(
         (each,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0)
     )
     if method == "percentile":
         np.testing.assert_allclose(
-            (found.lower, found.upper), expected.confidence_interval, atol=0.006
+            (actual.lower, actual.upper), expected.confidence_interval, atol=0.006
         )
-    np.testing.assert_allclose(found.error, expected.standard_error, rtol=0.06)
-    assert found.lower < found.score < found.upper
+    np.testing.assert_allclose(actual.error, expected.standard_error, rtol=0.06)
+    assert actual.lower < actual.score < actual.upper
 
 
 def test_the_bootstrap_is_that_of_confidence_intervals_where_each_speaks_once():
     """Ferrer and Riera's package; of speakers (its `conditions`) who speak more than once it
     draws utterances anew as well, which counts what differs within them twice."""
     alone = confusion_counts(PREDICTIONS, LABELS, np.arange(S * EACH), 3)
-    found = interval(alone, method="percentile", draws=4000)
+    bootstrapped = interval(alone, method="percentile", draws=4000)
     score, ends = evaluate_with_conf_int(
         PREDICTIONS, balanced_accuracy_score, LABELS, num_bootstraps=1000, alpha=5
     )
-    np.testing.assert_allclose(found.score, score, atol=1e-12)
-    np.testing.assert_allclose((found.lower, found.upper), ends, atol=0.008)
+    np.testing.assert_allclose(bootstrapped.score, score, atol=1e-12)
+    np.testing.assert_allclose((bootstrapped.lower, bootstrapped.upper), ends, atol=0.008)
     # The speakers are the sample: whoever draws utterances is too sure.
     assert np.diff(ends) < 0.85 * np.diff(interval(COUNTS, method="percentile", draws=4000)[1:3])
 
@@ -99,6 +99,27 @@ def test_the_speaker_is_the_unit():
     assert interval(np.repeat(COUNTS, 10, axis=0)).error < 0.4 * interval(COUNTS).error
 
 
+def test_a_studentised_interval_reaches_to_the_long_tail():
+    """Most speakers are recognised always and a few hardly ever; of the share of errors the long
+    tail is on the other side, and the interval is the mirror image."""
+    hits = np.repeat([10, 9, 3, 0], [20, 5, 3, 2])
+    counts = np.zeros((30, 2, 2), int)
+    counts[:, 0, 0], counts[:, 0, 1] = hits, 10 - hits
+    score, lower, upper, _ = interval(counts, accuracy, method="studentised", draws=500)
+    assert score - lower > 1.2 * (upper - score)
+    mirrored = interval(counts, lambda c: 1 - accuracy(c), method="studentised", draws=500)
+    np.testing.assert_allclose(mirrored[:3], (1 - score, 1 - upper, 1 - lower), atol=1e-3)
+
+
+def test_every_stratum_takes_a_degree_of_freedom():
+    """The mean of two groups of equal size varies half as much as the difference of their means:
+    its interval is half as wide as that of Student's t test."""
+    group, each = np.arange(S) % 2, accuracy(COUNTS)
+    student = scipy.stats.ttest_ind(each[group == 0], each[group == 1]).confidence_interval()
+    of_mean = interval(COUNTS, accuracy, group)
+    np.testing.assert_allclose(of_mean.upper - of_mean.lower, (student.high - student.low) / 2)
+
+
 @pytest.mark.parametrize("method", INTERVALS)
 def test_perfect_and_constant_results_have_intervals(method):
     perfect = np.stack([np.diag([3, 2])] * 5)
@@ -114,24 +135,27 @@ def test_the_paired_comparison_is_scipys_test_of_exchanged_systems():
     """Eight speakers, all 2^8 exchanges, accuracy: the mean of paired differences."""
     better = np.where(RNG.random(S * EACH) < 0.3, LABELS, PREDICTIONS)
     a, b = (confusion_counts(p, LABELS, SPEAKERS, 3)[:8] for p in (better, PREDICTIONS))
-    found = compare(a, b, accuracy)
+    comparison = compare(a, b, accuracy)
     each = accuracy(a), accuracy(b)
     expected = scipy.stats.permutation_test(
         each, lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", n_resamples=np.inf
     )
-    np.testing.assert_allclose((found.difference, found.p), (expected.statistic, expected.pvalue))
+    np.testing.assert_allclose(
+        (comparison.difference, comparison.p), (expected.statistic, expected.pvalue)
+    )
     half = scipy.stats.sem(each[0] - each[1]) * scipy.stats.t.ppf(0.975, 7)
-    np.testing.assert_allclose(found.upper - found.difference, half, rtol=1e-4)
-    assert found.smallest_p == 2 / 2**8
+    np.testing.assert_allclose(comparison.upper - comparison.difference, half, rtol=1e-4)
+    assert comparison.smallest_p == 2 / 2**8
 
 
 def test_a_comparison_of_many_speakers_draws_exchanges():
     better = np.where(RNG.random(S * EACH) < 0.5, LABELS, PREDICTIONS)
     a = confusion_counts(better, LABELS, SPEAKERS, 3)
-    found = compare(a, COUNTS)
-    assert 0 < found.lower < found.difference < found.upper and found.p == 1 / 2000
+    comparison = compare(a, COUNTS)
+    assert 0 < comparison.lower < comparison.difference < comparison.upper
+    assert comparison.p == 1 / 2000
     back = compare(COUNTS, a)
-    np.testing.assert_allclose(back[:2], (-found.difference, -found.upper))
+    np.testing.assert_allclose(back[:2], (-comparison.difference, -comparison.upper))
     same = compare(a, a)
     assert same.difference == 0 and same.p == 1
 
@@ -143,9 +167,9 @@ def test_a_comparison_needs_the_same_speakers():
 
 def test_one_p_for_tests_on_the_same_speakers_holds_its_level_and_the_smallest_does_not():
     rng = np.random.default_rng(0)
-    shared, own = rng.normal(size=(4000, 1)), rng.normal(size=(4000, 5))
+    shared, independent = rng.normal(size=(4000, 1)), rng.normal(size=(4000, 5))
     for correlation in (0.0, 0.5, 0.95):
-        z = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
+        z = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * independent
         p = scipy.stats.norm.sf(z)
         assert np.mean([over_seeds(row) <= 0.05 for row in p]) < 0.06
         if correlation < 0.9:

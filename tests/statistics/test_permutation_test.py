@@ -34,20 +34,20 @@ def test_iemocap_has_32_labellings_and_no_p_under_one_in_sixteen():
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, speakers // 2, 5, seed=3)
     assert dealt.permuted_between == WITHIN
-    found = permute(labels, speakers, dealt.strata, 200, seed=0)
-    assert (found.distinct, found.complete, found.smallest_share) == (32, True, 2 / 32)
-    assert found.labels.shape == (32, 30) and len(np.unique(found.labels, axis=0)) == 32
-    np.testing.assert_array_equal(found.labels[0], labels)
-    for row in found.labels:  # every conversation keeps one of each
+    permuted = permute(labels, speakers, dealt.strata, 200, seed=0)
+    assert (permuted.distinct, permuted.complete, permuted.smallest_share) == (32, True, 2 / 32)
+    assert permuted.labels.shape == (32, 30) and len(np.unique(permuted.labels, axis=0)) == 32
+    np.testing.assert_array_equal(permuted.labels[0], labels)
+    for row in permuted.labels:  # every conversation keeps one of each
         assert (row.reshape(5, 2, 3)[:, :, 0].sum(1) == 1).all()
 
 
 def test_without_sessions_labels_are_permuted_between_all_speakers():
     labels, speakers = corpus([0, 1, 1, 0, 0, 1, 0, 1, 1, 0])
     dealt = design(labels, speakers, None, 5, seed=3)
-    found = permute(labels, speakers, dealt.strata, 200, seed=0)
-    assert (found.distinct, found.complete) == (math.comb(10, 5), True)
-    assert found.smallest_share == 2 / 252
+    permuted = permute(labels, speakers, dealt.strata, 200, seed=0)
+    assert (permuted.distinct, permuted.complete) == (math.comb(10, 5), True)
+    assert permuted.smallest_share == 2 / 252
     drawn = permute(labels, speakers, dealt.strata, 100, seed=0)
     assert drawn.labels.shape == (101, 30) and not drawn.complete
     assert drawn.smallest_share == 1 / 101
@@ -55,8 +55,8 @@ def test_without_sessions_labels_are_permuted_between_all_speakers():
 
 def test_classes_of_unlike_size_cannot_change_names():
     labels, speakers = corpus([0, 0, 0, 1, 1])
-    found = permute(labels, speakers, np.zeros(5, int), 20, seed=0)
-    assert (found.distinct, found.smallest_share) == (10, 1 / 10)
+    permuted = permute(labels, speakers, np.zeros(5, int), 20, seed=0)
+    assert (permuted.distinct, permuted.smallest_share) == (10, 1 / 10)
 
 
 @settings(max_examples=40)
@@ -64,21 +64,21 @@ def test_classes_of_unlike_size_cannot_change_names():
 def test_the_count_and_the_list_of_labellings_are_those_of_brute_force(table):
     classes, strata = np.array(table).T
     labels, speakers = corpus(classes, 2)
-    found = permute(labels, speakers, strata, 3000, seed=0)
+    permuted = permute(labels, speakers, strata, 3000, seed=0)
     orders = itertools.permutations(range(len(classes)))
     allowed = {tuple(classes[list(o)]) for o in orders if (strata[list(o)] == strata).all()}
-    assert found.complete and found.distinct == len(allowed)
-    assert {tuple(row[::2]) for row in found.labels} == allowed
+    assert permuted.complete and permuted.distinct == len(allowed)
+    assert {tuple(row[::2]) for row in permuted.labels} == allowed
     renamed = sum(
         tuple(np.array(names)[classes]) in allowed for names in itertools.permutations(range(3))
     ) / math.factorial(3 - len(set(classes.tolist())))
-    assert found.smallest_share == pytest.approx(renamed / len(allowed))
+    assert permuted.smallest_share == pytest.approx(renamed / len(allowed))
 
 
 def test_an_exact_p_value_is_scipys():
     values, classes = RNG.normal(size=8), np.array([0, 1, 0, 1, 1, 0, 0, 1])
-    found = permute(classes, np.arange(8), np.zeros(8, int), 100, seed=0)
-    gaps = np.array([values[row == 1].mean() - values[row == 0].mean() for row in found.labels])
+    permuted = permute(classes, np.arange(8), np.zeros(8, int), 100, seed=0)
+    gaps = np.array([values[row == 1].mean() - values[row == 0].mean() for row in permuted.labels])
     expected = scipy.stats.permutation_test(
         (values[classes == 1], values[classes == 0]),
         lambda a, b: a.mean() - b.mean(),
@@ -92,12 +92,15 @@ def test_an_attribute_that_varies_within_speakers_is_handed_on_as_a_whole():
     """Equally many utterances: each row deals out the speakers' label counts, each once."""
     labels = np.array([0, 0, 0, 1, 0, 1, 1, 1, 2, 2, 2, 2])
     speakers = np.repeat(np.arange(3), 4)
-    found = permute(labels, speakers, np.zeros(3, int), 60, seed=0)
-    counts = sorted(np.bincount(own, minlength=3).tolist() for own in labels.reshape(3, 4))
-    for row in found.labels[1:]:
-        assert sorted(np.bincount(own, minlength=3).tolist() for own in row.reshape(3, 4)) == counts
+    permuted = permute(labels, speakers, np.zeros(3, int), 60, seed=0)
+
+    def counts(row):
+        return sorted(np.bincount(part, minlength=3).tolist() for part in row.reshape(3, 4))
+
+    for row in permuted.labels[1:]:
+        assert counts(row) == counts(labels)
     # 3! orders of the speakers, times 4 places of the odd one out in two of them.
-    assert found.distinct == 6 * 4 * 4 and not found.complete
+    assert permuted.distinct == 6 * 4 * 4 and not permuted.complete
 
 
 def test_unlike_numbers_of_utterances_keep_the_shares():
@@ -142,11 +145,11 @@ def test_sessions_of_one_class_are_permuted_as_a_whole():
     labels, speakers = corpus([0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0], 2)
     dealt = design(labels, speakers, speakers // 2, 5, seed=0)
     assert dealt.permuted_between == WHOLE
-    found = permute(labels, speakers, dealt.strata, 40, 0, dealt.units)
-    assert (found.distinct, found.complete, found.smallest_share) == (70, True, 2 / 70)
+    permuted = permute(labels, speakers, dealt.strata, 40, 0, dealt.units)
+    assert (permuted.distinct, permuted.complete, permuted.smallest_share) == (70, True, 2 / 70)
     drawn = permute(labels, speakers, dealt.strata, 30, 0, dealt.units)
     assert not drawn.complete and len(np.unique(drawn.labels, axis=0)) > 20
-    for row in (*found.labels, *drawn.labels):
+    for row in (*permuted.labels, *drawn.labels):
         by_session = row.reshape(8, 4)
         assert (by_session == by_session[:, :1]).all() and by_session[:, 0].sum() == 4
 
@@ -158,9 +161,9 @@ def test_sessions_of_several_classes_and_of_one_are_permuted_each_in_its_way():
     sessions[speakers == 9] = 0  # a third in the first
     dealt = design(labels, speakers, sessions, 3, seed=0)
     assert dealt.permuted_between == BOTH
-    found = permute(labels, speakers, dealt.strata, 50, 0, dealt.units)
-    assert (found.distinct, found.complete) == (3 * 3, True)
-    for row in found.labels:
+    permuted = permute(labels, speakers, dealt.strata, 50, 0, dealt.units)
+    assert (permuted.distinct, permuted.complete) == (3 * 3, True)
+    for row in permuted.labels:
         of = row.reshape(10, 3)[:, 0]
         assert sorted(of[[0, 1, 9]]) == [0, 0, 1]
         assert sorted((of[2], of[4], of[7])) == [0, 1, 1] and of[7] == of[8]
@@ -174,11 +177,11 @@ def test_sessions_of_their_own_change_nothing():
     labels, speakers = corpus([0, 0, 1, 1, 0, 1])
     dealt = design(labels, speakers, speakers, 3, seed=0)
     assert dealt.permuted_between == FREE
-    one, other = (
+    with_sessions, without = (
         permute(labels, speakers, of.strata, 9, 0, of.units).labels
         for of in (dealt, design(labels, speakers, None, 3, seed=0))
     )
-    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(with_sessions, without)
 
 
 def test_sessions_are_kept_together():

@@ -8,7 +8,7 @@ import numpy as np
 from privrep.cli import main
 from privrep.leakage.worlds import WORLDS
 
-FEW = ("--permutations=60", "--seed=3")
+FEW = ("--permutations=60", "--seed=3", "--deals=1")
 
 
 def write(folder, world, num_speakers, names=("female", "male"), utterances=12):

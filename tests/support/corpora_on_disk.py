@@ -263,10 +263,10 @@ def _write_podcast_texts(labels: Path, rows: list[list]) -> None:
         persons += f"{file}; {speaker}\n"
         if speaker != "Unknown":
             genders[speaker] = gender
-    told = "".join(f"Speaker_{speaker}; {gender}\n" for speaker, gender in genders.items())
+    gender_lines = "".join(f"Speaker_{speaker}; {gender}\n" for speaker, gender in genders.items())
     write_text(labels, rated)
     write_text(labels.parent / "Partitions.txt", parts)
-    write_text(labels.parent / "Speaker_ids.txt", f"{told}\n{persons}")
+    write_text(labels.parent / "Speaker_ids.txt", f"{gender_lines}\n{persons}")
 
 
 def write_muse(

@@ -28,7 +28,7 @@ SMALL = (
     *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear"),
 )
-MORE = ("workdir", "cache_dir", "resume", "export", "search")
+MORE = ("workdir", "cache_dir", "resume", "export", "search", "search_rule")
 MORE += ("coordinator", "processes", "process")
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
@@ -66,10 +66,10 @@ def in_processes(
         "PYTHONPATH": str(ROOT),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as in this process, whose programs it finds
     }
-    own: list[tuple[str, ...]] = [()]
+    flags_of_processes: list[tuple[str, ...]] = [()]
     if count > 1:
         environment["XLA_FLAGS"] = devices(1)
-        own = shared_by(count)
+        flags_of_processes = shared_by(count)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", program, *flags, *more],
@@ -78,7 +78,7 @@ def in_processes(
             text=True,
             env=environment,
         )
-        for more in own
+        for more in flags_of_processes
     ]
     said = [process.communicate() for process in started]
     return [
@@ -160,11 +160,11 @@ def check_results(
         assert 0 <= lower <= score <= upper <= 1
     for row in real:
         for place in ("emotion", *(a for a in attributes if a != "speaker")):
-            told = [row[f"{place}_change_{c}"] for c in ("difference", "lower", "upper", "p")]
+            change = [row[f"{place}_change_{c}"] for c in ("difference", "lower", "upper", "p")]
             if row["lambda"] == 0:
-                assert told == [None] * 4
+                assert change == [None] * 4
             else:
-                assert told[1] <= told[0] <= told[2] and 0 < told[3] <= 1
+                assert change[1] <= change[0] <= change[2] and 0 < change[3] <= 1
         assert row["diverged"] is False and 1 <= row["best_epoch"] <= row["max_epochs"]
         assert row["lambda"] is not None
         assert isinstance(row["collapsed"], bool) and 0 <= row["h_rank"] <= 16
@@ -173,8 +173,8 @@ def check_results(
             scores += [f"{part}_{a}_adversary_uar" for a in attributes if a != "speaker"]
             scores += [f"{part}_{a}_linear_uar" for a in attributes if a != "speaker"]
             assert all(0 <= row[score] <= 1 for score in scores), scores
-    told = ("lambda", "recipe", "fold", "seed", "learning_rate")
-    keys = {tuple(row[name] for name in told) for row in real}
+    key = ("lambda", "recipe", "fold", "seed", "learning_rate")
+    keys = {tuple(row[name] for name in key) for row in real}
     assert len(keys) == runs
 
     findings = read_rows(workdir / "split_findings.csv")
@@ -191,8 +191,8 @@ def check_results(
 
     folder = workdir / "checkpoints" / f"{real[0]['pack']:03d}"
     described, history = load_chosen(folder)
-    assert [[row[name] for name in told] for row in described] == [
-        [row[name] for name in told] for row in real
+    assert [[row[name] for name in key] for row in described] == [
+        [row[name] for name in key] for row in real
     ]
     assert history["val_emotion_uar"].shape == (2, runs)
     kernel = load_params(folder)["emotion_head"]["kernel"]

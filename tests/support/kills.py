@@ -114,10 +114,10 @@ def _run(place: Path, job: Job, seconds: float | None = None) -> bool:
       RuntimeError: it failed by itself.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    own: Sequence[tuple[str, ...]] = [()]
+    flags_of_processes: Sequence[tuple[str, ...]] = [()]
     if job.processes > 1:
         environment["XLA_FLAGS"] = devices(1)
-        own = shared_by(job.processes)
+        flags_of_processes = shared_by(job.processes)
     corpus = place.parent.parent / "corpus" / "my.csv"
     flags = (*TINY, *job.flags, "--dataset=manifest", f"--data_dir={corpus}")
     # The folder has one name, which stands in what a job leaves; the cache is built by each.
@@ -125,7 +125,7 @@ def _run(place: Path, job: Job, seconds: float | None = None) -> bool:
     place.mkdir(parents=True, exist_ok=True)
     with (place / "log").open("ab") as log:
         processes = []
-        for more in own:
+        for more in flags_of_processes:
             command = [sys.executable, "-c", PROGRAM, *flags, *more]
             group = processes[0].pid if processes else 0
             processes.append(

@@ -28,8 +28,8 @@ def with_gradients(f):
 
 def assert_close(actual, expected):
     assert relative_error(actual[0], expected[0]) < OUTPUT
-    for one, other in zip(actual[1], expected[1], strict=True):
-        assert relative_error(one, other) < GRADIENT
+    for gradient, reference in zip(actual[1], expected[1], strict=True):
+        assert relative_error(gradient, reference) < GRADIENT
 
 
 STACKS = {

@@ -24,10 +24,10 @@ def search_in(folder, name, *more):
     return folder / name
 
 
-def same(one, other):
+def same(first, second):
     """Asserts that two result directories hold the same bytes."""
     for name in FILES:
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def unattacked(setattr_):

@@ -176,7 +176,7 @@ def test_selection_averages_over_attributes_and_leaves_out_unknown_ones():
 def test_selection_contract(name):
     """Grows with emotion, is NaN for a run without a score, and works along a run axis."""
     emotion = jnp.array([0.4, 0.6, jnp.nan])
-    adversary = {"gender": jnp.full(3, 0.8)}
+    adversary = {"gender": jnp.full(3, 0.55)}
     scores = SELECTIONS[name](emotion, adversary, {"gender": 0.5})
     assert scores.shape == (3,)
     assert scores[1] > scores[0] and np.isnan(scores[2])

@@ -130,7 +130,7 @@ def test_the_adversaries_of_every_view_are_restarted_in_turn():
         every.append(moved)
     expected = {i: {name for name, number in net.numbered().items() if number == i} for i in (0, 1)}
     assert {len(names) for names in expected.values()} == {4}  # two attributes, two views
-    turns = [changed(one, other) for one, other in itertools.pairwise(every)]
+    turns = [changed(before, after) for before, after in itertools.pairwise(every)]
     assert turns == [set(), set(), expected[0], set(), set(), expected[1]] + [
         *(set(), set(), expected[0])
     ]

@@ -86,8 +86,8 @@ def test_grl_is_the_two_player_gradient(net, params):
     """Encoders: - lambda times each adversary's own gradient. Adversaries: their own gradient."""
     _, gradient = added(net, "grl", params, PRIVATE, LAMBDA)
     encoders, adversaries, head = groups(gradient)
-    own = {attribute: guessing(net, attribute, params) for attribute in PRIVATE}
-    gender, accent = (groups(own[attribute]) for attribute in ("gender", "accent"))
+    adversary_gradients = {attribute: guessing(net, attribute, params) for attribute in PRIVATE}
+    gender, accent = (groups(adversary_gradients[attribute]) for attribute in ("gender", "accent"))
     assert_close(encoders, jax.tree.map(lambda g, a: -0.5 * g - 2 * a, gender[0], accent[0]))
     assert_close(adversaries, jax.tree.map(jnp.add, gender[1], accent[1]))
     assert all(np.any(leaf) for leaf in jax.tree.leaves((encoders, adversaries)))
@@ -210,20 +210,20 @@ def test_adversaries_of_several_depths_add_the_mean_of_their_losses():
     assert set(numbers) == {name for name in params if name.startswith("adversaries")}
     parts = []
     for i, (depth, net) in enumerate(alone.items()):
-        own = {name[:-2]: params[name] for name, number in numbers.items() if number == i}
+        adversaries = {name[:-2]: params[name] for name, number in numbers.items() if number == i}
         rest = {name: part for name, part in params.items() if name not in numbers}
-        parts.append(added(net, "grl", rest | own, PRIVATE, LAMBDA))
-        assert len(own["adversaries_gender_acoustic"].get("MLP_0", {})) == depth
+        parts.append(added(net, "grl", rest | adversaries, PRIVATE, LAMBDA))
+        assert len(adversaries["adversaries_gender_acoustic"].get("MLP_0", {})) == depth
     each, gradient = added(both, "grl", params, PRIVATE, LAMBDA)
     assert_close(each, (parts[0][0] + parts[1][0]) / 2)
-    mean = jax.tree.map(lambda a, b: (a + b) / 2, *(groups(one)[0] for _, one in parts))
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, *(groups(part[1])[0] for part in parts))
     assert_close(groups(gradient)[0], mean)
 
 
 def test_several_adversaries_add_the_mean_of_their_losses():
     """Two that are equal are as one, in the loss and in what reaches the encoders."""
-    one, two = average_net("joint"), average_net("joint", num_adversaries=2)
-    shapes = jax.eval_shape(lambda key: one.init(key, BATCH)["params"], jax.random.key(0))
+    single_net, double_net = average_net("joint"), average_net("joint", num_adversaries=2)
+    shapes = jax.eval_shape(lambda key: single_net.init(key, BATCH)["params"], jax.random.key(0))
     rng = np.random.default_rng(1)
     single = jax.tree.map(lambda a: rng.normal(0, 0.7, a.shape).astype("f"), shapes)
     double = {n: part for n, part in single.items() if not n.startswith("adversaries")}
@@ -231,8 +231,8 @@ def test_several_adversaries_add_the_mean_of_their_losses():
         name = f"adversaries_{attribute}_joint"
         double |= dict.fromkeys((f"{name}_0", f"{name}_1"), single[name])
     for name in ("grl", "uniform"):
-        each, gradient = added(one, name, single, PRIVATE, LAMBDA)
-        each_of_two, gradient_of_two = added(two, name, double, PRIVATE, LAMBDA)
+        each, gradient = added(single_net, name, single, PRIVATE, LAMBDA)
+        each_of_two, gradient_of_two = added(double_net, name, double, PRIVATE, LAMBDA)
         assert_close(each_of_two, each)
         assert_close(groups(gradient_of_two)[0], groups(gradient)[0])
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 ATTRIBUTES = ("gender", "speaker")
 
 
-def own(part, i) -> slice:
+def span_of(part, i) -> slice:
     """Where sequence `i` lies among the values of a `Ragged`."""
     return slice(part.start[i], part.start[i] + part.length[i])
 
@@ -107,7 +107,8 @@ def two_player_gradient(params, rows, fold, lambda_):
         params, weights = jax.tree.map(lambda a: np.asarray(a, np.float64), (params, weights))
         total = jax.tree.map(np.zeros_like, params)
         for i in rows:
-            frames, words = (part.values[own(part, i)] for part in (CORPUS.frames, CORPUS.words))
+            frames = CORPUS.frames.values[span_of(CORPUS.frames, i)]
+            words = CORPUS.words.values[span_of(CORPUS.words, i)]
             frames = (frames.astype(np.float64) - fold.inputs.frame_mean) * fold.inputs.frame_scale
             labels = {"emotion": fold.task[i], **{a: fold.private[a][i] for a in ATTRIBUTES}}
             words = fold.inputs.word_index[words]
@@ -213,11 +214,11 @@ def test_test_utterances_change_no_parameter(steps):
     utterances = (*UTTERANCES[:test], changed, *UTTERANCES[test + 1 :])
 
     frames, words = FRAMES.values.copy(), WORDS.values.copy()
-    frames[own(FRAMES, test)] = 50 - 3 * frames[own(FRAMES, test)]
+    frames[span_of(FRAMES, test)] = 50 - 3 * frames[span_of(FRAMES, test)]
     # Words of its own become words that nobody has said: as many known words in every fold.
     unheard = np.setdiff1d(np.arange(1, VOCABULARY), words)
-    elsewhere = np.delete(words, own(WORDS, test))
-    mine = np.setdiff1d(words[own(WORDS, test)], elsewhere)
+    elsewhere = np.delete(words, span_of(WORDS, test))
+    mine = np.setdiff1d(words[span_of(WORDS, test)], elsewhere)
     assert 1 < len(mine) <= len(unheard)
     for word, new in zip(mine, unheard):
         words[words == word] = new

@@ -16,6 +16,7 @@ from experiments.config.lambdas import by_attribute
 from experiments.config.recipes import RECIPES
 from experiments.config.settings import Config
 from privrep.attacks.trained.dense import ATTACKERS, AttackData, attack
+from privrep.inputs.labels import CONTINUOUS
 from privrep.inputs.packing import Packed, PackingSettings, pack
 from privrep.parallel.run_axis import run_key
 from privrep.training.fit import fit
@@ -39,6 +40,7 @@ def train(work: Training) -> Started:
     settings |= {name: value for name, value in vars(network).items() if name != "bands"}
     settings |= {"modality": network.modality, "private": "gender", "batch_size": work.batch}
     settings |= {"max_epochs": ENDLESS, "patience": ENDLESS}
+    settings |= {"bins": _bins(work)}
     settings["lambda_"] = by_attribute([0.5], ["gender"])
     configs = [Config(**settings, seed=seed) for seed in range(work.runs)]
     architecture = build.architecture(sweep.Pack(configs[0], tuple(configs)), packed)
@@ -83,9 +85,17 @@ def make_corpus(work: Training) -> Packed:
             test=index >= count + VALIDATION,
         ),
         PackingSettings(
-            task="activation", private=["gender"], normalise="none", block_size=VALIDATION
+            task="activation",
+            private=["gender"],
+            bins=_bins(work),
+            normalise="none",
+            block_size=VALIDATION,
         ),
     )
+
+
+def _bins(work: Training) -> str:
+    return CONTINUOUS if work.regression else "midpoint"
 
 
 def attack_all(runs: int, rows: int, width: int) -> Started:

@@ -37,7 +37,13 @@ from experiments.results.selected import (
     modality_name,
     pooled_of,
 )
-from experiments.results.summary import Entry, attributes, mean, recipe_of
+from experiments.results.summary import (
+    Entry,
+    attributes,
+    emotion_mean,
+    emotion_name,
+    recipe_of,
+)
 
 _BASELINE: dict[str, Any] = {"linestyle": ":", "linewidth": 1.1, "alpha": 0.8}
 _ZERO: dict[str, Any] = {"marker": "o", "ms": 8, "mfc": "white", "mew": 1.5, "zorder": 4}
@@ -130,7 +136,8 @@ def _axis_name(entries: Sequence[Entry], measure: str) -> str:
     """The measure and the sample: the mean over folds, as in tables 1, or all speakers together."""
     if measure == "emotion":
         pooled = any(entry["interval"] for entry in entries)
-        return f"emotion UAR, test\n({'all speakers together' if pooled else 'mean over folds'})"
+        sample = "all speakers together" if pooled else "mean over folds"
+        return f"{emotion_name(entries)}, test\n({sample})"
     if measure == "speaker":
         return "speaker privacy, test\n(equal error rate\nof verification)"
     if pooled_of(entries, measure):
@@ -144,8 +151,9 @@ def _point(entry: Entry, measure: str) -> tuple[float, float, float]:
     if measure == "emotion":
         interval = entry["interval"]
         if interval:
-            return interval["uar"], interval["lower"], interval["upper"]
-        return (mean(entry, "test_emotion_uar"),) * 3
+            score = interval.get("uar", interval.get("ccc"))
+            return score, interval["lower"], interval["upper"]
+        return (emotion_mean(entry, "test"),) * 3
     if entry["collapsed"]:  # an h without information is not private
         return (math.nan,) * 3
     leak, lower, upper = leak_of(entry, measure)

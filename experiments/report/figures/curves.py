@@ -67,8 +67,8 @@ def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure
       summary: of `experiments.summary.summarise`.
       curves: (settings, {scalar: its value after each epoch}) of each run; modality, task, private
         and lambda must be there, and of the other settings of the summary those that vary have a
-        line each. The scalars train_emotion_loss, train_adversary_loss, val_emotion_uar and
-        val_<attribute>_adversary_uar are read.
+        line each. The scalars train_emotion_loss, train_adversary_loss, val_emotion_uar (or
+        val_emotion_ccc) and val_<attribute>_adversary_uar are read.
     """
     for task in dict.fromkeys(entry["settings"]["task"] for entry in summary):
         entries = [entry for entry in summary if entry["settings"]["task"] == task]
@@ -112,7 +112,7 @@ def _over_epochs(
         place = (curve.settings["modality"], curve.settings["private"] or "")
         rows.setdefault(place, []).append(curve)
     private = dict.fromkeys(a for _, names in rows for a in names.split("+") if a)
-    panels = [_Panel("val_emotion_uar", "emotion UAR", "emotion")]
+    panels = [_Panel(f"val_emotion_{s}", f"emotion {s.upper()}", "emotion") for s in ("uar", "ccc")]
     panels += [_Panel(f"val_{a}_adversary_uar", f"{a} adversary UAR", a) for a in private]
     panels += [_Panel(f"train_{who}_loss", f"{who} loss", "") for who in ("emotion", "adversary")]
     empty = [p for p in panels if not any(np.isfinite(_values(c, p)).any() for c in curves)]

@@ -11,7 +11,15 @@ from matplotlib.lines import Line2D
 from experiments.config.lambdas import lambda_text
 from experiments.report.figures.style import COLOURS, GREY, SHAPES, Look, finish, framed, titled
 from experiments.results.pareto import pareto
-from experiments.results.summary import Entry, attributes, blocks, mean, series
+from experiments.results.summary import (
+    Entry,
+    attributes,
+    blocks,
+    emotion_mean,
+    emotion_name,
+    mean,
+    series,
+)
 
 _MOST = 12  # panels
 _CONTROL_SHAPES = {"decision": "*", "untrained": "x"}
@@ -80,12 +88,12 @@ def _draw_panel(
 ) -> dict[str, Line2D]:
     """{name in the legend: handle}"""
     ax.set_title(textwrap.fill(panel.title, 44))
-    ax.set_ylabel("emotion UAR (fraction, test)")
+    ax.set_ylabel(f"{emotion_name(panel.entries)} (fraction, test)")
     score = f"{'upper bound' if bounded else 'mean'} of the {panel.attribute} attacker's UAR"
     ax.set_xlabel(f"{score}\n(fraction, test; lower is more private)")
     handles = {}
     for name, line in series(panel.entries).items():
-        points = [(panel.leak(e, bounded), mean(e, "test_emotion_uar"), e) for e in line]
+        points = [(panel.leak(e, bounded), emotion_mean(e, "test"), e) for e in line]
         look = looks[name]
         x, y, _ = zip(*points)
         (handles[name or "λ = 0"],) = ax.plot(
@@ -98,13 +106,13 @@ def _draw_panel(
             place = (leak, emotion)
             ax.annotate(text, place, textcoords="offset points", xytext=(6, 5), fontsize=7.5)
     for entry in pareto(panel.entries):
-        place = panel.leak(entry, bounded), mean(entry, "test_emotion_uar")
+        place = panel.leak(entry, bounded), emotion_mean(entry, "test")
         (ring,) = ax.plot(*place, "o", ms=13, mfc="none", color=GREY, mew=1, zorder=2)
         handles["Pareto front on validation"] = ring
     for entry in panel.entries:
         control = entry["control"]
         if control in _CONTROL_SHAPES:
-            place = panel.leak(entry, bounded), mean(entry, "test_emotion_uar")
+            place = panel.leak(entry, bounded), emotion_mean(entry, "test")
             shape = _CONTROL_SHAPES[control]
             (handles[control],) = ax.plot(*place, shape, color=GREY, ms=9, zorder=3)
     chance = panel.entries[0]["chance"].get(panel.attribute, 0.5)

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 
 from privrep.attacks.lda_moments import choose, temperature
-from privrep.attacks.protocol import Attack, Attacked, standardised, training_sample
+from privrep.attacks.protocol import Attack, Attacked, training_sample
+from privrep.attacks.scaling import standardised
 from privrep.attacks.trained.dense import ATTACK_SETTINGS, Dense
 from privrep.attacks.trained.retrained_networks import PermutedLabels, Recurrent, learn
 from privrep.training.problem import FitSettings
@@ -35,7 +36,7 @@ def mlp(
     Arguments and result as in `lda.linear`.
     """
     names = [f"mlp_{size.depth}x{size.width}" for size in GRID]
-    data = _permuted_labels(seed, standardised(h), None, labels, speakers, folds)
+    data = _permuted_labels(seed, standardised(h).astype(np.float32), None, labels, speakers, folds)
     return _attacked(GRID, names, ATTACK_SETTINGS, data, seed, num_classes, only)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.attacks.protocol import standardised
+from privrep.attacks.scaling import standardised
 from privrep.leakage.membership.games import Game, games
 
 

@@ -34,6 +34,13 @@ attacker is trained anew. Sessions that the folds kept together are permuted as 
 speakers share a room. Everything else (number of speakers, their similarity, their utterances)
 stays the same, so that only membership can set the true places apart. Bounds and verdict are those
 of `verdict` and `upper_bound`, for the AUC, with the speaker as the unit.
+
+Where no speaker changes sides between networks, as in an official split, test speakers who were
+recorded with another device, or in another year, look like non-members to any attacker, though the
+network has memorised nothing. If most non-members share a session with a member, members and
+non-members are matched by session, and places are permuted within it. Otherwise the same attack is
+made on the inputs of the network, which it did not make: "leaks" is said only if these do not
+separate the two sides, and h separates them better; else the verdict is "cannot_tell".
 """
 
 from collections.abc import Sequence
@@ -55,11 +62,13 @@ from privrep.leakage.membership.games import (
 )
 from privrep.statistics.paired_comparison import Comparison
 from privrep.statistics.permutation_test import Permutations
+from privrep.statistics.total_bound import bound_total
 from privrep.statistics.verdict import judge
 from privrep.types import SECONDARY, InferenceSettings, Split, renumber
 
 KNOWLEDGE = ("h", "labels")  # what an attacker has
 DRAWS = 50
+_MIN_MATCHED = 0.5  # of the non-members, to be matched by session
 
 
 class Networks(NamedTuple):
@@ -75,6 +84,8 @@ class Networks(NamedTuple):
       kind: int[N], such as gender, within which members and non-members are matched; None: all
         speakers are alike.
       session: int[N], or None where there are none.
+      inputs: float[N, F], the inputs of the networks, such as mean and deviation of the features;
+        None: unknown.
     """
 
     h: np.ndarray
@@ -84,6 +95,7 @@ class Networks(NamedTuple):
     emotion: np.ndarray | None = None
     kind: np.ndarray | None = None
     session: np.ndarray | None = None
+    inputs: np.ndarray | None = None
 
 
 class Identified(NamedTuple):
@@ -100,6 +112,8 @@ class Identified(NamedTuple):
       attacker: the strongest.
       aucs: {attacker: AUC}.
       speakers, utterances: number of speakers that counted, and of utterances of each.
+      inputs_auc, inputs_p: of the same attack on the inputs; NaN where it was not made.
+      reason: why a verdict other than that of the test was given, or "".
       wins, counts: float[S, S], how often member i scored higher than non-member j, and in how many
         comparisons; for `changed`.
     """
@@ -117,6 +131,9 @@ class Identified(NamedTuple):
     aucs: dict[str, float]
     speakers: int
     utterances: int
+    inputs_auc: float
+    inputs_p: float
+    reason: str
     wins: np.ndarray
     counts: np.ndarray
 
@@ -148,7 +165,7 @@ def identify(
       ValueError: not finite; no network has two speakers of both sides that can be matched; or no
         permutation of places is possible.
     """
-    h, speaker, split, losses, emotion, kind, session = networks
+    h, speaker, split, losses, emotion, kind, session, inputs = networks
     if not np.isfinite(h).all() or (losses is not None and not np.isfinite(losses).all()):
         raise ValueError("h or a loss is not finite: a network that diverged cannot be measured")
     rng = np.random.default_rng(settings.seed)
@@ -157,6 +174,11 @@ def identify(
     first = used[rows[:, 0]]  # an utterance of each speaker
     roles = np.where(split.test, OTHER, np.where(split.train, MEMBER, NEITHER))[:, first]
     kinds = np.zeros(len(rows), int) if kind is None else renumber(kind[first])
+    is_fixed = not ((roles == MEMBER).any(0) & (roles == OTHER).any(0)).any()
+    if is_fixed and session is not None:
+        by_session = renumber(kinds * (session.max() + 1) + renumber(session)[first])
+        if _matched(roles, by_session) >= _MIN_MATCHED * _matched(roles, np.zeros_like(kinds)):
+            kinds, session, is_fixed = by_session, None, False
     order = np.argsort(rng.random((draws, len(rows))), axis=1)
     if not any(True for _ in games(order, roles, kinds)):
         raise ValueError("no fold tests two speakers who can be matched with training speakers")
@@ -181,7 +203,41 @@ def identify(
             wins=scores.wins[chosen],
         )
         identified[knowledge] = _judged(list(suite), part, permutations, settings, size)
-    return identified
+    if not is_fixed:
+        return identified
+    recordings = None
+    if inputs is not None:
+        same = np.broadcast_to(inputs[drawn], (len(h), *inputs[drawn].shape))
+        with threadpool_limits(1, "blas"):
+            suite = attackers(same, None, size)["h"]
+            scores = play_all([*suite.values()], order, all_roles, kinds)
+        recordings = _judged(["inputs"], scores, permutations, settings, size)
+    return {known: _beside_inputs(result, recordings) for known, result in identified.items()}
+
+
+def _matched(roles: np.ndarray, kind: np.ndarray) -> int:
+    """How many non-members of all networks can be matched with a member of their kind."""
+    members, others = (
+        np.stack([np.bincount(kind[row == side], minlength=kind.max() + 1) for row in roles])
+        for side in (MEMBER, OTHER)
+    )
+    return int(np.minimum(members, others).sum())
+
+
+def _beside_inputs(result: Identified, inputs: Identified | None) -> Identified:
+    """The result where members and non-members may have been recorded differently."""
+    if inputs is not None:
+        result = result._replace(inputs_auc=inputs.auc, inputs_p=inputs.p)
+        if inputs.verdict != "leaks" and inputs.auc < result.lower:
+            return result
+    if result.verdict != "leaks":
+        return result
+    reason = "training and test speakers may have been recorded differently: " + (
+        f"the same attack on the inputs has an AUC of {inputs.auc:.3f}, p = {inputs.p:.3g}"
+        if inputs is not None
+        else "nobody is trained on in one network and tested in another, and no session has both"
+    )
+    return result._replace(verdict="cannot_tell", reason=reason)
 
 
 def changed(
@@ -228,19 +284,16 @@ def _judged(
     """The verdict on the attackers called `names`, with `size` utterances of a speaker."""
     aucs, wins, counts = scores.aucs, scores.wins, scores.counts
     errors = np.array([_jackknife(of_attacker, counts)[0] for of_attacker in wins])
-    result, _ = judge(aucs, errors, permutations, 2, settings.limit, settings.alpha)
+    result, judged = judge(aucs, errors, permutations, 2, settings.limit, settings.alpha)
+    result = bound_total(result, aucs[:, 0], judged)
     best = int(np.argmax(aucs[:, 0]))
-    # Where a shared room alone gives an AUC near 1, the bound does not exclude membership.
-    upper, verdict = max(result.upper, result.uar), result.verdict
-    if verdict == "no_leak_shown" and upper > result.limit:
-        verdict = "cannot_tell"
     return Identified(
-        verdict=verdict,
+        verdict=result.verdict,
         auc=result.uar,
         accuracy=float(scores.accuracies[best]),
         shuffled=float(aucs[best, 1:].mean()),
         lower=float(result.lower),
-        upper=float(upper),
+        upper=float(result.upper),
         p=result.p,
         smallest_p=result.smallest_p,
         minimum_detectable=result.minimum_detectable,
@@ -248,6 +301,9 @@ def _judged(
         aucs=dict(zip(names, aucs[:, 0].tolist())),
         speakers=len(counts),
         utterances=size,
+        inputs_auc=float("nan"),
+        inputs_p=float("nan"),
+        reason="",
         wins=wins[best],
         counts=counts,
     )

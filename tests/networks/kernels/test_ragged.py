@@ -148,10 +148,10 @@ def test_in_a_stack_of_runs():
     name, data = "pooled", corpus("pooled")
     params = [jax.tree.map(lambda a, s=s: a * s, params_of(name)) for s in np.float32([1, 0.5])]
     stack = jax.tree.map(lambda *rows: np.stack(rows), *params)
-    one = partial(computed, name, 0.375, data)
-    whole = jax.jit(lambda stack: jax.lax.map(one, stack))(stack)
+    of_run = partial(computed, name, 0.375, data)
+    whole = jax.jit(lambda stack: jax.lax.map(of_run, stack))(stack)
     for row, p in enumerate(params):
-        expected = one(p)
+        expected = of_run(p)
         errors = jax.tree.map(lambda a, b, row=row: relative_error(a[row], b), whole, expected)
         assert max(jax.tree.leaves(errors)) < OUTPUT
 
@@ -162,8 +162,8 @@ def test_a_plan_computes_each_utterance_once_and_no_lane_waits(lanes):
     length = np.array(LENGTHS)[INDEX] * (INDEX >= 0)
     lane, begin, turns = map(np.asarray, ragged_gru.plan(lanes, jnp.asarray(length)))
     np.testing.assert_array_equal(turns, -(-length // 4))
-    for one in range(lanes):
-        of_lane = [b + np.arange(n) for b, n, which in zip(begin, turns, lane) if which == one]
+    for number in range(lanes):
+        of_lane = [b + np.arange(n) for b, n, which in zip(begin, turns, lane) if which == number]
         taken = np.sort(np.concatenate([*of_lane, np.zeros(0, int)]))
         np.testing.assert_array_equal(taken, np.arange(len(taken)))
     end = (begin + turns).max()

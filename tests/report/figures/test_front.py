@@ -44,11 +44,11 @@ def test_a_point_for_every_lambda_of_every_recipe_behind_lambda_zero():
         judged(run(1.0, emotion=0.57, recipe="subspace"), 0.6),
         judged(control("decision", 0.5, test_emotion_uar=0.6), 0.55),
     ]
-    found = lines(front("activation", summarise(rows, NAMES)))
-    assert set(found) == {"paper", "subspace", "decision", "Pareto front on validation"}
-    np.testing.assert_allclose(found["paper"], [[0.9, 0.6], [0.95, 0.55]])
-    np.testing.assert_allclose(found["subspace"], [[0.9, 0.6], [0.7, 0.58], [0.6, 0.57]])
-    np.testing.assert_allclose(found["decision"], [[0.55, 0.6]])
+    points = lines(front("activation", summarise(rows, NAMES)))
+    assert set(points) == {"paper", "subspace", "decision", "Pareto front on validation"}
+    np.testing.assert_allclose(points["paper"], [[0.9, 0.6], [0.95, 0.55]])
+    np.testing.assert_allclose(points["subspace"], [[0.9, 0.6], [0.7, 0.58], [0.6, 0.57]])
+    np.testing.assert_allclose(points["decision"], [[0.55, 0.6]])
 
 
 def test_without_bounds_the_attackers_mean_stands_there_and_the_axis_says_so():

@@ -1,0 +1,112 @@
+"""The leak beyond what sessions tell: rooms, days, devices (host)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from privrep.attacks.suite import Suite
+from privrep.leakage.deals import attack_deals
+from privrep.statistics.design import Exchange, exchange, speaker_labels, tying_speakers
+from privrep.statistics.permutation_test import permute
+from privrep.statistics.verdict import Verdict, judge
+from privrep.types import InferenceSettings, Sample, renumber
+
+
+class BeyondSessions(NamedTuple):
+    """What h tells beyond the session of an utterance.
+
+    Attributes:
+      verdict: its uar is chance plus what the strongest attacker reads above the mean of labels
+        that were permuted within sessions, or between sessions as wholes; None where sessions
+        cannot be told from the attribute, see `note`.
+      permuted_between: between whom labels were permuted, see `design.Design`.
+      left_out: speakers int each, in the order of `numpy.unique`, without whom the sessions come
+        apart; see `design.tying_speakers`.
+      note: a sentence on what was done.
+    """
+
+    verdict: Verdict | None
+    permuted_between: str
+    left_out: tuple[int, ...]
+    note: str
+
+
+def beyond_sessions(
+    sample: Sample, suite: Suite, deals: Sequence[int], settings: InferenceSettings
+) -> BeyondSessions | None:
+    """The measurement with what sessions tell subtracted; None without sessions.
+
+    Sessions with several classes exchange labels within, sessions of one class as wholes. All
+    speakers of a session share a fold where possible, so that an attacker never knows the room.
+
+    Args:
+      sample: none of its labels unknown.
+      suite: the untested attackers are left out.
+      deals: seeds of the deals of folds.
+      settings: of the test.
+    """
+    if sample.session is None:
+        return None
+    tying = tying_speakers(sample.speaker, sample.session)
+    names = tuple(tying.tolist())
+    apart = sample.take(~np.isin(sample.speaker, tying)) if len(tying) else sample
+    left_out = ""
+    if names:
+        left_out = (
+            f"{len(names)} speakers are in so many sessions that they tie them into one; they were "
+            "left out here. "
+        )
+    rule = exchange(apart.labels, apart.speaker, apart.session, settings.folds)
+    reason = _why_not(apart, sample.num_classes, rule)
+    if reason:
+        return BeyondSessions(None, rule.permuted_between, names, left_out + reason)
+    permutations = permute(
+        apart.labels,
+        apart.speaker,
+        rule.strata,
+        settings.permutations,
+        settings.seed,
+        rule.units,
+        speaker_blocks(apart),
+    )
+    suite = suite._replace(untested={})
+    dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
+    chance = 1 / apart.num_classes
+    verdict, _ = judge(
+        *dealt.one_utterance.beyond(chance),
+        permutations,
+        apart.num_classes,
+        settings.limit,
+        settings.alpha,
+        evidence="one utterance beyond what sessions tell",
+    )
+    note = f"{left_out}Labels were permuted between {rule.permuted_between}."
+    return BeyondSessions(verdict, rule.permuted_between, names, note)
+
+
+def speaker_blocks(sample: Sample) -> np.ndarray | None:
+    """int[N]: the sessions of each speaker, as blocks of `permute`; None without sessions.
+
+    What a speaker does in a session is alike whatever the attribute: where it varies within a
+    speaker, utterances that changed places one by one would set the true labelling apart.
+    """
+    if sample.session is None:
+        return None
+    return renumber(sample.speaker * (int(sample.session.max()) + 1) + sample.session)
+
+
+def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:
+    """Why nothing can be said beyond sessions, in a sentence; empty if something can."""
+    classes = np.bincount(speaker_labels(apart.labels, apart.speaker), minlength=num_classes)
+    if classes.min() < 2:
+        return "A class has fewer than two of these speakers: nothing is said beyond sessions."
+    if len(np.unique(renumber(apart.session))) == 1:
+        return "All utterances are of one session: what is said in total holds."
+    one_stratum = len(np.unique(rule.strata)) == 1
+    one_by_one = len(np.unique(rule.units)) == apart.num_speakers
+    if one_stratum and one_by_one and not rule.strata.any():
+        return "Every session is of one speaker: what is said in total holds."
+    if one_stratum and (one_by_one or len(np.unique(rule.units)) == 1):
+        return "Shared speakers tie the sessions into one: nothing is said beyond sessions."
+    return ""

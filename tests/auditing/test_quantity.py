@@ -1,0 +1,126 @@
+"""Audits of an attribute that is a number: what counts as one, its bins, and both results."""
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import numpy as np
+import pytest
+
+from privrep import AuditOptions, audit
+from privrep.cli import main, why_correlated, why_failed
+from privrep.leakage.number_worlds import linear
+from tests.support.paths import ROOT
+
+CASES = ROOT / "tests/cases"
+SCHEMA = json.loads((ROOT / "privrep/auditing/audit.schema.json").read_text("utf-8"))
+FEW = AuditOptions(permutations=24, deals=1, attackers=("linear",))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return linear(0, 24, 4, 4, strength=3)
+
+
+@pytest.fixture(scope="module")
+def columns(world):
+    speaker = world.speaker
+    return {
+        "speaker": speaker,
+        "age": np.round(world.values, 1),
+        "height": np.random.default_rng(0).normal(170, 9, 24).round()[speaker],
+        "gender": np.array(["f", "m"])[speaker % 2],
+        "rating": np.random.default_rng(1).normal(size=len(speaker)),
+    }
+
+
+@pytest.fixture(scope="module")
+def report(world, columns):
+    return audit(world.h, columns, "age", options=FEW)
+
+
+def test_the_published_case_is_answered_as_it_is_right(tmp_path):
+    """Case 44: by correlation, and in tertiles."""
+    for check in json.loads((CASES / "44/expected.json").read_text()):
+        words = check["command"].replace("$CASE/..", str(CASES))
+        words = words.replace("$CASE", str(CASES / "44")).replace("$OUT", str(tmp_path))
+        words += " --permutations=24 --attackers=linear"
+        assert main(words.split()[1:]) in check["exit"]
+        written = json.loads((tmp_path / "audit.json").read_text())
+        jsonschema.Draft202012Validator(SCHEMA).validate(written)
+        assert written["verdict"] == check["verdict"]
+        assert written["correlation"] >= check.get("correlation_min", 0)
+        if "uar_min" in check:
+            assert written["score"] == "uar" and written["uar"] >= check["uar_min"]
+            assert len(written["data"]["classes"]) == check["classes_count"]["age"]
+        else:
+            assert written["score"] == "correlation" and written["uar"] is None
+        data = written["data"]
+        assert (data["utterances"], data["speakers"]) == (check["utterances"], check["speakers"])
+
+
+def test_headline_and_bins_are_two_results(world, columns, report):
+    assert report.score == "correlation" and report.chance == 0 and np.isnan(report.uar)
+    assert report.correlation == report.number.verdict.correlation > 0.7
+    assert report.upper == report.number.verdict.upper >= report.correlation >= report.lower
+    assert report.of_classes == report.bins and report.bins.uar == report.attackers[0].uar
+    assert [c.speakers for c in report.data.classes] == [12, 12]
+    in_bins = audit(world.h, columns, "age", options=replace(FEW, bins="halves"))
+    assert in_bins.score == "uar" and in_bins.number == report.number
+    assert in_bins.bins == report.bins == in_bins.of_classes
+
+
+def test_other_columns_of_numbers_are_correlated_and_ratings_left_out(report):
+    assert [row.name for row in report.attributes.numbers] == ["height"]
+    assert "gender" in [row.name for row in report.attributes.rows]
+    assert "within speakers" in report.attributes.left_out["rating"]
+
+
+def test_a_gate_of_the_uar_looks_at_bins_and_one_of_the_correlation_at_the_number(report):
+    uar, correlation = report.bins.upper, report.number.verdict.upper
+    assert why_failed(report, "--fail-above", uar) is None is why_correlated(report, correlation)
+    assert f"{uar:.3f} is above --fail-above=0.6" in why_failed(report, "--fail-above", 0.6)
+    assert "--fail-above-correlation=0.3" in why_correlated(report, 0.3)
+    assert why_correlated(report, None) is None
+    of_classes = replace(report, number=None, bins=None, attribute="gender")
+    assert "gender has classes and no correlation" in why_correlated(of_classes, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "attribute", "message"),
+    [
+        ({"measured_as": "classes"}, "age", "each value needs 2 speakers or more"),
+        (
+            {"measured_as": "number"},
+            "gender",
+            "--as=number: gender is 'female'",
+        ),
+        ({"bins": "tertiles"}, "gender", "'female' in a row of the labels, which is no number"),
+        ({"bins": "thirds"}, "age", "'thirds' is none of halves, tertiles"),
+        ({"bins": "height=halves"}, "age", "the audited attribute is age, not height"),
+        ({"bins": "<0,>=0"}, "age", "no speaker is in <0 of age"),
+        ({"bins": "halves", "measured_as": "classes"}, "age", "leave out one of the two"),
+        ({"correlation_limit": 1.0}, "age", "over 0 and under 1, such as 0.3"),
+        ({"measured_as": "thing"}, "age", "auto, classes, number"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(world, columns, options, attribute, message):
+    with pytest.raises(ValueError, match=message):
+        audit(world.h, columns, attribute, options=replace(FEW, **options))
+
+
+def test_speakers_in_no_bin_are_left_out_and_counted(world, columns):
+    ages = sorted({*columns["age"].tolist()})
+    bins = f"young:<{ages[8]},old:>={ages[14]}"
+    report = audit(world.h, columns, "age", options=replace(FEW, bins=bins))
+    assert report.data.speakers == report.number.num_speakers == 18
+    assert [(c.name, c.speakers) for c in report.data.classes] == [("young", 8), ("old", 10)]
+    assert any("6 speakers are in none" in note for note in report.data.notes)
+
+
+def test_bins_of_another_corpus_are_those_of_this_one(world, columns):
+    other = linear(1, 24, 4, 4, strength=3)
+    labels = {"speaker": other.speaker, "age": other.values}
+    options = replace(FEW, other=other.h, other_labels=labels, bins="young:<45,old:>=45")
+    report = audit(world.h, columns, "age", options=options)
+    assert "transferred" in [threat.threat for threat in report.threats]

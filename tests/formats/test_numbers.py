@@ -1,0 +1,45 @@
+"""Columns of numbers: which they are, and their bins."""
+
+import numpy as np
+import pytest
+
+from privrep.formats.numbers import as_numbers, bin_speakers, is_quantity, parse_bins
+
+
+def test_a_column_is_of_numbers_if_every_cell_that_is_known_is_one():
+    np.testing.assert_array_equal(as_numbers(["31", None, "4.5e1", ""]), [31, np.nan, 45, np.nan])
+    assert as_numbers(["31", "thirty"]) is None and as_numbers(["inf", "3"]) is None
+    assert as_numbers([None, ""]) is None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "owners", "quantity"),
+    [
+        ([0, 1] * 12, range(24), False),  # a coded gender
+        ([1, 2, 3, 4] * 6 + [5], range(25), True),  # a rating, 5 of one speaker
+        ([0, 1, 1, 0, 2], range(5), False),  # a coded gender, one nonbinary
+        (range(20, 44), range(24), True),  # ages
+        ([*range(13)] * 2, range(26), True),
+        ([*range(12)] * 2, range(26), False),
+        ([*range(6)] * 4, [0, 0, 0, 0, 0, 0] * 4, True),  # of one speaker each
+    ],
+)
+def test_a_number_measures_or_names(numbers, owners, quantity):
+    numbers = np.array([*numbers], float)
+    speaker = np.array([*owners])[: len(numbers)]
+    assert is_quantity(numbers, speaker) == quantity
+    unknown = np.append(numbers, np.nan)
+    assert is_quantity(unknown, np.append(speaker, 99)) == quantity
+
+
+def test_bins_do_not_depend_on_the_order_of_speakers_nor_on_the_unit():
+    ages = {f"s{i}": float(age) for i, age in enumerate([60, 21, 33, 25, 45, 45, 18, 70])}
+    bins = parse_bins("tertiles")[""]
+    name_of = bin_speakers("age", ages, bins).name_of
+    assert bin_speakers("age", dict(reversed(ages.items())), bins).name_of == name_of
+    months = bin_speakers("age", {s: 12 * age for s, age in ages.items()}, bins)
+    groups = [
+        {frozenset(s for s, n in names.items() if n == name) for name in names.values()}
+        for names in (name_of, months.name_of)
+    ]
+    assert groups[0] == groups[1] and len(groups[0]) == 3

@@ -1,0 +1,130 @@
+"""Several deals of folds, several utterances of a person, attackers outside the test."""
+
+import numpy as np
+
+from privrep.attacks.lda import ATTACKS
+from privrep.attacks.protocol import Attacked
+from privrep.attacks.suite import Suite
+from privrep.leakage.deals import attack_deals, person_counts
+from privrep.leakage.measurement import measure
+from privrep.leakage.worlds import WORLDS, linear
+from privrep.statistics.design import deal_folds
+from privrep.statistics.permutation_test import permute
+from privrep.statistics.uar import uars_of
+from privrep.types import InferenceSettings, Sample
+
+LINEAR = {"linear": ATTACKS["linear"]}
+
+
+def test_a_labelling_has_the_mean_of_its_deals():
+    sample = linear(0, 20, 6, 4, 0.5).sample()
+    zeros = np.zeros(20, int)
+    permutations = permute(sample.labels, sample.speaker, zeros, 12, 0)
+    dealt = attack_deals(sample, permutations, None, Suite(LINEAR), (3, 4, 5), 4)
+    by_hand = []
+    for seed in (3, 4, 5):
+        folds = deal_folds(sample.speaker, None, 4, seed)
+        arguments = (permutations.labels, sample.speaker, folds, 2)
+        attacked = ATTACKS["linear"](seed, sample.h, *arguments)
+        by_hand.append(uars_of(attacked.predictions, permutations.labels, 2))
+    np.testing.assert_allclose(dealt.one_utterance.uars[0], np.mean(by_hand, 0))
+    for scores, uars in zip(dealt.of_deal, by_hand):
+        np.testing.assert_allclose(scores.uars[0], uars)
+    assert dealt.counts["linear"].sum() == 3 * len(sample.labels)
+
+
+def test_the_scores_of_a_person_add_up():
+    """Four persons: one utterance that is sure outweighs two that are not."""
+    speaker = np.repeat(np.arange(4), 3)
+    labels = np.repeat([0, 0, 1, 1], 3)
+    scores = np.tile([-5.0, 1.0, 1.0], 4).astype(np.float32)
+    scores[6:] *= -1
+    predictions = (scores > 0).astype(np.int16)
+    attacked = Attacked(predictions[None], np.zeros((12, 2)), ("",), scores[None, :, None])
+    counts = person_counts(attacked, 0, labels, speaker, 2).sum(0)
+    np.testing.assert_array_equal(counts, [[2, 0], [0, 2]])
+    # Without scores the majority decides, wrongly here.
+    voted = person_counts(attacked._replace(scores=None), 0, labels, speaker, 2).sum(0)
+    np.testing.assert_array_equal(voted, [[0, 2], [2, 0]])
+
+
+def test_many_utterances_of_a_person_tell_what_one_does_not():
+    """A shift of a quarter of the noise within speakers, who hardly differ otherwise."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(60), 40)
+    h = rng.normal(size=(2400, 3)) + 0.05 * rng.normal(size=(60, 3))[speaker]
+    h[:, 0] += 0.3 * (speaker % 2)
+    settings = InferenceSettings(permutations=60, deals=2)
+    measurement = measure(Sample.of(h, speaker % 2, speaker), attackers=LINEAR, settings=settings)
+    utterance, person = measurement.verdict, measurement.person
+    assert utterance.uar < 0.62 and person.uar > 0.75 and person.verdict == "leaks"
+    for verdict in (utterance, person):
+        assert verdict.lower <= verdict.uar <= verdict.upper
+    worst = measurement.worst_protected
+    assert worst.utterances == 40 and worst.recall > utterance.uar
+
+
+def test_an_untested_attacker_that_reads_more_than_the_bound_forbids_no_leak():
+    def sees_all(seed, h, labels, speakers, folds, num_classes):
+        assert len(labels) == 1  # the true labelling only
+        return Attacked(labels.astype(np.int16), np.zeros((len(h), num_classes)), ("",) * 5)
+
+    sample = WORLDS["no_leak"].draw(3, 40, 20, 6).sample()
+    settings = InferenceSettings(permutations=60, deals=1)
+    without = measure(sample, attackers=Suite(LINEAR), settings=settings)
+    assert without.verdict.verdict == "no_leak_shown"
+    blind = measure(sample, attackers=Suite(LINEAR, {}, {"trees": sees_all}), settings=settings)
+    assert blind.verdict.verdict == "cannot_tell" and blind.verdict.upper == 1
+    assert "--attackers=trees" in blind.verdict.reason and blind.untested == {"trees": 1.0}
+    assert blind.verdict.p == without.verdict.p
+
+
+def test_an_untested_attacker_is_asked_about_persons_as_well():
+    """It names 11 of 20 utterances of everybody rightly: little of one, and every person."""
+
+    def sees_a_little(seed, h, labels, speakers, folds, num_classes):
+        is_right = np.arange(len(h)) % 20 < 11
+        predictions = np.where(is_right, labels, 1 - labels).astype(np.int16)
+        return Attacked(predictions, np.zeros((len(h), num_classes)), ("",) * 5)
+
+    sample = WORLDS["no_leak"].draw(3, 40, 20, 6).sample()
+    settings = InferenceSettings(permutations=39, deals=1, limit=0.45)
+    suite = Suite(LINEAR)
+    without = measure(sample, attackers=suite, settings=settings)
+    blind = measure(
+        sample, attackers=suite._replace(untested={"trees": sees_a_little}), settings=settings
+    )
+    assert blind.verdict == without.verdict
+    assert without.person.verdict == "no_leak_shown" and without.person.upper < 1
+    assert blind.person.verdict == "cannot_tell" and blind.person.upper == 1
+
+
+def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
+    sample = WORLDS["no_leak"].draw(3, 80, 10, 4)
+    # The women but six are left out.
+    kept = (sample.gender == 1) | np.isin(sample.speaker, np.unique(sample.speaker)[:12])
+    part = Sample.of(sample.h, sample.gender, sample.speaker).take(kept)
+    settings = InferenceSettings(permutations=60, deals=1, limit=0.4)
+    verdict = measure(part, attackers=LINEAR, settings=settings).verdict
+    assert verdict.verdict == "cannot_tell" and "class 0 has 6 speakers" in verdict.reason
+
+
+def test_the_test_is_made_on_a_share_of_a_large_corpus_and_the_uar_is_of_all():
+    sample = linear(0, 20, 50, 4, 2.0).sample()
+    settings = InferenceSettings(permutations=30, deals=1, utterances=200)
+    measurement = measure(sample, attackers=LINEAR, settings=settings)
+    assert measurement.tested_utterances == 200 and measurement.num_utterances == 1000
+    folds = deal_folds(sample.speaker, None, 5, 0)
+    arguments = (sample.labels[None], sample.speaker, folds, 2)
+    of_all = ATTACKS["linear"](0, sample.h, *arguments).predictions
+    assert measurement.verdict.uar == uars_of(of_all, sample.labels[None], 2)[0]
+    assert (measurement.predictions == of_all[0]).all()
+    assert measurement.verdict.lower <= measurement.verdict.uar <= measurement.verdict.upper
+
+
+def test_columns_of_one_value_are_named():
+    world = WORLDS["linear"].draw(0, 20, 5, 4)
+    h = np.insert(world.h, 2, 1e6, axis=1)
+    sample = Sample.of(h, world.gender, world.speaker)
+    settings = InferenceSettings(permutations=30, deals=1)
+    assert measure(sample, attackers=LINEAR, settings=settings).constant_columns == (2,)
