@@ -12,7 +12,9 @@ import jax.numpy as jnp
 
 STEP = 2.0**-10  # the rounding of a coordinate, in its standard deviations
 _FLOOR = 1e-3  # the least standard deviation of a coordinate that is kept, relative to the largest
-_CANCELLED = 1e-4  # a column of h @ matrix this much smaller than its summands is their rounding
+# A column of h @ matrix this much smaller than its summands, or than the column of h in whose place
+# it is sent, is the rounding error of a sum or of the matrix.
+_CANCELLED = 1e-4
 _CONSTANT = 1e-6  # a standard deviation this much smaller than the mean is rounding
 
 
@@ -93,7 +95,7 @@ def kept_space(h: jax.Array, map_: Affine, where: jax.Array) -> KeptSpace:
     image = jnp.where(where[:, None], h - mean[None], 0) @ matrix
     count = jnp.maximum(where.sum(), 1)
     spread = jnp.sqrt((image**2).sum(0) / count)
-    is_gone = spread <= _CANCELLED * (deviation @ jnp.abs(matrix))
+    is_gone = spread <= _CANCELLED * jnp.maximum(deviation @ jnp.abs(matrix), deviation)
     unit = jnp.where(is_gone, 1, spread)
     scaled = jnp.where(is_gone[None], 0, image / unit[None])
     values, vectors = jnp.linalg.eigh(scaled.T @ scaled / count)

@@ -116,6 +116,14 @@ def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     return _mapping(h, inputs, learned)
 
 
+def _decision(h: jax.Array, inputs: ReleaseInputs) -> Learned:
+    """Nothing of a classifier; of a regression h projected onto the kernel of its one output."""
+    if inputs.kernel.shape[1] > 1:
+        return _nothing(h, inputs)
+    map_ = Affine(lift(inputs.kernel, inputs.kernel), jnp.zeros(h.shape[1], h.dtype))
+    return _mapping(h, inputs, map_)
+
+
 def identity(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
     """h unchanged."""
     del key, learned, head
@@ -159,19 +167,18 @@ def posterior_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> j
 def argmax_h(key: jax.Array, h: jax.Array, learned: Learned, head: Head) -> jax.Array:
     """One vector for each emotion class: the one whose logits are one-hot at the recognised class.
 
-    Of a regression it is the shortest vector with the same prediction, which is all that is sent.
+    Of a regression it is h projected onto the kernel of the head, which is the prediction, rounded.
 
     It is the same for every lambda above 0. A release from which the network's recognised emotion
     can be computed reveals at least as much, so that its leakage is a lower bound.
     """
-    del key
     kernel, bias = head
-    scores = h @ kernel + bias[None]
-    if kernel.shape[1] == 1:  # of a regression, whose output is sent as it is
-        return _with_logits(learned, scores, h, head)
+    if kernel.shape[1] == 1:  # of a regression
+        return mapped(key, h, learned, head)
+    recognised = (h @ kernel + bias[None]).argmax(-1)
     # A table: in a product over the rows of h, equal rows might be rounded differently.
     vectors = lift(jnp.eye(kernel.shape[1], dtype=h.dtype) - bias[None], kernel)
-    return jnp.where(learned.protects, vectors[scores.argmax(-1)], h)
+    return jnp.where(learned.protects, vectors[recognised], h)
 
 
 def _with_logits(learned: Learned, logits: jax.Array, h: jax.Array, head: Head) -> jax.Array:
@@ -186,5 +193,5 @@ RELEASES: dict[str, Release] = {
     "noise": Release(_noise, noisy),
     "subspace": Release(_subspace, mapped),
     "posterior": Release(_subspace, posterior_h),
-    "decision": Release(_nothing, argmax_h),
+    "decision": Release(_decision, argmax_h),
 }

@@ -1,5 +1,6 @@
 """No release sends in its last bits what it should remove: an attacker in float64 has the rows."""
 
+import doctest
 from functools import cache, partial
 
 import jax
@@ -12,6 +13,7 @@ from privrep.leakage.measurement import measure
 from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import InferenceSettings, Sample
+from privrep.unlearning import kept_space as kept_space_module
 from privrep.unlearning.emotion_subspace import emotion_subspace
 from privrep.unlearning.kept_space import Affine, kept_space, send_kept
 from privrep.unlearning.leace import leace
@@ -203,3 +205,25 @@ def test_the_whole_of_an_ordinary_h_is_kept():
     identity = Affine(jnp.eye(D), jnp.zeros(D))
     sent = send_kept(h, kept_space(jnp.asarray(h), identity, np.ones(len(h), bool)))
     np.testing.assert_allclose(sent, h, atol=4e-3 * h.std())
+
+
+def test_a_ten_millionth_of_a_column_is_gone():
+    """The example of the docstring: no other column hides what the matrix leaves of this one."""
+    outcome = doctest.testmod(kept_space_module)
+    assert outcome.attempted > 1 and outcome.failed == 0
+
+
+def test_a_regression_sends_its_prediction_in_steps():
+    """In one direction, a step of 2^-10 deviations apart at least, as near as half of one."""
+    h, gender, emotion, _ = draw(0)
+    inputs = inputs_of(h, gender, emotion)
+    inputs = inputs._replace(kernel=inputs.kernel[:, :1], bias=inputs.bias[:1])
+    decision = RELEASES["decision"]
+    learned = decision.learn(jnp.asarray(h), inputs)
+    sent = np.float64(decision.send(None, jnp.asarray(h), learned, (inputs.kernel, inputs.bias)))
+    exact, predicted = (np.float64(x) @ inputs.kernel[:, 0] for x in (h, sent))
+    assert np.linalg.matrix_rank(sent - sent.mean(0), tol=1e-3) == 1
+    apart = np.diff(np.unique(predicted))
+    step = exact.std() * 2**-10
+    assert apart.min() > 0.99 * step
+    assert np.abs(predicted - exact).max() < 0.51 * step
