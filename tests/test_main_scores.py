@@ -52,7 +52,7 @@ def test_a_regression_is_trained_scored_and_reported(corpus):
         assert row["emotion_chance"] == 0 and "test_emotion_uar" not in row
         lower, value, upper = (row[f"emotion_pooled_{n}"] for n in ("lower", "ccc", "upper"))
         assert -1 <= lower <= value <= upper <= 1
-        assert np.isfinite(row["valence_read_ccc"]) and 0 < row["emotion_read_uar"] <= 1
+        assert np.isfinite(row["valence_read_ccc"]) and 0 < row["scenario_read_uar"] <= 1
         assert (row["emotion_change_p"] is None) == (row["lambda"] == 0)
     assert {row["test_emotion_ccc"] for row in rows if row["control"] == "majority"} == {0}
     table = (folder / "summary.md").read_text()

@@ -59,7 +59,7 @@ def moved(h):
     return turned * np.logspace(-3, 3, h.shape[1]) + 1e4
 
 
-@pytest.mark.long
+@pytest.mark.by_hand
 @pytest.mark.parametrize("name", WORLDS)
 def test_ours_is_never_far_below_the_best_of_theirs(name):
     world = WORLDS[name].draw(1, SPEAKERS, EACH, SIZE)
