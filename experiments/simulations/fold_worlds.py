@@ -52,7 +52,7 @@ WORLDS: dict[str, World] = {
 
 def draw(world: World, seed: int) -> FoldSample:
     """Speakers have places of their own in every network; rooms have louder ones."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 2])  # the attacks are seeded by the seed itself
     room = np.arange(world.speakers) // world.rooms
     unit = np.arange(world.speakers) if world.mixed else room
     gender = (unit % 10 < world.women if world.women != 5 else unit % 2 == 0).astype(np.int32)

@@ -6,7 +6,8 @@ reveals it. Whoever has the network can obtain h of other speakers with known la
 here have them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,12 +15,27 @@ from threadpoolctl import threadpool_limits
 from privrep.attacks.lda import FeatureMaps, kernel_maps, linear_maps
 from privrep.attacks.leave_group_out import Settings, Victims, leave_group_out
 from privrep.leakage.fold_sample import FoldSample, KnownRows
-from privrep.statistics.design import tied_speakers
+from privrep.statistics.design import tied_speakers, tying_speakers
 from privrep.statistics.uar import mean_recall
+from privrep.types import renumber
 
 Maps = Callable[[int, np.ndarray, np.ndarray], FeatureMaps]
 OWN: Mapping[str, Maps] = {"linear": linear_maps, "kernel": kernel_maps}
 _PARTS = 5  # into which the speakers of a single fold are divided to select hyper-parameters
+
+
+class _FoldPredictions(NamedTuple):
+    """The predictions for the test speakers of a fold by all settings.
+
+    Attributes:
+      rows: int[r] of the known rows.
+      predictions: of every feature map, see `leave_group_out.GroupPredictions`: int8[L, P, r].
+      hits: likewise, int64[L, K, P, C].
+    """
+
+    rows: np.ndarray
+    predictions: Sequence[np.ndarray]
+    hits: Sequence[np.ndarray]
 
 
 def own_predictions(
@@ -29,7 +45,7 @@ def own_predictions(
 
     In fold k an attacker learns from h[k] of all speakers but the group that is predicted, one test
     speaker of each class (`leave_group_out`). Training, validation and the other test speakers are
-    learned from alike, or the latter with a larger weight (`_weights`). Feature map, penalty and
+    learned from alike, or the latter with as much weight as all others. Feature map, penalty and
     weight are selected, for every labelling, by the UAR on the test speakers of the other folds,
     predicted in the same way by attackers who lack the speakers of fold k as well. If there is one
     fold, its test speakers are divided into five parts for this. Labels of the speakers who are
@@ -52,46 +68,46 @@ def own_predictions(
     if len(tested) == 1:
         count = max(1, min(_PARTS, len(tested[0]) // 2))
         part[tested[0]] = np.arange(len(tested[0])) * count // max(len(tested[0]), 1)
-    predictions: list[np.ndarray] = []  # of each setting int8[P, n]
-    hits: list[np.ndarray] = []  # of each setting int64[K, P, C]
     # Several BLAS threads make nothing faster here, and much slower on a busy machine.
     with threadpool_limits(1, "blas"):
-        for k, speakers in enumerate(tested):
-            in_fold = (sample.split.test[k] | sample.split.val[k] | sample.split.train[k])[
-                known.rows
-            ]
-            used = np.flatnonzero(in_fold)
-            is_tested = np.isin(known.speaker[used], speakers)
-            x = np.asarray(sample.h[k, known.rows[used]], np.float32)
-            made = maps(seed, x, known.speaker[used])
-            setting = 0
-            for _, features, penalties in made.maps:
-                of_map = leave_group_out(
-                    features,
-                    made.usable,
-                    labels[:, used],
-                    known.speaker[used],
-                    Victims(speakers, part),
-                    Settings(tuple(penalties.values()), _weights(is_tested)),
-                )
-                for predicted, right in zip(of_map.predictions, of_map.hits):
-                    if setting == len(predictions):
-                        predictions.append(np.zeros(labels.shape, np.int8))
-                        hits.append(np.zeros(right.shape, np.int64))
-                    predictions[setting][:, used[is_tested]] = predicted[:, is_tested]
-                    hits[setting] += right
-                    setting += 1
-    return _selected(np.array(predictions), np.array(hits), labels, part[known.speaker])
+        of_folds = [
+            _of_fold(maps, sample, labels, known, Victims(speakers, part), k, seed)
+            for k, speakers in enumerate(tested)
+        ]
+    return _selected(of_folds, labels, part[known.speaker])
 
 
-def _weights(is_tested: np.ndarray) -> tuple[float, ...]:
-    """1, and the weight that gives test speakers, bool[n], as much of the means as all others.
-
-    Where a network hides the attribute of its training speakers, these say nothing about the
-    direction in which it is found in others.
-    """
-    share = is_tested.mean()
-    return (1.0, (1 - share) / share) if 0 < share < 0.5 else (1.0,)
+def _of_fold(
+    maps: Maps,
+    sample: FoldSample,
+    labels: np.ndarray,
+    known: KnownRows,
+    victims: Victims,
+    k: int,
+    seed: int,
+) -> _FoldPredictions:
+    """By all settings of fold k, whose test speakers are the victims."""
+    in_fold = (sample.split.test[k] | sample.split.val[k] | sample.split.train[k])[known.rows]
+    used = np.flatnonzero(in_fold)
+    is_tested = np.isin(known.speaker[used], victims.speakers)
+    made = maps(seed, sample.h[k, known.rows[used]], known.speaker[used])
+    share = is_tested.mean() or 1.0
+    # Where a network hides the attribute of its training speakers, these say nothing about the
+    # direction in which others show it: test speakers alike, or with half of all the weight.
+    weights = (1.0, max(1.0, (1 - share) / share))
+    predictions, hits = [], []
+    for _, features, penalties in made.maps:
+        of_map = leave_group_out(
+            features,
+            made.usable,
+            labels[:, used],
+            known.speaker[used],
+            victims,
+            Settings(tuple(penalties.values()), weights),
+        )
+        predictions.append(of_map.predictions[..., is_tested])
+        hits.append(of_map.hits)
+    return _FoldPredictions(used[is_tested], predictions, hits)
 
 
 def _order(known: KnownRows, seed: int) -> np.ndarray:
@@ -103,28 +119,42 @@ def _order(known: KnownRows, seed: int) -> np.ndarray:
         return rng.permutation(num_speakers)
     # Partners of a session are held out together where they are of different classes: whoever knows
     # the one would recognise the room and name the class that the other has not.
-    session_of = tied_speakers(known.speaker, known.session)
-    place = rng.permutation(session_of.max() + 1)[session_of]
+    tying = tying_speakers(known.speaker, known.session)
+    apart = np.setdiff1d(np.arange(num_speakers), tying)
+    rows = np.isin(known.speaker, apart)
+    session_of = np.full(num_speakers, -1)
+    session_of[apart] = tied_speakers(renumber(known.speaker[rows]), renumber(known.session[rows]))
+    place = np.append(rng.permutation(session_of.max() + 1), -1)[session_of]
     return np.lexsort((rng.random(num_speakers), place))
 
 
 def _selected(
-    predictions: np.ndarray, hits: np.ndarray, labels: np.ndarray, part: np.ndarray
+    of_folds: Sequence[_FoldPredictions], labels: np.ndarray, part: np.ndarray
 ) -> np.ndarray:
     """int16[P, n]: for every part the predictions of the setting that was best on the others.
 
+    A fold may have fewer maps than others, such as one if its h does not vary: its last one stands
+    for those that it lacks.
+
     Args:
-      predictions: int8[settings, P, n].
-      hits: int64[settings, K, P, C], see `GroupPredictions`.
+      of_folds: see `_FoldPredictions`.
       labels: int[P, n].
       part: int[n] of each utterance, -1 for none.
     """
+    most = max(len(of_fold.hits) for of_fold in of_folds)
+    hits = np.sum([np.concatenate(_filled(of_fold.hits, most)) for of_fold in of_folds], 0)
     selected = np.zeros(labels.shape, np.int16)
     labelling = np.arange(len(labels))[:, None]
+    best = np.zeros((len(labels), len(part)), int)  # setting of every labelling and utterance
     for k in range(hits.shape[1]):
         others = labels[:, (part >= 0) & (part != k)]
         support = np.stack([(others == c).sum(1) for c in range(hits.shape[-1])], -1)
-        best = mean_recall(hits[:, k], support).argmax(0)  # [P]
-        rows = np.flatnonzero(part == k)
-        selected[:, rows] = predictions[best[:, None], labelling, rows]
+        best[:, part == k] = mean_recall(hits[:, k], support).argmax(0)[:, None]
+    for rows, predictions, _ in of_folds:
+        settings = np.concatenate(_filled(predictions, most))
+        selected[:, rows] = settings[best[:, rows], labelling, np.arange(len(rows))]
     return selected
+
+
+def _filled(of_maps: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
+    return [*of_maps, *[of_maps[-1]] * (most - len(of_maps))]
