@@ -29,7 +29,12 @@ from privrep.attacks.lda_moments import (
 )
 from privrep.attacks.nystroem import Landmarks, draw_landmarks, gaussian_features
 from privrep.attacks.protocol import Attack, Attacked, places
-from privrep.attacks.scaling import normal_scores, standardised, unclipped, whitened
+from privrep.attacks.scaling import (
+    clipped_and_unclipped,
+    normal_scores,
+    standardised,
+    whitened,
+)
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -182,7 +187,7 @@ def _linear_maps(h: np.ndarray) -> Iterator[FeatureMap]:
     """`whitened` columns, and those with outliers where they are, if there are outliers."""
     even: dict[str, float | np.ndarray]
     even = {f"whitened, penalty {ridge:g}": ridge for ridge in EVEN}
-    for name, x in (("", standardised(h)), ("unclipped, ", unclipped(h))):
+    for name, x in zip(("", "unclipped, "), clipped_and_unclipped(h)):
         if x is not None:
             features, variance = whitened(x)
             yield FeatureMap(name, features, _ridges(PENALTIES, variance) | even)

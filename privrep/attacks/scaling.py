@@ -4,6 +4,8 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 
+from privrep.statistics.correlation import midranks
+
 FLOOR = 1e-12  # of the largest standard deviation: smaller directions are rounding of float64
 OUTLYING = 30.0  # robust standard deviations from the median; what is farther is clipped
 
@@ -24,15 +26,11 @@ def standardised(h: np.ndarray) -> np.ndarray:
     Returns:
       float64[N, D].
     """
-    x = _robust(h)
-    np.clip(x, -OUTLYING, OUTLYING, out=x)
-    x -= x.mean(0)
-    sd = x.std(0)
-    return x / np.where(sd > 0, sd, 1)
+    return _of_variance_1(np.clip(_robust(h), -OUTLYING, OUTLYING))
 
 
-def unclipped(h: np.ndarray) -> np.ndarray | None:
-    """As `standardised`, with outliers where they are; None where that makes no difference.
+def clipped_and_unclipped(h: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """`standardised` h, and the same with outliers where they are.
 
     Clipping bends h. Where columns of heavy tails are mixed, a small direction that was free of
     them is so no longer, although nothing lies between it and a linear attacker.
@@ -41,14 +39,17 @@ def unclipped(h: np.ndarray) -> np.ndarray | None:
       h: float[N, D].
 
     Returns:
-      float64[N, D], or None.
+      float64[N, D] each; the second is None where nothing is clipped.
     """
     x = _robust(h)
-    if not x.size or np.abs(x).max() <= OUTLYING:
-        return None
-    x -= x.mean(0)
-    sd = x.std(0)
-    return x / np.where(sd > 0, sd, 1)
+    clipped = _of_variance_1(np.clip(x, -OUTLYING, OUTLYING))
+    return clipped, _of_variance_1(x) if x.size and np.abs(x).max() > OUTLYING else None
+
+
+def _of_variance_1(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(0)
+    sd = centred.std(0)
+    return centred / np.where(sd > 0, sd, 1)
 
 
 def _robust(h: np.ndarray) -> np.ndarray:
@@ -100,12 +101,7 @@ def normal_scores(h: np.ndarray) -> np.ndarray:
     Returns:
       float64[N, D].
     """
-    scores = np.empty(h.shape)
-    for column, values in enumerate(h.T):
-        _, number, count = np.unique(values, return_inverse=True, return_counts=True)
-        mean_rank = np.cumsum(count) - (count - 1) / 2
-        scores[:, column] = scipy.special.ndtri((mean_rank - 0.5) / len(h))[number]
-    return scores
+    return scipy.special.ndtri((midranks(h.T).T + 0.5) / len(h))
 
 
 def squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -51,6 +51,11 @@ class Suite(NamedTuple):
     one_deal: Mapping[str, Attack] = _NO_ATTACKERS
     untested: Mapping[str, Attack] = _NO_ATTACKERS
 
+    @property
+    def tested(self) -> dict[str, Attack]:
+        """Those that are trained for every labelling."""
+        return {**self.every_deal, **self.one_deal}
+
 
 def usual_suite() -> Suite:
     """All quick attackers, and trees on the true labels."""

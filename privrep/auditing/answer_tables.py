@@ -41,7 +41,7 @@ def _given(report: AuditReport) -> AnswerTable:
             number(z.shared),
             number(z.beyond.upper),
             number(z.beyond.p),
-            _words(z.beyond.verdict),
+            worded(z.beyond.verdict),
         )
         for z in report.given
     ]
@@ -65,7 +65,7 @@ def _attributes(report: AuditReport) -> AnswerTable:
             number(attribute.verdict.uar),
             number(attribute.verdict.upper),
             number(attribute.verdict.p),
-            _words(attribute.verdict.verdict),
+            worded(attribute.verdict.verdict),
         )
         for attribute in report.attributes.rows
     ]
@@ -96,7 +96,7 @@ def _numbers(report: AuditReport) -> AnswerTable:
             number(attribute.verdict.correlation),
             number(attribute.verdict.upper),
             number(attribute.verdict.p),
-            _words(attribute.verdict.verdict),
+            worded(attribute.verdict.verdict),
         )
         for attribute in report.attributes.numbers
     ]
@@ -120,7 +120,7 @@ def _decensoring(report: AuditReport) -> AnswerTable:
         number(verdict.uar),
         number(verdict.upper),
         number(verdict.p),
-        _words(verdict.verdict),
+        worded(verdict.verdict),
         f"{report.decensoring.explained:.0%}",
     )
     sentences = (
@@ -131,5 +131,6 @@ def _decensoring(report: AuditReport) -> AnswerTable:
     return AnswerTable("De-censoring", header, [row], sentences)
 
 
-def _words(verdict: str) -> str:
+def worded(verdict: str) -> str:
+    """A verdict as it is printed."""
     return verdict.replace("_", " ")

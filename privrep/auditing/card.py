@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from privrep.auditing.answer_tables import answer_tables, number
+from privrep.auditing.answer_tables import answer_tables, number, worded
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import utterances
 from privrep.statistics.permutation_test import MAX_DISTINCT
-from privrep.statistics.verdict import in_words
+from privrep.statistics.verdict import Verdict, in_words
 
 _VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
     "leaks": ("▲", "It leaks", "#D55E00"),
@@ -105,51 +105,6 @@ def _numbers(report: AuditReport) -> str:
         detectable = (
             f"the smallest {score} that is detected with 80 % power; lower ones may be missed"
         )
-    person, beyond, worst = report.person, report.beyond_sessions, report.worst_protected
-    (best,) = (result for result in report.attackers if result.name == report.strongest)
-    several = [
-        (
-            "From all utterances of a person",
-            number(person.uar),
-            f"{_words(person.verdict)}; bounds {number(person.lower)} to {number(person.upper)}, "
-            f"p {number(person.p)}",
-        ),
-        (
-            "Worst-protected speaker",
-            number(worst.recall),
-            f"share of the {worst.utterances} utterances of {worst.speaker} named rightly",
-        ),
-    ]
-    if math.isfinite(best.tpr_at_1_percent):
-        several.append(
-            (
-                "Certain identifications",
-                number(best.tpr_at_1_percent),
-                "true positive rate at 1 % false positives",
-            )
-        )
-    if beyond is not None and beyond.verdict is not None:
-        several.append(
-            (
-                "Beyond sessions",
-                number(beyond.verdict.uar),
-                f"{_words(beyond.verdict.verdict)}; bounds {number(beyond.verdict.lower)} to "
-                f"{number(beyond.verdict.upper)}, p {number(beyond.verdict.p)}. {beyond.note}",
-            )
-        )
-    several += [
-        (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
-        for name, reads in report.untested.items()
-    ]
-    if test.deals > 1:
-        several.append(
-            (
-                "Turned verdicts",
-                number(test.turned),
-                f"share of the {test.deals} deals of folds that by themselves would have given "
-                "another verdict",
-            )
-        )
     rows = [
         (f"Strongest attacker's {score}", number(value), strongest),
         ("Chance", number(report.chance), f"{score} of guessing"),
@@ -170,11 +125,50 @@ def _numbers(report: AuditReport) -> str:
         ),
         ("Limit", number(report.limit), f"the {score} above which a leak counts"),
     ]
-    return "<h2>The numbers</h2>" + _table((), rows + several, text_columns=3)
+    return "<h2>The numbers</h2>" + _table((), rows + _further_numbers(report), text_columns=3)
 
 
-def _words(verdict: str) -> str:
-    return verdict.replace("_", " ")
+def _further_numbers(report: AuditReport) -> list[tuple[str, str, str]]:
+    """What else was measured of the attribute, in the form of the rows of `_numbers`."""
+    person, sessions, worst = report.person, report.beyond_sessions, report.worst_protected
+    several = [
+        ("From all utterances of a person", number(person.uar), _tested(person)),
+        (
+            "Worst-protected speaker",
+            number(worst.recall),
+            f"share of the {worst.utterances} utterances of {worst.speaker} named rightly",
+        ),
+    ]
+    certain = report.strongest_attacker.tpr_at_1_percent
+    if math.isfinite(certain):
+        meaning = "true positive rate at 1 % false positives"
+        several.append(("Certain identifications", number(certain), meaning))
+    if report.beyond is not None and sessions is not None:
+        several.append(
+            (
+                "Beyond sessions",
+                number(report.beyond.uar),
+                f"{_tested(report.beyond)}. {sessions.note}",
+            )
+        )
+    several += [
+        (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
+        for name, reads in report.untested.items()
+    ]
+    if report.test.deals > 1:
+        meaning = (
+            f"share of the {report.test.deals} deals of folds that by themselves would have given "
+            "another verdict"
+        )
+        several.append(("Turned verdicts", number(report.test.turned), meaning))
+    return several
+
+
+def _tested(verdict: Verdict) -> str:
+    return (
+        f"{worded(verdict.verdict)}; bounds {number(verdict.lower)} to {number(verdict.upper)}, "
+        f"p {number(verdict.p)}"
+    )
 
 
 def _as_a_number(report: AuditReport) -> str:
@@ -282,7 +276,7 @@ def _learning_curve(report: AuditReport) -> str:
 
 
 def _null(report: AuditReport) -> str:
-    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
+    strongest = report.strongest_attacker
     if not strongest.null:
         return ""
     return (

@@ -201,6 +201,16 @@ class AuditReport:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def strongest_attacker(self) -> AttackerResult:
+        """The result of the attacker called `strongest`."""
+        return next(result for result in self.attackers if result.name == self.strongest)
+
+    @property
+    def beyond(self) -> Verdict | None:
+        """The verdict beyond sessions; None where there is none."""
+        return None if self.beyond_sessions is None else self.beyond_sessions.verdict
+
+    @property
     def of_classes(self) -> Verdict:
         """The verdict on the classes, which are bins where the attribute is a number."""
         if self.bins is not None:

@@ -53,8 +53,8 @@ def table(report: AuditReport) -> str:
 def _verdicts(report: AuditReport) -> dict[str, Verdict]:
     """By what the strongest attacker has, corrected for having selected it."""
     verdicts = {"strongest, one utterance": report.of_classes, "all of a person": report.person}
-    if report.beyond_sessions is not None and report.beyond_sessions.verdict is not None:
-        verdicts["beyond sessions"] = report.beyond_sessions.verdict
+    if report.beyond is not None:
+        verdicts["beyond sessions"] = report.beyond
     return verdicts
 
 
@@ -74,11 +74,9 @@ def _of_number(measured: NumberMeasurement) -> list[tuple[str, ...]]:
 
 
 def _summary(report: AuditReport) -> list[str]:
-    data, code = report.data, report.online_code
-    (strongest,) = (result for result in report.attackers if result.name == report.strongest)
-    worst, beyond, uar = report.worst_protected, report.beyond_sessions, report.of_classes.uar
+    data, code, worst = report.data, report.online_code, report.worst_protected
     scale = "of the correlation: " if report.score == "correlation" else ""
-    return [
+    sentences = [
         *data.notes,
         f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
@@ -87,29 +85,25 @@ def _summary(report: AuditReport) -> list[str]:
         f"{number(code.prior)} without h ({code.attacker})",
         f"worst protected: {worst.speaker}, {worst.recall:.0%} of {worst.utterances} utterances "
         "named rightly",
-        *(
-            [f"true positive rate at 1 % false positives: {number(strongest.tpr_at_1_percent)}"]
-            if math.isfinite(strongest.tpr_at_1_percent)
-            else []
-        ),
-        *(
-            [
-                f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
-                "would have given another verdict."
-            ]
-            if report.test.deals > 1
-            else []
-        ),
-        f"all utterances of a person: {report.person.verdict}. {report.person.reason}",
-        *(
-            [f"beyond sessions: {beyond.verdict.verdict}. {beyond.verdict.reason}"]
-            if beyond is not None and beyond.verdict is not None
-            else []
-        ),
+    ]
+    certain = report.strongest_attacker.tpr_at_1_percent
+    if math.isfinite(certain):
+        sentences.append(f"true positive rate at 1 % false positives: {number(certain)}")
+    if report.test.deals > 1:
+        sentences.append(
+            f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
+            "would have given another verdict."
+        )
+    sentences.append(f"all utterances of a person: {report.person.verdict}. {report.person.reason}")
+    if report.beyond is not None:
+        sentences.append(f"beyond sessions: {report.beyond.verdict}. {report.beyond.reason}")
+    named = in_words(report.of_classes.uar, 1 / len(data.classes))
+    quick = " (quick)" if report.test.quick else ""
+    return [
+        *sentences,
         *_beside(report),
-        f"from one utterance {report.attribute} is named {in_words(uar, 1 / len(data.classes))}",
-        f"{report.attribute}: {report.verdict}{' (quick)' if report.test.quick else ''}. "
-        f"{report.reason}",
+        f"from one utterance {report.attribute} is named {named}",
+        f"{report.attribute}: {report.verdict}{quick}. {report.reason}",
     ]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.design import deal_folds
+from privrep.statistics.design import deal_folds, speaker_labels
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.statistics.verdict import Scores
@@ -30,6 +30,7 @@ class Dealt(NamedTuple):
       person: `Scores` from all utterances of a person together.
       of_deal: `Scores` from one utterance in each deal by itself. An attacker of one deal has the
         scores of that deal in all of them.
+      deals: {name: in how many an attacker took part}.
       counts: {name: int64[S, C, C]}, confusion counts of the true labelling, summed over deals.
       first: {name: Attacked} in the first deal, on the true labels only.
       untested: {name: UAR on the true labels}, and `untested_person`, from all utterances of a
@@ -41,6 +42,7 @@ class Dealt(NamedTuple):
     one_utterance: Scores
     person: Scores
     of_deal: tuple[Scores, ...]
+    deals: dict[str, int]
     counts: dict[str, np.ndarray]
     first: dict[str, Attacked]
     untested: dict[str, float]
@@ -76,8 +78,8 @@ def attack_deals(
       num_folds: K.
     """
     y, speaker, num_classes = sample.labels, sample.speaker, sample.num_classes
-    class_of = _majority(y, speaker, num_classes)
-    attackers = {**suite.every_deal, **suite.one_deal}
+    class_of = speaker_labels(y, speaker)
+    attackers = suite.tested
     results: dict[str, list[_OfDeal]] = {name: [] for name in attackers}
     first, of_truth = {}, {}
     seconds = dict.fromkeys((*attackers, *suite.untested), 0.0)
@@ -109,6 +111,7 @@ def attack_deals(
             )
             for i in range(len(deals))
         ),
+        deals={name: len(of_deals) for name, of_deals in results.items()},
         counts={
             name: np.sum([deal.counts for deal in of_deals], 0)
             for name, of_deals in results.items()
@@ -118,11 +121,6 @@ def attack_deals(
         untested_person={name: float(scored.person_uars[0]) for name, scored in of_truth.items()},
         seconds=seconds,
     )
-
-
-def _majority(labels: np.ndarray, speaker: np.ndarray, num_classes: int) -> np.ndarray:
-    """int[S]: the most frequent class of each speaker."""
-    return confusion_counts(labels, labels, speaker, num_classes).sum(2).argmax(1)
 
 
 def _score(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.leakage.fold_sample import KnownRows
-from privrep.statistics.design import FREE, exchange, tying_speakers
+from privrep.statistics.design import FREE, exchange, speaker_blocks, tying_speakers
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.types import InferenceSettings, renumber
 
@@ -48,9 +48,7 @@ def permute_in_folds(known: KnownRows, settings: InferenceSettings) -> FoldPermu
       known: the sample's.
       settings: permutations and seed.
     """
-    fold_of, blocks = known.fold_of_speaker, None
-    if known.session is not None:
-        blocks = renumber(known.speaker * (int(known.session.max()) + 1) + known.session)
+    fold_of, blocks = known.fold_of_speaker, speaker_blocks(known.speaker, known.session)
 
     def permuted(strata: np.ndarray, units: np.ndarray) -> Permutations:
         return permute(

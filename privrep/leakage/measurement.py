@@ -24,9 +24,9 @@ from privrep.leakage.attacker_results import (
     worst_protected,
 )
 from privrep.leakage.deals import Dealt, attack_deals
-from privrep.leakage.sessions import BeyondSessions, beyond_sessions, speaker_blocks
+from privrep.leakage.sessions import BeyondSessions, beyond_sessions
 from privrep.leakage.subsample import draw_evenly
-from privrep.statistics.design import deal_folds, exchange, speaker_labels
+from privrep.statistics.design import FREE, deal_folds, speaker_blocks, speaker_labels
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
@@ -164,8 +164,7 @@ def measure(
     if tested is known:
         predictions[sample.labels >= 0] = dealt.first[strongest].predictions[0]
     else:
-        attack = {**suite.every_deal, **suite.one_deal}[strongest]
-        of_all = _predict_all(attack, known, settings)
+        of_all = _predict_all(suite.tested[strongest], known, settings)
         predictions[sample.labels >= 0] = of_all
         uar_of_all = float(uars_of(of_all[None], known.labels[None], num_classes)[0])
         verdict = _at(verdict, uar_of_all)
@@ -178,15 +177,13 @@ def measure(
         person=doubted(person, [*rare, *blind_person], most_person),
         beyond_sessions=beyond,
         strongest=strongest,
-        attackers=_attacker_results(dealt, judged, tested.labels, suite, len(deals)),
+        attackers=_attacker_results(dealt, judged, tested.labels),
         untested=dealt.untested,
         victims=tuple(
             victim_result(size, dealt.first[strongest], tested, settings.seed)
             for size in VICTIM_UTTERANCES
         ),
-        worst_protected=worst_protected(
-            dealt.counts[strongest], len(deals) if strongest in suite.every_deal else 1
-        ),
+        worst_protected=worst_protected(dealt.counts[strongest], dealt.deals[strongest]),
         chance=1 / num_classes,
         num_utterances=len(known.labels),
         num_speakers=known.num_speakers,
@@ -196,7 +193,7 @@ def measure(
         num_folds=min(settings.folds, known.num_speakers),
         num_deals=len(deals),
         turned=float(np.mean(turned)),
-        permuted_between=exchange(known.labels, known.speaker, None, settings.folds)[2],
+        permuted_between=FREE,
         num_permutations=len(permutations.labels) - 1,
         distinct_permutations=permutations.distinct,
         complete=permutations.complete,
@@ -222,15 +219,13 @@ def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
 
 def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:
     """Labels permuted over all speakers; blocks are the sessions of each speaker."""
-    rule = exchange(sample.labels, sample.speaker, None, settings.folds)
     return permute(
         sample.labels,
         sample.speaker,
-        rule.strata,
+        np.zeros(sample.num_speakers, np.int32),
         settings.permutations,
         settings.seed,
-        rule.units,
-        speaker_blocks(sample),
+        blocks=speaker_blocks(sample.speaker, sample.session),
     )
 
 
@@ -278,20 +273,20 @@ def _at(verdict: Verdict, uar: float) -> Verdict:
 
 
 def _attacker_results(
-    dealt: Dealt, judged: tuple[JudgedAttacker, ...], labels: np.ndarray, suite: Suite, deals: int
+    dealt: Dealt, judged: tuple[JudgedAttacker, ...], labels: np.ndarray
 ) -> dict[str, AttackerResult]:
-    results = {}
-    for i, name in enumerate(dealt.names):
-        results[name] = attacker_result(
+    return {
+        name: attacker_result(
             name,
             dealt.first[name],
             dealt.counts[name],
             dealt.one_utterance.uars[i],
             judged[i],
             labels,
-            deals if name in suite.every_deal else 1,
+            dealt.deals[name],
         )
-    return results
+        for i, name in enumerate(dealt.names)
+    }
 
 
 def _check_classes(labels: np.ndarray, speaker: np.ndarray) -> None:

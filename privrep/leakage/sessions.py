@@ -7,7 +7,13 @@ import numpy as np
 
 from privrep.attacks.suite import Suite
 from privrep.leakage.deals import attack_deals
-from privrep.statistics.design import Exchange, exchange, speaker_labels, tying_speakers
+from privrep.statistics.design import (
+    Exchange,
+    exchange,
+    speaker_blocks,
+    speaker_labels,
+    tying_speakers,
+)
 from privrep.statistics.permutation_test import permute
 from privrep.statistics.verdict import Verdict, judge
 from privrep.types import InferenceSettings, Sample, renumber
@@ -68,7 +74,7 @@ def beyond_sessions(
         settings.permutations,
         settings.seed,
         rule.units,
-        speaker_blocks(apart),
+        speaker_blocks(apart.speaker, apart.session),
     )
     suite = suite._replace(untested={})
     dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
@@ -83,17 +89,6 @@ def beyond_sessions(
     )
     note = f"{left_out}Labels were permuted between {rule.permuted_between}."
     return BeyondSessions(verdict, rule.permuted_between, names, note)
-
-
-def speaker_blocks(sample: Sample) -> np.ndarray | None:
-    """int[N]: the sessions of each speaker, as blocks of `permute`; None without sessions.
-
-    What a speaker does in a session is alike whatever the attribute: where it varies within a
-    speaker, utterances that changed places one by one would set the true labelling apart.
-    """
-    if sample.session is None:
-        return None
-    return renumber(sample.speaker * (int(sample.session.max()) + 1) + sample.session)
 
 
 def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:

@@ -18,13 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
-from privrep.statistics.permutation_test import (
-    HIGH_SHARE,
-    LOW_SHARE,
-    Permutations,
-    least_permutations,
-)
-from privrep.statistics.upper_bound import POWER
+from privrep.statistics.family_test import p_value, standardised, verdict_word, why_too_few
+from privrep.statistics.permutation_test import HIGH_SHARE, Permutations
+from privrep.statistics.upper_bound import POWER, Null
 from privrep.types import ALPHA, CORRELATION_LIMIT
 
 _LARGEST = 1 - 1e-9  # of a correlation whose artanh is taken
@@ -145,9 +141,7 @@ def judge_correlations(
 ) -> tuple[CorrelationVerdict, tuple[JudgedCorrelation, ...]]:
     """The verdict on a suite of attackers, and each attacker by itself.
 
-    The test is that of `verdict.judge`: the correlations of an attacker over all labellings are
-    standardised on Fisher's scale, the statistic of a labelling is the highest (and the lowest) of
-    the suite (Westfall & Young 1993), and p = min(1, q_high / 0.8, q_low / 0.2).
+    The test is that of `verdict.judge` (see `family_test`), on Fisher's scale.
 
     Args:
       correlations: float[A, P], of every attacker on every labelling; column 0 is the true one.
@@ -158,33 +152,27 @@ def judge_correlations(
     """
     correlations = np.clip(correlations, -_LARGEST, _LARGEST)
     z = np.arctanh(correlations)
-    standardised = (z - z.mean(1, keepdims=True)) / np.maximum(z.std(1, keepdims=True), 1e-12)
-    highest, lowest = standardised.max(0), standardised.min(0)
+    scores = standardised(z)
+    highest, lowest = scores.max(0), scores.min(0)
     share = permutations.smallest_share
     attackers = tuple(
         _judge_attacker(row, of_row, num_speakers, share, alpha)
-        for row, of_row in zip(correlations, standardised)
+        for row, of_row in zip(correlations, scores)
     )
     strongest = int(np.argmax(correlations[:, 0]))
     smallest_p = share / HIGH_SHARE
-    null_mean, null_sd = _moments(z[strongest])
+    null = Null.of(z[strongest])
     correlation = float(correlations[strongest, 0])
     quantile = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))
-    spread = max(null_sd, standard_error(correlation, num_speakers))
+    spread = max(null.sd, standard_error(correlation, num_speakers))
     detectable = np.inf
     if smallest_p <= alpha:
         critical = np.quantile(highest[1:], 1 - HIGH_SHARE * alpha) + scipy.special.ndtri(POWER)
-        detectable = np.tanh(null_mean + null_sd * critical)
-    p = _p_value(highest, lowest, share)
+        detectable = np.tanh(null.mean + null.sd * critical)
+    p = p_value(highest, lowest, share)
     upper = max(attacker.upper for attacker in attackers)
-    if p <= alpha:
-        verdict = "leaks"
-    elif smallest_p <= alpha and upper <= limit:
-        verdict = "no_leak_shown"
-    else:
-        verdict = "cannot_tell"
     result = CorrelationVerdict(
-        verdict=verdict,
+        verdict=verdict_word(p, smallest_p, upper, limit, alpha),
         correlation=correlation,
         lower=float(np.tanh(z[strongest, 0] - quantile * spread)),
         upper=upper,
@@ -214,46 +202,32 @@ def smallest_share(of_speakers: np.ndarray, permutations: Permutations) -> float
     return tied if permutations.complete else max(1 / len(permutations.labels), tied)
 
 
-def _moments(z: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation under permuted numbers; z float[P], the first the true one."""
-    null = z[1:]
-    return float(null.mean()), float(null.std(ddof=1) if len(null) > 1 else 0)
-
-
 def _judge_attacker(
     correlations: np.ndarray,
-    standardised: np.ndarray,
+    scores: np.ndarray,
     num_speakers: int,
     share: float,
     alpha: float,
 ) -> JudgedCorrelation:
     z, correlation = np.arctanh(correlations), float(correlations[0])
-    null_mean, null_sd = _moments(z)
-    margin = scipy.special.ndtri(1 - alpha) * max(
-        null_sd, standard_error(correlation, num_speakers)
-    )
+    null = Null.of(z)
+    spread = max(null.sd, standard_error(correlation, num_speakers))
+    margin = scipy.special.ndtri(1 - alpha) * spread
     detectable = np.inf
     if share / HIGH_SHARE <= alpha:
-        critical = np.quantile(z[1:], 1 - HIGH_SHARE * alpha)
-        detectable = np.tanh(critical + scipy.special.ndtri(POWER) * null_sd)
+        critical = np.quantile(null.scores, 1 - HIGH_SHARE * alpha)
+        detectable = np.tanh(critical + scipy.special.ndtri(POWER) * null.sd)
     return JudgedCorrelation(
         correlation=correlation,
         lower=float(np.tanh(z[0] - margin)),
-        upper=float(np.tanh(max(abs(z[0]), abs(z[0] - null_mean)) + margin)),
-        p=_p_value(standardised, standardised, share),
+        upper=float(np.tanh(max(abs(z[0]), abs(z[0] - null.mean)) + margin)),
+        p=p_value(scores, scores, share),
         minimum_detectable=float(detectable),
     )
 
 
-def _p_value(highest: np.ndarray, lowest: np.ndarray, share: float) -> float:
-    # A reversed labelling has the same correlation up to rounding.
-    high = max(float((highest >= highest[0] - 1e-6).mean()), share)
-    low = max(float((lowest <= lowest[0] + 1e-6).mean()), share)
-    return min(1.0, high / HIGH_SHARE, low / LOW_SHARE)
-
-
 def _reason(result: CorrelationVerdict, permutations: Permutations, alpha: float) -> str:
-    count, least = len(permutations.labels) - 1, least_permutations(alpha)
+    count = len(permutations.labels) - 1
     numbers = (
         f"correlation {result.correlation:.3f}, p = {result.p:.3g} by {count} permutations of "
         "speakers' numbers"
@@ -268,18 +242,11 @@ def _reason(result: CorrelationVerdict, permutations: Permutations, alpha: float
             "from all utterances of a speaker is excluded over speakers: the upper bound at "
             f"{1 - alpha:.0%} confidence is {result.upper:.3f}."
         )
-    if result.smallest_p > alpha and not permutations.complete and count < least:
-        return (
-            f"So few permutations cannot show anything at the level {alpha:g}, whatever the leak: "
-            f"with {count}, p cannot be below {result.smallest_p:.3g}; use {least} or more "
-            f"({numbers})."
-        )
-    if result.smallest_p > alpha:
-        return (
-            f"So few speakers cannot show anything at the level {alpha:g}: with the "
-            f"{permutations.distinct} orders of their numbers, p cannot be below "
-            f"{result.smallest_p:.3g} ({numbers})."
-        )
+    too_few = why_too_few(
+        permutations, result.smallest_p, alpha, "orders of their numbers", numbers
+    )
+    if too_few:
+        return too_few
     return (
         f"No leak is shown ({numbers}), but one up to {result.upper:.3f} is not excluded: the "
         f"minimum detectable correlation of this test is {result.minimum_detectable:.3f} (80 % "

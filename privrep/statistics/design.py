@@ -185,6 +185,18 @@ def speaker_labels(labels: np.ndarray, speaker: np.ndarray) -> np.ndarray:
     return counts.argmax(1).astype(np.int32)
 
 
+def speaker_blocks(speaker: np.ndarray, session: np.ndarray | None) -> np.ndarray | None:
+    """int32[N]: the sessions of each speaker, as blocks of `permute`; None without sessions.
+
+    What a speaker does in a session is alike whatever the attribute: where it varies within a
+    speaker, utterances that changed places one by one would set the true labelling apart.
+
+    Args:
+      speaker, session: int[N] from 0.
+    """
+    return None if session is None else renumber(speaker * (int(session.max()) + 1) + session)
+
+
 def tied_speakers(speaker: np.ndarray, session: np.ndarray) -> np.ndarray:
     """int32[S]: the session number of each speaker, sessions that share a speaker being merged."""
     group = np.arange(speaker.max() + 1)

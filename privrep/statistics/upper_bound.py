@@ -22,16 +22,16 @@ POWER = 0.80
 
 
 class Null(NamedTuple):
-    """Mean, standard deviation and values float[P - 1] of the UAR under permuted labels."""
+    """Mean, standard deviation and values float[P - 1] of a score under permuted labels."""
 
     mean: float
     sd: float
-    uars: np.ndarray
+    scores: np.ndarray
 
     @classmethod
-    def of(cls, uars: np.ndarray) -> "Null":
-        """From the UARs of all labellings float[P], of which the first is the true one."""
-        null = uars[1:]
+    def of(cls, scores: np.ndarray) -> "Null":
+        """From the scores of all labellings float[P], of which the first is the true one."""
+        null = scores[1:]
         return cls(float(null.mean()), float(null.std(ddof=1) if len(null) > 1 else 0), null)
 
 
@@ -55,5 +55,5 @@ def minimum_detectable(null: Null, error: float, high_alpha: float) -> float:
         where there is a leak, it varies from speaker to speaker.
       high_alpha: the part of alpha that is spent on a UAR above that of permuted labels.
     """
-    critical = np.quantile(null.uars, 1 - high_alpha)
+    critical = np.quantile(null.scores, 1 - high_alpha)
     return float(critical + scipy.special.ndtri(POWER) * max(null.sd, error))

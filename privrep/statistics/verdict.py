@@ -6,12 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
-from privrep.statistics.permutation_test import (
-    HIGH_SHARE,
-    LOW_SHARE,
-    Permutations,
-    least_permutations,
-)
+from privrep.statistics.family_test import p_value, standardised, verdict_word, why_too_few
+from privrep.statistics.permutation_test import HIGH_SHARE, Permutations
 from privrep.statistics.upper_bound import (
     POWER,
     Null,
@@ -94,13 +90,7 @@ def judge(
 ) -> tuple[Verdict, tuple[JudgedAttacker, ...]]:
     """The verdict on a suite of attackers, and each attacker by itself.
 
-    Test: the UARs of an attacker over all labellings, the true one included, are standardised to
-    mean 0 and standard deviation 1. The statistic of a labelling is the highest (and the lowest)
-    standardised UAR of the suite; its distribution over the labellings accounts for having selected
-    the strongest attacker (Westfall & Young 1993). With q the share of labellings that are as high,
-    or as low, as the true one,
-
-        p = min(1, q_high / 0.8, q_low / 0.2)
+    Test: see `family_test`; p is of all attackers of the suite together.
 
     Bounds: see `upper_bound`. The largest upper bound of the suite is one for the strongest
     attacker without further correction. For its lower bound and minimum detectable UAR the quantile
@@ -121,9 +111,9 @@ def judge(
         _judge_attacker(row, float(error), smallest_share, chance, alpha)
         for row, error in zip(uars, errors)
     )
-    standardised = np.stack([_standardised(row) for row in uars])
-    highest, lowest = standardised.max(0), standardised.min(0)
-    p = _p_value(highest, lowest, smallest_share)
+    scores = standardised(uars)
+    highest, lowest = scores.max(0), scores.min(0)
+    p = p_value(highest, lowest, smallest_share)
     smallest_p = smallest_share / HIGH_SHARE
     strongest = int(np.argmax(uars[:, 0]))
     null = attackers[strongest]
@@ -136,12 +126,7 @@ def judge(
     if smallest_p <= alpha:
         critical = null.null_sd * np.quantile(highest[1:], 1 - HIGH_SHARE * alpha)
         detectable = null.null_mean + critical + scipy.special.ndtri(POWER) * spread
-    if p <= alpha:
-        verdict = "leaks"
-    elif smallest_p <= alpha and upper <= chance + limit:
-        verdict = "no_leak_shown"
-    else:
-        verdict = "cannot_tell"
+    verdict = verdict_word(p, smallest_p, upper, chance + limit, alpha)
     bounds = (uar, lower, upper, p, smallest_p, float(min(detectable, np.inf)), chance + limit)
     result = Verdict(verdict, *bounds, reason="")
     return result._replace(reason=_reason(result, permutations, alpha, evidence)), attackers
@@ -183,31 +168,19 @@ def _judge_attacker(
     detectable = np.inf
     if smallest_share / HIGH_SHARE <= alpha:
         detectable = minimum_detectable(null, error, HIGH_SHARE * alpha)
-    standardised = _standardised(uars)
+    scores = standardised(uars)
     return JudgedAttacker(
         lower=lower_bound(uar, null, error, alpha),
         upper=upper_bound(uar, null, error, chance, alpha),
-        p=_p_value(standardised, standardised, smallest_share),
+        p=p_value(scores, scores, smallest_share),
         minimum_detectable=float(detectable),
         null_mean=null.mean,
         null_sd=null.sd,
     )
 
 
-def _standardised(uars: np.ndarray) -> np.ndarray:
-    """Mean 0 and sd 1 over all labellings, the true one included, so that the test stays exact."""
-    return (uars - uars.mean()) / max(uars.std(), 1e-12)
-
-
-def _p_value(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> float:
-    # Labellings that only rename the classes have the same UAR up to rounding.
-    high = max(float((highest >= highest[0] - 1e-6).mean()), smallest_share)
-    low = max(float((lowest <= lowest[0] + 1e-6).mean()), smallest_share)
-    return min(1.0, high / HIGH_SHARE, low / LOW_SHARE)
-
-
 def _reason(result: Verdict, permutations: Permutations, alpha: float, evidence: str) -> str:
-    count, least = len(permutations.labels) - 1, least_permutations(alpha)
+    count = len(permutations.labels) - 1
     numbers = (
         f"UAR {result.uar:.3f}, p = {result.p:.3g} by {count} permutations of speakers' labels"
     )
@@ -222,18 +195,11 @@ def _reason(result: Verdict, permutations: Permutations, alpha: float, evidence:
             f"from {evidence} is excluded for speakers like these: the upper bound at "
             f"{1 - alpha:.0%} confidence is {result.upper:.3f}."
         )
-    if result.smallest_p > alpha and not permutations.complete and count < least:
-        return (
-            f"So few permutations cannot show anything at the level {alpha:g}, whatever the leak: "
-            f"with {count}, p cannot be below {result.smallest_p:.3g}; use {least} or more "
-            f"({numbers})."
-        )
-    if result.smallest_p > alpha:
-        return (
-            f"So few speakers cannot show anything at the level {alpha:g}: with the "
-            f"{permutations.distinct} labellings of this design, p cannot be below "
-            f"{result.smallest_p:.3g} ({numbers})."
-        )
+    too_few = why_too_few(
+        permutations, result.smallest_p, alpha, "labellings of this design", numbers
+    )
+    if too_few:
+        return too_few
     return (
         f"No leak is shown ({numbers}), but one up to {result.upper:.3f} is not excluded: the "
         f"minimum detectable UAR of this test is {min(result.minimum_detectable, 1):.3f} (80 % "

@@ -82,7 +82,7 @@ _ROWS = (
     ),
     Mutant(
         "ties_do_not_count",
-        "privrep/statistics/verdict.py",
+        "privrep/statistics/family_test.py",
         "(highest >= highest[0] - 1e-6)",
         "(highest > highest[0] + 1e-6)",
         (
@@ -92,16 +92,16 @@ _ROWS = (
     ),
     Mutant(
         "p_without_the_true_labelling",
-        "privrep/statistics/verdict.py",
+        "privrep/statistics/family_test.py",
         "high = max(float((highest >= highest[0] - 1e-6).mean()), smallest_share)",
         "high = max(float((highest[1:] >= highest[0] - 1e-6).mean()), smallest_share)",
         (_VERDICT + "test_p_is_exact_if_labellings_are_equally_likely[smooth]",),
     ),
     Mutant(
         "standardised_by_permuted_labels_only",
-        "privrep/statistics/verdict.py",
-        "return (uars - uars.mean()) / max(uars.std(), 1e-12)",
-        "return (uars - uars[1:].mean()) / max(uars[1:].std(), 1e-12)",
+        "privrep/statistics/family_test.py",
+        "return (scores - scores.mean(-1, keepdims=True)) / spread",
+        "return (scores - scores[..., 1:].mean(-1, keepdims=True)) / scores[..., 1:].std()",
         (_VERDICT + "test_p_is_exact_if_labellings_are_equally_likely[of outliers]",),
     ),
     Mutant(
