@@ -68,7 +68,7 @@ def make_corpus(work: Training) -> Packed:
         Utterance(
             id=str(i),
             speaker=f"{i % PRIVATE_CLASSES}",
-            ratings={"activation": 1.0 + 2 * (i // PRIVATE_CLASSES % CLASSES)},
+            ratings={"activation": 1.0 + 2 * (i % CLASSES)},
             scale=(1.0, 5.0),
             private={"gender": ("female", "male")[i % PRIVATE_CLASSES]},
         )
