@@ -166,11 +166,18 @@ class Fold(NamedTuple):
 
 
 class Data(NamedTuple):
-    """A corpus, its K folds, and all its utterances in blocks of like length, int32[n, b]."""
+    """A corpus and its folds.
+
+    Attributes:
+      folds: K of them.
+      blocks: int32[n, b], all utterances in blocks of like length, -1 padding.
+      speaker: int32[N], numbered from 0, -1 unknown.
+    """
 
     corpus: Corpus
     folds: Fold
     blocks: Array
+    speaker: Array
 
 
 def ragged(rows: Sequence[np.ndarray]) -> Ragged:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 # What goes from one epoch to the next beside the network: what the adversaries remember, their own
 # optimiser, and the count of steps, of which the fifth of six is the second epoch's.
 KEEP_UP = (
-    *("--adversary_steps=3", "--adversary_memory=24", "--adversary_input=standardised"),
+    *("--adversary_steps=3", "--memory=24", "--adversary_input=standardised"),
     *("--adversary_layers=0+1", "--adversary_restart=5"),
 )
 REVERSED = "grl+adversary_steps=3+adversary_input=standardised"  # of the recipe paper

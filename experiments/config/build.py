@@ -8,7 +8,7 @@ import numpy as np
 from flax.core import FrozenDict
 
 from experiments.config.settings import Config
-from experiments.config.sweep import Pack, resists
+from experiments.config.sweep import Pack, is_relative, resists
 from privrep.inputs.packing import Packed
 from privrep.networks.emotion_net import EmotionNet
 from privrep.networks.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
@@ -71,7 +71,9 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         longest=packed.longest,
         fill=packed.fill if jax.default_backend() == "cpu" else None,
         adversary_steps=config.adversary_steps,
-        adversary_memory=config.adversary_memory,
+        memory=config.memory,
+        matched=config.matched,
+        relative=any(is_relative(c) for c in pack.runs),
         adversary_restart=config.adversary_restart,
         regression_loss=config.regression_loss,
     )
@@ -88,6 +90,9 @@ def fit_settings(config: Config) -> FitSettings:
         batch_size=config.batch_size,
         max_epochs=config.max_epochs,
         patience=config.patience,
+        min_epochs=config.min_epochs,
+        max_steps=config.max_steps,
+        min_steps=config.min_steps,
         clip_norm=config.clip_norm,
         optimiser=config.optimiser,
     )
@@ -127,6 +132,7 @@ def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[C
             learning_rate=jnp.float32(config.learning_rate),
             adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
             weight_decay=jnp.float32(config.weight_decay),
+            relative=jnp.bool_(is_relative(config)),
         )
         for config, fold in rows
     ]

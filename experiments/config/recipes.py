@@ -6,6 +6,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     "posterior": {"defence": "none", "release": "posterior"},
     "paper": {"defence": "grl", "release": "none"},
     "subspace": {"defence": "none", "release": "subspace"},
+    "relative": {"defence": "none", "release": "none", "relative": "speaker"},
     "strong": {
         "defence": "grl",
         "release": "none",
@@ -18,7 +19,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
 DEFAULT_OF_REGRESSION = ("strong",)  # the posterior needs classes
-UNPROTECTED = {"defence": "none", "release": "none"}
+UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says
 GOVERNED = tuple(dict.fromkeys(name for recipe in RECIPES.values() for name in recipe))
 

@@ -25,7 +25,7 @@ from privrep.training.epoch import OPTIMISERS
 from privrep.training.regression import LOSSES
 from privrep.training.schedules import SCHEDULES
 from privrep.training.selection import SELECTIONS
-from privrep.unlearning.defences import DEFENCES
+from privrep.unlearning.defences import DEFENCES, MATCHED
 from privrep.unlearning.objective import LEAKS, PRECISIONS
 from privrep.unlearning.releases import RELEASES
 
@@ -372,6 +372,27 @@ class Config:
     regression_loss: str = _setting(
         "ccc", "the loss of a regression, with --bins=continuous", tuple(LOSSES)
     )
+    relative: str = _setting(
+        "none",
+        "speaker: the mean of h over the speaker's utterances is taken off, in training over those "
+        "of the batch and --memory, else over all of the speaker's",
+        ("none", "speaker"),
+        per_run=True,
+        flag=LEFT,
+    )
+    memory: int = _setting(
+        256,
+        "number of latest utterances, the batch among them, over which the means of --relative and "
+        "the defences mmd and hsic are taken and from which the further steps of the adversaries "
+        "draw",
+        least=0,
+    )
+    matched: str = _setting(
+        "attribute",
+        "what the defences mmd and hsic match: the classes of the attribute, or all speakers, for "
+        "which training needs no labels of the attribute",
+        MATCHED,
+    )
     optimiser: str = _setting("adam", "the optimiser", tuple(OPTIMISERS))
     learning_rate: float = _setting(
         1e-3, "learning rate of encoders and emotion head", per_run=True, least=0
@@ -381,11 +402,6 @@ class Config:
     )
     adversary_steps: int = _setting(
         1, "steps of the adversaries for each step of the encoders", least=1, flag=LEFT
-    )
-    adversary_memory: int = _setting(
-        256,
-        "number of latest utterances from which the further steps of the adversaries draw batches",
-        least=0,
     )
     adversary_restart: int = _setting(
         0,
@@ -398,6 +414,21 @@ class Config:
     )
     batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
     max_epochs: int = _setting(30, "largest number of epochs", least=1)
+    min_epochs: int = _setting(
+        0, "number of the first epoch that may be chosen and that --patience counts", least=0
+    )
+    max_steps: int = _setting(
+        0,
+        "largest number of steps, rounded up to whole epochs, in place of --max_epochs; 0: by "
+        "--max_epochs",
+        least=0,
+    )
+    min_steps: int = _setting(
+        0,
+        "steps before the first epoch that may be chosen, in place of --min_epochs; 0: by "
+        "--min_epochs",
+        least=0,
+    )
     patience: int = _setting(
         5, "number of epochs without a better selection score after which a run stops", least=1
     )
@@ -405,7 +436,7 @@ class Config:
         "constant", "how lambda changes in training", tuple(SCHEDULES), flag=LEFT
     )
     selection: str = _setting(
-        "emotion_minus_leak",
+        "paper",
         "the score on validation data by which an epoch is chosen",
         tuple(SELECTIONS),
     )

@@ -23,6 +23,7 @@ from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag
 from privrep.inputs.fold_file import is_fold_file, read_folds
 from privrep.inputs.labels import CONTINUOUS
 from privrep.networks.encoders import ENCODERS, MODALITIES
+from privrep.unlearning.defences import MEASURES
 
 OF_CLASSES = {  # releases that a regression cannot have
     "posterior": "the release posterior sends the posterior of the classes, and a rating has none",
@@ -105,7 +106,8 @@ def _protected(point: Mapping[str, Any]) -> Config:
         values |= filled(UNPROTECTED, defaults)
     config = Config(**values)
     if not resists(config):  # an adversary that only watches is of no account
-        values |= {name: value for name, value in defaults.items() if name != "release"}
+        kept = ("release", "relative")
+        values |= {name: value for name, value in defaults.items() if name not in kept}
         values["defence"] = "none"
     values["recipe"] = name_of({name: values[name] for name in GOVERNED}, defaults)
     return Config(**values)
@@ -125,6 +127,11 @@ def _adversary(config: Config) -> tuple:
 def resists(config: Config) -> bool:
     """Whether the encoders resist an adversary while they train."""
     return config.defence != "none" and any(config.lambda_.values())
+
+
+def is_relative(config: Config) -> bool:
+    """Whether h is taken relative to the speaker; that of the ordinary network never is."""
+    return config.relative == "speaker" and any(config.lambda_.values())
 
 
 def _check(config: Config) -> None:
@@ -207,13 +214,21 @@ def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Ite
                 yield f"note: --{name} has no effect: {nobody}"
             elif name.startswith("adversar"):
                 yield f"note: --{name} is of adversaries that only watch: {nobody}"
-    elif "adversary_memory" in given and not any(
-        c.adversary_steps > 1 or c.adversary_input != "plain" for c in configs
-    ):
+    if "memory" in given and not any(map(_remembers, configs)):
         yield (
-            "note: --adversary_memory has no effect with --adversary_steps=1 and "
-            "--adversary_input=plain"
+            "note: --memory has no effect without --relative=speaker, --defence=mmd or hsic, "
+            "--adversary_steps of more than 1 or --adversary_input=standardised"
         )
+    if "matched" in given and MEASURES.isdisjoint(c.defence for c in configs):
+        yield "note: --matched has no effect: it is of the defences " + " and ".join(
+            sorted(MEASURES)
+        )
+
+
+def _remembers(config: Config) -> bool:
+    """Whether the latest utterances are of account in the training of a run."""
+    keeps_up = config.adversary_steps > 1 or config.adversary_input != "plain"
+    return is_relative(config) or (resists(config) and (keeps_up or config.defence in MEASURES))
 
 
 def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:

@@ -55,7 +55,7 @@ _PLACES = {
     "alone": "<attribute>_from_emotion",
 }
 CORRELATION = ("correlation", "lower", "upper", "minimum_detectable")
-PAPER, LEAK_AWARE = "emotion_minus_leak", "emotion_within_leak"  # names in SELECTIONS
+PAPER, LEAK_AWARE = "paper", "emotion_within_leak"  # names in SELECTIONS
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 

@@ -167,7 +167,7 @@ def worlds(draws: int, folder: Path) -> Iterator[str]:
 
 def seeds(draws: int, folder: Path) -> Iterator[str]:
     """Corpora of 100 speakers without a leak whose verdict is the same for five seeds."""
-    rows = _resumed(folder / "seeds.csv", one_seed, ["100 speakers"], draws // 10 * SEEDS)
+    rows = _resumed(folder / "seeds.csv", one_seed, ["100 speakers"], max(1, draws // 10) * SEEDS)
     by_corpus: dict[int, set[str]] = {}
     for row in rows:
         by_corpus.setdefault(int(row["seed"]) // SEEDS, set()).add(row["verdict"])

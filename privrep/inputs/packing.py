@@ -168,6 +168,7 @@ def pack(
         corpus=corpus,
         folds=_stack(folds),
         blocks=_blocks(order, settings.block_size, len(order)),
+        speaker=_speakers(utterances),
     )
     word_index = data.folds.inputs.word_index
     return Packed(
@@ -180,6 +181,13 @@ def pack(
         table_size=0 if word_index is None else int(word_index.max()) + 1,
         ratings=ratings,
     )
+
+
+def _speakers(utterances: Sequence[Utterance]) -> np.ndarray:
+    """int32[N], speakers in sorted order from 0, -1 unknown."""
+    names = sorted({u.speaker for u in utterances if u.speaker is not None})
+    number = {name: i for i, name in enumerate(names)}
+    return np.array([-1 if u.speaker is None else number[u.speaker] for u in utterances], np.int32)
 
 
 def _ratings(values: np.ndarray, train: np.ndarray) -> Ratings:

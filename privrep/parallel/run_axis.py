@@ -50,6 +50,7 @@ class Run(NamedTuple):
       release: int32, the index in RELEASES of the release that is applied to h.
       release_lambda: {attribute: float32}, the strength of the release.
       learning_rate, adversary_learning_rate, weight_decay: float32.
+      relative: bool, whether h is taken relative to the speaker.
     """
 
     key: jax.Array
@@ -61,6 +62,7 @@ class Run(NamedTuple):
     learning_rate: jax.Array
     adversary_learning_rate: jax.Array
     weight_decay: jax.Array
+    relative: jax.Array
 
 
 def run_key(seed: int, fold: int) -> jax.Array:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from privrep.training.problem import DIVERGED, RUNNING, STOPPED, Fit, FitSettings, Problem
+from privrep.training.problem import DIVERGED, RUNNING, STOPPED, Fit, FitSettings, Problem, length
 
 PyTree = Any
 Scalars = dict[str, jax.Array]
@@ -21,8 +21,10 @@ def finish(
 ) -> tuple[Fit, Scalars]:
     """Scores the validation part after an epoch and updates the state of the run.
 
-    A run diverges where a training loss is not finite, and stops at `settings.max_epochs` or after
-    `settings.patience` epochs without a better selection score.
+    A run diverges where a training loss is not finite, and stops at its last epoch or after
+    `settings.patience` epochs without a better selection score. No epoch before the first of
+    `length` is chosen or counted: a defence needs some hundred steps before it protects, and an
+    early epoch whose adversary has learned nothing looks as if it did.
 
     Args:
       fit, sums: after all steps of the epoch.
@@ -34,12 +36,13 @@ def finish(
     """
     count = problem.train.sum()
     losses = {f"train_{name}_loss": total / count for name, total in sums.items()}
-    scores = problem.score(outputs)
+    scores = problem.score(fit.params, outputs)
     finite = jnp.all(jnp.array([jnp.isfinite(loss) for loss in losses.values()]))
-    better = finite & (scores["selection"] > fit.best_score)
-    epoch = fit.epoch + 1
+    epoch, (first, last) = fit.epoch + 1, length(settings, count)
+    better = finite & (epoch >= first) & (scores["selection"] > fit.best_score)
     best_epoch = jnp.where(better, epoch, fit.best_epoch)
-    over = (epoch >= settings.max_epochs) | (epoch - best_epoch >= settings.patience)
+    waited = epoch - jnp.maximum(best_epoch, first - 1)
+    over = (epoch >= last) | (waited >= settings.patience)
     return (
         fit._replace(
             best=jax.tree.map(lambda new, old: jnp.where(better, new, old), fit.params, fit.best),

@@ -15,7 +15,7 @@ import optax
 
 from privrep.parallel.run_axis import ReservedKey, reserved_key
 from privrep.training.early_stopping import Scalars, finish
-from privrep.training.problem import RUNNING, Fit, FitSettings, Problem
+from privrep.training.problem import RUNNING, Fit, FitSettings, Problem, length
 from privrep.types import Array
 
 PyTree = Any
@@ -24,6 +24,9 @@ OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
     "rmsprop": optax.scale_by_rms,
     "sgd": lambda: optax.trace(decay=0.9),
 }
+
+
+GROUP = 8  # rows of a group that stay together in the order of an epoch
 
 
 class EpochProgress(NamedTuple):
@@ -57,15 +60,13 @@ def start(problem: Problem, key: jax.Array, settings: FitSettings) -> Fit:
     Args:
       key: the run's random key.
     """
-    params, adversary_state = problem.init(init_key(key)), ()
-    if problem.adversary_hook is not None:
-        rows = jnp.zeros(settings.batch_size, jnp.int32)
-        *_, views = jax.eval_shape(problem.gradient, params, key, rows, rows * 1.0, jnp.float32(0))
-        adversary_state = problem.adversary_hook.start(params, views)
+    params = problem.init(init_key(key))
+    hook, size = problem.step_hook, settings.batch_size
+    hook_state = () if hook is None else hook.start(params, size)
     return Fit(
         params=params,
         optimiser=_transformation(settings).init(params),
-        adversary_state=adversary_state,
+        hook_state=hook_state,
         best=params,
         best_score=jnp.float32(-jnp.inf),
         best_epoch=jnp.int32(0),
@@ -79,6 +80,9 @@ def shuffled_batches(
 ) -> tuple[jax.Array, Scalars]:
     """The batches of an epoch: every training row once, in a new random order.
 
+    With `Problem.groups` the rows of a group come GROUP at a time: batches hold several rows of
+    each of a few groups, however many groups there are.
+
     Args:
       key: of the run; the epoch's keys are derived from it and from `fit.epoch`.
 
@@ -89,15 +93,34 @@ def shuffled_batches(
     order_key, step_key = _epoch_keys(key, fit)
     size = settings.batch_size
     rows = problem.train.shape[0]
-    noise = jax.random.uniform(order_key, problem.train.shape)
-    order = jnp.argsort(jnp.where(problem.train, noise, jnp.inf))
+    noise = jnp.where(problem.train, jax.random.uniform(order_key, problem.train.shape), jnp.inf)
+    if problem.groups is not None:
+        noise = _shared_by_chunks(noise, problem.groups)
+    order = jnp.argsort(noise)
     order = jnp.where(jnp.arange(rows) < problem.train.sum(), order, -1)
     order = jnp.concatenate([order, jnp.full(-rows % size, -1, order.dtype)])
     batches = order.reshape(-1, size)
     shapes, *_ = jax.eval_shape(
-        problem.gradient, fit.params, step_key, batches[0], jnp.zeros(size), jnp.float32(0)
+        problem.gradient,
+        fit.params,
+        fit.hook_state,
+        step_key,
+        batches[0],
+        jnp.zeros(size),
+        jnp.float32(0),
     )
     return batches, _zeros(shapes)
+
+
+def _shared_by_chunks(noise: jax.Array, groups: jax.Array) -> jax.Array:
+    """The noise of each row, inf for those left out, given to GROUP rows of one group together."""
+    order = jnp.lexsort((noise, groups))
+    sorted_groups, place = groups[order], jnp.arange(len(order))
+    starts = jnp.concatenate([jnp.ones(1, bool), sorted_groups[1:] != sorted_groups[:-1]])
+    first = jax.lax.cummax(jnp.where(starts, place, 0))
+    leader = place - (place - first) % GROUP
+    shared = jnp.where(jnp.isinf(noise[order]), jnp.inf, noise[order][leader])
+    return jnp.zeros_like(noise).at[order].set(shared)
 
 
 def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
@@ -134,15 +157,16 @@ def take_steps(
     _, step_key = _epoch_keys(key, fit)
     count = num_steps(problem, settings)
     transformation = _transformation(settings)
-    adversary_key = reserved_key(step_key, ReservedKey.ADVERSARY_STEPS)
+    last = length(settings, problem.train.sum()).last
+    hook_key = reserved_key(step_key, ReservedKey.ADVERSARY_STEPS)
 
     def step(i: jax.Array, carry: PyTree) -> PyTree:
-        params, optimiser, adversary_state, sums = carry
+        params, optimiser, hook_state, sums = carry
         rows = jax.lax.dynamic_index_in_dim(batches, i, keepdims=False)
         index, weight = jnp.maximum(rows, 0), (rows >= 0).astype(jnp.float32)
-        progress = (fit.epoch + i / count) / settings.max_epochs
+        progress = (fit.epoch + i / count) / last
         batch_sums, gradients, *views = problem.gradient(
-            params, jax.random.fold_in(step_key, i), index, weight, progress
+            params, hook_state, jax.random.fold_in(step_key, i), index, weight, progress
         )
         directions, optimiser = transformation.update(gradients, optimiser, params)
         params = jax.tree.map(
@@ -151,16 +175,14 @@ def take_steps(
             directions,
             problem.rates(params),
         )
-        if problem.adversary_hook is not None:
-            key = jax.random.fold_in(adversary_key, i)
-            params, adversary_state = problem.adversary_hook.step(
-                params, adversary_state, key, *views
-            )
-        return params, optimiser, adversary_state, jax.tree.map(jnp.add, sums, batch_sums)
+        if problem.step_hook is not None:
+            key = jax.random.fold_in(hook_key, i)
+            params, hook_state = problem.step_hook.step(params, hook_state, key, *views)
+        return params, optimiser, hook_state, jax.tree.map(jnp.add, sums, batch_sums)
 
-    carry = fit.params, fit.optimiser, fit.adversary_state, sums
-    params, optimiser, adversary_state, sums = jax.lax.fori_loop(*steps, step, carry)
-    fit = fit._replace(params=params, optimiser=optimiser, adversary_state=adversary_state)
+    carry = fit.params, fit.optimiser, fit.hook_state, sums
+    params, optimiser, hook_state, sums = jax.lax.fori_loop(*steps, step, carry)
+    fit = fit._replace(params=params, optimiser=optimiser, hook_state=hook_state)
     return EpochProgress(fit, sums)
 
 
@@ -192,9 +214,9 @@ def outputs_of_blocks(
 
 
 def all_outputs(problem: Problem, params: PyTree) -> PyTree:
-    """The argument of `Problem.score`: the outputs of all blocks, [n, b, ...], or the params."""
+    """The outputs of all blocks, [n, b, ...], for `Problem.score`; None where it needs none."""
     if problem.blocks is None:
-        return params
+        return None
     blocks = Interval(0, problem.blocks.shape[0])
     return outputs_of_blocks(problem, params, empty_outputs(problem, params), blocks)
 

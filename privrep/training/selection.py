@@ -79,7 +79,7 @@ def emotion_within_leak(
 
 
 SELECTIONS: dict[str, Callable[..., jax.Array]] = {
-    "emotion_minus_leak": selection_score,
+    "paper": selection_score,
     "emotion": emotion_alone,
     "emotion_within_leak": emotion_within_leak,
 }

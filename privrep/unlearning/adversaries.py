@@ -14,45 +14,27 @@ import jax.numpy as jnp
 import optax
 
 from privrep.networks.emotion_net import EmotionNet, adversary_of
+from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
-from privrep.training.problem import AdversaryHook
+from privrep.training.problem import StepHook
+from privrep.unlearning.objective import Architecture, keeps_rows, seen
+from privrep.unlearning.rows import Rows, empty, remember
 
 PyTree = Any
-
-
-class BatchViews(NamedTuple):
-    """Views of h, through which no gradient flows, and their labels.
-
-    Attributes:
-      views: {view: float[M, D]}, those that adversaries read.
-      task: int32[M], -1 unknown.
-      private: {attribute: int32[M]}, -1 unknown.
-      is_valid: bool[M], False for padding.
-    """
-
-    views: Mapping[str, jax.Array]
-    task: jax.Array
-    private: Mapping[str, jax.Array]
-    is_valid: jax.Array
 
 
 class Memory(NamedTuple):
     """The state of the hook.
 
     Attributes:
-      views: of the latest M utterances, newest first.
+      rows: the latest M utterances, newest first; no speaker's mean is taken off.
       optimiser: of the adversaries' own steps, () without any.
       num_steps: int32, steps of the network so far.
     """
 
-    views: BatchViews
+    rows: Rows
     optimiser: PyTree
     num_steps: jax.Array
-
-
-def remember(memory: BatchViews, batch: BatchViews) -> BatchViews:
-    """The latest M utterances: those of the batch, followed by the newest of the memory."""
-    return jax.tree.map(lambda old, new: jnp.concatenate([new, old])[: len(old)], memory, batch)
 
 
 def moments(view: jax.Array, is_valid: jax.Array) -> dict[str, jax.Array]:
@@ -80,7 +62,7 @@ def draw(key: jax.Array, is_valid: jax.Array, size: int) -> jax.Array:
 
 
 def adversary_loss(
-    net: EmotionNet, params: PyTree, batch: BatchViews, weights: Mapping[str, jax.Array]
+    net: EmotionNet, params: PyTree, batch: Rows, weights: Mapping[str, jax.Array]
 ) -> jax.Array:
     """The mean cross-entropy of the adversaries over the valid rows.
 
@@ -103,7 +85,7 @@ def adversary_loss(
 
 
 def restarted(
-    net: EmotionNet, params: PyTree, key: jax.Array, batch: BatchViews, number: jax.Array
+    net: EmotionNet, params: PyTree, key: jax.Array, batch: Rows, number: jax.Array
 ) -> PyTree:
     """The adversaries' `params` with those of adversary `number` of every view initialised anew."""
     keys = jax.random.split(key, len(net.private))
@@ -121,58 +103,53 @@ def restarted(
     }
 
 
-def adversary_hook(
-    net: EmotionNet,
-    steps: int,
-    size: int,
-    restart: int,
+def step_hook(
+    architecture: Architecture,
     weights: Mapping[str, jax.Array],
-    rate: jax.Array,
-    precision: str,
-) -> AdversaryHook | None:
-    """The hook that trains the adversaries further after every step of the network.
+    run: Run,
+    like: Rows,
+) -> StepHook | None:
+    """The hook that keeps the latest rows and trains the adversaries further, after every step.
 
-    The views of the batch enter the memory. Adversaries of standardised input are given the moments
-    of the memory. The adversaries alone take steps - 1 steps of Adam, each on as many utterances of
-    the memory as a batch has. An adversary that is initialised anew keeps the moments of Adam,
-    which decay within some tens of steps.
+    The rows of the batch enter the memory. Adversaries of standardised input are given the moments
+    of the memory, for runs of relative h less the speakers' means. The adversaries alone take
+    steps - 1 steps of Adam, each on as many utterances of the memory as a batch has. An adversary
+    that is initialised anew keeps the moments of Adam, which decay within some tens of steps.
 
     Args:
-      steps: of an adversary for each step of the encoders; a Python number.
-      size: utterances in the memory, which holds at least the latest batch.
-      restart: after this number of steps of the network the next of the m adversaries of every view
-        is initialised anew; 0 turns this off.
       weights: {attribute: float[C]}, class weights.
-      rate: the adversaries' learning rate, scalar.
-      precision: of matrix products, one of `objective.PRECISIONS`.
+      run: its learning rate of the adversaries, and whether h is relative.
+      like: rows, of which only shapes and types are used.
 
     Returns:
       The hook; None if the settings ask for nothing that it does.
     """
-    standardised = net.adversary_input == "standardised"
-    if not net.private or (steps == 1 and not standardised and not restart):
+    net, steps, restart = (
+        architecture.net,
+        architecture.adversary_steps,
+        architecture.adversary_restart,
+    )
+    if not keeps_rows(architecture):
         return None
+    standardised = net.adversary_input == "standardised" and bool(net.private)
     adam, number_of = optax.scale_by_adam(), net.numbered()
 
     def adversaries_of(params: PyTree) -> PyTree:
         return {name: params[name] for name in number_of}
 
-    def start(params: PyTree, batch: BatchViews) -> Memory:
-        empty = jax.tree.map(
-            lambda a: jnp.zeros((max(size, a.shape[0]), *a.shape[1:]), a.dtype), batch
-        )
+    def start(params: PyTree, batch_size: int) -> Memory:
         optimiser = adam.init(adversaries_of(params)) if steps > 1 else ()
-        return Memory(empty, optimiser, jnp.int32(0))
+        rows = empty(like, max(architecture.memory, batch_size))
+        return Memory(rows, optimiser, jnp.int32(0))
 
-    def step(
-        params: PyTree, memory: Memory, key: jax.Array, batch: BatchViews
-    ) -> tuple[PyTree, Memory]:
-        latest, optimiser = remember(memory.views, batch), memory.optimiser
+    def step(params: PyTree, memory: Memory, key: jax.Array, batch: Rows) -> tuple[PyTree, Memory]:
+        rows, optimiser = remember(memory.rows, batch), memory.optimiser
         num_steps = memory.num_steps + 1
+        latest = seen(architecture, run, rows)
         if standardised:
             units = {
-                f"units_{name}": moments(view, latest.is_valid)
-                for name, view in latest.views.items()
+                f"units_{name}": moments(latest.views[name], latest.is_valid)
+                for name in net.views()
             }
             params = params | units
         if restart:
@@ -186,23 +163,24 @@ def adversary_hook(
             )
             params = params | adversaries
         if steps == 1:
-            return params, Memory(latest, optimiser, num_steps)
+            return params, Memory(rows, optimiser, num_steps)
 
         def adversary_step(i: jax.Array, carry: PyTree) -> PyTree:
             adversaries, optimiser = carry
-            rows = draw(jax.random.fold_in(key, i), latest.is_valid, len(batch.is_valid))
-            drawn = jax.tree.map(lambda a: a[rows], latest)
+            drawn = draw(jax.random.fold_in(key, i), latest.is_valid, len(batch.is_valid))
+            drawn_rows = jax.tree.map(lambda a: a[drawn], latest)
             gradient = jax.grad(
-                lambda adversaries: adversary_loss(net, params | adversaries, drawn, weights)
+                lambda adversaries: adversary_loss(net, params | adversaries, drawn_rows, weights)
             )(adversaries)
             direction, optimiser = adam.update(gradient, optimiser)
+            rate = run.adversary_learning_rate
             return jax.tree.map(lambda p, d: p - rate * d, adversaries, direction), optimiser
 
         adversaries = adversaries_of(params)
-        with jax.default_matmul_precision(precision):
+        with jax.default_matmul_precision(architecture.precision):
             adversaries, optimiser = jax.lax.fori_loop(
                 0, steps - 1, adversary_step, (adversaries, optimiser)
             )
-        return params | adversaries, Memory(latest, optimiser, num_steps)
+        return params | adversaries, Memory(rows, optimiser, num_steps)
 
-    return AdversaryHook(start, step)
+    return StepHook(start, step)

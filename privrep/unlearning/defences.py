@@ -3,19 +3,19 @@
 A defence is a loss that is added to the emotion loss of every utterance (a release, `releases.py`,
 changes h after training):
 
-    defence(adversary, views, strata, private, weights, lambda_) -> float[B]
+    defence(adversary, views, private, measured, weights, lambda_) -> float[B]
 
   adversary: adversary(attribute, views, frozen=False) -> {view: logits [B, m, C]} of m adversaries,
     whose losses are averaged; no gradient reaches the parameters of a frozen one.
   views: {view: float[B, D]}, those that adversaries read.
-  strata: float[B, S], the stratum of each utterance, one-hot; dependence is measured within strata.
   private: {attribute: int32[B]}, -1 unknown.
+  measured: see `Measured`, for the defences that measure dependence over more than the batch.
   weights: {attribute: float[C]}, class weights.
   lambda_: {attribute: scalar}, the strength. At 0 every defence is `none`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,23 @@ from privrep.unlearning.dependence import hsic, mmd
 
 Arrays = Mapping[str, jax.Array]
 Adversary = Callable[..., Arrays]
-Defence = Callable[[Adversary, Arrays, jax.Array, Arrays, Arrays, Arrays], jax.Array]
+
+
+class Measured(NamedTuple):
+    """The rows of h over which dependence is measured, the B of the batch first.
+
+    Attributes:
+      views: {view: float[n, D]}, those that adversaries read among them.
+      classes: {attribute: float[n, K]}, one-hot, a row of 0 where unknown.
+      strata: float[n, S], one-hot, a row of 0 for padding; dependence is measured within strata.
+    """
+
+    views: Arrays
+    classes: Arrays
+    strata: jax.Array
+
+
+Defence = Callable[[Adversary, Arrays, Arrays, Measured, Arrays, Arrays], jax.Array]
 
 
 def _adversary_loss(
@@ -56,8 +72,8 @@ def _adversary_loss(
 def adversary_only(
     adversary: Adversary,
     views: Arrays,
-    strata: jax.Array,
     private: Arrays,
+    measured: Measured,
     weights: Arrays,
     lambda_: Arrays,
 ) -> jax.Array:
@@ -65,7 +81,7 @@ def adversary_only(
 
     Their UAR shows what could be predicted from h.
     """
-    del strata, lambda_
+    del measured, lambda_
     return _adversary_loss(
         adversary, views, private, weights, lambda _, views: jax.lax.stop_gradient(views)
     )
@@ -74,13 +90,13 @@ def adversary_only(
 def reversed_gradient(
     adversary: Adversary,
     views: Arrays,
-    strata: jax.Array,
     private: Arrays,
+    measured: Measured,
     weights: Arrays,
     lambda_: Arrays,
 ) -> jax.Array:
     """Gradient reversal: the encoders receive -lambda times the gradient of each adversary."""
-    del strata
+    del measured
     return _adversary_loss(
         adversary,
         views,
@@ -112,12 +128,12 @@ def _confusion(divergence: Callable[[jax.Array], jax.Array]) -> Defence:
     def loss(
         adversary: Adversary,
         views: Arrays,
-        strata: jax.Array,
         private: Arrays,
+        measured: Measured,
         weights: Arrays,
         lambda_: Arrays,
     ) -> jax.Array:
-        total = adversary_only(adversary, views, strata, private, weights, lambda_)
+        total = adversary_only(adversary, views, private, measured, weights, lambda_)
         for attribute, labels in sorted(private.items()):
             for logits in adversary(attribute, views, frozen=True).values():
                 is_known = labels >= 0
@@ -134,24 +150,25 @@ def _independence(measure: Callable[..., jax.Array]) -> Defence:
 
         CE(adversary(stop_gradient(view)), a) + lambda_a measure(view, a within the strata)
 
-    The measure is one number per batch; it is added to the loss of every utterance that it counts.
+    The measure is one number per step, over the rows of `Measured`; it is added to the loss of
+    every utterance of the batch that it counts.
     """
 
     def loss(
         adversary: Adversary,
         views: Arrays,
-        strata: jax.Array,
         private: Arrays,
+        measured: Measured,
         weights: Arrays,
         lambda_: Arrays,
     ) -> jax.Array:
-        total = adversary_only(adversary, views, strata, private, weights, lambda_)
+        total = adversary_only(adversary, views, private, measured, weights, lambda_)
         for attribute, labels in sorted(private.items()):
-            classes = jax.nn.one_hot(labels, len(weights[attribute]))
-            counted = (labels >= 0) & (strata.sum(1) > 0)
+            classes, strata = measured.classes[attribute], measured.strata
+            counted = (classes.sum(1) > 0) & (strata.sum(1) > 0)
             for view in adversary(attribute, views):
-                dependence = measure(views[view], classes, strata)
-                total += lambda_[attribute] * jnp.where(counted, dependence, 0)
+                dependence = measure(measured.views[view], classes, strata)
+                total += lambda_[attribute] * jnp.where(counted[: len(labels)], dependence, 0)
         return total
 
     return loss
@@ -168,3 +185,5 @@ DEFENCES: dict[str, Defence] = {
     "mmd": _independence(mmd),
     "hsic": _independence(hsic),
 }
+MEASURES = frozenset({"mmd", "hsic"})  # that need many rows of each class
+MATCHED = ("attribute", "speaker")  # see `objective.Architecture`

@@ -12,7 +12,8 @@ from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
-from privrep.unlearning.defences import DEFENCES
+from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
+from privrep.unlearning.rows import Rows, joined, relative
 
 PyTree = Any
 # Whose UAR is the leakage in a selection rule: the training adversary's, or that of a linear
@@ -34,9 +35,14 @@ class Architecture(NamedTuple):
       longest: (T, L), the lengths of the longest utterance in frames and words.
       fill: see `batches.batch_of`.
       adversary_steps: of the adversaries for each step of the encoders; see
-        `adversaries.adversary_hook`, also for the next two.
-      adversary_memory: the number of utterances that the further steps draw from.
+        `adversaries.step_hook`.
       adversary_restart: steps after which one adversary is initialised anew; 0: never.
+      memory: the number of latest utterances, the batch among them, over which speakers' means,
+        `mmd` and `hsic` are taken and from which the further steps of the adversaries draw. A batch
+        that is larger counts whole.
+      matched: what `mmd` and `hsic` match: "attribute" the classes of each private attribute,
+        "speaker" all speakers, for which no label of the attribute is needed.
+      relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
     """
@@ -49,8 +55,10 @@ class Architecture(NamedTuple):
     longest: Size
     fill: float | None
     adversary_steps: int = 1
-    adversary_memory: int = 256
     adversary_restart: int = 0
+    memory: int = 256
+    matched: str = "attribute"
+    relative: bool = False
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
 
@@ -61,38 +69,58 @@ class Labels(NamedTuple):
     Attributes:
       task: int32[B], the emotion, -1 unknown.
       private: {attribute: int32[B]}, -1 unknown.
+      speaker: int32[B], -1 unknown.
       target: float32[B], of a regression, see `types.Fold`; else None.
     """
 
     task: jax.Array
     private: Mapping[str, jax.Array]
+    speaker: jax.Array
     target: jax.Array | None = None
 
 
 class Batch(NamedTuple):
-    """Utterances and their labels."""
+    """Utterances and their labels; is_valid bool[B], False for padding."""
 
     utterances: Utterances
     labels: Labels
+    is_valid: jax.Array
 
 
 class Losses(NamedTuple):
-    """The two terms of the objective for every utterance, float[B], and the views of h.
+    """The two terms of the objective for every utterance, float[B], and the rows of the batch.
 
     Attributes:
       emotion: the cross-entropy of the emotion, or the loss of a regression.
       defence: what the defence adds, the losses of the adversaries included.
-      views: {view: float[B, D]}, those that adversaries read.
+      rows: of h, as encoded: no speaker's mean is taken off.
     """
 
     emotion: jax.Array
     defence: jax.Array
-    views: Mapping[str, jax.Array]
+    rows: Rows
+
+
+def keeps_rows(architecture: Architecture) -> bool:
+    """Whether the latest rows of h are kept from step to step."""
+    net = architecture.net
+    if architecture.relative or not MEASURES.isdisjoint(architecture.defences):
+        return True
+    further = architecture.adversary_steps > 1 or architecture.adversary_restart > 0
+    return bool(net.private) and (further or net.adversary_input == "standardised")
+
+
+def seen(architecture: Architecture, run: Run, rows: Rows) -> Rows:
+    """The rows as emotion head and adversaries of the run read them; see `rows.relative`."""
+    if not architecture.relative:
+        return rows
+    return jax.tree.map(partial(jnp.where, run.relative), relative(rows), rows)
 
 
 def objective(
     architecture: Architecture,
     params: PyTree,
+    memory: Rows | None,
     key: jax.Array,
     batch: Batch,
     fold: Fold,
@@ -111,23 +139,54 @@ def objective(
     adversary's loss with strength lambda_a. Each defence in `defences.py` applies lambda; the
     caller applies its schedule.
 
+    In a run of relative h every h above is h less the speaker's mean over the rows of the batch and
+    the memory.
+
     Args:
+      memory: the latest rows before this batch; None where none are kept.
       key: the random key for dropout.
       fold: supplies the class weights.
       run: selects the defence.
       lambda_: {attribute: scalar}, the strength at this step of the schedule.
     """
-    net, (utterances, labels) = architecture.net, batch
+    net, labels, size = architecture.net, batch.labels, len(batch.is_valid)
     bound = net.bind({"params": params}, rngs={"dropout": key})
-    views = bound.encode(utterances, train=True)
+    views = bound.encode(batch.utterances, train=True)
+    encoded = rows_of(net, views, batch)
+    rows = encoded if memory is None else joined(encoded, memory, architecture.memory)
+    rows = seen(architecture, run, rows)
+    views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT]), labels, fold)
-    adversary_inputs = {view: views[view] for view in net.views()}
-    strata = _strata(net, labels.task)
-    arguments = (adversary_inputs, strata, labels.private, fold.private_weights, lambda_)
+    measured = _measured(architecture, rows, fold)
+    arguments = (views, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
     penalty = jax.lax.switch(run.defence, defences, *arguments)
-    return Losses(emotion, penalty, adversary_inputs)
+    return Losses(emotion, penalty, encoded)
+
+
+def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Rows:
+    """The rows of a batch: h and the views that adversaries read."""
+    used = {view: views[view] for view in (*net.views(), JOINT)}
+    labels = batch.labels
+    return Rows(used, labels.task, labels.private, labels.speaker, batch.is_valid)
+
+
+def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
+    """The rows over which `mmd` and `hsic` measure, and their classes and strata."""
+    net = architecture.net
+    classes = {
+        a: jax.nn.one_hot(labels, len(fold.private_weights[a]))
+        for a, labels in rows.private.items()
+    }
+    if architecture.matched == "speaker":
+        # A speaker's class is the place of the first of the speaker's rows.
+        same = (rows.speaker[:, None] == rows.speaker[None]) & (rows.speaker >= 0)[:, None]
+        of_speaker = jax.nn.one_hot(same.argmax(1), len(same)) * same.any(1)[:, None]
+        classes = dict.fromkeys(classes, of_speaker)
+    is_valid = rows.is_valid[:, None]
+    classes = {a: jnp.where(is_valid, of_class, 0) for a, of_class in classes.items()}
+    return Measured(rows.views, classes, jnp.where(is_valid, _strata(net, rows.task), 0))
 
 
 def _emotion_loss(

@@ -23,7 +23,14 @@ from privrep.unlearning.collapse import collapsed, collapsed_regression, effecti
 from privrep.unlearning.objective import Architecture, Labels
 from privrep.unlearning.releases import RELEASES, Learned, ReleaseInputs
 from privrep.unlearning.training_problem import network_problem
-from privrep.unlearning.validation import Outputs, emotion_score, flat, scores_of
+from privrep.unlearning.validation import (
+    Views,
+    emotion_score,
+    flat,
+    heads,
+    own_views,
+    scores_of,
+)
 
 PyTree = Any
 Released = tuple[Any, dict[str, Any], Learned]
@@ -74,16 +81,19 @@ def _represent_one(architecture: Architecture, data: Data, row: PyTree) -> Relea
 
 
 @partial(jax.jit, static_argnums=0)
-def _release_all(
-    architecture: Architecture, data: Data, rows: PyTree, outputs: Outputs
-) -> Released:
+def _release_all(architecture: Architecture, data: Data, rows: PyTree, outputs: Views) -> Released:
     return over_runs(partial(_release_one, architecture), data, (rows, outputs))
 
 
 def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Released:
     net, ((run, params), blocks) = architecture.net, row
     fold = take(data.folds, run.fold)
-    outputs = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
+    labels = Labels(fold.task, fold.private, data.speaker, fold.target)
+    views = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
+    everyone = jnp.ones(len(fold.task), bool)
+    views = own_views(architecture, run, views, data.speaker, everyone)
+    with jax.default_matmul_precision(architecture.precision):
+        outputs = heads(net, params, views, labels)
     release_key = reserved_key(run.key, ReservedKey.RELEASE_NOISE)
     head = params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
     inputs = ReleaseInputs(
@@ -97,7 +107,6 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     # The emotion scores include the cost of the release.
     emotion: Any = net.apply({"params": params}, h, method="emotion")
     released = outputs._replace(emotion=emotion)
-    labels = Labels(fold.task, fold.private, fold.target)
     scores: dict[str, Any] = {}
     for part, where in fold.split._asdict().items():
         of_part = scores_of(net, released, labels, where)
@@ -113,9 +122,9 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     return h, scores, learned
 
 
-def _in_order(index: jax.Array, outputs: Outputs, count: int) -> Outputs:
-    """The outputs of utterances `index` (-1 for padding) as rows [N, ...] in the corpus's order."""
+def _in_order(index: jax.Array, views: Views, count: int) -> Views:
+    """The views of utterances `index` (-1 for padding) as rows [N, D] in the corpus's order."""
     position = jnp.where(index >= 0, index, count)
     return jax.tree.map(
-        lambda a: jnp.zeros((count, *a.shape[1:])).at[position].set(a, mode="drop"), outputs
+        lambda a: jnp.zeros((count, *a.shape[1:])).at[position].set(a, mode="drop"), views
     )

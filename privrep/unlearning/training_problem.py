@@ -11,9 +11,10 @@ from privrep.training.batches import batch_of, gather
 from privrep.training.problem import Problem
 from privrep.training.schedules import SCHEDULES
 from privrep.types import Data, Fold
-from privrep.unlearning.adversaries import BatchViews, adversary_hook
-from privrep.unlearning.objective import Architecture, Batch, Labels, objective
-from privrep.unlearning.validation import Outputs, score_function, validation_blocks
+from privrep.unlearning.adversaries import step_hook
+from privrep.unlearning.objective import Architecture, Batch, Labels, objective, rows_of
+from privrep.unlearning.rows import Rows
+from privrep.unlearning.validation import score_function, validation_blocks
 
 PyTree = Any
 
@@ -28,15 +29,6 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
     fold = take(data.folds, run.fold)
     schedule = SCHEDULES[architecture.schedule]
     blocks = validation_blocks(architecture, data, fold)
-    hook = adversary_hook(
-        net,
-        architecture.adversary_steps,
-        architecture.adversary_memory,
-        architecture.adversary_restart,
-        fold.private_weights,
-        run.adversary_learning_rate,
-        architecture.precision,
-    )
 
     def init(key: jax.Array) -> PyTree:
         first = gather(data.corpus, fold.inputs, jnp.zeros(1, jnp.int32), (16, 4))
@@ -46,55 +38,72 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         utterances = batch_of(
             data.corpus, fold.inputs, rows, architecture.longest, architecture.fill
         )
-        return Batch(utterances, _labels(fold, rows))
+        return Batch(utterances, _labels(data, fold, rows), rows >= 0)
+
+    def single_row() -> Rows:
+        single = batch(jnp.zeros(1, jnp.int32))
+        views = net.bind({"params": init(run.key)}).encode(single.utterances)
+        return rows_of(net, views, single)
+
+    hook = step_hook(architecture, fold.private_weights, run, jax.eval_shape(single_row))
 
     def gradient(
-        params: PyTree, key: jax.Array, index: jax.Array, weight: jax.Array, progress: jax.Array
+        params: PyTree,
+        state: PyTree,
+        key: jax.Array,
+        index: jax.Array,
+        weight: jax.Array,
+        progress: jax.Array,
     ) -> tuple[Any, ...]:
         lambda_ = {a: schedule(strength, progress) for a, strength in run.lambda_.items()}
         count = jnp.maximum(weight.sum(), 1)
         rows = jnp.where(weight > 0, index, -1)
-        drawn = batch(rows)
+        drawn, memory = batch(rows), None if hook is None else state.rows
 
         def mean_loss(params: PyTree) -> tuple[jax.Array, PyTree]:
-            losses = objective(architecture, params, key, drawn, fold, run, lambda_)
+            losses = objective(architecture, params, memory, key, drawn, fold, run, lambda_)
             sums = {
                 "emotion": (losses.emotion * weight).sum(),
                 "adversary": (losses.defence * weight).sum(),
             }
-            return (sums["emotion"] + sums["adversary"]) / count, (sums, losses.views)
+            return (sums["emotion"] + sums["adversary"]) / count, (sums, losses.rows)
 
         with jax.default_matmul_precision(architecture.precision):
-            gradients, (sums, views) = jax.grad(mean_loss, has_aux=True)(params)
+            gradients, (sums, encoded) = jax.grad(mean_loss, has_aux=True)(params)
         if hook is None:
             return sums, gradients
-        labels = drawn.labels
-        return sums, gradients, BatchViews(views, labels.task, labels.private, rows >= 0)
+        return sums, gradients, encoded
 
-    def outputs(params: PyTree, index: jax.Array) -> Outputs:
-        bound = net.bind({"params": params})
+    def outputs(params: PyTree, index: jax.Array) -> dict[str, jax.Array]:
         with jax.default_matmul_precision(architecture.precision):
-            utterances, labels = batch(index)
-            views = bound.encode(utterances)
-            adversaries = {a: bound.adversary(a, views, labels.task) for a in net.private}
-            return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
+            views = net.bind({"params": params}).encode(batch(index).utterances)
+        return {view: views[view] for view in (*net.views(), JOINT)}
 
     return Problem(
         init=init,
         gradient=gradient,
-        score=score_function(architecture, fold, run, blocks),
+        score=score_function(architecture, data, run, blocks),
         rates=lambda params: _learning_rates(run, params),
         weight_decay=run.weight_decay,
         train=fold.split.train,
         outputs=outputs,
         blocks=blocks,
-        adversary_hook=hook,
+        groups=_groups(architecture, data, run),
+        step_hook=hook,
     )
 
 
-def _labels(fold: Fold, rows: jax.Array) -> Labels:
+def _groups(architecture: Architecture, data: Data, run: Run) -> jax.Array | None:
+    """Speakers, whose rows come together in the batches of a run of relative h; else the rows."""
+    if not architecture.relative:
+        return None
+    return jnp.where(run.relative, data.speaker, jnp.arange(len(data.speaker)))
+
+
+def _labels(data: Data, fold: Fold, rows: jax.Array) -> Labels:
     """The labels of the rows int32[B]; those of padding (-1) are -1, and targets NaN."""
-    labels = take(Labels(fold.task, fold.private, fold.target), jnp.maximum(rows, 0))
+    all_labels = Labels(fold.task, fold.private, data.speaker, fold.target)
+    labels = take(all_labels, jnp.maximum(rows, 0))
     known = jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels._replace(target=None))
     if labels.target is None:
         return known

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from privrep.networks.emotion_net import EmotionNet
+from privrep.networks.emotion_net import JOINT, EmotionNet
 from privrep.parallel.run_axis import Run, take
 from privrep.training.metrics import chance, uar
 from privrep.training.regression import ccc
@@ -14,12 +14,16 @@ from privrep.training.selection import SELECTIONS
 from privrep.types import Data, Fold
 from privrep.unlearning.fresh_lda import discriminant
 from privrep.unlearning.objective import Architecture, Labels
+from privrep.unlearning.rows import centred_by_speaker
 
 PyTree = Any
 
 
+Views = Mapping[str, jax.Array]  # {view: float[N, D]}, h under the name "joint"
+
+
 class Outputs(NamedTuple):
-    """The outputs of a network for N utterances, or for blocks [n, b] of them.
+    """The outputs of a network for N utterances.
 
     Attributes:
       h: float[N, D].
@@ -32,9 +36,32 @@ class Outputs(NamedTuple):
     adversaries: Mapping[str, Mapping[str, jax.Array]]
 
 
-def flat(outputs: Outputs) -> Outputs:
-    """Outputs of blocks [n, b, ...] as rows [n * b, ...]."""
-    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outputs)
+def flat(views: Views) -> Views:
+    """Views of blocks [n, b, D] as rows [n * b, D]."""
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), views)
+
+
+def own_views(
+    architecture: Architecture, run: Run, views: Views, speaker: jax.Array, where: jax.Array
+) -> Views:
+    """The views as the heads of the run read them: of relative h less the speaker's mean.
+
+    The mean is over all rows `where` bool[N] of the speaker, who is known to whoever computes h.
+    """
+    if not architecture.relative:
+        return views
+
+    def centred(view: jax.Array) -> jax.Array:
+        return jnp.where(run.relative, centred_by_speaker(view, speaker, where), view)
+
+    return jax.tree.map(centred, views)
+
+
+def heads(net: EmotionNet, params: PyTree, views: Views, labels: Labels) -> Outputs:
+    """The outputs of the emotion head and of all adversaries for the views."""
+    bound = net.bind({"params": params})
+    adversaries = {a: bound.adversary(a, views, labels.task) for a in net.private}
+    return Outputs(views[JOINT], bound.emotion(views[JOINT]), adversaries)
 
 
 def emotion_score(net: EmotionNet) -> str:
@@ -89,23 +116,26 @@ def validation_blocks(architecture: Architecture, data: Data, fold: Fold) -> jax
 
 
 def score_function(
-    architecture: Architecture, fold: Fold, run: Run, blocks: jax.Array
-) -> Callable[[Outputs], dict[str, jax.Array]]:
+    architecture: Architecture, data: Data, run: Run, blocks: jax.Array
+) -> Callable[[PyTree, Views], dict[str, jax.Array]]:
     """`Problem.score` of an emotion network.
 
     Args:
       blocks: `validation_blocks`.
 
     Returns:
-      outputs of `blocks` -> {"val_<score>": [], "selection": []}. The scores are those of
+      (params, views of `blocks`) -> {"val_<score>": [], "selection": []}. The scores are those of
       `scores_of` and, where an attacker is trained, <attribute>_fresh_uar.
     """
-    net = architecture.net
+    net, fold = architecture.net, take(data.folds, run.fold)
     leak = "fresh" if trains_attacker(architecture) else "adversary"
 
-    def score(outputs: Outputs) -> dict[str, jax.Array]:
-        index, outputs = blocks.reshape(-1), flat(outputs)
-        labels = take(Labels(fold.task, fold.private, fold.target), index)
+    def score(params: PyTree, views: Views) -> dict[str, jax.Array]:
+        index, views = blocks.reshape(-1), flat(views)
+        labels = take(Labels(fold.task, fold.private, data.speaker, fold.target), index)
+        views = own_views(architecture, run, views, labels.speaker, index >= 0)
+        with jax.default_matmul_precision(architecture.precision):
+            outputs = heads(net, params, views, labels)
         train, val = ((index >= 0) & part[index] for part in (fold.split.train, fold.split.val))
         scores = scores_of(net, outputs, labels, val)
         emotion = scores[emotion_score(net)]

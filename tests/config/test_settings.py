@@ -114,7 +114,7 @@ def test_twice_the_same_is_refused(name, text):
         ("max_epochs", "0", "at least 1"),
         ("adversary_steps", "0", "at least 1"),
         ("adversaries", "0", "at least 1"),
-        ("adversary_memory", "-1", "at least 0"),
+        ("memory", "-1", "at least 0"),
         ("adversary_input", "scaled", "choose one of plain, standardised"),
         ("adversary_given", "gender", "choose one of none, emotion"),
         ("adversary_layers", "recipe", "a number of layers"),  # no recipe says anything of it

@@ -9,6 +9,7 @@ from experiments.config.lambdas import by_attribute, exact_text
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import expand, idle_flags, plan, resists, row_settings
 from privrep.parallel.run_axis import run_key
+from privrep.training.problem import FitSettings
 from privrep.unlearning.releases import RELEASES
 
 PACKED = SimpleNamespace(
@@ -63,7 +64,7 @@ def test_the_strong_recipe_is_reversal_by_an_adversary_that_keeps_up():
     assert (config.defence, config.release, config.adversary_steps) == ("grl", "none", 5)
     assert (config.adversary_input, config.lambda_schedule) == ("standardised", "ganin")
     strong = architecture(pack, PACKED)
-    assert (strong.adversary_steps, strong.adversary_memory) == (5, 256)
+    assert (strong.adversary_steps, strong.memory) == (5, 256)
     assert (strong.net.adversary_input, strong.net.adversary_width) == ("standardised", 128)
 
     def names(**flags):
@@ -118,7 +119,7 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
     # Lambda 0 is the same in both recipes, and at any rate of the adversary.
     # Without one to resist, neither the recipe nor its adversary's rate makes a run of its own.
     assert len(pack.runs) == 2**3 * (1 + 1 + 2)
-    protection = {"defence", "release"}
+    protection = {"defence", "release", "relative"}
     for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1
     per_run = {name for name, field in FIELDS.items() if field.per_run}
@@ -193,7 +194,9 @@ def test_runs_are_every_config_on_every_fold():
 
 def test_training_follows_the_flags():
     config = Config(batch_size=8, max_epochs=3, patience=2, clip_norm=0.5, optimiser="sgd")
-    assert fit_settings(config) == (8, 3, 2, 0.5, "sgd")
+    assert fit_settings(config) == FitSettings(8, 3, 2, 0, 0, 0, 0.5, "sgd")
+    limits = Config(batch_size=8, max_steps=40, min_steps=20, min_epochs=3)
+    assert fit_settings(limits) == FitSettings(8, 30, 5, 3, 40, 20)
 
 
 def test_a_task_cannot_be_kept_and_unlearned():
@@ -213,9 +216,12 @@ def test_the_plan_counts_settings_packs_and_programs():
     [
         ({"recipe": "posterior", "adversary_steps": "5"}, "--adversary_steps has no effect: no"),
         ({"recipe": "posterior", "adversaries": "3"}, "--adversaries is of adversaries that only"),
-        ({"recipe": "paper", "adversary_memory": "1"}, "--adversary_memory has no effect with"),
-        ({"recipe": "paper", "adversary_memory": "1", "adversary_steps": "1,5"}, None),
-        ({"adversary_steps": "5", "adversary_memory": "1", "adversaries": "3"}, None),
+        ({"recipe": "paper", "memory": "1"}, "--memory has no effect without"),
+        ({"recipe": "paper", "memory": "1", "adversary_steps": "1,5"}, None),
+        ({"recipe": "relative", "memory": "1"}, None),
+        ({"adversary_steps": "5", "memory": "1", "adversaries": "3"}, None),
+        ({"recipe": "paper", "matched": "speaker"}, "--matched has no effect"),
+        ({"recipe": "paper", "defence": "mmd", "matched": "speaker", "memory": "1"}, None),
         (
             {"recipe": "paper", "defence": "none", "release": "none", "lambda_": "1"},
             "--recipe=paper with --defence=none --release=none protects nothing",

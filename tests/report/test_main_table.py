@@ -240,7 +240,7 @@ def test_reading_follows_the_selection_of_the_runs():
     """Emotion alone prefers lambda 0; less leak is worth more by default."""
     rows = [run(0.0, val=(0.6, 0.9)), run(1.0, val=(0.5, 0.5))]
     names = [*SETTINGS, "selection"]
-    for rule, lambda_ in (("emotion_minus_leak", "1"), ("emotion", "0")):
+    for rule, lambda_ in (("paper", "1"), ("emotion", "0")):
         (said,) = conclusions_of(summarise([row | {"selection": rule} for row in rows], names))
         assert f"chooses lambda {lambda_} of" in said
 

@@ -13,7 +13,7 @@ class Rows(NamedTuple):
 
     params: dict
     optimiser: tuple
-    adversary_state: tuple  # empty, as where nothing follows a step
+    hook_state: tuple  # empty, as where nothing follows a step
     status: jax.Array
 
 

@@ -97,7 +97,7 @@ def architecture(data: Packed, defences: Sequence[str] = ("grl",)) -> Architectu
         placement="modality",
         adversary_layers=(0,),
     )
-    rest = ("linear", "emotion_minus_leak", "float32", data.longest, 0.5)
+    rest = ("linear", "paper", "float32", data.longest, 0.5)
     return Architecture(net, tuple(defences), *rest)
 
 

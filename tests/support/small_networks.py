@@ -36,6 +36,7 @@ def run_table() -> Run:
         learning_rate=np.float32([0.01, 0.01, 0, 0.01]),
         adversary_learning_rate=np.float32([0.02, 0, 0.02, 0.02]),
         weight_decay=np.float32([0, 0, 0, 0.01]),
+        relative=np.zeros(4, bool),
     )
 
 

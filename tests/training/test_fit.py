@@ -6,10 +6,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from privrep.parallel.run_axis import take
-from privrep.training.epoch import init_key
-from privrep.training.problem import DIVERGED, RUNNING, STOPPED, FitSettings, Problem
+from privrep.training.epoch import init_key, shuffled_batches, start
+from privrep.training.problem import DIVERGED, RUNNING, STOPPED, FitSettings, Problem, length
 from tests.support.trained import assert_same, trained
 
 # A problem with a script: every epoch is one step of Adam against a constant gradient, which moves
@@ -33,13 +34,13 @@ def scripted_problem(architecture, data, run):
     def init(key):
         return {"clock": jnp.float32(0), "moved": jax.random.normal(key), "still": jnp.float32(2)}
 
-    def gradient(params, key, index, weight, progress):
+    def gradient(params, state, key, index, weight, progress):
         broken = jnp.round(params["clock"]) + 1 >= run.breaks
         loss = jnp.where(broken, jnp.nan, 1.0) * weight.sum()
         slope = jnp.where(broken, jnp.nan, 1.0)
         return {"script": loss}, {"clock": slope, "moved": slope, "still": jnp.float32(0)}
 
-    def score(params):
+    def score(params, outputs):
         done = jnp.round(params["clock"]).astype(jnp.int32)
         return {"selection": run.script[jnp.maximum(done, 1) - 1], "val_clock": params["clock"]}
 
@@ -155,7 +156,7 @@ ROWS, BATCH = 11, 4
 def watching_problem(architecture, data, run):
     del architecture, run
 
-    def gradient(params, key, index, weight, progress):
+    def gradient(params, state, key, index, weight, progress):
         seen = {i: weight * (index == i) for i in range(ROWS)}
         number = jax.random.uniform(key)
         sums = {f"seen_{i}": row.sum() for i, row in seen.items()}
@@ -165,11 +166,61 @@ def watching_problem(architecture, data, run):
     return Problem(
         init=lambda key: {"w": jnp.zeros(2)},
         gradient=gradient,
-        score=lambda params: {"selection": params["w"].sum()},
+        score=lambda params, outputs: {"selection": params["w"].sum()},
         rates=lambda params: {"w": 1.0},
         weight_decay=jnp.float32(0),
         train=data,
     )
+
+
+@pytest.mark.parametrize("first, patience", [(1, 2), (3, 2), (4, 1), (EPOCHS, 1), (99, 1)])
+def test_choice_and_patience_begin_with_the_first_epoch(first, patience):
+    """As of a run whose script begins there; the last epoch may always be chosen."""
+    scripts = [RISING, RISING[::-1], np.ones(EPOCHS), np.arange(EPOCHS) % 3]
+    settings = SCRIPTED._replace(min_epochs=first, patience=patience)
+    last = trained(scripted_problem, None, settings, TRAIN, scripted(scripts))[-1][0]
+    skipped = min(first, EPOCHS) - 1
+    expected = [stopping(script[skipped:], patience) for script in scripts]
+    np.testing.assert_array_equal(last.best_epoch, [skipped + best for best, _ in expected])
+    np.testing.assert_array_equal(last.epoch, [skipped + epochs for _, epochs in expected])
+
+
+def test_a_length_in_steps_is_that_of_whole_epochs():
+    """Of nine rows in batches of four an epoch has three steps."""
+    settings = FitSettings(batch_size=4, max_epochs=50, patience=50, max_steps=10, min_steps=7)
+    assert [int(of) for of in length(settings, 9)] == [3, 4]
+    assert [int(of) for of in length(settings, 400)] == [1, 1]
+    assert [int(of) for of in length(settings._replace(max_steps=0), 9)] == [3, 50]
+    assert [int(of) for of in length(settings._replace(min_steps=0, min_epochs=2), 9)] == [2, 4]
+    assert [int(of) for of in length(settings._replace(min_steps=999), 9)] == [4, 4]
+    train = np.arange(ROWS) % 6 != 0
+    runs = scripted([RISING, RISING], breaks=99)
+    last = trained(scripted_problem, None, settings._replace(clip_norm=0), train, runs)[-1][0]
+    np.testing.assert_array_equal(last.epoch, [4, 4])
+    assert np.all(last.best_epoch >= 3)
+
+
+def test_rows_of_a_group_are_dealt_together_each_once_in_a_new_order():
+    """Batches of 16 hold eight or sixteen rows of a group, or none."""
+    groups = np.repeat(np.arange(12), 40)
+    train = np.arange(480) % 5 != 0  # 32 of each group
+    settings = FitSettings(batch_size=16, max_epochs=1, patience=1)
+    run = take(scripted([RISING, RISING]), 0)
+    problem = scripted_problem(None, train, run)._replace(groups=jnp.asarray(groups))
+
+    @jax.jit
+    def dealt(key):
+        fit = start(problem, key, settings)
+        return shuffled_batches(problem, key, fit, settings)[0]
+
+    orders = [np.asarray(dealt(jax.random.key(seed))) for seed in (0, 1)]
+    for batches in orders:
+        rows = batches[batches >= 0]
+        np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(train))
+        assert (batches[: len(rows) // 16] >= 0).all()
+        for batch in batches[: len(rows) // 16]:
+            assert {*np.bincount(groups[batch])} <= {0, 8, 16}
+    assert not np.array_equal(*orders)
 
 
 def test_every_training_row_is_seen_once_per_epoch_in_a_new_order():

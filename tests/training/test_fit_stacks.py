@@ -51,7 +51,7 @@ def ring_problem(width, data, run):
         x = jnp.concatenate([x * run.scale, jnp.ones((len(x), 1))], -1)
         return jnp.tanh(2 * x @ params["first"]) @ params["second"]
 
-    def gradient(params, key, index, weight, progress):
+    def gradient(params, state, key, index, weight, progress):
         def loss(params):
             x = data.x[index] + 0.01 * jax.random.normal(key, (len(index), 2))
             each = cross_entropy(logits(params, x), data.labels[index]) * weight
@@ -63,7 +63,7 @@ def ring_problem(width, data, run):
     return Problem(
         init=init,
         gradient=gradient,
-        score=lambda p: {"selection": uar(logits(p, data.x), data.labels, 3, ~data.train)},
+        score=lambda p, _: {"selection": uar(logits(p, data.x), data.labels, 3, ~data.train)},
         rates=lambda params: jax.tree.map(lambda _: run.learning_rate, params),
         weight_decay=jnp.float32(0),
         train=data.train,
@@ -189,7 +189,7 @@ def bowl_problem(architecture, data, run):
     return Problem(
         init=lambda key: {"w": jnp.zeros(2)},
         gradient=lambda params, *_: ({}, {"w": params["w"] - TARGET}),
-        score=lambda params: {"selection": -jnp.abs(params["w"] - TARGET).sum()},
+        score=lambda params, _: {"selection": -jnp.abs(params["w"] - TARGET).sum()},
         rates=lambda params: {"w": run.learning_rate},
         weight_decay=jnp.float32(0),
         train=data,

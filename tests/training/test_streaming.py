@@ -128,16 +128,16 @@ def test_a_window_at_a_time_learns_the_same(resident, windows):
 def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, windows):
     """To the bit: by windows, resumed with what they remember, and alone."""
     net = LIGHT.net.clone(adversary_input="standardised", num_adversaries=2)
-    strong = LIGHT._replace(net=net, adversary_steps=3, adversary_memory=12)
+    strong = LIGHT._replace(net=net, adversary_steps=3, memory=12)
     expected = list(stages(place(PACKED.data), strong))
     first, last = expected[0][0], expected[-1][0]
-    is_valid = first.adversary_state.views.is_valid
+    is_valid = first.hook_state.rows.is_valid
     assert is_valid.shape == (4, 12) and is_valid.any(1).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last.params))
     assert any(
         np.any(part["deviation"] != 1) for n, part in last.params.items() if n.startswith("units")
     )
-    assert resident[-1][0].adversary_state == ()
+    assert resident[-1][0].hook_state == ()
     assert_same(list(stages(windowed(), strong, fits=first)), expected[1:])
     assert len(windows) > SETTINGS.max_epochs
     alone = take((RUNS, first), np.array([1]))

@@ -11,20 +11,23 @@ import pytest
 from privrep.parallel.run_axis import share, take
 from privrep.training.epoch import start
 from privrep.training.problem import FitSettings
-from privrep.unlearning.adversaries import (
-    BatchViews,
-    adversary_hook,
-    adversary_loss,
-    draw,
-    moments,
-    remember,
-)
+from privrep.unlearning.adversaries import adversary_loss, draw, moments, step_hook
+from privrep.unlearning.objective import Architecture
+from privrep.unlearning.rows import Rows
 from privrep.unlearning.training_problem import network_problem
 from tests.support.small_data import average_net, padded
 from tests.support.small_networks import ARCHITECTURE, PACKED, run_table
 
 SIZE, RATE = 8, np.float32(0.01)
 WEIGHTS = {"gender": np.float32([1, 1]), "accent": np.float32([1, 1, 1])}
+
+
+def hook_of(net, steps=1, memory=24, restart=0, like=None):
+    """Of a run whose h is not relative."""
+    rest = ("constant", "paper", "float32", (8, 8), None)
+    architecture = Architecture(net, ("grl",), *rest, steps, restart, memory)
+    run = take(run_table(), 0)._replace(adversary_learning_rate=RATE)
+    return step_hook(architecture, WEIGHTS, run, like or batch_views())
 
 
 def batch_views(seed=0, size=SIZE):
@@ -37,22 +40,14 @@ def batch_views(seed=0, size=SIZE):
     h[:, 4] = 0
     is_valid = np.arange(size) < size - 1
     labels = {a: np.where(is_valid, of, -1) for a, of in (("gender", gender), ("accent", accent))}
-    return BatchViews(
-        {"joint": h.astype("f")}, np.where(is_valid, 0, -1).astype("i"), labels, is_valid
-    )
+    speaker, task = np.arange(size, dtype="i") // 4, np.where(is_valid, 0, -1).astype("i")
+    return Rows({"joint": h.astype("f")}, task, labels, speaker, is_valid)
 
 
 def parameters(net):
     shapes = jax.eval_shape(lambda key: net.init(key, padded())["params"], jax.random.key(0))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda a: rng.normal(0, 0.5, a.shape).astype("f"), shapes)
-
-
-def test_the_latest_are_remembered():
-    old, new = (BatchViews({"joint": np.full((n, 2), n)}, *[np.full(n, n)] * 3) for n in (5, 3))
-    actual = remember(old, new)
-    for of in (actual.task, actual.is_valid, actual.views["joint"][:, 0]):
-        np.testing.assert_array_equal(of, [3, 3, 3, 5, 5])
 
 
 def test_a_draw_has_no_row_twice_and_valid_rows_before_padding():
@@ -77,18 +72,18 @@ def test_units_are_the_moments_of_valid_rows_and_bounded_for_constant_units():
 
 
 def test_nothing_follows_a_step_of_one_plain_adversary():
-    assert adversary_hook(average_net(), 1, 256, 0, WEIGHTS, RATE, "float32") is None
+    assert hook_of(average_net()) is None
     problem = network_problem(ARCHITECTURE, share(PACKED.data), take(run_table(), 0))
-    assert problem.adversary_hook is None
+    assert problem.step_hook is None
     fit = jax.eval_shape(lambda key: start(problem, key, FitSettings(8, 1, 1)), run_table().key[0])
-    assert fit.adversary_state == ()
+    assert fit.hook_state == ()
 
 
 @pytest.mark.parametrize("steps, input_", [(1, "standardised"), (6, "plain"), (6, "standardised")])
 def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, input_):
     net = average_net(adversary_input=input_, num_adversaries=2)
-    hook, params = adversary_hook(net, steps, 24, 0, WEIGHTS, RATE, "float32"), parameters(net)
-    state = hook.start(params, batch_views())
+    hook, params = hook_of(net, steps), parameters(net)
+    state = hook.start(params, SIZE)
     step, loss = jax.jit(hook.step), jax.jit(partial(adversary_loss, net, weights=WEIGHTS))
     moved, losses, everyone = params, [], batch_views(1, 64)
     for i in range(12):
@@ -106,7 +101,7 @@ def test_further_steps_move_adversaries_alone_and_teach_them_a_resting_h(steps, 
     }
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((moved, state)))
     assert (
-        state.views.is_valid.sum() == 21
+        state.rows.is_valid.sum() == 21
     )  # of the latest three batches, each with a row of padding
     if steps > 1:
         assert losses[-1] < 0.8 * losses[0]
@@ -120,10 +115,10 @@ def changed(before, after):
 
 def test_the_adversaries_of_every_view_are_restarted_in_turn():
     net = average_net("modality", adversary_layers=(0, 2))
-    hook, params = adversary_hook(net, 1, 0, 3, WEIGHTS, RATE, "float32"), parameters(net)
     views = {"acoustic": np.ones((SIZE, 3), "f"), "lexical": np.ones((SIZE, 2), "f")}
     batch = batch_views()._replace(views=views)
-    state, step = hook.start(params, batch), jax.jit(hook.step)
+    hook, params = hook_of(net, 1, 0, 3, batch), parameters(net)
+    state, step = hook.start(params, SIZE), jax.jit(hook.step)
     every = [params]
     for i in range(9):
         moved, state = step(every[-1], state, jax.random.fold_in(jax.random.key(0), i), batch)
@@ -143,10 +138,10 @@ def test_the_adversaries_of_every_view_are_restarted_in_turn():
 def test_an_adversary_without_gradient_learns_again_after_a_restart(restart):
     settings = {"adversary_input": "standardised", "adversary_width": 16}
     net = average_net("joint", num_adversaries=2, **settings)
-    hook, params = adversary_hook(net, 6, 24, restart, WEIGHTS, RATE, "float32"), parameters(net)
+    hook, params = hook_of(net, 6, restart=restart), parameters(net)
     for name in net.numbered():  # units that are never active have no gradient
         params[name]["MLP_0"]["Dense_0"]["bias"] -= 1e4
-    step, state = jax.jit(hook.step), hook.start(params, batch_views())
+    step, state = jax.jit(hook.step), hook.start(params, SIZE)
     loss = jax.jit(partial(adversary_loss, net, weights=WEIGHTS))
     everyone = batch_views(1, 64)
     losses = []

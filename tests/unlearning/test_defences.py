@@ -11,7 +11,7 @@ import pytest
 from privrep.networks.emotion_net import adversary_of
 from privrep.training.losses import cross_entropy
 from privrep.unlearning import dependence
-from privrep.unlearning.defences import DEFENCES
+from privrep.unlearning.defences import DEFENCES, Measured
 from privrep.unlearning.objective import Architecture, Batch, Labels, objective
 from tests.support.small_data import average_net, padded
 
@@ -47,8 +47,10 @@ def added(net, name, params, private, lambda_):
     def loss(params):
         views = net.bind({"params": params}).encode(BATCH)
         views = {view: views[view] for view in net.views()}
-        adversary, together = adversary_of(net, params, EMOTION), jnp.ones((SIZE, 1))
-        each = DEFENCES[name](adversary, views, together, private, WEIGHTS, lambda_)
+        adversary = adversary_of(net, params, EMOTION)
+        classes = {a: jax.nn.one_hot(of, len(WEIGHTS[a])) for a, of in private.items()}
+        measured = Measured(views, classes, jnp.ones((SIZE, 1)))
+        each = DEFENCES[name](adversary, views, private, measured, WEIGHTS, lambda_)
         return each.sum(), each
 
     gradient, each = jax.grad(loss, has_aux=True)(params)
@@ -109,7 +111,11 @@ def test_none_is_grl_with_lambda_zero(net, params):
 
 def test_of_several_in_a_program_each_run_has_its_own(net, params):
     """The loss and the gradient of the one that is named, as if no other were there."""
-    batch, fold = Batch(BATCH, Labels(EMOTION, PRIVATE)), SimpleNamespace(private_weights=WEIGHTS)
+    labels = Labels(EMOTION, PRIVATE, np.zeros(SIZE, np.int32))
+    batch, fold = (
+        Batch(BATCH, labels, np.ones(SIZE, bool)),
+        SimpleNamespace(private_weights=WEIGHTS),
+    )
     fold.task_weights = np.ones(3, np.float32)
 
     @partial(jax.jit, static_argnums=0)
@@ -119,7 +125,7 @@ def test_of_several_in_a_program_each_run_has_its_own(net, params):
 
         def loss(params):
             key, made = jax.random.key(0), Architecture(net, defences, *rest)
-            losses = objective(made, params, key, batch, fold, run, LAMBDA)
+            losses = objective(made, params, None, key, batch, fold, run, LAMBDA)
             return losses.defence.sum(), losses.defence
 
         return jax.grad(loss, has_aux=True)(params)

@@ -93,6 +93,7 @@ def unlearned(world_name, ways, adversary_steps=1, adversary_input="plain", give
         learning_rate=zeros + RATE,
         adversary_learning_rate=np.float32(rate),
         weight_decay=zeros,
+        relative=np.zeros(len(zeros), bool),
     )
     *_, last = fit(network_problem, architecture, FitSettings(60, EPOCHS, EPOCHS), data.data, runs)
     h, scores, _ = represent(architecture, data.data, runs, last.fits().params)

@@ -110,7 +110,7 @@ def test_a_padded_batch_has_the_gradient_of_a_ragged_one(loss, data):
         @jax.jit
         def compute(data, params):
             problem = network_problem(architecture, data, run)
-            return problem.gradient(params, run.key, rows, weight, 0.5)[:2]
+            return problem.gradient(params, (), run.key, rows, weight, 0.5)[:2]
 
         return compute(shared, params)
 

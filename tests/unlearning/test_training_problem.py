@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_two_players(fill):
     def gradient(data, params, index, weight):
         progress = 0.15  # half way up the linear schedule
         problem = network_problem(ARCHITECTURE._replace(fill=fill), data, run)
-        return problem.gradient(params, run.key, index, weight, progress)[1]
+        return problem.gradient(params, (), run.key, index, weight, progress)[1]
 
     data = share(PACKED.data)
     shapes = jax.eval_shape(network_problem(ARCHITECTURE, data, run).init, run.key)
@@ -157,7 +157,7 @@ def test_bfloat16_changes_the_gradient_by_its_rounding():
     @partial(jax.jit, static_argnums=0)
     def gradient(precision, data, params):
         problem = network_problem(ARCHITECTURE._replace(precision=precision), data, run)
-        return problem.gradient(params, run.key, rows, np.ones(8, np.float32), 0.5)[1]
+        return problem.gradient(params, (), run.key, rows, np.ones(8, np.float32), 0.5)[1]
 
     data = share(PACKED.data)
     params = network_problem(ARCHITECTURE, data, run).init(run.key)

@@ -149,9 +149,14 @@ def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) ->
     h = standardise(data.h, data.split.train)
 
     def gradient(
-        params: PyTree, key: jax.Array, index: jax.Array, weight: jax.Array, progress: jax.Array
+        params: PyTree,
+        state: PyTree,
+        key: jax.Array,
+        index: jax.Array,
+        weight: jax.Array,
+        progress: jax.Array,
     ) -> tuple[PyTree, PyTree]:
-        del key, progress
+        del state, key, progress
 
         def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
             logits = apply_dense(params, h[index], run)
@@ -161,7 +166,8 @@ def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) ->
         gradients, sums = jax.grad(loss, has_aux=True)(params)
         return sums, gradients
 
-    def score(params: PyTree) -> dict[str, jax.Array]:
+    def score(params: PyTree, outputs: PyTree) -> dict[str, jax.Array]:
+        del outputs
         logits = apply_dense(params, h, run)
         return {"selection": uar(logits, data.labels, largest.num_classes, data.split.val)}
 

@@ -116,9 +116,14 @@ def _problem(kind: _Kind, data: PermutedLabels, run: Learner) -> Problem:
     val = data.sampled_blocks[val_fold]
 
     def gradient(
-        params: PyTree, key: jax.Array, index: jax.Array, weight: jax.Array, progress: jax.Array
+        params: PyTree,
+        state: PyTree,
+        key: jax.Array,
+        index: jax.Array,
+        weight: jax.Array,
+        progress: jax.Array,
     ) -> tuple[PyTree, PyTree]:
-        del key, progress
+        del state, key, progress
 
         def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
             logits = _logits(kind, data, run, params, index)
@@ -136,7 +141,7 @@ def _problem(kind: _Kind, data: PermutedLabels, run: Learner) -> Problem:
     return Problem(
         init=init,
         gradient=gradient,
-        score=lambda logits: {
+        score=lambda params, logits: {
             "selection": uar(
                 logits.reshape(-1, kind.num_classes),
                 labels[val.reshape(-1)],

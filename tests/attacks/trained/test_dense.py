@@ -185,7 +185,9 @@ def test_gradients_come_from_known_training_rows(data):
     run = AttackRun(jax.random.key(0), jnp.int32(0), jnp.int32(0), jnp.int32(0))
     problem = attack_problem(Largest(0, 1, 2), attack_data, run)
     np.testing.assert_array_equal(problem.train, (PART == 0) & (labels >= 0))
-    gradient_of = jax.jit(lambda *batch: problem.gradient(problem.init(run.key), None, *batch, 0.0))
+    gradient_of = jax.jit(
+        lambda *batch: problem.gradient(problem.init(run.key), (), None, *batch, 0.0)
+    )
     index, weight = np.arange(8), np.array([1.0] * 4 + [0.0] * 4, np.float32)
     sums, gradient = gradient_of(index, weight)
     other_sums, other = gradient_of(np.where(weight > 0, index, 100), weight)

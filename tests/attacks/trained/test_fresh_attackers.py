@@ -41,6 +41,7 @@ def runs(*rows):
             learning_rate=jnp.float32(0.02),
             adversary_learning_rate=jnp.float32(0.02),
             weight_decay=jnp.float32(0),
+            relative=jnp.bool_(False),
         )
         for fold, strength, seed in rows
     ]
