@@ -39,8 +39,8 @@ def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[st
 def _left_out(line: Sequence[Entry]) -> str:
     """The settings of a line that do not count, and why."""
     unsound = [
-        f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged of "
-        f"{e['n'] + e['diverged']} runs)"
+        f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged, {e['lagging']} "
+        f"lagged of {e['n'] + e['diverged']} runs)"
         for e in line
         if not sound(e)
     ]

@@ -175,6 +175,13 @@ def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
             "private: collapsed runs are left out of privacy, whose starred mean is over the other "
             "runs, while the attacker's is over all."
         )
+    for entry in (entry for entry in entries if entry["lagging"]):
+        notes.append(
+            f"{title}, {_name(entry)}: in {entry['lagging']} of {entry['n']} runs the adversary "
+            "stood at chance on the very utterances that it was trained on. It did not find what "
+            "it should have taken away, and such a reversal can raise the leak: it is not chosen "
+            "and no privacy is marked as better. An adversary that leads: --recipe=strong."
+        )
     closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
     if closed:
         accuracies = ", ".join(f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed)
@@ -247,11 +254,12 @@ def _conclusion(runs: Sequence[Entry]) -> str:
     chosen = f"validation chooses lambda {_named(best)} of {', '.join(map(_named, runs))}"
     unsound = [e for e in runs if not sound(e) and selected(e) > selected(best)]
     if not sound(best):
-        chosen += " (every setting had runs that collapsed or diverged; "
+        chosen += " (every setting had runs that collapsed, diverged or had a lagging adversary; "
         chosen += f"{best['collapsed']} of its {best['n']} networks collapsed)"
     elif unsound:
         chosen += (
-            f", without {', '.join(map(_named, unsound))}, of which runs collapsed or diverged"
+            f", without {', '.join(map(_named, unsound))}, of which runs collapsed, diverged or "
+            "had a lagging adversary"
         )
     if is_zero(best["settings"]["lambda"]):
         return f"{chosen}, which is no protection."

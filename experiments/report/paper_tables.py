@@ -185,6 +185,8 @@ def mark(entry: Entry, measure: str) -> str:
     auc = _membership(entry)
     if measure == MEMBERSHIP and max(auc, auc - test["difference"]) <= 0.5:
         return SAME
+    if entry["lagging"] and measure != "emotion" and test["difference"] < 0:
+        return SAME
     # A lower score is better for an attacker's measure, a higher one for emotion.
     return BETTER if (test["difference"] > 0) == (measure == "emotion") else WORSE
 

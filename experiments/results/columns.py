@@ -124,6 +124,14 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("control_lambda", "strength", "of a control: lambda of the network it was made from"),
     Column("best_epoch", "integer", "epoch that was chosen on validation data, from 1"),
+    Column("chosen_step", "integer", "steps of the optimiser until the end of that epoch"),
+    Column("chosen_utterances", "integer", "training utterances seen until then, with repeats"),
+    Column(
+        "lagging",
+        "boolean",
+        "whether an adversary that the encoders resist stood at chance on its own training rows: "
+        "what it did not find was not unlearned",
+    ),
     Column("diverged", "boolean", "whether the run diverged: it counts for nothing"),
     Column("collapsed", "boolean", "whether h collapsed: the run does not count in privacy"),
     Column("h_rank", "number", "effective rank of h on the training part, before release"),
@@ -201,6 +209,11 @@ COLUMNS: tuple[Column, ...] = (
         "<part>_<attribute>_adversary_uar",
         "number",
         "UAR of the adversary in training, which sees gradients",
+    ),
+    Column(
+        "train_<attribute>_adversary_constant",
+        "number",
+        "share of the adversary's most frequent answer on the training part, 1 where it has one",
     ),
     Column(
         "<part>_<attribute>_attacker_uar",

@@ -66,8 +66,9 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
     """{cell: {ORDINARY or recipe: its entry}}, in the paper's order; the ordinary network first.
 
     Where adversaries were placed on the joint h, only these networks are chosen from: placement is
-    a question of its own. Settings of which a run collapsed or diverged come after all others, as
-    in a search, and a recipe all of whose networks collapsed at every lambda is left out.
+    a question of its own. Settings of which a run collapsed, diverged or had a lagging adversary
+    come after all others, as in a search, and a recipe all of whose networks collapsed at every
+    lambda is left out.
     """
     entries_of: dict[Cell, list[Entry]] = {}
     for entry in summary:

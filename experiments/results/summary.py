@@ -68,7 +68,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         them.
 
     Returns:
-      [{settings: {name: value}, control, n, diverged, collapsed,
+      [{settings: {name: value}, control, n, diverged, collapsed, lagging,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, or ccc of a regression, lower, upper},
@@ -133,6 +133,7 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
         "n": len(counted),
         "diverged": len(runs) - len(counted),
         "collapsed": len(counted) - len(whole),
+        "lagging": sum(bool(row.get("lagging")) for row in counted),
         "chance": {
             subject: _spread(number(row.get(c)) for row in runs)["mean"]
             for subject, c in members("<subject>_chance", columns).items()
@@ -227,8 +228,11 @@ def recipe_of(entry: Entry) -> str:
 
 
 def sound(entry: Entry) -> bool:
-    """Whether no run of it collapsed or diverged; it is chosen before others that did."""
-    return not entry["collapsed"] and not entry["diverged"]
+    """Whether no run of it collapsed, diverged or had a lagging adversary.
+
+    It is chosen before others of which a run did.
+    """
+    return not (entry["collapsed"] or entry["diverged"] or entry["lagging"])
 
 
 def series(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

@@ -18,6 +18,7 @@ from experiments.results.columns import (
     privacy,
 )
 from experiments.run.attack_stage import AttackTarget
+from experiments.run.health import lagging, lengths
 from experiments.run.load_data import Loaded
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.attacks.trained.pair_verification import Pairs
@@ -93,7 +94,10 @@ def make_targets(trained: TrainedRuns, loaded: Loaded) -> tuple[list[AttackTarge
         if control:  # an untrained network has nothing to collapse from
             del row["collapsed"]
         else:
+            row["lagging"] = lagging(settings[run], row, loaded.packed.num_private)
             row["best_epoch"] = int(trained.fits.best_epoch[run])
+            utterances = loaded.packed.data.folds.split.train[settings[run]["fold"]].sum()
+            row |= lengths(settings[run], row["best_epoch"], int(utterances))
             row["diverged"] = bool(trained.fits.status[run] == DIVERGED)
         logits = np.asarray(_logits(net, take(params, i), h[i]))
         more = {"h": h[i], "pooled_h": h[i], "logits": logits, "scores": row}

@@ -55,7 +55,7 @@ class CandidateScore(NamedTuple):
     """How good a candidate is on validation data.
 
     Attributes:
-      sound: no run diverged or collapsed.
+      sound: no run diverged, collapsed or had a lagging adversary.
       value: by the paper's rule, the greater the better.
       means: {column: mean over folds and seeds}, the scores that `value` is computed from.
       within_leak: by the leak-aware rule.

@@ -195,7 +195,11 @@ def _conclude(
         names = differing(candidates, numbers)
         settings = " ".join(f"{flag_name(n)}={row[flag_name(n)]}" for n in names)
         place = ", ".join(str(row[name]) for name in (*FIRST, "recipe"))
-        doubt = "" if winning.sound else " (every setting had runs that collapsed or diverged)"
+        doubt = (
+            ""
+            if winning.sound
+            else " (every setting had runs that collapsed, diverged or had a lagging adversary)"
+        )
         lines.append(
             f"search: {place}: of {len(numbers):,} settings validation chooses{_by(rule, rules)} "
             f"{settings or 'the only one'}: emotion {_emotion(winning.means)}, "

@@ -8,6 +8,7 @@ import numpy as np
 from experiments.config import sweep
 from experiments.config.settings import Config
 from experiments.results.columns import Row, attacker_uar, chance
+from experiments.run.health import lagging
 from experiments.run.load_data import Loaded
 from experiments.run.run_pack import chance_of, emotion_chance, rounded
 from experiments.run.train_pack import Trained
@@ -71,6 +72,7 @@ def validated(
         for name, values in columns.items()
         if name.startswith("val_") or name in ("h_rank", "collapsed")
     }
+    in_training = {name: of for name, of in columns.items() if name.startswith("train_")}
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
     fold = np.asarray(stack.fold)
     split = Split(*(part[fold] for part in folds.split))
@@ -96,5 +98,7 @@ def validated(
         config, fold_of_run = trained.described[run]
         settings = sweep.row_settings(config) | dict(loaded.places) | {"fold": fold_of_run}
         values = {name: rounded(column[i]) for name, column in cells.items()}
+        of_run = {name: column[i] for name, column in in_training.items()}
+        values["lagging"] = lagging(settings, of_run, net.private)
         validated_rows.append((config, settings | values | chances))
     return validated_rows

@@ -90,6 +90,20 @@ def equal_error_rate(
     return jnp.where(has_nan | missing, jnp.nan, x0 + crossing * (x1 - x0))
 
 
+def constant_share(logits: jax.Array, where: jax.Array) -> jax.Array:
+    """The share of the most frequent answer, 1 where all answers are the same.
+
+    Args:
+      logits: float[N, C].
+      where: bool[N], the rows that count.
+
+    Returns:
+      float[]; NaN without a row.
+    """
+    answers = jax.nn.one_hot(logits.argmax(1), logits.shape[1]) * where[:, None]
+    return answers.sum(0).max() / where.sum()
+
+
 def chance(num_classes: int) -> float:
     """The expected UAR of guessing among C classes, 1 / C."""
     return 1.0 / num_classes

@@ -185,5 +185,6 @@ DEFENCES: dict[str, Defence] = {
     "mmd": _independence(mmd),
     "hsic": _independence(hsic),
 }
+RESISTED = frozenset({"grl", "uniform", "entropy"})  # that depend on what the adversary has learned
 MEASURES = frozenset({"mmd", "hsic"})  # that need many rows of each class
 MATCHED = ("attribute", "speaker")  # see `objective.Architecture`

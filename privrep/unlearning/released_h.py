@@ -16,6 +16,7 @@ from privrep.parallel.run_axis import (
     take,
 )
 from privrep.training.epoch import all_outputs
+from privrep.training.metrics import constant_share
 from privrep.training.problem import Problem
 from privrep.training.streaming import Streamed, outputs_in_windows, place, rows_together
 from privrep.types import Data
@@ -48,9 +49,11 @@ def represent(
     Returns:
       (h, scores, learned): h is float32[R, N, D], as released. The scores are
       {<part>_<score>: float32[R]} for the parts train, val and test, where emotion is recognised
-      from the released h and adversaries read the views before release; h_rank float32[R], the
-      effective rank of h before release on the training part, rounded to 0.001; and collapsed
-      bool[R] (see `collapse.collapsed`). `learned` are the releases, rows [R, ...].
+      from the released h and adversaries read the views before release;
+      train_<a>_adversary_constant, the share of the most frequent answer of the adversary that is
+      least constant; h_rank float32[R], the effective rank of h before release on the training
+      part, rounded to 0.001; and collapsed bool[R] (see `collapse.collapsed`). `learned` are the
+      releases, rows [R, ...].
     """
     placed = place(data)
     release: Any = partial(_represent_all, architecture, placed)
@@ -111,6 +114,13 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     for part, where in fold.split._asdict().items():
         of_part = scores_of(net, released, labels, where)
         scores |= {f"{part}_{name}": value for name, value in of_part.items()}
+    for attribute, of_views in outputs.adversaries.items():
+        shares = [
+            constant_share(logits[:, i], fold.split.train)
+            for logits in of_views.values()
+            for i in range(logits.shape[1])
+        ]
+        scores[f"train_{attribute}_adversary_constant"] = jnp.stack(shares).min()
     rank = effective_rank(outputs.h, fold.split.train)
     # The rounding error of its sums depends on the number of devices: it is rounded to 0.001.
     scores["h_rank"] = jnp.round(rank, 3)

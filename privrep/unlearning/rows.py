@@ -101,9 +101,9 @@ def centred_by_speaker(h: jax.Array, speaker: jax.Array, where: jax.Array) -> ja
     counted = where & (speaker >= 0)
     index = jnp.where(speaker >= 0, speaker, 0)
     finite = jnp.where(where[:, None], h, 0)
-    own = jnp.where(counted[:, None], finite, 0)
+    summed = jnp.where(counted[:, None], finite, 0)
     count = jax.ops.segment_sum(counted.astype(h.dtype), index, len(h))[index]
-    mean = jax.ops.segment_sum(own, index, len(h))[index] / jnp.maximum(count, 1)[:, None]
+    mean = jax.ops.segment_sum(summed, index, len(h))[index] / jnp.maximum(count, 1)[:, None]
     overall = finite.sum(0, keepdims=True) / jnp.maximum(where.sum(), 1)
     has_own = (count >= LEAST) & (speaker >= 0)
     return h - jnp.where(has_own[:, None], mean, overall)

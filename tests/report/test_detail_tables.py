@@ -87,8 +87,8 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert "highest at λ 0.5 (0.400)" in sentence
     assert sentence.endswith(
-        "Left out: λ 2 (1 collapsed, 0 diverged of 2 runs), "
-        "λ 3 (0 collapsed, 1 diverged of 2 runs)."
+        "Left out: λ 2 (1 collapsed, 0 diverged, 0 lagged of 2 runs), "
+        "λ 3 (0 collapsed, 1 diverged, 0 lagged of 2 runs)."
     )
     (sentence,) = lambda_conclusions(
         summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows

@@ -245,6 +245,23 @@ def test_reading_follows_the_selection_of_the_runs():
         assert f"chooses lambda {lambda_} of" in said
 
 
+def test_a_lagging_adversary_is_named_and_its_network_never_chosen():
+    """Whatever its validation scores: a constant adversary is no evidence of privacy."""
+    rows = [
+        run(0.0, gender=0.7, val=(0.6, 0.7)),
+        run(1.0, gender=0.8, val=(0.9, 0.5), lagging=True),
+        run(2.0, gender=0.6, val=(0.5, 0.6), lagging=False),
+    ]
+    summary = summarise(rows, SETTINGS)
+    assert [by_label(summary)[x]["lagging"] for x in (0.0, 1.0, 2.0)] == [0, 1, 0]
+    said = " ".join(table_text(summary).split())
+    assert "lambda 1: in 1 of 1 runs the adversary stood at chance on the very utterances" in said
+    assert (
+        "chooses lambda 0 of 0, 1, 2, without 1, of which runs collapsed, diverged or had" in said
+    )
+    assert "lambda 2: in" not in said
+
+
 def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     rows = [
         *(run(0.0, fold, gender=0.7) for fold in range(3)),
@@ -271,9 +288,12 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     assert "An h without information is not private" in said
     assert "starred mean is over the other runs, while the attacker's is over all" in said
     # Lambda 5 looks best on validation, then 1; a sound setting is preferred to both.
-    assert "chooses lambda 0 of 0, 1, 5, without 1, 5, of which runs collapsed" in said
+    assert "chooses lambda 0 of 0, 1, 5, without 1, 5, of which runs collapsed, diverged or" in said
     (reading_of_one,) = conclusions_of(summarise(rows[3:6], SETTINGS))
-    assert "(every setting had runs that collapsed or diverged; 2 of its 3" in reading_of_one
+    assert (
+        "(every setting had runs that collapsed, diverged or had a lagging adversary; 2 of its 3"
+        in reading_of_one
+    )
     (reading_of_five,) = conclusions_of(summarise(rows[-3:], SETTINGS))
     assert reading_of_five.endswith("every network collapsed; there is nothing to choose.")
 

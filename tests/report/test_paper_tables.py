@@ -161,7 +161,7 @@ def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
     )
 
 
-@pytest.mark.parametrize("fault", ["collapsed", "diverged"])
+@pytest.mark.parametrize("fault", ["collapsed", "diverged", "lagging"])
 def test_a_setting_with_a_fault_stands_behind_all_others_as_in_a_search(fault):
     rows = [run(0.0, fold, recipe="none") for fold in range(2)]
     rows += [run(1.0, fold, recipe="paper", val=(0.5, 0.85)) for fold in range(2)]
@@ -186,5 +186,7 @@ def test_an_interval_that_holds_no_change_marks_nothing_however_small_p_is():
         if e["over_speakers"]
     ]
     assert mark(entry, "emotion") == WORSE and mark(entry, "privacy") == BETTER
+    lagging = entry | {"lagging": 1}
+    assert mark(lagging, "privacy") == SAME and mark(lagging, "emotion") == WORSE
     entry["over_speakers"]["gender"]["upper"] = 0.01
     assert mark(entry, "privacy") == SAME

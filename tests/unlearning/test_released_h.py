@@ -68,6 +68,10 @@ def test_represent_is_h_in_the_order_of_the_corpus_and_scores_by_part(steps, rel
                 labels = of_fold.private[attribute]
                 each = [recall(logits[:, 0], labels, where) for logits in views.values()]
                 actual[f"{part}_{attribute}_adversary_uar"] = np.max(each)
+                if part == "train":
+                    answers = [np.asarray(x[:, 0])[where].argmax(1) for x in views.values()]
+                    shares = [np.bincount(a).max() / len(a) for a in answers]
+                    actual[f"train_{attribute}_adversary_constant"] = np.min(shares)
             for name, value in actual.items():
                 expected_scores.setdefault(name, []).append(value)
         rank = effective_rank(h[row], of_fold.split.train)

@@ -41,9 +41,9 @@ def plainly_relative(h, speaker, is_valid):
     """By loops over the speakers."""
     result = h - h[is_valid].mean(0)
     for name in {*speaker[is_valid & (speaker >= 0)].tolist()}:
-        own = speaker == name
-        if (own & is_valid).sum() >= LEAST:
-            result[own] = h[own] - h[own & is_valid].mean(0)
+        spoken = speaker == name
+        if (spoken & is_valid).sum() >= LEAST:
+            result[spoken] = h[spoken] - h[spoken & is_valid].mean(0)
     return result
 
 
