@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 
 STEP = 2.0**-10  # the rounding of a coordinate, in its standard deviations
-_FLOOR = 1e-3  # the least standard deviation of a coordinate that is kept, relative to the largest
+FLOOR = 1e-3  # the least standard deviation of a coordinate that is kept, relative to the largest
 # A column of h @ matrix this much smaller than its summands, or than the column of h in whose place
 # it is sent, is the rounding error of a sum or of the matrix.
 _CANCELLED = 1e-4
-_CONSTANT = 1e-6  # a standard deviation this much smaller than the mean is rounding
+CONSTANT = 1e-6  # a standard deviation this much smaller than the mean is rounding
 
 
 class Affine(NamedTuple):
@@ -57,7 +57,7 @@ def column_moments(h: jax.Array, where: jax.Array) -> ColumnMoments:
     # The first mean has the rounding error of a long sum, which is large beside a small deviation.
     mean = mean + jnp.where(rows, h - mean[None], 0).sum(0) / count
     deviation = jnp.sqrt(jnp.where(rows, (h - mean[None]) ** 2, 0).sum(0) / count)
-    return ColumnMoments(mean, deviation, deviation <= _CONSTANT * jnp.abs(mean))
+    return ColumnMoments(mean, deviation, deviation <= CONSTANT * jnp.abs(mean))
 
 
 def kept_space(h: jax.Array, map_: Affine, where: jax.Array) -> KeptSpace:
@@ -99,7 +99,7 @@ def kept_space(h: jax.Array, map_: Affine, where: jax.Array) -> KeptSpace:
     unit = jnp.where(is_gone, 1, spread)
     scaled = jnp.where(is_gone[None], 0, image / unit[None])
     values, vectors = jnp.linalg.eigh(scaled.T @ scaled / count)
-    is_kept = values > _FLOOR**2 * jnp.maximum(values[-1], _FLOOR)
+    is_kept = values > FLOOR**2 * jnp.maximum(values[-1], FLOOR)
     axes = jnp.where(is_kept[None], vectors, 0)
     return KeptSpace(
         centre=mean,
