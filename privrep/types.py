@@ -172,12 +172,15 @@ class Data(NamedTuple):
       folds: K of them.
       blocks: int32[n, b], all utterances in blocks of like length, -1 padding.
       speaker: int32[N], numbered from 0, -1 unknown.
+      enrolled: bool[N], the utterances from which the state of a person is taken and which are
+        scored nowhere. None: a state is taken from all of a person's utterances.
     """
 
     corpus: Corpus
     folds: Fold
     blocks: Array
     speaker: Array
+    enrolled: Array | None = None
 
 
 def ragged(rows: Sequence[np.ndarray]) -> Ragged:

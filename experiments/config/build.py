@@ -15,7 +15,8 @@ from privrep.networks.encoders import MODALITIES, AcousticEncoder, LexicalEncode
 from privrep.parallel.run_axis import Run, run_key
 from privrep.training.problem import FitSettings
 from privrep.unlearning.objective import Architecture
-from privrep.unlearning.releases import RELEASES
+from privrep.unlearning.person_release import PERSON_RELEASES
+from privrep.unlearning.releases import NAMES
 
 
 def _defences(configs: Sequence[Config]) -> tuple[str, ...]:
@@ -74,9 +75,23 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         memory=config.memory,
         matched=config.matched,
         relative=any(is_relative(c) for c in pack.runs),
+        num_speakers=_num_speakers(pack.runs, packed),
+        n0=config.n0,
         adversary_restart=config.adversary_restart,
         regression_loss=config.regression_loss,
     )
+
+
+def _num_speakers(runs: Sequence[Config], packed: Packed) -> int:
+    """The speakers of whom states are kept; 0 where no run has a release with a state."""
+    has_state = any(c.release in PERSON_RELEASES for c in runs)
+    return int(packed.data.speaker.max()) + 1 if has_state else 0
+
+
+def _in_objective(config: Config) -> dict[str, float]:
+    """{attribute: lambda in the objective}."""
+    weight = config.defence_weight * resists(config)
+    return {attribute: strength * weight for attribute, strength in config.lambda_.items()}
 
 
 def _placement(config: Config) -> str | FrozenDict[str, str]:
@@ -126,8 +141,8 @@ def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[C
             key=run_key(config.seed, fold),
             fold=jnp.int32(fold),
             defence=jnp.int32(defences.index(config.defence) if resists(config) else 0),
-            lambda_={a: jnp.float32(s * resists(config)) for a, s in config.lambda_.items()},
-            release=jnp.int32(tuple(RELEASES).index(config.release)),
+            lambda_={a: jnp.float32(s) for a, s in _in_objective(config).items()},
+            release=jnp.int32(NAMES.index(config.release)),
             release_lambda={a: jnp.float32(s) for a, s in config.lambda_.items()},
             learning_rate=jnp.float32(config.learning_rate),
             adversary_learning_rate=jnp.float32(config.adversary_learning_rate),

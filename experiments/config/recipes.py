@@ -6,6 +6,22 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     "posterior": {"defence": "none", "release": "posterior"},
     "paper": {"defence": "grl", "release": "none"},
     "subspace": {"defence": "none", "release": "subspace"},
+    "keep": {
+        "defence": "mmd",
+        "release": "whitened",
+        "relative": "speaker",
+        "defence_weight": 30.0,
+    },
+    "leads": {
+        "defence": "grl",
+        "release": "whitened",
+        "relative": "speaker",
+        "adversary_steps": 5,
+        "adversary_input": "standardised",
+        "adversary_width": 128,
+        "adversary_learning_rate": 3e-3,
+    },
+    "whitened": {"defence": "none", "release": "whitened"},
     "relative": {"defence": "none", "release": "none", "relative": "speaker"},
     "strong": {
         "defence": "grl",

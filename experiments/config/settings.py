@@ -27,7 +27,7 @@ from privrep.training.schedules import SCHEDULES
 from privrep.training.selection import SELECTIONS
 from privrep.unlearning.defences import DEFENCES, MATCHED
 from privrep.unlearning.objective import LEAKS, PRECISIONS
-from privrep.unlearning.releases import RELEASES
+from privrep.unlearning.releases import NAMES
 
 AUTO = "auto"  # a flag's value: by what the input is
 
@@ -142,7 +142,7 @@ class Config:
     release: str = _setting(
         "posterior",
         "how h is transformed after training, before it is released",
-        tuple(RELEASES),
+        NAMES,
         paper="none",
         per_run=True,
         flag=LEFT,
@@ -378,6 +378,33 @@ class Config:
         "of the batch and --memory, else over all of the speaker's",
         ("none", "speaker"),
         per_run=True,
+        flag=LEFT,
+    )
+    enrolment: int = _setting(
+        0,
+        "utterances of each person from which the state of a person is taken, where h is relative "
+        "or --release is whitened or mean_off; only the others are scored, of all networks. 0: "
+        "from all, the scored ones too, which is transductive; auto: 20 where some run has a state",
+        least=0,
+        flag=AUTO,
+    )
+    enrolled_moods: str = _setting(
+        "uneven",
+        "how these are drawn: evenly, or unevenly over a person's emotions, by a mixture that is "
+        "drawn from Dirichlet(1)",
+        ("uneven", "even"),
+    )
+    n0: float = _setting(
+        5.0,
+        "the release whitened: the covariance of a person of n utterances has the weight "
+        "n / (n + n0), that of the training speakers the rest",
+        least=0,
+    )
+    defence_weight: float = _setting(
+        1.0,
+        "factor of lambda in the objective, so that --lambda=1 is a usual strength",
+        per_run=True,
+        least=0,
         flag=LEFT,
     )
     memory: int = _setting(

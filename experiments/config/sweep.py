@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +25,13 @@ from privrep.inputs.fold_file import is_fold_file, read_folds
 from privrep.inputs.labels import CONTINUOUS
 from privrep.networks.encoders import ENCODERS, MODALITIES
 from privrep.unlearning.defences import MEASURES
+from privrep.unlearning.person_release import PERSON_RELEASES
 
 OF_CLASSES = {  # releases that a regression cannot have
     "posterior": "the release posterior sends the posterior of the classes, and a rating has none",
     "subspace": "the release subspace keeps what separates the classes, and a rating has none",
 }
+ENROLMENT = 20  # utterances of a person, where a state is needed
 OF_MANIFESTS = ("columns", "id", "speaker_from", "speakers", "values")
 
 
@@ -68,6 +71,8 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     if is_auto:
         points = [point for point in points if point["recipe"] in _default_recipes(point["bins"])]
     configs = list(dict.fromkeys(_protected(point) for point in points))
+    k = ENROLMENT if any(map(has_state, configs)) else 0
+    configs = [replace(c, enrolment=k) if c.enrolment == AUTO else c for c in configs]
     packs: dict[tuple, list[Config]] = {}
     first: dict[tuple, tuple] = {}  # the first program that has an adversary to resist
     for config in configs:
@@ -127,6 +132,11 @@ def _adversary(config: Config) -> tuple:
 def resists(config: Config) -> bool:
     """Whether the encoders resist an adversary while they train."""
     return config.defence != "none" and any(config.lambda_.values())
+
+
+def has_state(config: Config) -> bool:
+    """Whether what is sent of an utterance depends on others of the same person."""
+    return is_relative(config) or config.release in PERSON_RELEASES
 
 
 def is_relative(config: Config) -> bool:

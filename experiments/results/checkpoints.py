@@ -19,6 +19,7 @@ from experiments.results.parts import REPAIR
 from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.parallel.processes import gather, is_first
 from privrep.unlearning.kept_space import KeptSpace
+from privrep.unlearning.person_release import Learned as PersonLearned
 from privrep.unlearning.releases import Learned
 
 PyTree = Any
@@ -138,8 +139,7 @@ def save_chosen(
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
         _save_arrays(folder / "history.npz", history)
-        flat = learned._asdict() | learned.space._asdict()
-        _save_arrays(folder / "release.npz", {n: a for n, a in flat.items() if n != "space"})
+        _save_arrays(folder / "release.npz", _flat(learned))
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
         names = ("params", "history.npz", "release.npz", "runs.json", "map.npz", "counts.npz")
         write_seal(_chosen(folder), [folder / name for name in names if (folder / name).exists()])
@@ -240,4 +240,14 @@ def load_release(folder: Path | str) -> Learned:
                 "experiments.main again, into another directory"
             )
         space = KeptSpace(*(file[name] for name in KeptSpace._fields))
-        return Learned(file["protects"], space, file["noise"])
+        names = [f"person_{name}" for name in PersonLearned._fields]
+        person = PersonLearned(*(file[n] for n in names)) if {*names} <= {*file.files} else None
+        return Learned(file["protects"], space, file["noise"], person)
+
+
+def _flat(learned: Learned) -> dict[str, np.ndarray]:
+    """The arrays by name, those of releases with a state per person as person_<name>."""
+    flat = learned.space._asdict() | {"protects": learned.protects, "noise": learned.noise}
+    if learned.person is not None:
+        flat |= {f"person_{name}": array for name, array in learned.person._asdict().items()}
+    return flat

@@ -132,6 +132,11 @@ COLUMNS: tuple[Column, ...] = (
         "whether an adversary that the encoders resist stood at chance on its own training rows: "
         "what it did not find was not unlearned",
     ),
+    Column(
+        "one_emotion_enrolments",
+        "integer",
+        "test speakers in all of whose enrolled utterances the network recognises one emotion",
+    ),
     Column("diverged", "boolean", "whether the run diverged: it counts for nothing"),
     Column("collapsed", "boolean", "whether h collapsed: the run does not count in privacy"),
     Column("h_rank", "number", "effective rank of h on the training part, before release"),

@@ -27,10 +27,11 @@ from privrep.inputs.labels import private_labels
 from privrep.networks.emotion_net import EmotionNet
 from privrep.parallel.run_axis import Run, collect, join, take
 from privrep.training.problem import DIVERGED, Fit
+from privrep.training.streaming import on_devices
 from privrep.types import Corpus, Data, Ragged, Split, renumber
 from privrep.unlearning.objective import Architecture
 from privrep.unlearning.released_h import represent
-from privrep.unlearning.releases import RELEASES, Learned
+from privrep.unlearning.releases import NAMES, Learned
 
 PyTree = Any
 MOST_PAIRS = 20_000
@@ -96,7 +97,8 @@ def make_targets(trained: TrainedRuns, loaded: Loaded) -> tuple[list[AttackTarge
         else:
             row["lagging"] = lagging(settings[run], row, loaded.packed.num_private)
             row["best_epoch"] = int(trained.fits.best_epoch[run])
-            utterances = loaded.packed.data.folds.split.train[settings[run]["fold"]].sum()
+            train = on_devices(trained.data).folds.split.train[settings[run]["fold"]]
+            utterances = np.asarray(train).sum()
             row |= lengths(settings[run], row["best_epoch"], int(utterances))
             row["diverged"] = bool(trained.fits.status[run] == DIVERGED)
         logits = np.asarray(_logits(net, take(params, i), h[i]))
@@ -214,7 +216,7 @@ def _with_controls(trained: TrainedRuns, index: np.ndarray) -> tuple[Run, PyTree
 
 def released(runs: Run, release: str) -> Run:
     """The runs with another release, of strength 1."""
-    number = jnp.full(len(runs.fold), tuple(RELEASES).index(release), jnp.int32)
+    number = jnp.full(len(runs.fold), NAMES.index(release), jnp.int32)
     strength = {a: jnp.ones(len(number), jnp.float32) for a in runs.release_lambda}
     return runs._replace(release=number, release_lambda=strength)
 

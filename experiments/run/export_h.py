@@ -46,6 +46,7 @@ def export(pack: sweep.Pack, loaded: Loaded, checkpoint: Path, folder: Path, whi
         return
     names = dict(zip(pack.runs, file_names(pack.runs)))
     ids = np.array([u.id for u in loaded.utterances])
+    loaded = loaded.scored
     for fold in range(len(loaded.split.train)):
         split = Split(*(part[fold] for part in loaded.split))
         rows = np.flatnonzero(split.test if which == "test" else np.any(split, 0))

@@ -22,6 +22,7 @@ from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
 from privrep.inputs.digests import contents
+from privrep.inputs.enrolment import LEAST, draw_enrolment
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
 from privrep.inputs.fold_file import folds_of, is_fold_file, named_parts, read_folds
 from privrep.inputs.folds import Needed, make_folds
@@ -82,6 +83,20 @@ class Loaded(NamedTuple):
     findings: list[Finding]
     notes: list[str]
     places: Mapping[str, str]
+
+    @property
+    def scored(self) -> "Loaded":
+        """The same without the enrolled utterances in any part: what is scored and attacked.
+
+        A network is trained on all of its training part, and a release learns from all of it.
+        """
+        enrolled = self.packed.data.enrolled
+        if enrolled is None:
+            return self
+        split = Split(*(part & ~enrolled for part in self.split))
+        data = self.packed.data
+        data = data._replace(folds=data.folds._replace(split=split))
+        return self._replace(split=split, packed=self.packed._replace(data=data))
 
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
@@ -351,7 +366,43 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         _same(prepared, rows, utterances, config),
         is_drawn=not is_fold_file(config.folds),
     )
+    if config.enrolment:
+        packed, of_enrolment = _with_enrolment(packed, split, config)
+        notes += of_enrolment
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
+
+
+def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:
+    """The data with the utterances that each person enrols, and sentences about them.
+
+    Raises:
+      ValueError: under half of the persons have enough utterances.
+    """
+    speaker, k = np.asarray(packed.data.speaker), config.enrolment
+    is_used = np.any(split, (0, 1))
+    uneven = config.enrolled_moods == "uneven"
+    moods = np.asarray(packed.data.folds.task[0])
+    drawn = draw_enrolment(config.fold_seed, np.where(is_used, speaker, -1), moods, k, uneven)
+    counts = np.bincount(speaker[drawn.is_enrolled], minlength=speaker.max() + 1)
+    persons = np.unique(speaker[is_used & (speaker >= 0)])
+    few = int((counts[persons] < LEAST).sum())
+    if 2 * few > len(persons):
+        raise ValueError(
+            f"--enrolment={k}: {few} of {len(persons)} speakers have too few utterances to enrol "
+            f"{LEAST}, from which the state of a person is taken: choose a recipe without one "
+            "(--recipe=posterior,paper)"
+        )
+    moods_of = "unevenly over emotions" if uneven else "evenly"
+    notes = [
+        f"enrolment: {k} utterances of each speaker, drawn {moods_of}, make the speaker's state "
+        f"and are scored nowhere ({int(drawn.is_enrolled.sum())} of {len(speaker)})"
+    ]
+    if drawn.num_short:
+        notes.append(
+            f"enrolment: {drawn.num_short} of {len(persons)} speakers have fewer than "
+            f"{k + LEAST} utterances and enrol half of them; {few} enrol fewer than {LEAST}"
+        )
+    return packed._replace(data=packed.data._replace(enrolled=drawn.is_enrolled)), notes
 
 
 def _dropped(prepared: Prepared) -> list[str]:

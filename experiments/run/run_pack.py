@@ -51,7 +51,7 @@ def run_pack(
     wanted = pack.runs if configs is None else configs
     index = np.array([i for i, (config, _) in enumerate(trained.described) if config in wanted])
     runs = _trained_runs(pack, trained, index, loaded.places)
-    rows, learned = _measured(pack.config, runs, loaded, folder, title)
+    rows, learned = _measured(pack.config, runs, loaded.scored, folder, title)
     history = {n: series[:, trained.learner_of[index]] for n, series in trained.history.items()}
     learned = take(learned, slice(len(index)))
     checkpoints.save_chosen(folder, runs.fits.best, runs.settings, history, learned)

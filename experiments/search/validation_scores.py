@@ -66,7 +66,7 @@ def validated(
     h, columns, _ = represent(
         trained.architecture, trained.data, stack, take(trained.fits.best, learner)
     )
-    net, folds = trained.architecture.net, loaded.packed.data.folds
+    net, folds = trained.architecture.net, loaded.scored.packed.data.folds
     scores: dict[str, Any] = {
         name: values
         for name, values in columns.items()

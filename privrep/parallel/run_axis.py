@@ -47,7 +47,7 @@ class Run(NamedTuple):
       fold: int32, the index of the fold, below K.
       defence: int32, the index of the defence among the architecture's.
       lambda_: {attribute: float32}, the strength of the defence.
-      release: int32, the index in RELEASES of the release that is applied to h.
+      release: int32, the index in `releases.NAMES` of the release that is applied to h.
       release_lambda: {attribute: float32}, the strength of the release.
       learning_rate, adversary_learning_rate, weight_decay: float32.
       relative: bool, whether h is taken relative to the speaker.

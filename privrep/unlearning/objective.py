@@ -43,6 +43,8 @@ class Architecture(NamedTuple):
       matched: what `mmd` and `hsic` match: "attribute" the classes of each private attribute,
         "speaker" all speakers, for which no label of the attribute is needed.
       relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
+      num_speakers: S, of whom states are kept; 0 where no run has a release of PERSON_RELEASES.
+      n0: see `person_release.Shrinkage`.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
     """
@@ -59,6 +61,8 @@ class Architecture(NamedTuple):
     memory: int = 256
     matched: str = "attribute"
     relative: bool = False
+    num_speakers: int = 0
+    n0: float = 5.0
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
 

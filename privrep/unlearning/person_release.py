@@ -214,8 +214,8 @@ def whitened(state: PersonState, learned: Learned, shrinkage: Shrinkage = _DEFAU
     The roots are symmetric in the units of `Learned`. (In coordinates in which C is I the map is
     another one, which left more of a leak in simulated persons and cost more emotion.)
 
-    The function calls LAPACK once, whether for one state or for S: on a CPU compute those of
-    several runs one after another and not under `vmap`.
+    The function calls LAPACK for one person after another: on a CPU compute those of several runs
+    one after another and not under `vmap`.
     """
     with jax.default_matmul_precision("float32"):
         count = state.num_rows[..., None, None]
@@ -226,13 +226,20 @@ def whitened(state: PersonState, learned: Learned, shrinkage: Shrinkage = _DEFAU
         common = jnp.where(learned.variance > 0, learned.variance + learned.ridge, 1)
         change = of_person - jnp.broadcast_to(jnp.diag(learned.variance), of_person.shape)
         shrunk = jnp.broadcast_to(jnp.diag(common), of_person.shape) + weight * change
-        values, vectors = jnp.linalg.eigh(shrunk)
+        values, vectors = _one_by_one(shrunk)
         # No eigenvalue is below the ridge; float32 may have rounded one.
         root = jnp.sqrt(jnp.maximum(values, jnp.maximum(learned.ridge, 1e-6)))
         turn = jnp.einsum(
             "...ik,...jk,j->...ij", vectors / root[..., None, :], vectors, jnp.sqrt(common)
         )
         return PersonMap(_mean(state, learned, shrinkage), turn)
+
+
+def _one_by_one(matrices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """eigh of [..., D, D], one matrix after another: a batched call can starve a CPU's threads."""
+    size = matrices.shape[-1]
+    values, vectors = jax.lax.map(jnp.linalg.eigh, matrices.reshape(-1, size, size))
+    return values.reshape(matrices.shape[:-1]), vectors.reshape(matrices.shape)
 
 
 def mean_off(state: PersonState, learned: Learned, shrinkage: Shrinkage = _DEFAULT) -> PersonMap:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from privrep.networks.emotion_net import JOINT
 from privrep.parallel.run_axis import (
     ReservedKey,
     Run,
@@ -20,8 +21,10 @@ from privrep.training.metrics import constant_share
 from privrep.training.problem import Problem
 from privrep.training.streaming import Streamed, outputs_in_windows, place, rows_together
 from privrep.types import Data
+from privrep.unlearning import person_release
 from privrep.unlearning.collapse import collapsed, collapsed_regression, effective_rank
 from privrep.unlearning.objective import Architecture, Labels
+from privrep.unlearning.person_release import PERSON_RELEASES, Shrinkage
 from privrep.unlearning.releases import RELEASES, Learned, ReleaseInputs
 from privrep.unlearning.training_problem import network_problem
 from privrep.unlearning.validation import (
@@ -92,27 +95,24 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     net, ((run, params), blocks) = architecture.net, row
     fold = take(data.folds, run.fold)
     labels = Labels(fold.task, fold.private, data.speaker, fold.target)
-    views = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
-    everyone = jnp.ones(len(fold.task), bool)
-    views = own_views(architecture, run, views, data.speaker, everyone)
+    encoded = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
+    is_known = _of_state(data)
+    views = own_views(architecture, run, encoded, data.speaker, is_known)
     with jax.default_matmul_precision(architecture.precision):
         outputs = heads(net, params, views, labels)
-    release_key = reserved_key(run.key, ReservedKey.RELEASE_NOISE)
     head = params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
     inputs = ReleaseInputs(
         *head, fold.task, fold.private, net.private, fold.split.train, run.release_lambda
     )
-    learns = [partial(release.learn, inputs=inputs) for release in RELEASES.values()]
-    sends = [partial(release.send, head=head) for release in RELEASES.values()]
-    with jax.default_matmul_precision("float32"):  # a release may solve an ill-conditioned system
-        learned = jax.lax.switch(run.release, learns, outputs.h)
-        h = jax.lax.switch(run.release, sends, release_key, outputs.h, learned)
+    # A release may solve an ill-conditioned system.
+    with jax.default_matmul_precision("float32"):
+        h, learned = _sent(architecture, data, run, encoded[JOINT], outputs.h, inputs)
     # The emotion scores include the cost of the release.
     emotion: Any = net.apply({"params": params}, h, method="emotion")
     released = outputs._replace(emotion=emotion)
     scores: dict[str, Any] = {}
     for part, where in fold.split._asdict().items():
-        of_part = scores_of(net, released, labels, where)
+        of_part = scores_of(net, released, labels, where & _is_scored(data))
         scores |= {f"{part}_{name}": value for name, value in of_part.items()}
     for attribute, of_views in outputs.adversaries.items():
         shares = [
@@ -121,15 +121,82 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
             for i in range(logits.shape[1])
         ]
         scores[f"train_{attribute}_adversary_constant"] = jnp.stack(shares).min()
+    if data.enrolled is not None and not net.is_regression:
+        classes = outputs.emotion.argmax(1)
+        scores["one_emotion_enrolments"] = _of_one_class(classes, data, fold.split.test)
     rank = effective_rank(outputs.h, fold.split.train)
     # The rounding error of its sums depends on the number of devices: it is rounded to 0.001.
     scores["h_rank"] = jnp.round(rank, 3)
-    val, emotion = fold.split.val, scores[f"val_{emotion_score(net)}"]
+    val = fold.split.val & _is_scored(data)
+    emotion = scores[f"val_{emotion_score(net)}"]
     if net.is_regression:
         scores["collapsed"] = collapsed_regression(emotion, fold.target, val)
     else:
         scores["collapsed"] = collapsed(emotion, fold.task, net.num_classes, val, rank)
     return h, scores, learned
+
+
+def _sent(
+    architecture: Architecture,
+    data: Data,
+    run: Run,
+    encoded: jax.Array,
+    h: jax.Array,
+    inputs: ReleaseInputs,
+) -> tuple[jax.Array, Learned]:
+    """What is sent of all utterances, and what the release has learned.
+
+    Args:
+      encoded: float[N, D], h with the speakers' means, of which a person's state is made.
+      h: as the emotion head reads it.
+    """
+    key = reserved_key(run.key, ReservedKey.RELEASE_NOISE)
+    head = inputs.kernel, inputs.bias
+    learns = [partial(release.learn, inputs=inputs) for release in RELEASES.values()]
+    sends = [partial(release.send, key, head=head) for release in RELEASES.values()]
+    none = RELEASES["none"]
+    if not architecture.num_speakers:
+        learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
+        sends += [partial(none.send, key, head=head)] * len(PERSON_RELEASES)
+        learned = jax.lax.switch(run.release, learns, h)
+        return jax.lax.switch(run.release, sends, h, learned), learned
+    shrinkage = Shrinkage(n0=architecture.n0)
+    person = person_release.learn(encoded, data.speaker, inputs.train, shrinkage)
+    learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
+    # A head that was trained on an h with means is given one of the training speakers'.
+    centre = jnp.where(run.relative, 0, person.mean)[None]
+
+    def send_by_state(release: person_release.PersonRelease, h: jax.Array, _: Learned) -> Any:
+        del h
+        states = person_release.enrol_all(
+            encoded, data.speaker, _of_state(data), architecture.num_speakers
+        )
+        sent = person_release.send_all(encoded, data.speaker, states, person, shrinkage, release)
+        return sent + centre
+
+    sends += [partial(send_by_state, release) for release in PERSON_RELEASES.values()]
+    learned = jax.lax.switch(run.release, learns, h)
+    return jax.lax.switch(run.release, sends, h, learned), learned._replace(person=person)
+
+
+def _of_state(data: Data) -> jax.Array:
+    """bool[N], the utterances from which the state of their person is taken."""
+    return jnp.ones(len(data.speaker), bool) if data.enrolled is None else data.enrolled
+
+
+def _is_scored(data: Data) -> jax.Array:
+    """bool[N], the utterances that may be scored."""
+    return jnp.ones(len(data.speaker), bool) if data.enrolled is None else ~data.enrolled
+
+
+def _of_one_class(classes: jax.Array, data: Data, where: jax.Array) -> jax.Array:
+    """The number of persons in `where` all of whose enrolled utterances are of one class."""
+    counts = _of_state(data) & where & (data.speaker >= 0)
+    person = jnp.where(counts, data.speaker, len(classes))
+    highest = jax.ops.segment_max(classes, person, len(classes))
+    lowest = jax.ops.segment_min(classes, person, len(classes))
+    is_there = jax.ops.segment_sum(counts.astype(jnp.int32), person, len(classes)) > 0
+    return (is_there & (highest == lowest)).sum()
 
 
 def _in_order(index: jax.Array, views: Views, count: int) -> Views:

@@ -1,5 +1,7 @@
 """Releases replace h after training by what leaves the device; RELEASES lists them by name.
 
+Those whose map is another one for every person are in `person_release.py`.
+
 A release is learned once, from h of the training part, as arrays that are stored with the network
 (`Learned`). It is then applied to one utterance or to many. With every lambda at 0 it returns h.
 The emotion head that was trained on h reads the released h.
@@ -25,6 +27,8 @@ from privrep.unlearning.kept_space import (
     send_kept,
 )
 from privrep.unlearning.leace import leace
+from privrep.unlearning.person_release import PERSON_RELEASES
+from privrep.unlearning.person_release import Learned as PersonLearned
 
 Head = tuple[jax.Array, jax.Array]  # kernel float[D, C] and bias float[C] of the emotion head
 
@@ -57,11 +61,14 @@ class Learned(NamedTuple):
       protects: bool[], whether any lambda is above 0.
       space: what is kept of h.
       noise: float[D], the standard deviation of the added noise.
+      person: what the releases with a state per person have learned, beside whose state nothing
+        else is needed; None in a program without one.
     """
 
     protects: jax.Array
     space: KeptSpace
     noise: jax.Array
+    person: PersonLearned | None = None
 
 
 class Release(NamedTuple):
@@ -195,3 +202,4 @@ RELEASES: dict[str, Release] = {
     "posterior": Release(_subspace, posterior_h),
     "decision": Release(_decision, argmax_h),
 }
+NAMES = (*RELEASES, *PERSON_RELEASES)  # `Run.release` is the number of a release among these
