@@ -68,6 +68,12 @@ def words_of(check, folder, case, output):
     return command.replace("$SMALL", OF_COMMAND).split()[1:]
 
 
+def run_program():
+    with warnings.catch_warnings():  # which are notes of a program, and errors in a test
+        warnings.simplefilter("always")
+        main.main(["main"])
+
+
 class Reached(Exception):
     """Training would begin now."""
 
@@ -85,10 +91,8 @@ def started(monkeypatch, cases, tmp_path):
     def started(check, case):
         flags = [w for w in words_of(check, cases, case, tmp_path) if w.startswith("--")]
         set_flags(*SMALL, f"--cache_dir={cases.parent / 'cache'}", *flags)
-        with warnings.catch_warnings():  # of a module's filters, which the program replaces
-            warnings.simplefilter("always")
-            with pytest.raises((Reached, SystemExit)) as stopped:
-                main.main(["main"])
+        with pytest.raises((Reached, SystemExit)) as stopped:
+            run_program()
         reason = stopped.value
         return (reason.args[0], "") if isinstance(reason, Reached) else (None, str(reason.code))
 
@@ -173,7 +177,7 @@ def test_the_main_job_ends_well(case, check, cases, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(main, "write_report", lambda workdirs, output: None)
     flags = [word for word in words_of(check, cases, case, tmp_path) if word.startswith("--")]
     set_flags(*SMALL, f"--cache_dir={cases.parent / 'cache'}", *flags)
-    main.main(["main"])
+    run_program()
     rows = read_rows(tmp_path / "runs.csv")
     assert {row["fold"] for row in rows} == {*range(int(main.FLAGS["folds"].value))}
     assert_message(check, "".join(capsys.readouterr()))

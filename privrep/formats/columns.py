@@ -13,6 +13,7 @@ from pathlib import Path
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
     CLASS,
+    EMOTION,
     GENDER,
     GENDERS,
     NUMBER,
@@ -55,6 +56,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "scale": ("scale",),
 }
 KINDS = {
+    "emotion": EMOTION,
     "gender": GENDER,
     "speaker": SPEAKER,
     "split": SPLIT,
@@ -247,7 +249,7 @@ def kind_of(name: str) -> str:
     if name in KINDS:
         return KINDS[name]
     letters = _letters(name)
-    ours = next((o for o in ("gender", "speaker") if letters in SYNONYMS[o]), "")
+    ours = next((o for o in ("gender", "speaker", "emotion") if letters in SYNONYMS[o]), "")
     return KINDS.get(ours, CLASS)
 
 
