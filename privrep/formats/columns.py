@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from privrep.formats.ratings import abbreviated, divided
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
     CLASS,
@@ -44,10 +45,14 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "gender": ("gender", "sex", "speakergender", "genderlabel", "spkgender", "geschlecht", "sexe")
     + ("sexo", "genero"),
     "emotion": ("emotion", "emo", "emotionlabel", "emoclass", "emotionclass", "emotions"),
-    "activation": ("activation", "arousal", "emoact", "act", "aro", "activationmean")
-    + ("arousalmean", "meanarousal", "meanactivation"),
-    "valence": ("valence", "emoval", "valencemean", "meanvalence"),
-    "dominance": ("dominance", "emodom", "dom", "dominancemean", "meandominance"),
+    # Of ratings, `ratings` knows abbreviations as well, where they stand together.
+    "activation": ("activation", "arousal", "emoact", "act", "aro", "activationmean", "emoaro")
+    + ("arousalmean", "meanarousal", "meanactivation", "arousalscore", "activationscore")
+    + ("arousalrating", "activationrating", "avgarousal", "avgactivation", "arousallabel"),
+    "valence": ("valence", "emoval", "valencemean", "meanvalence", "valencescore")
+    + ("valencerating", "avgvalence", "valencelabel"),
+    "dominance": ("dominance", "emodom", "dom", "dominancemean", "meandominance")
+    + ("dominancescore", "dominancerating", "avgdominance", "dominancelabel"),
     "session": ("session", "sessionid", "recordingsession"),
     "split": ("split", "splitset", "subset", "partition"),
     # StartTime is left alone: it is a place in the film from which a file was cut.
@@ -238,10 +243,25 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
 
 
 def _named(table: Table, naming: Naming, keep: Collection[str]) -> Table:
-    table = _with_ids(_renamed(table, naming, keep))
+    table = _with_ids(_renamed(_with_ratings(table, naming, keep), naming, keep))
     if naming.speaker_from:
         table = _with_speakers(table, naming.speaker_from)
     return table if naming.speakers is None else _with_facts(table, naming)
+
+
+def _with_ratings(table: Table, naming: Naming, keep: Collection[str]) -> Table:
+    """The table with a column for each rating where one column holds several, as V/A/D does."""
+    cells: dict[str, list[str]] = {}
+    notes = list(table.notes)
+    used = {*keep, *naming.columns, *naming.columns.values()}
+    for name, column in table.cells.items():
+        parts = {} if name in used else divided(name, column)
+        if not parts or {*parts} & {*table.cells, *cells}:
+            cells[name] = column
+            continue
+        cells |= parts
+        notes.append(f"{table.path}: {name} was divided into {', '.join(parts)}.")
+    return replace(table, cells=cells, notes=tuple(notes))
 
 
 def kind_of(name: str) -> str:
@@ -296,6 +316,11 @@ def names_of(table: Table, naming: Naming, keep: Collection[str] = ()) -> dict[s
                 names[ours] = theirs
                 taken.add(theirs)
                 break
+    free_cells = {name: cells for name, cells in table.cells.items() if name not in stay}
+    for ours, theirs in abbreviated(free_cells).items():
+        if ours not in {*names, *left_out, *stay, *exact} and theirs not in taken:
+            names[ours] = theirs
+            taken.add(theirs)
     return names
 
 
