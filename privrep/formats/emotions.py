@@ -42,12 +42,12 @@ def emotion_of(word: str) -> str:
     """The class that a word of two letters or more names; "" where it is not known.
 
     Args:
-      word: in lower case, with single blanks; _ and - count as blanks.
+      word: in lower case, with single blanks; _ and - count as blanks, a point behind it for none.
 
     >>> emotion_of("anger"), emotion_of("pleasant_surprise"), emotion_of("joy")
     ('angry', 'surprised', '')
     """
-    plain = word.replace("_", " ").replace("-", " ")
+    plain = _plain(word)
     return WORDS.get(plain) or ABBREVIATIONS.get(plain, "")
 
 
@@ -74,7 +74,7 @@ def same_emotions(words: Collection[str]) -> dict[str, str]:
             if len(meant) == 1:
                 classes[word] = meant.pop()
     for word in list(classes):
-        if not is_whole(word) and any(other.startswith(word.casefold()) for other in others):
+        if not is_whole(word) and any(other.startswith(_plain(word)) for other in others):
             del classes[word]
     counts = Counter(classes.values())
     return {word: name for word, name in classes.items() if counts[name] > 1}
@@ -93,4 +93,8 @@ def doubtful_letters(words: Collection[str], merged: Collection[str]) -> list[st
 
 def is_whole(word: str) -> bool:
     """Whether a word that `emotion_of` knows is no abbreviation."""
-    return word.casefold().replace("_", " ").replace("-", " ") in WORDS
+    return _plain(word) in WORDS
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("_", " ").replace("-", " ").rstrip(".")

@@ -9,7 +9,7 @@ from privrep.formats.values import CLASS, EMOTION, like, unify
 @pytest.mark.parametrize(
     ("cells", "value"),
     [
-        (["anger", "anger", "Angry", "ANG", "A", " ang "], "anger"),
+        (["anger", "anger", "Angry", "ANG", "Ang.", "A", " ang "], "anger"),
         (["happiness", "happy", "HAP", "Happy", "happy"], "happy"),
         (["sad", "SAD", "sadness", "S", "sadness"], "sadness"),
         (["neu", "neu", "neu", "Neutral", "N"], "Neutral"),

@@ -196,3 +196,105 @@ def test_letters_that_several_programs_have_torn_are_mended(tmp_path):
         assert table.cells == {"speaker": ["Zoé"], "transcript": ["don’t… naïve"]}
         assert "in 1 lines were torn" in table.notes[0]
     assert text != torn
+
+
+CELLS = {"id": ["u1", "u2"], "speaker": ["Anna", "Bo"], "gender": ["f", "m"]}
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", " "])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["# made by hand; 2 rows, of 1 day", "#", "id,speaker,gender", "u1,Anna,f", "u2,Bo,m"],
+        ["id,speaker,gender", '# session 2: it\'s "good"', "u1,Anna,f", "  #x", "u2,Bo,m", "# end"],
+        ['"# exported, by hand"', "id,speaker,gender", "u1,Anna,f", "u2,Bo,m"],
+        ["#id,speaker,gender", "u1,Anna,f", "u2,Bo,m"],
+        ["## labels", "# id,speaker,gender", "u1,Anna,f", "u2,Bo,m"],
+        ["#,id,speaker,gender", "1,u1,Anna,f", "2,u2,Bo,m"],
+        ["id,speaker,gender", "u1,Anna,f", "#u3,Cid,m", "# u4,Di,f", "u2,Bo,m"],
+    ],
+)
+def test_comment_lines_are_left_out_and_counted(tmp_path, lines, mark):
+    path = tmp_path / "t.csv"
+    text = "".join((line if "hand" in line else line.replace(",", mark)) + "\n" for line in lines)
+    path.write_text(text)
+    table = read_table(path)
+    assert table.cells == CELLS
+    comments = sum(line.lstrip(' "').startswith("#") for line in lines)
+    comments -= any(line.lstrip("# ,").startswith("id") for line in lines if line[0] == "#")
+    notes = " ".join(table.notes)
+    assert (f"{comments} lines that begin with # were left out" in notes) == bool(comments)
+    assert ("quote the first cell if they are rows" in notes) == ("#u3,Cid,m" in lines)
+    assert table.lines == [i for i, line in enumerate(lines, 1) if re.search("^[12]?,?u[12]", line)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        (
+            "id,tag\n#1,a\n#2,#b\n#3,c # d\n",
+            {"id": ["#1", "#2", "#3"], "tag": ["a", "#b", "c # d"]},
+        ),
+        ('id,tag\n"#1",a\nu2,"x\n# y"\n', {"id": ["#1", "u2"], "tag": ["a", "x\n# y"]}),
+        ("id;text\nu1;#now\nu2;no. #1\n", {"id": ["u1", "u2"], "text": ["#now", "no. #1"]}),
+        ("id,C#\nu1,2\n", {"id": ["u1"], "C#": ["2"]}),
+    ],
+)
+def test_cells_with_a_hash_are_cells(tmp_path, text, cells):
+    (tmp_path / "t.csv").write_text(text)
+    table = read_table(tmp_path / "t.csv")
+    assert table.cells == cells and not table.notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id speaker gender\nu1 Anna f\nu2 Bo m\n",
+        "\ufeffid   speaker  gender \r\nu1   Anna     f\r\n\r\nu2   Bo       m   \r\n",
+        " id speaker gender\n u1    Anna      f\n u2      Bo      m\n",
+        '"id" "speaker" "gender"\n"1" "u1" "Anna" "f"\n"2" "u2" "Bo" "m"\n',
+        "   id speaker gender\n0  u1    Anna      f\n1  u2      Bo      m\n",
+        "# old\rid speaker gender\ru1 Anna f\ru2 Bo m\r",
+        "# aligned\nid   speaker   gender\n# two\nu1   Anna      f\nu2   Bo        m\n",
+    ],
+)
+@pytest.mark.parametrize("ending", ["txt", "csv", "tsv"])
+def test_cells_separated_by_blanks(tmp_path, text, ending):
+    (tmp_path / f"t.{ending}").write_text(text, newline="")
+    table = read_table(tmp_path / f"t.{ending}")
+    assert table.cells == CELLS
+    assert any("separated by blanks" in note for note in table.notes)
+
+
+def test_cells_that_hold_blanks(tmp_path):
+    path = tmp_path / "t.txt"
+    for text in (
+        "id  speaker     note, or none\nu1  Anna Maria  a, b\n",  # commas in its header
+        "id,speaker name\nu1,Anna Maria\n",
+    ):
+        path.write_text(text)
+        assert not any("blanks" in note for note in read_table(path).notes)
+    for text in (
+        "id  speaker     text\nu1  Anna Maria  oh, no\nu2  Bo          yes\n",
+        'id speaker text\nu1 "Anna Maria" "oh, no"\nu2 Bo yes\n',
+    ):
+        path.write_text(text)
+        cells = read_table(path).cells
+        assert cells["speaker"] == ["Anna Maria", "Bo"] and cells["text"] == ["oh, no", "yes"]
+    for text in (
+        "id   speaker     text\nu1   Anna Maria  a\nu 22 Bo          b\n",
+        "id   speaker     text\nu1   Anna Maria  a\n     Bo\n",  # with empty cells
+    ):
+        path.write_text(text)
+        cells = read_table(path).cells
+        assert cells["speaker"] == ["Anna Maria", "Bo"] and cells["text"][0] == "a"
+    path.write_text('id speaker text\nu1 "Anna f\nu2 Bo f\n')
+    refused(r"t.txt:2: 'u1 \"Anna f' does not parse", read_table, path)
+    path.write_text("# id, speaker\n#\n")
+    refused("t.txt: all of its lines begin with #", read_table, path)
+    path.write_text("id speaker rate\nu1 Bo 3,5\nu2 Bo 4\n")
+    assert read_table(path).cells["rate"] == ["3.5", "4"]
+    path.write_text("id speaker gender\nu1 Anna f\nu2 Anna Maria f\nu3 Bo m\n")
+    refused(r"t.txt:3: 'u2 Anna Maria f' does not parse.*quote a cell that", read_table, path)
+    path.write_text("my column\nx\ny\n")
+    assert read_table(path).cells == {"my column": ["x", "y"]}
