@@ -25,9 +25,11 @@ def split_at_blanks(text: str) -> list[_Record] | None:
     if not lines:
         return None
     runs = _numbered([(i, _at_any(line)) for i, line in lines])
+    if _agreeing(runs) == 1:
+        return runs
     wide = _numbered([(i, _at_two(line)) for i, line in lines])
-    for table in (runs, wide, _in_columns(lines, " +"), _in_columns(lines, " {2,}")):
-        if len(table) > 1 and _agreeing(table) == 1:
+    for table in (wide, _in_columns(lines, " +"), _in_columns(lines, " {2,}")):
+        if table and _agreeing(table) == 1:
             return table
     return runs if len(runs) > 2 and _agreeing(runs) >= _AGREEING else None
 
@@ -63,7 +65,8 @@ def _in_columns(lines: Sequence[tuple[int, str]], between: str) -> list[_Record]
         return []
     ends = [*starts[1:], None]
     table = [(i, [line[a:b].strip() for a, b in zip(starts, ends)]) for i, line in lines]
-    return table if all(map(any, zip(*(cells for _, cells in table[1:])))) else []
+    is_full = all(map(any, zip(*(cells for _, cells in table[1:]))))
+    return table if is_full else []
 
 
 def _agreeing(table: Sequence[_Record]) -> float:

@@ -44,7 +44,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     + ("participantid", "speakername", "userid", "sprecher", "locuteur"),
     "gender": ("gender", "sex", "speakergender", "genderlabel", "spkgender", "geschlecht", "sexe")
     + ("sexo", "genero"),
-    "emotion": ("emotion", "emo", "emotionlabel", "emoclass", "emotionclass", "emotions"),
+    "emotion": ("emotion", "emo", "emotionlabel", "emoclass", "emotionclass", "emotions")
+    + ("emotioncategory", "emotionname", "emolabel", "emocat", "emotioncode"),
     # Of ratings, `ratings` knows abbreviations as well, where they stand together.
     "activation": ("activation", "arousal", "emoact", "act", "aro", "activationmean", "emoaro")
     + ("arousalmean", "meanarousal", "meanactivation", "arousalscore", "activationscore")
@@ -70,6 +71,7 @@ KINDS = {
 }
 _SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aiff", ".aif")
 _PEOPLE = re.compile(r"spk|speak|actor|subj|pers|talk|client|user|particip|who|name|author")
+_SCALE = re.compile(r"(?<=\S)\s*[(\[]\s*(\d[\d\s.,–-]*|[a-z])\s*[)\]]$", re.IGNORECASE)
 _NAMED = 200  # rows that are looked at to guess what a column is
 _CUT = 60  # letters of a column's name in a message
 
@@ -274,7 +276,8 @@ def kind_of(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    return "".join(c for c in plain(name).casefold() if c.isalnum())
+    """Letters and digits of a name; Valence (1-5) and Valence (V) are called valence."""
+    return "".join(c for c in _SCALE.sub("", plain(name)).casefold() if c.isalnum())
 
 
 def names_of(table: Table, naming: Naming, keep: Collection[str] = ()) -> dict[str, str]:

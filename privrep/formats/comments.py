@@ -43,7 +43,7 @@ def without_comments(text: str, delimiter: str, path: Path) -> tuple[str, tuple[
     if not _MARKED.search(text):
         return text, ()
     lines = [*io.StringIO(text, newline="")]
-    records, marked = _records(lines, delimiter)
+    records, count, marked = _records(lines, delimiter)
     widths = {len(cells) for _, cells in marked}
     if not records and marked and (delimiter == " " or len(widths) > 1 or widths == {1}):
         raise ValueError(
@@ -54,12 +54,12 @@ def without_comments(text: str, delimiter: str, path: Path) -> tuple[str, tuple[
         return text, ()
     header = _header(records, marked, delimiter)
     names = header or records[0]
-    rows = [record for record in records if record is not names]
+    rows = count - (header is None)
     like_rows = [
         (line, cells) for line, cells in marked if line > names[0] and len(cells) == len(names[1])
     ]
     unspaced = [line for line, _ in like_rows if not re.match(r'[ \t]*"?#\s', lines[line])]
-    kept = {*unspaced} if 2 * len(unspaced) > len(unspaced) + len(rows) else set()
+    kept = {*unspaced} if 2 * len(unspaced) > len(unspaced) + rows else set()
     comments = [line for line, _ in marked if line not in kept and line != names[0]]
     for line in comments:
         lines[line] = re.sub(r"[^\r\n]+", "", lines[line])
@@ -75,20 +75,32 @@ def without_comments(text: str, delimiter: str, path: Path) -> tuple[str, tuple[
     return "".join(lines), (f"{note}.",) if comments else ()
 
 
-def _records(lines: Sequence[str], delimiter: str) -> tuple[list[_Record], list[_Record]]:
-    """(line from 0, cells) of the records, and of the lines that begin with # between them."""
-    modes: tuple[Literal[0, 3], ...] = (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)
-    for quoting in modes if delimiter == "\t" else modes[:1]:
+def _records(lines: Sequence[str], delimiter: str) -> tuple[list[_Record], int, list[_Record]]:
+    """(line from 0, cells) of the first records, their count, and the marked lines between them."""
+    modes: tuple[Literal[0, 3], ...] = (csv.QUOTE_MINIMAL,)
+    if delimiter == "\t":  # or a quote is one of the text
+        modes += (csv.QUOTE_NONE,)
+    for quoting in modes:
         outside = _Outside(lines, delimiter, quoting)
-        reader = csv.reader(outside, delimiter=delimiter, quoting=quoting, skipinitialspace=True)
+        reader = csv.reader(
+            outside,
+            delimiter=delimiter,
+            strict=True,
+            quoting=quoting,
+            skipinitialspace=delimiter == " ",
+        )
         records: list[_Record] = []
-        with contextlib.suppress(csv.Error):
+        count = 0
+        try:
             for cells in reader:
-                if cells:
+                count += bool(cells)
+                if cells and count <= _COMPARED:
                     records.append((outside.begun, cells))
                 outside.is_between = True
-            return records, outside.marked
-    return [], []
+        except csv.Error:  # the reader of the table names the line
+            continue
+        break
+    return records, count, outside.marked
 
 
 class _Outside:
@@ -111,7 +123,7 @@ class _Outside:
                 continue
             if self.is_between and line.strip():
                 self.is_between, self.begun = False, number
-            yield line
+            yield line.strip() + "\n" if self._delimiter == " " else line
 
     def _marked_cells(self, line: str) -> list[str]:
         """The cells behind the mark of a line; none if it has no mark, or quotes a cell with it."""
@@ -148,9 +160,7 @@ def _header(
         return None
     first_cells = records[0][1]
     recurs = any(
-        cell and cell == other
-        for _, row in records[1:_COMPARED]
-        for cell, other in zip(first_cells, row)
+        cell and cell == other for _, row in records[1:] for cell, other in zip(first_cells, row)
     )
     is_row = recurs or any(_OF_ROWS.search(cell.strip()) for cell in first_cells)
     looks_like_row = any(_OF_ROWS.search(cell) for cell in cells)

@@ -188,6 +188,7 @@ def test_several_tables_are_the_parts_of_a_split(tmp_path):
         "Valence score,Arousal score,Dominance score",
         "avg_val,avg_aro,avg_dom",
         "valence,A,D",
+        "Valence (1-5),Arousal [1-5],Dominance (D)",
         "pleasure,arousal,dominance",
         " V , A , D ",
     ],

@@ -236,6 +236,7 @@ def test_comment_lines_are_left_out_and_counted(tmp_path, lines, mark):
             {"id": ["#1", "#2", "#3"], "tag": ["a", "#b", "c # d"]},
         ),
         ('id,tag\n"#1",a\nu2,"x\n# y"\n', {"id": ["#1", "u2"], "tag": ["a", "x\n# y"]}),
+        ('id,tag\nu1, "a"\nu2,b\n', {"id": ["u1", "u2"], "tag": ['"a"', "b"]}),
         ("id;text\nu1;#now\nu2;no. #1\n", {"id": ["u1", "u2"], "text": ["#now", "no. #1"]}),
         ("id,C#\nu1,2\n", {"id": ["u1"], "C#": ["2"]}),
     ],
@@ -255,6 +256,7 @@ def test_cells_with_a_hash_are_cells(tmp_path, text, cells):
         '"id" "speaker" "gender"\n"1" "u1" "Anna" "f"\n"2" "u2" "Bo" "m"\n',
         "   id speaker gender\n0  u1    Anna      f\n1  u2      Bo      m\n",
         "# old\rid speaker gender\ru1 Anna f\ru2 Bo m\r",
+        "# id  speaker  gender \n  u1  Anna     f    \n#\n  u2  Bo       m \n",
         "# aligned\nid   speaker   gender\n# two\nu1   Anna      f\nu2   Bo        m\n",
     ],
 )
@@ -288,13 +290,21 @@ def test_cells_that_hold_blanks(tmp_path):
         path.write_text(text)
         cells = read_table(path).cells
         assert cells["speaker"] == ["Anna Maria", "Bo"] and cells["text"][0] == "a"
+    path.write_text("id speaker rate\nu1 Bo 3,5\nu2 Bo 4\n")
+    assert read_table(path).cells["rate"] == ["3.5", "4"]
+    path.write_text("my column\nx\ny\n")
+    assert read_table(path).cells == {"my column": ["x", "y"]}
+
+
+def test_damaged_rows_between_comments_and_blanks_are_named(tmp_path):
+    path = tmp_path / "t.txt"
     path.write_text('id speaker text\nu1 "Anna f\nu2 Bo f\n')
     refused(r"t.txt:2: 'u1 \"Anna f' does not parse", read_table, path)
     path.write_text("# id, speaker\n#\n")
     refused("t.txt: all of its lines begin with #", read_table, path)
-    path.write_text("id speaker rate\nu1 Bo 3,5\nu2 Bo 4\n")
-    assert read_table(path).cells["rate"] == ["3.5", "4"]
     path.write_text("id speaker gender\nu1 Anna f\nu2 Anna Maria f\nu3 Bo m\n")
     refused(r"t.txt:3: 'u2 Anna Maria f' does not parse.*quote a cell that", read_table, path)
-    path.write_text("my column\nx\ny\n")
-    assert read_table(path).cells == {"my column": ["x", "y"]}
+    path.write_text("# old\nid,speaker\nu1,a\nu2,b,c\n# end\n")
+    refused("t.txt:4: 'u2,b,c' does not parse; expected 2 cells as in the header", read_table, path)
+    path.write_text('# old\nid,speaker\nu1,"a\nu2,b\n')
+    refused("t.txt:3: this row is not CSV", read_table, path)
