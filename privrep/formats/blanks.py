@@ -31,7 +31,8 @@ def split_at_blanks(text: str) -> list[_Record] | None:
     for table in (wide, _in_columns(lines, " +"), _in_columns(lines, " {2,}")):
         if table and _agreeing(table) == 1:
             return table
-    return runs if len(runs) > 2 and _agreeing(runs) >= _AGREEING else None
+    is_damaged = _agreeing(runs) >= _AGREEING or all(len(cells) > 1 for _, cells in runs)
+    return runs if len(runs) > 2 and is_damaged else None
 
 
 def _numbered(table: list[_Record]) -> list[_Record]:

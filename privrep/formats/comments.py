@@ -1,22 +1,24 @@
 """Comment lines of tables of text: which lines that begin with # are none of the table (host).
 
 A cell may begin with #, too: the header may name a column #, ids may be #1, #2. Such a line is left
-out unless it is the header, most rows begin so, or it stands within a quoted cell.
+out unless it is the header, most rows begin so, or it stands within a quoted cell; where it may be
+either, the reader asks.
 """
 
 import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from privrep.messages import first
+from privrep.messages import shown
 
 _MARKED = re.compile(r'^[ \t]*"?#', re.MULTILINE)
 _MARK = re.compile(r'^[ \t]*"?#+ *')
 _OF_ROWS = re.compile(r"\d|[/\\]|\.\w{2,4}$")  # in a cell that is hardly the name of a column
+_UNSPACED = re.compile(r"[ \t]*#[^\s#]")
 _COMPARED = 20  # records
 _Record = tuple[int, list[str]]
 
@@ -38,7 +40,7 @@ def without_comments(text: str, delimiter: str, path: Path) -> tuple[str, tuple[
       path: for the sentence.
 
     Raises:
-      ValueError: there are comments alone.
+      ValueError: there are comments alone, or a line may be a comment and a row.
     """
     if not _MARKED.search(text):
         return text, ()
@@ -55,24 +57,55 @@ def without_comments(text: str, delimiter: str, path: Path) -> tuple[str, tuple[
     header = _header(records, marked, delimiter)
     names = header or records[0]
     rows = count - (header is None)
-    like_rows = [
-        (line, cells) for line, cells in marked if line > names[0] and len(cells) == len(names[1])
-    ]
-    unspaced = [line for line, _ in like_rows if not re.match(r'[ \t]*"?#\s', lines[line])]
-    kept = {*unspaced} if 2 * len(unspaced) > len(unspaced) + rows else set()
-    comments = [line for line, _ in marked if line not in kept and line != names[0]]
+    like_rows = {
+        line: cells
+        for line, cells in marked
+        if line > names[0] and len(cells) == len(names[1]) and _UNSPACED.match(lines[line])
+    }
+    are_cells = 2 * len(like_rows) > len(like_rows) + rows
+    if not are_cells:
+        _check_commented(like_rows, names[1], records[1 - (header is not None) :], path)
+    kept = {names[0], *(like_rows if are_cells else ())}
+    comments = [line for line, _ in marked if line not in kept]
     for line in comments:
         lines[line] = re.sub(r"[^\r\n]+", "", lines[line])
     if header and header[1][0]:
         lines[header[0]] = _MARK.sub("", lines[header[0]])
     note = f"{path}: {len(comments):,} lines that begin with # were left out as comments"
-    doubtful = [str(line + 1) for line, _ in like_rows if line in comments]
-    if doubtful:
-        note += (
-            f"; {len(doubtful):,} of them have as many cells as a row, line {first(doubtful)}: "
-            "quote the first cell if they are rows"
-        )
+    if like_rows and not are_cells:
+        note += f", of which {len(like_rows):,} would be rows without it"
     return "".join(lines), (f"{note}.",) if comments else ()
+
+
+def _check_commented(
+    like_rows: Mapping[int, Sequence[str]],
+    header: Sequence[str],
+    rows: Sequence[_Record],
+    path: Path,
+) -> None:
+    """Makes sure that lines such as #u3,anna,f are rows that were commented out.
+
+    They are where their first cell, without the mark, is an id, number or path of the form that
+    the rows have; #metoo may be what was said.
+
+    Raises:
+      ValueError: a line may be a comment and a row; the message says how to write either.
+    """
+    forms = {_form(cells[0]) for _, cells in rows}
+    for line, cells in like_rows.items():
+        if cells == header:  # of a table that was appended
+            continue
+        form = _form(cells[0])
+        if form not in forms or not _OF_ROWS.search(cells[0]):
+            raise ValueError(
+                f"{path}:{line + 1}: is {shown('#' + cells[0])} a cell or the beginning of a "
+                "comment? Quote the cell, or write a comment with a blank behind #"
+            )
+
+
+def _form(cell: str) -> str:
+    """A cell with one letter for all letters in a row, and one figure for all figures."""
+    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", cell.strip()))
 
 
 def _records(lines: Sequence[str], delimiter: str) -> tuple[list[_Record], int, list[_Record]]:

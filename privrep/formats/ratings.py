@@ -60,8 +60,9 @@ def _without(affix: str, name: str) -> str:
 
 
 def _are_numbers(column: Sequence[str]) -> bool:
+    """Whether most cells are; the reader of ratings names those that are not."""
     present = [cell for cell in map(str.strip, column) if not _MISSING.fullmatch(cell)]
-    return bool(present) and all(re.fullmatch(_NUMBER, cell) for cell in present)
+    return 2 * sum(bool(re.fullmatch(_NUMBER, cell)) for cell in present) > len(present)
 
 
 def divided(name: str, column: Sequence[str]) -> dict[str, list[str]]:

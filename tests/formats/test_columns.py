@@ -220,6 +220,13 @@ def test_letters_that_are_no_group_of_ratings_stay(table, header, row):
     assert [*labels([source], Naming()).cells] == ["id", "speaker", *header.split(",")]
 
 
+def test_a_rating_that_is_no_number_is_named(tmp_path):
+    rows = [["a.wav", "x", 1, 2, 3], ["b.wav", "y", 1, 2, 3], ["c.wav", "y", 1, "two", 3]]
+    path = write(tmp_path / "t.csv", ["file", "speaker", "V", "A", "D"], rows)
+    with pytest.warns(UserWarning, match="activation is A"):
+        refused("t.csv:4, column activation: 'two'", read, path)
+
+
 def test_a_pair_of_letters_and_what_the_user_says_of_them(table):
     source = table("id,speaker,V,A\nu1,x,3,2\n")
     assert {"valence", "activation"} <= {*labels([source], Naming()).cells}
