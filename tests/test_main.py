@@ -119,18 +119,6 @@ def test_case_03(tmp_path, capsys):
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore")
-def test_case_95(tmp_path, monkeypatch, capsys):
-    (check,) = checks_of("95")
-    monkeypatch.chdir(ROOT)
-    run_check("95", check, tmp_path / "out")
-    assert f"kaldi: {check['utterances']} utterances" in capsys.readouterr().err
-    rows = read_rows(tmp_path / "out" / "runs.csv")
-    assert {row["fold"] for row in rows} == {0, 1, 2, 3}
-    assert {row["emotion_chance"] for row in rows} == {1 / len(check["classes"]["emotion"])}
-
-
-@pytest.mark.long
 def test_iemocap_multimodal_with_an_adversary_per_modality(tmp_path):
     write_iemocap(tmp_path / "IEMOCAP")
     vectors = np.random.default_rng(0).normal(size=(4, 5)).round(3).tolist()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from privrep.formats.emotions import ABBREVIATIONS, WORDS
 from privrep.types import Utterance
 
 SCALE = (1.0, 3.0)
@@ -25,18 +26,12 @@ LEVELS = {  # category: (activation, valence)
     "calm": (1.0, 2.0),
     "surprised": (3.0, 2.0),
 }
-# Other names of the categories, in lower case.
+# Other names of the categories, in lower case: of the vocabulary, and those that are near to it.
 NAMES = {
-    **{name: name for name in LEVELS},
-    **dict.fromkeys(("ang", "anger", "hot anger", "rage"), "angry"),
-    **dict.fromkeys(("fea", "fear", "afraid", "fearfulness", "anxiety", "anxious"), "fearful"),
-    **dict.fromkeys(("hap", "happiness", "joy", "joyful", "exc", "excited"), "happy"),
-    **dict.fromkeys(("dis", "disgust"), "disgusted"),
-    **dict.fromkeys(("sadness",), "sad"),
-    **dict.fromkeys(("bor", "boredom"), "bored"),
-    **dict.fromkeys(("neu", "neutrality"), "neutral"),
-    **dict.fromkeys(("calmness",), "calm"),
-    **dict.fromkeys(("sur", "surprise"), "surprised"),
+    **{word: name for word, name in (WORDS | ABBREVIATIONS).items() if name in LEVELS},
+    **dict.fromkeys(("hot anger", "rage"), "angry"),
+    **dict.fromkeys(("afraid", "anxiety", "anxious"), "fearful"),
+    **dict.fromkeys(("joy", "joyful", "exc", "excited"), "happy"),
 }
 
 

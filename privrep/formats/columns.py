@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from privrep.formats.ratings import abbreviated, divided
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
     CLASS,
+    EMOTION,
     GENDER,
     GENDERS,
     NUMBER,
@@ -42,11 +44,16 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     + ("participantid", "speakername", "userid", "sprecher", "locuteur"),
     "gender": ("gender", "sex", "speakergender", "genderlabel", "spkgender", "geschlecht", "sexe")
     + ("sexo", "genero"),
-    "emotion": ("emotion", "emo", "emotionlabel", "emoclass", "emotionclass", "emotions"),
-    "activation": ("activation", "arousal", "emoact", "act", "aro", "activationmean")
-    + ("arousalmean", "meanarousal", "meanactivation"),
-    "valence": ("valence", "emoval", "valencemean", "meanvalence"),
-    "dominance": ("dominance", "emodom", "dom", "dominancemean", "meandominance"),
+    "emotion": ("emotion", "emo", "emotionlabel", "emoclass", "emotionclass", "emotions")
+    + ("emotioncategory", "emotionname", "emolabel", "emocat", "emotioncode"),
+    # Of ratings, `ratings` knows abbreviations as well, where they stand together.
+    "activation": ("activation", "arousal", "emoact", "act", "aro", "activationmean", "emoaro")
+    + ("arousalmean", "meanarousal", "meanactivation", "arousalscore", "activationscore")
+    + ("arousalrating", "activationrating", "avgarousal", "avgactivation", "arousallabel"),
+    "valence": ("valence", "emoval", "valencemean", "meanvalence", "valencescore")
+    + ("valencerating", "avgvalence", "valencelabel"),
+    "dominance": ("dominance", "emodom", "dom", "dominancemean", "meandominance")
+    + ("dominancescore", "dominancerating", "avgdominance", "dominancelabel"),
     "session": ("session", "sessionid", "recordingsession"),
     "split": ("split", "splitset", "subset", "partition"),
     # StartTime is left alone: it is a place in the film from which a file was cut.
@@ -55,6 +62,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "scale": ("scale",),
 }
 KINDS = {
+    "emotion": EMOTION,
     "gender": GENDER,
     "speaker": SPEAKER,
     "split": SPLIT,
@@ -63,6 +71,7 @@ KINDS = {
 }
 _SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aiff", ".aif")
 _PEOPLE = re.compile(r"spk|speak|actor|subj|pers|talk|client|user|particip|who|name|author")
+_SCALE = re.compile(r"(?<=\S)\s*[(\[]\s*(\d[\d\s.,–-]*|[a-z])\s*[)\]]$", re.IGNORECASE)
 _NAMED = 200  # rows that are looked at to guess what a column is
 _CUT = 60  # letters of a column's name in a message
 
@@ -236,10 +245,25 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
 
 
 def _named(table: Table, naming: Naming, keep: Collection[str]) -> Table:
-    table = _with_ids(_renamed(table, naming, keep))
+    table = _with_ids(_renamed(_with_ratings(table, naming, keep), naming, keep))
     if naming.speaker_from:
         table = _with_speakers(table, naming.speaker_from)
     return table if naming.speakers is None else _with_facts(table, naming)
+
+
+def _with_ratings(table: Table, naming: Naming, keep: Collection[str]) -> Table:
+    """The table with a column for each rating where one column holds several, as V/A/D does."""
+    cells: dict[str, list[str]] = {}
+    notes = list(table.notes)
+    used = {*keep, *naming.columns, *naming.columns.values()}
+    for name, column in table.cells.items():
+        parts = {} if name in used else divided(name, column)
+        if not parts or {*parts} & {*table.cells, *cells}:
+            cells[name] = column
+            continue
+        cells |= parts
+        notes.append(f"{table.path}: {name} was divided into {', '.join(parts)}.")
+    return replace(table, cells=cells, notes=tuple(notes))
 
 
 def kind_of(name: str) -> str:
@@ -247,12 +271,13 @@ def kind_of(name: str) -> str:
     if name in KINDS:
         return KINDS[name]
     letters = _letters(name)
-    ours = next((o for o in ("gender", "speaker") if letters in SYNONYMS[o]), "")
+    ours = next((o for o in ("gender", "speaker", "emotion") if letters in SYNONYMS[o]), "")
     return KINDS.get(ours, CLASS)
 
 
 def _letters(name: str) -> str:
-    return "".join(c for c in plain(name).casefold() if c.isalnum())
+    """Letters and digits of a name; Valence (1-5) and Valence (V) are called valence."""
+    return "".join(c for c in _SCALE.sub("", plain(name)).casefold() if c.isalnum())
 
 
 def names_of(table: Table, naming: Naming, keep: Collection[str] = ()) -> dict[str, str]:
@@ -294,6 +319,11 @@ def names_of(table: Table, naming: Naming, keep: Collection[str] = ()) -> dict[s
                 names[ours] = theirs
                 taken.add(theirs)
                 break
+    free_cells = {name: cells for name, cells in table.cells.items() if name not in stay}
+    for ours, theirs in abbreviated(free_cells).items():
+        if ours not in {*names, *left_out, *stay, *exact} and theirs not in taken:
+            names[ours] = theirs
+            taken.add(theirs)
     return names
 
 

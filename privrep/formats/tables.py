@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from privrep.formats.blanks import split_at_blanks
+from privrep.formats.comments import unmarked, without_comments
 from privrep.formats.limits import check_cells, check_promise
 from privrep.formats.text_files import decoded, not_utf8
 from privrep.messages import first, misread, shown
@@ -100,8 +102,9 @@ def read_table(
 ) -> Table:
     """Reads a table of text with a header, of JSON or of Parquet.
 
-    Text is separated by commas, tabs, semicolons or bars, whatever the ending says, and in any
-    encoding of `text_files.decoded`. JSON is an object per line (.jsonl), a list of objects, an
+    Text is separated by commas, tabs, semicolons or bars, whatever the ending says, or, if the
+    header has none of these, by blanks; comment lines begin with #. It is in any encoding of
+    `text_files.decoded`. JSON is an object per line (.jsonl), a list of objects, an
     object of objects keyed by utterance, which becomes the column id, or what pandas writes.
 
     Args:
@@ -149,9 +152,18 @@ def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
     named = _NAMED_SEPARATOR.match(text)
     if named:  # a line for Excel alone; its place stays, for the numbers of the others
         text = "\n" + text[named.end() :]
-    delimiter = named[1] if named else _separator(text, path)
+    sample = unmarked(text)
+    delimiter = named[1] if named else _separator(sample, path)
+    if not named and not _has_separator(sample):
+        bare, notes = without_comments(text, " ", path)
+        if by_blanks := split_at_blanks(bare):
+            notes += (f"{path}: its cells are separated by blanks.",)
+            table = _of_records(by_blanks, path, " ")
+            return _with_decimal_points(replace(table, notes=notes))
+    text, notes = without_comments(text, delimiter, path)
     try:
         table = _of_records(records(_opened(text), delimiter, path), path, delimiter)
+        table = replace(table, notes=notes)
         return table if delimiter == "," else _with_decimal_points(table)
     except ValueError:
         if delimiter != "\t" or '"' not in text:
@@ -159,7 +171,7 @@ def _delimited_text(text: str, delimiter: str | None, path: Path) -> Table:
     # Tables separated by tabs are often written without quotes, and a quote is one of the text.
     unquoted = records(_opened(text), delimiter, path, csv.QUOTE_NONE)
     table = _of_records(unquoted, path, delimiter)
-    return replace(table, notes=(f"{path}: quotes were read as part of the text.",))
+    return replace(table, notes=(*notes, f"{path}: quotes were read as part of the text."))
 
 
 def _with_decimal_points(table: Table) -> Table:
@@ -208,6 +220,12 @@ def _separator(text: str, path: Path) -> str:
     return best if fits(best)[0] == 1 else by_header
 
 
+def _has_separator(text: str) -> bool:
+    """Whether a usual separator stands in the header, the first line that is not empty."""
+    header = next(filter(str.strip, _opened(text)), "")
+    return any(delimiter in header.strip() for delimiter in _USUAL)
+
+
 def _quoting(delimiter: str) -> Literal[0, 3]:
     return csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
 
@@ -225,6 +243,8 @@ def _of_records(numbered: Iterable[tuple[int, list[str]]], path: Path, delimiter
         for line, cells in chunk:
             if len(cells) != len(names):
                 expected = f"{len(names)} cells as in the header, not {len(cells)}"
+                if delimiter == " ":
+                    expected += " (blanks separate cells here: quote a cell that holds one)"
                 raise misread(f"{path}:{line}", _cut(delimiter.join(cells)), expected)
         lines += [line for line, _ in chunk]
         for column, of_chunk in zip(columns, zip(*(cells for _, cells in chunk))):
@@ -252,7 +272,7 @@ def _without_row_numbers(table: Table) -> Table:
     """
     counted = []
     for name, cells in table.cells.items():
-        if name and not re.fullmatch(r"Unnamed: \d+(\.\d+)?", name):
+        if name and not re.fullmatch(r"#|Unnamed: \d+(\.\d+)?", name):
             continue
         if all(map(str.isdecimal, cells)) and len(set(cells)) == len(cells):
             counted.append(name)

@@ -6,6 +6,8 @@ the emotion surprise, "F" is a gender in a column of genders alone. Kinds of col
   gender, split: a closed vocabulary; what it does not know is left as it is and named.
   speaker, class: names. Spellings that differ in case, blanks, composed letters or as 1 and 1.0 are
     one value, written as most cells are.
+  emotion: classes, of which different words and abbreviations may name one, see `emotions`; a
+    column of classes all of which are emotions is read like one.
   number: ratings and times.
   text: what was said, names of files, ids; only an empty cell is missing there.
 """
@@ -18,10 +20,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from privrep.formats.emotions import doubtful_letters, emotion_of, is_whole, same_emotions
 from privrep.messages import first, misread, shown
 
 GENDER, SPEAKER, SPLIT, CLASS = "gender", "speaker", "split", "class"
-NUMBER, TEXT = "number", "text"
+EMOTION, NUMBER, TEXT = "emotion", "number", "text"
 
 _WORDS = {
     "female": "f fem female females feminine woman women w girl lady weiblich frau femme feminin "
@@ -161,13 +164,27 @@ def unify(
             meaning[cell] = number_form(plain(cell))
         else:
             open_.setdefault(key, []).append(cell)
-    for spellings in open_.values():
+    is_emotion = kind == EMOTION or (kind == CLASS and all(map(emotion_of, open_)))
+    same = same_emotions(open_) if is_emotion else {}
+    joined: dict[str, list[str]] = {}
+    for key, spellings in open_.items():
+        joined.setdefault(f"emotion {same[key]}" if key in same else key, []).extend(spellings)
+    for spellings in joined.values():
         by_form: Counter[str] = Counter()
         for cell in spellings:
             by_form[plain(cell)] += counts[cell]
-        usual = min(by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
+        # Of an emotion the usual one of its whole words, if there are any.
+        whole = [form for form in by_form if is_whole(form)] if is_emotion else []
+        usual = min(whole or by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
         meaning |= dict.fromkeys(spellings, usual)
     notes = _notes(name, kind, counts, meaning, missing)
+    if is_emotion and (doubtful := doubtful_letters(open_, same)):
+        cells_of = ", ".join(plain(open_[letter][0]) for letter in doubtful)
+        letter = plain(open_[doubtful[0]][0])
+        notes.append(
+            f"{name}: {cells_of} may abbreviate other values of the column, which of them is not "
+            f"known, and were kept apart; if so, --values={name}:{letter}=NAME."
+        )
     return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
 
 
@@ -257,7 +274,12 @@ def like(value: str, present: Iterable[str | None], kind: str = CLASS) -> str:
     if value in values:
         return value
     (meant,) = unify("", kind, [value]).cells
-    return next((cell for cell in values if key_of(cell) == key_of(meant or value)), value)
+    key = key_of(meant or value)
+    same = {key_of(cell): cell for cell in values}
+    if key not in same and kind in (CLASS, EMOTION) and emotion_of(key):
+        by_emotion = {emotion_of(word): cell for word, cell in same.items()}
+        return by_emotion.get(emotion_of(key), value)
+    return same.get(key, value)
 
 
 def finite(text: str, place: str, expected: str) -> float | None:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.duplicates import classes_of, named, one_name
+from privrep.formats.columns import kind_of
+from privrep.formats.values import like
 from privrep.messages import first, nearest
 from privrep.types import Utterance
 
@@ -72,6 +74,7 @@ def select(utterances: Sequence[Utterance], only: Mapping[str, Sequence[str]]) -
                 f"--only={column}=…: no utterance has a {column!r}. Columns of this corpus: "
                 f"{', '.join(columns)}{nearest(column, columns)}"
             )
+        values = [like(value, counts, kind_of(column)) for value in values]
         unknown = [value for value in values if value not in counts]
         if unknown:
             raise ValueError(
@@ -130,11 +133,13 @@ def choose_classes(
 ) -> Selected:
     """The utterances whose category `task` is in one of `classes`, with joined classes renamed.
 
-    A joined class is called by its names with + between them. Without `classes`, or where the task
-    is rated and has no categories, all utterances are returned as they are.
+    A joined class is called by its names, as the corpus writes them, with + between them. Without
+    `classes`, or where the task is rated and has no categories, all utterances are returned as they
+    are.
 
     Raises:
-      ValueError: a class that does not occur; the message lists those that do.
+      ValueError: a class that does not occur, in which case the message lists those that do, or
+        two names of one class.
 
     >>> spoken = [Utterance("a", "s", categories={"emotion": "excited"})]
     >>> spoken += [Utterance("b", "s", categories={"emotion": "happy"})]
@@ -147,7 +152,12 @@ def choose_classes(
         return Selected([*utterances], [])
     if not counts:
         return Selected([*utterances], [f"note: --classes has no effect with --task={task}"])
-    new_name = {name: "+".join(joined) for joined in classes for name in joined}
+    new_name: dict[str, str] = {}
+    for joined in classes:
+        of_corpus = dict.fromkeys(like(name, counts, kind_of(task)) for name in joined)
+        if twice := of_corpus.keys() & new_name:
+            raise ValueError(f"--classes: two of its names mean {twice.pop()} in this corpus")
+        new_name |= dict.fromkeys(of_corpus, "+".join(of_corpus))
     unknown = [name for name in new_name if name not in counts]
     if unknown:
         raise ValueError(

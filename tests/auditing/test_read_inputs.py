@@ -51,6 +51,19 @@ def test_labels_as_json_keyed_by_utterance():
     assert len(inputs.sample.labels) == 240 and inputs.sample.num_speakers == 24
 
 
+def test_labels_with_comments_and_in_columns(tmp_path):
+    clean = read(CASES / "54/clean.csv", CASES / "54/l.csv")
+    lines = (CASES / "54/l.csv").read_text().splitlines()
+    text = "\n".join(["# by hand", *lines[:9], "# day 2", *lines[9:]])
+    (tmp_path / "l.csv").write_text(text)
+    (tmp_path / "l.txt").write_text(text.replace(",", "   "))
+    for name, count in (("l.csv", 1), ("l.txt", 2)):
+        inputs = read(CASES / "54/clean.csv", tmp_path / name)
+        assert same(clean, inputs)
+        assert any("2 lines that begin with #" in note for note in inputs.notes)
+        assert len(inputs.notes) == len(clean.notes) + count
+
+
 H = np.random.default_rng(0).normal(size=(8, 2)).astype("f")
 LABELS = {
     "file": [f"wav/{s}/{i}.wav" for s in "abcd" for i in "12"],

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -285,6 +286,24 @@ def test_tables_of_people_are_read_as_they_are(name, id_, notes):
         and bool(text) == bool(notes)
     )
     assert utterances[0].wav == (CASES / name).parent / "wav/s00/u0.wav"
+
+
+def test_comments_and_cells_in_columns_say_the_same(tmp_path):
+    """As a table that is printed, with every fifth emotion abbreviated."""
+    lines = (CASES / "good.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    emotion = rows[0].index("emotion")
+    for row in rows[5::5]:
+        row[emotion] = row[emotion][:3].upper()
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    printed = [" ".join(map(str.ljust, row, widths)) for row in rows]
+    printed[40:40] = ["# day 2"]
+    (tmp_path / "m.txt").write_text("# 72 utterances, 12 speakers\n" + "\n".join(printed))
+    utterances, text = taken(tmp_path / "m.txt")
+    expected, _ = taken(CASES / "good.csv")
+    assert [replace(u, wav=None) for u in utterances] == [replace(u, wav=None) for u in expected]
+    assert "2 lines that begin with #" in text and "separated by blanks" in text
+    assert "emotion: 6 spellings were merged into 3 values, 14 cells" in text
 
 
 @pytest.mark.parametrize(

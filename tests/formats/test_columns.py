@@ -173,3 +173,80 @@ def test_several_tables_are_the_parts_of_a_split(tmp_path):
     assert a.categories == c.categories == {"emotion": "sad"} and b.speaker == "y"
     write(tmp_path / "test.csv", ["file", "emo"], [["b.wav", "sad"]])
     refused("test.csv:1: no column speaker", read, f"{tmp_path}/train.csv,{tmp_path}/test.csv")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "V,A,D",
+        "v,a,d",
+        "val,aro,dom",
+        "Val,Act,Dom",
+        "v_mean,a_mean,d_mean",
+        "mean V,mean A,mean D",
+        "EmoVal,EmoAct,EmoDom",
+        "Valence score,Arousal score,Dominance score",
+        "avg_val,avg_aro,avg_dom",
+        "valence,A,D",
+        "Valence (1-5),Arousal [1-5],Dominance (D)",
+        "pleasure,arousal,dominance",
+        " V , A , D ",
+    ],
+)
+def test_ratings_by_their_abbreviations(table, header):
+    """With another column of the same letters, as MSP-Improv's N, and a deviation beside it."""
+    source = table(f"id,speaker,{header},N,V_SD\nu1,x,3,2.5,4,1,0.5\nu2,y,2,NA,1,2,0.5\n")
+    named = labels([source], Naming())
+    assert named.cells["valence"] == ["3", "2"] and named.cells["activation"] == ["2.5", ""]
+    assert named.cells["dominance"] == ["4", "1"] and {"N", "V_SD"} <= {*named.cells}
+    assert any("valence is" in n or "activation is" in n for n in named.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("A,mode", "3,1"),
+        ("A,V,T", "1,0,1"),  # audio, video, text
+        ("A,V,D", "x,y,z"),  # classes
+        ("label_A,label_V,label_T", "0.2,0.4,-1"),
+        ("train,val,test", "1,0,0"),
+        ("V/A/D,other", "3/2,1"),
+        ("V/A,other", "3/NA,1"),
+        ("VAD,other", "1,1"),  # voice activity
+    ],
+)
+def test_letters_that_are_no_group_of_ratings_stay(table, header, row):
+    source = table(f"id,speaker,{header}\nu1,x,{row}\nu2,y,{row}\n")
+    assert [*labels([source], Naming()).cells] == ["id", "speaker", *header.split(",")]
+
+
+def test_a_rating_that_is_no_number_is_named(tmp_path):
+    rows = [["a.wav", "x", 1, 2, 3], ["b.wav", "y", 1, 2, 3], ["c.wav", "y", 1, "two", 3]]
+    path = write(tmp_path / "t.csv", ["file", "speaker", "V", "A", "D"], rows)
+    with pytest.warns(UserWarning, match="activation is A"):
+        refused("t.csv:4, column activation: 'two'", read, path)
+
+
+def test_a_pair_of_letters_and_what_the_user_says_of_them(table):
+    source = table("id,speaker,V,A\nu1,x,3,2\n")
+    assert {"valence", "activation"} <= {*labels([source], Naming()).cells}
+    swapped = labels([source], naming_of("activation=V,valence=A"))
+    assert swapped.cells["activation"] == ["3"] and swapped.cells["valence"] == ["2"]
+    assert "A" in labels([source], Naming(), {"A"}).cells
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("V/A/D", ["3/2.5/4", "", "NA"]),
+        ("[V, A, D]", ["[3.0, 2.5, 4]", "", "nan"]),
+        ("VAD", ["3 2.5 4", "", ""]),
+        ("valence-arousal-dominance", ["(3; 2.5; 4)", "", ""]),
+    ],
+)
+def test_several_ratings_in_one_column(table, name, cells):
+    rows = "".join(f'u{i},s{i},"{cell}"\n' for i, cell in enumerate(cells))
+    named = labels([table(f'id,speaker,"{name}"\n{rows}')], Naming())
+    values = [float(named.cells[n][0]) for n in ("valence", "activation", "dominance")]
+    assert values == [3, 2.5, 4] and named.cells["valence"][1:] == ["", ""]
+    assert any("was divided into valence, activation, dominance" in n for n in named.notes)

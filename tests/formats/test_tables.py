@@ -196,3 +196,119 @@ def test_letters_that_several_programs_have_torn_are_mended(tmp_path):
         assert table.cells == {"speaker": ["Zoé"], "transcript": ["don’t… naïve"]}
         assert "in 1 lines were torn" in table.notes[0]
     assert text != torn
+
+
+CELLS = {"id": ["u1", "u2"], "speaker": ["Anna", "Bo"], "gender": ["f", "m"]}
+
+
+HEADER, FIRST, SECOND = "id,speaker,gender", "u1,Anna,f", "u2,Bo,m"
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", " "])
+@pytest.mark.parametrize(
+    ("comments", "lines"),
+    [
+        (2, ["# made by hand; 2 rows, of 1 day", "#", HEADER, FIRST, SECOND]),
+        (1, ['"# exported, by hand"', HEADER, FIRST, SECOND]),
+        (3, [HEADER, '# session 2: it\'s "good"', FIRST, "  #x", SECOND, "# end"]),
+        (2, [HEADER, FIRST, "#u3,Cid,m", "# u4,Di,f", SECOND]),
+        (1, [f"#{HEADER}", FIRST, f"#{HEADER}", SECOND]),
+        (0, [f"#{HEADER}", FIRST, SECOND]),
+        (1, ["## labels", f"# {HEADER}", FIRST, SECOND]),
+        (0, [f"#,{HEADER}", f"1,{FIRST}", f"2,{SECOND}"]),
+    ],
+)
+def test_comment_lines_are_left_out_and_counted(tmp_path, comments, lines, mark):
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"{s if 'hand' in s else s.replace(',', mark)}\n" for s in lines))
+    table = read_table(path)
+    assert table.cells == CELLS
+    assert table.lines == [i for i, s in enumerate(lines, 1) if s.endswith((FIRST, SECOND))]
+    notes = " ".join(table.notes)
+    assert (f"{comments} lines that begin with # were left out" in notes) == bool(comments)
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        (
+            "id,tag\n#1,a\n#2,#b\n#3,c # d\n",
+            {"id": ["#1", "#2", "#3"], "tag": ["a", "#b", "c # d"]},
+        ),
+        ('id,tag\n"#1",a\nu2,"x\n# y"\n', {"id": ["#1", "u2"], "tag": ["a", "x\n# y"]}),
+        ('id,tag\nu1, "a"\nu2,b\n', {"id": ["u1", "u2"], "tag": ['"a"', "b"]}),
+        ("id;text\nu1;#now\nu2;no. #1\n", {"id": ["u1", "u2"], "text": ["#now", "no. #1"]}),
+        ("id,C#\nu1,2\n", {"id": ["u1"], "C#": ["2"]}),
+    ],
+)
+def test_cells_with_a_hash_are_cells(tmp_path, text, cells):
+    (tmp_path / "t.csv").write_text(text)
+    table = read_table(tmp_path / "t.csv")
+    assert table.cells == cells and not table.notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id speaker gender\nu1 Anna f\nu2 Bo m\n",
+        "\ufeffid   speaker  gender \r\nu1   Anna     f\r\n\r\nu2   Bo       m   \r\n",
+        " id speaker gender\n u1    Anna      f\n u2      Bo      m\n",
+        '"id" "speaker" "gender"\n"1" "u1" "Anna" "f"\n"2" "u2" "Bo" "m"\n',
+        "   id speaker gender\n0  u1    Anna      f\n1  u2      Bo      m\n",
+        "# old\rid speaker gender\ru1 Anna f\ru2 Bo m\r",
+        "# id  speaker  gender \n  u1  Anna     f    \n#\n  u2  Bo       m \n",
+        "# aligned\nid   speaker   gender\n# two\nu1   Anna      f\nu2   Bo        m\n",
+    ],
+)
+@pytest.mark.parametrize("ending", ["txt", "csv", "tsv"])
+def test_cells_separated_by_blanks(tmp_path, text, ending):
+    (tmp_path / f"t.{ending}").write_text(text, newline="")
+    table = read_table(tmp_path / f"t.{ending}")
+    assert table.cells == CELLS
+    assert any("separated by blanks" in note for note in table.notes)
+
+
+def test_cells_that_hold_blanks(tmp_path):
+    path = tmp_path / "t.txt"
+    for text in (
+        "id  speaker     note, or none\nu1  Anna Maria  a, b\n",  # commas in its header
+        "id,speaker name\nu1,Anna Maria\n",
+    ):
+        path.write_text(text)
+        assert not any("blanks" in note for note in read_table(path).notes)
+    for text in (
+        "id  speaker     text\nu1  Anna Maria  oh, no\nu2  Bo          yes\n",
+        'id speaker text\nu1 "Anna Maria" "oh, no"\nu2 Bo yes\n',
+    ):
+        path.write_text(text)
+        cells = read_table(path).cells
+        assert cells["speaker"] == ["Anna Maria", "Bo"] and cells["text"] == ["oh, no", "yes"]
+    for text in (
+        "id   speaker     text\nu1   Anna Maria  a\nu 22 Bo          b\n",
+        "id   speaker     text\nu1   Anna Maria  a\n     Bo\n",  # with empty cells
+    ):
+        path.write_text(text)
+        cells = read_table(path).cells
+        assert cells["speaker"] == ["Anna Maria", "Bo"] and cells["text"][0] == "a"
+    path.write_text("id speaker rate\nu1 Bo 3,5\nu2 Bo 4\n")
+    assert read_table(path).cells["rate"] == ["3.5", "4"]
+    path.write_text("my column\nx\ny\n")
+    assert read_table(path).cells == {"my column": ["x", "y"]}
+
+
+def test_damaged_rows_between_comments_and_blanks_are_named(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text('id speaker text\nu1 "Anna f\nu2 Bo f\n')
+    refused(r"t.txt:2: 'u1 \"Anna f' does not parse", read_table, path)
+    path.write_text("# id, speaker\n#\n")
+    refused("t.txt: all of its lines begin with #", read_table, path)
+    path.write_text("id speaker gender\nu1 Anna f\nu2 Anna Maria f\nu3 Bo m\n")
+    refused(r"t.txt:3: 'u2 Anna Maria f' does not parse.*quote a cell that", read_table, path)
+    path.write_text("# old\nid,speaker\nu1,a\nu2,b,c\n# end\n")
+    refused("t.txt:4: 'u2,b,c' does not parse; expected 2 cells as in the header", read_table, path)
+    path.write_text("text,speaker\n#metoo,a\nhello,b\nwell,b\n")
+    refused("t.txt:2: is '#metoo' a cell or the beginning of a comment", read_table, path)
+    path.write_text("id speaker gender\nu1 a\nu2 b\n")
+    refused("t.txt:2: 'u1 a' does not parse; expected 3 cells", read_table, path)
+    path.write_text('# old\nid,speaker\nu1,"a\nu2,b\n')
+    refused("t.txt:3: this row is not CSV", read_table, path)

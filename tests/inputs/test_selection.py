@@ -66,6 +66,14 @@ def test_classes_are_chosen_joined_and_counted():
     assert len(kept) == 2 and "left out excited (1)" in notes[0]
 
 
+def test_words_of_flags_are_spellings_of_what_the_corpus_has():
+    kept, _ = choose_classes(CORPUS, "emotion", parse_classes("sadness,happiness+exc"))
+    assert [u.categories["emotion"] for u in kept] == ["happy+excited", "happy+excited", "sad"]
+    assert len(select(CORPUS, parse_only("emotion=HAP,gender=F")).utterances) == 1
+    with pytest.raises(ValueError, match="two of its names mean happy"):
+        choose_classes(CORPUS, "emotion", parse_classes("happy,happiness"))
+
+
 def test_without_classes_or_without_categories_nothing_is_left_out():
     assert choose_classes(CORPUS, "emotion", ()) == (CORPUS, [])
     kept, notes = choose_classes(CORPUS, "activation", parse_classes("happy,sad"))
