@@ -422,10 +422,10 @@ class Config:
     )
     optimiser: str = _setting("adam", "the optimiser", tuple(OPTIMISERS))
     learning_rate: float = _setting(
-        1e-3, "learning rate of encoders and emotion head", per_run=True, least=0
+        2e-3, "learning rate of encoders and emotion head", per_run=True, least=0
     )
     adversary_learning_rate: float = _setting(
-        1e-3, "learning rate of the adversaries", per_run=True, least=0, flag=LEFT
+        2e-3, "learning rate of the adversaries", per_run=True, least=0, flag=LEFT
     )
     adversary_steps: int = _setting(
         1, "steps of the adversaries for each step of the encoders", least=1, flag=LEFT
@@ -439,10 +439,16 @@ class Config:
     clip_norm: float = _setting(
         1.0, "norm to which longer gradients are clipped; 0 clips none", least=0
     )
-    batch_size: int = _setting(32, "utterances per step, a multiple of 4", least=4)
-    max_epochs: int = _setting(30, "largest number of epochs", least=1)
+    batch_size: int = _setting(128, "utterances per step, a multiple of 4", least=4)
+    max_epochs: int = _setting(
+        60, "largest number of epochs, passes over the training part", least=1
+    )
     min_epochs: int = _setting(
-        0, "number of the first epoch that may be chosen and that --patience counts", least=0
+        0,
+        "number of the first epoch that may be chosen and that --patience counts; auto: half of "
+        "--max_epochs",
+        least=0,
+        flag=AUTO,
     )
     max_steps: int = _setting(
         0,
@@ -453,24 +459,26 @@ class Config:
     min_steps: int = _setting(
         0,
         "steps before the first epoch that may be chosen, in place of --min_epochs; 0: by "
-        "--min_epochs",
+        "--min_epochs; auto: half of --max_steps",
         least=0,
+        flag=AUTO,
     )
     patience: int = _setting(
-        5, "number of epochs without a better selection score after which a run stops", least=1
+        15, "number of epochs without a better selection score after which a run stops", least=1
     )
     lambda_schedule: str = _setting(
         "constant", "how lambda changes in training", tuple(SCHEDULES), flag=LEFT
     )
     selection: str = _setting(
-        "paper",
-        "the score on validation data by which an epoch is chosen",
+        "emotion_within_leak",
+        "the score on validation data by which an epoch of a protected network is chosen: the best "
+        "emotion within a leak of 0.10, else the least leak; paper: emotion less the leak; emotion",
         tuple(SELECTIONS),
     )
     selection_leak: str = _setting(
-        "adversary",
-        "whose UAR counts as the leak in --selection: that of the training adversary, or of a "
-        "freshly trained linear attacker on h after every epoch",
+        "fresh",
+        "whose UAR counts as the leak in --selection: that of a freshly trained linear attacker on "
+        "h after every epoch, or of the training adversary, which the paper chooses by",
         LEAKS,
     )
 

@@ -101,6 +101,9 @@ def _protected(point: Mapping[str, Any]) -> Config:
     values = {**point, **{name: recipe[name] for name in GOVERNED if point[name] == LEFT}}
     if values["bins"] != CONTINUOUS:
         values["regression_loss"] = FIELDS["regression_loss"].default
+    for limit in ("epochs", "steps"):
+        if values[f"min_{limit}"] == AUTO:
+            values[f"min_{limit}"] = values[f"max_{limit}"] // 2
     if values["normalise"] == AUTO:
         values["normalise"] = "train" if values["acoustic_features"] else "speaker"
     attributes = str(point["private"]).split("+")
