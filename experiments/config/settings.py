@@ -444,7 +444,7 @@ class Config:
         60, "largest number of epochs, passes over the training part", least=1
     )
     min_epochs: int = _setting(
-        0,
+        30,
         "number of the first epoch that may be chosen and that --patience counts; auto: half of "
         "--max_epochs",
         least=0,

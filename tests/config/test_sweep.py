@@ -7,7 +7,14 @@ import pytest
 from experiments.config.build import architecture, fit_settings, run_table, trained_alike
 from experiments.config.lambdas import by_attribute, exact_text
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
-from experiments.config.sweep import expand, idle_flags, plan, resists, row_settings
+from experiments.config.sweep import (
+    expand,
+    idle_flags,
+    is_relative,
+    plan,
+    resists,
+    row_settings,
+)
 from privrep.parallel.run_axis import run_key
 from privrep.training.problem import FitSettings
 from privrep.unlearning.releases import RELEASES
@@ -119,7 +126,7 @@ def test_a_pack_shares_what_is_compiled_and_nothing_else_is_divided():
     # Lambda 0 is the same in both recipes, and at any rate of the adversary.
     # Without one to resist, neither the recipe nor its adversary's rate makes a run of its own.
     assert len(pack.runs) == 2**3 * (1 + 1 + 2)
-    protection = {"defence", "release", "relative"}
+    protection = {"defence", "release", "relative", "defence_weight"}
     for name in set(FIELDS) - set(flags) - protection:
         assert len({getattr(config, name) for config in pack.runs}) == 1
     per_run = {name for name, field in FIELDS.items() if field.per_run}
@@ -194,9 +201,9 @@ def test_runs_are_every_config_on_every_fold():
 
 def test_training_follows_the_flags():
     config = Config(batch_size=8, max_epochs=3, patience=2, clip_norm=0.5, optimiser="sgd")
-    assert fit_settings(config) == FitSettings(8, 3, 2, 0, 0, 0, 0.5, "sgd")
+    assert fit_settings(config) == FitSettings(8, 3, 2, 30, 0, 0, 0.5, "sgd")
     limits = Config(batch_size=8, max_steps=40, min_steps=20, min_epochs=3)
-    assert fit_settings(limits) == FitSettings(8, 30, 5, 3, 40, 20)
+    assert fit_settings(limits) == FitSettings(8, 60, 15, 3, 40, 20)
 
 
 def test_a_task_cannot_be_kept_and_unlearned():
@@ -248,6 +255,29 @@ def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwis
         assert [pack.config.normalise for pack in expand(flags)] == [expected]
 
 
+def test_what_keeps_a_state_of_a_person_is_scored_on_utterances_that_did_not_make_it():
+    """In every network of the sweep, those without a state too, so that they can be compared."""
+    packs = expand({"recipe": "keep,strong", "lambda_": "0,1"})
+    runs = {run.recipe: run for pack in packs for run in pack.runs}
+    assert {run.enrolment for run in runs.values()} == {20}
+    assert is_relative(runs["keep"]) and not is_relative(runs["none"])
+    assert {run.enrolment for pack in expand({}) for run in pack.runs} == {0}
+    (pack,) = expand({"recipe": "keep", "enrolment": "0"})
+    assert {run.enrolment for run in pack.runs} == {0}
+    table, rows = run_table(pack.runs, 1)
+    expected = [30 * config.lambda_["gender"] for config, _ in rows]
+    np.testing.assert_array_equal(table.lambda_["gender"], expected)
+    np.testing.assert_array_equal(table.release_lambda["gender"], [0, 1])
+    assert architecture(pack, PACKED).num_speakers == int(PACKED.data.speaker.max()) + 1
+
+
+def test_the_first_epoch_that_may_be_chosen_is_half_of_the_length():
+    (pack,) = expand({"max_epochs": "7,40", "max_steps": "0", "lambda_": "0", "seed": "0"})[:1]
+    assert pack.config.min_epochs == 3
+    (pack,) = expand({"max_steps": "400", "lambda_": "0"})
+    assert (pack.config.min_steps, pack.config.min_epochs) == (200, 30)
+
+
 def test_a_table_of_folds_stands_alone(tmp_path):
     (pack,) = expand({"folds": "folds.csv", "lambda_": "0"})
     assert pack.config.folds.endswith("/folds.csv")  # wherever the flagfile is read
@@ -257,16 +287,20 @@ def test_a_table_of_folds_stands_alone(tmp_path):
         expand({"folds": "fold"})
 
 
-def test_a_regression_runs_lambda_0_and_strong_unless_recipes_are_named():
+def test_a_regression_runs_lambda_0_strong_and_keep_unless_recipes_are_named():
     flags = {"bins": "continuous"}
     runs = [run for pack in expand(flags) for run in pack.runs]
-    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [("none", 0), ("strong", 1)]
+    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [
+        ("none", 0),
+        ("strong", 1),
+        ("keep", 1),
+    ]
     given = {name: flag_default(name) for name in FIELDS} | flags
     (line,) = [line for line in idle_flags(given, runs) if "continuous" in line]
-    assert "without --recipe runs the ordinary network and strong" in line
+    assert "without --recipe runs the ordinary network and strong and keep" in line
     both = [run for pack in expand({"bins": "midpoint,continuous"}) for run in pack.runs]
     assert {run.recipe for run in both if not run.is_regression} == {"none", "posterior", "paper"}
-    assert {run.recipe for run in both if run.is_regression} == {"none", "strong"}
+    assert {run.recipe for run in both if run.is_regression} == {"none", "strong", "keep"}
 
 
 @pytest.mark.parametrize(
