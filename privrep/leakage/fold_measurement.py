@@ -12,6 +12,7 @@ from privrep.leakage.conditional import FORMS
 from privrep.leakage.fold_permutations import Statement, permute_in_folds
 from privrep.leakage.fold_sample import FoldSample, KnownRows
 from privrep.leakage.own_attackers import OWN, Maps, own_predictions
+from privrep.leakage.sessions import CONFOUNDED
 from privrep.leakage.threat_ladder import in_steps
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.strata import Covariate, studentised, within_uar
@@ -255,18 +256,19 @@ def _verdict(
     chance = 1 / known.num_classes
     scores = np.stack([of.scores[rows] for of in scored])
     errors = [of.errors[rows] if len(of.errors) > 1 else of.errors for of in scored]
-    if len(rows) == 1:
+    if len(rows) == 1 or (excess and permutations.only_rename):
         uar_shown = chance if excess else float(scores[:, 0].max())
         bounds = (uar_shown, 0.0, 1.0, 1.0, 1.0, np.inf, chance + settings.limit)
-        return Verdict("cannot_tell", *bounds, "There are no labels that could be permuted.")
+        reason = "There are no labels that could be permuted." if len(rows) == 1 else CONFOUNDED
+        return Verdict("cannot_tell", *bounds, reason)
     if len(errors[0]) > 1:
         scores = np.stack([studentised(*pair, chance) for pair in zip(scores, errors)])
-    judged, evidence = Scores(scores, np.array([error[0] for error in errors])), "one utterance"
-    if excess:
-        judged, evidence = judged.beyond(chance), "one utterance beyond what sessions tell"
-    return judge(
-        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence
-    )[0]
+    judged = Scores(scores, np.array([error[0] for error in errors]))
+    test = (permutations, known.num_classes, settings.limit, settings.alpha)
+    if not excess:
+        return judge(*judged, *test)[0]
+    beyond = "one utterance beyond what sessions tell"
+    return judge(*judged.beyond(chance), *test, evidence=beyond, scarce="sessions")[0]
 
 
 def _seen_predictions(

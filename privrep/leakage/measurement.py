@@ -26,7 +26,13 @@ from privrep.leakage.attacker_results import (
 from privrep.leakage.deals import Dealt, attack_deals
 from privrep.leakage.sessions import BeyondSessions, beyond_sessions
 from privrep.leakage.subsample import draw_evenly
-from privrep.statistics.design import FREE, deal_folds, speaker_blocks, speaker_labels
+from privrep.statistics.design import (
+    FREE,
+    deal_folds,
+    speaker_blocks,
+    speaker_labels,
+    speakers_per_class,
+)
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
@@ -53,7 +59,7 @@ class Measurement(NamedTuple):
       chance: 1 / C.
       num_utterances, num_speakers: with known labels; only these count.
       tested_utterances: on how many of them the test was made.
-      utterances_per_class, speakers_per_class: int per class, of a speaker's most frequent class.
+      utterances_per_class, speakers_per_class: int per class, see `design.speakers_per_class`.
       num_folds: K; no speaker is in two.
       num_deals: of folds, over which the UAR of each labelling is averaged.
       turned: share of single deals whose verdict is another than `verdict`.
@@ -150,8 +156,8 @@ def measure(
         *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
     class_of = speaker_labels(known.labels, known.speaker)
-    speakers_per_class = np.bincount(class_of, minlength=num_classes)
-    rare = _rare(speakers_per_class)
+    num_of_class = speakers_per_class(known.labels, known.speaker)
+    rare = _rare(num_of_class)
     most, blind = _untested_doubts(dealt.untested, verdict)
     most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
@@ -189,7 +195,7 @@ def measure(
         num_speakers=known.num_speakers,
         tested_utterances=len(tested.labels),
         utterances_per_class=tuple(np.bincount(known.labels, minlength=num_classes).tolist()),
-        speakers_per_class=tuple(speakers_per_class.tolist()),
+        speakers_per_class=tuple(num_of_class.tolist()),
         num_folds=min(settings.folds, known.num_speakers),
         num_deals=len(deals),
         turned=float(np.mean(turned)),
@@ -229,12 +235,12 @@ def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutation
     )
 
 
-def _rare(speakers_per_class: np.ndarray) -> list[str]:
-    rarest = int(speakers_per_class.argmin())
-    if speakers_per_class[rarest] >= FEWEST_SPEAKERS:
+def _rare(num_of_class: np.ndarray) -> list[str]:
+    rarest = int(num_of_class.argmin())
+    if num_of_class[rarest] >= FEWEST_SPEAKERS:
         return []
     return [
-        f"class {rarest} has {speakers_per_class[rarest]} speakers; under {FEWEST_SPEAKERS} a "
+        f"class {rarest} has {num_of_class[rarest]} speakers; under {FEWEST_SPEAKERS} a "
         "bound of its recall cannot be relied on."
     ]
 
