@@ -13,6 +13,11 @@ REPEATED, REPEATED_ROWS = 0.02, 5
 MOST_REPEATED = 64  # values of all columns together, the most frequent first
 
 
+def constant(h: np.ndarray) -> np.ndarray:
+    """bool[D]: the columns of h [N, D] without two different values; others can carry a leak."""
+    return h.max(0) == h.min(0)
+
+
 def standardised(h: np.ndarray) -> np.ndarray:
     """Columns of mean 0 and standard deviation 1, whatever their offset and outliers.
 
@@ -126,12 +131,12 @@ def repeated_values(h: np.ndarray) -> np.ndarray:
     """
     least = max(int(np.ceil(REPEATED * len(h))), REPEATED_ROWS)
     ordered = np.sort(h.T, axis=1)
-    found = []
+    repeated = []
     for column in np.flatnonzero((ordered[:, least - 1 :] == ordered[:, : 1 - least]).any(1)):
         values, counts = np.unique(ordered[column], return_counts=True)
         for i in np.flatnonzero((counts >= least) & (counts <= (1 - REPEATED) * len(h))):
-            found.append((-int(counts[i]), int(column), values[i]))
-    kept = sorted(found)[:MOST_REPEATED]
+            repeated.append((-int(counts[i]), int(column), values[i]))
+    kept = sorted(repeated)[:MOST_REPEATED]
     return (
         np.array([h[:, column] == value for _, column, value in kept], float)
         .reshape(len(kept), len(h))

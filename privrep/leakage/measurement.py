@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.attacks.protocol import Attack
+from privrep.attacks.scaling import constant
 from privrep.attacks.suite import Suite, usual_suite
 from privrep.leakage.attacker_results import (
     AttackerResult,
@@ -148,7 +149,7 @@ def measure(
     rows = draw_evenly(known.speaker, settings.utterances, settings.seed, known.labels, least=1)
     tested = known if len(rows) == len(known.labels) else known.take(rows)
     permutations = _permuted_freely(tested, settings)
-    deals = _seeds(settings)
+    deals = settings.deal_seeds
     dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds)
     num_classes, test = known.num_classes, (settings.limit, settings.alpha)
     verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
@@ -204,7 +205,7 @@ def measure(
         distinct_permutations=permutations.distinct,
         complete=permutations.complete,
         varies_within_speaker=bool((known.labels != class_of[known.speaker]).any()),
-        constant_columns=tuple(np.flatnonzero(known.h.max(0) == known.h.min(0)).tolist()),
+        constant_columns=tuple(np.flatnonzero(constant(known.h)).tolist()),
         seconds=dealt.seconds,
         counts=dealt.counts[strongest],
         predictions=predictions,
@@ -215,12 +216,6 @@ def _as_suite(attackers: Suite | Mapping[str, Attack] | None) -> Suite:
     if attackers is None:
         return usual_suite()
     return attackers if isinstance(attackers, Suite) else Suite(attackers)
-
-
-def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
-    """The seed of each deal: that of the settings, and others drawn from it."""
-    more = np.random.SeedSequence(settings.seed).generate_state(settings.deals)[1:]
-    return (settings.seed, *more.tolist())
 
 
 def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:

@@ -99,6 +99,14 @@ def test_an_untested_attacker_is_asked_about_persons_as_well():
     assert blind.person.verdict == "cannot_tell" and blind.person.upper == 1
 
 
+def test_deals_are_others_for_other_seeds_and_more_deals_are_further_ones():
+    seeds = [InferenceSettings(seed=seed, deals=6).deal_seeds for seed in range(50)]
+    assert len(set(sum(seeds, ()))) == 300
+    for seed, of_six in enumerate(seeds):
+        assert of_six[0] == seed
+        assert InferenceSettings(seed=seed, deals=3).deal_seeds == of_six[:3]
+
+
 def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
     sample = WORLDS["no_leak"].draw(3, 80, 10, 4)
     # The women but six are left out.

@@ -229,6 +229,24 @@ def test_nothing_is_learned_from_the_speakers_who_are_verified(backend):
     np.testing.assert_allclose(scores(other), scores(h))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_offset_hides_no_voice_and_a_column_of_one_value_adds_none(backend):
+    """A million beside a voice of 1 is nothing to float64, nor is a hundred to float32."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(24), 6)
+    h, training = rng.normal(size=(144, 5)) + rng.normal(size=(24, 5))[speaker], speaker < 16
+
+    def scores(h):
+        x = whitened(h, training, speaker, np.arange(144))
+        return BACKENDS[backend](x, training, speaker)
+
+    for moved, precision in ((h + 1e6, 1e-6), ((h + 1e6).astype(np.float32), 0.2)):
+        np.testing.assert_allclose(scores(moved), scores(h), atol=precision)
+    with_constant = np.append(h, np.full((144, 1), 0.1), 1)
+    if backend == "cosine":  # PLDA shrinks towards the mean variance of all columns
+        np.testing.assert_allclose(scores(with_constant), scores(h), atol=1e-9)
+
+
 def test_blocks_move_as_a_whole_within_their_cell():
     rng = np.random.default_rng(0)
     target = np.repeat([0, 1], 30)
