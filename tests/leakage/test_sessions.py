@@ -162,6 +162,19 @@ def test_what_is_not_subtracted_is_named():
         assert note in measure(sample, attackers=LINEAR, settings=QUICK).beyond_sessions.note
 
 
+def test_no_attacker_knows_the_room_of_whom_it_is_tried_on():
+    sample, seen = rooms(0, interviewer=False), []
+
+    def attack(seed, h, labels, speakers, folds, num_classes):
+        seen.append(folds)
+        return LINEAR["linear"](seed, h, labels, speakers, folds, num_classes)
+
+    settings = InferenceSettings(permutations=24, deals=1)
+    beyond_sessions(sample, Suite({"attack": attack}), (0, 1), settings)
+    for folds in seen:
+        assert np.unique(np.stack([sample.session, folds]), axis=1).shape[1] == 10
+
+
 def test_sessions_that_say_nothing_are_named():
     sample = two_sites(0)
     of_all = Sample.of(sample.h, sample.labels, sample.speaker, np.zeros(len(sample.h), int))
