@@ -158,7 +158,8 @@ def measure(
     )
     class_of = speaker_labels(known.labels, known.speaker)
     num_of_class = speakers_per_class(known.labels, known.speaker)
-    rare = _rare(num_of_class)
+    varies = bool((known.labels != class_of[known.speaker]).any())
+    rare = _rare(num_of_class, varies)
     most, blind = _untested_doubts(dealt.untested, verdict)
     most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
@@ -204,7 +205,7 @@ def measure(
         num_permutations=len(permutations.labels) - 1,
         distinct_permutations=permutations.distinct,
         complete=permutations.complete,
-        varies_within_speaker=bool((known.labels != class_of[known.speaker]).any()),
+        varies_within_speaker=varies,
         constant_columns=tuple(np.flatnonzero(constant(known.h)).tolist()),
         seconds=dealt.seconds,
         counts=dealt.counts[strongest],
@@ -230,12 +231,13 @@ def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutation
     )
 
 
-def _rare(num_of_class: np.ndarray) -> list[str]:
+def _rare(num_of_class: np.ndarray, varies_within_speaker: bool) -> list[str]:
     rarest = int(num_of_class.argmin())
     if num_of_class[rarest] >= FEWEST_SPEAKERS:
         return []
+    who = " who have it at least as often as the corpus" if varies_within_speaker else ""
     return [
-        f"class {rarest} has {num_of_class[rarest]} speakers; under {FEWEST_SPEAKERS} a "
+        f"class {rarest} has {num_of_class[rarest]} speakers{who}; under {FEWEST_SPEAKERS} a "
         "bound of its recall cannot be relied on."
     ]
 

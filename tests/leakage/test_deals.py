@@ -10,7 +10,7 @@ from privrep.leakage.deals import attack_deals, person_counts
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.confidence import standard_error
-from privrep.statistics.design import deal_folds, speaker_labels
+from privrep.statistics.design import deal_folds, speaker_labels, speakers_per_class
 from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import uar, uars_of
 from privrep.types import InferenceSettings, Sample
@@ -166,6 +166,18 @@ def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
     settings = InferenceSettings(permutations=60, deals=1, limit=0.4)
     verdict = measure(part, attackers=LINEAR, settings=settings).verdict
     assert verdict.verdict == "cannot_tell" and "class 0 has 6 speakers" in verdict.reason
+
+
+def test_slips_make_no_speaker_of_a_class():
+    """28 men, of whom each has one utterance that is called a woman's, and 4 women."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(32), 20)
+    gender = ((speaker < 4) | (np.arange(640) % 20 == 0)).astype(int)
+    assert speakers_per_class(gender, speaker).tolist() == [28, 4]
+    sample = Sample.of(rng.normal(size=(640, 3)), gender, speaker)
+    settings = InferenceSettings(permutations=60, deals=1, limit=0.4)
+    verdict = measure(sample, attackers=LINEAR, settings=settings).verdict
+    assert verdict.verdict == "cannot_tell" and "class 1 has 4 speakers who" in verdict.reason
 
 
 def test_the_test_is_made_on_a_share_of_a_large_corpus_and_the_uar_is_of_all():

@@ -113,7 +113,7 @@ def test_speakers_who_are_as_often_of_one_class_as_of_the_other_are_of_both():
             Sample.of(h, state, speaker, session), attackers=LINEAR, settings=QUICK
         )
         assert measurement.speakers_per_class == (20, 20)
-        assert "speakers; under" not in measurement.verdict.reason
+        assert "a bound of its recall" not in measurement.verdict.reason
         assert note in measurement.beyond_sessions.note
 
 
