@@ -178,6 +178,30 @@ def kernel_ranks(
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
 
 
+def prepared(attack: Attack, h: np.ndarray) -> Attack:
+    """The attacker for one h and several deals of folds: `linear` whitens it once for all of them.
+
+    What it predicts is the same; features of other attackers depend on the seed.
+    """
+    if attack is not linear:
+        return attack
+    maps = tuple(_linear_maps(h))
+
+    def linear_on_h(
+        seed: int,
+        h: np.ndarray,
+        labels: np.ndarray,
+        speakers: np.ndarray,
+        folds: np.ndarray,
+        num_classes: int,
+        only: int | None = None,
+    ) -> Attacked:
+        del seed, h, speakers
+        return _tuned(FeatureMaps(iter(maps)), labels, folds, num_classes, only)
+
+    return linear_on_h
+
+
 def _ridges(penalties: Sequence[float], variance: np.ndarray) -> dict[str, float | np.ndarray]:
     """Penalties of columns, for the directions into which `whitened` turned them."""
     return {f"penalty {penalty:g}": np.maximum(penalty / variance, LEAST) for penalty in penalties}
