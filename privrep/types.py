@@ -413,7 +413,7 @@ class InferenceSettings:
       limit: the leak UAR - chance that must be excluded before "no leak" may be said.
       alpha: level of the test and of the one-sided bounds.
       seed: of folds, permutations and attackers; the same seed gives the same result.
-      deals: of folds, over which the UAR of every labelling is averaged.
+      deals: of folds, over which the UAR (or correlation) of every labelling is averaged.
       utterances: the test is made on at most so many, drawn evenly from the speakers; the UAR of
         the strongest attacker is of all.
       correlation_limit: the correlation that must be excluded before "no leak" may be said of an
@@ -428,6 +428,16 @@ class InferenceSettings:
     deals: int = 6
     utterances: int = 20_000
     correlation_limit: float = CORRELATION_LIMIT
+
+    @property
+    def deal_seeds(self) -> tuple[int, ...]:
+        """The seed of each deal: that of the settings, and others drawn from it.
+
+        >>> InferenceSettings(seed=7, deals=1).deal_seeds
+        (7,)
+        """
+        more = np.random.SeedSequence(self.seed).generate_state(self.deals)[1:]
+        return (self.seed, *more.tolist())
 
 
 PRIMARY = InferenceSettings()  # of the headline measurement

@@ -32,6 +32,7 @@ from privrep.attacks.protocol import Attack, Attacked, places
 from privrep.attacks.scaling import (
     clipped_and_unclipped,
     normal_scores,
+    repeated_values,
     standardised,
     whitened,
 )
@@ -130,13 +131,12 @@ def ranks(
     """`linear` on `normal_scores` g of every column of h, and on their squares.
 
     The ranks find what outliers and heavy tails hide, the squares a column whose shape differs
-    between the classes and not its mean.
+    between the classes and not its mean. Where columns repeat a value, the same is tried on
+    `repeated_values`, which ranks among other values do not show; one of the two is selected with
+    the penalty.
     """
     del seed, speakers
-    g = normal_scores(h)
-    features, variance = whitened(standardised(np.concatenate([g, g * g], 1)))
-    maps = FeatureMaps(iter([FeatureMap("", features, _ridges(COARSE, variance))]))
-    return _tuned(maps, labels, folds, num_classes, only)
+    return _tuned(FeatureMaps(_rank_maps(h)), labels, folds, num_classes, only)
 
 
 def kernel(
@@ -178,6 +178,30 @@ def kernel_ranks(
 ATTACKS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
 
 
+def prepared(attack: Attack, h: np.ndarray) -> Attack:
+    """The attacker for one h and several deals of folds: `linear` whitens it once for all of them.
+
+    What it predicts is the same; features of other attackers depend on the seed.
+    """
+    if attack is not linear:
+        return attack
+    maps = tuple(_linear_maps(h))
+
+    def linear_on_h(
+        seed: int,
+        h: np.ndarray,
+        labels: np.ndarray,
+        speakers: np.ndarray,
+        folds: np.ndarray,
+        num_classes: int,
+        only: int | None = None,
+    ) -> Attacked:
+        del seed, h, speakers
+        return _tuned(FeatureMaps(iter(maps)), labels, folds, num_classes, only)
+
+    return linear_on_h
+
+
 def _ridges(penalties: Sequence[float], variance: np.ndarray) -> dict[str, float | np.ndarray]:
     """Penalties of columns, for the directions into which `whitened` turned them."""
     return {f"penalty {penalty:g}": np.maximum(penalty / variance, LEAST) for penalty in penalties}
@@ -191,6 +215,15 @@ def _linear_maps(h: np.ndarray) -> Iterator[FeatureMap]:
         if x is not None:
             features, variance = whitened(x)
             yield FeatureMap(name, features, _ridges(PENALTIES, variance) | even)
+
+
+def _rank_maps(h: np.ndarray) -> Iterator[FeatureMap]:
+    """Normal scores with their squares, and `repeated_values`, if there are any."""
+    g = normal_scores(h)
+    for name, x in (("", np.concatenate([g, g * g], 1)), ("repeated values, ", repeated_values(h))):
+        if x.shape[1]:
+            features, variance = whitened(standardised(x))
+            yield FeatureMap(name, features, _ridges(COARSE, variance))
 
 
 def _kernel_maps(x: np.ndarray, landmarks: Landmarks) -> Iterator[FeatureMap]:

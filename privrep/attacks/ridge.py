@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import chunks
 from privrep.attacks.nystroem import draw_landmarks, gaussian_features
+from privrep.attacks.scaling import constant, repeated_values
 from privrep.statistics.correlation import midranks
 
 # Of the mean variance of a feature; of equal correlations the first.
@@ -89,16 +90,20 @@ def ridge(
     with m_s the mean of h over the utterances of speaker s, m the mean of all m_s, y_s the number
     less its mean, and G the covariance of the utterances, in which every speaker counts once: what
     varies within speakers is shrunk too. Columns are standardised in float64; a second form takes
-    their ranks, for heavy tails. Form and penalty are selected by the correlation on validation
-    speakers: all folds but the tested one, each predicted from the others.
+    their ranks, for heavy tails, and a third `repeated_values`, if there are any. Form and penalty
+    are selected by the correlation on validation speakers: all folds but the tested one, each
+    predicted from the others.
 
     Nothing is drawn at random: `seed` is not used.
     """
     del seed
-    columns = _standardised(h.astype(np.float64))
-    ranks = _standardised(midranks(h.T).T)
-    maps = (("", columns.__getitem__), ("ranks, ", ranks.__getitem__))
-    return _tuned(iter(maps), targets, speakers, folds, only)
+    forms = {
+        "": h.astype(np.float64),
+        "ranks, ": midranks(h.T).T,
+        "repeated values, ": repeated_values(h),
+    }
+    maps = ((name, _standardised(x).__getitem__) for name, x in forms.items() if x.shape[1])
+    return _tuned(maps, targets, speakers, folds, only)
 
 
 def kernel_ridge(
@@ -132,12 +137,11 @@ NUMBER_ATTACKS: dict[str, NumberAttack] = {"ridge": ridge, "kernel_ridge": kerne
 
 
 def _standardised(columns: np.ndarray) -> np.ndarray:
-    """float64[N, D]: mean 0 and standard deviation 1; a column without variation becomes 0."""
+    """float64[N, D]: mean 0 and standard deviation 1; a column of one value becomes 0."""
     centred = columns - columns.mean(0)
     sd = centred.std(0)
-    # What float32 can resolve: a column of 1e6 +- 1 varies, one whose last bit flickers does not.
-    constant = sd <= np.finfo(np.float32).eps / 2 * np.abs(columns).max(0)
-    return np.where(constant, 0, centred / np.where(constant, 1, sd))
+    is_constant = constant(columns)
+    return np.where(is_constant, 0, centred / np.where(is_constant, 1, sd))
 
 
 class _Moments(NamedTuple):

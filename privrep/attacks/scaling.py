@@ -8,6 +8,14 @@ from privrep.statistics.correlation import midranks
 
 FLOOR = 1e-12  # of the largest standard deviation: smaller directions are rounding of float64
 OUTLYING = 30.0  # robust standard deviations from the median; what is farther is clipped
+# A value that a column holds exactly, in so large a share of the rows and in so many at least.
+REPEATED, REPEATED_ROWS = 0.02, 5
+MOST_REPEATED = 64  # values of all columns together, the most frequent first
+
+
+def constant(h: np.ndarray) -> np.ndarray:
+    """bool[D]: the columns of h [N, D] without two different values; others can carry a leak."""
+    return h.max(0) == h.min(0)
 
 
 def standardised(h: np.ndarray) -> np.ndarray:
@@ -102,6 +110,38 @@ def normal_scores(h: np.ndarray) -> np.ndarray:
       float64[N, D].
     """
     return scipy.special.ndtri((midranks(h.T).T + 0.5) / len(h))
+
+
+def repeated_values(h: np.ndarray) -> np.ndarray:
+    """Where h holds a value that its column repeats: 1 there, else 0, a column for each value.
+
+    A number that stands for none (0, -1, a mean) may lie among the others, where no monotone
+    function of its column tells it from its neighbours, and yet be more frequent in one class. A
+    value counts that is held by 2 % to 98 % of the rows, and by five at least; there are at most
+    64 of them, the most frequent ones. A continuous column has none.
+
+    Args:
+      h: float[N, D].
+
+    Returns:
+      float64[N, m], m from 0 to 64.
+
+    >>> repeated_values(np.array([[0.3], [0], [0.1], [0], [0], [0], [0], [-0.2]])).ravel().tolist()
+    [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    """
+    least = max(int(np.ceil(REPEATED * len(h))), REPEATED_ROWS)
+    ordered = np.sort(h.T, axis=1)
+    repeated = []
+    for column in np.flatnonzero((ordered[:, least - 1 :] == ordered[:, : 1 - least]).any(1)):
+        values, counts = np.unique(ordered[column], return_counts=True)
+        for i in np.flatnonzero((counts >= least) & (counts <= (1 - REPEATED) * len(h))):
+            repeated.append((-int(counts[i]), int(column), values[i]))
+    kept = sorted(repeated)[:MOST_REPEATED]
+    return (
+        np.array([h[:, column] == value for _, column, value in kept], float)
+        .reshape(len(kept), len(h))
+        .T
+    )
 
 
 def squared_distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 
+from privrep.attacks.scaling import constant
 from privrep.types import renumber
 
 _SHRINKAGE = 0.1  # of the covariance within speakers, towards its diagonal
@@ -30,8 +31,8 @@ def whitened(
     """
     known = np.asarray(h[training], np.float64)
     mean, sd = known.mean(0), known.std(0)
-    constant = sd <= 1e-5 * np.sqrt(1 + mean**2)
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, sd))
+    is_constant = constant(known)
+    scale = np.where(is_constant, 0, 1 / np.where(is_constant, 1, sd))
     known = (known - mean) * scale
     within = known - _means(known, renumber(speaker[training]))
     covariance = within.T @ within / len(known)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from privrep.attacks.lda import prepared
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
 from privrep.statistics.confidence import standard_error
@@ -79,7 +80,7 @@ def attack_deals(
     """
     y, speaker, num_classes = sample.labels, sample.speaker, sample.num_classes
     class_of = speaker_labels(y, speaker)
-    attackers = suite.tested
+    attackers = {name: prepared(attack, sample.h) for name, attack in suite.tested.items()}
     results: dict[str, list[_OfDeal]] = {name: [] for name in attackers}
     first, of_truth = {}, {}
     seconds = dict.fromkeys((*attackers, *suite.untested), 0.0)

@@ -10,8 +10,9 @@ from privrep.attacks.lda import ATTACKS, linear, linear_maps
 from privrep.attacks.protocol import Attack
 from privrep.leakage.conditional import FORMS
 from privrep.leakage.fold_permutations import Statement, permute_in_folds
-from privrep.leakage.fold_sample import FoldSample, KnownRows
+from privrep.leakage.fold_sample import FoldRows, FoldSample, KnownRows
 from privrep.leakage.own_attackers import OWN, Maps, own_predictions
+from privrep.leakage.sessions import CONFOUNDED
 from privrep.leakage.threat_ladder import in_steps
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.strata import Covariate, studentised, within_uar
@@ -224,11 +225,12 @@ def _beyond_covariate(
     rows = np.flatnonzero(known.tested_in >= 0)
     speaker = renumber(known.speaker[rows])
     strata = renumber(given[known.tested_in[rows], known.rows[rows]])
+    of_folds = [FoldRows.of(sample.split, k, known.rows) for k in range(len(sample.h))]
     scored = []
     for (name, attack), (form_name, form) in itertools.product(attackers.items(), FORMS.items()):
         attacks = [
-            form(attack, _covariate(given[k, known.rows[_used(sample, known, k)]]))
-            for k in range(len(sample.h))
+            form(attack, _covariate(given[k, known.rows[of_fold.used]]))
+            for k, of_fold in enumerate(of_folds)
         ]
         predictions = _seen_predictions(attacks, sample, labels, known, seed)
         scores, errors = within_uar(
@@ -255,17 +257,20 @@ def _verdict(
     chance = 1 / known.num_classes
     scores = np.stack([of.scores[rows] for of in scored])
     errors = [of.errors[rows] if len(of.errors) > 1 else of.errors for of in scored]
-    if len(rows) == 1:
+    if len(rows) == 1 or (excess and permutations.only_rename):
         uar_shown = chance if excess else float(scores[:, 0].max())
         bounds = (uar_shown, 0.0, 1.0, 1.0, 1.0, np.inf, chance + settings.limit)
-        return Verdict("cannot_tell", *bounds, "There are no labels that could be permuted.")
+        reason = "There are no labels that could be permuted." if len(rows) == 1 else CONFOUNDED
+        return Verdict("cannot_tell", *bounds, reason)
     if len(errors[0]) > 1:
         scores = np.stack([studentised(*pair, chance) for pair in zip(scores, errors)])
-    judged, evidence = Scores(scores, np.array([error[0] for error in errors])), "one utterance"
+    judged = Scores(scores, np.array([error[0] for error in errors]))
+    evidence, scarce = "one utterance", "speakers"
     if excess:
-        judged, evidence = judged.beyond(chance), "one utterance beyond what sessions tell"
+        judged, scarce = judged.beyond(chance), "sessions"
+        evidence = "one utterance beyond what sessions tell"
     return judge(
-        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence
+        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
     )[0]
 
 
@@ -286,23 +291,13 @@ def _seen_predictions(
       seed: of the attackers.
     """
     predictions, num_classes = np.zeros(labels.shape, np.int16), int(labels.max()) + 1
-    split = sample.split
     for k, attack in enumerate(attacks):
-        part = np.where(split.test[k], 0, np.where(split.val[k], 1, 2))[known.rows]
-        used = _used(sample, known, k)
+        used, part = FoldRows.of(sample.split, k, known.rows)
         x = np.asarray(sample.h[k][known.rows[used]], np.float32)
-        attacked = attack(
-            seed, x, labels[:, used], known.speaker[used], part[used], num_classes, only=0
-        )
-        tested = part[used] == 0
+        attacked = attack(seed, x, labels[:, used], known.speaker[used], part, num_classes, only=0)
+        tested = part == 0
         predictions[:, used[tested]] = attacked.predictions[:, tested]
     return predictions
-
-
-def _used(sample: FoldSample, known: KnownRows, k: int) -> np.ndarray:
-    """int[m]: the known rows that are in a part of fold k."""
-    in_fold = sample.split.test[k] | sample.split.val[k] | sample.split.train[k]
-    return np.flatnonzero(in_fold[known.rows])
 
 
 def _covariate(codes: np.ndarray) -> Covariate:

@@ -25,6 +25,30 @@ class FoldSample(NamedTuple):
     session: np.ndarray | None = None
 
 
+class FoldRows(NamedTuple):
+    """Which of n utterances are in a fold, and in which part of it.
+
+    Attributes:
+      used: int[m] of n.
+      part: int32[m]; 0 those that are tested, 1 validation, 2 training.
+    """
+
+    used: np.ndarray
+    part: np.ndarray
+
+    @classmethod
+    def of(cls, split: Split, k: int, rows: np.ndarray) -> "FoldRows":
+        """Of fold k; rows int[n] of the N utterances of the split."""
+        train, val, test = (part[k][rows] for part in split)
+        used = np.flatnonzero(train | val | test)
+        return cls(used, np.where(test, 0, np.where(val, 1, 2))[used].astype(np.int32))
+
+
+def fold_that_tests(split: Split) -> np.ndarray:
+    """int[N]: the fold that tests the utterance, -1 for none."""
+    return np.where(split.test.any(0), split.test.argmax(0), -1)
+
+
 class KnownRows(NamedTuple):
     """The utterances with known labels that are in some part of some fold.
 
@@ -53,9 +77,9 @@ class KnownRows(NamedTuple):
         """
         split, labels = sample.split, sample.labels
         rows = np.flatnonzero((labels >= 0) & (split.test | split.val | split.train).any(0))
-        tested_in = np.where(split.test.any(0), split.test.argmax(0), -1)[rows]
         session = None if sample.session is None else renumber(np.asarray(sample.session)[rows])
         speaker = renumber(np.asarray(sample.speakers)[rows])
+        tested_in = fold_that_tests(split)[rows]
         return cls(rows, speaker, labels[rows].astype(np.int32), tested_in, session)
 
     @property

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.attacks.protocol import Attack
+from privrep.attacks.scaling import constant
 from privrep.attacks.suite import Suite, usual_suite
 from privrep.leakage.attacker_results import (
     AttackerResult,
@@ -26,7 +27,13 @@ from privrep.leakage.attacker_results import (
 from privrep.leakage.deals import Dealt, attack_deals
 from privrep.leakage.sessions import BeyondSessions, beyond_sessions
 from privrep.leakage.subsample import draw_evenly
-from privrep.statistics.design import FREE, deal_folds, speaker_blocks, speaker_labels
+from privrep.statistics.design import (
+    FREE,
+    deal_folds,
+    speaker_blocks,
+    speaker_labels,
+    speakers_per_class,
+)
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
@@ -53,7 +60,7 @@ class Measurement(NamedTuple):
       chance: 1 / C.
       num_utterances, num_speakers: with known labels; only these count.
       tested_utterances: on how many of them the test was made.
-      utterances_per_class, speakers_per_class: int per class, of a speaker's most frequent class.
+      utterances_per_class, speakers_per_class: int per class, see `design.speakers_per_class`.
       num_folds: K; no speaker is in two.
       num_deals: of folds, over which the UAR of each labelling is averaged.
       turned: share of single deals whose verdict is another than `verdict`.
@@ -142,7 +149,7 @@ def measure(
     rows = draw_evenly(known.speaker, settings.utterances, settings.seed, known.labels, least=1)
     tested = known if len(rows) == len(known.labels) else known.take(rows)
     permutations = _permuted_freely(tested, settings)
-    deals = _seeds(settings)
+    deals = settings.deal_seeds
     dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds)
     num_classes, test = known.num_classes, (settings.limit, settings.alpha)
     verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
@@ -150,8 +157,9 @@ def measure(
         *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
     class_of = speaker_labels(known.labels, known.speaker)
-    speakers_per_class = np.bincount(class_of, minlength=num_classes)
-    rare = _rare(speakers_per_class)
+    num_of_class = speakers_per_class(known.labels, known.speaker)
+    varies = bool((known.labels != class_of[known.speaker]).any())
+    rare = _rare(num_of_class, varies)
     most, blind = _untested_doubts(dealt.untested, verdict)
     most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
@@ -189,7 +197,7 @@ def measure(
         num_speakers=known.num_speakers,
         tested_utterances=len(tested.labels),
         utterances_per_class=tuple(np.bincount(known.labels, minlength=num_classes).tolist()),
-        speakers_per_class=tuple(speakers_per_class.tolist()),
+        speakers_per_class=tuple(num_of_class.tolist()),
         num_folds=min(settings.folds, known.num_speakers),
         num_deals=len(deals),
         turned=float(np.mean(turned)),
@@ -197,8 +205,8 @@ def measure(
         num_permutations=len(permutations.labels) - 1,
         distinct_permutations=permutations.distinct,
         complete=permutations.complete,
-        varies_within_speaker=bool((known.labels != class_of[known.speaker]).any()),
-        constant_columns=tuple(np.flatnonzero(known.h.max(0) == known.h.min(0)).tolist()),
+        varies_within_speaker=varies,
+        constant_columns=tuple(np.flatnonzero(constant(known.h)).tolist()),
         seconds=dealt.seconds,
         counts=dealt.counts[strongest],
         predictions=predictions,
@@ -209,12 +217,6 @@ def _as_suite(attackers: Suite | Mapping[str, Attack] | None) -> Suite:
     if attackers is None:
         return usual_suite()
     return attackers if isinstance(attackers, Suite) else Suite(attackers)
-
-
-def _seeds(settings: InferenceSettings) -> tuple[int, ...]:
-    """The seed of each deal: that of the settings, and others drawn from it."""
-    more = np.random.SeedSequence(settings.seed).generate_state(settings.deals)[1:]
-    return (settings.seed, *more.tolist())
 
 
 def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutations:
@@ -229,12 +231,13 @@ def _permuted_freely(sample: Sample, settings: InferenceSettings) -> Permutation
     )
 
 
-def _rare(speakers_per_class: np.ndarray) -> list[str]:
-    rarest = int(speakers_per_class.argmin())
-    if speakers_per_class[rarest] >= FEWEST_SPEAKERS:
+def _rare(num_of_class: np.ndarray, varies_within_speaker: bool) -> list[str]:
+    rarest = int(num_of_class.argmin())
+    if num_of_class[rarest] >= FEWEST_SPEAKERS:
         return []
+    who = " who have it at least as often as the corpus" if varies_within_speaker else ""
     return [
-        f"class {rarest} has {speakers_per_class[rarest]} speakers; under {FEWEST_SPEAKERS} a "
+        f"class {rarest} has {num_of_class[rarest]} speakers{who}; under {FEWEST_SPEAKERS} a "
         "bound of its recall cannot be relied on."
     ]
 

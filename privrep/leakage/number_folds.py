@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from privrep.attacks.ridge import NUMBER_ATTACKS, NumberAttack
+from privrep.leakage.fold_sample import FoldRows, fold_that_tests
 from privrep.leakage.number_measurement import permuted_numbers
 from privrep.statistics.correlation import (
     CorrelationVerdict,
@@ -48,9 +49,8 @@ def measure_number_folds(
     rows = np.flatnonzero(np.isfinite(values) & (split.train | split.val | split.test).any(0))
     speaker = renumber(np.asarray(speakers)[rows])
     numbers = np.bincount(speaker, values[rows]) / np.bincount(speaker)
-    tested_in = np.where(split.test.any(0), split.test.argmax(0), -1)[rows]
     strata = np.zeros(len(numbers), np.int32)
-    strata[speaker] = tested_in + 1
+    strata[speaker] = fold_that_tests(split)[rows] + 1
     tested = np.flatnonzero(strata)
     if len(np.unique(numbers[tested])) < 2:
         raise ValueError("the test speakers have one number: there is nothing to predict")
@@ -59,9 +59,8 @@ def measure_number_folds(
     correlations = []
     for attack in attackers.values():
         predicted = np.zeros(targets.shape)
-        for k, (train, val, test) in enumerate(zip(*split)):
-            used = np.flatnonzero((train | val | test)[rows])
-            parts = np.where(test, 0, np.where(val, 1, 2))[rows[used]].astype(np.int32)
+        for k in range(len(h)):
+            used, parts = FoldRows.of(split, k, rows)
             members, within = np.unique(speaker[used], return_inverse=True)
             x = np.asarray(h[k][rows[used]], np.float32)
             of_fold = attack(settings.seed, x, targets[:, members], within, parts, only=0)

@@ -34,7 +34,6 @@ from privrep.types import (
 )
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
-DEALS = 3  # of the speakers into folds
 _LINEAR: Mapping[str, NumberAttack] = {"ridge": ridge}
 VARYING = 0.5  # share of the variance within speakers above which it is no attribute of speakers
 
@@ -115,7 +114,6 @@ def measure_number(
     *,
     attackers: Mapping[str, NumberAttack] = NUMBER_ATTACKS,
     settings: InferenceSettings = PRIMARY,
-    deals: int = DEALS,
 ) -> NumberMeasurement:
     """Predicts a number of held-out speakers from frozen representations, and tests the result.
 
@@ -130,7 +128,6 @@ def measure_number(
       sample: see `types.NumberSample.of`. Utterances with unknown numbers do not count.
       attackers: {name: NumberAttack}.
       settings: of the test; the limit is `correlation_limit`.
-      deals: at least 1.
 
     Raises:
       ValueError: no known number, one number only, or fewer than 3 speakers.
@@ -152,7 +149,7 @@ def measure_number(
         raise ValueError("all speakers have the same number: there is nothing to predict")
     dealt = [
         design(codes[speaker], speaker, known.session, settings.folds, seed)
-        for seed in _seeds(settings.seed, deals)
+        for seed in settings.deal_seeds
     ]
     permutations, targets = permuted_numbers(numbers, dealt[0].strata, dealt[0].units, settings)
     predicted = {
@@ -188,7 +185,7 @@ def measure_number(
         highest=float(numbers.max()),
         share_within=known.share_within,
         num_folds=int(dealt[0].folds.max()) + 1,
-        num_deals=deals,
+        num_deals=settings.deals,
         permuted_between=dealt[0].permuted_between,
         num_permutations=len(permutations.labels) - 1,
         distinct_permutations=permutations.distinct,
@@ -229,17 +226,12 @@ def measure_numbers(
             left_out[name] = "varies more within speakers than between them"
             continue
         try:
-            result = measure_number(known, attackers=_LINEAR, settings=settings, deals=1)
+            result = measure_number(known, attackers=_LINEAR, settings=settings)
         except ValueError as error:
             left_out[name] = str(error)
             continue
         attributes.append(NumberAttribute(name, len(np.unique(known.of_speakers)), result.verdict))
     return tuple(sorted(attributes, key=lambda a: -a.verdict.correlation)), left_out
-
-
-def _seeds(seed: int, deals: int) -> list[int]:
-    """Of every deal of folds; no two seeds have one in common."""
-    return [int(state) for state in np.random.SeedSequence(seed).generate_state(deals)]
 
 
 def permuted_numbers(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda import FeatureMaps, kernel_maps, linear_maps
 from privrep.attacks.leave_group_out import Settings, Victims, leave_group_out
-from privrep.leakage.fold_sample import FoldSample, KnownRows
+from privrep.leakage.fold_sample import FoldRows, FoldSample, KnownRows
 from privrep.statistics.design import tied_speakers, tying_speakers
 from privrep.statistics.uar import mean_recall
 from privrep.types import renumber
@@ -87,8 +87,7 @@ def _of_fold(
     seed: int,
 ) -> _FoldPredictions:
     """By all settings of fold k, whose test speakers are the victims."""
-    in_fold = (sample.split.test[k] | sample.split.val[k] | sample.split.train[k])[known.rows]
-    used = np.flatnonzero(in_fold)
+    used = FoldRows.of(sample.split, k, known.rows).used
     is_tested = np.isin(known.speaker[used], victims.speakers)
     made = maps(seed, sample.h[k, known.rows[used]], known.speaker[used])
     share = is_tested.mean() or 1.0

@@ -8,15 +8,30 @@ import numpy as np
 from privrep.attacks.suite import Suite
 from privrep.leakage.deals import attack_deals
 from privrep.statistics.design import (
+    BOTH,
+    FREE,
+    WHOLE,
+    WITHIN,
     Exchange,
     exchange,
     speaker_blocks,
-    speaker_labels,
     tying_speakers,
 )
 from privrep.statistics.permutation_test import permute
 from privrep.statistics.verdict import Verdict, judge
 from privrep.types import InferenceSettings, Sample, renumber
+
+CONFOUNDED = (
+    "Every class was recorded in sessions of its own, too few of them to tell a class from its "
+    "sessions: nothing is said beyond sessions. Sessions of speakers of several classes, or more "
+    "sessions of each class, are needed."
+)
+_NOT_SUBTRACTED = {
+    FREE: "",
+    WITHIN: " What a part of a session shares, such as a room of a site, is not subtracted.",
+    WHOLE: " What several sessions share, such as a site of several rooms, is not subtracted.",
+}
+_NOT_SUBTRACTED[BOTH] = _NOT_SUBTRACTED[WHOLE]
 
 
 class BeyondSessions(NamedTuple):
@@ -76,6 +91,8 @@ def beyond_sessions(
         rule.units,
         speaker_blocks(apart.speaker, apart.session),
     )
+    if permutations.only_rename:
+        return BeyondSessions(None, rule.permuted_between, names, left_out + CONFOUNDED)
     suite = suite._replace(untested={})
     dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
     chance = 1 / apart.num_classes
@@ -86,15 +103,19 @@ def beyond_sessions(
         settings.limit,
         settings.alpha,
         evidence="one utterance beyond what sessions tell",
+        scarce="sessions",
     )
-    note = f"{left_out}Labels were permuted between {rule.permuted_between}."
+    note = (
+        f"{left_out}Labels were permuted between {rule.permuted_between}."
+        f"{_NOT_SUBTRACTED[rule.permuted_between]}"
+    )
     return BeyondSessions(verdict, rule.permuted_between, names, note)
 
 
 def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:
     """Why nothing can be said beyond sessions, in a sentence; empty if something can."""
-    classes = np.bincount(speaker_labels(apart.labels, apart.speaker), minlength=num_classes)
-    if classes.min() < 2:
+    of_class = np.unique(np.stack([apart.speaker, apart.labels]), axis=1)[1]
+    if np.bincount(of_class, minlength=num_classes).min() < 2:
         return "A class has fewer than two of these speakers: nothing is said beyond sessions."
     if len(np.unique(renumber(apart.session))) == 1:
         return "All utterances are of one session: what is said in total holds."
@@ -103,5 +124,8 @@ def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:
     if one_stratum and one_by_one and not rule.strata.any():
         return "Every session is of one speaker: what is said in total holds."
     if one_stratum and (one_by_one or len(np.unique(rule.units)) == 1):
-        return "Shared speakers tie the sessions into one: nothing is said beyond sessions."
+        return (
+            "Shared speakers tie the sessions into one: nothing is said beyond sessions unless "
+            "they are left out."
+        )
     return ""

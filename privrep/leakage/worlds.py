@@ -189,6 +189,15 @@ def sentinels(seed: int, num_speakers: int, utterances: int, size: int) -> World
     return _with(drawn, np.where(missing[:, None], -1e9, drawn.h))
 
 
+def repeated_value(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
+    """Column 0 is exactly 0, amid its other values, in half of the utterances of one gender and in
+    one of twenty of the other."""
+    drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
+    h = drawn.h.copy()
+    h[rng.random(len(h)) < np.where(sign > 0, 0.5, 0.05), 0] = 0
+    return _with(drawn, h)
+
+
 def shape_only(seed: int, num_speakers: int, utterances: int, size: int) -> WorldDraw:
     """The spread of column 0 depends on the gender, and no mean does."""
     drawn, sign, rng = _start(seed, num_speakers, utterances, size, spread=0.5)
@@ -240,6 +249,9 @@ WORLDS: dict[str, World] = {
     "offset": World(offset, True, True, True, "the leak is small beside the offset of its column"),
     "heavy_tails": World(heavy_tails, True, True, True, "outliers hide the leak"),
     "sentinels": World(sentinels, True, True, True, "one in twenty rows holds -1e9"),
+    "repeated_value": World(
+        repeated_value, True, False, True, "one value among the others is frequent in one gender"
+    ),
     "shape_only": World(shape_only, True, False, True, "one column differs in shape, not in mean"),
     "comb": World(comb, True, False, True, "only trees predict the gender"),
 }

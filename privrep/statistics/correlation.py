@@ -160,7 +160,7 @@ def judge_correlations(
         for row, of_row in zip(correlations, scores)
     )
     strongest = int(np.argmax(correlations[:, 0]))
-    smallest_p = share / HIGH_SHARE
+    smallest_p = min(1.0, share / HIGH_SHARE)
     null = Null.of(z[strongest])
     correlation = float(correlations[strongest, 0])
     quantile = max(np.quantile(highest[1:], 1 - alpha), scipy.special.ndtri(1 - alpha))

@@ -185,6 +185,22 @@ def speaker_labels(labels: np.ndarray, speaker: np.ndarray) -> np.ndarray:
     return counts.argmax(1).astype(np.int32)
 
 
+def speakers_per_class(labels: np.ndarray, speaker: np.ndarray) -> np.ndarray:
+    """int[C]: how many speakers have each class at least as often as all utterances together.
+
+    Where an attribute is constant within speakers, these are the speakers of the class. Where it
+    varies, as a state does, all who share in it count, and who has a single slip does not.
+
+    >>> speakers_per_class(np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2])).tolist()
+    [2, 1]
+    >>> speakers_per_class(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])).tolist()
+    [2, 2]
+    """
+    counts = np.zeros((speaker.max() + 1, labels.max() + 1), np.int64)
+    np.add.at(counts, (speaker, labels), 1)
+    return (counts * len(labels) >= counts.sum(1, keepdims=True) * counts.sum(0)).sum(0)
+
+
 def speaker_blocks(speaker: np.ndarray, session: np.ndarray | None) -> np.ndarray | None:
     """int32[N]: the sessions of each speaker, as blocks of `permute`; None without sessions.
 

@@ -42,8 +42,19 @@ def verdict_word(p: float, smallest_p: float, upper: float, limit: float, alpha:
     return "no_leak_shown" if smallest_p <= alpha and upper <= limit else "cannot_tell"
 
 
+_MORE = {  # what would help, by what there are too few of
+    "speakers": "",
+    "sessions": " More sessions, or sessions of speakers of several classes, are needed.",
+}
+
+
 def why_too_few(
-    permutations: Permutations, smallest_p: float, alpha: float, labellings: str, numbers: str
+    permutations: Permutations,
+    smallest_p: float,
+    alpha: float,
+    labellings: str,
+    numbers: str,
+    scarce: str = "speakers",
 ) -> str:
     """Why nothing can be shown at the level alpha, in a sentence; empty where something can.
 
@@ -53,6 +64,7 @@ def why_too_few(
       alpha: level of the test.
       labellings: what the design allows a number of, such as "labellings of this design".
       numbers: the result, for the end of the sentence.
+      scarce: what there are too few of, "speakers" or "sessions".
     """
     if smallest_p <= alpha:
         return ""
@@ -63,6 +75,7 @@ def why_too_few(
             f"with {count}, p cannot be below {smallest_p:.3g}; use {least} or more ({numbers})."
         )
     return (
-        f"So few speakers cannot show anything at the level {alpha:g}: with the "
+        f"So few {scarce} cannot show anything at the level {alpha:g}: with the "
         f"{permutations.distinct} {labellings}, p cannot be below {smallest_p:.3g} ({numbers})."
+        f"{_MORE[scarce]}"
     )

@@ -42,6 +42,11 @@ class Permutations(NamedTuple):
     complete: bool
     smallest_share: float
 
+    @property
+    def only_rename(self) -> bool:
+        """Whether every labelling is the true one with its classes renamed: none can differ."""
+        return self.smallest_share >= 1
+
 
 def permute(
     labels: np.ndarray,

@@ -87,6 +87,7 @@ def judge(
     limit: float = LIMIT,
     alpha: float = ALPHA,
     evidence: str = "one utterance",
+    scarce: str = "speakers",
 ) -> tuple[Verdict, tuple[JudgedAttacker, ...]]:
     """The verdict on a suite of attackers, and each attacker by itself.
 
@@ -104,6 +105,7 @@ def judge(
       limit: the leak UAR - chance that must be excluded for "no_leak_shown".
       alpha: level of the test and of the bounds.
       evidence: from what the attackers judge a speaker, for the sentence.
+      scarce: of what there are too few where no p can be small, see `family_test.why_too_few`.
     """
     chance = 1 / num_classes
     smallest_share = permutations.smallest_share
@@ -114,7 +116,7 @@ def judge(
     scores = standardised(uars)
     highest, lowest = scores.max(0), scores.min(0)
     p = p_value(highest, lowest, smallest_share)
-    smallest_p = smallest_share / HIGH_SHARE
+    smallest_p = min(1.0, smallest_share / HIGH_SHARE)
     strongest = int(np.argmax(uars[:, 0]))
     null = attackers[strongest]
     spread = max(null.null_sd, errors[strongest])
@@ -129,7 +131,8 @@ def judge(
     verdict = verdict_word(p, smallest_p, upper, chance + limit, alpha)
     bounds = (uar, lower, upper, p, smallest_p, float(min(detectable, np.inf)), chance + limit)
     result = Verdict(verdict, *bounds, reason="")
-    return result._replace(reason=_reason(result, permutations, alpha, evidence)), attackers
+    reason = _reason(result, permutations, alpha, evidence, scarce)
+    return result._replace(reason=reason), attackers
 
 
 def doubted(verdict: Verdict, doubts: Sequence[str], at_least: float = 0.0) -> Verdict:
@@ -179,7 +182,9 @@ def _judge_attacker(
     )
 
 
-def _reason(result: Verdict, permutations: Permutations, alpha: float, evidence: str) -> str:
+def _reason(
+    result: Verdict, permutations: Permutations, alpha: float, evidence: str, scarce: str
+) -> str:
     count = len(permutations.labels) - 1
     numbers = (
         f"UAR {result.uar:.3f}, p = {result.p:.3g} by {count} permutations of speakers' labels"
@@ -196,7 +201,7 @@ def _reason(result: Verdict, permutations: Permutations, alpha: float, evidence:
             f"{1 - alpha:.0%} confidence is {result.upper:.3f}."
         )
     too_few = why_too_few(
-        permutations, result.smallest_p, alpha, "labellings of this design", numbers
+        permutations, result.smallest_p, alpha, "labellings of this design", numbers, scarce
     )
     if too_few:
         return too_few

@@ -87,9 +87,24 @@ def test_what_is_hidden_in_small_digits_is_found():
     h[:, 0] += NUMBER[SPEAKER]
     assert score((h * [1e-3, *[1] * 5] @ rotation).astype(np.float32)) > 0.9
     assert score(sample(4.0) + np.array([1e6, 0, 0, 0], np.float32)) > 0.8
+    assert score(sample(4.0) + np.array([1e11, 0, 0, 0])) > 0.8  # in float64
     tailed = np.sinh(3 * sample(3.0)).astype(np.float32)
     tailed[0] = 1e6
     assert score(tailed) > 0.8
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.5, 0.8])
+def test_how_often_a_value_is_repeated_is_read_wherever_it_lies_among_the_others(quantile):
+    """As well as by whoever knows the value, but for the choice of the form."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(60), 20)
+    number = rank_scores(rng.normal(size=60))
+    h = rng.normal(size=(1200, 8)) + rng.normal(size=(60, 8))[speaker]
+    is_repeated = rng.random(1200) < np.clip(0.25 + 0.12 * number, 0, 1)[speaker]
+    h[is_repeated, 3] = np.quantile(h[:, 3], quantile)
+    read = ridge(0, h, number[None], speaker, speaker % FOLDS).of_speakers[0]
+    known = rank_correlation(np.bincount(speaker, is_repeated), number)
+    assert rank_correlation(read, number) > known - 0.1 > 0.5
 
 
 def test_a_radius_is_found_by_the_kernel_only():

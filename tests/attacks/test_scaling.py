@@ -3,7 +3,14 @@
 import numpy as np
 import scipy.stats
 
-from privrep.attacks.scaling import clipped_and_unclipped, normal_scores, standardised, whitened
+from privrep.attacks.scaling import (
+    MOST_REPEATED,
+    clipped_and_unclipped,
+    normal_scores,
+    repeated_values,
+    standardised,
+    whitened,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -66,3 +73,37 @@ def test_normal_scores_know_ranks_only():
     np.testing.assert_allclose(normal_scores(x), expected, atol=1e-12)
     tied = normal_scores(np.array([[1.0], [1.0], [2.0]]))
     assert tied[0] == tied[1] < tied[2]
+
+
+def test_repeated_values_are_those_of_a_count():
+    x = np.random.default_rng(1).integers(0, 12, (400, 3)) ** 2.0
+    x[:, 1] = RNG.normal(size=400)
+    x[:, 2] = 7.0
+    x[:7, 2] = RNG.normal(size=7)  # 7 is in more than 98 % of the rows
+    expected = {
+        tuple(x[:, column] == value)
+        for column in range(3)
+        for value in np.unique(x[:, column])
+        if 0.02 <= (x[:, column] == value).mean() <= 0.98
+    }
+    assert {tuple(shown > 0) for shown in repeated_values(x).T} == expected and len(expected) == 12
+
+
+def test_repeated_values_do_not_depend_on_what_the_values_are():
+    x = np.round(2 * RNG.normal(size=(300, 4)))
+    codes = np.unique(x, return_inverse=True)[1].reshape(x.shape)
+    for renamed in (np.exp(x), -3 * x + 1e6, np.random.default_rng(2).random(200)[codes]):
+        expected, shown = (
+            {tuple(column) for column in repeated_values(values).T} for values in (x, renamed)
+        )
+        assert shown == expected
+
+
+def test_repeated_values_are_few_and_the_most_frequent():
+    x = (RNG.random((200, 100)) < np.linspace(0.1, 0.4, 100)) * RNG.normal(size=(200, 100))
+    shown = repeated_values(x)
+    zeros = (x == 0).sum(0)
+    assert shown.shape == (200, MOST_REPEATED)
+    np.testing.assert_array_equal(shown.sum(0), np.sort(zeros)[::-1][:MOST_REPEATED])
+    assert repeated_values(RNG.normal(size=(50, 3))).shape == (50, 0)
+    assert repeated_values(np.zeros((3, 2))).shape == (3, 0)

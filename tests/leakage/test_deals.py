@@ -1,6 +1,7 @@
 """Several deals of folds, several utterances of a person, attackers outside the test."""
 
 import numpy as np
+import pytest
 
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.protocol import Attacked
@@ -8,9 +9,10 @@ from privrep.attacks.suite import Suite
 from privrep.leakage.deals import attack_deals, person_counts
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS, linear
-from privrep.statistics.design import deal_folds
+from privrep.statistics.confidence import standard_error
+from privrep.statistics.design import deal_folds, speaker_labels, speakers_per_class
 from privrep.statistics.permutation_test import permute
-from privrep.statistics.uar import uars_of
+from privrep.statistics.uar import uar, uars_of
 from privrep.types import InferenceSettings, Sample
 
 LINEAR = {"linear": ATTACKS["linear"]}
@@ -31,6 +33,55 @@ def test_a_labelling_has_the_mean_of_its_deals():
     for scores, uars in zip(dealt.of_deal, by_hand):
         np.testing.assert_allclose(scores.uars[0], uars)
     assert dealt.counts["linear"].sum() == 3 * len(sample.labels)
+
+
+def test_errors_are_those_of_all_deals_together():
+    sample = linear(0, 20, 6, 4, 0.5).sample()
+    class_of = speaker_labels(sample.labels, sample.speaker)
+    permutations = permute(sample.labels, sample.speaker, np.zeros(20, int), 2, 0)
+    dealt = attack_deals(sample, permutations, None, Suite(LINEAR), (3, 4, 5), 4)
+    persons = 0
+    for seed in (3, 4, 5):
+        folds = deal_folds(sample.speaker, None, 4, seed)
+        arguments = (permutations.labels, sample.speaker, folds, 2)
+        attacked = ATTACKS["linear"](seed, sample.h, *arguments)
+        persons = persons + person_counts(attacked, 0, sample.labels, sample.speaker, 2)
+    for scores, counts in ((dealt.one_utterance, dealt.counts["linear"]), (dealt.person, persons)):
+        assert scores.errors[0] == pytest.approx(standard_error(counts, uar, class_of))
+
+
+def test_who_shares_a_group_shares_the_fold_in_every_deal():
+    sample = linear(0, 20, 6, 4, 0.5).sample()
+    permutations = permute(sample.labels, sample.speaker, np.zeros(20, int), 2, 0)
+    group, seen = np.arange(20) // 3, []
+
+    def attack(seed, h, labels, speakers, folds, num_classes):
+        seen.append(folds)
+        return ATTACKS["linear"](seed, h, labels, speakers, folds, num_classes)
+
+    attack_deals(sample, permutations, group, Suite({"attack": attack}), (3, 4, 5), 4)
+    for folds in seen:
+        pairs = np.unique(np.stack([group[sample.speaker], folds]), axis=1)
+        assert len(np.unique(folds)) == 4 and pairs.shape[1] == group.max() + 1
+    assert len({folds.tobytes() for folds in seen}) == 3
+
+
+def test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list():
+    """Where a state varies within speakers, a speaker in one state is a person."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(12), 8)
+    sample = Sample.of(rng.normal(size=(96, 3)), rng.integers(0, 3, 96), speaker)
+    permutations = permute(sample.labels, sample.speaker, np.zeros(12, int), 5, 0)
+    dealt = attack_deals(sample, permutations, None, Suite(LINEAR), (3,), 4)
+    folds = deal_folds(sample.speaker, None, 4, 3)
+    scores = ATTACKS["linear"](3, sample.h, permutations.labels, speaker, folds, 3).scores
+    for row, labels in enumerate(permutations.labels):
+        hits = {0: [], 1: [], 2: []}
+        for s, c in {*zip(speaker.tolist(), labels.tolist())}:
+            total = scores[row, (speaker == s) & (labels == c)].sum(0, dtype=float)
+            hits[c].append(np.append(0, total).argmax() == c)
+        expected = np.mean([np.mean(of_class) for of_class in hits.values()])
+        assert dealt.person.uars[0, row] == pytest.approx(expected)
 
 
 def test_the_scores_of_a_person_add_up():
@@ -99,6 +150,14 @@ def test_an_untested_attacker_is_asked_about_persons_as_well():
     assert blind.person.verdict == "cannot_tell" and blind.person.upper == 1
 
 
+def test_deals_are_others_for_other_seeds_and_more_deals_are_further_ones():
+    seeds = [InferenceSettings(seed=seed, deals=6).deal_seeds for seed in range(50)]
+    assert len(set(sum(seeds, ()))) == 300
+    for seed, of_six in enumerate(seeds):
+        assert of_six[0] == seed
+        assert InferenceSettings(seed=seed, deals=3).deal_seeds == of_six[:3]
+
+
 def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
     sample = WORLDS["no_leak"].draw(3, 80, 10, 4)
     # The women but six are left out.
@@ -107,6 +166,18 @@ def test_a_class_of_few_speakers_is_no_ground_for_no_leak():
     settings = InferenceSettings(permutations=60, deals=1, limit=0.4)
     verdict = measure(part, attackers=LINEAR, settings=settings).verdict
     assert verdict.verdict == "cannot_tell" and "class 0 has 6 speakers" in verdict.reason
+
+
+def test_slips_make_no_speaker_of_a_class():
+    """28 men, of whom each has one utterance that is called a woman's, and 4 women."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(32), 20)
+    gender = ((speaker < 4) | (np.arange(640) % 20 == 0)).astype(int)
+    assert speakers_per_class(gender, speaker).tolist() == [28, 4]
+    sample = Sample.of(rng.normal(size=(640, 3)), gender, speaker)
+    settings = InferenceSettings(permutations=60, deals=1, limit=0.4)
+    verdict = measure(sample, attackers=LINEAR, settings=settings).verdict
+    assert verdict.verdict == "cannot_tell" and "class 1 has 4 speakers who" in verdict.reason
 
 
 def test_the_test_is_made_on_a_share_of_a_large_corpus_and_the_uar_is_of_all():

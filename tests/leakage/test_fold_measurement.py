@@ -138,6 +138,7 @@ def test_two_rooms_of_one_gender_each_cannot_be_told_from_the_gender():
     assert measured.verdict.verdict == "leaks"
     beyond = measured.beyond_sessions
     assert beyond.verdict == "cannot_tell" and beyond.uar == pytest.approx(0.5)
+    assert beyond.upper == 1 and "sessions of its own" in beyond.reason
 
 
 def test_without_sessions_or_with_a_session_for_each_speaker_nothing_is_beyond_them():

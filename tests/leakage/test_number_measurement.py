@@ -9,12 +9,12 @@ from privrep.leakage.number_measurement import measure_number, measure_numbers
 from privrep.leakage.number_worlds import linear, radius
 from privrep.types import InferenceSettings, NumberSample, Sample, Split
 
-FEW = InferenceSettings(permutations=40)
+FEW = InferenceSettings(permutations=40, deals=1)
 LINEAR = {"ridge": ridge}
 
 
 def measured(sample, **changed):
-    return measure_number(sample, **({"attackers": LINEAR, "settings": FEW, "deals": 1} | changed))
+    return measure_number(sample, **({"attackers": LINEAR, "settings": FEW} | changed))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_planted_number_is_found_and_lies_within_its_bounds(leaking):
 
 
 def test_what_is_not_linear_is_found_by_the_kernel_only():
-    result = measure_number(radius(0, 40, 5, 4), settings=FEW, deals=1)
+    result = measure_number(radius(0, 40, 5, 4), settings=FEW)
     attackers = result.attackers
     assert result.strongest == "kernel_ridge" and result.verdict.verdict == "leaks"
     assert attackers["kernel_ridge"].correlation > 0.8 and attackers["ridge"].p > 0.05

@@ -102,6 +102,79 @@ def test_a_state_that_varies_by_day_is_permuted_by_day_beyond_sessions_too():
     assert (by_block == by_block[..., :1]).all()
 
 
+def test_speakers_who_are_as_often_of_one_class_as_of_the_other_are_of_both():
+    """Whichever of two equally frequent classes is counted first, no class is without speakers."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(20), 12)
+    state = rng.permuted(np.tile([0, 1], (20, 6)), axis=1).reshape(-1)
+    h = rng.normal(size=(len(speaker), SIZE))
+    for session, note in ((speaker, "of one speaker"), (speaker // 4, "whole sessions")):
+        measurement = measure(
+            Sample.of(h, state, speaker, session), attackers=LINEAR, settings=QUICK
+        )
+        assert measurement.speakers_per_class == (20, 20)
+        assert "a bound of its recall" not in measurement.verdict.reason
+        assert note in measurement.beyond_sessions.note
+
+
+def of_rooms(room_of_speaker, gender_of_speaker):
+    """What is said beyond sessions of an h that tells the room and nothing else."""
+    room, gender = np.array(room_of_speaker), np.array(gender_of_speaker)
+    speaker = np.repeat(np.arange(len(room)), EACH)
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(len(speaker), SIZE)) + 3 * rng.normal(size=(9, SIZE))[room[speaker]]
+    sample = Sample.of(h, gender[speaker], speaker, room[speaker])
+    measurement = measure(sample, attackers=LINEAR, settings=QUICK)
+    assert measurement.verdict.verdict == "leaks"
+    return measurement.beyond_sessions
+
+
+def test_a_class_that_is_its_room_is_not_told_from_it():
+    """Rooms that change places change the names of the classes, and no attacker's score."""
+    of_class = np.arange(36)
+    for count in (2, 3):
+        beyond = of_rooms(of_class % count, of_class % count)
+        assert beyond.verdict is None and "sessions of its own" in beyond.note
+
+
+@pytest.mark.parametrize(
+    ("gender_of_room", "ways"), [((0, 0, 1), 3), ((0, 0, 1, 1), 6), ((0, 0, 0, 1, 1), 10)]
+)
+def test_few_rooms_show_nothing_and_it_is_rooms_that_are_few(gender_of_room, ways):
+    """p is at least 1 / (0.8 ways), twice that if the classes are alike in their rooms."""
+    room = np.arange(40) % len(gender_of_room)
+    verdict = of_rooms(room, np.array(gender_of_room)[room]).verdict
+    alike = 2 * sum(gender_of_room) == len(gender_of_room)
+    assert verdict.verdict == "cannot_tell"
+    assert verdict.smallest_p == pytest.approx((1 + alike) / ways / 0.8)
+    assert f"So few sessions cannot show anything at the level 0.05: with the {ways}" in (
+        verdict.reason
+    )
+    assert "More sessions, or sessions of speakers of several classes" in verdict.reason
+
+
+def test_what_is_not_subtracted_is_named():
+    """Rooms may lie in sites, and the sessions of a table may be sites of several rooms."""
+    for sample, note in (
+        (rooms(0, interviewer=False), "such as a site of several rooms, is not subtracted"),
+        (two_sites(0), "such as a room of a site, is not subtracted"),
+    ):
+        assert note in measure(sample, attackers=LINEAR, settings=QUICK).beyond_sessions.note
+
+
+def test_no_attacker_knows_the_room_of_whom_it_is_tried_on():
+    sample, seen = rooms(0, interviewer=False), []
+
+    def attack(seed, h, labels, speakers, folds, num_classes):
+        seen.append(folds)
+        return LINEAR["linear"](seed, h, labels, speakers, folds, num_classes)
+
+    settings = InferenceSettings(permutations=24, deals=1)
+    beyond_sessions(sample, Suite({"attack": attack}), (0, 1), settings)
+    for folds in seen:
+        assert np.unique(np.stack([sample.session, folds]), axis=1).shape[1] == 10
+
+
 def test_sessions_that_say_nothing_are_named():
     sample = two_sites(0)
     of_all = Sample.of(sample.h, sample.labels, sample.speaker, np.zeros(len(sample.h), int))

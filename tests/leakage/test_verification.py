@@ -1,5 +1,7 @@
 """Speaker verification where the answer is known: voices, rooms, scripts, and the formulas."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -229,6 +231,24 @@ def test_nothing_is_learned_from_the_speakers_who_are_verified(backend):
     np.testing.assert_allclose(scores(other), scores(h))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_offset_hides_no_voice_and_a_column_of_one_value_adds_none(backend):
+    """A million beside a voice of 1 is nothing to float64, nor is a hundred to float32."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(24), 6)
+    h, training = rng.normal(size=(144, 5)) + rng.normal(size=(24, 5))[speaker], speaker < 16
+
+    def scores(h):
+        x = whitened(h, training, speaker, np.arange(144))
+        return BACKENDS[backend](x, training, speaker)
+
+    for moved, precision in ((h + 1e6, 1e-6), ((h + 1e6).astype(np.float32), 0.2)):
+        np.testing.assert_allclose(scores(moved), scores(h), atol=precision)
+    with_constant = np.append(h, np.full((144, 1), 0.1), 1)
+    if backend == "cosine":  # PLDA shrinks towards the mean variance of all columns
+        np.testing.assert_allclose(scores(with_constant), scores(h), atol=1e-9)
+
+
 def test_blocks_move_as_a_whole_within_their_cell():
     rng = np.random.default_rng(0)
     target = np.repeat([0, 1], 30)
@@ -255,6 +275,34 @@ def test_speakers_of_several_sessions_are_exchanged_by_recording():
     assert [kind.name for kind in design.kinds] == ["across sessions"]
     blocks = np.unique(np.stack([design.exchange.block, speaker, session]), axis=1)
     assert blocks.shape[1] == 12 and len({*blocks[0]}) == 12
+
+
+def test_permuted_speakers_say_of_every_content_as_often_what_it_holds():
+    """Of all contents that make a kind: else a script that few speak would tell who it was."""
+    rng = np.random.default_rng(0)
+    speaker, script, emotion = rng.integers(0, 6, 300), *rng.integers(0, 3, (2, 300))
+    manner = 3 * script + emotion
+    contents = [
+        covariate(name, [str(value) for value in values])
+        for name, values in (("script", script), ("script and emotion", manner))
+    ]
+    design = pair_design(np.zeros(300, int), speaker, None, contents)
+    assert len(design.kinds) == 3
+    labels = permuted_speakers(np.zeros(300, int), speaker, design.exchange, 20, 0).labels
+    assert (labels[1:] != speaker).any(1).all()
+    for row in labels:
+        for value in range(9):
+            assert sorted(row[manner == value]) == sorted(speaker[manner == value])
+
+
+def test_labellings_that_make_the_same_pairs_are_counted():
+    """Of the 90 ways of giving 6 utterances to 3 speakers 3! pair the same utterances."""
+    speaker, whole = np.repeat(np.arange(3), 2), Exchange(np.arange(6), np.zeros(6, int))
+    ways = {*itertools.permutations(speaker.tolist())}
+    same = [way for way in ways if way[0] == way[1] and way[2] == way[3] and way[4] == way[5]]
+    permutations = permuted_speakers(np.zeros(6, int), speaker, whole, 99, 0)
+    assert permutations.distinct == len(ways)
+    assert permutations.smallest_share == pytest.approx(len(same) / len(ways))
 
 
 def test_false_alarms_of_verification_are_rare():

@@ -32,6 +32,9 @@ _SUITE = "tests/attacks/test_suite.py::"
 _CONDITIONAL = "tests/leakage/test_conditional.py::"
 _ONLINE_CODE = "tests/leakage/test_online_code.py::"
 _VERIFICATION = "tests/leakage/test_verification.py::"
+_DEALS = "tests/leakage/test_deals.py::"
+_SESSIONS = "tests/leakage/test_sessions.py::"
+_TOTAL = "tests/statistics/test_total_bound.py::"
 _IDENTIFY = "tests/leakage/membership/test_identify.py::"
 
 _ROWS = (
@@ -284,6 +287,174 @@ _ROWS = (
         "return (np.sign(members[:, :, None] - others[:, None, :]) + 1) / 2, 0.5 + correct / 4",
         "return (members[:, :, None] > others[:, None, :]) * 1.0, 0.5 + correct / 4",
         (_IDENTIFY + "test_a_score_that_is_the_same_for_all_wins_half",),
+    ),
+    Mutant(
+        "one_deal_again_and_again",
+        "privrep/leakage/deals.py",
+        "folds = deal_folds(speaker, fold_group, num_folds, seed)",
+        "folds = deal_folds(speaker, fold_group, num_folds, deals[0])",
+        (_DEALS + "test_a_labelling_has_the_mean_of_its_deals",),
+    ),
+    Mutant(
+        "luckiest_deal",
+        "privrep/leakage/deals.py",
+        "uars.append(np.mean(",
+        "uars.append(np.max(",
+        (_DEALS + "test_a_labelling_has_the_mean_of_its_deals",),
+    ),
+    Mutant(
+        "deals_split_groups",
+        "privrep/leakage/deals.py",
+        "folds = deal_folds(speaker, fold_group, num_folds, seed)",
+        "folds = deal_folds(speaker, None, num_folds, seed)",
+        (_DEALS + "test_who_shares_a_group_shares_the_fold_in_every_deal",),
+    ),
+    Mutant(
+        "error_of_the_first_deal",
+        "privrep/leakage/deals.py",
+        "counts = np.sum([d.person_counts if person else d.counts for d in of_deals], 0)",
+        "counts = of_deals[0].person_counts if person else of_deals[0].counts",
+        (_DEALS + "test_errors_are_those_of_all_deals_together",),
+    ),
+    Mutant(
+        "person_by_votes_of_scores",
+        "privrep/leakage/deals.py",
+        "np.bincount(person, attacked.scores[row, :, c], size)",
+        "np.bincount(person, np.sign(attacked.scores[row, :, c]), size)",
+        (_DEALS + "test_the_scores_of_a_person_add_up",),
+    ),
+    Mutant(
+        "states_of_a_speaker_are_one_person",
+        "privrep/leakage/deals.py",
+        "person = speaker * num_classes + labels",
+        "person = speaker * num_classes + speaker_labels(labels, speaker)[speaker]",
+        (_DEALS + "test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list",),
+    ),
+    Mutant(
+        "person_scores_of_the_truth",
+        "privrep/leakage/deals.py",
+        "person_counts(attacked, row, labels[row], speaker, num_classes)",
+        "person_counts(attacked, 0, labels[row], speaker, num_classes)",
+        (_DEALS + "test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list",),
+    ),
+    Mutant(
+        "days_permuted_by_utterance",
+        "privrep/leakage/sessions.py",
+        "        speaker_blocks(apart.speaker, apart.session),\n",
+        "        None,\n",
+        (_SESSIONS + "test_a_state_that_varies_by_day_is_permuted_by_day_beyond_sessions_too",),
+    ),
+    Mutant(
+        "interviewer_stays",
+        "privrep/leakage/sessions.py",
+        "apart = sample.take(~np.isin(sample.speaker, tying)) if len(tying) else sample",
+        "apart = sample",
+        (_SESSIONS + "test_rooms_are_no_leak_beyond_sessions_whoever_is_in_all_of_them[True]",),
+    ),
+    Mutant(
+        "sessions_not_subtracted",
+        "privrep/leakage/sessions.py",
+        "*dealt.one_utterance.beyond(chance),",
+        "*dealt.one_utterance,",
+        (_SESSIONS + "test_two_sites_leak_in_total_and_not_beyond_them",),
+    ),
+    Mutant(
+        "permuted_across_sessions",
+        "privrep/leakage/sessions.py",
+        "        rule.strata,\n",
+        "        0 * rule.strata,\n",
+        (_SESSIONS + "test_two_sites_leak_in_total_and_not_beyond_them",),
+    ),
+    Mutant(
+        "rooms_known_to_the_attacker",
+        "privrep/leakage/sessions.py",
+        "permutations, rule.fold_group, suite",
+        "permutations, None, suite",
+        (_SESSIONS + "test_no_attacker_knows_the_room_of_whom_it_is_tried_on",),
+    ),
+    Mutant(
+        "class_that_is_its_room_is_told_from_it",
+        "privrep/leakage/sessions.py",
+        "if permutations.only_rename:",
+        "if False:",
+        (_SESSIONS + "test_a_class_that_is_its_room_is_not_told_from_it",),
+    ),
+    Mutant(
+        "total_without_margin",
+        "privrep/statistics/total_bound.py",
+        "min(1.0, 2 * float(score) - attacker.lower)",
+        "float(score)",
+        (_TOTAL + "test_the_whole_score_is_bounded_whatever_the_rooms_explain_of_it",),
+    ),
+    Mutant(
+        "total_over_the_limit_is_none",
+        "privrep/statistics/total_bound.py",
+        'word == "no_leak_shown" and upper > verdict.limit',
+        'word == "no_leak_shown" and upper > 1',
+        (_TOTAL + "test_no_leak_is_not_said_of_a_score_that_may_be_over_the_limit",),
+    ),
+    Mutant(
+        "total_below_what_exceeds",
+        "privrep/statistics/total_bound.py",
+        "        verdict.upper,\n",
+        "        0.0,\n",
+        (_TOTAL + "test_the_bound_never_falls",),
+    ),
+    Mutant(
+        "lone_sessions_stay",
+        "privrep/leakage/pair_kinds.py",
+        "alone = _speakers_of(cell, speaker) == 1",
+        "alone = _speakers_of(cell, speaker) == 0",
+        (_VERIFICATION + "test_a_voice_is_found_within_rooms_and_across_days",),
+    ),
+    Mutant(
+        "pairs_within_a_recording",
+        "privrep/leakage/pair_kinds.py",
+        "return first[differ], second[differ]",
+        "return first, second",
+        (_VERIFICATION + "test_a_room_is_no_voice",),
+    ),
+    Mutant(
+        "contents_permuted",
+        "privrep/leakage/pair_kinds.py",
+        "refined = exchange._replace(cell=_cells(exchange.cell, z.strata))",
+        "refined = exchange",
+        (_VERIFICATION + "test_permuted_speakers_say_of_every_content_as_often_what_it_holds",),
+    ),
+    Mutant(
+        "renamed_speakers_count",
+        "privrep/leakage/pair_kinds.py",
+        "min(0.0, log_renamed - log_distinct)",
+        "min(0.0, -log_distinct)",
+        (_VERIFICATION + "test_labellings_that_make_the_same_pairs_are_counted",),
+    ),
+    Mutant(
+        "recordings_torn",
+        "privrep/leakage/pair_kinds.py",
+        "block, cell = _cells(speaker, session), _cells(target, session)",
+        "block, cell = each, _cells(target, session)",
+        (_VERIFICATION + "test_speakers_of_several_sessions_are_exchanged_by_recording",),
+    ),
+    Mutant(
+        "voices_of_who_was_recorded_alone",
+        "privrep/leakage/pair_kinds.py",
+        "if _free_share(exchange, speaker) < _MIN_SHARE:\n        reason",
+        "if _free_share(exchange, speaker) < 0:\n        reason",
+        (_VERIFICATION + "test_who_was_recorded_alone_cannot_be_told_from_the_recording",),
+    ),
+    Mutant(
+        "repeated_values_unread",
+        "privrep/attacks/lda.py",
+        '("repeated values, ", repeated_values(h))',
+        '("repeated values, ", h[:, :0])',
+        (_LDA + "test_ranks_read_a_repeated_value_wherever_it_lies_among_the_others[0.5]",),
+    ),
+    Mutant(
+        "offset_is_a_constant_to_verification",
+        "privrep/attacks/speaker_backends.py",
+        "is_constant = constant(known)",
+        "is_constant = sd <= 1e-5 * np.sqrt(1 + mean**2)",
+        (_VERIFICATION + "test_an_offset_hides_no_voice_and_a_column_of_one_value_adds_none",),
     ),
 )
 MUTANTS = {mutant.name: mutant for mutant in _ROWS}
