@@ -24,10 +24,10 @@ class SideTable(NamedTuple):
 
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
-    """The tables that have a line: scores of emotion, tasks read from h, change over speakers, what
-    attackers know, attributes that are numbers, what sessions and the emotion label explain, other
-    attributes that h reveals, membership."""
-    made = (_recognised, _reads, _changes, _knowledge, _numbers, _beyond_sessions, _given)
+    """The tables that have a line: scores of emotion, tasks read from h, health of the training,
+    change over speakers, what attackers know, attributes that are numbers, what sessions and the
+    emotion label explain, other attributes that h reveals, membership."""
+    made = (_recognised, _reads, _health, _changes, _knowledge, _numbers, _beyond_sessions, _given)
     tables = [of(summary) for of in (*made, _others, _membership)]
     return [table for table in tables if table.lines]
 
@@ -88,6 +88,42 @@ def _reads(summary: Sequence[Entry]) -> SideTable:
         "was trained for; on test speakers, whom neither the network nor the reader has met, all "
         "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
         "over speakers.",
+    )
+
+
+def _health(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        health = entry["health"]
+        for a in attributes(entry) if health.get("chosen_step") else ():
+            in_training = [
+                score(health.get(f"train_{a}_adversary_{name}")) for name in ("uar", "constant")
+            ]
+            kept = [score(read.get("uar", read.get("ccc"))) for read in entry["reads"].values()]
+            lines.append(
+                [
+                    *cells,
+                    a,
+                    f"{health['chosen_step']:.0f}",
+                    f"{health['chosen_utterances']:,.0f}",
+                    *in_training,
+                    score(health.get("h_rank")),
+                    " ".join(kept) or "-",
+                    score(entry["own"].get(a, {}).get("floor")),
+                    f"{entry['lagging']} of {entry['n']}" if entry["lagging"] else "",
+                ]
+            )
+    header = ["attribute", "step", "utterances", "adversary", "constant", "rank of h", "tasks read"]
+    return SideTable(
+        "Health of the training",
+        [*_columns(summary), *header, "floor", "lagging"],
+        lines,
+        "step, utterances: until the chosen epoch, means over runs. adversary, constant: the UAR "
+        "of the training adversary on its own training utterances, and the share of its most "
+        "frequent answer: at chance it has found nothing, and nothing was unlearned by it. rank "
+        "of h: participation ratio. tasks read: from h, as in the table of these. floor: what the "
+        "own attackers read on permuted labels, mean of the highest: a leak begins above it. "
+        "lagging: runs whose resisted adversary was at chance in training.",
     )
 
 

@@ -78,6 +78,7 @@ def _verdict(prefix: str, whose: str) -> tuple[Column, ...]:
             "number",
             "smallest UAR that the test detects in four of five cases",
         ),
+        ("floor", "number", "mean highest UAR of the same attackers on permuted labels"),
         ("p", "number", "p of the permutation test over speakers"),
         ("verdict", "text", "leaks, no_leak_shown or cannot_tell"),
     )

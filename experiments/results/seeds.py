@@ -17,6 +17,7 @@ _OVER_SEEDS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "p": over_seeds,
 }
 VERDICTS = ("leaks", "cannot_tell", "no_leak_shown")  # the least favourable first
+FLOOR = "floor"
 SCORES = ("uar", "lower", "upper", "minimum_detectable")
 
 
@@ -33,12 +34,13 @@ def verdicts(
       scores: the last words of the columns to join.
 
     Returns:
-      {attribute: {"verdict": one of VERDICTS, score: over seeds, ..., "p": over seeds}}.
+      {attribute: {"verdict": one of VERDICTS, score: over seeds, ..., "p": over seeds, "floor":
+      their mean, where it is known}}.
     """
     joined = {}
     names = (*scores, "p")
     for attribute, column in members(f"{place}_verdict", _columns(runs)).items():
-        cells = [name_of(f"{place}_{name}", attribute) for name in names]
+        cells = [name_of(f"{place}_{name}", attribute) for name in (*names, FLOOR)]
         # The folds of a seed were judged together and say the same.
         lots = dict.fromkeys(
             (row.get("seed"), row[column], *(number(row.get(cell)) for cell in cells))
@@ -47,11 +49,13 @@ def verdicts(
         )
         if not lots:
             continue
-        _, verdict_of_seed, *columns = zip(*lots)
+        _, verdict_of_seed, *columns, floors = zip(*lots)
         over: dict[str, Any] = {"verdict": min(verdict_of_seed, key=VERDICTS.index)}
         for name, values in zip(names, columns):
             is_known = all(map(math.isfinite, values))
             over[name] = _OVER_SEEDS.get(name, fmean)(values) if is_known else None
+        if all(map(math.isfinite, floors)):  # an earlier version has none
+            over[FLOOR] = fmean(floors)
         if len(lots) > 1 and over["verdict"] == "leaks" and (over["p"] or 1) > ALPHA:
             over["verdict"] = "cannot_tell"
         joined[attribute] = over

@@ -54,6 +54,7 @@ _PLACES = {
     "given": "<attribute>_given_emotion",
     "alone": "<attribute>_from_emotion",
 }
+_HEALTH = ("chosen_step", "chosen_utterances", "h_rank")
 CORRELATION = ("correlation", "lower", "upper", "minimum_detectable")
 PAPER, LEAK_AWARE = "paper", "emotion_within_leak"  # names in SELECTIONS
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
@@ -70,6 +71,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
     Returns:
       [{settings: {name: value}, control, n, diverged, collapsed, lagging,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
+        health: {chosen_step, chosen_utterances, h_rank, train_<a>_adversary_{uar, constant}: mean},
         change: {column: {mean, sd, n, lower, higher}},
         interval: {uar, or ccc of a regression, lower, upper},
         among: {"attribute=value": the same of these speakers},
@@ -141,6 +143,11 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
         "scores": {
             c: _spread(number(row.get(c)) for row in (whole if is_privacy(c) else counted))
             for c in scores
+        },
+        "health": {
+            c: _spread(number(row.get(c)) for row in counted)["mean"]
+            for c in columns
+            if c in _HEALTH or (c.startswith("train_") and "_adversary_" in c)
         },
         "change": {c: _differences(c, pairs) for c in scores} if pairs else {},
         "interval": emotion_interval(counted, "emotion_pooled"),

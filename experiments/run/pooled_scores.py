@@ -109,7 +109,7 @@ def pooled(
 ) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
 
-    <a>_pooled_{uar, lower, upper, minimum_detectable, p, verdict}: `measure_folds`, of the
+    <a>_pooled_{uar, lower, upper, minimum_detectable, floor, p, verdict}: `measure_folds`, of the
       attributes unlearned by linear and kernel attackers, of the others that the corpus has by
       linear ones; of speaker, unlearned or not, by verification on the kind of pairs that reveals
       most (across sessions, of one transcript, of one emotion).
@@ -356,6 +356,7 @@ def _columns_of(verdict: Verdict) -> Row:
         "lower": verdict.lower,
         "upper": verdict.upper,
         "minimum_detectable": verdict.minimum_detectable,
+        "floor": verdict.floor,
         "p": verdict.p,
         "verdict": verdict.verdict,
     }

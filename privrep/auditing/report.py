@@ -215,7 +215,7 @@ class AuditReport:
         """The verdict on the classes, which are bins where the attribute is a number."""
         if self.bins is not None:
             return self.bins
-        return Verdict(*(getattr(self, name) for name in Verdict._fields))
+        return Verdict(*(getattr(self, name) for name in Verdict._fields if name != "floor"))
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""

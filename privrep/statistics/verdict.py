@@ -55,6 +55,8 @@ class Verdict(NamedTuple):
         where smallest_p is above alpha.
       limit: the UAR above which a leak counts, chance + limit.
       reason: one or two sentences.
+      floor: the mean, over the permuted labellings, of the highest UAR of the suite: what these
+        attackers read where there is nothing. Above chance, since it is the highest of several.
     """
 
     verdict: str
@@ -66,6 +68,7 @@ class Verdict(NamedTuple):
     minimum_detectable: float
     limit: float
     reason: str
+    floor: float = float("nan")
 
 
 class JudgedAttacker(NamedTuple):
@@ -132,7 +135,8 @@ def judge(
     bounds = (uar, lower, upper, p, smallest_p, float(min(detectable, np.inf)), chance + limit)
     result = Verdict(verdict, *bounds, reason="")
     reason = _reason(result, permutations, alpha, evidence, scarce)
-    return result._replace(reason=reason), attackers
+    floor = float(uars[:, 1:].max(0).mean()) if uars.shape[1] > 1 else chance
+    return result._replace(reason=reason, floor=floor), attackers
 
 
 def doubted(verdict: Verdict, doubts: Sequence[str], at_least: float = 0.0) -> Verdict:

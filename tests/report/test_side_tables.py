@@ -181,3 +181,25 @@ def test_scores_of_emotion_and_tasks_read_have_a_line_each():
     assert second[-2:] == ["-0.050", "-0.150 to +0.050"]
     change = tables["Change of UAR against lambda 0, over speakers"]
     assert change.lines[0][1] == "valence, read"
+
+
+def test_the_health_of_a_training_stands_beside_its_scores():
+    """Means over runs, of every attribute; nothing of rows of an earlier version."""
+    healthy = {"train_gender_adversary_uar": 0.62, "train_gender_adversary_constant": 0.6}
+    knowing = {"uar": 0.55, "lower": 0.5, "upper": 0.6, "minimum_detectable": 0.6, "p": 0.3}
+    knowing = {f"gender_pooled_own_{name}": value for name, value in knowing.items()}
+    knowing |= {"gender_pooled_own_verdict": "cannot_tell", "gender_pooled_own_floor": 0.533}
+    rows = [
+        run(
+            0.0, fold, chosen_step=200 + 20 * fold, chosen_utterances=25_000, h_rank=3.25, **knowing
+        )
+        | healthy
+        for fold in range(2)
+    ]
+    rows.append(rows[0] | {"lambda": 1.0, "lagging": True, "train_gender_adversary_uar": 0.5})
+    (table,) = [t for t in side_tables(summarise(rows, SETTINGS)) if t.title.startswith("Health")]
+    ordinary, protected = table.lines
+    assert ordinary[-9:] == ["gender", "210", "25,000", "0.620", "0.600", "3.250", "-", "0.533", ""]
+    assert protected[-9:-5] == ["gender", "200", "25,000", "0.500"]
+    assert protected[-1] == "1 of 1"
+    assert not [t for t in side_tables(summarise([run(0.0)], SETTINGS)) if "Health" in t.title]

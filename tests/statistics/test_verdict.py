@@ -6,7 +6,7 @@ import pytest
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
-from privrep.statistics.permutation_test import Permutations, least_permutations
+from privrep.statistics.permutation_test import Permutations, least_permutations, permute
 from privrep.statistics.verdict import judge
 from privrep.types import InferenceSettings
 
@@ -68,3 +68,15 @@ def test_p_is_exact_if_labellings_are_equally_likely(kind):
 def test_scores_that_are_alike_for_all_labels_show_nothing():
     p = each_labelling_as_the_true_one(np.full((2, 40), 0.7))
     assert (p == 1).all()
+
+
+def test_the_floor_is_what_the_suite_reads_where_there_is_nothing():
+    """The mean, over permuted labellings, of the highest of the attackers."""
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(40), 5)
+    labels = (np.arange(40) % 2)[speakers]
+    permutations = permute(labels, speakers, np.zeros(40, int), 200, 0)
+    uars = np.clip(0.5 + 0.05 * rng.normal(size=(6, len(permutations.labels))), 0, 1)
+    verdict, attackers = judge(uars, np.full(6, 0.03), permutations, 2)
+    assert verdict.floor == pytest.approx(uars[:, 1:].max(0).mean())
+    assert verdict.floor > max(attacker.null_mean for attacker in attackers)
