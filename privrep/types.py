@@ -153,6 +153,9 @@ class Fold(NamedTuple):
       val_blocks: int32[n, b], the validation part in blocks of like length, -1 padding.
       target: float32[N], the rating that a regression predicts, in standard deviations from the
         mean of the training part, NaN unknown; None where the task has classes.
+      further: {task: int32[N]} of the tasks that have heads of their own, -1 unknown; None where
+        there are none.
+      further_weights: {task: float32[C]}.
     """
 
     split: Split
@@ -163,6 +166,8 @@ class Fold(NamedTuple):
     inputs: FoldTransform
     val_blocks: Array
     target: Array | None = None
+    further: Mapping[str, Array] | None = None
+    further_weights: Mapping[str, Array] | None = None
 
 
 class Data(NamedTuple):

@@ -61,6 +61,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         num_adversaries=config.adversaries,
         adversary_input=config.adversary_input,
         adversary_given=config.adversary_given,
+        further=FrozenDict(packed.num_further),
     )
     return Architecture(
         net=net,

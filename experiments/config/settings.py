@@ -101,6 +101,11 @@ class Config:
         "the rating or category that the network recognises: activation, valence, emotion, …",
         paper="activation, valence",
     )
+    further_tasks: str = _setting(
+        "",
+        "tasks that heads of their own learn besides --task, joined by + (activation+valence): "
+        "what a head asks for, h keeps",
+    )
     private: str = _setting(
         "gender",
         "private attributes to unlearn, joined by + (gender+speaker trains two adversaries)",
@@ -507,6 +512,11 @@ class Config:
     def attributes(self) -> tuple[str, ...]:
         """The private attributes, in the order of the flag."""
         return tuple(self.private.split("+"))
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The tasks that have heads of their own besides the task, in the order of the flag."""
+        return tuple(filter(None, self.further_tasks.split("+")))
 
     @property
     def is_regression(self) -> bool:

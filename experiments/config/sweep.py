@@ -161,6 +161,12 @@ def _check(config: Config) -> None:
         )
     if config.is_regression:
         _check_regression(config)
+    for task in config.further:
+        if task == config.task or task in config.attributes or config.further.count(task) > 1:
+            raise ValueError(
+                f"--further_tasks={config.further_tasks}: {task} is in --task or --private, or "
+                "there twice; name tasks that no other head learns"
+            )
     if config.task in config.attributes:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
 

@@ -355,6 +355,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
             bins=config.bins,
             normalise=config.normalise,
             class_weights=config.class_weights,
+            further=config.further,
         ),
         vocabulary_size=size,
     )

@@ -6,6 +6,7 @@ that counts as known) is estimated from the training part of each fold alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class PackingSettings:
         or "none".
       class_weights: "balanced" or "none", for emotion classifier and adversaries.
       block_size: utterances that are encoded together outside of training.
+      further: tasks that heads of their own learn besides.
 
     Raises:
       ValueError: an unknown normalisation or kind of class weights.
@@ -50,6 +52,7 @@ class PackingSettings:
     normalise: str = "speaker"
     class_weights: str = "balanced"
     block_size: int = 32
+    further: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, valid in (("normalise", NORMALISATIONS), ("class_weights", CLASS_WEIGHTS)):
@@ -86,6 +89,7 @@ class Packed(NamedTuple):
       table_size: number of word vectors that the network learns, one for all unknown words
         included; 0 if it learns none.
       ratings: of a regression; None where the task has classes.
+      num_further: {task: classes} of `PackingSettings.further`.
     """
 
     data: Data
@@ -96,6 +100,7 @@ class Packed(NamedTuple):
     num_private: Mapping[str, int]
     table_size: int
     ratings: Ratings | None = None
+    num_further: Mapping[str, int] = MappingProxyType({})
 
     @property
     def num_outputs(self) -> int:
@@ -152,6 +157,7 @@ def pack(
         if "speaker" in labels:
             private["speaker"] = recoded[k]
         weights = {a: _weights(settings, private[a], parts, num_private[a]) for a in private}
+        further, further_weights, num_further = _further(settings, utterances, parts)
         folds.append(
             Fold(
                 split=parts,
@@ -162,6 +168,8 @@ def pack(
                 inputs=_fold_inputs(corpus, parts, settings, vocabulary_size),
                 val_blocks=_blocks(order[parts.val[order]], settings.block_size, val_size),
                 target=None if ratings is None else _target(ratings, k),
+                further=further or None,
+                further_weights=further_weights or None,
             )
         )
     data = Data(
@@ -180,7 +188,20 @@ def pack(
         num_private=num_private,
         table_size=0 if word_index is None else int(word_index.max()) + 1,
         ratings=ratings,
+        num_further=num_further,
     )
+
+
+def _further(
+    settings: PackingSettings, utterances: Sequence[Utterance], parts: Split
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, int]]:
+    """{task: labels}, {task: class weights} and {task: classes} of the further tasks of a fold."""
+    labels, weights, sizes = {}, {}, {}
+    for task in settings.further:
+        labels[task], names = task_labels(utterances, task, settings.bins, parts.train)
+        weights[task] = _weights(settings, labels[task], parts, len(names))
+        sizes[task] = len(names)
+    return labels, weights, sizes
 
 
 def _speakers(utterances: Sequence[Utterance]) -> np.ndarray:

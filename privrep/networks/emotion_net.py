@@ -37,6 +37,8 @@ class EmotionNet(nn.Module):
       num_adversaries: the number of adversaries of each depth, with different initial parameters.
         All adversaries of a view and an attribute together are the m of the logits [B, m, C].
       adversary_input: "plain", or "standardised" for views standardised by their moments (`Units`).
+      further: {task: number of classes} of tasks that heads of their own learn besides emotion:
+        what a head asks for, h keeps.
       adversary_given: "emotion" for adversaries that also read the true emotion, so that they learn
         what a view reveals beyond it; or "none".
     """
@@ -50,6 +52,7 @@ class EmotionNet(nn.Module):
     num_adversaries: int = 1
     adversary_input: str = "plain"
     adversary_given: str = "none"
+    further: FrozenDict[str, int] = FrozenDict()
 
     @property
     def is_regression(self) -> bool:
@@ -58,6 +61,7 @@ class EmotionNet(nn.Module):
 
     def setup(self) -> None:
         self.emotion_head = nn.Dense(self.num_classes)
+        self.further_heads = {task: nn.Dense(size) for task, size in self.further.items()}
         self.adversaries = {
             attribute: {
                 name: Adversary(size, depth, self.adversary_width)
@@ -104,6 +108,10 @@ class EmotionNet(nn.Module):
         """[B, D] -> logits [B, C], or of a regression the predictions [B, 1]."""
         return self.emotion_head(h)
 
+    def further_tasks(self, h: jax.Array) -> dict[str, jax.Array]:
+        """[B, D] -> {task: logits [B, C]} of the tasks of `further`."""
+        return {task: head(h) for task, head in self.further_heads.items()}
+
     def adversary(
         self, attribute: str, views: Mapping[str, jax.Array], task: jax.Array
     ) -> dict[str, jax.Array]:
@@ -127,6 +135,7 @@ class EmotionNet(nn.Module):
         """Computes every output once, for `init` to create the parameters."""
         views = self.encode(utterances)
         emotion = self.emotion(views[JOINT])
+        self.further_tasks(views[JOINT])
         task = emotion.argmax(-1)  # its values do not matter
         return emotion, {a: self.adversary(a, views, task) for a in self.private}
 

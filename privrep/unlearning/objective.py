@@ -75,12 +75,14 @@ class Labels(NamedTuple):
       private: {attribute: int32[B]}, -1 unknown.
       speaker: int32[B], -1 unknown.
       target: float32[B], of a regression, see `types.Fold`; else None.
+      further: {task: int32[B]}, likewise.
     """
 
     task: jax.Array
     private: Mapping[str, jax.Array]
     speaker: jax.Array
     target: jax.Array | None = None
+    further: Mapping[str, jax.Array] | None = None
 
 
 class Batch(NamedTuple):
@@ -92,15 +94,17 @@ class Batch(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """The two terms of the objective for every utterance, float[B], and the rows of the batch.
+    """The terms of the objective for every utterance, float[B], and the rows of the batch.
 
     Attributes:
       emotion: the cross-entropy of the emotion, or the loss of a regression.
+      further: the mean cross-entropy of the further tasks, 0 without any.
       defence: what the defence adds, the losses of the adversaries included.
       rows: of h, as encoded: no speaker's mean is taken off.
     """
 
     emotion: jax.Array
+    further: jax.Array
     defence: jax.Array
     rows: Rows
 
@@ -138,10 +142,10 @@ def objective(
         L = CE(emotion_head(h), emotion)
             + sum over attributes a and their views of CE(adversary_a(R_lambda_a(view)), label_a)
 
-    A regression has a loss of `regression.LOSSES` in place of the first cross-entropy. The
-    adversaries minimise their losses; the encoders minimise the emotion loss and maximise each
-    adversary's loss with strength lambda_a. Each defence in `defences.py` applies lambda; the
-    caller applies its schedule.
+    The further tasks add the mean of their cross-entropies. A regression has a loss of
+    `regression.LOSSES` in place of the first cross-entropy. The adversaries minimise their losses;
+    the encoders minimise the emotion loss and maximise each adversary's loss with strength
+    lambda_a. Each defence in `defences.py` applies lambda; the caller applies its schedule.
 
     In a run of relative h every h above is h less the speaker's mean over the rows of the batch and
     the memory.
@@ -166,7 +170,8 @@ def objective(
     adversary = adversary_of(net, params, labels.task)
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
     penalty = jax.lax.switch(run.defence, defences, *arguments)
-    return Losses(emotion, penalty, encoded)
+    further = _further_loss(bound.further_tasks(views[JOINT]), labels, fold)
+    return Losses(emotion, further, penalty, encoded)
 
 
 def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Rows:
@@ -201,6 +206,16 @@ def _emotion_loss(
         return cross_entropy(outputs, labels.task, fold.task_weights)
     loss = LOSSES[architecture.regression_loss]
     return loss(outputs[:, 0], labels.target, jnp.ones(len(outputs), bool))
+
+
+def _further_loss(outputs: Mapping[str, jax.Array], labels: Labels, fold: Fold) -> jax.Array:
+    """float[B]: the mean over the further tasks, 0 where a label is unknown or there is no task."""
+    total = jnp.zeros(len(labels.task))
+    if labels.further is None or fold.further_weights is None:
+        return total
+    for task, logits in outputs.items():
+        total += cross_entropy(logits, labels.further[task], fold.further_weights[task])
+    return total / max(len(outputs), 1)
 
 
 def _strata(net: EmotionNet, task: jax.Array) -> jax.Array:

@@ -66,7 +66,9 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
                 "emotion": (losses.emotion * weight).sum(),
                 "adversary": (losses.defence * weight).sum(),
             }
-            return (sums["emotion"] + sums["adversary"]) / count, (sums, losses.rows)
+            if net.further:
+                sums["further"] = (losses.further * weight).sum()
+            return sum(sums.values()) / count, (sums, losses.rows)
 
         with jax.default_matmul_precision(architecture.precision):
             gradients, (sums, encoded) = jax.grad(mean_loss, has_aux=True)(params)
@@ -102,7 +104,7 @@ def _groups(architecture: Architecture, data: Data, run: Run) -> jax.Array | Non
 
 def _labels(data: Data, fold: Fold, rows: jax.Array) -> Labels:
     """The labels of the rows int32[B]; those of padding (-1) are -1, and targets NaN."""
-    all_labels = Labels(fold.task, fold.private, data.speaker, fold.target)
+    all_labels = Labels(fold.task, fold.private, data.speaker, fold.target, fold.further)
     labels = take(all_labels, jnp.maximum(rows, 0))
     known = jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels._replace(target=None))
     if labels.target is None:

@@ -26,6 +26,7 @@ PACKED = SimpleNamespace(
     longest=(8, 8),
     fill=1,
     data=SimpleNamespace(speaker=np.arange(7)),
+    num_further={"valence": 3},
 )
 
 
@@ -333,6 +334,14 @@ def test_the_loss_of_a_regression_makes_no_difference_to_classes():
     assert [pack.config.regression_loss for pack in packs] == ["ccc", "ccc", "mse"]
     given = {name: flag_default(name) for name in FIELDS} | {"regression_loss": "mse"}
     assert any("--regression_loss has no effect" in line for line in idle_flags(given, []))
+
+
+@pytest.mark.parametrize("further", ["activation", "gender", "valence+valence"])
+def test_a_further_task_is_no_other_heads(further):
+    with pytest.raises(ValueError, match=r"--further_tasks=.* in --task or --private, or"):
+        expand({"further_tasks": further})
+    (pack,) = expand({"further_tasks": "valence", "lambda_": "0"})
+    assert architecture(pack, PACKED).net.further == {"valence": 3}
 
 
 def test_auto_stands_alone():
