@@ -39,6 +39,7 @@ def table(keys, **changes):
         "learning_rate": np.full(size, 1e-3, np.float32),
         "adversary_learning_rate": np.full(size, 2e-3, np.float32),
         "weight_decay": np.zeros(size, np.float32),
+        "relative": np.zeros(size, bool),
     }
     return Run(key=keys, **(columns | changes))
 
