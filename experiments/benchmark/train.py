@@ -3,6 +3,8 @@
 A model-step is forward, backward and Adam of one network on one batch. The peers:
 
     privrep-regression        ours with a head that predicts a rating
+    privrep-keep              ours of relative h with a memory and mmd
+    privrep-leads             ours of relative h with a reversal that leads
     flax                      plain Flax, one network after another
     torch                     PyTorch eager, one network after another, batches padded
     torch-packed              the same with packed sequences
@@ -68,6 +70,8 @@ def _in_one_process(work: Training, stacks: bool) -> dict[str, Contestant]:
     contestants = {
         "privrep": Contestant("ours", "train", {"work": work}),
         "privrep-regression": Contestant("ours", "train", {"work": work._replace(regression=True)}),
+        "privrep-keep": Contestant("ours", "train", {"work": work._replace(recipe="keep")}),
+        "privrep-leads": Contestant("ours", "train", {"work": work._replace(recipe="leads")}),
         "flax": Contestant("plain_flax", "one_by_one", single),
         "torch": Contestant("plain_torch", "one_by_one", single),
         "torch-packed": Contestant("plain_torch", "one_by_one", single | {"packed": True}),

@@ -47,6 +47,7 @@ class Training(NamedTuple):
       steps: batches of an epoch.
       adversary_steps: steps of the adversary of the recipe `strong` for each of the network's; 0
         stands for a linear adversary that takes one.
+      recipe: a name in RECIPES, whose networks are trained; "" for plain reversal.
       regression: the emotion head predicts a rating, with the loss 1 - CCC.
     """
 
@@ -57,6 +58,7 @@ class Training(NamedTuple):
     steps: int
     adversary_steps: int = 0
     regression: bool = False
+    recipe: str = ""
 
 
 class Shape(NamedTuple):

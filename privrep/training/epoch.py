@@ -187,11 +187,11 @@ def take_steps(
 
 
 def empty_outputs(problem: Problem, params: PyTree) -> PyTree:
-    """Zeros in the shape of the outputs of all blocks, [n, b, ...]."""
+    """NaN in the shape of the outputs of all blocks, [n, b, ...]."""
     assert problem.outputs is not None and problem.blocks is not None
     count = problem.blocks.shape[0]
     shapes = jax.eval_shape(problem.outputs, params, problem.blocks[0])
-    return _zeros(jax.tree.map(lambda a: a.update(shape=(count, *a.shape)), shapes))
+    return jax.tree.map(lambda a: jnp.full((count, *a.shape), jnp.nan, a.dtype), shapes)
 
 
 def outputs_of_blocks(
@@ -213,11 +213,15 @@ def outputs_of_blocks(
     return jax.lax.fori_loop(*blocks, write, outputs)
 
 
-def all_outputs(problem: Problem, params: PyTree) -> PyTree:
-    """The outputs of all blocks, [n, b, ...], for `Problem.score`; None where it needs none."""
+def all_outputs(problem: Problem, params: PyTree, count: Array | None = None) -> PyTree:
+    """The outputs of all blocks, [n, b, ...], for `Problem.score`; None where it needs none.
+
+    Args:
+      count: of the blocks that are computed, the first ones; None for all.
+    """
     if problem.blocks is None:
         return None
-    blocks = Interval(0, problem.blocks.shape[0])
+    blocks = Interval(0, problem.blocks.shape[0] if count is None else count)
     return outputs_of_blocks(problem, params, empty_outputs(problem, params), blocks)
 
 
@@ -226,7 +230,16 @@ def epoch(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings) -> 
     batches, sums = shuffled_batches(problem, key, fit, settings)
     steps = Interval(0, num_steps(problem, settings))
     fit, sums = take_steps(problem, key, settings, EpochProgress(fit, sums), batches, steps)
-    return finish(problem, fit, sums, all_outputs(problem, fit.params), settings)
+    outputs = all_outputs(problem, fit.params, needed_blocks(problem, fit, settings))
+    return finish(problem, fit, sums, outputs, settings)
+
+
+def needed_blocks(problem: Problem, fit: Fit, settings: FitSettings) -> Array | None:
+    """The number of blocks that `Problem.score` needs after this epoch; None for all."""
+    if problem.blocks is None or problem.early_blocks is None:
+        return None
+    is_early = fit.epoch + 1 < length(settings, problem.train.sum()).first
+    return jnp.where(is_early, problem.early_blocks, problem.blocks.shape[0])
 
 
 def unless_stopped(go: Callable, fit: Fit) -> tuple[Fit, Scalars]:

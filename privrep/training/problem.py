@@ -42,6 +42,8 @@ class Problem(NamedTuple):
       outputs: (params, index int32[b]) -> tree of [b, ...] that `score` needs of the rows `index`,
         with -1 for padding. None: `score` needs nothing but the params.
       blocks: int32[n, b], the rows whose outputs `score` takes, as a tree of [n, b, ...].
+      early_blocks: how many of these are computed in epochs that may not be chosen; the outputs of
+        the others are NaN there. None: all.
       step_hook: see `StepHook`; None if nothing follows a step.
     """
 
@@ -54,6 +56,7 @@ class Problem(NamedTuple):
     groups: jax.Array | None = None
     outputs: Callable | None = None
     blocks: jax.Array | None = None
+    early_blocks: int | None = None
     step_hook: StepHook | None = None
 
 

@@ -22,6 +22,7 @@ from privrep.training.epoch import (
     EpochProgress,
     Interval,
     empty_outputs,
+    needed_blocks,
     outputs_of_blocks,
     shuffled_batches,
     take_steps,
@@ -102,7 +103,8 @@ def ranges(
     Args:
       length: int[N], frames of the utterances.
       count: frames in a window.
-      rows: int[S, n, b], the batches of each run, -1 for padding; no batch follows an empty one.
+      rows: int[S, n, b], the batches of each run, -1 for padding. Empty batches behind all others
+        are not computed.
 
     Yields:
       (utterances, first, last): the utterances of a window, int[m], and the batches [first, last)
@@ -124,6 +126,8 @@ def ranges(
     distinct, of_run = distinct.reshape(-1, *rows.shape[1:]), of_run.reshape(-1)
     first, last = (np.zeros(len(distinct), np.int32) for _ in range(2))
     inside, taken = np.zeros(len(length), bool), 0
+    is_filled = np.any(distinct >= 0, axis=2)
+    num_batches = np.where(is_filled.any(1), rows.shape[1] - is_filled[:, ::-1].argmax(1), 0)
     for i in range(rows.shape[1]):
         for run, batch in enumerate(distinct[:, i]):
             batch = batch[batch >= 0]
@@ -134,7 +138,7 @@ def ranges(
                 inside[:], taken, first, new = False, 0, last.copy(), batch
             inside[new] = True
             taken += int(length[new].sum())
-            last[run] += len(batch) > 0
+            last[run] += i < num_batches[run]
     if (last > first).any():
         yield np.flatnonzero(inside), first[of_run], last[of_run]
 
@@ -207,8 +211,8 @@ def epoch_in_windows(
         return _steps_all(program, window, runs, progress, batches, interval)
 
     fits, sums = _in_windows(steps, data, collect(batches), EpochProgress(fits, sums))
-    is_running = collect(fits.status) == RUNNING
-    outputs = outputs_in_windows(make, architecture, data, runs, fits.params, is_running)
+    counts = _needed_all(program, data.resident, runs, fits)
+    outputs = outputs_in_windows(make, architecture, data, runs, fits.params, collect(counts))
     return _finish_all(program, data.resident, runs, EpochProgress(fits, sums), outputs)
 
 
@@ -218,12 +222,13 @@ def outputs_in_windows(
     data: Streamed,
     runs: PyTree,
     params: PyTree,
-    is_running: np.ndarray | bool = True,
+    counts: np.ndarray | None = None,
 ) -> PyTree:
     """`epoch.all_outputs` of a stack of runs, one window of the data after another.
 
     Args:
-      is_running: bool[S]; the outputs of the other runs are 0.
+      counts: int[S], the blocks that each run needs, the first ones; the outputs of others are NaN.
+        None for all.
     """
     blocks, outputs = _empty_outputs_all(make, architecture, data.resident, runs, params)
 
@@ -231,7 +236,8 @@ def outputs_in_windows(
         return _outputs_all(make, architecture, window, runs, params, outputs, interval)
 
     blocks = collect(blocks)
-    blocks[~np.broadcast_to(is_running, len(blocks))] = -1
+    if counts is not None:
+        blocks[np.arange(blocks.shape[1])[None] >= counts[:, None]] = -1
     return _in_windows(some, data, blocks, outputs)
 
 
@@ -244,6 +250,21 @@ def _batches_all(
         problem = program.make(program.architecture, data, run)
         batches, sums = shuffled_batches(problem, run.key, fit, program.settings)
         return jnp.where(fit.status == RUNNING, batches, -1), sums
+
+    return over_runs(of_run, data, (runs, fits))
+
+
+@partial(jax.jit, static_argnums=0)
+def _needed_all(program: _Program, data: Data, runs: PyTree, fits: Fit) -> jax.Array:
+    """int32[S], the blocks whose outputs each run needs after its epoch; 0 if it has stopped."""
+
+    def of_run(data: Data, row: PyTree) -> jax.Array:
+        run, fit = row
+        problem = program.make(program.architecture, data, run)
+        assert problem.blocks is not None
+        count = needed_blocks(problem, fit, program.settings)
+        count = len(problem.blocks) if count is None else count
+        return jnp.where(fit.status == RUNNING, count, 0)
 
     return over_runs(of_run, data, (runs, fits))
 

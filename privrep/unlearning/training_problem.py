@@ -14,7 +14,7 @@ from privrep.types import Data, Fold
 from privrep.unlearning.adversaries import step_hook
 from privrep.unlearning.objective import Architecture, Batch, Labels, objective, rows_of
 from privrep.unlearning.rows import Rows
-from privrep.unlearning.validation import score_function, validation_blocks
+from privrep.unlearning.validation import score_function, trains_attacker, validation_blocks
 
 PyTree = Any
 
@@ -90,6 +90,7 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         train=fold.split.train,
         outputs=outputs,
         blocks=blocks,
+        early_blocks=len(fold.val_blocks) if trains_attacker(architecture) else None,
         groups=_groups(architecture, data, run),
         step_hook=hook,
     )

@@ -106,13 +106,13 @@ def trains_attacker(architecture: Architecture) -> bool:
 def validation_blocks(architecture: Architecture, data: Data, fold: Fold) -> jax.Array:
     """The rows whose outputs `score_function` takes, int32[n, b] in blocks of similar length.
 
-    They are the validation part, and the training part as well if an attacker is trained on it.
-    Rows of the test part are replaced by -1, padding.
+    They are the validation part, followed by the training part if an attacker is trained on it.
+    Rows of other parts are replaced by -1, padding.
     """
     if not trains_attacker(architecture):
         return fold.val_blocks
-    known = fold.split.train | fold.split.val
-    return jnp.where((data.blocks >= 0) & known[data.blocks], data.blocks, -1)
+    is_train = (data.blocks >= 0) & fold.split.train[data.blocks]
+    return jnp.concatenate([fold.val_blocks, jnp.where(is_train, data.blocks, -1)])
 
 
 def score_function(

@@ -262,3 +262,19 @@ def test_a_freshly_trained_attacker_measures_the_leakage_of_an_epoch(steps):
         leak = abs(expected - 0.5) * (fold == 0)  # where lambda is 0 emotion alone is looked at
         chosen_by = history["val_emotion_uar"][row] - leak
         np.testing.assert_allclose(history["selection"][row], chosen_by, atol=1e-6)
+
+
+def test_the_attacker_of_the_choice_is_trained_where_an_epoch_may_be_chosen():
+    """Before, the training part is not encoded for it; what is chosen is the same."""
+    architecture = LIGHT._replace(leak="fresh", selection="emotion_within_leak")
+    settings = SETTINGS._replace(max_epochs=4, patience=4, min_epochs=3)
+    data, runs = share(PACKED.data), run_table()
+    histories = [s.history for s in fit(network_problem, architecture, settings, data, runs)]
+    fresh = np.stack([history["val_gender_fresh_uar"] for history in histories])
+    assert np.isnan(fresh[:2]).all() and np.isfinite(fresh[2:]).all()
+    always = settings._replace(min_epochs=1)
+    *_, whole = fit(network_problem, architecture, always, data, runs)
+    for name, values in whole.history.items():
+        np.testing.assert_array_equal(histories[-1][name], values, err_msg=name)
+    emotion = np.stack([history["val_emotion_uar"] for history in histories])
+    assert np.isfinite(emotion).all()

@@ -37,9 +37,12 @@ def train(work: Training) -> Started:
     settings: dict[str, Any] = {"defence": "grl", "adversary_layers": "0"}
     if work.adversary_steps:
         settings = dict(RECIPES["strong"]) | {"adversary_steps": work.adversary_steps}
+    if work.recipe:
+        settings = dict(RECIPES[work.recipe])
     settings |= {name: value for name, value in vars(network).items() if name != "bands"}
     settings |= {"modality": network.modality, "private": "gender", "batch_size": work.batch}
-    settings |= {"max_epochs": ENDLESS, "patience": ENDLESS}
+    # A model-step is what the peers take; the attacker of the default choice is no part of it.
+    settings |= {"max_epochs": ENDLESS, "patience": ENDLESS, "selection_leak": "adversary"}
     settings |= {"bins": _bins(work)}
     settings["lambda_"] = by_attribute([0.5], ["gender"])
     configs = [Config(**settings, seed=seed) for seed in range(work.runs)]
