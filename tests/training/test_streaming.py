@@ -101,8 +101,9 @@ def test_an_empty_batch_between_others_is_a_place_of_its_own():
     """Batches keep their numbers, and none behind the last one that is filled is computed."""
     rows = np.array([[[0, 1], [-1, -1], [2, -1], [-1, -1]], [[-1, -1], [0, 2], [-1, -1], [-1, -1]]])
     turns = list(ranges(np.full(3, 10), 20, rows))
-    of_run = [[*range(first[run], last[run])] for run in (0, 1) for _, first, last in turns]
-    whole = [sum(of_run[: len(turns)], []), sum(of_run[len(turns) :], [])]
+    whole = [
+        [i for _, first, last in turns for i in range(first[run], last[run])] for run in (0, 1)
+    ]
     assert whole == [[0, 1, 2], [0, 1]]
     for held, first, last in turns:
         for run in (0, 1):
