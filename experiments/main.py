@@ -56,6 +56,7 @@ from experiments.run.load_data import (
     Loaded,
     check,
     check_begun,
+    check_relative,
     choose,
     describe_inputs,
     inputs_of,
@@ -368,7 +369,8 @@ class _Loader:
             parts.write_findings(self.writer.workdir, job.number, loaded.findings)
             write_folds(self.writer.workdir, job.number, loaded.split, loaded.utterances)
         stop_on_fatal(loaded.findings)
-        self.say([*loaded.notes, *grouped(loaded.findings)])
+        of_means = check_relative(loaded, job.pack.runs)
+        self.say([*loaded.notes, *of_means, *grouped(loaded.findings)])
         return loaded
 
     def restore_records(self, config_of: Mapping[str, Config]) -> None:

@@ -35,6 +35,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
 DEFAULT_OF_REGRESSION = ("strong", "keep")  # the posterior needs classes
+TRANSDUCTIVE = "transductive"  # behind a recipe's name: a person's state is of scored utterances
 UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says
 GOVERNED = tuple(dict.fromkeys(name for recipe in RECIPES.values() for name in recipe))

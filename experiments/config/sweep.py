@@ -16,6 +16,7 @@ from experiments.config.recipes import (
     GOVERNED,
     LEFT,
     RECIPES,
+    TRANSDUCTIVE,
     UNPROTECTED,
     filled,
     name_of,
@@ -73,6 +74,10 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     configs = list(dict.fromkeys(_protected(point) for point in points))
     k = ENROLMENT if any(map(has_state, configs)) else 0
     configs = [replace(c, enrolment=k) if c.enrolment == AUTO else c for c in configs]
+    configs = [
+        c if c.enrolment or not has_state(c) else replace(c, recipe=f"{c.recipe}+{TRANSDUCTIVE}")
+        for c in configs
+    ]
     packs: dict[tuple, list[Config]] = {}
     first: dict[tuple, tuple] = {}  # the first program that has an adversary to resist
     for config in configs:

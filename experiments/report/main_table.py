@@ -21,6 +21,7 @@ from experiments.results.summary import (
     blocks,
     emotion_column,
     emotion_name,
+    is_transductive,
     label,
     mean,
     place,
@@ -158,6 +159,12 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             "(chance 0.5). The adversary has no score, because its classes are the training "
             "speakers."
         )
+    if any(map(is_transductive, summary)):
+        notes.append(
+            "transductive: the state of a person (mean, covariance) is of the very utterances that "
+            "are scored. No device knows them beforehand: these rows are no results to quote and "
+            "are never chosen. --enrolment=20 takes the state from utterances that are not scored."
+        )
     for title, entries in blocks(summary):
         notes += _notes_of_block(title, entries)
     return notes
@@ -237,7 +244,11 @@ def conclusions_of(summary: Sequence[Entry]) -> list[str]:
     """
     conclusions = []
     for title, entries in blocks(summary):
-        runs = [e for e in entries if not e["control"] and not math.isnan(selected(e))]
+        runs = [
+            e
+            for e in entries
+            if not e["control"] and not is_transductive(e) and not math.isnan(selected(e))
+        ]
         if runs:
             conclusions.append(f"{title}: {_conclusion(runs)}")
     return conclusions

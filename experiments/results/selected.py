@@ -16,6 +16,7 @@ from experiments.results.summary import (
     Entry,
     attributes,
     emotion_mean,
+    is_transductive,
     mean,
     recipe_of,
     selected,
@@ -67,12 +68,12 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
 
     Where adversaries were placed on the joint h, only these networks are chosen from: placement is
     a question of its own. Settings of which a run collapsed, diverged or had a lagging adversary
-    come after all others, as in a search, and a recipe all of whose networks collapsed at every
-    lambda is left out.
+    come after all others, as in a search. A recipe all of whose networks collapsed at every lambda
+    is left out, and so are transductive runs.
     """
     entries_of: dict[Cell, list[Entry]] = {}
     for entry in summary:
-        if not entry["control"] and entry["n"]:
+        if not entry["control"] and entry["n"] and not is_transductive(entry):
             entries_of.setdefault(cell_of(entry), []).append(entry)
     chosen: dict[Cell, dict[str, Entry]] = {}
     for cell in sorted(entries_of, key=_in_order):

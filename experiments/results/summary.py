@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from experiments.config.lambdas import is_zero, lambda_text, strengths
+from experiments.config.recipes import TRANSDUCTIVE
 from experiments.results.columns import (
     FIRST,
     PROTECTION,
@@ -232,6 +233,11 @@ def recipe_of(entry: Entry) -> str:
     if entry["control"] or is_zero(settings["lambda"]):
         return ""
     return settings.get("recipe") or ""
+
+
+def is_transductive(entry: Entry) -> bool:
+    """Whether states of persons are of the very utterances that are scored: no result to quote."""
+    return recipe_of(entry).endswith(TRANSDUCTIVE)
 
 
 def sound(entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
-from experiments.config.sweep import Pack
+from experiments.config.sweep import Pack, is_relative
 from experiments.results.corpus_record import differences
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
@@ -46,6 +46,7 @@ from privrep.messages import first
 from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
+from privrep.unlearning.rows import LEAST as LEAST_ROWS
 
 
 class Job(NamedTuple):
@@ -371,6 +372,34 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         packed, of_enrolment = _with_enrolment(packed, split, config)
         notes += of_enrolment
     return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
+
+
+def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
+    """Sentences about the speakers' means of the runs whose h is relative to the speaker.
+
+    Raises:
+      ValueError: under half of the training utterances of a fold are of speakers with enough of
+        them for a mean.
+    """
+    if not any(map(is_relative, runs)):
+        return []
+    notes, speaker = [], np.asarray(loaded.packed.data.speaker)
+    for fold, train in enumerate(loaded.split.train):
+        counts = np.bincount(speaker[train & (speaker >= 0)], minlength=len(speaker))
+        has_mean = (speaker >= 0) & (counts[np.maximum(speaker, 0)] >= LEAST_ROWS)
+        share = float(has_mean[train].mean())
+        if share < 0.5:
+            raise ValueError(
+                f"--relative=speaker: in fold {fold} only {share:.0%} of the training utterances "
+                f"are of speakers with {LEAST_ROWS} of them or more, from which the mean of a "
+                "speaker is taken: choose a recipe without it (--recipe=posterior,paper)"
+            )
+        if share < 1:
+            notes.append(
+                f"relative h, fold {fold}: {1 - share:.0%} of the training utterances are of "
+                f"speakers with fewer than {LEAST_ROWS}; the mean of all is taken off them"
+            )
+    return notes
 
 
 def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:

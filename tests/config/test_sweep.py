@@ -270,6 +270,7 @@ def test_what_keeps_a_state_of_a_person_is_scored_on_utterances_that_did_not_mak
     assert {run.enrolment for pack in expand({}) for run in pack.runs} == {0}
     (pack,) = expand({"recipe": "keep", "enrolment": "0"})
     assert {run.enrolment for run in pack.runs} == {0}
+    assert [run.recipe for run in pack.runs] == ["none", "keep+transductive"]
     table, rows = run_table(pack.runs, 1)
     expected = [30 * config.lambda_["gender"] for config, _ in rows]
     np.testing.assert_array_equal(table.lambda_["gender"], expected)

@@ -1,0 +1,65 @@
+"""Enrolment and speakers' means: who has enough utterances, what is left to be scored."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.config.sweep import expand
+from experiments.run.load_data import Loaded, _with_enrolment, check_relative
+from privrep.types import Split
+
+EACH = np.array([40, 30, 30, 12, 9, 3])
+SPEAKER = np.repeat(np.arange(len(EACH)), EACH)
+SPLIT = Split(*(np.stack([np.isin(SPEAKER, of)]) for of in ([0, 3, 5], [1], [2, 4])))
+
+
+def packed(speaker):
+    folds = SimpleNamespace(split=SPLIT, task=np.arange(len(speaker))[None] % 4)
+    folds._replace = lambda split: SimpleNamespace(split=split)
+    data = SimpleNamespace(speaker=speaker, folds=folds, enrolled=None)
+    data._replace = lambda **changes: SimpleNamespace(**(vars(data) | changes))
+    result = SimpleNamespace(data=data)
+    result._replace = lambda **changes: SimpleNamespace(**(vars(result) | changes))
+    return result
+
+
+def loaded(speaker=SPEAKER, **changes):
+    made = packed(speaker)
+    made.data = made.data._replace(**changes)
+    return Loaded([], SPLIT, made, "hash", "content", [], [], {})
+
+
+def config(**flags):
+    (pack,) = expand({"recipe": "keep", "lambda_": "1"} | flags)
+    return pack.config
+
+
+def test_what_is_enrolled_is_counted_and_scored_in_no_part():
+    made, notes = _with_enrolment(packed(SPEAKER), SPLIT, config(enrolment="20"))
+    counts = np.bincount(SPEAKER[made.data.enrolled], minlength=len(EACH))
+    np.testing.assert_array_equal(counts, [20, 20, 20, 6, 4, 1])  # half where there are too few
+    assert notes[0].startswith("enrolment: 20 utterances of each speaker, drawn unevenly")
+    assert "3 of 6 speakers have fewer than 25 utterances" in notes[1]
+    assert notes[1].endswith("2 enrol fewer than 5")
+    scored = loaded(enrolled=made.data.enrolled).scored
+    for part, whole in zip(scored.split, SPLIT):
+        np.testing.assert_array_equal(part[0], whole[0] & ~made.data.enrolled)
+    assert loaded().scored.split is SPLIT
+
+
+def test_a_corpus_of_few_utterances_of_each_speaker_is_refused():
+    few = SPEAKER.copy()
+    few[:100] = np.arange(100) // 4 + 10
+    with pytest.raises(ValueError, match=r"--enrolment=20: 27 of 28 speakers have too few utter"):
+        _with_enrolment(packed(few), SPLIT, config(enrolment="20"))
+
+
+def test_relative_h_needs_speakers_with_enough_utterances():
+    runs = [config()]
+    (note,) = check_relative(loaded(), runs)
+    assert note.startswith("relative h, fold 0: 5% of the training utterances are of speakers with")
+    single = np.arange(len(SPEAKER))
+    with pytest.raises(ValueError, match=r"in fold 0 only 0% of the training utterances are of"):
+        check_relative(loaded(single), runs)
+    assert check_relative(loaded(single), [config(recipe="paper")]) == []

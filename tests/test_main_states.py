@@ -1,0 +1,79 @@
+"""Runs with a state per person: scored on other utterances, resumed to the byte, exported."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from experiments.results.runs_csv import read_rows
+from tests.support.corpora_on_disk import write_msp_improv
+from tests.support.experiment_runs import cache_of, in_processes, run
+
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quickly_compiled")]
+EACH, K = 14, 6
+KILLED = """
+import os, signal
+from absl import app
+train_pack.SECONDS_BETWEEN_SAVES = 0
+save = checkpoints.save_progress
+def then_die(folder, epoch, *state):
+    save(folder, epoch, *state)
+    os.kill(os.getpid(), signal.SIGKILL)
+checkpoints.save_progress = then_die
+app.run(main.main)
+"""
+
+
+def flags(folder):
+    corpus = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--task=activation")
+    recipes = ("--recipe=keep,relative,posterior", "--memory=24", f"--enrolment={K}")
+    return (*corpus, *recipes, "--membership=off", "--export=all")
+
+
+@pytest.fixture(scope="module")
+def folder(finished_once, quickly_compiled):
+    def make(folder):
+        write_msp_improv(folder / "corpus", utterances_per_speaker=EACH)
+        run(folder / "whole", *flags(folder))
+
+    return finished_once("states", make)
+
+
+def test_all_networks_are_scored_on_the_same_utterances_that_made_no_state(folder):
+    rows = [row for row in read_rows(folder / "whole" / "runs.csv") if not row["control"]]
+    assert {row["recipe"] for row in rows} == {"none", "keep", "relative", "posterior"}
+    assert {row["enrolment"] for row in rows} == {K}
+    assert all(0 <= row["test_emotion_uar"] <= 1 for row in rows)
+    assert all(row["one_emotion_enrolments"] >= 0 for row in rows)
+    exported = folder / "whole" / "representations"
+    ids = [np.load(path)["id"] for path in sorted(exported.rglob("*.npz"))]
+    per_speaker = {np.unique([i.rpartition("-")[0] for i in of]).size for of in ids}
+    assert len({frozenset(of.tolist()) for of in ids if len(of) == len(ids[0])}) >= 1
+    assert {len(of) for of in ids} == {12 * (EACH - K)} and per_speaker
+
+
+def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folder):
+    """kill -9 after the first epoch of two."""
+    workdir = folder / "killed"
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    (done,) = in_processes(KILLED, f"--flagfile={folder / 'whole' / 'flags.txt'}", *given)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = run(workdir, *flags(folder), "--resume")
+    assert again == (folder / "whole" / "runs.csv").read_bytes()
+
+
+def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(folder, capsys):
+    run(folder / "transductive", *flags(folder)[:-1], "--enrolment=0", "--export=none")
+    rows = read_rows(folder / "transductive" / "runs.csv")
+    names = {row["recipe"] for row in rows if not row["control"]}
+    assert names == {"none", "posterior", "keep+transductive", "relative+transductive"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "these rows are no results to quote and are never chosen" in said
+    assert "validation chooses lambda 1 (keep" not in said
+
+
+def test_too_few_utterances_of_each_speaker_are_refused(folder, capsys):
+    with pytest.raises(ValueError, match=r"--enrolment=20: \d+ of 12 speakers have too few"):
+        few = folder / "few"
+        write_msp_improv(few / "corpus", utterances_per_speaker=5)
+        run(few / "out", *flags(few)[:-1], "--enrolment=20", "--export=none")
