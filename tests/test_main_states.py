@@ -14,6 +14,9 @@ EACH, K = 14, 6
 KILLED = """
 import os, signal
 from absl import app
+from experiments import main
+from experiments.results import checkpoints
+from experiments.run import train_pack
 train_pack.SECONDS_BETWEEN_SAVES = 0
 save = checkpoints.save_progress
 def then_die(folder, epoch, *state):
