@@ -42,14 +42,17 @@ class SameContent(NamedTuple):
 def equal_rows(h: np.ndarray, coarser: int = 0) -> np.ndarray:
     """int[N]: equal numbers for rows of h [N, ...] that are equal in float16, -1 for all others.
 
-    Each column is first divided by its largest magnitude, since float16 ends at 65,504. `coarser`
-    is a number of bits that float16 is rounded to fewer.
+    Each column is first divided by a power of two, so that its largest magnitude is under 2, since
+    float16 ends at 65,504; a row and its float16 copy then stay equal. `coarser` is a number of
+    bits that float16 is rounded to fewer.
     """
     if not len(h):
         return np.zeros(0, np.int64)
     flat = h.reshape(len(h), -1)
     largest = np.abs(flat).max(0, initial=0)
-    rounded = (flat / np.where(largest > 0, largest, 1)).astype(np.float16) + np.float16(0)
+    unit = np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1))))
+    unit = unit.astype(np.result_type(flat, np.float32), copy=False)
+    rounded = (flat / unit).astype(np.float16) + np.float16(0)
     bits: np.ndarray = np.ascontiguousarray(rounded).view(np.uint16)
     if coarser:
         bits = ((bits.astype(np.int32) + (1 << coarser - 1)) >> coarser).astype(np.uint16)
@@ -74,6 +77,37 @@ def copied_rows(h: np.ndarray, speaker: np.ndarray) -> np.ndarray:
     if is_saturated(equal, speaker) or between <= 3 * by_chance + 3 * by_chance**0.5:
         return np.full(len(equal), -1)
     return equal
+
+
+def shared_rows(
+    rows: np.ndarray,
+    speaker: np.ndarray,
+    reference: np.ndarray,
+    reference_speaker: np.ndarray,
+    pairs: Sequence[tuple[int, int]],
+) -> np.ndarray:
+    """bool[M]: which rows of one corpus are rows of another, up to the rounding of float16.
+
+    They are the equal ones, unless something else explains these, see `copied_rows`. Whatever
+    explains them, rows that should be the same are, if most of them are equal.
+
+    Args:
+      rows: float[M, D].
+      speaker: int[M].
+      reference: float[N, D], the other corpus.
+      reference_speaker: int[N].
+      pairs: (row, row of the reference) that would be the same in a copy, such as those of one id.
+    """
+    count = len(rows)
+    both = np.concatenate([rows, reference])
+    apart = np.concatenate([speaker, reference_speaker + speaker.max(initial=-1) + 1])
+    copied = copied_rows(both, apart)
+    found = np.isin(copied[:count], copied[count:][copied[count:] >= 0])
+    equal = equal_rows(both)
+    same = [i for i, j in pairs if equal[i] >= 0 and equal[i] == equal[count + j]]
+    if 2 * len(same) > len(pairs):
+        found[same] = True
+    return found
 
 
 def _without_single(codes: np.ndarray) -> np.ndarray:

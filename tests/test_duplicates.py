@@ -10,6 +10,7 @@ from privrep.duplicates import (
     is_saturated,
     one_name,
     same_content,
+    shared_rows,
 )
 from privrep.types import ragged
 
@@ -102,3 +103,18 @@ def test_a_selection_is_numbered_anew():
     same = SameContent(np.array([7, -1, 7, 3, 3]), [(0, 1), (1, 4)])
     taken = same.take(np.array([4, 3, 1, 0]))
     assert lots(taken.equal) == [(0, 1)] and taken.copies == [(3, 2), (2, 0)]
+
+
+def test_rows_of_another_corpus_are_found_and_chance_is_not():
+    rng = np.random.default_rng(0)
+    h, other = rng.normal(size=(2, 60, 6))
+    speaker = np.repeat(np.arange(12), 5)
+    assert not shared_rows(other, speaker, h, speaker, []).any()
+    mixed = np.concatenate([other, h[[7, 31]].astype(np.float16)])
+    found = shared_rows(mixed, np.append(speaker, [12, 12]), h, speaker, [])
+    assert np.flatnonzero(found).tolist() == [60, 61]
+    # Of few values, rows are equal by chance; those of one id are all equal in a copy alone.
+    h, other = rng.integers(0, 2, (2, 60, 3)).astype(float)
+    pairs = [(i, i) for i in range(60)]
+    assert not shared_rows(other, speaker, h, speaker, pairs).any()
+    assert shared_rows(h, speaker, h, speaker, pairs).all()

@@ -11,6 +11,7 @@ from privrep.auditing.join import PART, JoinedSample, check_counts, check_given,
 from privrep.auditing.options import AuditOptions, Columns, Vectors
 from privrep.auditing.pooling import pooled_blocks, pooled_sequences, side_by_side
 from privrep.auditing.quantity import Quantity, quantity_of
+from privrep.duplicates import shared_rows
 from privrep.formats.columns import labels as labels_of
 from privrep.formats.columns import no_speaker
 from privrep.formats.numbers import Interval
@@ -20,6 +21,7 @@ from privrep.formats.unpacked import taken
 from privrep.formats.values import paired
 from privrep.formats.vectors import Representations, checked_vectors
 from privrep.leakage.threat_ladder import OtherCorpus
+from privrep.messages import first
 from privrep.types import NumberSample, Sample
 
 _MIN_SPEAKERS = 3  # of another corpus
@@ -129,14 +131,15 @@ def read_inputs(
     numbers = None
     if quantity is not None:
         numbers = NumberSample(sample.h, quantity.values, sample.speaker, sample.session)
+    other, of_other = _other(reader, joined, sample.h, quantity, scale)
     return AuditInputs(
         joined=joined,
         sample=sample,
         numbers=numbers,
         unprotected=_unprotected(reader, read, table, scale),
-        other=_other(reader, joined.classes, quantity, scale),
+        other=other,
         shape=read.shape or read.h.shape,
-        notes=joined.notes + pooling,
+        notes=joined.notes + pooling + of_other,
     )
 
 
@@ -289,12 +292,19 @@ def _with_ids(read: Representations) -> str:
 
 
 def _other(
-    reader: _Reader, classes: tuple[str, ...], quantity: Quantity | None, scale: np.ndarray
-) -> OtherCorpus | None:
-    """The other corpus, its labels numbered as `classes`, divided by `scale`; or None."""
-    options, attribute = reader.options, reader.attribute
+    reader: _Reader,
+    audited: JoinedSample,
+    audited_h: np.ndarray,
+    quantity: Quantity | None,
+    scale: np.ndarray,
+) -> tuple[OtherCorpus | None, list[str]]:
+    """The other corpus without audited people, in the classes of `audited`; and notes.
+
+    Its h is divided by `scale`, as `audited_h` was.
+    """
+    options, attribute, classes = reader.options, reader.attribute, audited.classes
     if options.other is None or options.other_labels is None:
-        return None
+        return None, []
     table = reader.table(options.other_labels, "other_labels")
     intervals = None if quantity is None else quantity.intervals
     read = vectors_of(options.other, "other", table)
@@ -306,17 +316,55 @@ def _other(
             f"{table.path}: {attribute} is {', '.join(joined.classes)} there and "
             f"{', '.join(classes)} here: two common values are needed to train on it"
         )
-    num_speakers = len(np.unique(joined.speaker[shared[joined.labels] >= 0]))
-    if num_speakers < _MIN_SPEAKERS:
-        raise ValueError(
-            f"{table.path}: {num_speakers} speakers have a value of {attribute} that occurs here; "
-            f"{_MIN_SPEAKERS} at least are needed to train on"
-        )
     h, _ = pooled(joined)
+    name = "other" if isinstance(options.other, np.ndarray) else str(options.other)
     if h.shape[1:] != scale.shape:
-        name = "other" if isinstance(options.other, np.ndarray) else options.other
         raise ValueError(
             f"{name}: {h.shape[1]} columns where the audited representations have "
             f"{len(scale)}: they must be made by the same encoder"
         )
-    return OtherCorpus(h / scale, shared[joined.labels], joined.speaker)
+    corpus = OtherCorpus(h / scale, shared[joined.labels], joined.speaker)
+    pairs = _pairs(joined, audited)
+    copies = shared_rows(corpus.h, joined.speaker, audited_h, audited.speaker, pairs)
+    left, note = _without_copies(corpus, copies, joined, name, options)
+    num_speakers = len(np.unique(left.speaker[left.labels >= 0]))
+    if num_speakers < _MIN_SPEAKERS:
+        raise ValueError(
+            f"{note} {table.path}: {num_speakers} speakers have a value of {attribute} that occurs "
+            f"here; {_MIN_SPEAKERS} at least are needed to train on: give a corpus of other people".lstrip()
+        )
+    return left, [note] if note else []
+
+
+def _pairs(joined: JoinedSample, audited: JoinedSample) -> list[tuple[int, int]]:
+    """Rows of two samples with one id; without ids those at one place of as many."""
+    ids, of_audited = joined.columns.get(ID), audited.columns.get(ID)
+    if ids is not None and of_audited is not None:
+        place = {id_: i for i, id_ in enumerate(of_audited) if id_}
+        return [(i, place[id_]) for i, id_ in enumerate(ids) if id_ in place]
+    count = len(joined.labels)
+    return [(i, i) for i in range(count)] if count == len(audited.labels) else []
+
+
+def _without_copies(
+    other: OtherCorpus, copies: np.ndarray, joined: JoinedSample, name: str, options: AuditOptions
+) -> tuple[OtherCorpus, str]:
+    """The other corpus without the people who speak in `copies` bool[M], and a note on them.
+
+    Where equal rows are declared to be equal by what was said, only the rows are left out.
+    """
+    if not copies.any():
+        return other, ""
+    by_rows = options.duplicates == "keep"
+    gone = copies if by_rows else np.isin(other.speaker, other.speaker[copies])
+    ids = joined.columns.get(ID)
+    shown = [str(ids[i]) if ids else f"row {i}" for i in np.flatnonzero(copies)]
+    who = dict.fromkeys(str(joined.columns[options.speaker][i]) for i in np.flatnonzero(gone))
+    what = "These rows" if by_rows else f"Their speakers, {first([*who])},"
+    note = (
+        f"{name}: {len(shown):,} of {len(copies):,} rows are rows of the audited representations "
+        f"({first(shown)}): an attacker trained there would know who is tested here. {what} were "
+        f"left out there, {int(gone.sum()):,} rows."
+    )
+    kept = ~gone
+    return OtherCorpus(other.h[kept], other.labels[kept], other.speaker[kept]), note

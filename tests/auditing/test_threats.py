@@ -79,6 +79,33 @@ def test_rows_of_unprotected_are_found_by_their_id(folder):
     assert uars["ignorant"] < 0.4 < 0.7 < uars["informed"]
 
 
+def test_the_audited_corpus_is_no_other_corpus(folder, capsys, tmp_path, monkeypatch):
+    """Whoever is tested may not be trained on, whatever the rows and people are called there."""
+    h, lines = np.load(folder / "h.npy"), (folder / "same.csv").read_text().splitlines()
+    order = np.random.default_rng(0).permutation(len(h))
+    np.save(tmp_path / "mixed.npy", h[order].astype(np.float16))
+    renamed = [lines[0], *(f"new{lines[1 + i]}" for i in order)]
+    (tmp_path / "mixed.csv").write_text("\n".join(renamed))
+    with monkeypatch.context() as patched:
+        patched.setattr("privrep.auditing.run_audit.measure", None)
+        for h_name, labels in (
+            (folder / "h.npy", folder / "same.csv"),
+            (tmp_path / "mixed.npy", tmp_path / "mixed.csv"),
+        ):
+            assert run(folder, f"--other={h_name}", f"--other_labels={labels}", output="no") == 2
+            said = capsys.readouterr().err
+            assert "0 speakers have a value of gender" in said
+            assert f"{h_name}: 288 of 288 rows are rows of the audited representations" in said
+    # Of a corpus that shares two utterances their speakers are left out, all their rows.
+    other = np.load(folder / "other.npy").copy()
+    other[[0, 100]] = h[[5, 200]]
+    np.save(tmp_path / "partly.npy", other)
+    flags = [f"--other={tmp_path / 'partly.npy'}", f"--other_labels={folder / 'other.csv'}"]
+    assert run(folder, "--attackers=linear", "--quick", *flags, output="partly") == 0
+    (note,) = [n for n in report_of(folder, "partly")["data"]["notes"] if "partly.npy" in n]
+    assert "2 of 288 rows" in note and "(row 0, row 100)" in note and "24 rows" in note
+
+
 def test_sources_that_do_not_fit_are_said_before_anything_is_measured(
     folder, capsys, tmp_path, monkeypatch
 ):
