@@ -10,9 +10,9 @@ from html import escape
 from privrep.auditing.answer_tables import answer_tables, number, worded
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
-from privrep.auditing.threats import utterances
+from privrep.auditing.threats import of_victims
 from privrep.statistics.permutation_test import MAX_DISTINCT
-from privrep.statistics.verdict import Verdict, in_words
+from privrep.statistics.verdict import Verdict
 
 _VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
     "leaks": ("▲", "It leaks", "#D55E00"),
@@ -70,7 +70,7 @@ def _verdict(report: AuditReport) -> str:
     return (
         f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
         f"<code>{escape(report.verdict)}</code><br>From one utterance it is named "
-        f"{in_words(report.of_classes.uar, 1 / len(report.data.classes))}. "
+        f"{escape(report.in_words)}. "
         f"{escape(report.reason)}</div>"
     )
 
@@ -185,14 +185,15 @@ def _as_a_number(report: AuditReport) -> str:
         )
         for result in sorted(measured.attackers.values(), key=lambda r: -r.correlation)
     ]
+    names = of_victims([victim.utterances for victim in measured.victims])
     rows += [
         (
-            f"{measured.strongest}, {utterances(victim.utterances)} of a victim",
+            f"{measured.strongest}, {name}",
             number(victim.correlation),
             f"{number(victim.lower)} to {number(victim.upper)}",
             "–",
         )
-        for victim in measured.victims
+        for name, victim in zip(names, measured.victims)
     ]
     bins = ", ".join(c.name for c in report.data.classes)
     verdict = report.bins if report.score == "correlation" else measured.verdict
@@ -300,7 +301,7 @@ _THREATS = {
     "float16": "informed, representations in half precision",
     "int8": "informed, representations in 256 steps per column",
 }
-_SEVERAL = "informed, log-likelihoods of so many utterances of one victim (or all) added up"
+_SEVERAL = "informed, scores of so many utterances of one victim added up"
 
 
 def _threats(report: AuditReport) -> str:

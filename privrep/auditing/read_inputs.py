@@ -329,10 +329,11 @@ def _other(
     left, note = _without_copies(corpus, copies, joined, name, options)
     num_speakers = len(np.unique(left.speaker[left.labels >= 0]))
     if num_speakers < _MIN_SPEAKERS:
-        raise ValueError(
+        text = (
             f"{note} {table.path}: {num_speakers} speakers have a value of {attribute} that occurs "
-            f"here; {_MIN_SPEAKERS} at least are needed to train on: give a corpus of other people".lstrip()
+            f"here; {_MIN_SPEAKERS} at least are needed to train on: give a corpus of other people"
         )
+        raise ValueError(text.lstrip())
     return left, [note] if note else []
 
 

@@ -18,7 +18,7 @@ from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.number_measurement import NumberMeasurement
-from privrep.statistics.verdict import Verdict
+from privrep.statistics.verdict import Verdict, in_words
 
 SCHEMA_VERSION = 2
 
@@ -216,6 +216,15 @@ class AuditReport:
         if self.bins is not None:
             return self.bins
         return Verdict(*(getattr(self, name) for name in Verdict._fields if name != "floor"))
+
+    @property
+    def in_words(self) -> str:
+        """How often one utterance is named rightly by whoever reads most, tested or not."""
+        chance = 1 / len(self.data.classes)
+        untested = max(self.untested, key=lambda name: self.untested[name], default=None)
+        if untested is None or self.untested[untested] <= self.of_classes.uar:
+            return in_words(self.of_classes.uar, chance)
+        return f"{in_words(self.untested[untested], chance)} ({untested}, untested)"
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""

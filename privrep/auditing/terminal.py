@@ -5,10 +5,10 @@ import textwrap
 
 from privrep.auditing.answer_tables import answer_tables, number
 from privrep.auditing.report import AuditReport
-from privrep.auditing.threats import utterances
+from privrep.auditing.threats import of_victims
 from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.messages import first, printable
-from privrep.statistics.verdict import Verdict, in_words
+from privrep.statistics.verdict import Verdict
 
 _WIDTH = 100
 _MAX_CLASSES = 12  # that are named
@@ -67,9 +67,10 @@ def _of_number(measured: NumberMeasurement) -> list[tuple[str, ...]]:
     values = (verdict.correlation, verdict.lower, verdict.upper, verdict.p)
     lines.append(("strongest, corrected", *map(number, values)))
     lines += [("", "", "", "", ""), ("threat", "corr.", "lower", "upper", "")]
-    for victim in measured.victims:
+    names = of_victims([victim.utterances for victim in measured.victims])
+    for name, victim in zip(names, measured.victims):
         bounds = map(number, (victim.correlation, victim.lower, victim.upper))
-        lines.append((utterances(victim.utterances), *bounds, ""))
+        lines.append((name, *bounds, ""))
     return lines
 
 
@@ -97,12 +98,11 @@ def _summary(report: AuditReport) -> list[str]:
     sentences.append(f"all utterances of a person: {report.person.verdict}. {report.person.reason}")
     if report.beyond is not None:
         sentences.append(f"beyond sessions: {report.beyond.verdict}. {report.beyond.reason}")
-    named = in_words(report.of_classes.uar, 1 / len(data.classes))
     quick = " (quick)" if report.test.quick else ""
     return [
         *sentences,
         *_beside(report),
-        f"from one utterance {report.attribute} is named {named}",
+        f"from one utterance {report.attribute} is named {report.in_words}",
         f"{report.attribute}: {report.verdict}{quick}. {report.reason}",
     ]
 
@@ -119,12 +119,12 @@ def _beside(report: AuditReport) -> list[str]:
 
 
 def _attackers_of_threats(report: AuditReport) -> str:
-    strongest, quick = report.strongest, report.strongest_quick
-    if quick == strongest:
+    quick = report.strongest_quick
+    others = {t.threat: t.attacker for t in report.threats if t.attacker != quick}
+    if not others:
         return f"All threats are by {quick}."
-    return (
-        f"k utterances are by {strongest}, the other threats by {quick}, which is quickly trained."
-    )
+    by = [f"{threat} by {name}" for threat, name in others.items()]
+    return f"{first(by, len(by))}; the other threats by {quick}, which is quickly trained."
 
 
 def _classes(report: AuditReport) -> str:

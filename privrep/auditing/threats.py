@@ -1,5 +1,6 @@
 """The threats of an audit, from an ignorant attacker to many utterances of a victim (host)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from privrep.leakage.threat_ladder import ladder
 from privrep.types import SECONDARY, InferenceSettings
 
 _ORDER = ("ignorant", "transferred", "informed", "float16", "int8")
+_INFORMED = ("informed", "float16", "int8")
 
 
 class ThreatResult(NamedTuple):
-    """UAR of one attacker under one threat, with bounds for this attacker by itself."""
+    """UAR of one attacker under one threat, with bounds; see `threats`."""
 
     threat: str
     attacker: str
@@ -45,7 +47,9 @@ def threats(
 ) -> tuple[ThreatResult, ...]:
     """The rungs of `threat_ladder.ladder` by the attacker called `name`, and several utterances.
 
-    An informed attacker is what was measured: its numbers are those of the table of attackers.
+    An informed attacker is what was measured: the strongest has the bounds of the result, another
+    one those of the table of attackers. What any attacker reads of one utterance bounds what an
+    informed one may read: no upper bound of an informed one is below, of rounded h either.
     """
     informed = measured.attackers.get(name)
     rungs = ladder(
@@ -58,15 +62,30 @@ def threats(
     )
     results = [ThreatResult(rung.threat, name, rung.uar, rung.lower, rung.upper) for rung in rungs]
     if informed is not None:
-        bounds = informed.uar, informed.lower, informed.upper
-        results.append(ThreatResult("informed", name, *bounds))
+        of = measured.verdict if name == measured.strongest else informed
+        results.append(ThreatResult("informed", name, of.uar, of.lower, of.upper))
+    read = max([measured.verdict.uar, *measured.untested.values()])
+    results = [
+        r._replace(upper=max(r.upper, read)) if r.threat in _INFORMED else r for r in results
+    ]
     results.sort(key=lambda result: _ORDER.index(result.threat))
-    for victim in measured.victims:
-        threat = utterances(victim.utterances)
-        results.append(
-            ThreatResult(threat, measured.strongest, victim.uar, victim.lower, victim.upper)
-        )
+    names = of_victims([victim.utterances for victim in measured.victims])
+    for threat, victim in zip(names, measured.victims):
+        bounds = victim.uar, victim.lower, victim.upper
+        results.append(ThreatResult(threat, victim.attacker, *bounds))
     return tuple(results)
+
+
+def of_victims(counts: Sequence[int]) -> list[str]:
+    """The names of the threats of several utterances of a victim, the last of which is all.
+
+    >>> of_victims([1, 2, 12])
+    ['1 utterance', '2 utterances', 'all of a person (up to 12)']
+    """
+    names = [utterances(count) for count in counts]
+    if counts and counts[-1] > 1:
+        names[-1] = f"all of a person (up to {counts[-1]})"
+    return names
 
 
 def utterances(count: int) -> str:

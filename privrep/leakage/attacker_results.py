@@ -6,11 +6,7 @@ import numpy as np
 
 from privrep.attacks.protocol import Attacked
 from privrep.statistics import attack_scores as scores
-from privrep.statistics.confidence import interval
-from privrep.statistics.design import speaker_labels
-from privrep.statistics.uar import confusion_counts, uar
 from privrep.statistics.verdict import JudgedAttacker
-from privrep.types import Sample
 
 
 class AttackerResult(NamedTuple):
@@ -53,16 +49,20 @@ class AttackerResult(NamedTuple):
 
 
 class VictimResult(NamedTuple):
-    """The strongest attacker with several utterances of one victim, whose log-likelihoods it adds.
+    """The strongest attacker with several utterances of one victim, whose scores it adds.
 
-    lower and upper are a 95 % interval over speakers, not corrected for the choice of attacker.
-    Speakers with fewer utterances are attacked with all they have.
+    Attributes:
+      utterances: of a victim; speakers with fewer are attacked with all they have.
+      uar, lower, upper: as of `Verdict`: corrected for the choice of attacker, the upper bound by
+        the spread under permuted labels or the error over speakers, whichever is larger.
+      attacker: its name; the strongest with so many utterances.
     """
 
     utterances: int
     uar: float
     lower: float
     upper: float
+    attacker: str = ""
 
 
 class WorstProtected(NamedTuple):
@@ -121,16 +121,6 @@ def attacker_result(
         **two_class,
         **judged._asdict(),
     )
-
-
-def victim_result(size: int, attacked: Attacked, known: Sample, seed: int) -> VictimResult:
-    """The attack on `size` utterances of a speaker at a time, as in the first deal."""
-    sums, owner, truth = scores.combine(
-        attacked.log_likelihoods, known.speaker, known.labels, size, seed
-    )
-    counts = confusion_counts(sums.argmax(1), truth, owner, known.num_classes)
-    class_of = speaker_labels(known.labels, known.speaker)
-    return VictimResult(size, *interval(counts, uar, class_of)[:3])
 
 
 def worst_protected(counts: np.ndarray, deals: int) -> WorstProtected:

@@ -6,7 +6,7 @@ exact; its variance falls, and its power rises.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ class Dealt(NamedTuple):
       names: of the attackers that were trained for every labelling.
       one_utterance: `Scores` from one utterance at a time, each the mean over deals.
       person: `Scores` from all utterances of a person together.
+      several: {number of utterances: `Scores` from so many of a person together}.
       of_deal: `Scores` from one utterance in each deal by itself. An attacker of one deal has the
         scores of that deal in all of them.
       deals: {name: in how many an attacker took part}.
@@ -42,6 +43,7 @@ class Dealt(NamedTuple):
     names: tuple[str, ...]
     one_utterance: Scores
     person: Scores
+    several: dict[int, Scores]
     of_deal: tuple[Scores, ...]
     deals: dict[str, int]
     counts: dict[str, np.ndarray]
@@ -52,12 +54,13 @@ class Dealt(NamedTuple):
 
 
 class _OfDeal(NamedTuple):
-    """One attacker in one deal: UARs float[P] of both kinds, and the counts of the truth."""
+    """One attacker in one deal: UARs float[P] of all kinds, and the counts of the truth."""
 
     uars: np.ndarray
     person_uars: np.ndarray
     counts: np.ndarray
     person_counts: np.ndarray
+    several: dict[int, tuple[np.ndarray, np.ndarray]]
 
 
 def attack_deals(
@@ -67,6 +70,7 @@ def attack_deals(
     suite: Suite,
     deals: Sequence[int],
     num_folds: int,
+    several: Sequence[int] = (),
 ) -> Dealt:
     """Trains every attacker for every labelling on the folds of every deal that it can afford.
 
@@ -77,11 +81,16 @@ def attack_deals(
       suite: which attackers take part in how many deals.
       deals: the seed of each deal, which is the attackers' seed too.
       num_folds: K.
+      several: numbers of utterances of a person from which the attackers are scored too.
     """
     y, speaker, num_classes = sample.labels, sample.speaker, sample.num_classes
     class_of = speaker_labels(y, speaker)
     attackers = {name: prepared(attack, sample.h) for name, attack in suite.tested.items()}
     results: dict[str, list[_OfDeal]] = {name: [] for name in attackers}
+    groups = {
+        size: groups_of(permutations.labels, speaker, num_classes, size, deals[0])
+        for size in several
+    }
     first, of_truth = {}, {}
     seconds = dict.fromkeys((*attackers, *suite.untested), 0.0)
     for number, seed in enumerate(deals):
@@ -91,19 +100,29 @@ def attack_deals(
             attacked = attackers[name](
                 seed, sample.h, permutations.labels, speaker, folds, num_classes
             )
-            results[name].append(_score(attacked, permutations.labels, speaker, num_classes))
+            results[name].append(
+                _score(attacked, permutations.labels, speaker, num_classes, groups)
+            )
             if number == 0:
                 first[name] = _of_truth(attacked)
             seconds[name] += time.perf_counter() - start
         for name, attack in suite.untested.items() if number == 0 else ():
             start = time.perf_counter()
             attacked = attack(seed, sample.h, y[None], speaker, folds, num_classes)
-            of_truth[name] = _score(attacked, y[None], speaker, num_classes)
+            of_truth[name] = _score(attacked, y[None], speaker, num_classes, {})
             seconds[name] += time.perf_counter() - start
     return Dealt(
         names=tuple(attackers),
         one_utterance=_mean_scores([*results.values()], class_of, person=False),
         person=_mean_scores([*results.values()], class_of, person=True),
+        several={
+            size: _mean_scores(
+                [[_of_size(deal, size) for deal in of_deals] for of_deals in results.values()],
+                class_of,
+                person=True,
+            )
+            for size in several
+        },
         of_deal=tuple(
             _mean_scores(
                 [[of_deals[min(i, len(of_deals) - 1)]] for of_deals in results.values()],
@@ -124,17 +143,73 @@ def attack_deals(
     )
 
 
+def _of_size(deal: _OfDeal, size: int) -> _OfDeal:
+    """The deal with groups of `size` utterances in the place of persons."""
+    uars, counts = deal.several[size]
+    return deal._replace(person_uars=uars, person_counts=counts)
+
+
 def _score(
-    attacked: Attacked, labels: np.ndarray, speaker: np.ndarray, num_classes: int
+    attacked: Attacked,
+    labels: np.ndarray,
+    speaker: np.ndarray,
+    num_classes: int,
+    groups: Mapping[int, Sequence[np.ndarray]],
 ) -> _OfDeal:
+    """Args: groups: {size: the groups int[N] of every labelling}, see `groups_of`."""
     uars = uars_of(attacked.predictions, labels, num_classes)
     counts = confusion_counts(attacked.predictions[0], labels[0], speaker, num_classes)
     persons = [
         person_counts(attacked, row, labels[row], speaker, num_classes)
         for row in range(len(labels))
     ]
-    person_uars = np.array([float(uar(of_row.sum(0))) for of_row in persons])
-    return _OfDeal(uars, person_uars, counts, persons[0])
+    several = {}
+    for size, of_labellings in groups.items():
+        grouped = [
+            group_counts(attacked, row, labels[row], speaker, num_classes, of_labellings[row])
+            for row in range(len(labels))
+        ]
+        several[size] = _uars_of_counts(grouped), grouped[0]
+    return _OfDeal(uars, _uars_of_counts(persons), counts, persons[0], several)
+
+
+def _uars_of_counts(of_labellings: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([float(uar(counts.sum(0))) for counts in of_labellings])
+
+
+def groups_of(
+    labels: np.ndarray, speaker: np.ndarray, num_classes: int, size: int, seed: int
+) -> list[np.ndarray]:
+    """int[N] of every labelling: which group of `size` utterances of a person each belongs to.
+
+    The utterances of each speaker and class are put in random order and divided; those that are
+    left over are in no group, -1, but a person with fewer than `size` is one group.
+
+    Args:
+      labels: int[P, N].
+      speaker: int[N] from 0.
+      num_classes: C.
+      size: utterances per group.
+      seed: of the order.
+    """
+    order = np.random.default_rng(seed).permutation(len(speaker))
+    class_of = speaker_labels(labels[0], speaker)
+    if (labels[0] == class_of[speaker]).all():  # whatever the labelling, a person is a speaker
+        return [_divided(speaker, order, size)] * len(labels)
+    return [_divided(speaker * num_classes + row, order, size) for row in labels]
+
+
+def _divided(person: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
+    order = order[np.argsort(person[order], kind="stable")]
+    counts = np.bincount(person)
+    counts = counts[counts > 0]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    num_groups = np.maximum(counts // size, 1)
+    part = rank // size
+    number = np.repeat(np.cumsum(num_groups) - num_groups, counts) + part
+    group = np.empty(len(order), np.int32)
+    group[order] = np.where(part < np.repeat(num_groups, counts), number, -1)
+    return group
 
 
 def person_counts(
@@ -142,9 +217,8 @@ def person_counts(
 ) -> np.ndarray:
     """int64[S, C, C]: confusion counts of persons, each judged by all utterances together.
 
-    The scores of the utterances of a person add up, as log-likelihood ratios do; of an attacker
-    that keeps none, the predictions are counted. Where the attribute varies within a speaker, the
-    utterances of one class are a person of their own.
+    Where the attribute varies within a speaker, the utterances of one class are a person of their
+    own.
 
     Args:
       attacked: all labellings.
@@ -153,21 +227,41 @@ def person_counts(
       speaker: int[N] from 0.
       num_classes: C.
     """
-    size = (int(speaker.max()) + 1) * num_classes
     person = speaker * num_classes + labels
+    return group_counts(attacked, row, labels, speaker, num_classes, person)
+
+
+def group_counts(
+    attacked: Attacked,
+    row: int,
+    labels: np.ndarray,
+    speaker: np.ndarray,
+    num_classes: int,
+    group: np.ndarray,
+) -> np.ndarray:
+    """int64[S, C, C]: confusion counts of groups of utterances, each judged by all together.
+
+    The scores of the utterances of a group add up, as log-likelihood ratios do; of an attacker
+    that keeps none, the predictions are counted.
+
+    Args:
+      attacked, row, labels, speaker, num_classes: see `person_counts`.
+      group: int[N], -1 for an utterance that is in none; a group has one speaker and one class.
+    """
+    size = int(group.max()) + 2
+    group = np.where(group < 0, size - 1, group)
     if attacked.scores is None:
         predicted = attacked.predictions[row]
-        sums = np.bincount(person * num_classes + predicted, minlength=size * num_classes)
+        sums = np.bincount(group * num_classes + predicted, minlength=size * num_classes)
         sums = sums.reshape(size, num_classes)
     else:
         columns = [
-            np.bincount(person, attacked.scores[row, :, c], size) for c in range(num_classes - 1)
+            np.bincount(group, attacked.scores[row, :, c], size) for c in range(num_classes - 1)
         ]
         sums = np.stack([np.zeros(size), *columns], 1)
-    here = np.flatnonzero(np.bincount(person, minlength=size))
-    return confusion_counts(
-        sums[here].argmax(1), here % num_classes, here // num_classes, num_classes
-    )
+    here, member = np.unique(group, return_index=True)
+    here, member = here[here < size - 1], member[here < size - 1]
+    return confusion_counts(sums[here].argmax(1), labels[member], speaker[member], num_classes)
 
 
 def _of_truth(attacked: Attacked) -> Attacked:

@@ -21,7 +21,6 @@ from privrep.leakage.attacker_results import (
     VictimResult,
     WorstProtected,
     attacker_result,
-    victim_result,
     worst_protected,
 )
 from privrep.leakage.deals import Dealt, attack_deals
@@ -55,7 +54,8 @@ class Measurement(NamedTuple):
       strongest: name of the attacker with the highest UAR.
       attackers: {name: AttackerResult}.
       untested: {name: UAR} of attackers that were trained for the true labels only.
-      victims: VictimResult for 1, 2, 5 and 20 utterances.
+      victims: VictimResult of 1, 2, 5 and 20 utterances, as far as most people have more, and of
+        all; the first is `verdict`, the last is `person`.
       worst_protected: the speaker whom the strongest attacker names best.
       chance: 1 / C.
       num_utterances, num_speakers: with known labels; only these count.
@@ -150,12 +150,16 @@ def measure(
     tested = known if len(rows) == len(known.labels) else known.take(rows)
     permutations = _permuted_freely(tested, settings)
     deals = settings.deal_seeds
-    dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds)
+    several, all_utterances = victim_sizes(tested.speaker, tested.labels)
+    dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds, several)
     num_classes, test = known.num_classes, (settings.limit, settings.alpha)
     verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
     person, _ = judge(
         *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
+    of_several = {
+        size: judge(*dealt.several[size], permutations, num_classes, *test)[0] for size in several
+    }
     class_of = speaker_labels(known.labels, known.speaker)
     num_of_class = speakers_per_class(known.labels, known.speaker)
     varies = bool((known.labels != class_of[known.speaker]).any())
@@ -163,6 +167,7 @@ def measure(
     most, blind = _untested_doubts(dealt.untested, verdict)
     most_person, blind_person = _untested_doubts(dealt.untested_person, person)
     verdict = doubted(verdict, [*rare, *blind], most)
+    person = doubted(person, [*rare, *blind_person], most_person)
     beyond = beyond_sessions(tested, suite, deals, settings)
     if beyond is not None and beyond.verdict is not None:
         beyond = beyond._replace(verdict=doubted(beyond.verdict, [*rare, *blind]))
@@ -182,15 +187,12 @@ def measure(
     ]
     return Measurement(
         verdict=verdict,
-        person=doubted(person, [*rare, *blind_person], most_person),
+        person=person,
         beyond_sessions=beyond,
         strongest=strongest,
         attackers=_attacker_results(dealt, judged, tested.labels),
         untested=dealt.untested,
-        victims=tuple(
-            victim_result(size, dealt.first[strongest], tested, settings.seed)
-            for size in VICTIM_UTTERANCES
-        ),
+        victims=_victims(dealt, verdict, of_several, person, all_utterances, most),
         worst_protected=worst_protected(dealt.counts[strongest], dealt.deals[strongest]),
         chance=1 / num_classes,
         num_utterances=len(known.labels),
@@ -210,6 +212,47 @@ def measure(
         seconds=dealt.seconds,
         counts=dealt.counts[strongest],
         predictions=predictions,
+    )
+
+
+def victim_sizes(speaker: np.ndarray, labels: np.ndarray) -> tuple[tuple[int, ...], int]:
+    """Of how many utterances, more than one, most people have more, and the most that one has.
+
+    The utterances of one speaker and class are a person.
+
+    >>> victim_sizes(np.repeat([0, 1, 2], 5), np.repeat([0, 1, 0], 5))
+    ((2,), 5)
+    """
+    counts = np.unique(np.stack([speaker, labels]), axis=1, return_counts=True)[1]
+    middle, most = float(np.median(counts)), int(counts.max())
+    return tuple(n for n in VICTIM_UTTERANCES if n > 1 and n <= middle and n < most), most
+
+
+def _victims(
+    dealt: Dealt,
+    one: Verdict,
+    of_several: Mapping[int, Verdict],
+    person: Verdict,
+    all_utterances: int,
+    untested: float,
+) -> tuple[VictimResult, ...]:
+    """`untested`: what an untested attacker reads from one utterance over the bound, or 0."""
+    judged = [(1, one, dealt.one_utterance)]
+    judged += [
+        (size, doubted(verdict, (), untested), dealt.several[size])
+        for size, verdict in of_several.items()
+    ]
+    if all_utterances > 1:
+        judged.append((all_utterances, person, dealt.person))
+    return tuple(
+        VictimResult(
+            size,
+            verdict.uar,
+            verdict.lower,
+            verdict.upper,
+            dealt.names[int(np.argmax(scores.uars[:, 0]))],
+        )
+        for size, verdict, scores in judged
     )
 
 

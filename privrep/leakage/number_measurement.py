@@ -62,8 +62,9 @@ class NumberAttackerResult(NamedTuple):
 class VictimCorrelation(NamedTuple):
     """The strongest attacker with several utterances of one victim, whose predictions it averages.
 
-    lower and upper are a 95 % interval over speakers, not corrected for the choice of attacker.
-    Speakers with fewer utterances are attacked with all they have.
+    lower and upper are a 95 % interval over speakers, not corrected for the choice of attacker; of
+    all utterances they are those of the verdict. Speakers with fewer utterances are attacked with
+    all they have.
     """
 
     utterances: int
@@ -80,7 +81,8 @@ class NumberMeasurement(NamedTuple):
       strongest: name of the attacker with the highest correlation.
       attackers: {name: NumberAttackerResult}.
       pearson: correlation of the strongest attacker's predictions with the numbers themselves.
-      victims: VictimCorrelation for 1, 2, 5 and 20 utterances.
+      victims: VictimCorrelation of 1, 2, 5 and 20 utterances, as far as most speakers have more,
+        and of all, which is `verdict`.
       num_utterances, num_speakers: with known numbers; only these count.
       lowest, highest: of the speakers' numbers.
       share_within: share of the numbers' variance that is within speakers, 0 where every speaker
@@ -176,9 +178,7 @@ def measure_number(
         pearson=float(
             np.mean([pearson(deal.of_speakers[0], numbers) for deal in predicted[strongest]])
         ),
-        victims=tuple(
-            _victim(size, predicted[strongest], known, settings.seed) for size in VICTIM_UTTERANCES
-        ),
+        victims=_victims(predicted[strongest], known, verdict, settings.seed),
         num_utterances=len(speaker),
         num_speakers=len(numbers),
         lowest=float(numbers.min()),
@@ -258,6 +258,18 @@ def _attacker_result(
         null=tuple(correlations[1:].tolist()),
         chosen=tuple(itertools.chain.from_iterable(deal.chosen for deal in deals)),
         **judged._asdict(),
+    )
+
+
+def _victims(
+    deals: list[PredictedNumbers], known: NumberSample, verdict: CorrelationVerdict, seed: int
+) -> tuple[VictimCorrelation, ...]:
+    counts = np.bincount(known.speaker)
+    middle, most = float(np.median(counts)), int(counts.max())
+    sizes = [size for size in VICTIM_UTTERANCES if size <= middle and size < most]
+    return (
+        *(_victim(size, deals, known, seed) for size in sizes),
+        VictimCorrelation(most, verdict.correlation, verdict.lower, verdict.upper),
     )
 
 

@@ -249,8 +249,16 @@ def test_the_terminal_table_has_every_attacker_the_strongest_first():
 
 def test_the_terminal_says_who_the_attacker_of_a_threat_is():
     assert "All threats are by kernel.\n" in table(report())
-    said = table(report(strongest="mlp", attackers=(attacker("mlp", 0.8),)))
-    assert "k utterances are by mlp, the other threats by kernel, which is quickly trained." in said
+    *others, several = REPORT.threats
+    said = table(report(threats=(*others, several._replace(attacker="mlp"))))
+    assert "5 utterances by mlp; the other threats by kernel, which is quickly trained." in said
+
+
+def test_the_words_are_of_whoever_reads_most():
+    for reads, words in ((0.701, "rightly 71 times"), (0.83, "rightly 83 times")):
+        made = report(untested={"trees": reads})
+        assert words in table(made) and words in card(made)
+        assert ("(trees, untested)" in made.in_words) == (reads > 0.712)
 
 
 def test_the_terminal_names_a_dozen_classes_and_none_begins_a_line():
@@ -270,7 +278,7 @@ def test_a_number_has_a_correlation_first_and_its_bins_beside():
     assert "All that follows is about the bins f, m." in said
     lines = table(report_of_a_number()).splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["attacker", "ridge", "kernel_ridge"]
-    assert "5 utterances" in lines[6] and "attacker of classes" in lines[8]
+    assert "all of a person (up to 5)" in lines[6] and "attacker of classes" in lines[8]
     assert "in bins, f, m: cannot_tell. So it is." in lines
     assert lines[-1] == "age: leaks. As it is."
 

@@ -6,7 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
+from privrep.auditing.options import AuditOptions
+from privrep.auditing.run_audit import audit
 from privrep.cli import main
+from privrep.leakage.worlds import WORLDS
 from tests.support.audits import report_of, run, write
 
 
@@ -43,24 +46,45 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     uars = {rung["threat"]: rung["uar"] for rung in report["threats"]}
     assert list(uars) == [
         *("ignorant", "transferred", "informed", "float16", "int8"),
-        *("1 utterance", "2 utterances", "5 utterances", "20 utterances"),
+        *("1 utterance", "2 utterances", "5 utterances"),
+        "all of a person (up to 12)",
     ]
     assert uars["informed"] > 0.7 and uars["ignorant"] < 0.4 and uars["transferred"] < 0.4
     informed = next(o for o in report["attackers"] if o["name"] == report["strongest_quick"])
-    assert abs(uars["informed"] - informed["uar"]) < 0.05  # the folds of sessions
+    assert uars["informed"] == informed["uar"]
     assert all(rung["lower"] <= rung["uar"] <= rung["upper"] for rung in report["threats"])
+    bounds = {r["threat"]: (r["uar"], r["lower"], r["upper"]) for r in report["threats"]}
+    one, person = report, report["person"]
+    assert bounds["1 utterance"] == (one["uar"], one["lower"], one["upper"])
+    assert bounds["all of a person (up to 12)"] == (
+        *(person["uar"], person["lower"], person["upper"]),
+    )
+    if report["strongest_quick"] == report["strongest"]:
+        assert bounds["informed"] == bounds["1 utterance"]
     code = report["online_code"]
     assert 0 < code["bits"] < code["uniform"] == 1 < code["compression"]
     card = (folder / "out" / "audit.html").read_text("utf-8")
-    for text in ("ignorant", "int8", "20 utterances", "Online code"):
+    for text in ("ignorant", "int8", "all of a person", "Online code"):
         assert text in card
     assert "ignorant" in said and "bits per utterance" in said
-    assert "All threats are by " + report["strongest"] in said
+    assert f"the other threats by {report['strongest_quick']}" in said.replace("\n", " ")
     assert [file["role"] for file in report["data"]["inputs"]] == [
         *("representations", "labels", "unprotected", "other", "other_labels")
     ]
     for flag in flags:
         assert flag in report["command"]
+
+
+def test_no_upper_bound_of_an_informed_attacker_is_below_what_one_reads():
+    """Of a comb, which trees alone read, untested."""
+    drawn = WORLDS["comb"].draw(3, 40, 6, 6)
+    labels = {"speaker": drawn.speaker, "gender": drawn.gender}
+    report = audit(drawn.h, labels, "gender", options=AuditOptions(permutations=60, deals=1))
+    read = report.untested["trees"]
+    assert read > report.uar
+    uppers = {threat.threat: threat.upper for threat in report.threats}
+    for threat in ("informed", "float16", "int8", "1 utterance"):
+        assert uppers[threat] >= read
 
 
 def test_rows_of_unprotected_are_found_by_their_id(folder):

@@ -6,13 +6,13 @@ import pytest
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
-from privrep.leakage.deals import attack_deals, person_counts
+from privrep.leakage.deals import attack_deals, group_counts, groups_of, person_counts
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import deal_folds, speaker_labels, speakers_per_class
 from privrep.statistics.permutation_test import permute
-from privrep.statistics.uar import uar, uars_of
+from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.types import InferenceSettings, Sample
 
 LINEAR = {"linear": ATTACKS["linear"]}
@@ -199,3 +199,28 @@ def test_columns_of_one_value_are_named():
     sample = Sample.of(h, world.gender, world.speaker)
     settings = InferenceSettings(permutations=30, deals=1)
     assert measure(sample, attackers=LINEAR, settings=settings).constant_columns == (2,)
+
+
+def test_groups_divide_the_utterances_of_a_person_and_leave_out_a_remainder():
+    speaker = np.repeat([0, 1, 2], [5, 2, 6])
+    varying = np.array([0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    for labels in (np.array([0, 1, 0])[speaker], varying):
+        (group,) = groups_of(labels[None], speaker, 2, 3, seed=0)
+        person = speaker * 2 + labels
+        for one in np.unique(person):
+            count = int((person == one).sum())
+            sizes = np.bincount(group[(person == one) & (group >= 0)])
+            assert sizes[sizes > 0].tolist() == ([3] * (count // 3) or [count])
+        for one in range(group.max() + 1):
+            assert len(np.unique(person[group == one])) == 1
+
+
+def test_one_utterance_is_a_group_of_its_own():
+    rng = np.random.default_rng(0)
+    speaker, labels = np.repeat(np.arange(6), 4), np.repeat(np.arange(6) % 2, 4)
+    scores = rng.normal(size=(1, 24, 1))
+    attacked = Attacked((scores[..., 0] > 0).astype(np.int16), np.zeros((24, 2)), (), scores)
+    (group,) = groups_of(labels[None], speaker, 2, 1, seed=0)
+    counts = group_counts(attacked, 0, labels, speaker, 2, group)
+    expected = confusion_counts(attacked.predictions[0], labels, speaker, 2)
+    np.testing.assert_array_equal(counts, expected)

@@ -319,8 +319,8 @@ _ROWS = (
     Mutant(
         "person_by_votes_of_scores",
         "privrep/leakage/deals.py",
-        "np.bincount(person, attacked.scores[row, :, c], size)",
-        "np.bincount(person, np.sign(attacked.scores[row, :, c]), size)",
+        "np.bincount(group, attacked.scores[row, :, c], size)",
+        "np.bincount(group, np.sign(attacked.scores[row, :, c]), size)",
         (_DEALS + "test_the_scores_of_a_person_add_up",),
     ),
     Mutant(
