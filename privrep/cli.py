@@ -124,7 +124,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         choices=DUPLICATES,
         default=DUPLICATES[0],
         help="equal rows of different speakers: merge makes one speaker of those who share a row, "
-        "keep uses them as they are (%(default)s)",
+        "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
     )
     audit.add_argument(
         "--given",

@@ -17,6 +17,8 @@ _MIN_CORRELATION = 0.98
 _MIN_VOTES = 2  # words that agree on where one utterance lies in the other
 _COARSER = 3  # bits
 _LESS_WITHIN, _MORE_WITHIN = 0.5, 20.0
+_MANY = 5  # speakers of one row, who are not one person
+_FEWEST_UNITS = 4  # of which rows by chance have one value repeated, as binary ones may
 _MIN_SPREAD = 0.3  # nats, standard deviation of an excerpt: less is stationary noise or a tone
 
 
@@ -77,6 +79,38 @@ def copied_rows(h: np.ndarray, speaker: np.ndarray) -> np.ndarray:
     if is_saturated(equal, speaker) or between <= 3 * by_chance + 3 * by_chance**0.5:
         return np.full(len(equal), -1)
     return equal
+
+
+def repeats_one_value(h: np.ndarray) -> np.ndarray:
+    """bool[N]: which rows of h [N, D] are one value repeated, such as 0 or -999.
+
+    An encoder that failed writes such a row. Of fewer than 4 units chance makes them too.
+    """
+    if h.shape[1] < _FEWEST_UNITS:
+        return np.zeros(len(h), bool)
+    return (h == h[:, :1]).all(1)
+
+
+def failed_rows(
+    h: np.ndarray, equal: np.ndarray, speaker: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """bool[N]: which of the equal rows under several speakers come from an encoder that failed.
+
+    They are one value repeated, or one row of 5 speakers or more who differ in their label: these
+    are not one person under several names.
+
+    Args:
+      h: float[N, D].
+      equal: int[N], see `copied_rows`.
+      speaker, labels: int[N].
+    """
+    failed = np.zeros(len(h), bool)
+    one_value = repeats_one_value(h)
+    for rows in classes_of(equal):
+        speakers = len(np.unique(speaker[rows]))
+        many = speakers >= _MANY and len(np.unique(labels[rows])) > 1
+        failed[rows] = speakers > 1 and (many or one_value[rows].all())
+    return failed
 
 
 def shared_rows(

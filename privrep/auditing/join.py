@@ -9,7 +9,14 @@ import numpy as np
 
 from privrep.auditing.options import DUPLICATES
 from privrep.auditing.pooling import are_the_same, pooled_blocks
-from privrep.duplicates import classes_of, copied_rows, named, one_name
+from privrep.duplicates import (
+    classes_of,
+    copied_rows,
+    failed_rows,
+    named,
+    one_name,
+    repeats_one_value,
+)
 from privrep.formats.columns import kind_of, proposal
 from privrep.formats.tables import ID, Table, rows_by_id
 from privrep.formats.unpacked import taken
@@ -74,7 +81,7 @@ def join(
       only: {column: values}; a row is kept if it has one of the values in every column.
       duplicates: in `options.DUPLICATES`, what to do about equal rows of different speakers.
         "merge" makes one speaker of those who share a row and keeps one row of each lot; "keep"
-        keeps all.
+        keeps all. Rows of which the embedding failed are left out by "merge" and "drop".
 
     Raises:
       ValueError: a column or value is missing (those there are listed), the numbers of rows differ,
@@ -128,8 +135,19 @@ def join(
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    if duplicates not in DUPLICATES:
+        raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
+    failed, equal = _failed_and_equal(representations, kept, cells[speaker], cells[attribute])
+    if failed.any():
+        shown = _shown(representations, kept[failed])
+        notes.append(
+            _of_failed(shown, len(kept), attribute, duplicates, (equal[failed] >= 0).any())
+        )
+        if duplicates in ("drop", "merge"):
+            kept = kept[~failed]
+            _, equal = _failed_and_equal(representations, kept, cells[speaker], cells[attribute])
     kept, cells[speaker], of_copies = _settle_copies(
-        representations, kept, cells[speaker], duplicates
+        representations, kept, cells[speaker], duplicates, equal
     )
     notes += of_copies
     parts = table.columns.get(PART, [])
@@ -277,11 +295,62 @@ def counts_rows(unit: np.ndarray) -> bool:
     return bool(np.abs(values - steps).max() < 1e-3 * (high - low) / (count - 1))
 
 
+def _failed_and_equal(
+    representations: Representations,
+    kept: np.ndarray,
+    speakers: Sequence[str | None],
+    values: Sequence[str | None],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the rows `kept`: which have an embedding that failed bool[n], and `copied_rows` int[n]."""
+    h = representations.h
+    # frames may be more than memory holds
+    vectors = (h if h.ndim == 2 else pooled_blocks(h, None))[kept]
+    who = renumber([str(speakers[i]) for i in kept])
+    equal = copied_rows(vectors, who)
+    failed = failed_rows(vectors, equal, who, renumber([str(values[i]) for i in kept]))
+    if h.ndim == 2:
+        failed |= repeats_one_value(vectors)
+    else:  # of frames, means and deviations
+        means, deviations = np.split(vectors, 2, axis=1)
+        failed |= repeats_one_value(means) & (deviations == 0).all(1)
+    return (np.zeros(len(kept), bool) if failed.all() else failed), equal
+
+
+def _shown(representations: Representations, rows: np.ndarray) -> list[str]:
+    """The ids of rows, or their numbers."""
+    ids = representations.ids
+    return [ids[i] if ids else f"row {i}" for i in rows]
+
+
+def _of_failed(
+    rows: Sequence[str], total: int, attribute: str, duplicates: str, several_speakers: bool
+) -> str:
+    """A note on rows of which the embedding failed.
+
+    Raises:
+      ValueError: several speakers share one, and `duplicates` is "stop".
+    """
+    line = (
+        f"{len(rows):,} of {total:,} representations look like an embedding that failed "
+        f"({first(rows)}): one value repeated, or one row under many speakers who differ in "
+        f"{attribute}"
+    )
+    if duplicates in ("drop", "merge"):
+        return f"{line}. They were left out."
+    if duplicates == "stop" and several_speakers:
+        raise ValueError(
+            f"{line}. Leave them out, --duplicates=drop, or make them anew. Where rows are equal "
+            "by what was said, as h of words is, --duplicates=keep uses them as they are."
+        )
+    return f"{line}. They were kept; --duplicates=drop leaves them out."
+
+
 def _settle_copies(
     representations: Representations,
     kept: np.ndarray,
     speakers: Sequence[str | None],
     duplicates: str,
+    equal: np.ndarray,
 ) -> tuple[np.ndarray, list[str | None], list[str]]:
     """The rows that are kept, who speaks in all rows, and notes.
 
@@ -289,19 +358,13 @@ def _settle_copies(
     them, see `copied_rows`.
 
     Raises:
-      ValueError: there are such rows, and `duplicates` is "stop".
+      ValueError: there are such rows, and `duplicates` is neither "merge" nor "keep".
     """
-    if duplicates not in DUPLICATES:
-        raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
     names = [str(speakers[i]) for i in kept]
-    h = representations.h
-    vectors = h if h.ndim == 2 else pooled_blocks(h, None)  # frames may be more than memory holds
-    equal = copied_rows(vectors[kept], renumber(names))
     lots = [rows for rows in classes_of(equal) if len({names[i] for i in rows}) > 1]
     if not lots:
         return kept, [*speakers], []
-    ids = representations.ids
-    shown_ids = [ids[i] if ids else f"row {i}" for i in kept]
+    shown_ids = _shown(representations, kept)
     pairs = Counter(" and ".join(sorted({names[i] for i in rows})[:4]) for rows in lots)
     shared = _first([f"{who} ({count:,})" for who, count in pairs.most_common()])
     listed = first([named(rows, shown_ids, names) for rows in lots], most=3)
@@ -309,7 +372,7 @@ def _settle_copies(
         f"{len(lots):,} representations are there under two speakers or more, equal up to the "
         f"rounding of float16: {listed}. They are shared by {shared}"
     )
-    if duplicates == "stop":
+    if duplicates in ("stop", "drop"):
         raise ValueError(
             f"{line}. One person under two names is trained on and tested on, which shows as a "
             "leak. Give one person one name and leave copies out; or --duplicates=merge makes one "

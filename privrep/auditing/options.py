@@ -11,7 +11,7 @@ from privrep.formats.columns import Naming
 from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
-DUPLICATES = ("stop", "merge", "keep")
+DUPLICATES = ("stop", "merge", "keep", "drop")
 MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
 Vectors = Any
@@ -26,7 +26,8 @@ class AuditOptions:
       speaker: column of the labels: who speaks.
       session: column of the labels, recorded together; looked at if it is there.
       only: {column: values} of the labels; rows that have none of the values are left out.
-      duplicates: in DUPLICATES, what to do about equal rows of different speakers.
+      duplicates: in DUPLICATES, what to do about equal rows of different speakers; "drop" leaves
+        out rows of which the embedding failed, see `duplicates.failed_rows`.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
       lengths: a file with the number of frames of each utterance, where the representations are a
         .npy file with those of all utterances end to end.

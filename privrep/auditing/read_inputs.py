@@ -110,10 +110,10 @@ def read_inputs(
             "another corpus takes both its representations and its labels: --other=FILE and "
             "--other_labels=FILE"
         )
-    if options.duplicates == "merge" and options.unprotected is not None:
+    if options.duplicates in ("merge", "drop") and options.unprotected is not None:
         raise ValueError(
-            "--duplicates=merge leaves out rows that --unprotected has: leave copies out of both "
-            "files, and give one person one name"
+            f"--duplicates={options.duplicates} leaves out rows that --unprotected has: leave "
+            "copies and failed rows out of both files, and give one person one name"
         )
     reader = _Reader(attribute, options)
     table = reader.table(labels, "labels")

@@ -1,11 +1,13 @@
 """Representations and labels brought together: what is joined, noted, refused, and why."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from privrep.auditing.join import check_counts, counts_rows, join
-from privrep.formats.tables import read_table
-from privrep.formats.vectors import read_vectors
+from privrep.formats.tables import read_table, table_of_columns
+from privrep.formats.vectors import Representations, read_vectors
 from tests.support.paths import ROOT
 from tests.support.vector_files import IDS, H, csv_of, refused
 
@@ -169,8 +171,8 @@ def test_speakers_that_share_rows_are_merged_or_kept_on_request():
     assert "24 speakers were merged into others, 240 rows left out" in merged.notes[0]
     kept = join(*case("43", "43_h.npz"), duplicates="keep")
     assert len(kept.h) == 480 and "They were kept." in kept.notes[0]
-    with pytest.raises(ValueError, match="duplicates='drop': it is one of stop"):
-        join(*case("43", "43_h.npz"), duplicates="drop")
+    with pytest.raises(ValueError, match="duplicates='dorp': it is one of stop"):
+        join(*case("43", "43_h.npz"), duplicates="dorp")
 
 
 def test_a_unit_that_counts_rows_or_is_a_label_is_refused(tmp_path):
@@ -214,3 +216,42 @@ def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):
 def test_a_missing_column_is_answered_with_the_flag_believed_right(tmp_path):
     text = text_of([(i, s or "z", g) for i, s, g in ROWS], "id,subj,gender")
     refused("Believed right: --columns=speaker=subj", samples, tmp_path, text)
+
+
+def failing(value, every=7, speakers=24, utterances=5):
+    """h with every 7th row `value`, and labels; two genders."""
+    h = np.random.default_rng(0).normal(size=(speakers * utterances, 6)).astype("f")
+    h[::every] = value
+    who = np.repeat(np.arange(speakers), utterances)
+    columns = {"id": [f"u{i}" for i in range(len(h))], "speaker": [f"s{i}" for i in who]}
+    columns["gender"] = ["fm"[i % 2] for i in who]
+    table = table_of_columns(columns, range(len(h)), Path("labels"))
+    return Representations(h, columns["id"]), table, "gender"
+
+
+@pytest.mark.parametrize("value", [0, -999, np.arange(6)])
+def test_rows_of_an_encoder_that_failed_are_no_person_under_two_names(value):
+    """One value repeated, or a vector that women and men have."""
+    with pytest.raises(
+        ValueError, match=r"18 of 120 .* failed \(u0, u7, .*--duplicates=drop"
+    ) as said:
+        join(*failing(value))
+    assert "One person under two names" not in str(said.value)
+    for duplicates, kept in (("drop", 102), ("merge", 102), ("keep", 120)):
+        sample = join(*failing(value), duplicates=duplicates)
+        assert len(sample.h) == kept and len(np.unique(sample.speaker)) == 24
+        assert sum("18 of 120 representations" in note for note in sample.notes) == 1
+
+
+def test_a_single_failed_row_is_said_and_dropped_where_that_is_asked():
+    sample = join(*failing(0, every=500))
+    assert len(sample.h) == 120 and any("1 of 120" in note for note in sample.notes)
+    assert len(join(*failing(0, every=500), duplicates="drop").h) == 119
+
+
+def test_a_copy_under_two_names_is_no_failed_row():
+    read, table, attribute = failing(0, every=500)
+    read.h[0], read.h[11] = np.arange(6), np.arange(6)
+    for duplicates in ("stop", "drop"):
+        with pytest.raises(ValueError, match="One person under two names"):
+            join(read, table, attribute, duplicates=duplicates)
