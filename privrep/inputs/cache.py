@@ -32,6 +32,7 @@ from privrep.inputs.audio import (
     UnusableUtterance,
 )
 from privrep.inputs.extraction import (
+    FEATURES_CONSTANT,
     UNUSABLE,
     FeatureSources,
     extract,
@@ -132,7 +133,8 @@ def prepare(
             elif utterance.transcript.startswith(LFS_SIGNATURE):
                 faults.setdefault(utterance.id, (f"transcript is {LFS_POINTER}", ""))
     if unusable != "stop":
-        dropped = {SILENT, CONSTANT} | ({CANCELLED} if unusable == "drop_repaired" else set())
+        dropped = {SILENT, CONSTANT, FEATURES_CONSTANT}
+        dropped |= {CANCELLED} if unusable == "drop_repaired" else set()
         remarks = {i: (remark, "") for i, remark in store.remarks.items() if remark in dropped}
         faults = remarks | faults
     kept = tuple(u for u in utterances if u.id not in faults)

@@ -22,6 +22,7 @@ from privrep.inputs.ready_features import ReadyFeatures, open_ready, read_featur
 from privrep.types import Utterance
 
 TRANSCRIPTS = "transcripts"
+FEATURES_CONSTANT = "features are one value repeated"  # a remark, of ready ones
 UNUSABLE = ("stop", "drop", "drop_repaired")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -74,7 +75,8 @@ def extract(
       workers: number of threads.
 
     Yields:
-      {"seconds": length of the audio, 0.0 for ready features; "remark": see `audio.Heard`;
+      {"seconds": length of the audio, 0.0 for ready features; "remark": see `audio.Heard`, or
+      FEATURES_CONSTANT;
       "frames", "words": float16[T, F]}.
 
     Raises:
@@ -92,6 +94,8 @@ def extract(
                 features |= {"seconds": heard.seconds, "remark": heard.remark}
             for name, opened in ready.items():
                 features[name] = _as_float16(utterance, opened)
+                if features[name].size > 1 and (features[name] == features[name].flat[0]).all():
+                    features["remark"] = features["remark"] or FEATURES_CONSTANT
         except UnusableUtterance as fault:
             return fault
         return features

@@ -305,6 +305,12 @@ def test_ready_features_in_place_of_either_input(tmp_path):
         "u1": "features beyond float16's 65504",
         "u2": "feature file missing",
     }
+    # What an encoder that failed wrote is used and remarked, or left out.
+    np.save(tmp_path / "text" / "u1.npy", np.arange(6.0).reshape(2, 3))
+    np.save(tmp_path / "audio" / "u2.npy", np.full((2, 5), -999.0))
+    assert ready().remarks == {"u2": "features are one value repeated"}
+    assert ready(unusable="drop").dropped == {"u2": "features are one value repeated"}
+
     np.save(tmp_path / "audio" / "u2.npy", np.zeros((2, 4)))
     np.save(tmp_path / "audio" / "u3.npy", np.zeros((2, 7)))
     with pytest.raises(ValueError, match=r"\[1, 5\] .*2 others .*: u2 \[2, 4\], u3 \[2, 7\]"):
