@@ -17,7 +17,7 @@ from privrep.auditing.options import DUPLICATES, MEASURED_AS, PERMUTATIONS, Audi
 from privrep.formats.columns import naming_of
 from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
-from privrep.program import sentence_of
+from privrep.program import say, sentence_of
 from privrep.statistics.permutation_test import least_permutations
 from privrep.types import CORRELATION_LIMIT, LIMIT, PRIMARY, SECONDARY
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        print(f"error: {printable(sentence)}", file=sys.stderr)
+        say(f"error: {printable(sentence)}", sys.stderr)
         return WRONG
 
 
@@ -284,6 +284,7 @@ def _audit(parsed: argparse.Namespace) -> int:
         correlation_limit=parsed.correlation_limit,
         measured_as=parsed.measured_as,
         bins=parsed.bins,
+        needs_correlation=parsed.fail_above_correlation is not None,
         seed=parsed.seed,
         naming=naming_of(
             parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
@@ -292,13 +293,12 @@ def _audit(parsed: argparse.Namespace) -> int:
     report = run_audit.audit(
         parsed.representations, parsed.labels, parsed.attribute, parsed.output, options=options
     )
-    print(terminal.table(report))
-    print(f"\n{printable(str(Path(parsed.output, 'audit.html')))}")
+    say(f"{terminal.table(report)}\n\n{printable(str(Path(parsed.output, 'audit.html')))}")
     gates = {"--fail-above": parsed.fail_above, "--fail-above-person": parsed.fail_above_person}
     failures = [why_failed(report, flag, most) for flag, most in gates.items() if most is not None]
     failures.append(why_correlated(report, parsed.fail_above_correlation))
     for failure in filter(None, failures):
-        print(printable(failure), file=sys.stderr)
+        say(printable(failure), sys.stderr)
     return LEAKS if any(failures) else 0
 
 
@@ -336,7 +336,7 @@ def why_correlated(report: "AuditReport", most: float | None) -> str | None:
 def _selftest(parsed: argparse.Namespace) -> int:
     from privrep.leakage.selftest import FULL, QUICK, selftest
 
-    return 0 if selftest(parsed.seed, print, FULL if parsed.full else QUICK) else LEAKS
+    return 0 if selftest(parsed.seed, say, FULL if parsed.full else QUICK) else LEAKS
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import TextIO
 
 _GRACE = 1.0  # seconds in which the main thread ends the program, unless it computes outside Python
 _OURS = ("privrep", "experiments")
@@ -70,6 +71,21 @@ def begin(line: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and `&` in a script set it
             signal.signal(number, stop)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Prints a line on stdout, or another stream, at once.
+
+    Where nobody reads it any more, as after `| head -1`, this and all that follows is lost, and
+    nothing is wrong: the exit status stays what it would have been.
+    """
+    stream = sys.stdout if stream is None else stream
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _write(message: bytes) -> None:

@@ -1,6 +1,7 @@
 """The flags of the console script: how they may be spelt, and what a bound decides."""
 
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -89,3 +90,30 @@ def test_help_and_wrong_flags_come_before_heavy_imports(arguments):
         [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
+
+
+def test_a_reader_that_leaves_is_no_wrong_file(leaking):
+    """As after `| head -1`: the status is of the audit, and nothing is said."""
+    arguments = [str(leaking / "h.npy"), str(leaking / "labels.csv"), "--attribute=gender"]
+    flags = [f"--output={leaking / 'left'}", "--attackers=linear", "--quick"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    for more, status in (([], 0), (["--fail-above=0.51"], 1)):
+        done = subprocess.run(
+            [sys.executable, "-m", "privrep", "audit", *arguments, *flags, *more],
+            cwd=ROOT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert done.returncode == status, done.stderr
+        assert "error" not in done.stderr
+    os.close(writer)
+
+
+def test_a_correlation_of_classes_is_refused_before_anything_is_measured(
+    leaking, monkeypatch, capsys
+):
+    monkeypatch.setattr("privrep.auditing.run_audit.measure", None)
+    assert run(leaking, "--fail-above-correlation=0.3") == 2
+    assert "gender has classes (female, male) and no correlation" in capsys.readouterr().err

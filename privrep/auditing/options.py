@@ -49,6 +49,7 @@ class AuditOptions:
       bins: of an attribute that is a number, see `formats.numbers.parse_bins`. With bins the result
         is that of the bins and the correlation is beside it; with "" the reverse, and the bins are
         halves.
+      needs_correlation: refuse an attribute that has classes, of which there is no correlation.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
     """
@@ -70,6 +71,7 @@ class AuditOptions:
     correlation_limit: float = CORRELATION_LIMIT
     measured_as: str = "auto"
     bins: str = ""
+    needs_correlation: bool = False
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable
 

@@ -121,6 +121,11 @@ def read_inputs(
     if options.lengths is None:
         _check_rows(representations, read, table)
     joined, quantity = reader.join(read, table, options.only)
+    if options.needs_correlation and quantity is None:
+        raise ValueError(
+            f"--fail-above-correlation: {attribute} has classes ({first(joined.classes)}) and no "
+            "correlation. Give --fail-above, or --as=number where they are numbers"
+        )
     check_given(options.given, joined, attribute)
     h, pooling = pooled(joined)
     # The unit of h is arbitrary, and squares of 1e-30 or 1e30 would be out of the range of float32.
