@@ -98,13 +98,20 @@ def join(
             "speaker under 'What else h reveals'. Audit a column that several speakers share: "
             f"{_first([name for name in table.columns if name not in (speaker, ID)]) or 'none'}"
         )
-    for name, needed in ((speaker, "who speaks"), (attribute, "what is private")):
+    for name, needed, advice in (
+        (
+            speaker,
+            "who speaks",
+            "Speakers are the sampling unit: without them no test is possible. Name the column by "
+            "--speaker",
+        ),
+        (attribute, "what is private", "Name the column by --attribute"),
+    ):
         if name not in table.columns:
             raise ValueError(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
-                f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. Speakers are "
-                "the sampling unit: without them no test is possible. Name columns by --speaker "
-                f"and --attribute.{_believed(table, name)}"
+                f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. {advice}."
+                f"{_believed(table, name)}"
             )
     if session not in table.columns and session != "session":
         raise ValueError(
