@@ -299,8 +299,9 @@ def _measurement_notes(
     slow = [name for name in options.attackers or () if name not in QUICK]
     if options.quick:
         notes.append(
-            "Quick: one deal of folds, no trees, few permutations. Without --quick the verdict "
-            "depends less on the deal, and more attackers are tried."
+            f"Quick: {_deals(measured.num_deals)} of folds, no trees, "
+            f"{measured.num_permutations} permutations. Without --quick the verdict depends less "
+            "on the deal, and more attackers are tried."
         )
     if slow:
         notes.append(
@@ -332,6 +333,10 @@ def _measurement_notes(
             "what they sound like counts as a leak (--session names the column)."
         )
     return notes
+
+
+def _deals(count: int) -> str:
+    return "one deal" if count == 1 else f"{count} deals"
 
 
 def _beyond_sessions(
