@@ -29,6 +29,7 @@ _MIN_PER_CLASS = 2  # speakers
 _MIN_SPEAKERS = 3  # one to train on, one to tune on, one to be tested on
 _first = partial(first, most=8)
 _MIN_COUNTED = 8  # rows
+_FEW_WITHOUT_SESSION = 0.05  # of the rows, which are left out
 _FRAMES = "num_frames"
 PART = "part"  # column of a split, in which "train" marks what the encoder was trained on
 TRAIN = "train"
@@ -142,6 +143,15 @@ def join(
         for name, lack in lacks.items()
         if (count := int(lack.sum()))
     ]
+    uses_sessions = session in table.columns and session != attribute
+    if uses_sessions:
+        of_rows = [table.columns[session][rows[i]] for i in kept]
+        without = np.array([cell is None for cell in of_rows], bool)
+        if without.any():
+            uses_sessions = without.mean() < _FEW_WITHOUT_SESSION
+            shown = _shown(representations, kept[without])
+            notes.append(_of_sessions(session, shown, len(kept), uses_sessions))
+            kept = kept[~without] if uses_sessions else kept
     if duplicates not in DUPLICATES:
         raise ValueError(f"duplicates={duplicates!r}: it is one of {', '.join(DUPLICATES)}")
     failed, equal = _failed_and_equal(representations, kept, cells[speaker], cells[attribute])
@@ -184,12 +194,8 @@ def join(
             "several rows are of one person, no number here is valid."
         )
     sessions = None
-    if session in table.columns and session != attribute:
-        session_cells = [table.columns[session][rows[i]] for i in kept]
-        if None in session_cells:
-            notes.append(f"Some rows have no {session}; sessions were not used.")
-        else:
-            sessions = renumber(session_cells)
+    if uses_sessions:
+        sessions = renumber([table.columns[session][rows[i]] for i in kept])
     mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
     if mixed:
         notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
@@ -327,6 +333,17 @@ def _shown(representations: Representations, rows: np.ndarray) -> list[str]:
     """The ids of rows, or their numbers."""
     ids = representations.ids
     return [ids[i] if ids else f"row {i}" for i in rows]
+
+
+def _of_sessions(session: str, rows: Sequence[str], total: int, left_out: bool) -> str:
+    """A note on rows without a session: few are left out, else sessions are not used."""
+    count = f"{len(rows):,} of {total:,} rows have no {session} ({first(rows, 3)})"
+    if left_out:
+        return f"{count} and were left out."
+    return (
+        f"{count}, too many to be left out: sessions were not used. Fill these cells, or name "
+        "another column by --session."
+    )
 
 
 def _of_failed(

@@ -322,6 +322,8 @@ def _measurement_notes(
         )
     if inputs.sample.session is not None and measured.beyond_sessions is not None:
         notes.append(measured.beyond_sessions.note)
+    elif options.session in inputs.joined.columns:
+        pass  # what became of the column is said where it was read
     elif measured.varies_within_speaker:
         notes.append(
             f"{attribute} varies within speakers and there is no column {options.session}: what "

@@ -255,3 +255,27 @@ def test_a_copy_under_two_names_is_no_failed_row():
     for duplicates in ("stop", "drop"):
         with pytest.raises(ValueError, match="One person under two names"):
             join(read, table, attribute, duplicates=duplicates)
+
+
+def test_few_rows_without_a_session_are_left_out_and_many_leave_no_sessions():
+    for lacking, kept in ((2, 118), (30, 120)):
+        read, table, attribute = failing(range(6), every=500)
+        sessions = [None if i < lacking else f"s{i % 4}" for i in range(120)]
+        columns = table.columns | {"session": sessions}
+        table = table_of_columns(columns, range(120), Path("labels"))
+        sample = join(read, table, attribute)
+        assert len(sample.h) == kept and (sample.session is None) == (kept == 120)
+        (note,) = [note for note in sample.notes if "session" in note]
+        assert note.startswith(f"{lacking} of 120 rows have no session (u0, u1")
+        assert ("and were left out" in note) == (lacking == 2)
+        assert ("Fill these cells" in note) == (lacking == 30)
+
+
+def test_a_missing_column_is_told_with_what_it_is_for():
+    read, table, _ = failing(range(6), every=500)
+    with pytest.raises(ValueError, match=r"no column 'age'.* It has: id, speaker, gender") as said:
+        join(read, table, "age")
+    assert "--attribute" in str(said.value) and "peaker" not in str(said.value).split("gender")[-1]
+    with pytest.raises(ValueError, match=r"no column 'who'.*sampling unit.*--speaker") as said:
+        join(read, table, "gender", speaker="who")
+    assert "--attribute" not in str(said.value)

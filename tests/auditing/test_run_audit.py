@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -279,3 +280,20 @@ def test_more_classes_that_vary_within_speakers(tmp_path):
     assert "12 of 12 speakers have more than one accent." in report["data"]["notes"]
     assert [c["speakers"] for c in report["data"]["classes"]] == [12, 12, 12]
     assert "nan" not in Page((tmp_path / "out" / "audit.html").read_text("utf-8")).text.casefold()
+
+
+def test_a_quick_audit_says_how_many_deals_and_permutations_it_made(leaking):
+    for flags, said in (((), "one deal of folds"), (("--deals=3",), "3 deals of folds")):
+        assert run(leaking, "--attackers=linear", "--quick", *flags, output="quick") == 0
+        notes = report_of(leaking, "quick")["data"]["notes"]
+        assert any(said in note and "60 permutations" in note for note in notes)
+
+
+def test_a_column_of_sessions_that_is_not_used_is_not_called_missing(leaking, tmp_path):
+    lines = (leaking / "labels.csv").read_text().splitlines()
+    gaps = [line.rpartition(",")[0] + "," if i % 3 else line for i, line in enumerate(lines)]
+    (tmp_path / "labels.csv").write_text("\n".join(gaps))
+    shutil.copy(leaking / "h.npy", tmp_path)
+    assert run(tmp_path, "--attackers=linear", "--quick") == 0
+    notes = " ".join(report_of(tmp_path)["data"]["notes"])
+    assert "rows have no session" in notes and "no column session" not in notes
