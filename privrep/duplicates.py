@@ -136,12 +136,12 @@ def shared_rows(
     both = np.concatenate([rows, reference])
     apart = np.concatenate([speaker, reference_speaker + speaker.max(initial=-1) + 1])
     copied = copied_rows(both, apart)
-    found = np.isin(copied[:count], copied[count:][copied[count:] >= 0])
+    is_shared = np.isin(copied[:count], copied[count:][copied[count:] >= 0])
     equal = equal_rows(both)
     same = [i for i, j in pairs if equal[i] >= 0 and equal[i] == equal[count + j]]
     if 2 * len(same) > len(pairs):
-        found[same] = True
-    return found
+        is_shared[same] = True
+    return is_shared
 
 
 def _without_single(codes: np.ndarray) -> np.ndarray:

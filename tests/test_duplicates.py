@@ -111,8 +111,8 @@ def test_rows_of_another_corpus_are_found_and_chance_is_not():
     speaker = np.repeat(np.arange(12), 5)
     assert not shared_rows(other, speaker, h, speaker, []).any()
     mixed = np.concatenate([other, h[[7, 31]].astype(np.float16)])
-    found = shared_rows(mixed, np.append(speaker, [12, 12]), h, speaker, [])
-    assert np.flatnonzero(found).tolist() == [60, 61]
+    shared = shared_rows(mixed, np.append(speaker, [12, 12]), h, speaker, [])
+    assert np.flatnonzero(shared).tolist() == [60, 61]
     # Of few values, rows are equal by chance; those of one id are all equal in a copy alone.
     h, other = rng.integers(0, 2, (2, 60, 3)).astype(float)
     pairs = [(i, i) for i in range(60)]

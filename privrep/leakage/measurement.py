@@ -230,14 +230,14 @@ def victim_sizes(speaker: np.ndarray, labels: np.ndarray) -> tuple[tuple[int, ..
 
 def _victims(
     dealt: Dealt,
-    one: Verdict,
+    single: Verdict,
     of_several: Mapping[int, Verdict],
     person: Verdict,
     all_utterances: int,
     untested: float,
 ) -> tuple[VictimResult, ...]:
     """`untested`: what an untested attacker reads from one utterance over the bound, or 0."""
-    judged = [(1, one, dealt.one_utterance)]
+    judged = [(1, single, dealt.one_utterance)]
     judged += [
         (size, doubted(verdict, (), untested), dealt.several[size])
         for size, verdict in of_several.items()

@@ -54,8 +54,8 @@ def test_the_ladder_is_in_report_card_and_table(folder, capsys):
     assert uars["informed"] == informed["uar"]
     assert all(rung["lower"] <= rung["uar"] <= rung["upper"] for rung in report["threats"])
     bounds = {r["threat"]: (r["uar"], r["lower"], r["upper"]) for r in report["threats"]}
-    one, person = report, report["person"]
-    assert bounds["1 utterance"] == (one["uar"], one["lower"], one["upper"])
+    person = report["person"]
+    assert bounds["1 utterance"] == (report["uar"], report["lower"], report["upper"])
     assert bounds["all of a person (up to 12)"] == (
         *(person["uar"], person["lower"], person["upper"]),
     )

@@ -207,12 +207,12 @@ def test_groups_divide_the_utterances_of_a_person_and_leave_out_a_remainder():
     for labels in (np.array([0, 1, 0])[speaker], varying):
         (group,) = groups_of(labels[None], speaker, 2, 3, seed=0)
         person = speaker * 2 + labels
-        for one in np.unique(person):
-            count = int((person == one).sum())
-            sizes = np.bincount(group[(person == one) & (group >= 0)])
+        for somebody in np.unique(person):
+            count = int((person == somebody).sum())
+            sizes = np.bincount(group[(person == somebody) & (group >= 0)])
             assert sizes[sizes > 0].tolist() == ([3] * (count // 3) or [count])
-        for one in range(group.max() + 1):
-            assert len(np.unique(person[group == one])) == 1
+        for number in range(group.max() + 1):
+            assert len(np.unique(person[group == number])) == 1
 
 
 def test_one_utterance_is_a_group_of_its_own():
