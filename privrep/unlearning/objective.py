@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from privrep.networks.emotion_net import JOINT, EmotionNet, adversary_of
+from privrep.networks.frame_masks import MaskSettings
 from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
@@ -47,6 +48,7 @@ class Architecture(NamedTuple):
       n0: see `person_release.Shrinkage`.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
+      masks: over the frames of training batches.
     """
 
     net: EmotionNet
@@ -65,6 +67,7 @@ class Architecture(NamedTuple):
     n0: float = 5.0
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
+    masks: MaskSettings = MaskSettings()
 
 
 class Labels(NamedTuple):
