@@ -167,7 +167,7 @@ def objective(
     rows = encoded if memory is None else joined(encoded, memory, architecture.memory)
     rows = seen(architecture, run, rows)
     views = {name: view[:size] for name, view in rows.views.items()}
-    emotion = _emotion_loss(architecture, bound.emotion(views[JOINT]), labels, fold)
+    emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
     measured = _measured(architecture, rows, fold)
     arguments = (views, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
