@@ -34,7 +34,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     },
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
-DEFAULT_OF_REGRESSION = ("strong", "keep")  # the posterior needs classes
+DEFAULT_WITHOUT_POSTERIOR = ("strong", "keep")  # which needs classes, and a linear head
 TRANSDUCTIVE = "transductive"  # behind a recipe's name: a person's state is of scored utterances
 UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says
