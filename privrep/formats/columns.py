@@ -22,6 +22,7 @@ from privrep.formats.values import (
     SPLIT,
     SPLITS,
     TEXT,
+    check_declared,
     key_of,
     like,
     not_known,
@@ -223,7 +224,8 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
     """Gives one spelling to the values of tables whose columns have this project's names.
 
     Raises:
-      ValueError: `naming` says of a column what its values mean, and there is none.
+      ValueError: `naming` says of a column what its values mean, and there is no such column, or
+        the meaning is no word of a closed vocabulary.
     """
     columns = dict.fromkeys(name for table in tables for name in table.cells)
     for name in naming.values:
@@ -236,7 +238,9 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
     notes = [note for table in tables for note in table.notes]
     for name in columns:
         joint = [cell for table in tables for cell in table.cells.get(name, [""] * len(table))]
-        of_column = unify(name, kind_of(name), joint, naming.values.get(name))
+        declared = naming.values.get(name, {})
+        check_declared(name, kind_of(name), declared)
+        of_column = unify(name, kind_of(name), joint, declared)
         cells[name] = of_column.cells
         notes += of_column.notes
         if of_column.unknown:
@@ -470,17 +474,22 @@ def _with_facts(table: Table, naming: Naming) -> Table:
     for name in others:
         ours = ours_of.get(name, name)
         joined = ["" if row < 0 else facts.cells[name][row] for row in rows]
-        cells[ours] = _agreed(cells.get(ours), joined, ours, table, facts)
+        cells[ours] = _agreed(cells.get(ours), joined, ours, table, facts, naming)
     return replace(table, cells=cells, notes=(*table.notes, *facts.notes, *notes))
 
 
 def _agreed(
-    stated: list[str] | None, joined: list[str], name: str, table: Table, facts: Table
+    stated: list[str] | None,
+    joined: list[str],
+    name: str,
+    table: Table,
+    facts: Table,
+    naming: Naming,
 ) -> list[str]:
     """A column of the table, its empty cells filled from that of the speakers."""
     if stated is None:
         return joined
-    both = unify(name, kind_of(name), [*stated, *joined]).cells
+    both = unify(name, kind_of(name), [*stated, *joined], naming.values.get(name)).cells
     pairs = [*zip(both[: len(stated)], both[len(stated) :])]
     wrong = [i for i, (a, b) in enumerate(pairs) if a and b and key_of(a) != key_of(b)]
     if wrong:
@@ -490,7 +499,7 @@ def _agreed(
             f"same speaker in {facts.path}, so in {len(wrong):,} rows; correct one, or leave it "
             f"out: --columns={name}="
         )
-    return [a or b for a, b in pairs]
+    return [s if a else j for s, j, (a, _) in zip(stated, joined, pairs)]
 
 
 def proposal(table: Table, needed: Sequence[str] = (SPEAKER,)) -> str:

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from privrep.formats.emotions import doubtful_letters, emotion_of, is_whole, same_emotions
-from privrep.messages import first, misread, shown
+from privrep.messages import first, misread, nearest, shown
 
 GENDER, SPEAKER, SPLIT, CLASS = "gender", "speaker", "split", "class"
 EMOTION, NUMBER, TEXT = "emotion", "number", "text"
@@ -121,6 +121,50 @@ def key_of(cell: str) -> str:
     return number_form(plain(cell).casefold())
 
 
+def is_missing(cell: str, kind: str) -> bool:
+    """Whether a cell of a column of this kind holds a word that says that its value is missing.
+
+    >>> is_missing("n/a", CLASS), is_missing("u", GENDER), is_missing("u", CLASS)
+    (True, True, False)
+    """
+    return bool({key_of(cell), _as_words(cell)} & MISSING_OF.get(kind, MISSING))
+
+
+def word_of(cell: str, kind: str) -> str:
+    """The value that a closed vocabulary has for a cell; "" where it has none.
+
+    >>> word_of("Woman", GENDER), word_of("female_feminine", GENDER), word_of("1", GENDER)
+    ('female', 'female', '')
+    """
+    vocabulary, words = VOCABULARIES[kind], _as_words(cell)
+    known = vocabulary.get(key_of(cell)) or vocabulary.get(words)
+    return known or vocabulary.get(words.replace(" ", ""), "")
+
+
+def _as_words(cell: str) -> str:
+    return key_of(cell).replace("_", " ").replace("-", " ")
+
+
+def check_declared(name: str, kind: str, declared: Mapping[str, str]) -> None:
+    """Makes sure that a closed vocabulary knows what values of a column are declared to mean.
+
+    Args:
+      name, kind: of the column.
+      declared: {value as it is in the table: what it means, "" for missing}.
+
+    Raises:
+      ValueError: it does not.
+    """
+    for word, meaning in declared.items() if kind in VOCABULARIES else ():
+        if meaning and not word_of(meaning, kind) and not is_missing(meaning, kind):
+            valid = dict.fromkeys(VOCABULARIES[kind].values())
+            raise ValueError(
+                f"--values={name}:{word}={meaning}: {shown(meaning)} is not known as a {kind}; "
+                f"expected {', '.join(valid)} or a usual word for it, or nothing where it is "
+                f"missing{nearest(meaning, VOCABULARIES[kind])}"
+            )
+
+
 def unify(
     name: str, kind: str, cells: Sequence[str], declared: Mapping[str, str] | None = None
 ) -> Unified:
@@ -130,38 +174,40 @@ def unify(
       name: of the column, for the notes.
       kind: of the column, see the module.
       cells: N of them.
-      declared: {value as it is in the table: what it means, "" for missing}; it comes before the
-        vocabulary.
+      declared: {value as it is in the table: what it means, "" for missing}. A cell with such a
+        value is read as if it held the meaning, by the same vocabulary. A word such as none, which
+        the vocabulary takes to be missing, is a value where it is declared to mean itself.
     """
     counts = Counter(cells)
     del counts[""]
-    declared = {key_of(word): meaning for word, meaning in (declared or {}).items()}
+    declared = declared or {}
+    said = {key_of(word): what for word, what in declared.items()}
+    kept = {key for key, what in said.items() if key_of(what) == key}  # none=none: it is a value
     meaning: dict[str, str] = {"": ""}
     missing: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     open_: dict[str, list[str]] = {}  # spellings by key, of an open vocabulary
+    form_of: dict[str, str] = {}  # of each cell, what is declared of it or how it is written
     for cell, count in counts.items():
         if kind == TEXT and not declared:  # such columns are long
             meaning[cell] = cell if cell.isascii() else unicodedata.normalize("NFC", cell)
             continue
-        key = key_of(cell)
-        words = key.replace("_", " ").replace("-", " ") if kind in VOCABULARIES else key
-        if key in declared:
-            meaning[cell] = declared[key]
-        elif kind == TEXT:
-            meaning[cell] = cell
-        elif {key, words.replace("_", " ")} & MISSING_OF.get(kind, MISSING):
+        form = plain(said.get(key_of(cell), cell))
+        form_of[cell], key = form, key_of(form)
+        if kind == TEXT:
+            meaning[cell] = said.get(key_of(cell), cell)
+        elif not form:
+            meaning[cell] = ""
+        elif is_missing(form, kind) and key not in kept:
             meaning[cell] = ""
             missing[plain(cell)] += count
         elif kind in VOCABULARIES:
-            vocabulary = VOCABULARIES[kind]
-            known = vocabulary.get(key) or vocabulary.get(words)
-            known = known or vocabulary.get(words.replace(" ", ""))
-            meaning[cell] = known or number_form(plain(cell))
+            known = word_of(form, kind)
+            meaning[cell] = known or number_form(form)
             if not known:
                 unknown[meaning[cell]] += count
         elif kind == NUMBER:
-            meaning[cell] = number_form(plain(cell))
+            meaning[cell] = number_form(form)
         else:
             open_.setdefault(key, []).append(cell)
     is_emotion = kind == EMOTION or (kind == CLASS and all(map(emotion_of, open_)))
@@ -172,20 +218,32 @@ def unify(
     for spellings in joined.values():
         by_form: Counter[str] = Counter()
         for cell in spellings:
-            by_form[plain(cell)] += counts[cell]
+            by_form[form_of[cell]] += counts[cell]
         # Of an emotion the usual one of its whole words, if there are any.
         whole = [form for form in by_form if is_whole(form)] if is_emotion else []
         usual = min(whole or by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
         meaning |= dict.fromkeys(spellings, usual)
-    notes = _notes(name, kind, counts, meaning, missing)
+    notes = [*_not_there(name, declared, counts), *_notes(name, kind, counts, meaning, missing)]
     if is_emotion and (doubtful := doubtful_letters(open_, same)):
-        cells_of = ", ".join(plain(open_[letter][0]) for letter in doubtful)
-        letter = plain(open_[doubtful[0]][0])
+        cells_of = ", ".join(form_of[open_[letter][0]] for letter in doubtful)
+        letter = form_of[open_[doubtful[0]][0]]
         notes.append(
             f"{name}: {cells_of} may abbreviate other values of the column, which of them is not "
             f"known, and were kept apart; if so, --values={name}:{letter}=NAME."
         )
     return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
+
+
+def _not_there(name: str, declared: Mapping[str, str], counts: Mapping[str, int]) -> list[str]:
+    """A note on each declared value that no cell holds."""
+    there = {*map(key_of, counts)} if declared else set()
+    cells = [plain(cell) for cell, _ in Counter(counts).most_common()] if declared else []
+    return [
+        f"--values={name}:{word}={meaning}: no cell of {name} is {word}; it has "
+        f"{first([*dict.fromkeys(cells)]) or 'no value'}."
+        for word, meaning in declared.items()
+        if key_of(word) not in there
+    ]
 
 
 def _notes(

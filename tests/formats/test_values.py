@@ -6,11 +6,13 @@ import pytest
 
 from privrep.formats.values import (
     CLASS,
+    EMOTION,
     GENDER,
     NUMBER,
     SPEAKER,
     SPLIT,
     TEXT,
+    check_declared,
     like,
     not_known,
     paired,
@@ -126,3 +128,34 @@ def test_a_word_of_a_flag_is_a_spelling_like_any_other():
 )
 def test_times(text, expected):
     assert seconds(text, "m.csv:2") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "declared", "expected"),
+    [
+        (GENDER, "1 0 female male", {"1": "F", "0": "M"}, "female male female male"),
+        (GENDER, "1 0 female male", {"1": "woman", "0": "male"}, "female male female male"),
+        (GENDER, "1 9 f", {"1": "Man", "9": "n/a"}, "male  female"),
+        (EMOTION, "3 hap hap sad", {"3": "happy"}, "happy happy happy sad"),
+        (EMOTION, "3 happy 3", {"3": "hap"}, "happy happy happy"),
+        (CLASS, "1 North north north", {"1": "NORTH"}, "north north north north"),
+        (SPEAKER, "1 001 001", {"1": "001"}, "001 001 001"),
+        (SPLIT, "1 2", {"1": "Training", "2": "dev"}, "train val"),
+        (NUMBER, "99 3", {"99": ""}, " 3"),
+        (CLASS, "none none left", {"none": "none"}, "none none left"),
+    ],
+)
+def test_what_is_declared_is_read_by_the_same_vocabulary(kind, cells, declared, expected):
+    unified = unify("x", kind, cells.split(" "), declared)
+    assert (unified.cells, unified.unknown) == (expected.split(" "), {})
+
+
+def test_a_meaning_that_a_closed_vocabulary_does_not_know_is_refused():
+    with pytest.raises(ValueError, match=r"--values=sex:1=femle: 'femle' is not known.*mean female"):
+        check_declared("sex", GENDER, {"0": "", "1": "femle"})
+    check_declared("accent", CLASS, {"0": "anything"})
+
+
+def test_a_declared_value_that_no_cell_holds_is_said():
+    (note,) = unify("sex", GENDER, ["1", "1", "f"], {"X": "female", "1.0": "female"}).notes[:1]
+    assert note == "--values=sex:X=female: no cell of sex is X; it has 1, f."
