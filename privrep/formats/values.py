@@ -74,6 +74,7 @@ _MAY_MEAN = {  # words for a gender that no table of all languages can know
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_PASTED = 20  # pairs of one flag that a note proposes
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?\+?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
 
@@ -280,20 +281,23 @@ def _notes(
             f"cells: {examples}{more}."
         )
     if kind == SPEAKER and (padded := _padded(spellings)):
+        alike = first([f"{a} and {b}" for a, b in padded], most=3)
+        flags = ",".join(f"{name}:{b}={a}" for a, b in padded)
         notes.append(
-            f"{name}: {padded[0]} and {padded[1]} are counted as two; if they are one, "
-            f"--values={name}:{padded[1]}={padded[0]}."
+            f"{name}: {alike} are counted as two; if they are one, "
+            f"--values={flags if len(padded) <= _PASTED else flags.split(',')[0] + ',…'}."
         )
     return notes
 
 
-def _padded(values: Iterable[str]) -> tuple[str, str] | None:
-    """Two values that differ in leading zeros alone."""
+def _padded(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of values that differ in leading zeros, and in 1 and 1.0 and case besides, alone."""
     seen: dict[str, str] = {}
+    pairs = []
     for value in sorted(values):
-        if (before := seen.setdefault(_ZEROS.sub("", value), value)) != value:
-            return before, value
-    return None
+        if (before := seen.setdefault(_without_zeros(key_of(value)), value)) != value:
+            pairs.append((before, value))
+    return pairs
 
 
 def not_known(

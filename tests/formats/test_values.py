@@ -75,6 +75,22 @@ def test_leading_zeros_of_one_column_are_kept_and_asked_about():
     assert "01 and 1 are counted as two" in unified.notes[0]
 
 
+@pytest.mark.parametrize("pair", [("01", "1"), ("001", "1.0"), ("01.0", "1"), ("S1", "s01")])
+def test_names_that_differ_in_leading_zeros_and_another_way_are_asked_about(pair):
+    (note,) = unify("speaker", SPEAKER, [*pair, "2"]).notes
+    assert f"{pair[0]} and {pair[1]} are counted as two" in note
+    flag = note.split("--values=speaker:")[1].rstrip(".").split("=")
+    assert len({*unify("speaker", SPEAKER, [*pair, "2"], dict([flag])).cells}) == 2
+
+
+def test_all_pairs_of_padded_names_are_in_the_flag():
+    (note,) = unify("speaker", SPEAKER, ["01", "02", "1", "2.0", "3"]).notes
+    assert note == (
+        "speaker: 01 and 1, 02 and 2.0 are counted as two; if they are one, "
+        "--values=speaker:1=01,speaker:2.0=02."
+    )
+
+
 def test_what_is_declared_comes_first():
     declared = {"0": "male", "1": "female", "9": ""}
     cells = ["0.0", "1", "9"]
@@ -151,7 +167,9 @@ def test_what_is_declared_is_read_by_the_same_vocabulary(kind, cells, declared, 
 
 
 def test_a_meaning_that_a_closed_vocabulary_does_not_know_is_refused():
-    with pytest.raises(ValueError, match=r"--values=sex:1=femle: 'femle' is not known.*mean female"):
+    with pytest.raises(
+        ValueError, match=r"--values=sex:1=femle: 'femle' is not known.*mean female"
+    ):
         check_declared("sex", GENDER, {"0": "", "1": "femle"})
     check_declared("accent", CLASS, {"0": "anything"})
 
