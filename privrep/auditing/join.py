@@ -15,7 +15,7 @@ from privrep.formats.tables import ID, Table, rows_by_id
 from privrep.formats.unpacked import taken
 from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
-from privrep.messages import first, nearest
+from privrep.messages import first, nearest, pasted
 from privrep.types import renumber
 
 _MIN_PER_CLASS = 2  # speakers
@@ -97,7 +97,7 @@ def join(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
                 f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. Speakers are "
                 "the sampling unit: without them no test is possible. Name columns by --speaker "
-                f"and --attribute.{_believed(table, name)}"
+                f"and --attribute.{_believed(table, name, attribute)}"
             )
     if session not in table.columns and session != "session":
         raise ValueError(
@@ -201,8 +201,8 @@ def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     return np.array(cells, np.int32)
 
 
-def _believed(table: Table, name: str) -> str:
-    guess = proposal(table, [name])
+def _believed(table: Table, name: str, attribute: str) -> str:
+    guess = proposal(table, [name], [ID, "speaker", attribute])
     return f" Believed right: {guess}" if guess else ""
 
 
@@ -340,8 +340,8 @@ def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
         if len(matching) == len(set(matching)) == len(wanted):
             raise ValueError(
                 f"{table.path}: column {name!r} holds every {ID} of the representations, each "
-                f"once, and there is no column {ID}. Call it {ID}, --{ID}={name}: rows are joined "
-                "by the column of that name alone"
+                f"once, and there is no column {ID}. Call it {ID}, --{ID}={pasted(name)}: numbers, "
+                "and columns of names that are not known, are taken for ids only where it is said"
             )
 
 

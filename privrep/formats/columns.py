@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from privrep.formats.emotions import emotion_of
 from privrep.formats.ratings import abbreviated, divided
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
@@ -30,7 +31,7 @@ from privrep.formats.values import (
     plain,
     unify,
 )
-from privrep.messages import first, nearest, shown
+from privrep.messages import first, nearest, pasted, shown
 
 # By our names, the best first; letters and digits alone count, in any case.
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -502,35 +503,42 @@ def _agreed(
     return [s if a else j for s, j, (a, _) in zip(stated, joined, pairs)]
 
 
-def proposal(table: Table, needed: Sequence[str] = (SPEAKER,)) -> str:
+def proposal(
+    table: Table, needed: Sequence[str] = (SPEAKER,), also: Collection[str] = (ID,)
+) -> str:
     """The flag by which the table is believed to be read, ready to paste; "" without an idea.
 
     Args:
       table: of `labels`.
       needed: our names of columns that are missing, to be guessed by spelling and content.
+      also: our names of others that the flag holds where they can be guessed.
     """
     names = dict(table.original)
     free = [name for name in table.cells if name not in SYNONYMS or name == ID]
     if ID in table.original or "audio" in table.original:
         free = [name for name in free if name != ID]
-    for ours in needed:
+    for ours in dict.fromkeys([*needed, *also]):
         guess = next(filter(None, (_guess(ours, name, table) for name in free)), None)
-        if guess and ours not in table.cells:
+        if guess and ours not in {*table.cells} - {*names.values()}:
             names[ours] = guess
             free.remove(guess)
     if not {*needed} & {*names}:
         return ""
     order = [*SYNONYMS]
     pairs = sorted(names.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else 99)
-    text = ",".join(f"{ours}={theirs}" for ours, theirs in pairs)
-    quote = "'" if re.search(r"[^\w=,./-]", text) else ""
-    return f"--columns={quote}{text}{quote}"
+    return f"--columns={pasted(','.join(f'{ours}={theirs}' for ours, theirs in pairs))}"
 
 
 def _guess(ours: str, name: str, table: Table) -> str:
     """`name` if that column may be `ours`, else ""."""
     cells = [cell for cell in table.cells[name][:_NAMED] if cell]
     letters = _letters(name)
+    if ours == ID:
+        every = table.cells[name]
+        return name if letters in SYNONYMS[ID] and len({*every} - {""}) == len(every) else ""
+    if ours == EMOTION:
+        are_emotions = bool(cells) and all(emotion_of(cell.casefold()) for cell in cells)
+        return name if "emo" in letters or are_emotions else ""
     if ours == SPEAKER:
         repeats = len(set(cells)) < len(cells) or len(cells) < 2
         is_likely = letters == ID or bool(_PEOPLE.search(letters))
@@ -547,9 +555,14 @@ def _guess(ours: str, name: str, table: Table) -> str:
     return ""
 
 
-def no_speaker(table: Table) -> ValueError:
-    """The error for a table in which no column says who speaks."""
-    guess = proposal(table)
+def no_speaker(table: Table, also: Collection[str] = ()) -> ValueError:
+    """The error for a table in which no column says who speaks.
+
+    Args:
+      table: of `labels`.
+      also: our names of columns that are needed besides, as in `proposal`.
+    """
+    guess = proposal(table, also=(ID, *also))
     looks = next((n for n in table.cells if n.lower().endswith(_SOUNDS)), None)
     if looks is not None:
         return ValueError(

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from privrep.formats.emotions import doubtful_letters, emotion_of, is_whole, same_emotions
-from privrep.messages import first, misread, nearest, shown
+from privrep.messages import first, misread, nearest, pasted, shown
 
 GENDER, SPEAKER, SPLIT, CLASS = "gender", "speaker", "split", "class"
 EMOTION, NUMBER, TEXT = "emotion", "number", "text"
@@ -230,7 +230,7 @@ def unify(
         letter = form_of[open_[doubtful[0]][0]]
         notes.append(
             f"{name}: {cells_of} may abbreviate other values of the column, which of them is not "
-            f"known, and were kept apart; if so, --values={name}:{letter}=NAME."
+            f"known, and were kept apart; if so, --values={pasted(f'{name}:{letter}=NAME')}."
         )
     return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
 
@@ -259,7 +259,7 @@ def _notes(
         words = first([f"{shown(word)} ({count:,})" for word, count in missing.items()])
         notes.append(
             f"{name}: {words} {'is' if len(missing) == 1 else 'are'} taken to be missing, and no "
-            f"value (if it is one: --values={name}:{next(iter(missing))}=NAME)."
+            f"value (if it is one: --values={pasted(f'{name}:{next(iter(missing))}=NAME')})."
         )
     if kind in (NUMBER, TEXT):
         return notes
@@ -282,10 +282,10 @@ def _notes(
         )
     if kind == SPEAKER and (padded := _padded(spellings)):
         alike = first([f"{a} and {b}" for a, b in padded], most=3)
-        flags = ",".join(f"{name}:{b}={a}" for a, b in padded)
+        flags = [f"{name}:{b}={a}" for a, b in padded]
+        flag = ",".join(flags if len(flags) <= _PASTED else [flags[0], "…"])
         notes.append(
-            f"{name}: {alike} are counted as two; if they are one, "
-            f"--values={flags if len(padded) <= _PASTED else flags.split(',')[0] + ',…'}."
+            f"{name}: {alike} are counted as two; if they are one, --values={pasted(flag)}."
         )
     return notes
 
@@ -312,10 +312,10 @@ def not_known(
     ]
     valid = "train, val, test" if kind == SPLIT else ", ".join(dict.fromkeys(GENDERS.values()))
     keys = list(dict.fromkeys(map(key_of, unknown)))
-    example = ",".join(f"{name}:{key}=…" for key in keys[:2])
+    example = pasted(",".join(f"{name}:{key}=…" for key in keys[:2]))
     advice = (
         f". Say what is meant, --values={example} ({valid}, or nothing where it is missing), or "
-        f"leave the column out, --columns={name}="
+        f"leave the column out, --columns={pasted(name)}="
     )
     known = "Train, Validation, Development, Test1, Test2, … or Test" if kind == SPLIT else valid
     return ValueError(

@@ -142,6 +142,8 @@ def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
     for column in ("ID", "utterance"):
         said = f"labels.csv: column '{column}' holds every id .* Call it id"
         refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)
+    said = r"Call it id, --id='Utterance ID': .* only where it is said"
+    refused(said, samples, tmp_path, text_of(ROWS[::-1], "Utterance ID,speaker,gender"), IDS)
     alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
     assert any("only the representations have id" in note for note in alone.notes)
 
@@ -214,3 +216,6 @@ def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):
 def test_a_missing_column_is_answered_with_the_flag_believed_right(tmp_path):
     text = text_of([(i, s or "z", g) for i, s, g in ROWS], "id,subj,gender")
     refused("Believed right: --columns=speaker=subj", samples, tmp_path, text)
+    text = text_of([(i[1:], s or "z", g) for i, s, g in ROWS], "Utterance ID,subj,sx")
+    flag = "Believed right: --columns='id=Utterance ID,speaker=subj,gender=sx'"
+    refused(flag, samples, tmp_path, text)
