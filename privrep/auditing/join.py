@@ -11,11 +11,11 @@ from privrep.auditing.options import DUPLICATES
 from privrep.auditing.pooling import are_the_same, pooled_blocks
 from privrep.duplicates import classes_of, copied_rows, named, one_name
 from privrep.formats.columns import kind_of, proposal
-from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.tables import ID, Table
 from privrep.formats.unpacked import taken
 from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
-from privrep.messages import first, nearest, pasted
+from privrep.messages import first, nearest, pasted, shown
 from privrep.types import renumber
 
 _MIN_PER_CLASS = 2  # speakers
@@ -110,7 +110,7 @@ def join(
     selected = np.ones(len(rows), bool)
     of_representations = (representations.first_line, *representations.notes, matching)
     notes = [*table.notes, *filter(None, of_representations)]
-    num_rows = len(table.columns[speaker])
+    num_rows = max(len(_filled(table)), len(rows))
     if num_rows > len(rows):
         notes.append(
             f"{num_rows - len(rows):,} of {num_rows:,} rows of the labels have no representation "
@@ -208,11 +208,11 @@ def _believed(table: Table, name: str, attribute: str) -> str:
 
 def _rows(representations: Representations, table: Table) -> tuple[list[int], str]:
     """The table's row of each representation, and a sentence on ids that are not written alike."""
-    count = len(next(iter(table.columns.values())))
+    count, filled = len(table), _filled(table)
     if representations.ids is not None and ID not in table.columns:
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
-        row_of = rows_by_id(table.columns[ID], table.path)
+        row_of = _row_of(table, filled)
         joined = paired(representations.ids, row_of)
         absent = [name for name in representations.ids if name not in joined.pairs]
         if absent:
@@ -226,6 +226,8 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
         )
         rows = [row_of[joined.pairs[name]] for name in representations.ids]
         return rows, note if joined.changed else ""
+    if len(filled) == len(representations.h):
+        return filled, ""
     if count != len(representations.h):
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
@@ -233,6 +235,30 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
             f"must be equal. {representations.first_line}".rstrip()
         )
     return list(range(count)), ""
+
+
+def _filled(table: Table) -> list[int]:
+    """The rows of which a cell is not empty; spreadsheets write others, of commas alone."""
+    return [row for row, cells in enumerate(zip(*table.cells.values())) if any(cells)]
+
+
+def _row_of(table: Table, rows: Sequence[int]) -> dict[str, int]:
+    """{id: its row}, of the given rows.
+
+    Raises:
+      ValueError: a row has no id, or the id of another row. The message names file and line.
+    """
+    row_of: dict[str, int] = {}
+    for row in rows:
+        id_ = table.columns[ID][row]
+        if id_ is None:
+            raise ValueError(f"{table.place(row)}: no {ID}; each row needs one")
+        if row_of.setdefault(id_, row) != row:
+            raise ValueError(
+                f"{table.place(row_of[id_])} and {table.place(row)} have the same {ID}, "
+                f"{shown(id_)}; each row needs an id of its own"
+            )
+    return row_of
 
 
 def _check_units(representations: Representations, table: Table) -> None:

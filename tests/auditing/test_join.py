@@ -63,6 +63,15 @@ def test_rows_are_joined_by_id_or_by_place(tmp_path):
         ]
 
 
+@pytest.mark.parametrize("ids", [None, IDS])
+def test_rows_of_commas_alone_are_no_rows(tmp_path, ids):
+    empty = ("", "", "")
+    sample = samples(tmp_path, text_of([*ROWS[:2], empty, *ROWS[2:], empty, empty]), ids=ids)
+    assert sample.speaker.tolist() == [0, 0, 1, 2, 3]
+    assert sample.notes == samples(tmp_path, text_of(ROWS), ids=ids).notes
+    np.testing.assert_array_equal(sample.h, H[:5])
+
+
 def test_labels_without_representations_are_counted(tmp_path):
     sample = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
     note = "2 of 9 rows of the labels have no representation and were left out."
@@ -94,8 +103,8 @@ def test_sessions_and_columns_of_other_names(tmp_path):
         (text_of(ROWS, "id,speaker,sex"), None, "no column 'gender'"),
         (text_of(ROWS[:4]), None, "7 representations and 4 rows"),
         (text_of(ROWS[:4]), IDS, "no row of 3 of the representations: id u4, u5, u6"),
-        (text_of([*ROWS, ROWS[0]]), IDS, r"rows 0 and 7 \(from 0\) have the same id, 'u0'"),
-        (text_of([*ROWS, ("", "a", "f")]), IDS, r"row 7 \(from 0\) has no id"),
+        (text_of([*ROWS, ROWS[0]]), IDS, "labels.csv:2 and .*labels.csv:9 have the same id, 'u0'"),
+        (text_of([*ROWS, ("", "a", "f")]), IDS, "labels.csv:9: no id; each row"),
         (text_of([("u0", "a", "f")] * 9), None, "7 representations and 9 rows"),
         (text_of(ROWS, "id,speker,gender"), None, r"did you mean speker\?"),
         (text_of([(i, s, "f") for i, s, _ in ROWS]), None, r"one value only, f \(4\)"),
