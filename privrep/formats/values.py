@@ -60,6 +60,11 @@ MISSING_OF = {
     SPEAKER: MISSING | {"u", "unknown speaker", "unk speaker", "anonymous", "-1"},
     TEXT: frozenset[str](),
 }
+NO_AGREEMENT = {  # words of corpora for an emotion on which the raters did not agree, and of which
+    "xxx": "IEMOCAP",
+    "x": "MSP-Podcast",
+    **dict.fromkeys(("no agreement", "no_agreement", "no consensus"), "other corpora"),
+}
 _MAY_MEAN = {  # words for a gender that no table of all languages can know
     "0": "female or male; tables differ in it",
     "1": "female or male; tables differ in it",
@@ -225,6 +230,9 @@ def unify(
         usual = min(whole or by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
         meaning |= dict.fromkeys(spellings, usual)
     notes = [*_not_there(name, declared, counts), *_notes(name, kind, counts, meaning, missing)]
+    if kind == EMOTION:
+        undecided = [key for key in open_ if key in NO_AGREEMENT and key not in kept]
+        notes += [_undecided(name, open_[key], counts) for key in undecided]
     if is_emotion and (doubtful := doubtful_letters(open_, same)):
         cells_of = ", ".join(form_of[open_[letter][0]] for letter in doubtful)
         letter = form_of[open_[doubtful[0]][0]]
@@ -233,6 +241,17 @@ def unify(
             f"known, and were kept apart; if so, --values={pasted(f'{name}:{letter}=NAME')}."
         )
     return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
+
+
+def _undecided(name: str, spellings: Sequence[str], counts: Mapping[str, int]) -> str:
+    """The note on a class of emotion that corpora use where raters did not agree."""
+    word = plain(spellings[0])
+    corpus, count = NO_AGREEMENT[key_of(word)], sum(counts[cell] for cell in spellings)
+    out, in_ = (pasted(f"{name}:{word}={meaning}") for meaning in ("", word))
+    return (
+        f"{name}: {shown(word)} ({count:,}) is taken as a class; in {corpus} it says that the "
+        f"raters did not agree. To leave it out: --values={out}; to keep it: --values={in_}."
+    )
 
 
 def _not_there(name: str, declared: Mapping[str, str], counts: Mapping[str, int]) -> list[str]:

@@ -177,3 +177,13 @@ def test_a_meaning_that_a_closed_vocabulary_does_not_know_is_refused():
 def test_a_declared_value_that_no_cell_holds_is_said():
     (note,) = unify("sex", GENDER, ["1", "1", "f"], {"X": "female", "1.0": "female"}).notes[:1]
     assert note == "--values=sex:X=female: no cell of sex is X; it has 1, f."
+
+
+def test_a_class_of_no_agreement_is_said_with_the_flag_that_leaves_it_out():
+    cells = ["hap", "sad", "xxx", "XXX"]
+    notes = " ".join(unify("emotion", EMOTION, cells).notes)
+    assert "'xxx' (2) is taken as a class; in IEMOCAP" in notes
+    assert "--values=emotion:xxx=;" in notes
+    assert unify("emotion", EMOTION, cells, {"xxx": ""}) == (["hap", "sad", "", ""], [], {})
+    assert "agree" not in str(unify("emotion", EMOTION, cells, {"xxx": "xxx"}).notes)
+    assert unify("part", CLASS, ["x", "xxx"]).notes == []
