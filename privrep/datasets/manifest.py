@@ -14,7 +14,8 @@ may be called besides, and `values` what its cells may say. Columns:
   activation, valence, dominance: ratings. gender, emotion: classes.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
-  any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
+  any other: a rating if every value is a number and more than 10 differ; else a class, as are
+    numbers of one length of which some begin with 0, such as postcodes. Numbers off
     the scale are neither and are left out with a warning: write classes.
 A class is both a category and a private attribute; the flags choose which is a task and which is to
 be hidden. An empty cell, or a word such as NA, is unknown.
@@ -37,6 +38,7 @@ from privrep.formats.columns import (
     several,
     unified,
 )
+from privrep.formats.numbers import are_codes
 from privrep.formats.tables import Table, read_table
 from privrep.formats.values import seconds
 from privrep.messages import first, misread, shown
@@ -156,8 +158,10 @@ def _check_ids(read_: Labels) -> None:
 
 
 def _is_numeric(read_: Labels, name: str) -> bool:
-    """Whether every value of a column is a number and more than 10 differ."""
+    """Whether every value of a column is a number, no code, and more than 10 differ."""
     values = {*read_.cells[name]} - {""}
+    if are_codes(values):
+        return False
     try:
         return len({float(value) for value in values}) > 10
     except ValueError:

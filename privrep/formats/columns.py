@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from privrep.formats.emotions import emotion_of
+from privrep.formats.numbers import AGES, implausible_ages, loose_numbers, number_of
 from privrep.formats.ratings import abbreviated, divided
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
@@ -71,6 +72,8 @@ KINDS = {
     **dict.fromkeys(("id", "audio", "transcript", "scale"), TEXT),
     **dict.fromkeys(("start", "end", "activation", "valence", "dominance", "num_frames"), NUMBER),
 }
+AGE = ("age", "speakerage", "spkage", "ageyears", "ageinyears", "alter", "edad")
+_CODES = 5  # values of one flag that a note proposes
 _SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aiff", ".aif")
 _PEOPLE = re.compile(r"spk|speak|actor|subj|pers|talk|client|user|particip|who|name|author")
 _SCALE = re.compile(r"(?<=\S)\s*[(\[]\s*(\d[\d\s.,–-]*|[a-z])\s*[)\]]$", re.IGNORECASE)
@@ -244,9 +247,33 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
         of_column = unify(name, kind_of(name), joint, declared)
         cells[name] = of_column.cells
         notes += of_column.notes
+        if _letters(name) in AGE:
+            notes += _on_ages(name, of_column.cells, tables)
         if of_column.unknown:
             unknown[name] = of_column.unknown
     return Labels(tuple(tables), cells, tuple(dict.fromkeys(notes)), unknown)
+
+
+def _on_ages(name: str, cells: Sequence[str], tables: Sequence[Table]) -> list[str]:
+    """Notes on ages that may be codes for a missing one, and on ages with a comma or a unit."""
+    odd = implausible_ages(cells)
+    low, high = AGES
+    place_of = [table.place(row) for table in tables for row in range(len(table))] if odd else []
+    codes = [f"{shown(c)} ({place_of[rows[0]]}; {len(rows):,})" for c, rows in odd.items()]
+    notes = []
+    if codes:
+        flag = pasted(",".join(f"{name}:{cell}=" for cell in [*odd][:_CODES]))
+        notes.append(
+            f"{name}: {first(codes)} {'is' if len(codes) == 1 else 'are'} outside {low} to {high} "
+            f"years and counted as ages; where that says that the age is missing: --values={flag}."
+        )
+    words = [cell for cell in cells if cell and number_of(cell) is None]
+    if words and loose_numbers(cells) is not None:
+        notes.append(
+            f"{name}: {shown(words[0])} ({len(words):,} such cells) might be a number, but is read "
+            "as a word; write numbers alone and with a point, as 45 or 19.5."
+        )
+    return notes
 
 
 def _named(table: Table, naming: Naming, keep: Collection[str]) -> Table:

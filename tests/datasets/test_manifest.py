@@ -170,6 +170,12 @@ def test_numbers_off_the_scale_are_left_out_with_a_warning(written):
     assert first.ratings == {"activation": 3.0} and first.private == {}
 
 
+def test_postcodes_are_classes_and_no_numbers(written):
+    rows = [f"u{s}{i},s{s},{s * 997:05d},sad" for s in range(12) for i in (0, 1)]
+    first = read(written("id,speaker,postcode,emotion", *rows))[0]
+    assert first.categories["postcode"] == "00000" and first.ratings == {}
+
+
 def test_such_numbers_alone_do_not_need_a_scale(written):
     with pytest.warns(UserWarning, match="left out loudness"):
         first = read(written(*numbers("loudness", range(20, 40))))[0]

@@ -148,6 +148,18 @@ def test_what_is_proposed_holds_id_and_task_where_they_are_known(table):
     assert again.cells["id"] == ["001", "002"] and again.cells["emotion"] == ["sad", "happy"]
 
 
+def test_ages_that_may_be_codes_are_named_and_may_be_declared(table):
+    source = table("id,speaker,Age\na,x,31\nb,y,999\nc,z,-1\nd,w,999\n")
+    (note,) = labels([source], Naming()).notes
+    assert "t.csv:3; 2), '-1' (" in note and "are outside 0 to 120 years" in note
+    flag = note.split("--values=")[1].rstrip(".")
+    declared = labels([source], naming_of(values=flag))
+    assert declared.cells["Age"] == ["31", "", "", ""] and not declared.notes
+    assert not labels([table("id,speaker,height\na,x,999\nb,y,-1\n")], Naming()).notes
+    (note,) = labels([table("id,speaker,age\na,x,45 years\nb,y,31\n")], Naming()).notes
+    assert "age: '45 years' (1 such cells) might be a number" in note
+
+
 def test_the_flags_of_a_naming_mean_the_same():
     naming = naming_of("audio=file,split=", "key", "(.)", None, "sex:1=male,sex:0=")
     texts = dict(flag.removeprefix("--").split("=", 1) for flag in flags_of(naming))
