@@ -37,7 +37,7 @@ from privrep.messages import first, nearest, pasted, shown
 # By our names, the best first; letters and digits alone count, in any case.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("id", "uttid", "utteranceid", "utterance", "key", "segmentid", "clipid", "sampleid")
-    + ("fileid", "utt", "segment"),
+    + ("fileid", "utt", "segment", "utterancename", "uttname", "segmentname"),
     "audio": ("audio", "audiopath", "audiofilepath", "audiofile", "wav", "wavpath", "wavfile")
     + ("path", "filepath", "file", "filename", "audiofilename", "wavname", "recording", "clip"),
     "transcript": ("transcript", "transcription", "text", "sentence", "utterance", "transcripts")

@@ -79,7 +79,7 @@ _MAY_MEAN = {  # words for a gender that no table of all languages can know
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
-_PASTED = 20  # pairs of one flag that a note proposes
+_PASTED = 50  # pairs of one flag that a note proposes
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?\+?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
 
