@@ -127,28 +127,36 @@ def key_of(cell: str) -> str:
     return number_form(plain(cell).casefold())
 
 
-def is_missing(cell: str, kind: str) -> bool:
+def is_missing(key: str, kind: str) -> bool:
     """Whether a cell of a column of this kind holds a word that says that its value is missing.
+
+    Args:
+      key: `key_of` the cell.
+      kind: see the module.
 
     >>> is_missing("n/a", CLASS), is_missing("u", GENDER), is_missing("u", CLASS)
     (True, True, False)
     """
-    return bool({key_of(cell), _as_words(cell)} & MISSING_OF.get(kind, MISSING))
+    words = MISSING_OF.get(kind, MISSING)
+    return key in words or _as_words(key) in words
 
 
-def word_of(cell: str, kind: str) -> str:
+def word_of(key: str, kind: str) -> str:
     """The value that a closed vocabulary has for a cell; "" where it has none.
 
-    >>> word_of("Woman", GENDER), word_of("female_feminine", GENDER), word_of("1", GENDER)
+    Args:
+      key, kind: as in `is_missing`.
+
+    >>> word_of("woman", GENDER), word_of("female_feminine", GENDER), word_of("1", GENDER)
     ('female', 'female', '')
     """
-    vocabulary, words = VOCABULARIES[kind], _as_words(cell)
-    known = vocabulary.get(key_of(cell)) or vocabulary.get(words)
+    vocabulary, words = VOCABULARIES[kind], _as_words(key)
+    known = vocabulary.get(key) or vocabulary.get(words)
     return known or vocabulary.get(words.replace(" ", ""), "")
 
 
-def _as_words(cell: str) -> str:
-    return key_of(cell).replace("_", " ").replace("-", " ")
+def _as_words(key: str) -> str:
+    return key.replace("_", " ").replace("-", " ")
 
 
 def check_declared(name: str, kind: str, declared: Mapping[str, str]) -> None:
@@ -162,7 +170,8 @@ def check_declared(name: str, kind: str, declared: Mapping[str, str]) -> None:
       ValueError: it does not.
     """
     for word, meaning in declared.items() if kind in VOCABULARIES else ():
-        if meaning and not word_of(meaning, kind) and not is_missing(meaning, kind):
+        key = key_of(meaning)
+        if key and not word_of(key, kind) and not is_missing(key, kind):
             valid = dict.fromkeys(VOCABULARIES[kind].values())
             raise ValueError(
                 f"--values={name}:{word}={meaning}: {shown(meaning)} is not known as a {kind}; "
@@ -198,17 +207,17 @@ def unify(
         if kind == TEXT and not declared:  # such columns are long
             meaning[cell] = cell if cell.isascii() else unicodedata.normalize("NFC", cell)
             continue
-        form = plain(said.get(key_of(cell), cell))
-        form_of[cell], key = form, key_of(form)
+        form = plain(said.get(key_of(cell), cell) if said else cell)
+        form_of[cell], key = form, number_form(form.casefold())
         if kind == TEXT:
             meaning[cell] = said.get(key_of(cell), cell)
         elif not form:
             meaning[cell] = ""
-        elif is_missing(form, kind) and key not in kept:
+        elif is_missing(key, kind) and key not in kept:
             meaning[cell] = ""
             missing[plain(cell)] += count
         elif kind in VOCABULARIES:
-            known = word_of(form, kind)
+            known = word_of(key, kind)
             meaning[cell] = known or number_form(form)
             if not known:
                 unknown[meaning[cell]] += count
