@@ -281,7 +281,7 @@ def test_what_keeps_a_state_of_a_person_is_scored_on_utterances_that_did_not_mak
     assert {run.enrolment for run in pack.runs} == {0}
     assert [run.recipe for run in pack.runs] == ["none", "keep+transductive"]
     table, rows = run_table(pack.runs, 1)
-    expected = [30 * config.lambda_["gender"] for config, _ in rows]
+    expected = [10 * config.lambda_["gender"] for config, _ in rows]
     np.testing.assert_array_equal(table.lambda_["gender"], expected)
     np.testing.assert_array_equal(table.release_lambda["gender"], [0, 1])
     assert architecture(pack, PACKED).num_speakers == 7
