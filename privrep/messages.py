@@ -1,6 +1,8 @@
 """Words of error messages: lists cut short, quoted cells, spelling suggestions (host)."""
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 _NAMED = 5  # rows, columns or values that a message names
@@ -20,6 +22,15 @@ def first(names: Sequence[str], most: int = _NAMED) -> str:
 def shown(cell: str) -> str:
     """A cell for a message: quoted, and cut short if it is long."""
     return repr(cell if len(cell) <= _SHOWN else cell[:_SHOWN] + "…")
+
+
+def pasted(value: str) -> str:
+    """The value of a flag as it is pasted into a shell: quoted where that would divide it.
+
+    >>> pasted("speaker=subj"), pasted("id=Utterance ID")
+    ('speaker=subj', "'id=Utterance ID'")
+    """
+    return value if re.fullmatch(r"[\w=,./:…-]*", value) else shlex.quote(value)
 
 
 def misread(at: str, text: object, expected: str) -> ValueError:

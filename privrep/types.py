@@ -107,6 +107,20 @@ class Spans(NamedTuple):
     longest: int
 
 
+class FrameMasks(NamedTuple):
+    """What is hidden of the frames of B utterances: intervals [start, stop) of time and of bands.
+
+    Attributes:
+      time_start, time_stop: int32[B, n]; every feature of these frames is 0.
+      band_start, band_stop: int32[B, m]; these features of every frame are 0.
+    """
+
+    time_start: Array
+    time_stop: Array
+    band_start: Array
+    band_stop: Array
+
+
 class Utterances(NamedTuple):
     """The inputs of B utterances: what an encoder sees.
 
@@ -117,6 +131,7 @@ class Utterances(NamedTuple):
       num_words: int32[B].
       fill: a Python number, with `Spans`: how long utterances are on average, the longest being 1.
         None: in one padded array.
+      masks: what is hidden of the frames, in training; None: nothing.
     """
 
     frames: Array | Spans | None
@@ -124,6 +139,7 @@ class Utterances(NamedTuple):
     words: Array | None
     num_words: Array | None
     fill: float | None = None
+    masks: FrameMasks | None = None
 
 
 class FoldTransform(NamedTuple):

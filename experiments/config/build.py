@@ -12,6 +12,7 @@ from experiments.config.sweep import Pack, is_relative, resists
 from privrep.inputs.packing import Packed
 from privrep.networks.emotion_net import EmotionNet
 from privrep.networks.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.networks.frame_masks import MaskSettings
 from privrep.parallel.run_axis import Run, run_key
 from privrep.training.problem import FitSettings
 from privrep.unlearning.objective import Architecture
@@ -55,6 +56,9 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         encoders=FrozenDict({name: encoders[name] for name in MODALITIES[config.modality]}),
         num_classes=packed.num_outputs,
         private=FrozenDict(packed.num_private),
+        head_layers=config.head_layers,
+        head_width=config.dense_width,
+        head_dropout=config.dropout,
         placement=_placement(config),
         adversary_layers=tuple(map(int, config.adversary_layers.split("+"))),
         adversary_width=config.adversary_width,
@@ -80,6 +84,9 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         n0=config.n0,
         adversary_restart=config.adversary_restart,
         regression_loss=config.regression_loss,
+        masks=MaskSettings(
+            config.time_masks, config.time_mask_frames, config.band_masks, config.band_mask_bands
+        ),
     )
 
 

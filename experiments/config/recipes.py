@@ -10,12 +10,14 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
         "defence": "mmd",
         "release": "whitened",
         "relative": "speaker",
-        "defence_weight": 30.0,
+        "defence_weight": 10.0,
+        "lambda_schedule": "ganin",
     },
     "leads": {
         "defence": "grl",
         "release": "whitened",
         "relative": "speaker",
+        "lambda_schedule": "ganin",
         "adversary_steps": 5,
         "adversary_input": "standardised",
         "adversary_width": 128,
@@ -34,7 +36,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     },
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
-DEFAULT_OF_REGRESSION = ("strong", "keep")  # the posterior needs classes
+DEFAULT_WITHOUT_POSTERIOR = ("strong", "keep")  # which needs classes, and a linear head
 TRANSDUCTIVE = "transductive"  # behind a recipe's name: a person's state is of scored utterances
 UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.lambdas import Strengths, by_attribute
-from experiments.config.recipes import DEFAULT, DEFAULT_OF_REGRESSION, LEFT, RECIPES
+from experiments.config.recipes import DEFAULT, DEFAULT_WITHOUT_POSTERIOR, LEFT, RECIPES
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 from privrep.formats.numbers import QUANTILES
@@ -130,7 +130,7 @@ class Config:
         DEFAULT[0],
         "how the attribute is kept out of h where lambda is not 0: a name for the values of the "
         f"flags whose default is recipe; auto: {' and '.join(DEFAULT)}, of a regression "
-        f"{' and '.join(DEFAULT_OF_REGRESSION)}",
+        f"or with --head_layers=2 {' and '.join(DEFAULT_WITHOUT_POSTERIOR)}",
         tuple(RECIPES),
         paper="paper",
         per_run=True,
@@ -341,11 +341,45 @@ class Config:
     dense_width: int = _setting(
         64, "width of the dense layers, the size of h per modality", paper="32, 64", least=1
     )
+    head_layers: int = _setting(
+        1,
+        "layers of the emotion head: 1 is linear, 2 has a hidden layer of --dense_width; the "
+        "releases posterior and subspace need a linear one, and heads of --further_tasks are",
+        (1, 2),
+    )
     activation: str = _setting(
         "relu", "activation function of convolutions and dense layers", tuple(ACTIVATIONS)
     )
     dropout: float = _setting(
         0.0, "share of dense units and word vectors that are dropped in training", least=0, below=1
+    )
+    time_masks: int = _setting(
+        0,
+        "masks over time in every training utterance, as in SpecAugment: the frames are 0, the "
+        "mean of normalised ones; words have --dropout",
+        least=0,
+        below=65,
+        modality="acoustic",
+    )
+    time_mask_frames: int = _setting(
+        16,
+        "frames of the longest mask over time; the length is drawn evenly from 0 on, and never "
+        "leaves an utterance without a frame",
+        least=1,
+        modality="acoustic",
+    )
+    band_masks: int = _setting(
+        0,
+        "masks over neighbouring Mel bands, or features, of all frames of a training utterance",
+        least=0,
+        below=65,
+        modality="acoustic",
+    )
+    band_mask_bands: int = _setting(
+        6,
+        "bands of the widest mask over bands; the width is drawn evenly from 0 on",
+        least=1,
+        modality="acoustic",
     )
     word_size: int = _setting(64, "size of learned word vectors", least=1, modality="lexical")
     adversaries: int = _setting(

@@ -12,7 +12,7 @@ from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
 from experiments.config.recipes import (
     DEFAULT,
-    DEFAULT_OF_REGRESSION,
+    DEFAULT_WITHOUT_POSTERIOR,
     GOVERNED,
     LEFT,
     RECIPES,
@@ -32,6 +32,11 @@ OF_CLASSES = {  # releases that a regression cannot have
     "posterior": "the release posterior sends the posterior of the classes, and a rating has none",
     "subspace": "the release subspace keeps what separates the classes, and a rating has none",
 }
+OF_LINEAR_HEAD = {  # releases that a head of two layers cannot have
+    "posterior": "the release posterior inverts a linear head",
+    "subspace": "the release subspace keeps what a linear head reads",
+}
+MASKS = {"time_masks": "time_mask_frames", "band_masks": "band_mask_bands"}  # and their sizes
 ENROLMENT = 20  # utterances of a person, where a state is needed
 OF_MANIFESTS = ("columns", "id", "speaker_from", "speakers", "values")
 
@@ -67,10 +72,10 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     if is_auto:
         if len(values["recipe"]) > 1:
             raise ValueError(f"--recipe={flags['recipe']}: {AUTO} stands alone")
-        values["recipe"] = [*dict.fromkeys((*DEFAULT, *DEFAULT_OF_REGRESSION))]
+        values["recipe"] = [*dict.fromkeys((*DEFAULT, *DEFAULT_WITHOUT_POSTERIOR))]
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
     if is_auto:
-        points = [point for point in points if point["recipe"] in _default_recipes(point["bins"])]
+        points = [point for point in points if point["recipe"] in _default_recipes(point)]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     k = ENROLMENT if any(map(has_state, configs)) else 0
     configs = [replace(c, enrolment=k) if c.enrolment == AUTO else c for c in configs]
@@ -94,9 +99,10 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     ]
 
 
-def _default_recipes(bins: str) -> tuple[str, ...]:
-    """The recipes that are run unless others are named."""
-    return DEFAULT_OF_REGRESSION if bins == CONTINUOUS else DEFAULT
+def _default_recipes(point: Mapping[str, Any]) -> tuple[str, ...]:
+    """The recipes that are run unless others are named, by `bins` and `head_layers`."""
+    has_posterior = point["bins"] != CONTINUOUS and point["head_layers"] == 1
+    return DEFAULT if has_posterior else DEFAULT_WITHOUT_POSTERIOR
 
 
 def _protected(point: Mapping[str, Any]) -> Config:
@@ -106,6 +112,9 @@ def _protected(point: Mapping[str, Any]) -> Config:
     values = {**point, **{name: recipe[name] for name in GOVERNED if point[name] == LEFT}}
     if values["bins"] != CONTINUOUS:
         values["regression_loss"] = FIELDS["regression_loss"].default
+    for count, size in MASKS.items():
+        if not values[count]:
+            values[size] = FIELDS[size].default
     for limit in ("epochs", "steps"):
         if values[f"min_{limit}"] == AUTO:
             values[f"min_{limit}"] = values[f"max_{limit}"] // 2
@@ -166,6 +175,8 @@ def _check(config: Config) -> None:
         )
     if config.is_regression:
         _check_regression(config)
+    if config.head_layers > 1:
+        _check_head(config)
     for task in config.further:
         if task == config.task or task in config.attributes or config.further.count(task) > 1:
             raise ValueError(
@@ -176,12 +187,28 @@ def _check(config: Config) -> None:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
 
 
+def _release_flag(config: Config) -> str:
+    """The flag that names the release."""
+    if config.recipe in RECIPES:
+        return f"--recipe={config.recipe}"
+    return f"--release={config.release}"
+
+
+def _check_head(config: Config) -> None:
+    reason = OF_LINEAR_HEAD.get(config.release)
+    if config.release == "decision" and config.is_regression:
+        reason = "the release decision of a rating inverts a linear head"
+    if reason:
+        raise ValueError(
+            f"{_release_flag(config)} with --head_layers={config.head_layers}: {reason}. Take "
+            "--recipe=keep or whitened, or --release=none, leace or noise; or --head_layers=1"
+        )
+
+
 def _check_regression(config: Config) -> None:
     if config.release in OF_CLASSES:
-        by_recipe = config.recipe in RECIPES
-        flag = f"--recipe={config.recipe}" if by_recipe else f"--release={config.release}"
         raise ValueError(
-            f"{flag} with --bins={CONTINUOUS}: "
+            f"{_release_flag(config)} with --bins={CONTINUOUS}: "
             f"{OF_CLASSES[config.release]}. Take --recipe=strong (reversal with an adversary that "
             "keeps up), or --defence=mmd or hsic (matching); or predict levels, such as "
             "--bins=midpoint"
@@ -203,6 +230,12 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
         + _of_regression(flags, continuous)
+        + _of_deep_head(flags, configs)
+        + [
+            f"note: --{size} has no effect without --{count}"
+            for count, size in MASKS.items()
+            if flags[size] != flag_default(size) and not any(getattr(c, count) for c in configs)
+        ]
         + [
             f"note: --{name} has no effect with --dataset={flags['dataset']}, only with manifest"
             for name in OF_MANIFESTS
@@ -210,6 +243,7 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
         ]
         + [
             f"note: --{flag_name(name)} has no effect with --modality={flags['modality']}"
+            + "; the masks of words are --dropout" * (name in MASKS)
             for name, field in FIELDS.items()
             if field.modality not in ("", *used) and flags[name] != flag_default(name)
         ]
@@ -221,12 +255,21 @@ def _of_regression(flags: Mapping[str, str], continuous: bool) -> list[str]:
     if not continuous:
         is_set = flags["regression_loss"] != flag_default("regression_loss")
         return [f"note: --regression_loss has no effect without --bins={CONTINUOUS}"] * is_set
-    recipes = " and ".join(DEFAULT_OF_REGRESSION)
+    recipes = " and ".join(DEFAULT_WITHOUT_POSTERIOR)
     line = (
         f"note: --bins={CONTINUOUS} without --recipe runs the ordinary network and {recipes}: "
         f"{' and '.join(OF_CLASSES)} are of classes"
     )
     return [line] * (flags["recipe"] == AUTO)
+
+
+def _of_deep_head(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
+    recipes = " and ".join(DEFAULT_WITHOUT_POSTERIOR)
+    line = (
+        f"note: --head_layers=2 without --recipe runs the ordinary network and {recipes}: "
+        f"{' and '.join(OF_LINEAR_HEAD)} need a linear head"
+    )
+    return [line] * (flags["recipe"] == AUTO and any(c.head_layers > 1 for c in configs))
 
 
 def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Iterator[str]:
@@ -262,7 +305,9 @@ def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
         return
     names = values["recipe"]
     if names == [AUTO]:
-        defaults = [n for bins in parse("bins", flags["bins"]) for n in _default_recipes(bins)]
+        compared = ("bins", "head_layers")
+        points = itertools.product(*(parse(name, flags[name]) for name in compared))
+        defaults = [n for point in points for n in _default_recipes(dict(zip(compared, point)))]
         names = [*dict.fromkeys(defaults)]
     for name in names:
         recipe = RECIPES[name]

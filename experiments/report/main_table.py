@@ -14,6 +14,7 @@ from experiments.config.lambdas import is_zero
 from experiments.report.side_tables import SideTable, detectable, score, side_tables
 from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
+    MEMORISED,
     NOTHING,
     Entry,
     Row,
@@ -188,6 +189,17 @@ def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
             "stood at chance on the very utterances that it was trained on. It did not find what "
             "it should have taken away, and such a reversal can raise the leak: it is not chosen "
             "and no privacy is marked as better. An adversary that leads: --recipe=strong."
+        )
+    memorised = [e for e in entries if e["memorised"] and not e["control"]]
+    if memorised:
+        runs = ", ".join(f"{e['memorised']} of {e['n']} of {_name(e)}" for e in memorised)
+        score = emotion_name(memorised)
+        least = " or ".join(f"{MEMORISED[name]}" for name in MEMORISED if name in score)
+        notes.append(
+            f"{title}: networks know their training utterances by heart ({score} of {least} or "
+            f"more on them; {runs}). h of training utterances then looks unlike h of new ones, and "
+            "attackers who learn from training speakers (seen) are weaker than the leak: read "
+            "those called own."
         )
     closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
     if closed:

@@ -21,6 +21,7 @@ from privrep.parallel.processes import gather, is_first
 from privrep.unlearning.kept_space import KeptSpace
 from privrep.unlearning.person_release import Learned as PersonLearned
 from privrep.unlearning.releases import Learned
+from privrep.unlearning.stand_ins import StandIns
 
 PyTree = Any
 
@@ -242,12 +243,17 @@ def load_release(folder: Path | str) -> Learned:
         space = KeptSpace(*(file[name] for name in KeptSpace._fields))
         names = [f"person_{name}" for name in PersonLearned._fields]
         person = PersonLearned(*(file[n] for n in names)) if {*names} <= {*file.files} else None
-        return Learned(file["protects"], space, file["noise"], person)
+        names = [f"stand_in_{name}" for name in StandIns._fields]
+        answers = StandIns(*(file[n] for n in names)) if {*names} <= {*file.files} else None
+        return Learned(file["protects"], space, file["noise"], person, answers)
 
 
 def _flat(learned: Learned) -> dict[str, np.ndarray]:
-    """The arrays by name, those of releases with a state per person as person_<name>."""
+    """The arrays by name, of releases with a state per person as person_<name>, and of `decision`
+    with a head of two layers as stand_in_<name>."""
     flat = learned.space._asdict() | {"protects": learned.protects, "noise": learned.noise}
     if learned.person is not None:
         flat |= {f"person_{name}": array for name, array in learned.person._asdict().items()}
+    if learned.stand_ins is not None:
+        flat |= {f"stand_in_{name}": a for name, a in learned.stand_ins._asdict().items()}
     return flat

@@ -58,6 +58,7 @@ _PLACES = {
 _HEALTH = ("chosen_step", "chosen_utterances", "h_rank")
 CORRELATION = ("correlation", "lower", "upper", "minimum_detectable")
 PAPER, LEAK_AWARE = "paper", "emotion_within_leak"  # names in SELECTIONS
+MEMORISED = {"UAR": 0.99, "CCC": 0.98}  # from here on a training score is of rows known by heart
 NOTHING = {"mean": None, "sd": None, "n": 0, "lower": 0, "higher": 0}
 
 
@@ -70,7 +71,7 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         them.
 
     Returns:
-      [{settings: {name: value}, control, n, diverged, collapsed, lagging,
+      [{settings: {name: value}, control, n, diverged, collapsed, lagging, memorised,
         chance: {"emotion" or attribute: float}, scores: {column: {mean, sd, n}},
         health: {chosen_step, chosen_utterances, h_rank, train_<a>_adversary_{uar, constant}: mean},
         change: {column: {mean, sd, n, lower, higher}},
@@ -137,6 +138,7 @@ def _scores(runs: Sequence[Row], baseline: Mapping[tuple, Row]) -> dict[str, Any
         "diverged": len(runs) - len(counted),
         "collapsed": len(counted) - len(whole),
         "lagging": sum(bool(row.get("lagging")) for row in counted),
+        "memorised": sum(map(_memorised, counted)),
         "chance": {
             subject: _spread(number(row.get(c)) for row in runs)["mean"]
             for subject, c in members("<subject>_chance", columns).items()
@@ -176,6 +178,12 @@ def _least_protected(controls: Sequence[Row]) -> list[Row]:
     for row in sorted(controls, key=lambda row: strengths(row.get("control_lambda") or 0)):
         kept.setdefault(_repeat(row), row)
     return list(kept.values())
+
+
+def _memorised(row: Row) -> bool:
+    """Whether the network recognises the emotion of nearly all of its training utterances."""
+    uar, ccc = (number(row.get(column)) for column in (emotion_uar("train"), emotion_ccc("train")))
+    return uar >= MEMORISED["UAR"] or ccc >= MEMORISED["CCC"]
 
 
 def _repeat(row: Row) -> tuple:

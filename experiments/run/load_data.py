@@ -392,7 +392,7 @@ def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
             raise ValueError(
                 f"--relative=speaker: in fold {fold} only {share:.0%} of the training utterances "
                 f"are of speakers with {LEAST_ROWS} of them or more, from which the mean of a "
-                "speaker is taken: choose a recipe without it (--recipe=posterior,paper)"
+                f"speaker is taken: choose a recipe without it ({_stateless(runs[0])})"
             )
         if share < 1:
             notes.append(
@@ -400,6 +400,12 @@ def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
                 f"speakers with fewer than {LEAST_ROWS}; the mean of all is taken off them"
             )
     return notes
+
+
+def _stateless(config: Config) -> str:
+    """The flag of recipes without a state per person that these settings can have."""
+    has_posterior = not config.is_regression and config.head_layers == 1
+    return f"--recipe={'posterior,paper' if has_posterior else 'strong,paper'}"
 
 
 def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:
@@ -420,7 +426,7 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
         raise ValueError(
             f"--enrolment={k}: {few} of {len(persons)} speakers have too few utterances to enrol "
             f"{LEAST}, from which the state of a person is taken: choose a recipe without one "
-            "(--recipe=posterior,paper)"
+            f"({_stateless(config)})"
         )
     moods_of = "unevenly over emotions" if uneven else "evenly"
     notes = [

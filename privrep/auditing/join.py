@@ -1,7 +1,7 @@
 """Joins representations and labels by id or by row, and checks that they can be audited (host)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,11 +18,11 @@ from privrep.duplicates import (
     repeats_one_value,
 )
 from privrep.formats.columns import kind_of, proposal
-from privrep.formats.tables import ID, Table, rows_by_id
+from privrep.formats.tables import ID, Table
 from privrep.formats.unpacked import taken
 from privrep.formats.values import like, paired
 from privrep.formats.vectors import Representations
-from privrep.messages import first, nearest
+from privrep.messages import first, nearest, pasted, shown
 from privrep.types import renumber
 
 _MIN_PER_CLASS = 2  # speakers
@@ -112,7 +112,7 @@ def join(
             raise ValueError(
                 f"{table.path}: has no column {name!r}, {needed}. It has: "
                 f"{', '.join(table.columns) or 'none'}{nearest(name, table.columns)}. {advice}."
-                f"{_believed(table, name)}"
+                f"{_believed(table, name, attribute)}"
             )
     if session not in table.columns and session != "session":
         raise ValueError(
@@ -125,7 +125,7 @@ def join(
     selected = np.ones(len(rows), bool)
     of_representations = (representations.first_line, *representations.notes, matching)
     notes = [*table.notes, *filter(None, of_representations)]
-    num_rows = len(table.columns[speaker])
+    num_rows = max(len(_filled(table)), len(rows))
     if num_rows > len(rows):
         notes.append(
             f"{num_rows - len(rows):,} of {num_rows:,} rows of the labels have no representation "
@@ -196,9 +196,10 @@ def join(
     sessions = None
     if uses_sessions:
         sessions = renumber([table.columns[session][rows[i]] for i in kept])
-    mixed = sum(len(np.unique(labels[speakers == s])) > 1 for s in range(total))
-    if mixed:
-        notes.append(f"{mixed:,} of {total:,} speakers have more than one {attribute}.")
+    if mixed := _several(cells[speaker], cells[attribute], kept):
+        notes.append(
+            f"{len(mixed):,} of {total:,} speakers have more than one {attribute}: {first(mixed)}."
+        )
     # Without a copy where all rows are kept: frames may be mapped from a large file.
     h = representations.h if len(kept) == len(representations.h) else taken(representations.h, kept)
     if are_the_same(h):
@@ -223,6 +224,20 @@ def join(
     )
 
 
+def _several(
+    speakers: Sequence[str | None], values: Sequence[str | None], rows: Iterable[int]
+) -> list[str]:
+    """The speakers who have more than one value in the rows, each with counts of the values."""
+    counts: dict[str | None, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(speakers[row], Counter())[str(values[row])] += 1
+    return [
+        f"{name} ({first([f'{v} in {n:,} of {c.total():,}' for v, n in c.most_common()], most=3)})"
+        for name, c in counts.items()
+        if len(c) > 1
+    ]
+
+
 def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     for cell in cells:
         if cell is None or not cell.isdecimal() or not 1 <= int(cell) <= longest:
@@ -232,18 +247,18 @@ def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:
     return np.array(cells, np.int32)
 
 
-def _believed(table: Table, name: str) -> str:
-    guess = proposal(table, [name])
+def _believed(table: Table, name: str, attribute: str) -> str:
+    guess = proposal(table, [name], [ID, "speaker", attribute])
     return f" Believed right: {guess}" if guess else ""
 
 
 def _rows(representations: Representations, table: Table) -> tuple[list[int], str]:
     """The table's row of each representation, and a sentence on ids that are not written alike."""
-    count = len(next(iter(table.columns.values())))
+    count, filled = len(table), _filled(table)
     if representations.ids is not None and ID not in table.columns:
         _check_elsewhere(representations.ids, table)
     elif representations.ids is not None:
-        row_of = rows_by_id(table.columns[ID], table.path)
+        row_of = _row_of(table, filled)
         joined = paired(representations.ids, row_of)
         absent = [name for name in representations.ids if name not in joined.pairs]
         if absent:
@@ -257,6 +272,8 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
         )
         rows = [row_of[joined.pairs[name]] for name in representations.ids]
         return rows, note if joined.changed else ""
+    if len(filled) == len(representations.h):
+        return filled, ""
     if count != len(representations.h):
         raise ValueError(
             f"{len(representations.h):,} representations and {count:,} rows in {table.path}: "
@@ -264,6 +281,30 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
             f"must be equal. {representations.first_line}".rstrip()
         )
     return list(range(count)), ""
+
+
+def _filled(table: Table) -> list[int]:
+    """The rows of which a cell is not empty; spreadsheets write others, of commas alone."""
+    return [row for row, cells in enumerate(zip(*table.cells.values())) if any(cells)]
+
+
+def _row_of(table: Table, rows: Sequence[int]) -> dict[str, int]:
+    """{id: its row}, of the given rows.
+
+    Raises:
+      ValueError: a row has no id, or the id of another row. The message names file and line.
+    """
+    row_of: dict[str, int] = {}
+    for row in rows:
+        id_ = table.columns[ID][row]
+        if id_ is None:
+            raise ValueError(f"{table.place(row)}: no {ID}; each row needs one")
+        if row_of.setdefault(id_, row) != row:
+            raise ValueError(
+                f"{table.place(row_of[id_])} and {table.place(row)} have the same {ID}, "
+                f"{shown(id_)}; each row needs an id of its own"
+            )
+    return row_of
 
 
 def _check_units(representations: Representations, table: Table) -> None:
@@ -427,8 +468,8 @@ def _check_elsewhere(ids: Sequence[str], table: Table) -> None:
         if len(matching) == len(set(matching)) == len(wanted):
             raise ValueError(
                 f"{table.path}: column {name!r} holds every {ID} of the representations, each "
-                f"once, and there is no column {ID}. Call it {ID}, --{ID}={name}: rows are joined "
-                "by the column of that name alone"
+                f"once, and there is no column {ID}. Call it {ID}, --{ID}={pasted(name)}: numbers, "
+                "and columns of names that are not known, are taken for ids only where it is said"
             )
 
 

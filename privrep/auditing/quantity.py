@@ -15,9 +15,11 @@ from privrep.formats.numbers import (
     QUANTILES,
     Bins,
     Interval,
+    are_codes,
     as_numbers,
     bin_speakers,
     is_quantity,
+    loose_numbers,
     number_of,
     parse_bins,
 )
@@ -69,10 +71,14 @@ def quantity_of(
             f"--bins={options.bins}: bins are made of numbers, and --as=classes takes every value "
             "for a class; leave out one of the two"
         )
-    values = as_numbers(joined.columns[attribute])
-    if wanted == "number" or options.bins:
+    cells = joined.columns[attribute]
+    values = as_numbers(cells)
+    is_asked = wanted == "number" or bool(options.bins)
+    if values is None:
+        _check_not_loose(joined, attribute, is_asked, wanted == "classes")
+    if is_asked:
         if values is None:
-            words = [cell for cell in joined.columns[attribute] if number_of(cell) is None]
+            words = [cell for cell in cells if number_of(cell) is None]
             flag = "--as=number" if wanted == "number" else f"--bins={options.bins}"
             raise ValueError(
                 f"{flag}: {attribute} is {shown(str(words[0]))} in a row of the labels, which is "
@@ -85,9 +91,34 @@ def quantity_of(
         or not is_quantity(values, joined.speaker)
     ):
         return joined, None
+    elif are_codes(cells):
+        note = (
+            f"{attribute}: cells such as {shown(str(min(filter(None, cells))))} have one length "
+            "and begin with 0, so they were taken for names, as postcodes are (numbers: "
+            "--as=number)."
+        )
+        return joined._replace(notes=[*joined.notes, note]), None
     if len(np.unique(values)) < 2:
         return joined, None  # which the count of classes refuses
     return _binned(joined, values, attribute, intervals or _bins(attribute, options.bins))
+
+
+def _check_not_loose(
+    joined: JoinedSample, attribute: str, is_asked: bool, are_classes: bool
+) -> None:
+    """Refuses numbers with a decimal comma or a unit, of which each would be a class."""
+    cells = joined.columns[attribute]
+    values = loose_numbers(cells)
+    if values is None or are_classes:
+        return
+    is_class_column = kind_of(attribute) in (CLASS, NUMBER)
+    if is_asked or (is_class_column and is_quantity(values, joined.speaker)):
+        word = next(cell for cell in cells if cell and number_of(cell) is None)
+        raise ValueError(
+            f"{attribute} is {shown(word)} in a row of the labels, which might be a number: write "
+            "numbers alone and with a point, as 45 or 19.5; or take every value for a class, "
+            "--as=classes"
+        )
 
 
 def _bins(attribute: str, text: str) -> Bins:

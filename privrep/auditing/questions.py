@@ -15,7 +15,7 @@ from privrep.attacks.lda import linear
 from privrep.auditing.options import AuditOptions
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.formats.columns import kind_of
-from privrep.formats.numbers import as_numbers, is_quantity
+from privrep.formats.numbers import are_codes, as_numbers, is_quantity
 from privrep.formats.tables import ID
 from privrep.formats.values import CLASS, NUMBER
 from privrep.leakage.attribute_matrix import Attribute, measure_attributes
@@ -123,6 +123,6 @@ def _numbers(
         if name in (*USUAL, options.session) or kind_of(name) not in (CLASS, NUMBER):
             continue
         values = as_numbers(cells)
-        if values is not None and is_quantity(values, speaker):
+        if values is not None and not are_codes(cells) and is_quantity(values, speaker):
             numbers[name] = values
     return numbers

@@ -14,7 +14,8 @@ may be called besides, and `values` what its cells may say. Columns:
   activation, valence, dominance: ratings. gender, emotion: classes.
   scale: the lowest and highest rating, such as 1-5, the same in every row. Without this column it
     is the smallest of 0-1, -1-1, 1-5, 1-7, 1-9 that holds all ratings; a warning states it.
-  any other: a rating if every value is a number and more than 10 differ; else a class. Numbers off
+  any other: a rating if every value is a number and more than 10 differ; else a class, as are
+    numbers of one length of which some begin with 0, such as postcodes. Numbers off
     the scale are neither and are left out with a warning: write classes.
 A class is both a category and a private attribute; the flags choose which is a task and which is to
 be hidden. An empty cell, or a word such as NA, is unknown.
@@ -37,9 +38,10 @@ from privrep.formats.columns import (
     several,
     unified,
 )
+from privrep.formats.numbers import are_codes
 from privrep.formats.tables import Table, read_table
 from privrep.formats.values import seconds
-from privrep.messages import misread
+from privrep.messages import first, misread, shown
 from privrep.types import Utterance
 
 OBTAIN = (
@@ -51,6 +53,7 @@ RATINGS = ["activation", "valence", "dominance"]
 CLASSES = ["gender", "emotion"]
 SCALES = [(0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0)]
 NUMBERS_OF_SPEAKERS = ["age"]
+_CODES = 5  # values of one flag that a message proposes
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
 Rows = list[tuple[str, dict[str, str]]]
@@ -71,7 +74,7 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
     read_ = labels([read_table(path) for _, path in files], naming)
     for table in read_.tables:
         if "speaker" not in table.cells:
-            raise no_speaker(table)
+            raise no_speaker(table, CLASSES)
     if len(files) > 1:
         sizes = zip(files, read_.tables)
         read_.cells["split"] = [part for (part, _), table in sizes for _ in table.lines]
@@ -155,8 +158,10 @@ def _check_ids(read_: Labels) -> None:
 
 
 def _is_numeric(read_: Labels, name: str) -> bool:
-    """Whether every value of a column is a number and more than 10 differ."""
+    """Whether every value of a column is a number, no code, and more than 10 differ."""
     values = {*read_.cells[name]} - {""}
+    if are_codes(values):
+        return False
     try:
         return len({float(value) for value in values}) > 10
     except ValueError:
@@ -193,7 +198,10 @@ def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | Non
     declared = _declared_scale(read_) if "scale" in read_.cells else None
     if not values:
         return declared, []
-    scale = declared or _smallest_scale(values, named, root)
+    scale = declared or _smallest_scale(read_, values, named, root)
+    if declared and not all(_is_within(values[name], declared) for name in named):
+        off = _off(read_, named, declared)
+        raise ValueError(f"{_off_scale(off, declared)}correct the column 'scale'")
     off_scale = [name for name in others if not _is_within(values[name], scale)]
     if off_scale:
         warnings.warn(
@@ -204,16 +212,23 @@ def _ratings(read_: Labels, columns: list[str], root: Path) -> tuple[Scale | Non
     return scale, named + [name for name in others if name not in off_scale]
 
 
-def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path) -> Scale:
+def _smallest_scale(
+    read_: Labels, values: dict[str, list[float]], named: list[str], root: Path
+) -> Scale:
     """The first of SCALES that holds all `named` ratings, or all others that any scale holds."""
     fitting = {name: [s for s in SCALES if _is_within(v, s)] for name, v in values.items()}
     shared = named or [name for name in values if fitting[name]]
     scale = next((s for s in SCALES if all(s in fitting[name] for name in shared)), None)
     if scale is None:
-        raise ValueError(
-            f"{root}: no usual scale holds all of {', '.join(shared)}; add a column 'scale', such "
-            "as 1-100 in every row"
-        )
+        numbers = [value for name in shared for value in values[name]]
+        nearest = min(SCALES, key=lambda s: sum(not s[0] <= v <= s[1] for v in {*numbers}))
+        off = _off(read_, shared, nearest)
+        which = f"{root}: no usual scale holds all of {', '.join(shared)}"
+        scale_column = "add a column 'scale', such as 1-100 in every row"
+        if 2 * sum(map(len, off.values())) > len(numbers):  # these are no codes
+            low, high = min(numbers), max(numbers)
+            raise ValueError(f"{which}, from {low:g} to {high:g}; {scale_column}")
+        raise ValueError(f"{which}: {_off_scale(off, nearest)}{scale_column}")
     if shared:
         warnings.warn(
             f"{root}: took {', '.join(shared)} to be rated from {scale[0]:g} to {scale[1]:g}; add "
@@ -221,6 +236,32 @@ def _smallest_scale(values: dict[str, list[float]], named: list[str], root: Path
             stacklevel=6,
         )
     return scale
+
+
+def _off(read_: Labels, names: list[str], scale: Scale) -> dict[tuple[str, str], list[str]]:
+    """{(column, cell): places} of the ratings that a scale does not hold."""
+    off: dict[tuple[str, str], list[str]] = {}
+    for _, place, row in read_.rows():
+        for name in names:
+            value = rating(row[name], ANY, _cell(place, name))
+            if value is not None and not scale[0] <= value <= scale[1]:
+                off.setdefault((name, row[name]), []).append(place)
+    return off
+
+
+def _off_scale(off: dict[tuple[str, str], list[str]], scale: Scale) -> str:
+    """The first of the ratings off a scale, how many there are, and how to declare them."""
+    (name, cell), places = next(iter(off.items()))
+    rows = f"{len(places):,} rows" if len(places) > 1 else "1 row"
+    others = [f"{n} {c} ({len(p):,})" for (n, c), p in list(off.items())[1:]]
+    also = f", and so are {first(others)}" if others else ""
+    low, high = scale
+    codes = ",".join(f"{n}:{c}=" for n, c in list(off)[:_CODES])
+    return (
+        f"{_cell(places[0], name)}: {shown(cell)} is off the scale from {low:g} to {high:g}, in "
+        f"{rows}{also}. If it says that the rating is missing: --values={codes}; if it is a "
+        "rating, "
+    )
 
 
 def _cell(place: str, column: str) -> str:

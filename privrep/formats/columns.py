@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from privrep.formats.emotions import emotion_of
+from privrep.formats.numbers import AGES, implausible_ages, loose_numbers, number_of
 from privrep.formats.ratings import abbreviated, divided
 from privrep.formats.tables import ID, TABLES, Table, read_table
 from privrep.formats.values import (
@@ -22,6 +24,7 @@ from privrep.formats.values import (
     SPLIT,
     SPLITS,
     TEXT,
+    check_declared,
     key_of,
     like,
     not_known,
@@ -29,12 +32,12 @@ from privrep.formats.values import (
     plain,
     unify,
 )
-from privrep.messages import first, nearest, shown
+from privrep.messages import first, nearest, pasted, shown
 
 # By our names, the best first; letters and digits alone count, in any case.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("id", "uttid", "utteranceid", "utterance", "key", "segmentid", "clipid", "sampleid")
-    + ("fileid", "utt", "segment"),
+    + ("fileid", "utt", "segment", "utterancename", "uttname", "segmentname"),
     "audio": ("audio", "audiopath", "audiofilepath", "audiofile", "wav", "wavpath", "wavfile")
     + ("path", "filepath", "file", "filename", "audiofilename", "wavname", "recording", "clip"),
     "transcript": ("transcript", "transcription", "text", "sentence", "utterance", "transcripts")
@@ -69,6 +72,8 @@ KINDS = {
     **dict.fromkeys(("id", "audio", "transcript", "scale"), TEXT),
     **dict.fromkeys(("start", "end", "activation", "valence", "dominance", "num_frames"), NUMBER),
 }
+AGE = ("age", "speakerage", "spkage", "ageyears", "ageinyears", "alter", "edad")
+_CODES = 5  # values of one flag that a note proposes
 _SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aiff", ".aif")
 _PEOPLE = re.compile(r"spk|speak|actor|subj|pers|talk|client|user|particip|who|name|author")
 _SCALE = re.compile(r"(?<=\S)\s*[(\[]\s*(\d[\d\s.,–-]*|[a-z])\s*[)\]]$", re.IGNORECASE)
@@ -223,7 +228,8 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
     """Gives one spelling to the values of tables whose columns have this project's names.
 
     Raises:
-      ValueError: `naming` says of a column what its values mean, and there is none.
+      ValueError: `naming` says of a column what its values mean, and there is no such column, or
+        the meaning is no word of a closed vocabulary.
     """
     columns = dict.fromkeys(name for table in tables for name in table.cells)
     for name in naming.values:
@@ -236,12 +242,38 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
     notes = [note for table in tables for note in table.notes]
     for name in columns:
         joint = [cell for table in tables for cell in table.cells.get(name, [""] * len(table))]
-        of_column = unify(name, kind_of(name), joint, naming.values.get(name))
+        declared = naming.values.get(name, {})
+        check_declared(name, kind_of(name), declared)
+        of_column = unify(name, kind_of(name), joint, declared)
         cells[name] = of_column.cells
         notes += of_column.notes
+        if _letters(name) in AGE:
+            notes += _on_ages(name, of_column.cells, tables)
         if of_column.unknown:
             unknown[name] = of_column.unknown
     return Labels(tuple(tables), cells, tuple(dict.fromkeys(notes)), unknown)
+
+
+def _on_ages(name: str, cells: Sequence[str], tables: Sequence[Table]) -> list[str]:
+    """Notes on ages that may be codes for a missing one, and on ages with a comma or a unit."""
+    odd = implausible_ages(cells)
+    low, high = AGES
+    place_of = [table.place(row) for table in tables for row in range(len(table))] if odd else []
+    codes = [f"{shown(c)} ({place_of[rows[0]]}; {len(rows):,})" for c, rows in odd.items()]
+    notes = []
+    if codes:
+        flag = pasted(",".join(f"{name}:{cell}=" for cell in [*odd][:_CODES]))
+        notes.append(
+            f"{name}: {first(codes)} {'is' if len(codes) == 1 else 'are'} outside {low} to {high} "
+            f"years and counted as ages; where that says that the age is missing: --values={flag}."
+        )
+    words = [cell for cell in cells if cell and number_of(cell) is None]
+    if words and loose_numbers(cells) is not None:
+        notes.append(
+            f"{name}: {shown(words[0])} ({len(words):,} such cells) might be a number, but is read "
+            "as a word; write numbers alone and with a point, as 45 or 19.5."
+        )
+    return notes
 
 
 def _named(table: Table, naming: Naming, keep: Collection[str]) -> Table:
@@ -470,17 +502,22 @@ def _with_facts(table: Table, naming: Naming) -> Table:
     for name in others:
         ours = ours_of.get(name, name)
         joined = ["" if row < 0 else facts.cells[name][row] for row in rows]
-        cells[ours] = _agreed(cells.get(ours), joined, ours, table, facts)
+        cells[ours] = _agreed(cells.get(ours), joined, ours, table, facts, naming)
     return replace(table, cells=cells, notes=(*table.notes, *facts.notes, *notes))
 
 
 def _agreed(
-    stated: list[str] | None, joined: list[str], name: str, table: Table, facts: Table
+    stated: list[str] | None,
+    joined: list[str],
+    name: str,
+    table: Table,
+    facts: Table,
+    naming: Naming,
 ) -> list[str]:
     """A column of the table, its empty cells filled from that of the speakers."""
     if stated is None:
         return joined
-    both = unify(name, kind_of(name), [*stated, *joined]).cells
+    both = unify(name, kind_of(name), [*stated, *joined], naming.values.get(name)).cells
     pairs = [*zip(both[: len(stated)], both[len(stated) :])]
     wrong = [i for i, (a, b) in enumerate(pairs) if a and b and key_of(a) != key_of(b)]
     if wrong:
@@ -490,38 +527,45 @@ def _agreed(
             f"same speaker in {facts.path}, so in {len(wrong):,} rows; correct one, or leave it "
             f"out: --columns={name}="
         )
-    return [a or b for a, b in pairs]
+    return [s if a else j for s, j, (a, _) in zip(stated, joined, pairs)]
 
 
-def proposal(table: Table, needed: Sequence[str] = (SPEAKER,)) -> str:
+def proposal(
+    table: Table, needed: Sequence[str] = (SPEAKER,), also: Collection[str] = (ID,)
+) -> str:
     """The flag by which the table is believed to be read, ready to paste; "" without an idea.
 
     Args:
       table: of `labels`.
       needed: our names of columns that are missing, to be guessed by spelling and content.
+      also: our names of others that the flag holds where they can be guessed.
     """
     names = dict(table.original)
     free = [name for name in table.cells if name not in SYNONYMS or name == ID]
     if ID in table.original or "audio" in table.original:
         free = [name for name in free if name != ID]
-    for ours in needed:
+    for ours in dict.fromkeys([*needed, *also]):
         guess = next(filter(None, (_guess(ours, name, table) for name in free)), None)
-        if guess and ours not in table.cells:
+        if guess and ours not in {*table.cells} - {*names.values()}:
             names[ours] = guess
             free.remove(guess)
     if not {*needed} & {*names}:
         return ""
     order = [*SYNONYMS]
     pairs = sorted(names.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else 99)
-    text = ",".join(f"{ours}={theirs}" for ours, theirs in pairs)
-    quote = "'" if re.search(r"[^\w=,./-]", text) else ""
-    return f"--columns={quote}{text}{quote}"
+    return f"--columns={pasted(','.join(f'{ours}={theirs}' for ours, theirs in pairs))}"
 
 
 def _guess(ours: str, name: str, table: Table) -> str:
     """`name` if that column may be `ours`, else ""."""
     cells = [cell for cell in table.cells[name][:_NAMED] if cell]
     letters = _letters(name)
+    if ours == ID:
+        every = table.cells[name]
+        return name if letters in SYNONYMS[ID] and len({*every} - {""}) == len(every) else ""
+    if ours == EMOTION:
+        are_emotions = bool(cells) and all(emotion_of(cell.casefold()) for cell in cells)
+        return name if "emo" in letters or are_emotions else ""
     if ours == SPEAKER:
         repeats = len(set(cells)) < len(cells) or len(cells) < 2
         is_likely = letters == ID or bool(_PEOPLE.search(letters))
@@ -538,9 +582,14 @@ def _guess(ours: str, name: str, table: Table) -> str:
     return ""
 
 
-def no_speaker(table: Table) -> ValueError:
-    """The error for a table in which no column says who speaks."""
-    guess = proposal(table)
+def no_speaker(table: Table, also: Collection[str] = ()) -> ValueError:
+    """The error for a table in which no column says who speaks.
+
+    Args:
+      table: of `labels`.
+      also: our names of columns that are needed besides, as in `proposal`.
+    """
+    guess = proposal(table, also=(ID, *also))
     looks = next((n for n in table.cells if n.lower().endswith(_SOUNDS)), None)
     if looks is not None:
         return ValueError(

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,9 @@ QUANTILES = {"halves": 2, "tertiles": 3, "quartiles": 4, "quintiles": 5}
 MANY = 12  # a column with more different numbers than this is no column of numbered classes
 SOME = 5  # likewise where a number is that of one speaker only, from which no class can be learned
 _NUMBER = r"-?\d+(?:\.\d+)?"
+AGES = (0, 120)  # years
+_CODE = 3  # digits of a postcode, at least; ages and days may be written 05
+_LOOSE = re.compile(r"(?P<number>[+-]?\d+(?:[.,]\d+)?)\s*(?P<unit>(?:[^\W\d_]+\.?)?)")
 _INTERVAL = re.compile(
     rf"(?:(?P<name>[^:<>]+):)?(?:(?P<sign><=?|>=?)(?P<bound>{_NUMBER})"
     rf"|(?P<low>{_NUMBER})-(?P<high>{_NUMBER}))"
@@ -74,6 +77,55 @@ def as_numbers(cells: Sequence[str | None]) -> np.ndarray | None:
             return None
         numbers[i] = number
     return numbers if np.isfinite(numbers).any() else None
+
+
+def loose_numbers(cells: Sequence[str | None]) -> np.ndarray | None:
+    """float64[N] of cells with a decimal comma or one unit, NaN where a cell is empty.
+
+    None where a cell is nothing of the kind, or units differ, as in 1a and 1b.
+
+    >>> loose_numbers(["19,5", "20"]), loose_numbers(["45 years", "1 year"])
+    (array([19.5, 20. ]), array([45.,  1.]))
+    """
+    numbers, units = np.full(len(cells), np.nan), set()
+    for i, cell in enumerate(cells):
+        if cell is None or cell == "":
+            continue
+        match = _LOOSE.fullmatch(cell.strip())
+        if not match:
+            return None
+        numbers[i] = float(match["number"].replace(",", "."))
+        units.add(match["unit"].casefold().rstrip(".").removesuffix("s"))
+    return numbers if np.isfinite(numbers).any() and len(units - {""}) < 2 else None
+
+
+def are_codes(cells: Iterable[str | None]) -> bool:
+    """Whether all cells that are not empty are digits of one length, some with a 0 before others.
+
+    Postcodes are such names; numbers are written so only where asked.
+
+    >>> are_codes(["01067", "10115"]), are_codes(["0", "10"]), are_codes(["05", "12"])
+    (True, False, False)
+    """
+    known = {cell for cell in cells if cell}
+    lengths = set(map(len, known))
+    are_digits = len(lengths) == 1 and lengths.pop() >= _CODE and all(map(str.isdecimal, known))
+    return are_digits and any(cell.startswith("0") for cell in known)
+
+
+def implausible_ages(cells: Sequence[str]) -> dict[str, list[int]]:
+    """{cell: its rows} of the numbers that are no age in years, such as 999 and -1.
+
+    >>> implausible_ages(["31", "999", "", "-1", "999"])
+    {'999': [1, 4], '-1': [3]}
+    """
+    low, high = AGES
+    rows: dict[str, list[int]] = {}
+    for row, cell in enumerate(cells):
+        number = number_of(cell)
+        if number is not None and not low <= number <= high:
+            rows.setdefault(cell, []).append(row)
+    return rows
 
 
 def is_quantity(numbers: np.ndarray, speaker: np.ndarray) -> bool:

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from privrep.formats.emotions import doubtful_letters, emotion_of, is_whole, same_emotions
-from privrep.messages import first, misread, shown
+from privrep.messages import first, misread, nearest, pasted, shown
 
 GENDER, SPEAKER, SPLIT, CLASS = "gender", "speaker", "split", "class"
 EMOTION, NUMBER, TEXT = "emotion", "number", "text"
@@ -60,6 +60,11 @@ MISSING_OF = {
     SPEAKER: MISSING | {"u", "unknown speaker", "unk speaker", "anonymous", "-1"},
     TEXT: frozenset[str](),
 }
+NO_AGREEMENT = {  # words of corpora for an emotion on which the raters did not agree, and of which
+    "xxx": "IEMOCAP",
+    "x": "MSP-Podcast",
+    **dict.fromkeys(("no agreement", "no_agreement", "no consensus"), "other corpora"),
+}
 _MAY_MEAN = {  # words for a gender that no table of all languages can know
     "0": "female or male; tables differ in it",
     "1": "female or male; tables differ in it",
@@ -74,6 +79,7 @@ _MAY_MEAN = {  # words for a gender that no table of all languages can know
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_PASTED = 50  # pairs of one flag that a note proposes
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?\+?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
 
@@ -121,6 +127,59 @@ def key_of(cell: str) -> str:
     return number_form(plain(cell).casefold())
 
 
+def is_missing(key: str, kind: str) -> bool:
+    """Whether a cell of a column of this kind holds a word that says that its value is missing.
+
+    Args:
+      key: `key_of` the cell.
+      kind: see the module.
+
+    >>> is_missing("n/a", CLASS), is_missing("u", GENDER), is_missing("u", CLASS)
+    (True, True, False)
+    """
+    words = MISSING_OF.get(kind, MISSING)
+    return key in words or _as_words(key) in words
+
+
+def word_of(key: str, kind: str) -> str:
+    """The value that a closed vocabulary has for a cell; "" where it has none.
+
+    Args:
+      key, kind: as in `is_missing`.
+
+    >>> word_of("woman", GENDER), word_of("female_feminine", GENDER), word_of("1", GENDER)
+    ('female', 'female', '')
+    """
+    vocabulary, words = VOCABULARIES[kind], _as_words(key)
+    known = vocabulary.get(key) or vocabulary.get(words)
+    return known or vocabulary.get(words.replace(" ", ""), "")
+
+
+def _as_words(key: str) -> str:
+    return key.replace("_", " ").replace("-", " ")
+
+
+def check_declared(name: str, kind: str, declared: Mapping[str, str]) -> None:
+    """Makes sure that a closed vocabulary knows what values of a column are declared to mean.
+
+    Args:
+      name, kind: of the column.
+      declared: {value as it is in the table: what it means, "" for missing}.
+
+    Raises:
+      ValueError: it does not.
+    """
+    for word, meaning in declared.items() if kind in VOCABULARIES else ():
+        key = key_of(meaning)
+        if key and not word_of(key, kind) and not is_missing(key, kind):
+            valid = dict.fromkeys(VOCABULARIES[kind].values())
+            raise ValueError(
+                f"--values={name}:{word}={meaning}: {shown(meaning)} is not known as a {kind}; "
+                f"expected {', '.join(valid)} or a usual word for it, or nothing where it is "
+                f"missing{nearest(meaning, VOCABULARIES[kind])}"
+            )
+
+
 def unify(
     name: str, kind: str, cells: Sequence[str], declared: Mapping[str, str] | None = None
 ) -> Unified:
@@ -130,38 +189,40 @@ def unify(
       name: of the column, for the notes.
       kind: of the column, see the module.
       cells: N of them.
-      declared: {value as it is in the table: what it means, "" for missing}; it comes before the
-        vocabulary.
+      declared: {value as it is in the table: what it means, "" for missing}. A cell with such a
+        value is read as if it held the meaning, by the same vocabulary. A word such as none, which
+        the vocabulary takes to be missing, is a value where it is declared to mean itself.
     """
     counts = Counter(cells)
     del counts[""]
-    declared = {key_of(word): meaning for word, meaning in (declared or {}).items()}
+    declared = declared or {}
+    said = {key_of(word): what for word, what in declared.items()}
+    kept = {key for key, what in said.items() if key_of(what) == key}  # none=none: it is a value
     meaning: dict[str, str] = {"": ""}
     missing: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     open_: dict[str, list[str]] = {}  # spellings by key, of an open vocabulary
+    form_of: dict[str, str] = {}  # of each cell, what is declared of it or how it is written
     for cell, count in counts.items():
         if kind == TEXT and not declared:  # such columns are long
             meaning[cell] = cell if cell.isascii() else unicodedata.normalize("NFC", cell)
             continue
-        key = key_of(cell)
-        words = key.replace("_", " ").replace("-", " ") if kind in VOCABULARIES else key
-        if key in declared:
-            meaning[cell] = declared[key]
-        elif kind == TEXT:
-            meaning[cell] = cell
-        elif {key, words.replace("_", " ")} & MISSING_OF.get(kind, MISSING):
+        form = plain(said.get(key_of(cell), cell) if said else cell)
+        form_of[cell], key = form, number_form(form.casefold())
+        if kind == TEXT:
+            meaning[cell] = said.get(key_of(cell), cell)
+        elif not form:
+            meaning[cell] = ""
+        elif is_missing(key, kind) and key not in kept:
             meaning[cell] = ""
             missing[plain(cell)] += count
         elif kind in VOCABULARIES:
-            vocabulary = VOCABULARIES[kind]
-            known = vocabulary.get(key) or vocabulary.get(words)
-            known = known or vocabulary.get(words.replace(" ", ""))
-            meaning[cell] = known or number_form(plain(cell))
+            known = word_of(key, kind)
+            meaning[cell] = known or number_form(form)
             if not known:
                 unknown[meaning[cell]] += count
         elif kind == NUMBER:
-            meaning[cell] = number_form(plain(cell))
+            meaning[cell] = number_form(form)
         else:
             open_.setdefault(key, []).append(cell)
     is_emotion = kind == EMOTION or (kind == CLASS and all(map(emotion_of, open_)))
@@ -172,20 +233,46 @@ def unify(
     for spellings in joined.values():
         by_form: Counter[str] = Counter()
         for cell in spellings:
-            by_form[plain(cell)] += counts[cell]
+            by_form[form_of[cell]] += counts[cell]
         # Of an emotion the usual one of its whole words, if there are any.
         whole = [form for form in by_form if is_whole(form)] if is_emotion else []
         usual = min(whole or by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
         meaning |= dict.fromkeys(spellings, usual)
-    notes = _notes(name, kind, counts, meaning, missing)
+    notes = [*_not_there(name, declared, counts), *_notes(name, kind, counts, meaning, missing)]
+    if kind == EMOTION:
+        undecided = [key for key in open_ if key in NO_AGREEMENT and key not in kept]
+        notes += [_undecided(name, open_[key], counts) for key in undecided]
     if is_emotion and (doubtful := doubtful_letters(open_, same)):
-        cells_of = ", ".join(plain(open_[letter][0]) for letter in doubtful)
-        letter = plain(open_[doubtful[0]][0])
+        cells_of = ", ".join(form_of[open_[letter][0]] for letter in doubtful)
+        letter = form_of[open_[doubtful[0]][0]]
         notes.append(
             f"{name}: {cells_of} may abbreviate other values of the column, which of them is not "
-            f"known, and were kept apart; if so, --values={name}:{letter}=NAME."
+            f"known, and were kept apart; if so, --values={pasted(f'{name}:{letter}=NAME')}."
         )
     return Unified([meaning[cell] for cell in cells], notes, dict(unknown))
+
+
+def _undecided(name: str, spellings: Sequence[str], counts: Mapping[str, int]) -> str:
+    """The note on a class of emotion that corpora use where raters did not agree."""
+    word = plain(spellings[0])
+    corpus, count = NO_AGREEMENT[key_of(word)], sum(counts[cell] for cell in spellings)
+    out, in_ = (pasted(f"{name}:{word}={meaning}") for meaning in ("", word))
+    return (
+        f"{name}: {shown(word)} ({count:,}) is taken as a class; in {corpus} it says that the "
+        f"raters did not agree. To leave it out: --values={out}; to keep it: --values={in_}."
+    )
+
+
+def _not_there(name: str, declared: Mapping[str, str], counts: Mapping[str, int]) -> list[str]:
+    """A note on each declared value that no cell holds."""
+    there = {*map(key_of, counts)} if declared else set()
+    cells = [plain(cell) for cell, _ in Counter(counts).most_common()] if declared else []
+    return [
+        f"--values={name}:{word}={meaning}: no cell of {name} is {word}; it has "
+        f"{first([*dict.fromkeys(cells)]) or 'no value'}."
+        for word, meaning in declared.items()
+        if key_of(word) not in there
+    ]
 
 
 def _notes(
@@ -200,7 +287,7 @@ def _notes(
         words = first([f"{shown(word)} ({count:,})" for word, count in missing.items()])
         notes.append(
             f"{name}: {words} {'is' if len(missing) == 1 else 'are'} taken to be missing, and no "
-            f"value (if it is one: --values={name}:{next(iter(missing))}=NAME)."
+            f"value (if it is one: --values={pasted(f'{name}:{next(iter(missing))}=NAME')})."
         )
     if kind in (NUMBER, TEXT):
         return notes
@@ -222,20 +309,23 @@ def _notes(
             f"cells: {examples}{more}."
         )
     if kind == SPEAKER and (padded := _padded(spellings)):
+        alike = first([f"{a} and {b}" for a, b in padded], most=3)
+        flags = [f"{name}:{b}={a}" for a, b in padded]
+        flag = ",".join(flags if len(flags) <= _PASTED else [flags[0], "…"])
         notes.append(
-            f"{name}: {padded[0]} and {padded[1]} are counted as two; if they are one, "
-            f"--values={name}:{padded[1]}={padded[0]}."
+            f"{name}: {alike} are counted as two; if they are one, --values={pasted(flag)}."
         )
     return notes
 
 
-def _padded(values: Iterable[str]) -> tuple[str, str] | None:
-    """Two values that differ in leading zeros alone."""
+def _padded(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of values that differ in leading zeros, and in 1 and 1.0 and case besides, alone."""
     seen: dict[str, str] = {}
+    pairs = []
     for value in sorted(values):
-        if (before := seen.setdefault(_ZEROS.sub("", value), value)) != value:
-            return before, value
-    return None
+        if (before := seen.setdefault(_without_zeros(key_of(value)), value)) != value:
+            pairs.append((before, value))
+    return pairs
 
 
 def not_known(
@@ -250,10 +340,10 @@ def not_known(
     ]
     valid = "train, val, test" if kind == SPLIT else ", ".join(dict.fromkeys(GENDERS.values()))
     keys = list(dict.fromkeys(map(key_of, unknown)))
-    example = ",".join(f"{name}:{key}=…" for key in keys[:2])
+    example = pasted(",".join(f"{name}:{key}=…" for key in keys[:2]))
     advice = (
         f". Say what is meant, --values={example} ({valid}, or nothing where it is missing), or "
-        f"leave the column out, --columns={name}="
+        f"leave the column out, --columns={pasted(name)}="
     )
     known = "Train, Validation, Development, Test1, Test2, … or Test" if kind == SPLIT else valid
     return ValueError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privrep.formats.numbers import Bins, bin_speakers, number_of
+from privrep.formats.numbers import Bins, are_codes, bin_speakers, number_of
 from privrep.messages import nearest, shown
 from privrep.types import Utterance
 
@@ -62,9 +62,13 @@ def bin_numbers(
 
 
 def is_numeric(utterances: Sequence[Utterance], attribute: str) -> bool:
-    """Whether the attribute is known, and a number wherever it is known."""
+    """Whether the attribute is known, and a number and no code wherever it is known."""
     values = {u.private[attribute] for u in utterances if attribute in u.private}
-    return bool(values) and all(number_of(value) is not None for value in values)
+    return (
+        bool(values)
+        and not are_codes(values)
+        and all(number_of(value) is not None for value in values)
+    )
 
 
 def _bin_attribute(

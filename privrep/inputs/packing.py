@@ -198,7 +198,13 @@ def _further(
     """{task: labels}, {task: class weights} and {task: classes} of the further tasks of a fold."""
     labels, weights, sizes = {}, {}, {}
     for task in settings.further:
-        labels[task], names = task_labels(utterances, task, settings.bins, parts.train)
+        # A category has classes, also beside the rating that a regression predicts.
+        is_category = any(task in u.categories for u in utterances)
+        bins = "midpoint" if is_category else settings.bins
+        try:
+            labels[task], names = task_labels(utterances, task, bins, parts.train)
+        except ValueError as error:
+            raise ValueError(f"further task {task!r} (--further_tasks): {error}") from None
         weights[task] = _weights(settings, labels[task], parts, len(names))
         sizes[task] = len(names)
     return labels, weights, sizes

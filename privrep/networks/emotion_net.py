@@ -29,6 +29,9 @@ class EmotionNet(nn.Module):
         Frozen, as `private` is, so that a network is hashable and can be compiled in.
       num_classes: of the emotion task; 1 for the single output of a regression.
       private: {attribute: number of classes} of the attributes that adversaries predict.
+      head_layers: of the emotion head: 1 is linear; of 2 the first is hidden.
+      head_width: units of the hidden layer.
+      head_dropout: the probability that a hidden unit is dropped in training.
       placement: "joint" for one adversary per attribute on h; "modality" for one on the part of h
         of each modality; the name of a modality for one on its part. One value for all attributes,
         or {attribute: placement}.
@@ -46,6 +49,9 @@ class EmotionNet(nn.Module):
     encoders: FrozenDict[str, nn.Module]
     num_classes: int
     private: FrozenDict[str, int]
+    head_layers: int = 1
+    head_width: int = 64
+    head_dropout: float = 0.0
     placement: str | FrozenDict[str, str] = JOINT
     adversary_layers: tuple[int, ...] = (1,)
     adversary_width: int = 64
@@ -60,7 +66,10 @@ class EmotionNet(nn.Module):
         return self.num_classes == 1
 
     def setup(self) -> None:
-        self.emotion_head = nn.Dense(self.num_classes)
+        hidden = self.head_layers - 1, self.head_width, self.head_dropout
+        self.emotion_head: nn.Dense | DeepHead = (
+            DeepHead(self.num_classes, *hidden) if hidden[0] else nn.Dense(self.num_classes)
+        )
         self.further_heads = {task: nn.Dense(size) for task, size in self.further.items()}
         self.adversaries = {
             attribute: {
@@ -104,9 +113,10 @@ class EmotionNet(nn.Module):
         }
         return views | {JOINT: jnp.concatenate(list(views.values()), -1)}
 
-    def emotion(self, h: jax.Array) -> jax.Array:
+    def emotion(self, h: jax.Array, train: bool = False) -> jax.Array:
         """[B, D] -> logits [B, C], or of a regression the predictions [B, 1]."""
-        return self.emotion_head(h)
+        head = self.emotion_head
+        return head(h, train) if isinstance(head, DeepHead) else head(h)
 
     def further_tasks(self, h: jax.Array) -> dict[str, jax.Array]:
         """[B, D] -> {task: logits [B, C]} of the tasks of `further`."""
@@ -167,6 +177,24 @@ class Units(nn.Module):
         deviation = self.param("deviation", nn.initializers.ones, view.shape[-1:], jnp.float32)
         mean, deviation = jax.lax.stop_gradient((mean, deviation))
         return (view - mean[None]) / deviation[None]
+
+
+class DeepHead(nn.Module):
+    """An emotion head with hidden layers: ReLU and dropout behind each. [B, D] -> [B, C].
+
+    Its parameters have other names than those of the linear head, so that nobody takes the kernel
+    of its last layer, which reads hidden units, for one that reads h.
+    """
+
+    num_classes: int
+    num_hidden: int
+    width: int
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, h: jax.Array, train: bool) -> jax.Array:
+        hidden = MLP(self.num_hidden, self.width, dropout=self.dropout)(h, train)
+        return nn.Dense(self.num_classes)(hidden)
 
 
 class Adversary(nn.Module):

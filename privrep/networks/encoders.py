@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from privrep.networks.kernels import gru as layers
 from privrep.networks.kernels import matmul
 from privrep.networks.kernels.convolution import stack, stack_in_phases
-from privrep.networks.kernels.ragged_convolution import convolved
+from privrep.networks.kernels.ragged_convolution import convolved, covered
 from privrep.networks.kernels.ragged_gru import gru_pooled
-from privrep.types import Spans, Utterances
+from privrep.types import FrameMasks, Spans, Utterances
 
 Unpadded = tuple[jax.Array, int, float]  # see `GRU`
 
@@ -211,12 +211,23 @@ class AcousticEncoder(nn.Module):
                 params,
                 frames,
                 length,
+                utterances.masks,
             )
             return _to_vector(self, x, length, train, (first, longest, utterances.fill))
+        if utterances.masks is not None:
+            frames = _shown(frames, utterances.masks)
         x = jnp.pad(frames, ((0, 0), (0, -frames.shape[1] % rates[-1]), (0, 0))).swapaxes(0, 1)
         lengths = [-(-length // rate) for rate in rates]
         masks = [layers.frame_mask(n, len(x) // rate) for n, rate in zip(lengths, rates)]
         return _to_vector(self, stack(*settings, params, x, masks), lengths[-1], train)
+
+
+def _shown(frames: jax.Array, hidden: FrameMasks) -> jax.Array:
+    """The frames [B, T, F], 0 where they are hidden."""
+    time, band = (jnp.arange(size, dtype=jnp.int32)[None] for size in frames.shape[1:])
+    times = covered(hidden.time_start[:, None], hidden.time_stop[:, None], time)
+    bands = covered(hidden.band_start[:, None], hidden.band_stop[:, None], band)
+    return jnp.where(times[:, :, None] | bands[:, None], 0, frames)
 
 
 def _word_vectors(key: jax.Array, shape: tuple[int, int]) -> jax.Array:

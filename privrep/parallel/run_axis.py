@@ -30,8 +30,11 @@ class ReservedKey(enum.IntEnum):
       RELEASE_NOISE, of a run's key: the noise that a release adds to h.
       ADVERSARY_STEPS, of an epoch's step key: the further steps of the adversaries. It has the
         number of RELEASE_NOISE, which is never folded into an epoch's key.
+      FRAME_MASKS, of a step's key: the masks over the frames of its batch. Dropout has the step's
+        key itself, whether there are masks or not.
     """
 
+    FRAME_MASKS = 2**32 - 4
     INITIAL_PARAMETERS = 2**32 - 3
     ATTACKERS = 2**32 - 2
     RELEASE_NOISE = 2**32 - 1

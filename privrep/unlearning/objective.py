@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from privrep.networks.emotion_net import JOINT, EmotionNet, adversary_of
+from privrep.networks.frame_masks import MaskSettings
 from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
@@ -47,6 +48,7 @@ class Architecture(NamedTuple):
       n0: see `person_release.Shrinkage`.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
+      masks: over the frames of training batches.
     """
 
     net: EmotionNet
@@ -65,6 +67,7 @@ class Architecture(NamedTuple):
     n0: float = 5.0
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
+    masks: MaskSettings = MaskSettings()
 
 
 class Labels(NamedTuple):
@@ -164,7 +167,7 @@ def objective(
     rows = encoded if memory is None else joined(encoded, memory, architecture.memory)
     rows = seen(architecture, run, rows)
     views = {name: view[:size] for name, view in rows.views.items()}
-    emotion = _emotion_loss(architecture, bound.emotion(views[JOINT]), labels, fold)
+    emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
     measured = _measured(architecture, rows, fold)
     arguments = (views, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)

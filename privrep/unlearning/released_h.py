@@ -1,5 +1,6 @@
 """The released h of trained networks, and the scores of each part of their fold."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from privrep.networks.emotion_net import JOINT
+from privrep.networks.emotion_net import JOINT, EmotionNet
 from privrep.parallel.run_axis import (
     ReservedKey,
     Run,
@@ -21,11 +22,17 @@ from privrep.training.metrics import constant_share
 from privrep.training.problem import Problem
 from privrep.training.streaming import Streamed, outputs_in_windows, place, rows_together
 from privrep.types import Data
-from privrep.unlearning import person_release
+from privrep.unlearning import person_release, stand_ins
 from privrep.unlearning.collapse import collapsed, collapsed_regression, effective_rank
 from privrep.unlearning.objective import Architecture, Labels
 from privrep.unlearning.person_release import PERSON_RELEASES, Shrinkage
-from privrep.unlearning.releases import RELEASES, Learned, ReleaseInputs
+from privrep.unlearning.releases import (
+    OF_LINEAR_HEAD,
+    RELEASES,
+    Head,
+    Learned,
+    ReleaseInputs,
+)
 from privrep.unlearning.training_problem import network_problem
 from privrep.unlearning.validation import (
     Views,
@@ -100,13 +107,13 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     views = own_views(architecture, run, encoded, data.speaker, is_known)
     with jax.default_matmul_precision(architecture.precision):
         outputs = heads(net, params, views, labels)
-    head = params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
+    kernel, bias = _linear_head(net, params) or (None, None)
     inputs = ReleaseInputs(
-        *head, fold.task, fold.private, net.private, fold.split.train, run.release_lambda
+        kernel, bias, fold.task, fold.private, net.private, fold.split.train, run.release_lambda
     )
     # A release may solve an ill-conditioned system.
     with jax.default_matmul_precision("float32"):
-        h, learned = _sent(architecture, data, run, encoded[JOINT], outputs.h, inputs)
+        h, learned = _sent(architecture, data, run, params, encoded[JOINT], outputs.h, inputs)
     # The emotion scores include the cost of the release.
     emotion: Any = net.apply({"params": params}, h, method="emotion")
     released = outputs._replace(emotion=emotion)
@@ -136,10 +143,18 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     return h, scores, learned
 
 
+def _linear_head(net: EmotionNet, params: PyTree) -> Head | None:
+    """Kernel and bias of the emotion head; None where it has hidden layers."""
+    if net.head_layers > 1:
+        return None
+    return params["emotion_head"]["kernel"], params["emotion_head"]["bias"]
+
+
 def _sent(
     architecture: Architecture,
     data: Data,
     run: Run,
+    params: PyTree,
     encoded: jax.Array,
     h: jax.Array,
     inputs: ReleaseInputs,
@@ -151,15 +166,21 @@ def _sent(
       h: as the emotion head reads it.
     """
     key = reserved_key(run.key, ReservedKey.RELEASE_NOISE)
-    head = inputs.kernel, inputs.bias
-    learns = [partial(release.learn, inputs=inputs) for release in RELEASES.values()]
-    sends = [partial(release.send, key, head=head) for release in RELEASES.values()]
-    none = RELEASES["none"]
+    head, none = (inputs.kernel, inputs.bias), RELEASES["none"]
+    is_linear, answers = inputs.kernel is not None, None
+    names = [name if is_linear or name not in OF_LINEAR_HEAD else "none" for name in RELEASES]
+    learns = [partial(RELEASES[name].learn, inputs=inputs) for name in names]
+    sends: list[Any] = [partial(RELEASES[name].send, key, head=head) for name in names]
+    if not is_linear:
+        emotion: Any = partial(architecture.net.apply, {"params": params}, method="emotion")
+        answers = stand_ins.learn(emotion, h, inputs.train)
+        sends[tuple(RELEASES).index("decision")] = partial(_stand_in, answers, emotion)
     if not architecture.num_speakers:
         learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
         sends += [partial(none.send, key, head=head)] * len(PERSON_RELEASES)
         learned = jax.lax.switch(run.release, learns, h)
-        return jax.lax.switch(run.release, sends, h, learned), learned
+        sent = jax.lax.switch(run.release, sends, h, learned)
+        return sent, learned._replace(stand_ins=answers)
     shrinkage = Shrinkage(n0=architecture.n0)
     person = person_release.learn(encoded, data.speaker, inputs.train, shrinkage)
     learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
@@ -176,7 +197,15 @@ def _sent(
 
     sends += [partial(send_by_state, release) for release in PERSON_RELEASES.values()]
     learned = jax.lax.switch(run.release, learns, h)
-    return jax.lax.switch(run.release, sends, h, learned), learned._replace(person=person)
+    sent = jax.lax.switch(run.release, sends, h, learned)
+    return sent, learned._replace(person=person, stand_ins=answers)
+
+
+def _stand_in(
+    answers: stand_ins.StandIns, emotion: Callable, h: jax.Array, learned: Learned
+) -> jax.Array:
+    """The release `decision` of an emotion head that is not linear."""
+    return jnp.where(learned.protects, stand_ins.send(answers, emotion(h)), h)
 
 
 def _of_state(data: Data) -> jax.Array:

@@ -29,6 +29,7 @@ from privrep.unlearning.kept_space import (
 from privrep.unlearning.leace import leace
 from privrep.unlearning.person_release import PERSON_RELEASES
 from privrep.unlearning.person_release import Learned as PersonLearned
+from privrep.unlearning.stand_ins import StandIns
 
 Head = tuple[jax.Array, jax.Array]  # kernel float[D, C] and bias float[C] of the emotion head
 
@@ -37,7 +38,7 @@ class ReleaseInputs(NamedTuple):
     """The inputs, in addition to h, from which a release is learned.
 
     Attributes:
-      kernel, bias: float[D, C], float[C], of the emotion head.
+      kernel, bias: float[D, C], float[C], of the emotion head; None of one that is not linear.
       task: int32[N], the emotion, -1 unknown.
       private: {attribute: int32[N]}, -1 unknown.
       sizes: {attribute: number of classes}, Python numbers.
@@ -45,8 +46,8 @@ class ReleaseInputs(NamedTuple):
       lambda_: {attribute: scalar}, the strength.
     """
 
-    kernel: jax.Array
-    bias: jax.Array
+    kernel: jax.Array | None
+    bias: jax.Array | None
     task: jax.Array
     private: Mapping[str, jax.Array]
     sizes: Mapping[str, int]
@@ -63,12 +64,15 @@ class Learned(NamedTuple):
       noise: float[D], the standard deviation of the added noise.
       person: what the releases with a state per person have learned, beside whose state nothing
         else is needed; None in a program without one.
+      stand_ins: what `decision` sends for each answer of an emotion head that is not linear; None
+        where it is.
     """
 
     protects: jax.Array
     space: KeptSpace
     noise: jax.Array
     person: PersonLearned | None = None
+    stand_ins: StandIns | None = None
 
 
 class Release(NamedTuple):
@@ -117,6 +121,7 @@ def _noise(h: jax.Array, inputs: ReleaseInputs) -> Learned:
 
 def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     """The map of `emotion_subspace.emotion_subspace`."""
+    assert inputs.kernel is not None
     learned = emotion_subspace(
         h, inputs.kernel, inputs.task, inputs.private, inputs.lambda_, inputs.sizes, inputs.train
     )
@@ -125,6 +130,7 @@ def _subspace(h: jax.Array, inputs: ReleaseInputs) -> Learned:
 
 def _decision(h: jax.Array, inputs: ReleaseInputs) -> Learned:
     """Nothing of a classifier; of a regression h projected onto the kernel of its one output."""
+    assert inputs.kernel is not None
     if inputs.kernel.shape[1] > 1:
         return _nothing(h, inputs)
     map_ = Affine(lift(inputs.kernel, inputs.kernel), jnp.zeros(h.shape[1], h.dtype))
@@ -202,4 +208,5 @@ RELEASES: dict[str, Release] = {
     "posterior": Release(_subspace, posterior_h),
     "decision": Release(_decision, argmax_h),
 }
+OF_LINEAR_HEAD = ("subspace", "posterior", "decision")  # that are computed from its kernel
 NAMES = (*RELEASES, *PERSON_RELEASES)  # `Run.release` is the number of a release among these

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from privrep.networks.emotion_net import JOINT
-from privrep.parallel.run_axis import Run, take
+from privrep.networks.frame_masks import masked
+from privrep.parallel.run_axis import ReservedKey, Run, reserved_key, take
 from privrep.training.batches import batch_of, gather
 from privrep.training.problem import Problem
 from privrep.training.schedules import SCHEDULES
@@ -59,6 +60,9 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         count = jnp.maximum(weight.sum(), 1)
         rows = jnp.where(weight > 0, index, -1)
         drawn, memory = batch(rows), None if hook is None else state.rows
+        mask_key = reserved_key(key, ReservedKey.FRAME_MASKS)
+        hidden = masked(mask_key, architecture.masks, drawn.utterances)
+        drawn = drawn._replace(utterances=hidden)
 
         def mean_loss(params: PyTree) -> tuple[jax.Array, PyTree]:
             losses = objective(architecture, params, memory, key, drawn, fold, run, lambda_)

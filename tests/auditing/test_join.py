@@ -65,6 +65,15 @@ def test_rows_are_joined_by_id_or_by_place(tmp_path):
         ]
 
 
+@pytest.mark.parametrize("ids", [None, IDS])
+def test_rows_of_commas_alone_are_no_rows(tmp_path, ids):
+    empty = ("", "", "")
+    sample = samples(tmp_path, text_of([*ROWS[:2], empty, *ROWS[2:], empty, empty]), ids=ids)
+    assert sample.speaker.tolist() == [0, 0, 1, 2, 3]
+    assert sample.notes == samples(tmp_path, text_of(ROWS), ids=ids).notes
+    np.testing.assert_array_equal(sample.h, H[:5])
+
+
 def test_labels_without_representations_are_counted(tmp_path):
     sample = samples(tmp_path, text_of([("x0", "e", "m"), *ROWS, ("x1", "e", "m")]), ids=IDS)
     note = "2 of 9 rows of the labels have no representation and were left out."
@@ -96,8 +105,8 @@ def test_sessions_and_columns_of_other_names(tmp_path):
         (text_of(ROWS, "id,speaker,sex"), None, "no column 'gender'"),
         (text_of(ROWS[:4]), None, "7 representations and 4 rows"),
         (text_of(ROWS[:4]), IDS, "no row of 3 of the representations: id u4, u5, u6"),
-        (text_of([*ROWS, ROWS[0]]), IDS, r"rows 0 and 7 \(from 0\) have the same id, 'u0'"),
-        (text_of([*ROWS, ("", "a", "f")]), IDS, r"row 7 \(from 0\) has no id"),
+        (text_of([*ROWS, ROWS[0]]), IDS, "labels.csv:2 and .*labels.csv:9 have the same id, 'u0'"),
+        (text_of([*ROWS, ("", "a", "f")]), IDS, "labels.csv:9: no id; each row"),
         (text_of([("u0", "a", "f")] * 9), None, "7 representations and 9 rows"),
         (text_of(ROWS, "id,speker,gender"), None, r"did you mean speker\?"),
         (text_of([(i, s, "f") for i, s, _ in ROWS]), None, r"one value only, f \(4\)"),
@@ -119,6 +128,12 @@ def test_values_that_differ_in_blanks_only_are_one(tmp_path):
     assert sample.classes == ("f", "m") and sample.speaker.tolist() == [0, 0, 1, 2, 3]
     (tmp_path / "t.csv").write_text('speaker,"gen\nder"\n"a\nb  c",f\n')
     assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
+
+
+def test_speakers_of_two_values_are_named_with_counts(tmp_path):
+    rows = [*ROWS[:5], ("u5", "a", "m"), ("u6", "", "")]
+    (note,) = (n for n in samples(tmp_path, text_of(rows)).notes if "more than one" in n)
+    assert note == "1 of 4 speakers have more than one gender: a (f in 2 of 3, m in 1 of 3)."
 
 
 def test_two_speakers_with_both_values_are_too_few(tmp_path):
@@ -144,6 +159,8 @@ def test_what_could_mix_up_rows_is_refused_or_said(tmp_path):
     for column in ("ID", "utterance"):
         said = f"labels.csv: column '{column}' holds every id .* Call it id"
         refused(said, samples, tmp_path, text_of(ROWS[::-1], f"{column},speaker,gender"), IDS)
+    said = r"Call it id, --id='Utterance ID': .* only where it is said"
+    refused(said, samples, tmp_path, text_of(ROWS[::-1], "Utterance ID,speaker,gender"), IDS)
     alone = samples(tmp_path, text_of([row[1:] for row in ROWS], "speaker,gender"), ids=IDS)
     assert any("only the representations have id" in note for note in alone.notes)
 
@@ -216,6 +233,9 @@ def test_ids_that_are_written_in_two_ways_are_joined_and_it_is_said(tmp_path):
 def test_a_missing_column_is_answered_with_the_flag_believed_right(tmp_path):
     text = text_of([(i, s or "z", g) for i, s, g in ROWS], "id,subj,gender")
     refused("Believed right: --columns=speaker=subj", samples, tmp_path, text)
+    text = text_of([(i[1:], s or "z", g) for i, s, g in ROWS], "Utterance ID,subj,sx")
+    flag = "Believed right: --columns='id=Utterance ID,speaker=subj,gender=sx'"
+    refused(flag, samples, tmp_path, text)
 
 
 def failing(value, every=7, speakers=24, utterances=5):

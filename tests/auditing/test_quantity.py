@@ -109,6 +109,26 @@ def test_what_cannot_be_asked_is_refused(world, columns, options, attribute, mes
         audit(world.h, columns, attribute, options=replace(FEW, **options))
 
 
+@pytest.mark.parametrize("form", ["{} years", "{},5"])
+@pytest.mark.parametrize("options", [{}, {"measured_as": "number"}, {"bins": "halves"}])
+def test_numbers_with_a_unit_or_comma_are_not_taken_for_classes(world, columns, form, options):
+    cells = [form.format(int(height)) for height in columns["height"]]
+    with pytest.raises(ValueError, match=r"height is '.*which might be a number: .*--as=classes"):
+        audit(world.h, {**columns, "height": cells}, "height", options=replace(FEW, **options))
+
+
+def test_postcodes_are_no_numbers_but_where_asked(world, columns):
+    speaker = world.speaker
+    codes = [f"{number % 100_000:05d}" for number in speaker // 2 * 9973]
+    of_classes = audit(world.h, {**columns, "postcode": codes}, "postcode", options=FEW)
+    assert of_classes.score == "uar" and len(of_classes.data.classes) == 12
+    labels = {**columns, "postcode": [f"{number % 100_000:05d}" for number in speaker * 9973]}
+    with pytest.raises(ValueError, match="each value needs 2 speakers"):
+        audit(world.h, labels, "postcode", options=FEW)
+    asked = audit(world.h, labels, "postcode", options=replace(FEW, measured_as="number"))
+    assert asked.score == "correlation"
+
+
 def test_speakers_in_no_bin_are_left_out_and_counted(world, columns):
     ages = sorted({*columns["age"].tolist()})
     bins = f"young:<{ages[8]},old:>={ages[14]}"

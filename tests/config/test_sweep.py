@@ -242,6 +242,15 @@ def test_the_plan_counts_settings_packs_and_programs():
         ({"defence": "none"}, "--recipe=paper with --defence=none protects nothing"),
         ({"defence": "none", "lambda_": "0"}, None),
         ({"recipe": "paper", "defence": "none", "release": "none,leace"}, None),
+        ({"time_masks": "0,2", "time_mask_frames": "8"}, None),
+        ({"band_masks": "2", "time_mask_frames": "8"}, "--time_mask_frames has no effect without"),
+        ({"modality": "lexical", "time_masks": "2"}, "the masks of words are --dropout"),
+        ({"modality": "lexical,acoustic", "band_masks": "2"}, None),
+        (
+            {"head_layers": "1,2"},
+            "--head_layers=2 without --recipe runs the ordinary network and s",
+        ),
+        ({"head_layers": "2", "recipe": "keep"}, None),
     ],
 )
 def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
@@ -272,7 +281,7 @@ def test_what_keeps_a_state_of_a_person_is_scored_on_utterances_that_did_not_mak
     assert {run.enrolment for run in pack.runs} == {0}
     assert [run.recipe for run in pack.runs] == ["none", "keep+transductive"]
     table, rows = run_table(pack.runs, 1)
-    expected = [30 * config.lambda_["gender"] for config, _ in rows]
+    expected = [10 * config.lambda_["gender"] for config, _ in rows]
     np.testing.assert_array_equal(table.lambda_["gender"], expected)
     np.testing.assert_array_equal(table.release_lambda["gender"], [0, 1])
     assert architecture(pack, PACKED).num_speakers == 7
@@ -343,6 +352,47 @@ def test_a_further_task_is_no_other_heads(further):
         expand({"further_tasks": further})
     (pack,) = expand({"further_tasks": "valence", "lambda_": "0"})
     assert architecture(pack, PACKED).net.further == {"valence": 3}
+
+
+def test_masks_are_compiled_in_for_lambda_0_as_well():
+    flags = {"time_masks": "0,2", "time_mask_frames": "8,16", "band_masks": "2"}
+    packs = expand(flags | {"band_mask_bands": "3", "recipe": "posterior", "lambda_": "0,1"})
+    masks = [architecture(pack, PACKED).masks for pack in packs]
+    # Without masks their size makes no difference.
+    assert masks == [(0, 16, 2, 3), (2, 8, 2, 3), (2, 16, 2, 3)]
+    assert [len(pack.runs) for pack in packs] == [2, 2, 2]
+    (pack,) = expand({})
+    assert architecture(pack, PACKED).masks == (0, 16, 0, 6)
+
+
+def test_a_head_of_two_layers_has_no_posterior_unless_it_is_asked_for_and_refused():
+    packs = expand({"head_layers": "1,2", "dropout": "0.2", "dense_width": "32"})
+    nets = [architecture(pack, PACKED).net for pack in packs]
+    assert [net.head_layers for net in nets] == [1, 2, 2]
+    assert (nets[1].head_width, nets[1].head_dropout) == (32, 0.2)
+    recipes = [[run.recipe for run in pack.runs] for pack in packs]
+    assert recipes == [["none", "posterior", "paper"], ["none", "strong"], ["keep"]]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"recipe": "posterior"}, r"--recipe=posterior with --head_layers=2: .*inverts a linear"),
+        ({"recipe": "paper,subspace"}, r"subspace .*Take --recipe=keep or whitened, or --release"),
+        ({"recipe": "strong", "release": "posterior"}, r"--release=posterior with --head_layers=2"),
+        ({"release": "decision", "bins": "continuous"}, r"decision of a rating inverts a linear"),
+    ],
+)
+def test_what_needs_a_linear_head_is_refused_with_a_deep_one(flags, message):
+    with pytest.raises(ValueError, match=message):
+        expand({"head_layers": "2", **flags})
+    expand({"head_layers": "2", **flags, "lambda_": "0"})
+
+
+@pytest.mark.parametrize("release", ["none", "leace", "noise", "decision", "whitened", "mean_off"])
+def test_every_other_release_goes_with_a_head_of_two_layers(release):
+    (pack,) = expand({"head_layers": "2", "recipe": "paper", "release": release, "lambda_": "1"})
+    assert pack.config.release == release
 
 
 def test_auto_stands_alone():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from privrep.datasets.manifest import read
+from privrep.formats.columns import naming_of
 from privrep.inputs.text import tokenise
 from tests.support.open_corpora_on_disk import write_manifest
 from tests.support.paths import ROOT
@@ -143,11 +144,36 @@ def test_the_scale_may_be_declared(text, scale, written):
     assert (first.scale, first.ratings) == (scale, {"valence": 2.0})
 
 
+@pytest.mark.parametrize("code", ["99", "-1", "999.0"])
+@pytest.mark.parametrize("scale", ["", "1-5"])
+def test_a_code_for_a_missing_rating_is_named_and_may_be_declared(code, scale, written):
+    path = written(
+        "id,speaker,activation,scale",
+        *(f"u{i},x,{rating},{scale}" for i, rating in enumerate(["1", "5", code, "2", code])),
+    )
+    cell = code.removesuffix(".0")
+    with pytest.raises(ValueError, match=r"m.csv:4, column activation") as refused:
+        read(path)
+    message = str(refused.value)
+    assert f"'{cell}' is off the scale from 1 to 5, in 2 rows" in message
+    flag = message.split("--values=")[1].split(";")[0]
+    assert flag == f"activation:{cell}="
+    utterances = read(path, naming_of(values=flag))
+    assert [u.ratings.get("activation") for u in utterances] == [1, 5, None, 2, None]
+    assert utterances[0].scale == (1, 5)
+
+
 def test_numbers_off_the_scale_are_left_out_with_a_warning(written):
     rates = numbers("loudness", range(20, 40), "activation,scale", "3,1-5")
     with pytest.warns(UserWarning, match="left out loudness: numbers off the scale"):
         first = read(written(*rates))[0]
     assert first.ratings == {"activation": 3.0} and first.private == {}
+
+
+def test_postcodes_are_classes_and_no_numbers(written):
+    rows = [f"u{s}{i},s{s},{s * 997:05d},sad" for s in range(12) for i in (0, 1)]
+    first = read(written("id,speaker,postcode,emotion", *rows))[0]
+    assert first.categories["postcode"] == "00000" and first.ratings == {}
 
 
 def test_such_numbers_alone_do_not_need_a_scale(written):

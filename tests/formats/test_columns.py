@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 
 import pytest
 
@@ -134,6 +135,29 @@ def test_what_is_proposed_reads_the_table(table):
     assert flag == "--columns=audio=path,speaker=subj,gender=Geschlecht"
     again = labels([source], naming_of(flag.removeprefix("--columns="))).table
     assert again.cells["speaker"] == ["x1", "x1"] and again.cells["gender"] == ["female"] * 2
+
+
+def test_what_is_proposed_holds_id_and_task_where_they_are_known(table):
+    """Ids that are numbers are not taken for such by themselves."""
+    source = table("utt_id,the actor,mood\n001,x1,sad\n002,x1,happy\n")
+    named = labels([source], Naming()).tables[0]
+    flag = proposal(named, also=("id", "emotion"))
+    assert flag == "--columns='id=utt_id,speaker=the actor,emotion=mood'"
+    (text,) = shlex.split(flag.removeprefix("--columns="))
+    again = labels([source], naming_of(text)).table
+    assert again.cells["id"] == ["001", "002"] and again.cells["emotion"] == ["sad", "happy"]
+
+
+def test_ages_that_may_be_codes_are_named_and_may_be_declared(table):
+    source = table("id,speaker,Age\na,x,31\nb,y,999\nc,z,-1\nd,w,999\n")
+    (note,) = labels([source], Naming()).notes
+    assert "t.csv:3; 2), '-1' (" in note and "are outside 0 to 120 years" in note
+    flag = note.split("--values=")[1].rstrip(".")
+    declared = labels([source], naming_of(values=flag))
+    assert declared.cells["Age"] == ["31", "", "", ""] and not declared.notes
+    assert not labels([table("id,speaker,height\na,x,999\nb,y,-1\n")], Naming()).notes
+    (note,) = labels([table("id,speaker,age\na,x,45 years\nb,y,31\n")], Naming()).notes
+    assert "age: '45 years' (1 such cells) might be a number" in note
 
 
 def test_the_flags_of_a_naming_mean_the_same():

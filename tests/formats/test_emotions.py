@@ -25,7 +25,7 @@ from privrep.formats.values import CLASS, EMOTION, like, unify
 def test_words_and_abbreviations_of_one_emotion_are_one_class(cells, value):
     unified = unify("emotion", EMOTION, [*cells, "", "xxx", "joy"])
     assert unified.cells == [value] * len(cells) + ["", "xxx", "joy"]
-    (note,) = unified.notes
+    note, _ = unified.notes
     assert f"{len(set(cells))} spellings were merged into 1 values" in note
     assert all(f"{cell!r} ({cells.count(cell)})" in note for cell in cells)
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from privrep.formats.numbers import as_numbers, bin_speakers, is_quantity, parse_bins
+from privrep.formats.numbers import (
+    are_codes,
+    as_numbers,
+    bin_speakers,
+    is_quantity,
+    loose_numbers,
+    parse_bins,
+)
 
 
 def test_a_column_is_of_numbers_if_every_cell_that_is_known_is_one():
@@ -43,3 +50,36 @@ def test_bins_do_not_depend_on_the_order_of_speakers_nor_on_the_unit():
         for names in (name_of, months.name_of)
     ]
     assert groups[0] == groups[1] and len(groups[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["19,5", "20", None], [19.5, 20, np.nan]),
+        (["45 years", "1 year", "30 Years."], [45, 1, 30]),
+        (["170cm", "-3cm"], [170, -3]),
+        (["1a", "1b"], None),
+        (["room 1"], None),
+        (["1,2,3"], None),
+        (["", None], None),
+    ],
+)
+def test_numbers_with_a_comma_or_one_unit(cells, numbers):
+    loose = loose_numbers(cells)
+    assert loose is None if numbers is None else np.array_equal(loose, numbers, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "codes"),
+    [
+        (["01067", "10115", None], True),
+        (["10115", "20095"], False),
+        (["0", "1"], False),
+        (["05", "12"], False),
+        (["012", "12"], False),
+        (["0.5", "1.5"], False),
+        ([], False),
+    ],
+)
+def test_digits_of_one_length_of_which_some_begin_with_zero_are_codes(cells, codes):
+    assert are_codes(cells) == codes

@@ -6,11 +6,13 @@ import pytest
 
 from privrep.formats.values import (
     CLASS,
+    EMOTION,
     GENDER,
     NUMBER,
     SPEAKER,
     SPLIT,
     TEXT,
+    check_declared,
     like,
     not_known,
     paired,
@@ -73,6 +75,22 @@ def test_leading_zeros_of_one_column_are_kept_and_asked_about():
     assert "01 and 1 are counted as two" in unified.notes[0]
 
 
+@pytest.mark.parametrize("pair", [("01", "1"), ("001", "1.0"), ("01.0", "1"), ("S1", "s01")])
+def test_names_that_differ_in_leading_zeros_and_another_way_are_asked_about(pair):
+    (note,) = unify("speaker", SPEAKER, [*pair, "2"]).notes
+    assert f"{pair[0]} and {pair[1]} are counted as two" in note
+    flag = note.split("--values=speaker:")[1].rstrip(".").split("=")
+    assert len({*unify("speaker", SPEAKER, [*pair, "2"], dict([flag])).cells}) == 2
+
+
+def test_all_pairs_of_padded_names_are_in_the_flag():
+    (note,) = unify("speaker", SPEAKER, ["01", "02", "1", "2.0", "3"]).notes
+    assert note == (
+        "speaker: 01 and 1, 02 and 2.0 are counted as two; if they are one, "
+        "--values=speaker:1=01,speaker:2.0=02."
+    )
+
+
 def test_what_is_declared_comes_first():
     declared = {"0": "male", "1": "female", "9": ""}
     cells = ["0.0", "1", "9"]
@@ -126,3 +144,46 @@ def test_a_word_of_a_flag_is_a_spelling_like_any_other():
 )
 def test_times(text, expected):
     assert seconds(text, "m.csv:2") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "declared", "expected"),
+    [
+        (GENDER, "1 0 female male", {"1": "F", "0": "M"}, "female male female male"),
+        (GENDER, "1 0 female male", {"1": "woman", "0": "male"}, "female male female male"),
+        (GENDER, "1 9 f", {"1": "Man", "9": "n/a"}, "male  female"),
+        (EMOTION, "3 hap hap sad", {"3": "happy"}, "happy happy happy sad"),
+        (EMOTION, "3 happy 3", {"3": "hap"}, "happy happy happy"),
+        (CLASS, "1 North north north", {"1": "NORTH"}, "north north north north"),
+        (SPEAKER, "1 001 001", {"1": "001"}, "001 001 001"),
+        (SPLIT, "1 2", {"1": "Training", "2": "dev"}, "train val"),
+        (NUMBER, "99 3", {"99": ""}, " 3"),
+        (CLASS, "none none left", {"none": "none"}, "none none left"),
+    ],
+)
+def test_what_is_declared_is_read_by_the_same_vocabulary(kind, cells, declared, expected):
+    unified = unify("x", kind, cells.split(" "), declared)
+    assert (unified.cells, unified.unknown) == (expected.split(" "), {})
+
+
+def test_a_meaning_that_a_closed_vocabulary_does_not_know_is_refused():
+    with pytest.raises(
+        ValueError, match=r"--values=sex:1=femle: 'femle' is not known.*mean female"
+    ):
+        check_declared("sex", GENDER, {"0": "", "1": "femle"})
+    check_declared("accent", CLASS, {"0": "anything"})
+
+
+def test_a_declared_value_that_no_cell_holds_is_said():
+    (note,) = unify("sex", GENDER, ["1", "1", "f"], {"X": "female", "1.0": "female"}).notes[:1]
+    assert note == "--values=sex:X=female: no cell of sex is X; it has 1, f."
+
+
+def test_a_class_of_no_agreement_is_said_with_the_flag_that_leaves_it_out():
+    cells = ["hap", "sad", "xxx", "XXX"]
+    notes = " ".join(unify("emotion", EMOTION, cells).notes)
+    assert "'xxx' (2) is taken as a class; in IEMOCAP" in notes
+    assert "--values=emotion:xxx=;" in notes
+    assert unify("emotion", EMOTION, cells, {"xxx": ""}) == (["hap", "sad", "", ""], [], {})
+    assert "agree" not in str(unify("emotion", EMOTION, cells, {"xxx": "xxx"}).notes)
+    assert unify("part", CLASS, ["x", "xxx"]).notes == []

@@ -73,6 +73,7 @@ def test_over_runs_is_a_loop_over_rows(count, size):
 def test_reserved_keys_are_the_numbers_above_all_epochs_and_steps():
     """Another number would change the parameters, attackers and noise of every recorded run."""
     expected = {"INITIAL_PARAMETERS": 3, "ATTACKERS": 2, "RELEASE_NOISE": 1, "ADVERSARY_STEPS": 1}
+    expected["FRAME_MASKS"] = 4
     members = ReservedKey.__members__
     assert {name: 2**32 - int(number) for name, number in members.items()} == expected
     key = run_key(0, 1)

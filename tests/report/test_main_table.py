@@ -262,6 +262,25 @@ def test_a_lagging_adversary_is_named_and_its_network_never_chosen():
     assert "lambda 2: in" not in said
 
 
+def test_rows_known_by_heart_are_a_warning_below_the_table():
+    rows = [
+        run(0.0, 0, train_emotion_uar=0.995),
+        run(0.0, 1, train_emotion_uar=0.97),
+        run(1.0, 0, train_emotion_uar=0.99),
+        run(2.0, 0, train_emotion_uar=0.989),
+        control("decision", 0.6, train_emotion_uar=1.0),
+    ]
+    summary = summarise(rows, SETTINGS)
+    said = " ".join(table_text(summary).split())
+    assert "(emotion UAR of 0.99 or more on them; 1 of 2 of lambda 0, 1 of 1 of lambda 1)" in said
+    assert "attackers who learn from training speakers (seen) are weaker" in said
+    assert "by heart" not in table_text(summarise(rows[3:], SETTINGS))
+    ratings = [row | {"train_emotion_uar": None, "train_emotion_ccc": 0.98} for row in rows[:1]]
+    ratings = [row | {"test_emotion_ccc": 0.5, "test_emotion_uar": None} for row in ratings]
+    said = " ".join(table_text(summarise(ratings, SETTINGS)).split())
+    assert "(emotion CCC of 0.98 or more on them; 1 of 1 of lambda 0)" in said
+
+
 def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     rows = [
         *(run(0.0, fold, gender=0.7) for fold in range(3)),

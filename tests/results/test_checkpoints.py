@@ -29,6 +29,7 @@ from experiments.results.checkpoints import (
 from privrep.parallel.run_axis import deal
 from privrep.unlearning.kept_space import KeptSpace
 from privrep.unlearning.releases import Learned
+from privrep.unlearning.stand_ins import StandIns
 from tests.support.checkpoint_rows import history, rows
 from tests.support.paths import ROOT
 
@@ -138,6 +139,13 @@ def test_the_chosen_parameters_and_what_they_are(tmp_path):
     assert load_chosen(str(tmp_path))[0] == said  # a user's path is a string
     assert_same(load_params(str(tmp_path)), rows(3).params)
     assert_same(load_release(str(tmp_path)), learned(3))
+
+
+def test_what_stands_in_for_the_answers_of_a_head_comes_back(tmp_path):
+    answers = StandIns(np.arange(18, dtype=np.float32).reshape(3, 3, 2), np.zeros((3, 0), "f"))
+    deep = learned(1)._replace(stand_ins=answers)
+    save_chosen(tmp_path, rows(1).params, [{}] * 3, history(1), deep)
+    assert_same(load_release(tmp_path), deep)
 
 
 def test_another_number_of_devices_is_no_obstacle(tmp_path):

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from privrep.networks.frame_masks import MaskSettings
 from privrep.parallel.run_axis import take
 from privrep.training import streaming
 from privrep.training.fit import fit
@@ -140,9 +141,10 @@ def test_a_window_at_a_time_learns_the_same(resident, windows):
 
 
 def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, windows):
-    """To the bit: by windows, resumed with what they remember, and alone."""
+    """To the bit: by windows, resumed with what they remember, and alone; of masked frames too."""
     net = LIGHT.net.clone(adversary_input="standardised", num_adversaries=2)
-    strong = LIGHT._replace(net=net, adversary_steps=3, memory=12)
+    masks = MaskSettings(time_masks=2, time_mask_frames=3, band_masks=1, band_mask_bands=2)
+    strong = LIGHT._replace(net=net, adversary_steps=3, memory=12, masks=masks)
     expected = list(stages(place(PACKED.data), strong))
     first, last = expected[0][0], expected[-1][0]
     is_valid = first.hook_state.rows.is_valid

@@ -95,11 +95,16 @@ def test_packing_names_and_weighs_them():
         named, Corpus(FRAMES, WORDS, None), small_data.split(), settings, small_data.VOCABULARY
     )
     assert dict(packed.num_further) == {"mood": 2}
+    regression = settings.__class__(**{**vars(settings), "bins": "continuous"})
+    beside = pack(
+        named, Corpus(FRAMES, WORDS, None), small_data.split(), regression, small_data.VOCABULARY
+    )
+    assert dict(beside.num_further) == {"mood": 2}
     np.testing.assert_array_equal(
         packed.data.folds.further["mood"][0], (np.arange(len(named)) + 1) % 2
     )
     assert packed.data.folds.further_weights["mood"].shape == (2, 2)
-    with pytest.raises(ValueError, match="no task 'absent'"):
+    with pytest.raises(ValueError, match=r"further task 'absent' \(--further_tasks\): no task"):
         pack(
             named,
             Corpus(FRAMES, WORDS, None),

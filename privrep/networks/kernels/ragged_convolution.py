@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from privrep.types import Spans
+from privrep.types import FrameMasks, Spans
 
 PyTree = Any
 _WINDOW = 2048  # the maximum number of frames: the activations of so many stay in the cache
@@ -38,6 +38,17 @@ def rows_of(x: jax.Array, index: jax.Array) -> jax.Array:
     """x[index] for int32[...] within bounds; without a check of bounds it takes half the time."""
     flat = x.at[index.reshape(-1)].get(mode="promise_in_bounds")
     return flat.reshape(*index.shape, *x.shape[1:])
+
+
+def covered(start: jax.Array, stop: jax.Array, place: jax.Array) -> jax.Array:
+    """Whether each place lies in an interval [start, stop), bool of the shape of `place`.
+
+    Args:
+      start, stop: int32[..., n], the intervals.
+      place: int32[...].
+    """
+    place = place[..., None]
+    return ((place >= start) & (place < stop)).any(-1)
 
 
 def owner(row: jax.Array, first: jax.Array) -> jax.Array:
@@ -114,6 +125,7 @@ def convolved(
     params: PyTree,
     spans: Spans,
     length: jax.Array,
+    hidden: FrameMasks | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array, int]:
     """A stack of convolutions over utterances at any place of a corpus.
 
@@ -125,6 +137,7 @@ def convolved(
         batch of this mean length fills them.
       spans: the utterances.
       length: int32[B], their numbers of frames.
+      hidden: what is 0 in place of their frames; None: nothing.
 
     Returns:
       (x, length, first, longest): the result [M, C] with the utterances end to end, their lengths
@@ -139,7 +152,7 @@ def convolved(
     count = -(-(out_length + gap).sum() * stride // size)
 
     def window(params: PyTree, shared: PyTree, i: jax.Array) -> jax.Array:
-        spans, first, length = shared
+        spans, first, length, hidden = shared
         place = i * size - halo + jnp.arange(size + 2 * halo, dtype=jnp.int32)
         utterance = owner(place // stride, first)
         time = place - first[utterance] * stride
@@ -154,13 +167,25 @@ def convolved(
             x = (x - spans.mean[None]) * spans.scale[None]
         # Not x * mask: the frames between belong to other utterances and may be NaN.
         x = jnp.where(masks[0][:, 0] > 0, x, 0)
+        if hidden is not None:
+            x = _shown(x, hidden, utterance, time)
         y = stack(params, x[:, None], masks)
         return y[halo // stride : len(y) - halo // stride, 0]
 
     # The arrays alone: a Python number would become an array of the program.
     arrays = spans._replace(longest=None)  # type: ignore[arg-type]
-    x = over_windows(window, capacity, params, (arrays, first, length), count)
+    x = over_windows(window, capacity, params, (arrays, first, length, hidden), count)
     return x, out_length, first, longest
+
+
+def _shown(x: jax.Array, hidden: FrameMasks, utterance: jax.Array, time: jax.Array) -> jax.Array:
+    """The frames x [M, F] of utterances int32[M] at times int32[M], 0 where they are hidden."""
+    band = jnp.arange(x.shape[1], dtype=jnp.int32)[None]
+    bands = covered(hidden.band_start[:, None], hidden.band_stop[:, None], band)
+    times = covered(
+        rows_of(hidden.time_start, utterance), rows_of(hidden.time_stop, utterance), time
+    )
+    return jnp.where(times[:, None] | rows_of(bands, utterance), 0, x)
 
 
 def _spacing(rates: tuple[int, ...], width: int) -> tuple[int, int, int]:
