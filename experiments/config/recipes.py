@@ -36,7 +36,9 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     },
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
-DEFAULT_WITHOUT_POSTERIOR = ("strong", "keep")  # which needs classes, and a linear head
+# Where the posterior cannot be, which needs classes and a linear head. `keep` needs ten utterances
+# of each speaker and is to be named.
+DEFAULT_WITHOUT_POSTERIOR = ("strong",)
 TRANSDUCTIVE = "transductive"  # behind a recipe's name: a person's state is of scored utterances
 UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says

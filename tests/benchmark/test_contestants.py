@@ -53,7 +53,7 @@ def ours(request):
     leaves = [a + 0.1 * jax.random.normal(key, a.shape) for key, a in zip(keys, leaves)]
     params = jax.tree.unflatten(tree, leaves)
     sums, gradient = jax.jit(problem.gradient)(
-        params, jax.random.key(2), jnp.arange(BATCH), jnp.ones(BATCH), 0.5
+        params, (), jax.random.key(2), jnp.arange(BATCH), jnp.ones(BATCH), 0.5
     )
     rows = packed.data.corpus.frames if network.conv_layers else packed.data.corpus.words
     x = np.zeros((BATCH, int(length.max()), network.bands), np.float32)

@@ -303,20 +303,16 @@ def test_a_table_of_folds_stands_alone(tmp_path):
         expand({"folds": "fold"})
 
 
-def test_a_regression_runs_lambda_0_strong_and_keep_unless_recipes_are_named():
+def test_a_regression_runs_lambda_0_and_strong_unless_recipes_are_named():
     flags = {"bins": "continuous"}
     runs = [run for pack in expand(flags) for run in pack.runs]
-    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [
-        ("none", 0),
-        ("strong", 1),
-        ("keep", 1),
-    ]
+    assert [(run.recipe, run.lambda_["gender"]) for run in runs] == [("none", 0), ("strong", 1)]
     given = {name: flag_default(name) for name in FIELDS} | flags
     (line,) = [line for line in idle_flags(given, runs) if "continuous" in line]
-    assert "without --recipe runs the ordinary network and strong and keep" in line
+    assert "without --recipe runs the ordinary network and strong" in line
     both = [run for pack in expand({"bins": "midpoint,continuous"}) for run in pack.runs]
     assert {run.recipe for run in both if not run.is_regression} == {"none", "posterior", "paper"}
-    assert {run.recipe for run in both if run.is_regression} == {"none", "strong", "keep"}
+    assert {run.recipe for run in both if run.is_regression} == {"none", "strong"}
 
 
 @pytest.mark.parametrize(
@@ -368,10 +364,10 @@ def test_masks_are_compiled_in_for_lambda_0_as_well():
 def test_a_head_of_two_layers_has_no_posterior_unless_it_is_asked_for_and_refused():
     packs = expand({"head_layers": "1,2", "dropout": "0.2", "dense_width": "32"})
     nets = [architecture(pack, PACKED).net for pack in packs]
-    assert [net.head_layers for net in nets] == [1, 2, 2]
+    assert [net.head_layers for net in nets] == [1, 2]
     assert (nets[1].head_width, nets[1].head_dropout) == (32, 0.2)
     recipes = [[run.recipe for run in pack.runs] for pack in packs]
-    assert recipes == [["none", "posterior", "paper"], ["none", "strong"], ["keep"]]
+    assert recipes == [["none", "posterior", "paper"], ["none", "strong"]]
 
 
 @pytest.mark.parametrize(
