@@ -21,7 +21,7 @@ SECTIONS = (
     "The demo corpus (synthetic speech: no finding about people)",
     "Open corpora (recorded speech of actors)",
     "The measurement, on simulated corpora",
-    "Speed",
+    "Speed, and what survives a kill",
 )
 _NETWORKS = {
     "none": "ordinary network",
