@@ -101,8 +101,14 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
 
 def _default_recipes(point: Mapping[str, Any]) -> tuple[str, ...]:
     """The recipes that are run unless others are named, by `bins` and `head_layers`."""
-    has_posterior = point["bins"] != CONTINUOUS and point["head_layers"] == 1
-    return DEFAULT if has_posterior else DEFAULT_WITHOUT_POSTERIOR
+    if has_posterior(point["bins"], point["head_layers"]):
+        return DEFAULT
+    return DEFAULT_WITHOUT_POSTERIOR
+
+
+def has_posterior(bins: str, head_layers: int) -> bool:
+    """Whether the release `posterior` can be: it needs classes and a linear head."""
+    return bins != CONTINUOUS and head_layers == 1
 
 
 def _protected(point: Mapping[str, Any]) -> Config:

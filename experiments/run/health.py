@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.config.lambdas import strengths
 from experiments.results.columns import Row, adversary_uar
+from privrep.training.problem import steps_per_epoch
 from privrep.unlearning.defences import RESISTED
 
 LEAD = 0.02  # above chance: the least UAR of an adversary that has learned something
@@ -33,5 +34,5 @@ def lengths(settings: Row, epoch: int, utterances: int) -> Row:
     Args:
       utterances: of the training part.
     """
-    steps = -(-utterances // settings["batch_size"])
+    steps = steps_per_epoch(utterances, settings["batch_size"])
     return {"chosen_step": epoch * steps, "chosen_utterances": epoch * utterances}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
-from experiments.config.sweep import Pack, is_relative
+from experiments.config.sweep import Pack, has_posterior, is_relative
 from experiments.results.corpus_record import differences
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
@@ -404,8 +404,8 @@ def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
 
 def _stateless(config: Config) -> str:
     """The flag of recipes without a state per person that these settings can have."""
-    has_posterior = not config.is_regression and config.head_layers == 1
-    return f"--recipe={'posterior,paper' if has_posterior else 'strong,paper'}"
+    first_recipe = "posterior" if has_posterior(config.bins, config.head_layers) else "strong"
+    return f"--recipe={first_recipe},paper"
 
 
 def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:

@@ -15,7 +15,7 @@ import optax
 
 from privrep.parallel.run_axis import ReservedKey, reserved_key
 from privrep.training.early_stopping import Scalars, finish
-from privrep.training.problem import RUNNING, Fit, FitSettings, Problem, length
+from privrep.training.problem import RUNNING, Fit, FitSettings, Problem, length, steps_per_epoch
 from privrep.types import Array
 
 PyTree = Any
@@ -125,7 +125,7 @@ def _shared_by_chunks(noise: jax.Array, groups: jax.Array) -> jax.Array:
 
 def num_steps(problem: Problem, settings: FitSettings) -> jax.Array:
     """The number of batches of an epoch that hold training rows, int32."""
-    return -(-problem.train.sum() // settings.batch_size)
+    return steps_per_epoch(problem.train.sum(), settings.batch_size)
 
 
 def _epoch_keys(key: jax.Array, fit: Fit) -> jax.Array:

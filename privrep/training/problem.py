@@ -92,6 +92,11 @@ class Length(NamedTuple):
     last: jax.Array
 
 
+def steps_per_epoch(num_rows: jax.Array | int, batch_size: int) -> Any:
+    """The number of batches that hold `num_rows` training rows, the last one perhaps in part."""
+    return -(-num_rows // batch_size)
+
+
 def length(settings: FitSettings, num_rows: jax.Array | int) -> Length:
     """The length of a run of `num_rows` training rows.
 
@@ -101,7 +106,7 @@ def length(settings: FitSettings, num_rows: jax.Array | int) -> Length:
     >>> int(length(settings, 900).last)  # 8 steps an epoch
     50
     """
-    steps = jnp.maximum(-(-num_rows // settings.batch_size), 1)
+    steps = jnp.maximum(steps_per_epoch(num_rows, settings.batch_size), 1)
     last = -(-settings.max_steps // steps) if settings.max_steps else settings.max_epochs
     first = -(-settings.min_steps // steps) if settings.min_steps else settings.min_epochs
     last = jnp.asarray(last, jnp.int32)

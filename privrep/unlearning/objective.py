@@ -14,7 +14,7 @@ from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
 from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
-from privrep.unlearning.rows import Rows, joined, relative
+from privrep.unlearning.rows import Rows, joined, relative, same_speaker
 
 PyTree = Any
 # Whose UAR is the leakage in a selection rule: the training adversary's, or that of a linear
@@ -193,7 +193,7 @@ def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
     }
     if architecture.matched == "speaker":
         # A speaker's class is the place of the first of the speaker's rows.
-        same = (rows.speaker[:, None] == rows.speaker[None]) & (rows.speaker >= 0)[:, None]
+        same = same_speaker(rows)
         of_speaker = jax.nn.one_hot(same.argmax(1), len(same)) * same.any(1)[:, None]
         classes = dict.fromkeys(classes, of_speaker)
     is_valid = rows.is_valid[:, None]

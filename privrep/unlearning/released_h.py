@@ -175,27 +175,28 @@ def _sent(
         emotion: Any = partial(architecture.net.apply, {"params": params}, method="emotion")
         answers = stand_ins.learn(emotion, h, inputs.train)
         sends[tuple(RELEASES).index("decision")] = partial(_stand_in, answers, emotion)
-    if not architecture.num_speakers:
-        learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
-        sends += [partial(none.send, key, head=head)] * len(PERSON_RELEASES)
-        learned = jax.lax.switch(run.release, learns, h)
-        sent = jax.lax.switch(run.release, sends, h, learned)
-        return sent, learned._replace(stand_ins=answers)
-    shrinkage = Shrinkage(n0=architecture.n0)
-    person = person_release.learn(encoded, data.speaker, inputs.train, shrinkage)
+    # What the releases with a state have learned is beside the switch, of one form for all.
     learns += [partial(none.learn, inputs=inputs)] * len(PERSON_RELEASES)
-    # A head that was trained on an h with means is given one of the training speakers'.
-    centre = jnp.where(run.relative, 0, person.mean)[None]
+    by_state: list[Any] = [partial(none.send, key, head=head)] * len(PERSON_RELEASES)
+    person = None
+    if architecture.num_speakers:
+        shrinkage = Shrinkage(n0=architecture.n0)
+        person = person_release.learn(encoded, data.speaker, inputs.train, shrinkage)
+        # A head that was trained on an h with means is given one of the training speakers'.
+        centre = jnp.where(run.relative, 0, person.mean)[None]
 
-    def send_by_state(release: person_release.PersonRelease, h: jax.Array, _: Learned) -> Any:
-        del h
-        states = person_release.enrol_all(
-            encoded, data.speaker, _of_state(data), architecture.num_speakers
-        )
-        sent = person_release.send_all(encoded, data.speaker, states, person, shrinkage, release)
-        return sent + centre
+        def send(release: person_release.PersonRelease, h: jax.Array, _: Learned) -> Any:
+            del h
+            states = person_release.enrol_all(
+                encoded, data.speaker, _of_state(data), architecture.num_speakers
+            )
+            sent = person_release.send_all(
+                encoded, data.speaker, states, person, shrinkage, release
+            )
+            return sent + centre
 
-    sends += [partial(send_by_state, release) for release in PERSON_RELEASES.values()]
+        by_state = [partial(send, release) for release in PERSON_RELEASES.values()]
+    sends += by_state
     learned = jax.lax.switch(run.release, learns, h)
     sent = jax.lax.switch(run.release, sends, h, learned)
     return sent, learned._replace(person=person, stand_ins=answers)

@@ -70,9 +70,7 @@ def relative(rows: Rows) -> Rows:
     >>> relative(rows).views["h"][:, 0].tolist()  # the mean of all is 7.2
     [-3.0, -1.0, 1.0, 3.0, 12.8...]
     """
-    known = rows.is_valid & (rows.speaker >= 0)
-    same = (rows.speaker[:, None] == rows.speaker[None]) & known[:, None] & known[None]
-    share = jnp.where(has_mean(rows)[:, None], same, rows.is_valid[None])
+    share = jnp.where(has_mean(rows)[:, None], same_speaker(rows), rows.is_valid[None])
     share = share / jnp.maximum(share.sum(1, keepdims=True), 1)
 
     def centred(view: jax.Array) -> jax.Array:
@@ -82,11 +80,15 @@ def relative(rows: Rows) -> Rows:
     return rows._replace(views={name: centred(view) for name, view in rows.views.items()})
 
 
+def same_speaker(rows: Rows) -> jax.Array:
+    """bool[n, n], whether two rows are valid and of one known speaker."""
+    known = rows.is_valid & (rows.speaker >= 0)
+    return (rows.speaker[:, None] == rows.speaker[None]) & known[:, None] & known[None]
+
+
 def has_mean(rows: Rows) -> jax.Array:
     """bool[n], whether a row is valid and its speaker has LEAST valid rows."""
-    known = rows.is_valid & (rows.speaker >= 0)
-    same = (rows.speaker[:, None] == rows.speaker[None]) & known[None]
-    return known & (same.sum(1) >= LEAST)
+    return same_speaker(rows).sum(1) >= LEAST
 
 
 def centred_by_speaker(h: jax.Array, speaker: jax.Array, where: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ chosen on the validation part, and it is scored on the test part; the three have
 common.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -143,10 +143,16 @@ def apply_dense(params: PyTree, h: jax.Array, run: Sized) -> jax.Array:
     return jnp.where(run.depth == 0, straight, logits) + params["bias"][None]
 
 
-def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) -> Problem:
-    """One attacker, as `fit.fit` takes it; `attack_data` has rows [R, ...]."""
-    data = take(attack_data, run.target)
-    h = standardise(data.h, data.split.train)
+def gradient_of(
+    logits_of: Callable[[PyTree, jax.Array], jax.Array], labels: jax.Array, weights: jax.Array
+) -> Callable[..., tuple[PyTree, PyTree]]:
+    """`Problem.gradient` of an attacker, that of its mean cross-entropy.
+
+    Args:
+      logits_of: (params, index int32[B]) -> [B, C].
+      labels: int[N].
+      weights: float[C], of the classes.
+    """
 
     def gradient(
         params: PyTree,
@@ -159,12 +165,19 @@ def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) ->
         del state, key, progress
 
         def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
-            logits = apply_dense(params, h[index], run)
-            losses = cross_entropy(logits, data.labels[index], data.weights) * weight
+            losses = cross_entropy(logits_of(params, index), labels[index], weights) * weight
             return losses.sum() / jnp.maximum(weight.sum(), 1), {"attacker": losses.sum()}
 
         gradients, sums = jax.grad(loss, has_aux=True)(params)
         return sums, gradients
+
+    return gradient
+
+
+def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) -> Problem:
+    """One attacker, as `fit.fit` takes it; `attack_data` has rows [R, ...]."""
+    data = take(attack_data, run.target)
+    h = standardise(data.h, data.split.train)
 
     def score(params: PyTree, outputs: PyTree) -> dict[str, jax.Array]:
         del outputs
@@ -173,7 +186,9 @@ def attack_problem(largest: Largest, attack_data: AttackData, run: AttackRun) ->
 
     return Problem(
         init=lambda key: init_dense(largest, h.shape[1], run),
-        gradient=gradient,
+        gradient=gradient_of(
+            lambda params, index: apply_dense(params, h[index], run), data.labels, data.weights
+        ),
         score=score,
         rates=lambda params: jax.tree.map(lambda _: ATTACK_RATE, params),
         weight_decay=jnp.float32(0),

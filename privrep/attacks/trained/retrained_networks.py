@@ -10,12 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from privrep.attacks.trained.dense import ATTACK_RATE, Dense, Largest, apply_dense, init_dense
+from privrep.attacks.trained.dense import (
+    ATTACK_RATE,
+    Dense,
+    Largest,
+    apply_dense,
+    gradient_of,
+    init_dense,
+)
 from privrep.networks.kernels.gru import frame_mask, gru
 from privrep.parallel.memory import most_together
 from privrep.parallel.run_axis import by_calls, over_runs, share
 from privrep.training.fit import fit_to_end
-from privrep.training.losses import cross_entropy
 from privrep.training.metrics import uar
 from privrep.training.problem import FitSettings, Problem
 from privrep.types import Array
@@ -115,24 +121,6 @@ def _problem(kind: _Kind, data: PermutedLabels, run: Learner) -> Problem:
     weights = train.sum() / (kind.num_classes * jnp.maximum(support.sum(0), 1))
     val = data.sampled_blocks[val_fold]
 
-    def gradient(
-        params: PyTree,
-        state: PyTree,
-        key: jax.Array,
-        index: jax.Array,
-        weight: jax.Array,
-        progress: jax.Array,
-    ) -> tuple[PyTree, PyTree]:
-        del state, key, progress
-
-        def loss(params: PyTree) -> tuple[jax.Array, PyTree]:
-            logits = _logits(kind, data, run, params, index)
-            losses = cross_entropy(logits, labels[index], weights) * weight
-            return losses.sum() / jnp.maximum(weight.sum(), 1), {"attacker": losses.sum()}
-
-        gradients, sums = jax.grad(loss, has_aux=True)(params)
-        return sums, gradients
-
     def init(key: jax.Array) -> PyTree:
         if isinstance(kind.network, Recurrent):
             return _init_recurrent(kind.network.width, size, kind.num_classes, key)
@@ -140,7 +128,7 @@ def _problem(kind: _Kind, data: PermutedLabels, run: Learner) -> Problem:
 
     return Problem(
         init=init,
-        gradient=gradient,
+        gradient=gradient_of(partial(_logits, kind, data, run), labels, weights),
         score=lambda params, logits: {
             "selection": uar(
                 logits.reshape(-1, kind.num_classes),
