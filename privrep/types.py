@@ -303,7 +303,7 @@ class Sample:
                 f"{broken[0]}: leave them out, or repair the network that made them"
             )
         numbered = None if session is None else _identities("session", session)
-        return cls(h, _class_numbers(labels), _identities("speaker", speaker), numbered)
+        return cls(h, class_numbers(labels), _identities("speaker", speaker), numbered)
 
     @property
     def num_classes(self) -> int:
@@ -407,7 +407,8 @@ def _identities(name: str, column: Array) -> np.ndarray:
     return renumber(values)
 
 
-def _class_numbers(labels: Array) -> np.ndarray:
+def class_numbers(labels: Array) -> np.ndarray:
+    """int32[N]: integers as they are; names in sorted order from 0, None and "" -1 (host)."""
     labels = np.asarray(labels)
     if np.issubdtype(labels.dtype, np.integer):
         if labels.size and labels.min() < -1:

@@ -21,7 +21,17 @@ from privrep.inputs.labels import (
 )
 from privrep.inputs.normalisation import NORMALISATIONS, moments_of_part, normalise_per_speaker
 from privrep.inputs.text import known_in_part
-from privrep.types import Corpus, Data, Fold, FoldTransform, Ragged, Size, Split, Utterance
+from privrep.types import (
+    Corpus,
+    Data,
+    Fold,
+    FoldTransform,
+    Ragged,
+    Size,
+    Split,
+    Utterance,
+    class_numbers,
+)
 
 CLASS_WEIGHTS = ("balanced", "none")
 _MIN_SD = 1e-5
@@ -176,7 +186,7 @@ def pack(
         corpus=corpus,
         folds=_stack(folds),
         blocks=_blocks(order, settings.block_size, len(order)),
-        speaker=_speakers(utterances),
+        speaker=class_numbers([u.speaker for u in utterances]),
     )
     word_index = data.folds.inputs.word_index
     return Packed(
@@ -208,13 +218,6 @@ def _further(
         weights[task] = _weights(settings, labels[task], parts, len(names))
         sizes[task] = len(names)
     return labels, weights, sizes
-
-
-def _speakers(utterances: Sequence[Utterance]) -> np.ndarray:
-    """int32[N], speakers in sorted order from 0, -1 unknown."""
-    names = sorted({u.speaker for u in utterances if u.speaker is not None})
-    number = {name: i for i, name in enumerate(names)}
-    return np.array([-1 if u.speaker is None else number[u.speaker] for u in utterances], np.int32)
 
 
 def _ratings(values: np.ndarray, train: np.ndarray) -> Ratings:

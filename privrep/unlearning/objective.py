@@ -89,11 +89,17 @@ class Labels(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Utterances and their labels; is_valid bool[B], False for padding."""
+    """The utterances of a step.
+
+    Attributes:
+      is_valid: bool[B], False for padding.
+      memory: the latest rows before these utterances; None where none are kept.
+    """
 
     utterances: Utterances
     labels: Labels
     is_valid: jax.Array
+    memory: Rows | None = None
 
 
 class Losses(NamedTuple):
@@ -131,7 +137,6 @@ def seen(architecture: Architecture, run: Run, rows: Rows) -> Rows:
 def objective(
     architecture: Architecture,
     params: PyTree,
-    memory: Rows | None,
     key: jax.Array,
     batch: Batch,
     fold: Fold,
@@ -154,7 +159,6 @@ def objective(
     the memory.
 
     Args:
-      memory: the latest rows before this batch; None where none are kept.
       key: the random key for dropout.
       fold: supplies the class weights.
       run: selects the defence.
@@ -164,7 +168,9 @@ def objective(
     bound = net.bind({"params": params}, rngs={"dropout": key})
     views = bound.encode(batch.utterances, train=True)
     encoded = rows_of(net, views, batch)
-    rows = encoded if memory is None else joined(encoded, memory, architecture.memory)
+    rows = encoded
+    if batch.memory is not None:
+        rows = joined(encoded, batch.memory, architecture.memory)
     rows = seen(architecture, run, rows)
     views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)

@@ -59,13 +59,13 @@ def network_problem(architecture: Architecture, data: Data, run: Run) -> Problem
         lambda_ = {a: schedule(strength, progress) for a, strength in run.lambda_.items()}
         count = jnp.maximum(weight.sum(), 1)
         rows = jnp.where(weight > 0, index, -1)
-        drawn, memory = batch(rows), None if hook is None else state.rows
+        drawn = batch(rows)._replace(memory=None if hook is None else state.rows)
         mask_key = reserved_key(key, ReservedKey.FRAME_MASKS)
         hidden = masked(mask_key, architecture.masks, drawn.utterances)
         drawn = drawn._replace(utterances=hidden)
 
         def mean_loss(params: PyTree) -> tuple[jax.Array, PyTree]:
-            losses = objective(architecture, params, memory, key, drawn, fold, run, lambda_)
+            losses = objective(architecture, params, key, drawn, fold, run, lambda_)
             sums = {
                 "emotion": (losses.emotion * weight).sum(),
                 "adversary": (losses.defence * weight).sum(),

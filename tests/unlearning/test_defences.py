@@ -125,7 +125,7 @@ def test_of_several_in_a_program_each_run_has_its_own(net, params):
 
         def loss(params):
             key, made = jax.random.key(0), Architecture(net, defences, *rest)
-            losses = objective(made, params, None, key, batch, fold, run, LAMBDA)
+            losses = objective(made, params, key, batch, fold, run, LAMBDA)
             return losses.defence.sum(), losses.defence
 
         return jax.grad(loss, has_aux=True)(params)

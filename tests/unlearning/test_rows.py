@@ -98,9 +98,10 @@ def terms(architecture, params, memory, where, run):
         jax.tree.map(lambda a: jnp.asarray(a)[where], UTTERANCES),
         take(jax.tree.map(jnp.asarray, LABELS), where),
         np.ones(len(where), bool),
+        memory,
     )
     ones = {a: np.float32(1) for a in WEIGHTS}
-    return objective(architecture, params, memory, jax.random.key(0), batch, fold, run, ones)
+    return objective(architecture, params, jax.random.key(0), batch, fold, run, ones)
 
 
 @pytest.mark.parametrize("matched", ["attribute", "speaker"])
