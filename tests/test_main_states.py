@@ -1,11 +1,15 @@
 """Runs with a state per person: scored on other utterances, resumed to the byte, exported."""
 
+import csv
 import signal
 
 import numpy as np
 import pytest
 
 from experiments.results.runs_csv import read_rows
+from privrep.leakage.fold_measurement import measure_folds
+from privrep.leakage.fold_sample import FoldSample
+from privrep.types import Split
 from tests.support.corpora_on_disk import write_msp_improv
 from tests.support.experiment_runs import cache_of, in_processes, run
 
@@ -30,7 +34,13 @@ app.run(main.main)
 def flags(folder):
     corpus = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--task=activation")
     recipes = ("--recipe=keep,relative,posterior", "--memory=24", f"--enrolment={K}")
-    return (*corpus, *recipes, "--membership=off", "--export=all")
+    return (*corpus, *recipes, "--membership=off", "--validation_scores=on", "--export=all")
+
+
+def read_table(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +63,30 @@ def test_all_networks_are_scored_on_the_same_utterances_that_made_no_state(folde
     per_speaker = {np.unique([i.rpartition("-")[0] for i in of]).size for of in ids}
     assert len({frozenset(of.tolist()) for of in ids if len(of) == len(ids[0])}) >= 1
     assert {len(of) for of in ids} == {12 * (EACH - K)} and per_speaker
+
+
+def test_validation_scores_are_those_of_exported_h_with_validation_in_the_place_of_test(folder):
+    exported = sorted((folder / "whole" / "representations").rglob("fold_*"))
+    files = {path.name for path in exported[0].glob("*recipe=keep*.npz")}
+    (name,) = files
+    tables = [read_table(path / "labels.csv") for path in exported]
+    part = np.array([table["part"] for table in tables])
+    h = np.stack([np.load(path / name)["h"] for path in exported])
+    columns = [np.unique(tables[0][of], return_inverse=True)[1] for of in ("gender", "speaker")]
+    session = np.unique(tables[0]["session"], return_inverse=True)[1]
+    split = Split(train=part == "train", val=part == "test", test=part == "val")
+    measured = measure_folds(FoldSample(h, *columns, split, session))
+    rows = read_rows(folder / "whole" / "runs.csv")
+    rows = [row for row in rows if row["recipe"] == "keep" and not row["control"]]
+    place = "validation_gender_pooled"
+    for kind, verdict in (
+        ("seen", measured.by_knowledge["seen"]),
+        ("own", measured.by_knowledge["own"]),
+    ):
+        assert {row[f"{place}_{kind}_uar"] for row in rows} == {round(verdict.uar, 6)}
+    assert {row[f"{place}_uar"] for row in rows} != {row["gender_pooled_uar"] for row in rows}
+    assert all(0 <= row["validation_emotion_pooled_uar"] <= 1 for row in rows)
+    assert all(0 <= row["validation_activation_read_uar"] <= 1 for row in rows)
 
 
 def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folder):

@@ -541,6 +541,13 @@ class Config:
         ("on", "off"),
         swept=False,
     )
+    validation_scores: str = _setting(
+        "off",
+        "whether the leak, emotion and other tasks are measured on validation speakers too, in "
+        "columns validation_..., for whoever chooses between recipes",
+        ("off", "on"),
+        swept=False,
+    )
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -95,6 +95,14 @@ class Loaded(NamedTuple):
         if enrolled is None:
             return self
         split = Split(*(part & ~enrolled for part in self.split))
+        return self._with(split)
+
+    @property
+    def of_validation(self) -> "Loaded":
+        """The same with the validation speakers of each fold in the place of its test speakers."""
+        return self._with(Split(train=self.split.train, val=self.split.test, test=self.split.val))
+
+    def _with(self, split: Split) -> "Loaded":
         data = self.packed.data
         data = data._replace(folds=data.folds._replace(split=split))
         return self._replace(split=split, packed=self.packed._replace(data=data))

@@ -115,6 +115,7 @@ def pooled(
       most (across sessions, of one transcript, of one emotion).
     <a>_pooled_attacker, <a>_pooled_{seen,own}_{...}: the strongest attacker of these, and the
       verdicts on attackers who know the network's own training speakers, or others too.
+    <a>_pooled_{20,all}_utterances_{...}: of all attackers with so many utterances of a person.
     <a>_pooled_beyond_sessions_{...}: the verdict where labels are permuted within sessions, or with
       them; where every utterance names its session.
     <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
@@ -366,6 +367,10 @@ def _measured_columns(measured: FoldMeasurement) -> Row:
     columns = _columns_of(measured.verdict) | {"attacker": measured.strongest}
     for knowledge, verdict in measured.by_knowledge.items():
         columns |= {f"{knowledge}_{name}": value for name, value in _columns_of(verdict).items()}
+    most = max(measured.victims, default=0)
+    for utterances, verdict in measured.victims.items():
+        place = f"{'all' if utterances == most else utterances}_utterances"
+        columns |= {f"{place}_{name}": value for name, value in _columns_of(verdict).items()}
     if measured.beyond_sessions is not None:
         beyond = _columns_of(measured.beyond_sessions)
         columns |= {f"beyond_sessions_{name}": value for name, value in beyond.items()}

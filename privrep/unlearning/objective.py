@@ -14,7 +14,7 @@ from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
 from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
-from privrep.unlearning.rows import Rows, joined, relative, same_speaker
+from privrep.unlearning.rows import Rows, joined, moments, relative, same_speaker
 
 PyTree = Any
 # Whose UAR is the leakage in a selection rule: the training adversary's, or that of a linear
@@ -175,12 +175,32 @@ def objective(
     views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
     measured = _measured(architecture, rows, fold)
-    arguments = (views, labels.private, measured, fold.private_weights, lambda_)
+    params, read = _in_units(net, params, views, batch.is_valid)
+    arguments = (read, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
     penalty = jax.lax.switch(run.defence, defences, *arguments)
     further = _further_loss(bound.further_tasks(views[JOINT]), labels, fold)
     return Losses(emotion, further, penalty, encoded)
+
+
+def _in_units(
+    net: EmotionNet, params: PyTree, views: Mapping[str, jax.Array], is_valid: jax.Array
+) -> tuple[PyTree, Mapping[str, jax.Array]]:
+    """Views in units of their moments over the batch, and parameters whose `Units` change nothing.
+
+    The gradient includes the moments, so that it has no part along the scale of h. With moments
+    that it does not reach, a larger h at every step would fool the adversaries.
+    """
+    if net.adversary_input != "standardised" or not net.private:
+        return params, views
+    identity, read = {}, dict(views)
+    for name in net.views():
+        of_view = moments(views[name], is_valid)
+        read[name] = (views[name] - of_view["mean"]) / of_view["deviation"]
+        unchanged = {"mean": jnp.zeros_like, "deviation": jnp.ones_like}
+        identity[f"units_{name}"] = {key: of(of_view[key]) for key, of in unchanged.items()}
+    return params | identity, read
 
 
 def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Rows:

@@ -80,6 +80,24 @@ def relative(rows: Rows) -> Rows:
     return rows._replace(views={name: centred(view) for name, view in rows.views.items()})
 
 
+def moments(view: jax.Array, is_valid: jax.Array) -> dict[str, jax.Array]:
+    """The mean and deviation of every unit over the valid rows, {"mean", "deviation": float[D]}.
+
+        deviation = sqrt(variance + mean variance of the units / 10^4 + 10^-8)
+
+    The added terms bound the scale of a unit that is constant now and varies later.
+
+    Args:
+      view: float[M, D].
+      is_valid: bool[M].
+    """
+    count = jnp.maximum(is_valid.sum(), 1)
+    rows = is_valid[:, None]
+    mean = jnp.where(rows, view, 0).sum(0) / count
+    variance = jnp.where(rows, (view - mean[None]) ** 2, 0).sum(0) / count
+    return {"mean": mean, "deviation": jnp.sqrt(variance + 1e-4 * variance.mean() + 1e-8)}
+
+
 def same_speaker(rows: Rows) -> jax.Array:
     """bool[n, n], whether two rows are valid and of one known speaker."""
     known = rows.is_valid & (rows.speaker >= 0)
