@@ -173,8 +173,8 @@ def _victims(summary: Sequence[Entry]) -> SideTable:
     for cells, entry in _placed(summary):
         for a, of_all in entry["all_utterances"].items():
             # Of one utterance, of 20 and of all; there are no 20 where few have as many.
-            kinds = (entry["verdicts"].get(a), entry["twenty_utterances"].get(a), of_all)
-            bounds = [_scored(of_kind)[:2] if of_kind else ["-", "-"] for of_kind in kinds]
+            of_kinds = (entry["verdicts"].get(a), entry["twenty_utterances"].get(a), of_all)
+            bounds = [_scored(of_kind)[:2] if of_kind else ["-", "-"] for of_kind in of_kinds]
             lines.append([*cells, a, *itertools.chain(*bounds), *_tested(of_all)[1:]])
     kinds = [f"{n}: {name}" for n in ("1", "20", "all") for name in ("UAR", "upper bound")]
     return SideTable(

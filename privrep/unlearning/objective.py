@@ -197,7 +197,7 @@ def _in_units(
     identity, read = {}, dict(views)
     for name in net.views():
         of_view = moments(views[name], is_valid)
-        read[name] = (views[name] - of_view["mean"]) / of_view["deviation"]
+        read[name] = (views[name] - of_view["mean"][None]) / of_view["deviation"][None]
         unchanged = {"mean": jnp.zeros_like, "deviation": jnp.ones_like}
         identity[f"units_{name}"] = {key: of(of_view[key]) for key, of in unchanged.items()}
     return params | identity, read
