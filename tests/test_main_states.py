@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.results.runs_csv import read_rows
+from privrep.datasets.demo import corpus as demo
 from privrep.leakage.fold_measurement import measure_folds
 from privrep.leakage.fold_sample import FoldSample
 from privrep.types import Split
@@ -97,6 +98,47 @@ def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folde
     assert done.returncode == -signal.SIGKILL, done.stderr
     again = run(workdir, *flags(folder), "--resume")
     assert again == (folder / "whole" / "runs.csv").read_bytes()
+
+
+RUNNING = ("--dataset=demo", "--folds=3", "--recipe=keep,relative,posterior", "--state=running")
+RUNNING += (f"--enrolment={K}", "--memory=24", "--membership=off")
+
+
+@pytest.fixture(scope="module")
+def of_demo(finished_once, quickly_compiled):
+    def make(folder):
+        demo.make(folder / "cache" / "corpora" / "demo", seed=1, speakers=12, utterances=EACH)
+        for state in ("running", "enrolled"):
+            run(folder / state, *RUNNING, f"--state={state}")
+
+    return finished_once("running_states", make)
+
+
+def test_a_state_that_goes_on_concerns_only_what_has_a_state(of_demo):
+    rows_of = {}
+    for state in ("running", "enrolled"):
+        rows = read_rows(of_demo / state / "runs.csv")
+        assert {row["state"] for row in rows if not row["control"]} == {state}
+        rows_of[state] = {
+            (row["recipe"], row["fold"]): {n: v for n, v in row.items() if n != "state"}
+            for row in rows
+            if not row["control"]
+        }
+    assert {recipe for recipe, _ in rows_of["running"]} == {"none", "keep", "relative", "posterior"}
+    for key, row in rows_of["running"].items():
+        of_enrolment = rows_of["enrolled"][key]
+        assert (row == of_enrolment) == (key[0] in ("none", "posterior")), key
+        assert row["best_epoch"] == of_enrolment["best_epoch"]  # trained alike
+        assert 0 <= row["test_emotion_uar"] <= 1 and 0 <= row["test_gender_attacker_uar"] <= 1
+
+
+def test_a_state_that_goes_on_is_the_same_in_a_job_that_was_killed(of_demo):
+    workdir = of_demo / "killed"
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    (done,) = in_processes(KILLED, f"--flagfile={of_demo / 'running' / 'flags.txt'}", *given)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = run(workdir, *RUNNING, "--resume")
+    assert again == (of_demo / "running" / "runs.csv").read_bytes()
 
 
 def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(folder, capsys):

@@ -441,6 +441,11 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
         f"enrolment: {k} utterances of each speaker, drawn {moods_of}, make the speaker's state "
         f"and are scored nowhere ({int(drawn.is_enrolled.sum())} of {len(speaker)})"
     ]
+    if config.state == "running":
+        notes.append(
+            "state: it goes on with every utterance that is scored, behind it, in the order of the "
+            "corpus (--state=running)"
+        )
     if drawn.num_short:
         notes.append(
             f"enrolment: {drawn.num_short} of {len(persons)} speakers have fewer than "
