@@ -147,7 +147,7 @@ def table(of_all: Sequence[Candidate]) -> str:
     tasks = list(dict.fromkeys(task for candidate in of_all for task in candidate.others))
     header = [
         "recipe",
-        "emotion",
+        "trained task",
         *tasks,
         "leak, 1 utterance",
         "leak, 20",
