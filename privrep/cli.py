@@ -7,8 +7,10 @@ import argparse
 import math
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from privrep import __version__
@@ -302,25 +304,39 @@ def _add_recordings(command: argparse.ArgumentParser) -> None:
 
 
 def _encode(parsed: argparse.Namespace) -> int:
-    from privrep.deploy.encode_files import encode_files
-
+    files = _encode_files()
     person = None if parsed.person is None else Path(parsed.person)
-    output = Path(parsed.output)
-    encode_files(Path(parsed.model), _recordings(parsed), output, person, parsed.update, _note)
+    model, output = Path(parsed.model), Path(parsed.output)
+    files.encode_files(model, _recordings(files, parsed), output, person, parsed.update, _note)
     return 0
 
 
 def _enrol(parsed: argparse.Namespace) -> int:
-    from privrep.deploy.encode_files import enrol_files
-
-    enrol_files(Path(parsed.model), _recordings(parsed), Path(parsed.person), parsed.update, _note)
+    files = _encode_files()
+    model, person = Path(parsed.model), Path(parsed.person)
+    files.enrol_files(model, _recordings(files, parsed), person, parsed.update, _note)
     return 0
 
 
-def _recordings(parsed: argparse.Namespace) -> "RecordingFiles":
-    from privrep.deploy.encode_files import RecordingFiles
+def _encode_files() -> ModuleType:
+    """`deploy/encode_files.py`, which the light installation of the audit cannot import.
 
-    return RecordingFiles(
+    Raises:
+      ValueError: a package is missing.
+    """
+    try:
+        from privrep.deploy import encode_files
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"networks need {error.name}, which is not installed: install privrep with its "
+            "requirements (without --no-deps)"
+        ) from error
+    return encode_files
+
+
+def _recordings(files: ModuleType, parsed: argparse.Namespace) -> "RecordingFiles":
+    warnings.showwarning = lambda message, *_: _note(f"note: {message}")
+    return files.RecordingFiles(
         audio=tuple(parsed.audio),
         transcripts=parsed.transcripts,
         acoustic_features=parsed.acoustic_features,

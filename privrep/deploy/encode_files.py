@@ -11,7 +11,7 @@ import numpy as np
 from privrep.deploy.description import STATE
 from privrep.deploy.encoder import Encoded, Encoder, load
 from privrep.deploy.person_file import Person, read_person, write_person
-from privrep.files import drop_partial, replacing
+from privrep.files import replacing
 from privrep.formats.ids import matched, without_ending
 from privrep.formats.sequences import files_of, is_by_file, open_sequences, sources_of
 from privrep.formats.tables import read_table
@@ -78,7 +78,6 @@ def encode_files(
     # Before anything is written: what fails here leaves both files as they were.
     updated = encoder.enrol(**inputs, person=person) if is_update and encoder.needs else None
     output.parent.mkdir(parents=True, exist_ok=True)
-    drop_partial([output.parent])
     with replacing(output) as file:
         np.savez(file, allow_pickle=False, **_arrays(encoder, encoded))  # type: ignore[arg-type]
     if updated is not None and person_file is not None:
@@ -109,7 +108,6 @@ def enrol_files(
     before = read_person(person_file) if is_update else None
     person = encoder.enrol(**_inputs(recordings), person=before, progress=True)
     person_file.parent.mkdir(parents=True, exist_ok=True)
-    drop_partial([person_file.parent])
     write_person(person_file, person)
     for note in _small_state(encoder, person):
         say(note)

@@ -1,5 +1,7 @@
 """`privrep enrol` and `privrep encode`: files in, one whole file out, or a sentence and nothing."""
 
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -170,3 +172,13 @@ def test_ready_features_come_from_any_source(here):
         assert arrays(output)["id"].tolist() == ["a", "b"]
         made.append(arrays(output)["h"])
     np.testing.assert_array_equal(*made)
+
+
+def test_without_jax_a_sentence_names_what_is_missing(here, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "privrep.deploy.encode_files", raising=False)
+    monkeypatch.delattr("privrep.deploy.encode_files", raising=False)
+    monkeypatch.setitem(sys.modules, "privrep.deploy.encoder", None)
+    assert main(["encode", "model", "u0.wav", f"--output={here / 'h.npz'}"]) == 2
+    assert "which is not installed: install privrep with its requirements" in (
+        capsys.readouterr().err
+    )
