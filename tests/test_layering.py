@@ -50,7 +50,9 @@ ROOMS = {
     ),
     "privrep/deploy": Room("host", "inputs files messages types"),
     "privrep/deploy/network.py": Room("jax", "unlearning networks training types"),
-    "privrep/deploy/encoder.py": Room("both", "deploy deploy/network unlearning inputs types"),
+    "privrep/deploy/encoder.py": Room(
+        "both", "deploy deploy/network unlearning inputs messages types"
+    ),
     "privrep/deploy/encode_files.py": Room(
         "both", "deploy/encoder deploy inputs formats files messages"
     ),

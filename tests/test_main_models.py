@@ -15,8 +15,10 @@ import pytest
 import privrep
 from experiments import export_model
 from privrep.datasets import DATASETS
+from privrep.files import sha256
 from tests.support.corpora_on_disk import edit, write_iemocap
 from tests.support.experiment_runs import cache_of, run
+from tests.support.sounds_on_disk import WORDS
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quickly_compiled", "few_permutations")]
 K = 6  # utterances that each speaker enrols
@@ -36,14 +38,31 @@ def folder(finished_once, few_permutations):
         words = ("--recipe=posterior", "--modality=lexical,multimodal", "--normalise=train")
         run(folder / "words", *_flags(folder, *words, "--export_model"))
 
+        flags = ("--recipe=whitened", "--modality=multimodal", "--bins=continuous", *_ready(folder))
+        run(folder / "ready", *_flags(folder, *flags))
+
     return finished_once("models", make)
+
+
+def _ready(folder):
+    """Flags of ready frames and of a file of word vectors, which it writes."""
+    rng = np.random.default_rng(0)
+    ids = [u.id for u in DATASETS["iemocap"].read(folder / "corpus")]
+    np.savez(folder / "frames.npz", **{id_: rng.normal(size=(9, 6)).astype("f") for id_ in ids})
+    words = sorted({word for text in WORDS for word in text.split()})
+    lines = [f"{word} {' '.join(map(str, rng.normal(size=5)))}\n" for word in words[1:]]
+    (folder / "vectors.txt").write_text("".join(lines))
+    return (
+        f"--acoustic_features={folder / 'frames.npz'}",
+        f"--word_vectors={folder / 'vectors.txt'}",
+    )
 
 
 def export(workdir, words):
     export_model.main([str(workdir), f"--pick={words}", f"--cache_dir={cache_of(workdir)}"])
 
 
-def compared(model, exported, utterances):
+def compared(model, exported, utterances, ready=None):
     """max |h of the model - exported h| float[n], every speaker enrolled as in the main job."""
     with np.load(exported) as file:
         h, ids = file["h"], file["id"].tolist()
@@ -55,19 +74,21 @@ def compared(model, exported, utterances):
         everything = [id_ for id_, u in utterances.items() if u.speaker == speaker]
         person = None
         if model.needs:
-            person = model.enrol(**_given(model, everything, utterances))
+            person = model.enrol(**_given(model, everything, utterances, ready))
         if "state" in model.needs:
             rest = [id_ for id_ in everything if id_ not in scored]
             assert len(rest) == K
-            person = model.enrol(**_given(model, rest, utterances), units=person)
-        encoded = model.encode(**_given(model, scored, utterances), person=person)
+            person = model.enrol(**_given(model, rest, utterances, ready), units=person)
+        encoded = model.encode(**_given(model, scored, utterances, ready), person=person)
         sent |= dict(zip(encoded.ids, encoded.h))
     return np.abs(np.stack([sent[id_] for id_ in ids]) - h).max(1)
 
 
-def _given(model, ids, utterances):
+def _given(model, ids, utterances, ready):
     given = {"ids": ids}
-    if model.description.acoustic is not None:
+    if ready is not None:
+        given["frames"] = [ready[id_] for id_ in ids]
+    elif model.description.acoustic is not None:
         given["audio"] = [utterances[id_].wav for id_ in ids]
     if model.description.lexical is not None:
         given["transcripts"] = [utterances[id_].transcript for id_ in ids]
@@ -104,6 +125,24 @@ def test_h_is_what_the_main_job_exports(folder, capsys, job, name, words, modali
             assert np.mean(difference < 1e-6) > 0.8 and difference.max() < 2e-3, difference
         else:
             assert difference.max() < 1e-6, difference
+
+
+def test_ready_features_word_vectors_and_ratings(folder, capsys):
+    """In units of the training part, with a state; the answer is in the unit of the rating."""
+    export(folder / "ready", "recipe=whitened")
+    model = privrep.load(capsys.readouterr().out.split("\n")[1])
+    assert model.needs == ("state",) and model.description.acoustic.normalise == "train"
+    assert model.description.lexical.digest == sha256(folder / "vectors.txt")
+    utterances = {u.id: u for u in DATASETS["iemocap"].read(folder / "corpus")}
+    name = "lambda=1_recipe=whitened_seed=0.npz"
+    exported = folder / "ready" / "representations" / "000" / "fold_1" / name
+    with np.load(folder / "frames.npz") as ready:
+        difference = compared(model, exported, utterances, ready)
+        assert np.mean(difference < 1e-6) > 0.8 and difference.max() < 2e-3, difference
+        some = [*utterances][:5]
+        person = model.enrol(**_given(model, some, utterances, ready))
+        encoded = model.encode(**_given(model, some, utterances, ready), person=person)
+    assert encoded.classes == () and ((encoded.emotion > 0) & (encoded.emotion < 6)).all()
 
 
 def test_the_main_job_exports_what_validation_picks(folder):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from privrep.deploy.description import STATE
+from privrep.deploy.description import FRAMES, STATE
 from privrep.deploy.encoder import Encoded, Encoder, load
 from privrep.deploy.person_file import Person, read_person, write_person
 from privrep.files import replacing
@@ -111,6 +111,11 @@ def enrol_files(
     write_person(person_file, person)
     for note in _small_state(encoder, person):
         say(note)
+    if FRAMES in encoder.needs:
+        say(
+            "the model's verdict was measured with units of all utterances of a person; those of "
+            "few are others"
+        )
     say(f"{person.utterances:,} recordings are enrolled: {person_file}")
     say("It says how this person sounds: keep it on the device.")
 

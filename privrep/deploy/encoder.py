@@ -23,13 +23,13 @@ from privrep.deploy.recordings import (
     words_of_transcripts,
 )
 from privrep.inputs.normalisation import moments_of, normalise_by
+from privrep.messages import first
 from privrep.types import Corpus, FoldTransform, Ragged, ragged
 from privrep.unlearning.person_release import PersonState
 from privrep.unlearning.releases import from_arrays
 from privrep.unlearning.rows import LEAST as LEAST_OF_MEAN
 
 UNUSABLE = ("stop", "drop")
-SOFTMAX, POSTERIOR = "softmax", "posterior"  # what outputs for the released h are
 _SIZES = (1, 4, 32)  # utterances of a block
 _MOST_FRAMES = 1 << 17  # of a block
 _NEEDS = {
@@ -299,12 +299,13 @@ class Encoder:
         net = _network(description)
         of_model = self.model.inputs
         transform = FoldTransform(of_model.get("frame_mean"), of_model.get("frame_scale"))
+        inputs = self._in_units(inputs, person)
         divided = _divided(inputs.length)
         bar = tqdm(total=len(inputs.ids), desc="encoding", disable=not progress, delay=2)
         done = []
         with bar:
             for rows, size in divided:
-                corpus, longest = self._corpus(inputs, rows, size, person)
+                corpus, longest = self._corpus(inputs, rows, size)
                 index = np.full(size, -1, np.int32)
                 index[: len(rows)] = np.arange(len(rows))
                 h = network.encoded(
@@ -321,16 +322,35 @@ class Encoder:
                 bar.update(len(rows))
         return done
 
+    def _in_units(self, inputs: _Inputs, person: Person | None) -> _Inputs:
+        """The inputs with frames in the person's units, where the model needs these.
+
+        Raises:
+          ValueError: a feature that never varied in what is enrolled does here.
+        """
+        if FRAMES not in self.needs or inputs.frames is None or person is None:
+            return inputs
+        assert person.frames is not None  # by `_check`
+        frames = [normalise_by(of, person.frames) for of in inputs.frames]
+        wild = [id_ for id_, of in zip(inputs.ids, frames) if not np.isfinite(of).all()]
+        if wild:
+            infinite = [~np.isfinite(of).all(0) for of in frames]
+            features = np.flatnonzero(np.any(infinite, 0))
+            raise ValueError(
+                f"features {first([str(f) for f in features])} never vary in what is enrolled of "
+                f"the person, and do in {first(wild)}: were the enrolled recordings made with "
+                "another device, or filtered? Enrol recordings like those to be encoded"
+            )
+        return inputs._replace(frames=frames)
+
     def _corpus(
-        self, inputs: _Inputs, rows: np.ndarray, size: int, person: Person | None
+        self, inputs: _Inputs, rows: np.ndarray, size: int
     ) -> tuple[Corpus, tuple[int, int]]:
         """The utterances `rows` as a corpus with room for `size` of them, and their (T, L)."""
         frames = words = None
         longest = [0, 0]
         if inputs.frames is not None:
             of_rows = [inputs.frames[i] for i in rows]
-            if FRAMES in self.needs and person is not None and person.frames is not None:
-                of_rows = [normalise_by(of, person.frames) for of in of_rows]
             longest[0] = _bucket(max(map(len, of_rows)), 16)
             frames = _with_room(of_rows, size, longest[0])
         if inputs.words is not None:
@@ -346,8 +366,9 @@ class Encoder:
         state = None
         if STATE in self.needs and person is not None and person.state is not None:
             state = PersonState(*person.state)
-        # Noise that could be drawn again could be taken off.
-        key = jax.random.key(secrets.randbits(32))
+        # Noise that could be drawn again, by whoever tries all seeds, could be taken off.
+        entropy = np.frombuffer(secrets.token_bytes(8), np.uint32)
+        key = jax.random.wrap_key_data(jax.numpy.asarray(entropy), impl="threefry2x32")
         results = []
         for number, (rows, h) in enumerate(self._blocks(inputs, person, progress)):
             padded = np.zeros((_size(len(rows)), h.shape[1]), np.float32)

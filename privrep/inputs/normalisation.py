@@ -51,9 +51,13 @@ def moments_of(frames: Sequence[np.ndarray], before: FrameMoments | None = None)
 
 
 def normalise_by(frames: np.ndarray, moments: FrameMoments) -> np.ndarray:
-    """The frames float[T, F] in units of these moments, as `normalise_per_speaker` of them all."""
+    """The frames float[T, F] in units of these moments, as `normalise_per_speaker` of them all.
+
+    Where a feature never varied in what the moments are of, and does here, it may be infinite.
+    """
     mean, sd = _mean_and_sd(*moments)
-    return ((frames - mean) / sd).astype(frames.dtype)
+    with np.errstate(over="ignore"):
+        return ((frames - mean) / sd).astype(frames.dtype)
 
 
 def normalise_per_speaker(frames: Ragged, speakers: Sequence[str | None]) -> Ragged:

@@ -160,6 +160,13 @@ def test_the_block_does_not_matter(model):
     assert together.emotion.tolist() == classes[together.probabilities.argmax(1)].tolist()
 
 
+def test_an_accelerators_padded_blocks_give_the_same(model, monkeypatch):
+    waves = tones(5)
+    expected = model.encode(waves, sample_rate=16000).h
+    monkeypatch.setattr(encoders.network, "fill", lambda: None)
+    np.testing.assert_allclose(model.encode(waves, sample_rate=16000).h, expected, atol=1e-5)
+
+
 def test_a_block_holds_no_more_than_fits():
     """20 minutes are alone; of short utterances 32 are together."""
     length = np.array([120_000, *[30] * 40, 9_000, 9_000])
@@ -243,6 +250,18 @@ def test_enrolment_adds_up(tmp_path):
         np.testing.assert_allclose(apart, whole, atol=1e-5)
     sent = model.encode(waves, person=person, **rate).h
     np.testing.assert_allclose(sent.mean(0), 0, atol=1e-5)
+
+
+def test_a_feature_that_never_varied_in_the_enrolment_is_named(tmp_path):
+    """As the upper bands of recordings by telephone; no h that is not a number is sent."""
+    model = privrep.load(write(tmp_path, acoustic=AcousticInput(8, "speaker", None)))
+    rng = np.random.default_rng(0)
+    frames = [rng.normal(size=(9, 8)) for _ in range(3)]
+    enrolled = [np.where(np.arange(8) >= 6, -15.9, values) for values in frames]
+    person = model.enrol(frames=enrolled)
+    assert np.isfinite(model.encode(frames=enrolled, person=person).h).all()
+    with pytest.raises(ValueError, match="features 6, 7 never vary in what is enrolled of the"):
+        model.encode(frames=frames, person=person)
 
 
 def test_a_model_without_a_state_refuses_to_enrol(model):
