@@ -38,7 +38,8 @@ def folder(finished_once, few_permutations):
         words = ("--recipe=posterior", "--modality=lexical,multimodal", "--normalise=train")
         run(folder / "words", *_flags(folder, *words, "--export_model"))
 
-        flags = ("--recipe=whitened", "--modality=multimodal", "--bins=continuous", *_ready(folder))
+        flags = ("--recipe=whitened,relative", "--modality=multimodal", "--bins=continuous")
+        flags += ("--state=running", *_ready(folder))
         run(folder / "ready", *_flags(folder, *flags))
 
     return finished_once("models", make)
@@ -127,14 +128,16 @@ def test_h_is_what_the_main_job_exports(folder, capsys, job, name, words, modali
             assert difference.max() < 1e-6, difference
 
 
-def test_ready_features_word_vectors_and_ratings(folder, capsys):
-    """In units of the training part, with a state; the answer is in the unit of the rating."""
-    export(folder / "ready", "recipe=whitened")
+@pytest.mark.parametrize("recipe", ["whitened", "relative"])
+def test_ready_features_word_vectors_ratings_and_running_states(folder, capsys, recipe):
+    """In units of the training part, by a state that goes on; the answer is a rating."""
+    export(folder / "ready", f"recipe={recipe}")
     model = privrep.load(capsys.readouterr().out.split("\n")[1])
-    assert model.needs == ("state",) and model.description.acoustic.normalise == "train"
+    assert model.needs == ("state",) and model.description.running
+    assert model.description.acoustic.normalise == "train"
     assert model.description.lexical.digest == sha256(folder / "vectors.txt")
     utterances = {u.id: u for u in DATASETS["iemocap"].read(folder / "corpus")}
-    name = "lambda=1_recipe=whitened_seed=0.npz"
+    name = f"lambda=1_recipe={recipe}_seed=0.npz"
     exported = folder / "ready" / "representations" / "000" / "fold_1" / name
     with np.load(folder / "frames.npz") as ready:
         difference = compared(model, exported, utterances, ready)

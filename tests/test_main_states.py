@@ -1,11 +1,16 @@
 """Runs with a state per person: scored on other utterances, resumed to the byte, exported."""
 
+import csv
 import signal
 
 import numpy as np
 import pytest
 
 from experiments.results.runs_csv import read_rows
+from privrep.datasets.demo import corpus as demo
+from privrep.leakage.fold_measurement import measure_folds
+from privrep.leakage.fold_sample import FoldSample
+from privrep.types import Split
 from tests.support.corpora_on_disk import write_msp_improv
 from tests.support.experiment_runs import cache_of, in_processes, run
 
@@ -30,7 +35,13 @@ app.run(main.main)
 def flags(folder):
     corpus = ("--dataset=msp_improv", f"--data_dir={folder / 'corpus'}", "--task=activation")
     recipes = ("--recipe=keep,relative,posterior", "--memory=24", f"--enrolment={K}")
-    return (*corpus, *recipes, "--membership=off", "--export=all")
+    return (*corpus, *recipes, "--membership=off", "--validation_scores=on", "--export=all")
+
+
+def read_table(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +66,30 @@ def test_all_networks_are_scored_on_the_same_utterances_that_made_no_state(folde
     assert {len(of) for of in ids} == {12 * (EACH - K)} and per_speaker
 
 
+def test_validation_scores_are_those_of_exported_h_with_validation_in_the_place_of_test(folder):
+    exported = sorted((folder / "whole" / "representations").rglob("fold_*"))
+    files = {path.name for path in exported[0].glob("*recipe=keep*.npz")}
+    (name,) = files
+    tables = [read_table(path / "labels.csv") for path in exported]
+    part = np.array([table["part"] for table in tables])
+    h = np.stack([np.load(path / name)["h"] for path in exported])
+    columns = [np.unique(tables[0][of], return_inverse=True)[1] for of in ("gender", "speaker")]
+    session = np.unique(tables[0]["session"], return_inverse=True)[1]
+    split = Split(train=part == "train", val=part == "test", test=part == "val")
+    measured = measure_folds(FoldSample(h, *columns, split, session))
+    rows = read_rows(folder / "whole" / "runs.csv")
+    rows = [row for row in rows if row["recipe"] == "keep" and not row["control"]]
+    place = "validation_gender_pooled"
+    for kind, verdict in (
+        ("seen", measured.by_knowledge["seen"]),
+        ("own", measured.by_knowledge["own"]),
+    ):
+        assert {row[f"{place}_{kind}_uar"] for row in rows} == {round(verdict.uar, 6)}
+    assert {row[f"{place}_uar"] for row in rows} != {row["gender_pooled_uar"] for row in rows}
+    assert all(0 <= row["validation_emotion_pooled_uar"] <= 1 for row in rows)
+    assert all(0 <= row["validation_activation_read_uar"] <= 1 for row in rows)
+
+
 def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folder):
     """kill -9 after the first epoch of two."""
     workdir = folder / "killed"
@@ -63,6 +98,47 @@ def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folde
     assert done.returncode == -signal.SIGKILL, done.stderr
     again = run(workdir, *flags(folder), "--resume")
     assert again == (folder / "whole" / "runs.csv").read_bytes()
+
+
+RUNNING = ("--dataset=demo", "--folds=3", "--recipe=keep,relative,posterior", "--state=running")
+RUNNING += (f"--enrolment={K}", "--memory=24", "--membership=off")
+
+
+@pytest.fixture(scope="module")
+def of_demo(finished_once, quickly_compiled):
+    def make(folder):
+        demo.make(folder / "cache" / "corpora" / "demo", seed=1, speakers=12, utterances=EACH)
+        for state in ("running", "enrolled"):
+            run(folder / state, *RUNNING, f"--state={state}")
+
+    return finished_once("running_states", make)
+
+
+def test_a_state_that_goes_on_concerns_only_what_has_a_state(of_demo):
+    rows_of = {}
+    for state in ("running", "enrolled"):
+        rows = read_rows(of_demo / state / "runs.csv")
+        assert {row["state"] for row in rows if not row["control"]} == {state}
+        rows_of[state] = {
+            (row["recipe"], row["fold"]): {n: v for n, v in row.items() if n != "state"}
+            for row in rows
+            if not row["control"]
+        }
+    assert {recipe for recipe, _ in rows_of["running"]} == {"none", "keep", "relative", "posterior"}
+    for key, row in rows_of["running"].items():
+        of_enrolment = rows_of["enrolled"][key]
+        assert (row == of_enrolment) == (key[0] in ("none", "posterior")), key
+        assert row["best_epoch"] == of_enrolment["best_epoch"]  # trained alike
+        assert 0 <= row["test_emotion_uar"] <= 1 and 0 <= row["test_gender_attacker_uar"] <= 1
+
+
+def test_a_state_that_goes_on_is_the_same_in_a_job_that_was_killed(of_demo):
+    workdir = of_demo / "killed"
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    (done,) = in_processes(KILLED, f"--flagfile={of_demo / 'running' / 'flags.txt'}", *given)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = run(workdir, *RUNNING, "--resume")
+    assert again == (of_demo / "running" / "runs.csv").read_bytes()
 
 
 def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(folder, capsys):

@@ -17,6 +17,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
         "defence": "grl",
         "release": "whitened",
         "relative": "speaker",
+        "defence_weight": 0.5,
         "lambda_schedule": "ganin",
         "adversary_steps": 5,
         "adversary_input": "standardised",
@@ -28,6 +29,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     "strong": {
         "defence": "grl",
         "release": "none",
+        "defence_weight": 0.5,
         "lambda_schedule": "ganin",
         "adversary_steps": 5,
         "adversary_input": "standardised",

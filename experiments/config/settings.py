@@ -433,6 +433,12 @@ class Config:
         "drawn from Dirichlet(1)",
         ("uneven", "even"),
     )
+    state: str = _setting(
+        "enrolled",
+        "what the state of a person is made of: the enrolment; or running, the enrolment and what "
+        "the person has said before the utterance that is scored, in the order of the corpus",
+        ("enrolled", "running"),
+    )
     n0: float = _setting(
         5.0,
         "the release whitened: the covariance of a person of n utterances has the weight "
@@ -539,6 +545,13 @@ class Config:
         "on",
         "whether to measure if h reveals which speakers a network was trained on",
         ("on", "off"),
+        swept=False,
+    )
+    validation_scores: str = _setting(
+        "off",
+        "whether the leak, emotion and other tasks are measured on validation speakers too, in "
+        "columns validation_..., for whoever chooses between recipes",
+        ("off", "on"),
         swept=False,
     )
 

@@ -78,6 +78,9 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
         points = [point for point in points if point["recipe"] in _default_recipes(point)]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     k = ENROLMENT if any(map(has_state, configs)) else 0
+    if not k:  # of what a state is made matters to nobody
+        stateless = [replace(c, state=FIELDS["state"].default) for c in configs]
+        configs = list(dict.fromkeys(stateless))
     configs = [replace(c, enrolment=k) if c.enrolment == AUTO else c for c in configs]
     configs = [
         c if c.enrolment or not has_state(c) else replace(c, recipe=f"{c.recipe}+{TRANSDUCTIVE}")
@@ -179,6 +182,11 @@ def _check(config: Config) -> None:
             f"--placement={config.placement}: with --modality={config.modality} there is no "
             f"{place} part to place an adversary on"
         )
+    if config.state == "running" and not config.enrolment:
+        raise ValueError(
+            "--state=running goes on from an enrolment, and with --enrolment=0 there is none: take "
+            f"--enrolment={ENROLMENT}, or --state=enrolled"
+        )
     if config.is_regression:
         _check_regression(config)
     if config.head_layers > 1:
@@ -232,8 +240,10 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     unread = flags["dataset"] == "demo" and flags["data_dir"]
     continuous = any(config.is_regression for config in configs)
     drawn = flags["test_set"] != "all" and all(config.folds != "official" for config in configs)
+    stateless = flags["state"] != flag_default("state") and not any(map(has_state, configs))
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
+        + ["note: --state has no effect: no network of this sweep has one"] * stateless
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
         + _of_regression(flags, continuous)
         + _of_deep_head(flags, configs)

@@ -1,5 +1,6 @@
 """The short tables below the main one, about all speakers together, from a summary."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,10 +26,11 @@ class SideTable(NamedTuple):
 
 def side_tables(summary: Sequence[Entry]) -> list[SideTable]:
     """The tables that have a line: scores of emotion, tasks read from h, health of the training,
-    change over speakers, what attackers know, attributes that are numbers, what sessions and the
-    emotion label explain, other attributes that h reveals, membership."""
-    made = (_recognised, _reads, _health, _changes, _knowledge, _numbers, _beyond_sessions, _given)
-    tables = [of(summary) for of in (*made, _others, _membership)]
+    change over speakers, what attackers know, several utterances of a person, attributes that are
+    numbers, what sessions and the emotion label explain, other attributes that h reveals,
+    membership."""
+    made = (_recognised, _reads, _health, _changes, _knowledge, _victims, _numbers)
+    tables = [of(summary) for of in (*made, _beyond_sessions, _given, _others, _membership)]
     return [table for table in tables if table.lines]
 
 
@@ -163,6 +165,25 @@ def _knowledge(summary: Sequence[Entry]) -> SideTable:
         "on. own: also from h of speakers that it has not seen, all but the one who is attacked "
         "and one of each other class. A network may hide an attribute of its training speakers "
         "alone: then only own finds it. Each kind is tested by itself here.",
+    )
+
+
+def _victims(summary: Sequence[Entry]) -> SideTable:
+    lines = []
+    for cells, entry in _placed(summary):
+        for a, of_all in entry["all_utterances"].items():
+            # Of one utterance, of 20 and of all; there are no 20 where few have as many.
+            of_kinds = (entry["verdicts"].get(a), entry["twenty_utterances"].get(a), of_all)
+            bounds = [_scored(of_kind)[:2] if of_kind else ["-", "-"] for of_kind in of_kinds]
+            lines.append([*cells, a, *itertools.chain(*bounds), *_tested(of_all)[1:]])
+    kinds = [f"{n}: {name}" for n in ("1", "20", "all") for name in ("UAR", "upper bound")]
+    return SideTable(
+        "Several utterances of a person",
+        [*_columns(summary), "attribute", *kinds, "p", "verdict"],
+        lines,
+        "The strongest attacker, seen or own, that guesses from 1 utterance, from 20 or from all "
+        "scored utterances of a person together: the guess most often made of them. p and verdict "
+        "are of all utterances. Few persons give wide bounds.",
     )
 
 

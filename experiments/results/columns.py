@@ -117,6 +117,12 @@ def _score(name: str, what: str) -> tuple[Column, ...]:
 COLUMNS: tuple[Column, ...] = (
     Column("pack", "integer", "number of the pack, from 0; runs of a pack trained together"),
     *_SETTINGS,
+    Column(
+        "validation_<column>",
+        "number",
+        "with --validation_scores=on, the column of that name with validation speakers in the "
+        "place of test speakers, for choices that must not look at test speakers",
+    ),
     Column("fold", "integer", "number of the fold, from 0"),
     Column(
         "control",
@@ -326,6 +332,14 @@ COLUMNS: tuple[Column, ...] = (
     *_verdict(
         "<attribute>_pooled_own",
         "the strongest attacker who knows other speakers too, whom the network has not seen",
+    ),
+    *_verdict(
+        "<attribute>_pooled_20_utterances",
+        "the strongest attacker, seen or own, from 20 utterances of a person at a time",
+    ),
+    *_verdict(
+        "<attribute>_pooled_all_utterances",
+        "the strongest attacker, seen or own, from all utterances of a person at once",
     ),
     *_verdict(
         "<attribute>_pooled_beyond_sessions",

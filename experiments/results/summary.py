@@ -51,6 +51,8 @@ _PLACES = {
     "verdicts": "<attribute>_pooled",
     "seen": "<attribute>_pooled_seen",
     "own": "<attribute>_pooled_own",
+    "twenty_utterances": "<attribute>_pooled_20_utterances",
+    "all_utterances": "<attribute>_pooled_all_utterances",
     "beyond_sessions": "<attribute>_pooled_beyond_sessions",
     "given": "<attribute>_given_emotion",
     "alone": "<attribute>_from_emotion",
@@ -84,7 +86,8 @@ def summarise(rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
         over_speakers: {"emotion" or attribute: {difference, lower, upper, p}}, closed_set:
         {accuracy, chance} among the training speakers, verdicts: {attribute: {verdict, uar, lower,
         upper, minimum_detectable, p}}, seen, own: the same of attackers who know the network's
-        training speakers, or others too, strongest: {attribute: name of the attacker},
+        training speakers, or others too, twenty_utterances, all_utterances: of all attackers from
+        so many utterances of a person, strongest: {attribute: name of the attacker},
         beyond_sessions, given, alone: the same beyond sessions, beyond the emotion label and of the
         label alone, numbers: the same of attributes that are numbers, of their correlation,
         membership: {"h" or "labels": {verdict, p, MEMBERSHIP}}}, ...]

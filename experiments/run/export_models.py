@@ -150,6 +150,7 @@ def describe(pack: Pack, config: Config, loaded: Loaded, row: Row) -> Descriptio
         precision=config.precision,
         release=config.release,
         relative=is_relative(config),
+        running=config.state == "running",
         n0=config.n0,
         acoustic=acoustic,
         lexical=lexical,

@@ -98,6 +98,14 @@ class Loaded(NamedTuple):
         if enrolled is None:
             return self
         split = Split(*(part & ~enrolled for part in self.split))
+        return self._with(split)
+
+    @property
+    def of_validation(self) -> "Loaded":
+        """The same with the validation speakers of each fold in the place of its test speakers."""
+        return self._with(Split(train=self.split.train, val=self.split.test, test=self.split.val))
+
+    def _with(self, split: Split) -> "Loaded":
         data = self.packed.data
         data = data._replace(folds=data.folds._replace(split=split))
         return self._replace(split=split, packed=self.packed._replace(data=data))
@@ -443,6 +451,11 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
         f"enrolment: {k} utterances of each speaker, drawn {moods_of}, make the speaker's state "
         f"and are scored nowhere ({int(drawn.is_enrolled.sum())} of {len(speaker)})"
     ]
+    if config.state == "running":
+        notes.append(
+            "state: it goes on with every utterance that is scored, behind it, in the order of the "
+            "corpus (--state=running)"
+        )
     if drawn.num_short:
         notes.append(
             f"enrolment: {drawn.num_short} of {len(persons)} speakers have fewer than "

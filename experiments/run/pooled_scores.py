@@ -115,6 +115,7 @@ def pooled(
       most (across sessions, of one transcript, of one emotion).
     <a>_pooled_attacker, <a>_pooled_{seen,own}_{...}: the strongest attacker of these, and the
       verdicts on attackers who know the network's own training speakers, or others too.
+    <a>_pooled_{20,all}_utterances_{...}: of all attackers with so many utterances of a person.
     <a>_pooled_beyond_sessions_{...}: the verdict where labels are permuted within sessions, or with
       them; where every utterance names its session.
     <a>_number_{correlation, lower, upper, minimum_detectable, p, verdict}: `measure_number_folds`,
@@ -146,6 +147,30 @@ def pooled(
             kept[attribute] = counted
     for attribute, labels in others(loaded, attributes).items():
         _put_other(rows, groups, shown, attribute, labels)
+    return rows
+
+
+def essential(
+    targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]
+) -> list[Row]:
+    """Of `pooled` what a choice needs, of networks alone.
+
+    emotion_pooled_{...}, emotion_among_{...}, emotion_change_{...}, and <a>_pooled_{...} by
+    `measure_folds` of the attributes that are unlearned.
+    """
+    rows: list[Row] = [{} for _ in targets]
+    of_all = groups_of(targets, len(loaded.packed.data.folds.split.train))
+    groups = [group for group in of_all if group.is_of_networks]
+    _put_emotion(rows, groups, loaded, attributes)
+    shown = _Shown(loaded)
+    for attribute in [a for a in attributes if a != SPEAKER]:
+        labels = shown.folds.private[attribute][0][shown.index]
+        tested = shown.folds.split.test[:, shown.index].any(0)
+        if len(np.unique(labels[tested & (labels >= 0)])) < 2:
+            continue
+        for group in groups:
+            measured = measure_folds(shown.sample(group, labels))
+            put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
     return rows
 
 
@@ -366,6 +391,10 @@ def _measured_columns(measured: FoldMeasurement) -> Row:
     columns = _columns_of(measured.verdict) | {"attacker": measured.strongest}
     for knowledge, verdict in measured.by_knowledge.items():
         columns |= {f"{knowledge}_{name}": value for name, value in _columns_of(verdict).items()}
+    most = max(measured.victims, default=0)
+    for utterances, verdict in measured.victims.items():
+        place = f"{'all' if utterances == most else utterances}_utterances"
+        columns |= {f"{place}_{name}": value for name, value in _columns_of(verdict).items()}
     if measured.beyond_sessions is not None:
         beyond = _columns_of(measured.beyond_sessions)
         columns |= {f"beyond_sessions_{name}": value for name, value in beyond.items()}

@@ -23,6 +23,7 @@ from experiments.run.rating_scores import rating_scores
 from experiments.run.reading_scores import reading_scores
 from experiments.run.task_scores import task_scores
 from experiments.run.train_pack import Trained, train_pack
+from experiments.run.validation_scores import validation_scores
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.parallel.processes import is_first
 from privrep.parallel.run_axis import collect, share, take
@@ -101,6 +102,8 @@ def _measured(
         scores_of_task = task_scores if loaded.packed.ratings is None else rating_scores
         scores.append(scores_of_task(targets, loaded, private))
         scores.append(reading_scores(targets, loaded, config))
+        if config.validation_scores == "on":
+            scores.append(validation_scores(targets, loaded.of_validation, private, config))
         if config.membership == "on":
             scores.append(membership(targets, loaded, private))
         bar.update()

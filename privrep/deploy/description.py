@@ -77,6 +77,8 @@ class Description:
       precision: of matrix products, see `objective.PRECISIONS`.
       release: how h is transformed before it is sent, a name in `releases.NAMES`.
       relative: whether the person's mean is taken off h.
+      running: whether the state goes on with every utterance that is encoded, see
+        `unlearning/running_state.py`; else it is that of the enrolment.
       n0: see `person_release.Shrinkage`.
       acoustic, lexical: the inputs; None of a modality that is not read.
       task: the outputs.
@@ -93,6 +95,7 @@ class Description:
     precision: str
     release: str
     relative: bool
+    running: bool
     n0: float
     acoustic: AcousticInput | None
     lexical: LexicalInput | None

@@ -71,6 +71,8 @@ def encode_files(
         say(f"{model} needs no statistics of a person: --person has no effect")
     for note in _small_state(encoder, person):
         say(note)
+    if encoder.description.running and not is_update:
+        say("the model was measured with a state that goes on with every utterance: use --update")
     inputs = _inputs(recordings)
     encoded = encoder.encode(**inputs, person=person, progress=True)
     for note in encoded.notes:

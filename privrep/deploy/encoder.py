@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that jax calls, which is limited below
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from privrep.deploy import network
@@ -142,6 +144,9 @@ class Encoder:
         progress: bool = False,
     ) -> Encoded:
         """Encodes utterances of one person (of any persons, if the model needs none).
+
+        With a running state every utterance is sent by the state after those before it; the state
+        is not kept: `enrol` adds them to `person`.
 
         Args:
           audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels];
@@ -369,13 +374,22 @@ class Encoder:
         # Noise that could be drawn again, by whoever tries all seeds, could be taken off.
         entropy = np.frombuffer(secrets.token_bytes(8), np.uint32)
         key = jax.random.wrap_key_data(jax.numpy.asarray(entropy), impl="threefry2x32")
-        results = []
-        for number, (rows, h) in enumerate(self._blocks(inputs, person, progress)):
-            padded = np.zeros((_size(len(rows)), h.shape[1]), np.float32)
-            padded[: len(rows)] = h
-            of_block = jax.random.fold_in(key, number)
-            sent = network.sent(net, sending, params, learned, state, of_block, padded)
-            results.append((rows, *(np.asarray(a)[: len(rows)] for a in sent)))
+        # The factorisations are small: a BLAS of several threads is slow on busy cores.
+        with threadpool_limits(1, "blas"):
+            blocks = self._blocks(inputs, person, progress)
+            if description.running and state is not None:
+                blocks = [_in_order(blocks)]
+            results = []
+            for number, (rows, h) in enumerate(blocks):
+                size = -(-len(rows) // _SIZES[-1]) * _SIZES[-1]
+                padded = np.zeros((size, h.shape[1]), np.float32)
+                padded[: len(rows)] = h
+                arguments = (net, sending, params, learned, state, jax.random.fold_in(key, number))
+                if description.running and state is not None:
+                    sent = network.sent_running(*arguments, padded, np.arange(size) < len(rows))
+                else:
+                    sent = network.sent(*arguments, padded)
+                results.append((rows, *(np.asarray(a)[: len(rows)] for a in sent)))
         order = np.argsort(np.concatenate([rows for rows, *_ in results]))
         h, outputs = (np.concatenate([r[k] for r in results])[order] for k in (1, 2))
         task = description.task
@@ -386,6 +400,15 @@ class Encoder:
         emotion = np.array(task.classes)[outputs.argmax(1)]
         probabilities = _probabilities(outputs, is_posterior)
         return Encoded(inputs.ids, h, emotion, probabilities, task.classes, inputs.notes)
+
+
+def _in_order(
+    blocks: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """One block of all, in the order in which they were given."""
+    rows, h = (np.concatenate([block[k] for block in blocks]) for k in (0, 1))
+    order = np.argsort(rows)
+    return rows[order], h[order]
 
 
 def _network(description: Description) -> Any:

@@ -19,6 +19,7 @@ from privrep.types import Array, Corpus, FoldTransform, Size
 from privrep.unlearning import person_release, stand_ins
 from privrep.unlearning.person_release import PERSON_RELEASES, PersonState, Shrinkage
 from privrep.unlearning.releases import RELEASES, Learned
+from privrep.unlearning.running_state import by_earlier
 
 PyTree = Any
 FILL = 1.0  # the utterances of a block are of similar length
@@ -99,7 +100,7 @@ def sent(
       state: of the person; None where the release needs none.
       key: of the release `noise`.
     """
-    emotion: Any = partial(net.apply, {"params": params}, method="emotion")
+    emotion = _head(net, params)
     with jax.default_matmul_precision("float32"):
         if sending.release in PERSON_RELEASES:
             assert state is not None and learned.person is not None
@@ -114,6 +115,50 @@ def sent(
                 h = h - state.mean[None]
             released = _by_learned(net, sending.release, emotion, params, learned, key, h)
     return released, emotion(released)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def sent_running(
+    net: EmotionNet,
+    sending: Sending,
+    params: PyTree,
+    learned: Learned,
+    state: PersonState,
+    key: jax.Array,
+    h: jax.Array,
+    is_valid: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """`sent`, each utterance by the state updated with those before it; `is_valid` bool[B]."""
+    states = jax.tree.map(lambda a: jnp.asarray(a)[None], state)
+    nobody = jnp.zeros(len(h), bool)  # of these utterances is enrolled
+    emotion = _head(net, params)
+    with jax.default_matmul_precision("float32"):
+        if sending.release in PERSON_RELEASES:
+            assert learned.person is not None
+            shrinkage, person = Shrinkage(n0=sending.n0), jnp.where(is_valid, 0, -1)
+            release = PERSON_RELEASES[sending.release]
+            released = person_release.send_running(
+                h, person, states, nobody, learned.person, shrinkage, release
+            )
+            released += 0 if sending.relative else learned.person.mean[None]
+        else:
+            start = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a)]), states)
+            person = jnp.where(is_valid, 0, 1)
+            h = by_earlier(_centred, _updated, start, h, person, nobody)
+            released = _by_learned(net, sending.release, emotion, params, learned, key, h)
+    return released, emotion(released)
+
+
+def _centred(state: PersonState, h: jax.Array) -> jax.Array:
+    return h - state.mean
+
+
+def _updated(state: PersonState, h: jax.Array) -> PersonState:
+    return person_release.update(state, h[None])
+
+
+def _head(net: EmotionNet, params: PyTree) -> Any:
+    return partial(net.apply, {"params": params}, method="emotion")
 
 
 def _by_learned(

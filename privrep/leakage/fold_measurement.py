@@ -2,18 +2,20 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from privrep.attacks.lda import ATTACKS, linear, linear_maps
-from privrep.attacks.protocol import Attack
+from privrep.attacks.protocol import Attack, Attacked
 from privrep.leakage.conditional import FORMS
 from privrep.leakage.fold_permutations import Statement, permute_in_folds
 from privrep.leakage.fold_sample import FoldRows, FoldSample, KnownRows
 from privrep.leakage.own_attackers import OWN, Maps, own_predictions
 from privrep.leakage.sessions import CONFOUNDED
 from privrep.leakage.threat_ladder import in_steps
+from privrep.leakage.victims import group_counts, groups_of, victim_sizes
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.strata import Covariate, studentised, within_uar
 from privrep.statistics.uar import confusion_counts, uar, uars_of
@@ -34,6 +36,7 @@ class FoldAttackers(NamedTuple):
     own_maps: Mapping[str, Maps]
 
 
+VICTIM_UTTERANCES = 20  # of a victim, beside one and all of them
 USUAL = FoldAttackers(ATTACKS, OWN)
 LINEAR = FoldAttackers({"linear": linear}, {"linear": linear_maps})
 
@@ -48,6 +51,9 @@ class FoldMeasurement(NamedTuple):
       beyond_sessions: the verdict on all attackers where labels are permuted within sessions, and
         sessions of one class as wholes: does h reveal more than who was recorded together? Its UAR
         is the excess over permuted labels, added to chance. None where there are no sessions.
+      victims: {utterances: the verdict on all attackers with so many utterances of one victim,
+        who count their guesses}: of 20, where most test speakers have as many, and of as many as
+        the speaker with most has, which is all utterances of everyone. Empty beyond a covariate.
       counts: int64[S, C, C], confusion counts of the strongest attacker per test speaker, in the
         order of `numpy.unique(speakers)`, for `paired_comparison.compare`.
     """
@@ -56,6 +62,7 @@ class FoldMeasurement(NamedTuple):
     strongest: str
     by_knowledge: Mapping[str, Verdict]
     beyond_sessions: Verdict | None
+    victims: Mapping[int, Verdict]
     counts: np.ndarray
 
 
@@ -67,12 +74,14 @@ class _Scored(NamedTuple):
       scores: float[P], of every labelling.
       errors: their standard errors over speakers, float[P]; float[1] if of the true one only.
       counts: int64[S, C, C], of the true labelling.
+      victims: {utterances: the same from so many of one victim}, without `victims` of their own.
     """
 
     name: str
     scores: np.ndarray
     errors: np.ndarray
     counts: np.ndarray
+    victims: Mapping[int, "_Scored"] = MappingProxyType({})
 
     @property
     def knowledge(self) -> str:
@@ -124,11 +133,13 @@ def measure_folds(
     labels, total, beyond_sessions = permute_in_folds(known, settings)
     if given is None:
         predictions = _all_predictions(attackers, sample, labels, known, settings.seed)
-        scored = [_scored(name, of, labels, known) for name, of in predictions]
+        groups = _victim_groups(labels, known, settings.seed)
+        scored = [_scored(name, of, labels, known, groups) for name, of in predictions]
     else:
         scored = _beyond_covariate(given, attackers.seen, sample, labels, known, settings.seed)
     kinds = dict.fromkeys(of.knowledge for of in scored)
     strongest = max(scored, key=lambda of: of.scores[0])
+    most = max(strongest.victims, default=0)
     return FoldMeasurement(
         verdict=_verdict(scored, total, known, settings),
         strongest=strongest.name,
@@ -141,6 +152,16 @@ def measure_folds(
             if beyond_sessions is None
             else _verdict(scored, beyond_sessions, known, settings, excess=True)
         ),
+        victims={
+            size: _verdict(
+                [of.victims[size] for of in scored],
+                total,
+                known,
+                settings,
+                evidence="all utterances of a person" if size == most else f"{size} utterances",
+            )
+            for size in strongest.victims
+        },
         counts=strongest.counts,
     )
 
@@ -197,13 +218,50 @@ def _all_predictions(
         yield f"own {name}", own_predictions(maps, sample, labels, known, seed)
 
 
-def _scored(name: str, predictions: np.ndarray, labels: np.ndarray, known: KnownRows) -> _Scored:
-    """By the UAR over all test speakers together."""
-    counts = _counts(predictions, known)
-    tested = known.tested_in >= 0
-    error = standard_error(counts, uar, counts.sum(2).argmax(1))
-    uars = uars_of(predictions[:, tested], labels[:, tested], known.num_classes)
-    return _Scored(name, uars, np.array([error]), counts)
+def _victim_groups(
+    labels: np.ndarray, known: KnownRows, seed: int
+) -> dict[int, Sequence[np.ndarray]]:
+    """{utterances of a victim: the groups of every labelling}, of the tested rows."""
+    rows = np.flatnonzero(known.tested_in >= 0)
+    speaker = renumber(known.speaker[rows])
+    several, most = victim_sizes(speaker, known.labels[rows])
+    sizes = [size for size in several if size >= VICTIM_UTTERANCES] + [most]
+    classes = known.num_classes
+    return {n: groups_of(labels[:, rows], speaker, classes, n, seed) for n in sizes}
+
+
+def _scored(
+    name: str,
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    known: KnownRows,
+    groups: Mapping[int, Sequence[np.ndarray]],
+) -> _Scored:
+    """By the UAR over all test speakers together.
+
+    Args:
+      groups: see `_victim_groups`.
+    """
+    counts, rows = _counts(predictions, known), np.flatnonzero(known.tested_in >= 0)
+    speaker, classes = renumber(known.speaker[rows]), known.num_classes
+    voted = Attacked(predictions[:, rows], np.empty(0), ())
+    uars = uars_of(voted.predictions, labels[:, rows], classes)
+    victims = {}
+    for size, of_labellings in groups.items():
+        of_groups = np.stack(
+            [
+                group_counts(voted, i, labels[i, rows], speaker, classes, group)
+                for i, group in enumerate(of_labellings)
+            ]
+        )
+        uars_of_groups = np.array([float(uar(of_row.sum(0))) for of_row in of_groups])
+        victims[size] = _Scored(name, uars_of_groups, _error(of_groups[0]), of_groups[0])
+    return _Scored(name, uars, _error(counts), counts, victims)
+
+
+def _error(counts: np.ndarray) -> np.ndarray:
+    """float[1]: the standard error over speakers, by counts int64[S, C, C]."""
+    return np.array([standard_error(counts, uar, counts.sum(2).argmax(1))])
 
 
 def _counts(predictions: np.ndarray, known: KnownRows) -> np.ndarray:
@@ -246,12 +304,15 @@ def _verdict(
     statement: Statement,
     known: KnownRows,
     settings: InferenceSettings,
+    *,
     excess: bool = False,
+    evidence: str = "one utterance",
 ) -> Verdict:
     """On these attackers as one family.
 
     Args:
       excess: whether to judge what their scores exceed the mean of the permuted labels by.
+      evidence: from what they judge a speaker, for the sentence.
     """
     permutations, rows = statement
     chance = 1 / known.num_classes
@@ -265,7 +326,7 @@ def _verdict(
     if len(errors[0]) > 1:
         scores = np.stack([studentised(*pair, chance) for pair in zip(scores, errors)])
     judged = Scores(scores, np.array([error[0] for error in errors]))
-    evidence, scarce = "one utterance", "speakers"
+    scarce = "speakers"
     if excess:
         judged, scarce = judged.beyond(chance), "sessions"
         evidence = "one utterance beyond what sessions tell"

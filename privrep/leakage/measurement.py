@@ -26,6 +26,7 @@ from privrep.leakage.attacker_results import (
 from privrep.leakage.deals import Dealt, attack_deals
 from privrep.leakage.sessions import BeyondSessions, beyond_sessions
 from privrep.leakage.subsample import draw_evenly
+from privrep.leakage.victims import victim_sizes
 from privrep.statistics.design import (
     FREE,
     deal_folds,
@@ -38,7 +39,6 @@ from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
 from privrep.types import PRIMARY, InferenceSettings, Sample
 
-VICTIM_UTTERANCES = (1, 2, 5, 20)
 # Of a class with fewer speakers the recall is so uncertain that bounds of 95 % hold in 57 to 81 %
 # of corpora, as bounds of the best possible attacker.
 FEWEST_SPEAKERS = 10
@@ -213,19 +213,6 @@ def measure(
         counts=dealt.counts[strongest],
         predictions=predictions,
     )
-
-
-def victim_sizes(speaker: np.ndarray, labels: np.ndarray) -> tuple[tuple[int, ...], int]:
-    """Of how many utterances, more than one, most people have more, and the most that one has.
-
-    The utterances of one speaker and class are a person.
-
-    >>> victim_sizes(np.repeat([0, 1, 2], 5), np.repeat([0, 1, 0], 5))
-    ((2,), 5)
-    """
-    counts = np.unique(np.stack([speaker, labels]), axis=1, return_counts=True)[1]
-    middle, most = float(np.median(counts)), int(counts.max())
-    return tuple(n for n in VICTIM_UTTERANCES if n > 1 and n <= middle and n < most), most
 
 
 def _victims(

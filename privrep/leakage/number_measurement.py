@@ -12,6 +12,7 @@ import numpy as np
 
 from privrep.attacks.protocol import places
 from privrep.attacks.ridge import NUMBER_ATTACKS, NumberAttack, PredictedNumbers, ridge
+from privrep.leakage.victims import VICTIM_UTTERANCES
 from privrep.statistics.correlation import (
     CorrelationVerdict,
     JudgedCorrelation,
@@ -33,7 +34,6 @@ from privrep.types import (
     renumber,
 )
 
-VICTIM_UTTERANCES = (1, 2, 5, 20)
 _LINEAR: Mapping[str, NumberAttack] = {"ridge": ridge}
 VARYING = 0.5  # share of the variance within speakers above which it is no attribute of speakers
 

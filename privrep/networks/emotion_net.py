@@ -168,7 +168,7 @@ class Units(nn.Module):
 
     `unlearning/adversaries.py` sets them to the moments of the latest training views. Validation
     uses the same ones, so that the logits of an utterance do not depend on the others of its
-    batch. [B, D] -> [B, D].
+    batch; the objective takes those of its batch in their place. [B, D] -> [B, D].
     """
 
     @nn.compact

@@ -18,7 +18,7 @@ from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.problem import StepHook
 from privrep.unlearning.objective import Architecture, keeps_rows, seen
-from privrep.unlearning.rows import Rows, empty, remember
+from privrep.unlearning.rows import Rows, empty, moments, remember
 
 PyTree = Any
 
@@ -35,24 +35,6 @@ class Memory(NamedTuple):
     rows: Rows
     optimiser: PyTree
     num_steps: jax.Array
-
-
-def moments(view: jax.Array, is_valid: jax.Array) -> dict[str, jax.Array]:
-    """The mean and deviation of every unit over the valid rows, {"mean", "deviation": float[D]}.
-
-        deviation = sqrt(variance + mean variance of the units / 10^4 + 10^-8)
-
-    The added terms bound the scale of a unit that is constant now and varies later.
-
-    Args:
-      view: float[M, D].
-      is_valid: bool[M].
-    """
-    count = jnp.maximum(is_valid.sum(), 1)
-    rows = is_valid[:, None]
-    mean = jnp.where(rows, view, 0).sum(0) / count
-    variance = jnp.where(rows, (view - mean[None]) ** 2, 0).sum(0) / count
-    return {"mean": mean, "deviation": jnp.sqrt(variance + 1e-4 * variance.mean() + 1e-8)}
 
 
 def draw(key: jax.Array, is_valid: jax.Array, size: int) -> jax.Array:

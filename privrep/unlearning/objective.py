@@ -14,7 +14,7 @@ from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
 from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
-from privrep.unlearning.rows import Rows, joined, relative, same_speaker
+from privrep.unlearning.rows import Rows, joined, moments, relative, same_speaker
 
 PyTree = Any
 # Whose UAR is the leakage in a selection rule: the training adversary's, or that of a linear
@@ -46,6 +46,8 @@ class Architecture(NamedTuple):
       relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
       num_speakers: S, of whom states are kept; 0 where no run has a release of PERSON_RELEASES.
       n0: see `person_release.Shrinkage`.
+      running: whether the state of a person, and the mean that is taken off h, goes on with every
+        utterance after the enrolment; else they are those of the enrolment.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
       masks: over the frames of training batches.
@@ -65,6 +67,7 @@ class Architecture(NamedTuple):
     relative: bool = False
     num_speakers: int = 0
     n0: float = 5.0
+    running: bool = False
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
     masks: MaskSettings = MaskSettings()
@@ -175,12 +178,32 @@ def objective(
     views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
     measured = _measured(architecture, rows, fold)
-    arguments = (views, labels.private, measured, fold.private_weights, lambda_)
+    params, read = _in_units(net, params, views, batch.is_valid)
+    arguments = (read, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
     defences = [partial(DEFENCES[name], adversary) for name in architecture.defences]
     penalty = jax.lax.switch(run.defence, defences, *arguments)
     further = _further_loss(bound.further_tasks(views[JOINT]), labels, fold)
     return Losses(emotion, further, penalty, encoded)
+
+
+def _in_units(
+    net: EmotionNet, params: PyTree, views: Mapping[str, jax.Array], is_valid: jax.Array
+) -> tuple[PyTree, Mapping[str, jax.Array]]:
+    """Views in units of their moments over the batch, and parameters whose `Units` change nothing.
+
+    The gradient includes the moments, so that it has no part along the scale of h. With moments
+    that it does not reach, a larger h at every step would fool the adversaries.
+    """
+    if net.adversary_input != "standardised" or not net.private:
+        return params, views
+    identity, read = {}, dict(views)
+    for name in net.views():
+        of_view = moments(views[name], is_valid)
+        read[name] = (views[name] - of_view["mean"][None]) / of_view["deviation"][None]
+        unchanged = {"mean": jnp.zeros_like, "deviation": jnp.ones_like}
+        identity[f"units_{name}"] = {key: of(of_view[key]) for key, of in unchanged.items()}
+    return params | identity, read
 
 
 def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Rows:

@@ -251,6 +251,8 @@ def test_the_plan_counts_settings_packs_and_programs():
             "--head_layers=2 without --recipe runs the ordinary network and s",
         ),
         ({"head_layers": "2", "recipe": "keep"}, None),
+        ({"state": "running"}, "--state has no effect: no network of this sweep has one"),
+        ({"state": "running", "recipe": "relative"}, None),
     ],
 )
 def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
@@ -285,6 +287,17 @@ def test_what_keeps_a_state_of_a_person_is_scored_on_utterances_that_did_not_mak
     np.testing.assert_array_equal(table.lambda_["gender"], expected)
     np.testing.assert_array_equal(table.release_lambda["gender"], [0, 1])
     assert architecture(pack, PACKED).num_speakers == 7
+
+
+def test_a_state_goes_on_where_there_is_one():
+    packs = expand({"recipe": "keep", "state": "enrolled,running"})
+    assert [pack.config.state for pack in packs] == ["enrolled", "running"]
+    assert [architecture(pack, PACKED).running for pack in packs] == [False, True]
+    assert [[run.recipe for run in pack.runs] for pack in packs] == [["none", "keep"]] * 2
+    (pack,) = expand({"recipe": "posterior", "state": "enrolled,running"})
+    assert {run.state for run in pack.runs} == {"enrolled"}
+    with pytest.raises(ValueError, match=r"--state=running goes on from .*: take --enrolment=20"):
+        expand({"recipe": "keep", "state": "running", "enrolment": "0"})
 
 
 def test_the_first_epoch_that_may_be_chosen_is_half_of_the_length():

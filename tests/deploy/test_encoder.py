@@ -252,6 +252,24 @@ def test_enrolment_adds_up(tmp_path):
     np.testing.assert_allclose(sent.mean(0), 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("changes", [{"release": "whitened"}, {"relative": True}])
+def test_a_running_state_goes_on_with_every_utterance(tmp_path, changes):
+    """As if each were encoded by itself and enrolled then, in the order in which they are given."""
+    rate = {"sample_rate": 16000}
+    running = privrep.load(write(tmp_path / "running", running=True, **changes))
+    standing = privrep.load(write(tmp_path / "standing", **changes))
+    waves = tones(LEAST + 3)[::-1]
+    together = running.encode(waves[LEAST:], person=running.enrol(waves[:LEAST], **rate), **rate)
+    person = standing.enrol(waves[:LEAST], **rate)
+    for wave, h in zip(waves[LEAST:], together.h):
+        alone = standing.encode([wave], person=person, **rate).h[0]
+        np.testing.assert_allclose(alone, h, atol=STEP)
+        person = standing.enrol([wave], person=person, **rate)
+    assert np.abs(standing.encode(waves[-1:], person=person, **rate).h - together.h[-1:]).max() > (
+        2 * STEP
+    )
+
+
 def test_a_feature_that_never_varied_in_the_enrolment_is_named(tmp_path):
     """As the upper bands of recordings by telephone; no h that is not a number is sent."""
     model = privrep.load(write(tmp_path, acoustic=AcousticInput(8, "speaker", None)))

@@ -6,8 +6,9 @@ import pytest
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
-from privrep.leakage.deals import attack_deals, group_counts, groups_of, person_counts
+from privrep.leakage.deals import attack_deals
 from privrep.leakage.measurement import measure
+from privrep.leakage.victims import group_counts, groups_of, person_counts
 from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import deal_folds, speaker_labels, speakers_per_class

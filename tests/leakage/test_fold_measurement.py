@@ -205,3 +205,23 @@ def test_an_ignorant_attacker_is_fooled_by_a_leak_that_moved_and_eight_bits_are_
         > 0.9
     )
     assert list(threats_on_folds(FoldSample(bare, gender, speakers, split))) == ["int8"]
+
+
+def test_a_weak_leak_is_read_from_all_utterances_of_a_person():
+    speakers, gender, split = corpus(40, per_speaker=50)
+    h = np.random.default_rng(0).standard_normal((FOLDS, len(speakers), 2))
+    h[..., 0] += 0.5 * gender  # every utterance tells a little of its own
+    measured = measure_folds(FoldSample(h, gender, speakers, split), attackers=LINEAR)
+    assert list(measured.victims) == [20, 50]
+    shares = [measured.verdict.uar, *(verdict.uar for verdict in measured.victims.values())]
+    assert 0.55 < shares[0] < 0.65 and shares == sorted(shares) and shares[2] > 0.85
+    assert all(v.lower <= v.uar <= v.upper for v in measured.victims.values())
+    assert "all utterances of a person" in measured.victims[50].reason
+
+
+def test_a_person_of_one_utterance_tells_no_more_with_all():
+    speakers, gender, split = corpus(40, per_speaker=1)
+    measured = measure_folds(FoldSample(noise(0, speakers), gender, speakers, split))
+    assert list(measured.victims) == [1]
+    assert measured.victims[1].uar == measured.verdict.uar
+    assert measured.victims[1].p == measured.verdict.p

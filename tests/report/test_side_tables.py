@@ -73,6 +73,19 @@ def test_what_the_attacker_knows_and_what_sessions_explain_are_tables():
     assert "0.710   own linear" in shown and "0.710  seen kernel" in shown
 
 
+def test_several_utterances_of_a_person_are_a_table_with_a_dash_where_few_have_twenty():
+    of_all = judged("gender_pooled_all_utterances", 0.9, "leaks", upper=0.95, p=0.01)
+    of_twenty = judged("gender_pooled_20_utterances", 0.8, upper=0.88)
+    rows = [run(0.0, **GENDER, **of_all, **of_twenty), run(1.0, **GENDER, **of_all)]
+    tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    table = tables["Several utterances of a person"]
+    assert table.lines == [
+        ["0", "gender", "0.710", "0.700", "0.800", "0.880", "0.900", "0.950", "0.010", "leaks"],
+        ["1", "gender", "0.710", "0.700", "-", "-", "0.900", "0.950", "0.010", "leaks"],
+    ]
+    assert len(table.header) == 10
+
+
 def test_a_number_has_a_table_of_its_correlation():
     cells = {"correlation": 0.61, "lower": 0.4, "upper": 0.75, "minimum_detectable": 0.35}
     cells |= {"p": 0.01, "verdict": "leaks"}

@@ -31,6 +31,7 @@ def description(**changes):
         "precision": "float32",
         "release": "none",
         "relative": False,
+        "running": False,
         "n0": 5.0,
         "acoustic": AcousticInput(BANDS, "train", FeatureSettings(num_mel_bands=BANDS)),
         "lexical": None,

@@ -2,10 +2,12 @@
 
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.core import FrozenDict
 
 from privrep.parallel.run_axis import share, take
 from privrep.training.fit import fit
@@ -169,3 +171,33 @@ def test_a_run_of_absolute_h_is_the_same_beside_one_of_relative_h(name):
     )
     differs = jax.tree.map(lambda a, b: bool(np.any(np.abs(a - b) > 1e-3)), first, second)
     assert any(jax.tree.leaves(differs["encoders_acoustic"]))
+
+
+class FirstFrame(nn.Module):
+    """A linear encoder."""
+
+    @nn.compact
+    def __call__(self, utterances, train):
+        return nn.Dense(5)(utterances.frames[:, 0])
+
+
+@pytest.mark.parametrize("input_, is_invariant", [("standardised", True), ("plain", False)])
+def test_a_larger_h_does_not_fool_an_adversary_of_standardised_input(input_, is_invariant):
+    """The gradient of its loss has no part along the scale of h, which the last layer sets."""
+    linear = FrozenDict({"acoustic": FirstFrame()})
+    net = NET.clone(adversary_input=input_, encoders=linear)
+    made = Architecture(net, ("grl",), "constant", "paper", "float32", (8, 8), None, memory=8)
+    run = take(run_table(), 0)
+    rng = np.random.default_rng(1)
+    shapes = jax.eval_shape(lambda key: net.init(key, UTTERANCES)["params"], jax.random.key(0))
+    params = jax.tree.map(lambda a: rng.normal(0, 0.7, a.shape).astype("f"), shapes)
+    memory = empty(rows(), 8)._replace(**_none(8))
+
+    def loss(params):
+        return terms(made, params, memory, np.arange(8), run).defence.sum()
+
+    gradient = jax.grad(loss)(params)["encoders_acoustic"]
+    encoder = params["encoders_acoustic"]
+    along = sum(jax.tree.leaves(jax.tree.map(lambda g, p: (g * p).sum(), gradient, encoder)))
+    size = sum(jax.tree.leaves(jax.tree.map(lambda g, p: abs(g * p).sum(), gradient, encoder)))
+    assert (abs(along) < 1e-3 * size) == is_invariant and size > 1e-3
