@@ -182,3 +182,14 @@ def test_without_jax_a_sentence_names_what_is_missing(here, capsys, monkeypatch)
     assert "which is not installed: install privrep with its requirements" in (
         capsys.readouterr().err
     )
+
+
+def test_a_running_state_is_to_be_kept(here, capsys):
+    write(here / "running", release="whitened", running=True)
+    me, output = here / "me.npz", here / "h.npz"
+    model, flags = str(here / "running"), [f"--person={me}", f"--output={output}"]
+    assert main(["enrol", model, *WAVES[:2], f"--person={me}"]) == 0
+    assert main(["encode", model, *WAVES, *flags]) == 0
+    assert "goes on with every utterance: use --update" in capsys.readouterr().err
+    assert main(["encode", model, *WAVES, *flags, "--update"]) == 0
+    assert "use --update" not in capsys.readouterr().err and read_person(me).utterances == 5
