@@ -60,6 +60,7 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> list[
     parts.check(workdir, "runs")
     rows = read_runs(workdir / "runs.csv")
     check_plan(workdir, rows)
+    rows = [*map(_filled, rows)]
     if not rows:
         raise ValueError(f"{workdir} is no finished result directory of experiments.main")
     picked = pick(rows, given)
@@ -67,10 +68,15 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> list[
     packs = _packs(workdir)
     number = picked.rows[0]["pack"]
     pack = packs[number]
-    config = next(c for c in pack.runs if _is_same(row_settings(c), picked.rows[0]))
+    config = next((c for c in pack.runs if _is_same(row_settings(c), picked.rows[0])), None)
+    if config is None:
+        raise ValueError(
+            f"{workdir}: an earlier version, whose settings meant something else, has made these "
+            "networks: export them with that version, or train them again"
+        )
     loaded = _loaded([p.config for p in packs], config, picked.rows[0], cache_dir)
     checkpoint = workdir / "checkpoints" / f"{number:03d}"
-    described, _ = load_chosen(checkpoint)
+    described = [*map(_filled, load_chosen(checkpoint)[0])]
     params, learned = load_params(checkpoint), load_release(checkpoint)
     folders = []
     for row in picked.rows:
@@ -101,7 +107,8 @@ def export_picked(workdir: Path, cache_dir: Path, say: Say) -> None:
 
     Where there is nothing to pick, that is said.
     """
-    runs = [row for row in read_runs(workdir / "runs.csv") if row["control"] is None]
+    rows = map(_filled, read_runs(workdir / "runs.csv"))
+    runs = [row for row in rows if row["control"] is None]
     names = ("task", "bins", "modality", "private")
     for values in dict.fromkeys(tuple(str(row[name]) for name in names) for row in runs):
         words = ",".join(f"{name}={value}" for name, value in zip(names, values))
@@ -235,6 +242,11 @@ def _packs(workdir: Path) -> list[Pack]:
     if flags is None:
         raise ValueError(f"{workdir} holds no flags.txt that says how its networks were made")
     return expand({names[name]: value for name, value in flags.items() if name in names})
+
+
+def _filled(row: Row) -> Row:
+    """The row with every setting: those that a later version added had their default before."""
+    return {flag_name(name): field.default for name, field in FIELDS.items()} | row
 
 
 def _is_same(settings: Mapping[str, Any], row: Row) -> bool:

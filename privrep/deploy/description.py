@@ -142,8 +142,10 @@ def from_json(content: Any, place: str) -> Description:
         )
     try:
         description = _described(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{place} describes no model of privrep: {error!r}") from None
+    except KeyError as error:
+        raise ValueError(f"{place} describes no model of privrep: {error} is missing") from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{place} describes no model of privrep: {error}") from None
     log_mel = description.acoustic is not None and description.acoustic.log_mel is not None
     if log_mel and content.get("features_version") != FEATURES_VERSION:
         raise ValueError(

@@ -92,7 +92,7 @@ def test_a_folder_of_another_version_is_refused(tmp_path, monkeypatch):
     ("content", "message"),
     [
         ([], "it has no schema_version"),
-        ({"schema_version": 1}, "describes no model of privrep: KeyError"),
+        ({"schema_version": 1}, "describes no model of privrep: 'encoders' is missing"),
         ({"acoustic": {"num_features": 8, "normalise": "odd", "log_mel": None}}, "normalisation"),
         ({"lexical": {"kind": "odd", "size": 8}}, "unknown kind of words odd"),
         ({"acoustic": {"num_features": 8, "normalise": "none", "log_mel": {"x": 1}}}, "no model"),
