@@ -51,6 +51,7 @@ from experiments.results.modalities import compared, write_modalities
 from experiments.results.speaker_counts import read_counts
 from experiments.results.writer import Writer
 from experiments.run.export_h import export
+from experiments.run.export_models import export_picked
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
     Job,
@@ -59,6 +60,7 @@ from experiments.run.load_data import (
     check_begun,
     check_relative,
     choose,
+    default_cache_dir,
     describe_inputs,
     inputs_of,
     load,
@@ -151,6 +153,11 @@ def experiment() -> None:
     given["folds"] = ",".join(parse("folds", given["folds"]))  # a file by its whole path
     _check_utf8(given)
     packs, candidates = _planned(given)
+    if FLAGS.export_model and jax.process_count() > 1:
+        raise ValueError(
+            "--export_model is for one process: of several, export afterwards, with "
+            "experiments.export_model"
+        )
     workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = _prepare_cache()
     with contextlib.ExitStack() as stack:
@@ -212,6 +219,8 @@ def experiment() -> None:
             ]
             _report(workdir, [jobs[i].folder for i in wanted], in_captions)
             writer.check()
+            if FLAGS.export_model:
+                export_picked(workdir, cache_dir, say)
             print(f"\nresults: {workdir}")
 
 
@@ -329,7 +338,7 @@ def _jobs(packs: Sequence[Pack], workdir: Path) -> list[Job]:
 
 def _prepare_cache() -> Path:
     """Makes the folder of --cache_dir, and has jax keep its compiled programs there."""
-    cache_dir = Path(FLAGS.cache_dir or _cache()).expanduser()
+    cache_dir = Path(FLAGS.cache_dir or default_cache_dir()).expanduser()
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -437,11 +446,6 @@ def _first_before_others(f: Callable[[], Any]) -> Any:
     if message:
         raise ValueError(message)
     return f()
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "privrep"
 
 
 def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Loading of data: the corpus is read, its inputs are prepared once, each pack is laid out."""
 
 import dataclasses
+import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class Loaded(NamedTuple):
       findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
       places: {column: where the data lay when the sweep was begun}, as its rows name it.
+      vocabulary: the words of the corpus, by their numbers; () where words are none.
     """
 
     utterances: Sequence[Utterance]
@@ -84,6 +86,7 @@ class Loaded(NamedTuple):
     findings: list[Finding]
     notes: list[str]
     places: Mapping[str, str]
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def scored(self) -> "Loaded":
@@ -106,6 +109,12 @@ class Loaded(NamedTuple):
         data = self.packed.data
         data = data._replace(folds=data.folds._replace(split=split))
         return self._replace(split=split, packed=self.packed._replace(data=data))
+
+
+def default_cache_dir() -> Path:
+    """The folder of prepared data and compiled programs, unless a flag names another."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "privrep"
 
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
@@ -347,7 +356,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     kept, of_split = _in_split(config, utterances, np.arange(len(utterances)))
     rows, utterances = rows[kept], [utterances[i] for i in kept]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
-    words, vectors, size, of_words = _words(config, prepared, rows)
+    words, vectors, known, of_words = _words(config, prepared, rows)
     notes = [*_dropped(prepared), *of_duplicates, *of_split, *of_words]
     if frames is not None:
         notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
@@ -366,7 +375,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
             class_weights=config.class_weights,
             further=config.further,
         ),
-        vocabulary_size=size,
+        vocabulary_size=len(known),
     )
     findings = lint_split(
         split,
@@ -379,7 +388,8 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     if config.enrolment:
         packed, of_enrolment = _with_enrolment(packed, split, config)
         notes += of_enrolment
-    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
+    described = prepared.hash, prepared.content, findings, notes
+    return Loaded(utterances, split, packed, *described, places={}, vocabulary=known)
 
 
 def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
@@ -540,19 +550,19 @@ def _same(
 
 def _words(
     config: Config, prepared: Prepared, rows: np.ndarray
-) -> tuple[Ragged | None, np.ndarray | None, int, list[str]]:
-    """Words of a pack, their vectors, the vocabulary's size, and notes about them."""
+) -> tuple[Ragged | None, np.ndarray | None, tuple[str, ...], list[str]]:
+    """Words of a pack, their vectors, the vocabulary, and notes about them."""
     if prepared.words is None:
-        return None, None, 0, []
+        return None, None, (), []
     if isinstance(prepared.words, Ragged):
-        return take_rows(prepared.words, rows), None, 0, []
+        return take_rows(prepared.words, rows), None, (), []
     transcripts = [prepared.words[i] for i in rows]
     if config.word_vectors:
         spoken = {word for words in transcripts for word in words}
         known, vectors = read_word_vectors(Path(config.word_vectors), spoken)
         share = coverage(transcripts, known)
         note = f"word vectors: {share:.1%} of the running words are in {config.word_vectors}"
-        return encode_all(transcripts, known), vectors, len(known), [note]
+        return encode_all(transcripts, known), vectors, known, [note]
     known = vocabulary(transcripts)
     note = f"word vectors: learned in the network, {len(known) - 1:,} words"
-    return encode_all(transcripts, known), None, len(known), [note]
+    return encode_all(transcripts, known), None, known, [note]
