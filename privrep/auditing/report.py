@@ -16,9 +16,10 @@ from privrep.auditing.threats import OnlineCodeResult, ThreatResult
 from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
+from privrep.leakage.headline import Headline, Subject, headline_of_classes, headline_of_number
 from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.number_measurement import NumberMeasurement
-from privrep.statistics.verdict import Verdict, in_words
+from privrep.statistics.verdict import Verdict
 
 SCHEMA_VERSION = 2
 
@@ -218,17 +219,27 @@ class AuditReport:
         return Verdict(*(getattr(self, name) for name in Verdict._fields if name != "floor"))
 
     @property
-    def in_words(self) -> str:
-        """How often one utterance is named rightly by whoever reads most, tested or not."""
-        chance = 1 / len(self.data.classes)
-        untested = max(self.untested, key=lambda name: self.untested[name], default=None)
-        if untested is None or self.untested[untested] <= self.of_classes.uar:
-            return in_words(self.of_classes.uar, chance)
-        return f"{in_words(self.untested[untested], chance)} ({untested}, untested)"
+    def headline(self) -> Headline:
+        """The result in words: the first thing of the terminal, of the card and of the JSON."""
+        subject = Subject(
+            attribute=self.attribute,
+            classes={described.name: described.speakers for described in self.data.classes},
+            speakers=self.data.speakers,
+            utterances=self.data.utterances,
+            has_sessions=self.beyond_sessions is not None,
+            confidence=1 - self.test.alpha,
+        )
+        if self.number is not None and self.score == "correlation":
+            return headline_of_number(subject, self.number.verdict)
+        untested = max(self.untested.items(), key=lambda item: item[1], default=None)
+        return headline_of_classes(
+            subject, self.of_classes, person=self.person, beyond=self.beyond, untested=untested
+        )
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""
-        plain = {"schema_version": self.schema_version} | _plain(self)
+        plain = {"schema_version": self.schema_version, "headline": _plain(self.headline)}
+        plain |= _plain(self)
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

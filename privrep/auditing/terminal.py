@@ -15,7 +15,7 @@ _MAX_CLASSES = 12  # that are named
 
 
 def table(report: AuditReport) -> str:
-    """The tables of an audit, and its verdict as the last line."""
+    """The headline of an audit, its tables, and its verdict once more as the last line."""
     lines: list[tuple[str, ...]] = []
     if report.number is not None:
         lines += [*_of_number(report.number), ("", "", "", "", "")]
@@ -47,7 +47,19 @@ def table(report: AuditReport) -> str:
         text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.sentences]
     text += ["", _classes(report)]
     text += [textwrap.fill(sentence, _WIDTH) for sentence in _summary(report)]
-    return printable("\n".join(text))
+    return printable("\n".join([*_headline(report), "", *text]))
+
+
+def _headline(report: AuditReport) -> list[str]:
+    """The headline; what may hold names from an input is indented, and begins no line."""
+    headline = report.headline
+    sentences = [headline.sentence, *headline.further]
+    sentences += [f"{title}: {part}" for title, part in headline.parts]
+    return [
+        headline.question,
+        f"{headline.sign} {headline.word}",
+        *(textwrap.indent(textwrap.fill(sentence, _WIDTH - 2), "  ") for sentence in sentences),
+    ]
 
 
 def _verdicts(report: AuditReport) -> dict[str, Verdict]:
@@ -102,7 +114,6 @@ def _summary(report: AuditReport) -> list[str]:
     return [
         *sentences,
         *_beside(report),
-        f"from one utterance {report.attribute} is named {report.in_words}",
         f"{report.attribute}: {report.verdict}{quick}. {report.reason}",
     ]
 

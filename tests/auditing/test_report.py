@@ -11,6 +11,7 @@ import pandas
 import pytest
 
 from privrep import AuditOptions, AuditReport, audit
+from privrep.leakage.headline import Headline
 from privrep.leakage.worlds import WORLDS
 from tests.support.paths import ROOT
 
@@ -48,6 +49,7 @@ def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)
     assert next(iter(written)) == "schema_version" and written["schema_version"] == 2
+    assert written["headline"] == json.loads(json.dumps(report.headline._asdict()))
     assert written["given"] and written["attributes"]["rows"] and written["decensoring"]
 
 
@@ -63,7 +65,9 @@ def test_three_classes_and_no_covariate_follow_it_too(world):
 
 
 def test_the_schema_names_every_field_and_the_types_every_key(report):
-    assert set(SCHEMA["properties"]) == {field.name for field in fields(AuditReport)}
+    names = {field.name for field in fields(AuditReport)}
+    assert set(SCHEMA["properties"]) == names | {"headline"} == {*SCHEMA["required"]}
+    assert set(SCHEMA["properties"]["headline"]["properties"]) == set(Headline._fields)
     hints = typing.get_type_hints(AuditReport)
     for name, of in (("attackers", "attacker"), ("threats", "threat"), ("given", "covariate")):
         (row, _) = typing.get_args(hints[name])
