@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from privrep.auditing.answer_tables import answer_tables, number, worded
+from privrep.auditing.answer_tables import answer_tables, how_far, number, worded
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import of_victims
@@ -64,7 +64,7 @@ def card(report: AuditReport) -> str:
 def _headline(report: AuditReport) -> str:
     headline = report.headline
     further = "".join(f"<p>{escape(sentence)}</p>" for sentence in headline.further)
-    rows = [(title, text) for title, text in headline.parts]
+    rows = [*headline.parts, ("Gate", report.gate.in_words)]
     return (
         f'<div class="verdict" style="border-color:{headline.colour}"><b>{headline.sign} '
         f"{escape(headline.word)}</b> <code>{escape(headline.verdict)}</code>"
@@ -347,14 +347,16 @@ def _data(report: AuditReport) -> str:
     classes = [(c.name, f"{c.speakers:,}", f"{c.utterances:,}") for c in data.classes]
     inputs = [(record.role, record.name, record.sha256) for record in data.inputs]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes)
+    sentences = [*data.notes, *how_far(report)]
+    notes = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     parts = [
         "<h2>Data and how to repeat this</h2>",
         _table((report.attribute, "speakers", "utterances"), classes),
         f"<p>Shape {escape(str(list(data.shape)))}.</p>",
-        f"<ul>{notes}</ul>" if notes else "",
+        f"<ul>{notes}</ul>",
         _table(("input", "name", "sha256"), inputs, text_columns=3),
     ]
     if report.command is not None:
         parts.append(f"<p><code>{escape(report.command)}</code></p>")
-    return "".join(parts) + f'<p class="small">{escape(versions)}</p>'
+    made = f"Made {report.date}; schema {report.schema_version}; {versions}"
+    return "".join(parts) + f'<p class="small">{escape(made)}</p>'

@@ -6,22 +6,26 @@ is renamed, removed, or changes its meaning; a new key does not change it.
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from privrep.auditing.gate import GateOutcome, Judged, Limits, judge_gate, limits_of
 from privrep.auditing.questions import Attributes
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.alignment import Alignment
 from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
 from privrep.leakage.headline import Headline, Subject, headline_of_classes, headline_of_number
 from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.number_measurement import NumberMeasurement
+from privrep.leakage.spike import Sensitivity
 from privrep.statistics.verdict import Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -158,11 +162,17 @@ class AuditReport:
       number: the measurement of an attribute that is a number; None where it has classes.
       bins: the verdict on the bins of a number; None where the attribute has classes.
       decensoring: the attack that maps back to unprotected h; None without it.
+      alignment: why the rows of both inputs are taken to belong together; where it is not known
+        that they do, the verdict is "not_judged", and there are no bounds.
+      sensitivity: the smallest planted leak that was detected; None where there was a leak, or
+        nothing could be detected.
       data: the audited data.
       test: the test that was made.
       not_tested: what the audit does not cover, sentences.
       versions: {package: version}.
       command: that repeats the audit; None if an input was an array, or nothing was written.
+      limits: what the audit must keep to pass; in the JSON `gate` stands in their place.
+      date: when the audit was made, UTC.
     """
 
     verdict: str
@@ -194,11 +204,15 @@ class AuditReport:
     decensoring: Decensored | None
     number: NumberMeasurement | None
     bins: Verdict | None
+    alignment: Alignment
+    sensitivity: Sensitivity | None
     data: AuditedData
     test: PermutationTest
     not_tested: tuple[str, ...]
     versions: dict[str, str]
     command: str | None
+    limits: Limits
+    date: str
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -228,6 +242,8 @@ class AuditReport:
             utterances=self.data.utterances,
             has_sessions=self.beyond_sessions is not None,
             confidence=1 - self.test.alpha,
+            misaligned="" if self.alignment.is_known else self.alignment.sentence,
+            doubt=self.alignment.doubt,
         )
         if self.number is not None and self.score == "correlation":
             return headline_of_number(subject, self.number.verdict)
@@ -236,10 +252,55 @@ class AuditReport:
             subject, self.of_classes, person=self.person, beyond=self.beyond, untested=untested
         )
 
+    @property
+    def gate(self) -> GateOutcome:
+        """Whether the audit keeps its `limits`; its status is the exit status of the program."""
+        return judge_gate(self._judged, self.limits)
+
+    def passed(
+        self,
+        fail_on: str | Iterable[str] | None = None,
+        fail_above: str | float | None = None,
+        fail_above_person: str | float | None = None,
+        fail_above_correlation: float | None = None,
+        least_speakers: int = 0,
+    ) -> bool:
+        """Whether the audit keeps other limits; without arguments, those it was made with.
+
+        Args:
+          fail_on, fail_above, fail_above_person, fail_above_correlation, least_speakers: see
+            `gate.limits_of`.
+
+        Raises:
+          ValueError: a limit that is none, or limits that contradict each other.
+        """
+        bounds = (fail_above, fail_above_person, fail_above_correlation)
+        if fail_on is None and bounds == (None, None, None) and not least_speakers:
+            return self.gate.passed
+        return judge_gate(self._judged, limits_of(fail_on, *bounds, least_speakers)).passed
+
+    @property
+    def _judged(self) -> Judged:
+        return Judged(
+            attribute=self.attribute,
+            verdict=self.verdict,
+            reason=self.reason,
+            speakers=self.data.speakers,
+            num_classes=len(self.data.classes),
+            one_utterance=self.of_classes,
+            person=self.person,
+            correlation=None if self.number is None else self.number.verdict,
+        )
+
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""
-        plain = {"schema_version": self.schema_version, "headline": _plain(self.headline)}
-        plain |= _plain(self)
+        plain = {
+            "schema_version": self.schema_version,
+            "date": self.date,
+            "headline": _plain(self.headline),
+            "gate": _plain(self.gate),
+        }
+        plain |= {name: value for name, value in _plain(self).items() if name != "limits"}
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -3,7 +3,7 @@
 import math
 import textwrap
 
-from privrep.auditing.answer_tables import answer_tables, number
+from privrep.auditing.answer_tables import answer_tables, how_far, number
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import of_victims
 from privrep.leakage.number_measurement import NumberMeasurement
@@ -54,7 +54,8 @@ def _headline(report: AuditReport) -> list[str]:
     """The headline; what may hold names from an input is indented, and begins no line."""
     headline = report.headline
     sentences = [headline.sentence, *headline.further]
-    sentences += [f"{title}: {part}" for title, part in headline.parts]
+    parts = [*headline.parts, ("Gate", report.gate.in_words)]
+    sentences += [f"{title}: {part}" for title, part in parts]
     return [
         headline.question,
         f"{headline.sign} {headline.word}",
@@ -91,6 +92,7 @@ def _summary(report: AuditReport) -> list[str]:
     scale = "of the correlation: " if report.score == "correlation" else ""
     sentences = [
         *data.notes,
+        *how_far(report),
         f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",

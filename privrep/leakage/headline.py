@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.verdict import Verdict
-
-NOT_JUDGED = "not_judged"
+from privrep.types import NOT_JUDGED
 
 
 class Answer(NamedTuple):
@@ -40,6 +39,7 @@ class Subject(NamedTuple):
       has_sessions: whether it is known what was recorded together.
       confidence: of each bound, such as 0.95.
       misaligned: why it is not known that labels belong to their rows; "" where it is.
+      doubt: what is left of that question; "" where nothing is.
     """
 
     attribute: str
@@ -49,6 +49,7 @@ class Subject(NamedTuple):
     has_sessions: bool
     confidence: float
     misaligned: str = ""
+    doubt: str = ""
 
 
 class Headline(NamedTuple):
@@ -193,6 +194,8 @@ def _headline(
             f"reveal. {subject.misaligned}"
         )
         further = ()
+    elif subject.doubt and word != "leaks":
+        still_open = (*still_open, subject.doubt)
     return Headline(
         f"Can {subject.attribute} be read from these representations?",
         word,
@@ -285,8 +288,8 @@ def _after_no_judgement(
 def _certainty(subject: Subject, smallest: str) -> str:
     if not smallest:
         return (
-            f"{_counted(subject)}: too few for any leak, however large, to be detected by this "
-            "test."
+            f"{_counted(subject)}. No leak, however large, would have been detected: there are too "
+            "few speakers, or these representations swallow what is planted in them."
         )
     return (
         f"{_counted(subject)}. {smallest} would have been detected with 80 % "
@@ -308,7 +311,7 @@ def _equally(classes: dict[str, int]) -> str:
         return "as many women as men"
     if len(names) == 2:
         return f"as many of {names[0]} as of {names[1]}"
-    return f"as many of each of the {len(names)} classes"
+    return f"each of the {len(names)} classes equally often"
 
 
 def _bounded(upper: float, confidence: float) -> str:

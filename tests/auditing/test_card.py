@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from privrep.auditing.card import card
+from privrep.auditing.gate import limits_of
 from privrep.auditing.questions import Attributes
 from privrep.auditing.report import (
     AuditedData,
@@ -19,6 +20,7 @@ from privrep.auditing.report import (
 )
 from privrep.auditing.terminal import table
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.alignment import Alignment
 from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.attribute_matrix import Attribute
 from privrep.leakage.conditional import Explained
@@ -30,6 +32,7 @@ from privrep.leakage.number_measurement import (
     NumberMeasurement,
     VictimCorrelation,
 )
+from privrep.leakage.spike import Sensitivity
 from privrep.messages import printable
 from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.verdict import Verdict
@@ -115,6 +118,10 @@ REPORT = AuditReport(
     not_tested=("Other attributes.",),
     versions={"numpy": "2.4.6"},
     command="privrep audit h.npy labels.csv --attribute=gender --output=out",
+    alignment=Alignment("column", "emotion", {"emotion": 0.002}, 0.01, "Emotion is read.", "But."),
+    sensitivity=Sensitivity(0.66, (0.631, 0.66)),
+    limits=limits_of(fail_above=0.6),
+    date="2026-01-02T03:04:05+00:00",
 )
 
 
@@ -154,7 +161,7 @@ def report_of_a_number():
 
 def everywhere(value, text):
     """`value` with every string in it replaced, but those that are names of ours."""
-    kept = ("verdict", "strongest", "strongest_quick", "name", "attacker")
+    kept = ("verdict", "strongest", "strongest_quick", "name", "attacker", "limits")
     if is_dataclass(value):
         names = [field.name for field in fields(value) if field.name not in kept]
         return replace(value, **{n: everywhere(getattr(value, n), text) for n in names})
@@ -184,6 +191,10 @@ def test_it_says_what_the_report_says():
         assert text in said
     for text in ("0.870", "0.530", "0.950", "anna", "0.701", "0.250"):
         assert text in said
+    for text in ("failed, exit status 1: gender leaks.", "Made 2026-01-02T03:04:05+00:00"):
+        assert text in said
+    for text in ("Emotion is read. But.", "UAR 0.631 to 0.660) 0.660 is the smallest that was"):
+        assert text in said
     for text in ("Something was left out.", "Other attributes.", "ab" * 32, "numpy 2.4.6"):
         assert text in said
     assert "privrep audit h.npy labels.csv --attribute=gender" in said
@@ -197,6 +208,15 @@ def test_it_says_what_the_report_says():
 )
 def test_every_verdict_is_told_by_words_and_shape(verdict, words):
     assert words in Page(card(report(verdict=verdict))).text
+
+
+def test_what_was_not_judged_has_no_bound():
+    unknown = Alignment("nothing", "", {"gender": 0.4}, 0.01, "No column is read.")
+    made = report(verdict="not_judged", upper=math.nan, lower=math.nan, alignment=unknown)
+    said = " ".join(Page(card(made)).text.split())
+    assert "◇ Not judged" in said and "No column is read." in made.headline.sentence
+    assert "failed, exit status 4: gender was not judged." in said
+    assert "not more than" not in table(made).partition("\n\n")[0]
 
 
 def test_the_headline_is_the_first_thing_of_card_and_terminal():

@@ -11,6 +11,7 @@ import pandas
 import pytest
 
 from privrep import AuditOptions, AuditReport, audit
+from privrep.auditing.gate import GateOutcome
 from privrep.leakage.headline import Headline
 from privrep.leakage.worlds import WORLDS
 from tests.support.paths import ROOT
@@ -48,7 +49,7 @@ def validator():
 def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)
-    assert next(iter(written)) == "schema_version" and written["schema_version"] == 2
+    assert next(iter(written)) == "schema_version" and written["schema_version"] == 3
     assert written["headline"] == json.loads(json.dumps(report.headline._asdict()))
     assert written["given"] and written["attributes"]["rows"] and written["decensoring"]
 
@@ -66,8 +67,10 @@ def test_three_classes_and_no_covariate_follow_it_too(world):
 
 def test_the_schema_names_every_field_and_the_types_every_key(report):
     names = {field.name for field in fields(AuditReport)}
-    assert set(SCHEMA["properties"]) == names | {"headline"} == {*SCHEMA["required"]}
-    assert set(SCHEMA["properties"]["headline"]["properties"]) == set(Headline._fields)
+    names = names - {"limits"} | {"headline", "gate"}
+    assert set(SCHEMA["properties"]) == names == {*SCHEMA["required"]}
+    for name, of in (("headline", Headline), ("gate", GateOutcome)):
+        assert set(SCHEMA["properties"][name]["properties"]) == set(of._fields)
     hints = typing.get_type_hints(AuditReport)
     for name, of in (("attackers", "attacker"), ("threats", "threat"), ("given", "covariate")):
         (row, _) = typing.get_args(hints[name])

@@ -45,7 +45,7 @@ def test_the_sentence_is_the_one_of_a_gender():
     [
         (("male", "female"), "as many women as men", 50),
         (("a", "b"), "as many of a as of b", 50),
-        (("e", "n", "s", "w"), "as many of each of the 4 classes", 25),
+        (("e", "n", "s", "w"), "each of the 4 classes equally often", 25),
     ],
 )
 def test_chance_is_of_as_many_classes_as_there_are(names, shown, guessing):
@@ -90,7 +90,7 @@ def test_what_cannot_be_known_is_no_number(subject):
         headline_of_number(subject, NUMBER._replace(**few)),
     ):
         assert "no upper bound can be given" in headline.sentence
-        assert "too few for any leak, however large" in headline.certainty
+        assert "No leak, however large, would have been" in headline.certainty
         assert not any(word in text(headline) for word in ("nan", "inf ", "None"))
 
 
@@ -109,6 +109,12 @@ def test_rows_that_may_not_belong_together_have_no_numbers():
     assert headline.sentence.endswith("No column is read.") and headline.further == ()
     assert "--aligned" in text(headline) and "59" not in text(headline)
     assert "would have been detected" not in text(headline)
+
+
+def test_a_doubt_about_the_order_is_open_where_no_leak_shows():
+    subject = SUBJECT._replace(doubt="Who knows whose rows these are.")
+    assert "Who knows" in headline_of_classes(subject, NONE).still_open[-1]
+    assert "Who knows" not in text(headline_of_classes(subject, LEAK))
 
 
 def test_every_answer_has_a_sign_of_its_own():
