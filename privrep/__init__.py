@@ -12,6 +12,7 @@ _HOMES = {
     "Sample": "privrep.types",
     "Utterance": "privrep.types",
     "audit": "privrep.auditing.run_audit",
+    "compare": "privrep.auditing.compare",
     "gradient_reversal": "privrep.grl",
     "measure": "privrep.leakage.measurement",
 }

@@ -9,15 +9,15 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
 from privrep.auditing.gate import UNEXPECTED, WRONG, Limits, limits_of, worst_status
 from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, write_junit
-from privrep.auditing.options import DUPLICATES, MEASURED_AS, PERMUTATIONS, AuditOptions
+from privrep.auditing.options import DUPLICATES, MARGIN, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
 from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
@@ -86,6 +86,26 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    audit = _add_audit(commands)
+    compare = _add_compare(commands)
+
+    selftest = commands.add_parser(
+        "selftest",
+        help="does the measurement detect known leaks, and nothing else?",
+        description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
+    )
+    selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
+    selftest.add_argument(
+        "--full", action="store_true", help="with the deals and permutations of an audit"
+    )
+    selftest.set_defaults(run=_selftest)
+    return parser, {"audit": audit, "compare": compare, "selftest": selftest}
+
+
+_Commands = Any  # argparse's, which has no public name
+
+
+def _add_audit(commands: _Commands) -> argparse.ArgumentParser:
     audit = commands.add_parser(
         "audit",
         help="how much of a private attribute do these representations reveal?",
@@ -108,51 +128,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         help="the private column; of several, a comma list, each has a folder in OUTPUT",
     )
     audit.add_argument("--output", required=True, help="folder for card and report")
-    audit.add_argument("--speaker", default="speaker", help="column (%(default)s)")
-    audit.add_argument("--session", default="session", help="column, if present (%(default)s)")
-    audit.add_argument(
-        "--columns",
-        default="",
-        metavar="OURS=THEIRS",
-        help="what columns are called in the labels, a comma list (speaker=ID,gender=Sex); nothing "
-        "after = leaves a column out",
-    )
-    audit.add_argument("--id", default="", metavar="COLUMN", help="of the utterances' ids")
-    audit.add_argument(
-        "--speaker_from",
-        default="",
-        metavar="REGEX",
-        help="whose first group in the path, or id, of an utterance is its speaker",
-    )
-    audit.add_argument("--speakers", metavar="FILE", help="facts about the speakers, to be joined")
-    audit.add_argument(
-        "--values",
-        default="",
-        metavar="COLUMN:VALUE=MEANING",
-        help="what values mean, a comma list (gender:1=female,gender:0=male); nothing after = is "
-        "missing",
-    )
-    audit.add_argument(
-        "--only",
-        type=_column_and_values,
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUES",
-        help="use only rows with these values, a comma list (part=test); may be repeated",
-    )
-    audit.add_argument(
-        "--duplicates",
-        choices=DUPLICATES,
-        default=DUPLICATES[0],
-        help="equal rows of different speakers: merge makes one speaker of those who share a row, "
-        "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
-    )
-    audit.add_argument(
-        "--aligned",
-        action="store_true",
-        help="the rows of both files stand in one order. Without it, and without ids in both, a "
-        "column of the labels must be read from the representations, or nothing is judged",
-    )
+    _add_columns(audit)
     audit.add_argument(
         "--given",
         type=_comma_list,
@@ -199,23 +175,6 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--annotations", choices=ANNOTATIONS, help="print the outcome as workflow commands"
     )
     audit.add_argument(
-        "--as",
-        dest="measured_as",
-        choices=MEASURED_AS,
-        default=MEASURED_AS[0],
-        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
-        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
-        "which one has a single speaker)",
-    )
-    audit.add_argument(
-        "--bins",
-        default="",
-        metavar="BINS",
-        help="make the result that of bins of a number, in place of the correlation: "
-        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
-        "halves)",
-    )
-    audit.add_argument(
         "--lengths",
         metavar="FILE",
         help="number of frames of each utterance, of a .npy file with those of all end to end",
@@ -228,28 +187,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     audit.add_argument("--other", help="representations of another corpus to train on")
     audit.add_argument("--other_labels", metavar="LABELS", help="and their labels")
-    audit.add_argument(
-        "--attackers",
-        type=_comma_list,
-        help=f"to be tested, of {', '.join(NAMES)} ({','.join(QUICK)}, and {','.join(UNTESTED)} on "
-        "the true labels only)",
-    )
-    audit.add_argument(
-        "--permutations",
-        type=int,
-        help=f"of the test, {least_permutations()} or more ({PERMUTATIONS}; {FEW} with attackers "
-        f"other than {','.join(QUICK)})",
-    )
-    audit.add_argument(
-        "--deals",
-        type=int,
-        help=f"of folds, over which each labelling is averaged ({PRIMARY.deals})",
-    )
-    audit.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"one deal of folds, {SECONDARY.permutations} permutations, no trees",
-    )
+    _add_test(audit)
     audit.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
     )
@@ -259,22 +197,133 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         default=CORRELATION_LIMIT,
         help="correlation that counts, of an attribute that is a number (%(default)s)",
     )
-    audit.add_argument(
+    audit.set_defaults(run=_audit)
+    return audit
+
+
+def _add_compare(commands: _Commands) -> argparse.ArgumentParser:
+    compare = commands.add_parser(
+        "compare",
+        help="is one representation more revealing than another, of the same utterances?",
+        description="Attacks both in one design, compares them speaker by speaker, prints the "
+        "result, and writes OUTPUT/compare.json. Exit status: 0 more than the margin is excluded; "
+        "1 the new one is more revealing; 2 the files or the flags cannot be used; 3 cannot tell; "
+        "4 not judged; 70 a fault of this program.",
+    )
+    compare.add_argument("old", help="vectors or frames, see privrep audit")
+    compare.add_argument("new", help="of the same utterances")
+    compare.add_argument("labels", help="of both: .csv, .tsv, .jsonl, .json or .parquet")
+    compare.add_argument("--attribute", required=True, metavar="COLUMN", help="the private column")
+    compare.add_argument("--output", help="folder for the report")
+    compare.add_argument(
+        "--margin",
+        default=MARGIN,
+        metavar="UAR",
+        help="how much more revealing the new one may be: a difference of UARs of two equally "
+        "likely classes, such as 0.05, or a share of the way from chance to certainty "
+        "(%(default)s)",
+    )
+    _add_columns(compare)
+    _add_test(compare)
+    compare.set_defaults(run=_compare)
+    return compare
+
+
+def _add_columns(command: argparse.ArgumentParser) -> None:
+    """What columns and values of the labels are called, and which rows are used."""
+    command.add_argument("--speaker", default="speaker", help="column (%(default)s)")
+    command.add_argument("--session", default="session", help="column, if present (%(default)s)")
+    command.add_argument(
+        "--columns",
+        default="",
+        metavar="OURS=THEIRS",
+        help="what columns are called in the labels, a comma list (speaker=ID,gender=Sex); nothing "
+        "after = leaves a column out",
+    )
+    command.add_argument("--id", default="", metavar="COLUMN", help="of the utterances' ids")
+    command.add_argument(
+        "--speaker_from",
+        default="",
+        metavar="REGEX",
+        help="whose first group in the path, or id, of an utterance is its speaker",
+    )
+    command.add_argument(
+        "--speakers", metavar="FILE", help="facts about the speakers, to be joined"
+    )
+    command.add_argument(
+        "--values",
+        default="",
+        metavar="COLUMN:VALUE=MEANING",
+        help="what values mean, a comma list (gender:1=female,gender:0=male); nothing after = is "
+        "missing",
+    )
+    command.add_argument(
+        "--only",
+        type=_column_and_values,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUES",
+        help="use only rows with these values, a comma list (part=test); may be repeated",
+    )
+    command.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        default=DUPLICATES[0],
+        help="equal rows of different speakers: merge makes one speaker of those who share a row, "
+        "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
+    )
+    command.add_argument(
+        "--aligned",
+        action="store_true",
+        help="the rows of both files stand in one order. Without it, and without ids in both, a "
+        "column of the labels must be read from the representations, or nothing is judged",
+    )
+
+
+def _add_test(command: argparse.ArgumentParser) -> None:
+    """Attackers and permutations, and what an attribute that is a number is measured as."""
+    command.add_argument(
+        "--as",
+        dest="measured_as",
+        choices=MEASURED_AS,
+        default=MEASURED_AS[0],
+        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
+        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
+        "which one has a single speaker)",
+    )
+    command.add_argument(
+        "--bins",
+        default="",
+        metavar="BINS",
+        help="make the result that of bins of a number, in place of the correlation: "
+        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
+        "halves)",
+    )
+    command.add_argument(
+        "--attackers",
+        type=_comma_list,
+        help=f"to be tested, of {', '.join(NAMES)} ({','.join(QUICK)}, and {','.join(UNTESTED)} on "
+        "the true labels only)",
+    )
+    command.add_argument(
+        "--permutations",
+        type=int,
+        help=f"of the test, {least_permutations()} or more ({PERMUTATIONS}; {FEW} with attackers "
+        f"other than {','.join(QUICK)})",
+    )
+    command.add_argument(
+        "--deals",
+        type=int,
+        help=f"of folds, over which each labelling is averaged ({PRIMARY.deals})",
+    )
+    command.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"one deal of folds, {SECONDARY.permutations} permutations, no trees",
+    )
+    command.add_argument(
         "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
     )
-    audit.set_defaults(run=_audit)
-
-    selftest = commands.add_parser(
-        "selftest",
-        help="does the measurement detect known leaks, and nothing else?",
-        description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
-    )
-    selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
-    selftest.add_argument(
-        "--full", action="store_true", help="with the deals and permutations of an audit"
-    )
-    selftest.set_defaults(run=_selftest)
-    return parser, {"audit": audit, "selftest": selftest}
 
 
 def _comma_list(text: str) -> list[str]:
@@ -334,9 +383,16 @@ def _audit_attribute(
     start = time.monotonic()
     try:
         report: AuditReport = run_audit.audit(
-            parsed.representations, parsed.labels, attribute, folder, options=options
+            parsed.representations,
+            parsed.labels,
+            attribute,
+            folder,
+            options=options,
+            progress=_progress if sys.stderr.isatty() else None,
         )
     except Exception as error:
+        if sys.stderr.isatty():
+            _progress(1.0, "")
         status, sentence = _failed(error)
         return Checked(attribute, status, "", (sentence,), time.monotonic() - start)
     say(f"{terminal.table(report)}\n\n{printable(str(folder / 'audit.html'))}")
@@ -345,6 +401,12 @@ def _audit_attribute(
     summary = f"{report.headline.word}. {report.headline.sentence}"
     seconds = time.monotonic() - start
     return Checked(attribute, report.gate.status, summary, report.gate.reasons, seconds)
+
+
+def _progress(share: float, what: str) -> None:
+    """A line of the terminal, which the next replaces and the last clears."""
+    line = "" if share == 1 else f"{share:4.0%} {what} …"
+    print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _limits(parsed: argparse.Namespace) -> dict[str, Limits]:
@@ -397,31 +459,30 @@ def _folders(output: str, attributes: Sequence[str]) -> dict[str, Path]:
 
 
 def _options(parsed: argparse.Namespace) -> AuditOptions:
-    return AuditOptions(
-        speaker=parsed.speaker,
-        session=parsed.session,
-        only=_only(parsed.only),
-        duplicates=parsed.duplicates,
-        aligned=parsed.aligned,
-        given=parsed.given,
-        lengths=parsed.lengths,
-        unprotected=parsed.unprotected,
-        other=parsed.other,
-        other_labels=parsed.other_labels,
-        attackers=parsed.attackers,
-        permutations=parsed.permutations,
-        deals=parsed.deals,
-        quick=parsed.quick,
-        limit=parsed.limit,
-        correlation_limit=parsed.correlation_limit,
-        measured_as=parsed.measured_as,
-        bins=parsed.bins,
-        seed=parsed.seed,
-        policy=parsed.policy,
-        naming=naming_of(
-            parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
-        ),
+    """The options that a command has flags of."""
+    names = {field.name for field in fields(AuditOptions)}
+    given = {name: value for name, value in vars(parsed).items() if name in names}
+    given["only"] = _only(parsed.only)
+    given["naming"] = naming_of(
+        parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
     )
+    return AuditOptions(**given)
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from privrep.auditing.compare import compare
+
+    report = compare(
+        parsed.old,
+        parsed.new,
+        parsed.labels,
+        parsed.attribute,
+        parsed.output,
+        margin=parsed.margin,
+        options=_options(parsed),
+    )
+    say(printable(report.in_words))
+    return report.status
 
 
 def _selftest(parsed: argparse.Namespace) -> int:

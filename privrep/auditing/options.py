@@ -12,6 +12,7 @@ from privrep.formats.columns import Naming
 from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
+MARGIN = "10%"  # of the way from chance to certainty: 0.05 of two classes
 DUPLICATES = ("stop", "merge", "keep", "drop")
 MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.

@@ -4,10 +4,12 @@ The JSON is described by `audit.schema.json` in this folder. SCHEMA_VERSION is i
 is renamed, removed, or changes its meaning; a new key does not change it.
 """
 
+import importlib
 import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -290,6 +292,26 @@ class AuditReport:
             one_utterance=self.of_classes,
             person=self.person,
             correlation=None if self.number is None else self.number.verdict,
+        )
+
+    def to_html(self) -> str:
+        """The privacy card, a whole HTML document without scripts or outside resources."""
+        # The card is made of this report and imports this module.
+        return importlib.import_module("privrep.auditing.card").card(self)
+
+    def _repr_html_(self) -> str:
+        """The headline, as a notebook shows it."""
+        headline = self.headline
+        further = "".join(f"<p>{escape(sentence)}</p>" for sentence in headline.further)
+        rows = "".join(
+            f"<tr><td style='text-align:left'><b>{escape(title)}</b></td>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for title, text in (*headline.parts, ("Gate", self.gate.in_words))
+        )
+        return (
+            f"<p>{escape(headline.question)}</p><p><b style='color:{headline.colour}'>"
+            f"{headline.sign} {escape(headline.word)}</b></p><p>{escape(headline.sentence)}</p>"
+            f"{further}<table>{rows}</table>"
         )
 
     def to_json(self) -> str:

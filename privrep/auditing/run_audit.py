@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -79,6 +79,7 @@ _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
 _PACKAGES = ("numpy", "scipy", "scikit-learn")
 _DEFAULTS = AuditOptions()
+Progress = Callable[[float, str], None]
 
 
 def audit(
@@ -88,6 +89,7 @@ def audit(
     output: str | Path | None = None,
     *,
     options: AuditOptions = _DEFAULTS,
+    progress: Progress | None = None,
 ) -> AuditReport:
     """Measures how much of `attribute` the representations reveal.
 
@@ -102,6 +104,7 @@ def audit(
       attribute: the name of the labels column with the private attribute.
       output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
       options: see `AuditOptions`.
+      progress: is called with the share that is done, from 0 to 1, and with what begins now.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
@@ -115,20 +118,29 @@ def audit(
       >>> report.verdict, report.uar > 0.8, report.upper <= 1
       ('leaks', True, True)
     """
+    begin = progress or _no_progress
+    begin(0.0, "inputs")
     prepared = prepare(representations, labels, attribute, output, options)
     inputs, settings, sources = prepared.inputs, prepared.settings, prepared.sources
     options = prepared.options
+    begin(0.05, "alignment")
     alignment = alignment_of(inputs, attribute, options)
+    begin(0.10, "attackers")
     measured = measure(inputs.sample, attackers=prepared.attackers, settings=settings)
     quick_attacker = strongest_quick(measured)
     # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
+    begin(0.50, "sensitivity" if inputs.numbers is None else "the number, sensitivity")
     number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
     is_correlation = number is not None and not options.bins
     headline = number.verdict if number is not None and is_correlation else measured.verdict
     sensitivity = _sensitivity(inputs, measured, alignment, settings)
+    begin(0.60, "further questions")
     answers = ask(inputs, attribute, options, measured.strongest, settings)
+    begin(0.85, "fewer speakers")
     leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
+    begin(0.90, "threats")
     ladder = threats(inputs, measured, quick_attacker, settings)
+    begin(0.95, "online code")
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=headline.verdict if alignment.is_known else NOT_JUDGED,
@@ -174,7 +186,12 @@ def audit(
     if output is not None:
         replace_file(Path(output, "audit.json"), report.to_json())
         replace_file(Path(output, "audit.html"), card(report))
+    begin(1.0, "done")
     return report
+
+
+def _no_progress(share: float, what: str) -> None:
+    """Says nothing."""
 
 
 class Prepared(NamedTuple):

@@ -109,7 +109,7 @@ def headline_of_classes(
     if untested is not None and untested[1] > reads:
         reads, by = untested[1], f" ({untested[0]}, an attacker outside the test)"
     sentence = (
-        f"Shown {_equally(subject.classes)}, the strongest attacker{by} names the "
+        f"Shown {equally(subject.classes)}, the strongest attacker{by} names the "
         f"{subject.attribute} of an unseen speaker rightly {times(reads)} times in 100 from one "
         f"utterance; guessing {times(chance)}; {_bounded(verdict.upper, subject.confidence)}."
     )
@@ -305,7 +305,12 @@ def _counted(subject: Subject) -> str:
     )
 
 
-def _equally(classes: dict[str, int]) -> str:
+def equally(classes: dict[str, int]) -> str:
+    """What a UAR is of, in words.
+
+    >>> equally({"female": 7, "male": 3}), equally({"a": 1, "b": 1, "c": 1})
+    ('as many women as men', 'each of the 3 classes equally often')
+    """
     names = list(classes)
     if sorted(names) == ["female", "male"]:
         return "as many women as men"
