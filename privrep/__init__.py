@@ -15,6 +15,7 @@ _HOMES = {
     "compare": "privrep.auditing.compare",
     "gradient_reversal": "privrep.grl",
     "measure": "privrep.leakage.measurement",
+    "plan": "privrep.auditing.plan",
 }
 __all__ = list(_HOMES)
 

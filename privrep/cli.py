@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
-from privrep.auditing.gate import UNEXPECTED, WRONG, Limits, limits_of, worst_status
+from privrep.auditing.gate import PASSED, UNEXPECTED, WRONG, Limits, limits_of, worst_status
 from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, write_junit
 from privrep.auditing.options import DUPLICATES, MARGIN, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
@@ -88,6 +88,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
     audit = _add_audit(commands)
     compare = _add_compare(commands)
+    plan = _add_plan(commands)
 
     selftest = commands.add_parser(
         "selftest",
@@ -99,7 +100,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--full", action="store_true", help="with the deals and permutations of an audit"
     )
     selftest.set_defaults(run=_selftest)
-    return parser, {"audit": audit, "compare": compare, "selftest": selftest}
+    return parser, {
+        "audit": audit,
+        "compare": compare,
+        "plan": plan,
+        "selftest": selftest,
+    }
 
 
 _Commands = Any  # argparse's, which has no public name
@@ -227,6 +233,24 @@ def _add_compare(commands: _Commands) -> argparse.ArgumentParser:
     _add_test(compare)
     compare.set_defaults(run=_compare)
     return compare
+
+
+def _add_plan(commands: _Commands) -> argparse.ArgumentParser:
+    plan = commands.add_parser(
+        "plan",
+        help="what could an audit of these labels show, before there are representations?",
+        description="From speakers and utterances alone: the leak that would be detected, the "
+        "upper bound to be expected without a leak, the chance to pass, the speakers needed. "
+        "Prints it, and writes OUTPUT/plan.json.",
+    )
+    plan.add_argument("labels", help=".csv, .tsv, .jsonl, .json or .parquet, with a speaker")
+    plan.add_argument("--attribute", required=True, metavar="COLUMN", help="the private column")
+    plan.add_argument("--output", help="folder for the plan")
+    plan.add_argument("--fail-above", metavar="UAR", help="limit of the gate, see privrep audit")
+    _add_columns(plan)
+    _add_test(plan)
+    plan.set_defaults(run=_plan)
+    return plan
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
@@ -483,6 +507,20 @@ def _compare(parsed: argparse.Namespace) -> int:
     )
     say(printable(report.in_words))
     return report.status
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from privrep.auditing.plan import plan
+
+    planned = plan(
+        parsed.labels,
+        parsed.attribute,
+        parsed.output,
+        fail_above=parsed.fail_above,
+        options=_options(parsed),
+    )
+    say(printable(planned.in_words))
+    return PASSED
 
 
 def _selftest(parsed: argparse.Namespace) -> int:

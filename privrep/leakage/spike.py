@@ -92,7 +92,7 @@ def distance(uar: float, num_classes: int) -> float:
 
         UAR = E[Phi(z + distance)^(C - 1)],    z normal
 
-    >>> round(distance(0.5 + 0.341345, 2) / np.sqrt(2), 3)
+    >>> round(distance(0.841345, 2) / 2**0.5, 3)
     1.0
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)
