@@ -54,37 +54,47 @@ def smallest_detected(
     permutations = min(settings.permutations, _PERMUTATIONS)
     settings = replace(settings, permutations=permutations, deals=1)
     chance = 1 / sample.num_classes
+    spread = spread_of(sample.h)
     tried: list[float] = []
     for growth in _GROWTH:
         uar = min(chance + growth * (minimum_detectable - chance), 0.999)
         if tried and uar <= tried[-1]:
             break
         tried.append(uar)
-        spiked = replace(sample, h=plant(sample, uar, settings.seed))
+        spiked = replace(sample, h=plant(sample, uar, spread, settings.seed))
         result = measure(spiked, attackers={"linear": linear}, settings=settings)
         if result.verdict.p <= settings.alpha:
             return Sensitivity(uar, tuple(tried))
     return Sensitivity(np.inf, tuple(tried))
 
 
-def plant(sample: Sample, uar: float, seed: int) -> np.ndarray:
+def spread_of(h: np.ndarray) -> np.ndarray:
+    """float64[D, r]: the principal directions of h, a standard deviation long each."""
+    centred = h.astype(np.float64) - h.mean(0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
+    kept = values > 1e-12 * max(values[-1], 1e-300)
+    return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def plant(sample: Sample, uar: float, spread: np.ndarray, seed: int) -> np.ndarray:
     """float64[N, D]: h with its classes moved apart along random directions of its own spread.
 
     In coordinates in which h has variance 1 in every direction, the classes stand at the corners of
     a regular simplex, so far apart that of normal classes the best attacker reads `uar`. Where h
     has fewer directions than the simplex, in a projection of it.
+
+    Args:
+      sample: h and its classes.
+      uar: to be read.
+      spread: see `spread_of`.
+      seed: of the directions.
     """
-    h = sample.h.astype(np.float64)
-    centred = h - h.mean(0)
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
-    kept = values > 1e-12 * max(values[-1], 1e-300)
-    unit = vectors[:, kept] * np.sqrt(values[kept])  # columns: a standard deviation each
-    num_classes = sample.num_classes
+    num_classes, rank = sample.num_classes, spread.shape[1]
     corners = np.eye(num_classes) - 1 / num_classes
     rng = np.random.default_rng(seed)
-    axes, _ = np.linalg.qr(rng.normal(size=(max(kept.sum(), num_classes), num_classes)))
-    shift = distance(uar, num_classes) * corners @ axes[: kept.sum()].T
-    return h + (shift @ unit.T)[sample.labels]
+    axes, _ = np.linalg.qr(rng.normal(size=(max(rank, num_classes), num_classes)))
+    shift = distance(uar, num_classes) * corners @ axes[:rank].T
+    return sample.h.astype(np.float64) + (shift @ spread.T)[sample.labels]
 
 
 def distance(uar: float, num_classes: int) -> float:

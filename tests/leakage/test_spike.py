@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from privrep.leakage.spike import distance, plant, smallest_detected
+from privrep.leakage.spike import distance, plant, smallest_detected, spread_of
 from privrep.types import InferenceSettings, Sample
 
 SETTINGS = InferenceSettings(permutations=24, deals=1)
@@ -25,7 +25,7 @@ def test_the_best_attacker_reads_what_was_planted(num_classes, uar):
     rng = np.random.default_rng(0)
     labels = np.arange(20_000) % num_classes
     h = rng.normal(size=(20_000, 5)) * [1, 10, 100, 1, 0.1]
-    spiked = plant(Sample.of(h, labels, labels), uar, seed=1)
+    spiked = plant(Sample.of(h, labels, labels), uar, spread_of(h), seed=1)
     x = spiked / h.std(0)
     means = np.stack([x[labels == c].mean(0) for c in range(num_classes)])
     nearest = ((x[:, None] - means) ** 2).sum(2).argmin(1)
@@ -60,5 +60,5 @@ def test_order_does_not_matter_so_that_it_shows_no_alignment():
 
 def test_one_column_and_many_classes_can_be_spiked():
     sample = noise(num_classes=4, size=1)
-    assert plant(sample, 0.6, 0).shape == sample.h.shape
-    assert np.isfinite(plant(sample, 0.6, 0)).all()
+    spiked = plant(sample, 0.6, spread_of(sample.h), 0)
+    assert spiked.shape == sample.h.shape and np.isfinite(spiked).all()
