@@ -50,9 +50,8 @@ class AuditPlan:
     @property
     def in_words(self) -> str:
         """The plan, lines for a terminal."""
-        of, sd = self.expected, self.expected.upper_sd
+        of = self.expected
         counts = [f"{name} {count:,}" for name, count in self.speakers_per_class.items()]
-        low, high = of.upper - 1.28 * sd, min(of.upper + 1.28 * sd, 1.0)
         detected = "No leak, however large: there are too few speakers."
         if math.isfinite(of.minimum_detectable):
             detected = (
@@ -71,8 +70,8 @@ class AuditPlan:
                 "utterances.",
                 f"  {detected}",
                 f"  Without a leak the upper bound will be about {times(of.upper)} times in 100 "
-                f"from one utterance (in 8 of 10 corpora {times(low)} to {times(high)}), and about "
-                f"{times(of.person_upper)} from all of a person.",
+                f"from one utterance (in 8 of 10 corpora {times(of.upper_low)} to "
+                f"{times(of.upper_high)}), about {times(of.person_upper)} from all of a person.",
                 f"  Representations without a leak pass a limit of {times(self.limit)} times in "
                 f"100 with a probability of {self.chance_to_pass:.0%}; for 80 % {needed} speakers "
                 "are needed.",
