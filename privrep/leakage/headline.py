@@ -142,8 +142,8 @@ def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headlin
     r, upper = verdict.correlation, verdict.upper
     sentence = (
         f"From all utterances of an unseen speaker, the strongest attacker's estimate of "
-        f"{subject.attribute} correlates by {r:.2f} with the truth (0 is guessing, 1 the right "
-        f"order), which tells the higher half of the speakers from the lower rightly about "
+        f"{subject.attribute} has a correlation of {r:.2f} with the truth (0 is guessing, 1 the "
+        f"right order), which tells the higher half of the speakers from the lower rightly about "
         f"{times(_halves(r))} times in 100; guessing 50; "
     )
     if math.isfinite(upper):

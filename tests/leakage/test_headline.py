@@ -97,7 +97,7 @@ def test_what_cannot_be_known_is_no_number(subject):
 def test_a_number_is_said_as_a_correlation_and_as_halves():
     """Of normal numbers r = 0.73 tells the halves with 1/2 + arcsin(0.73) / pi = 0.760."""
     headline = headline_of_number(SUBJECT._replace(attribute="age"), NUMBER)
-    assert "estimate of age correlates by 0.73 with the truth" in headline.sentence
+    assert "estimate of age has a correlation of 0.73 with the truth" in headline.sentence
     assert "rightly about 76 times in 100; guessing 50; with 95% confidence" in headline.sentence
     assert headline.sentence.endswith("not more than 0.84, or 82 times in 100.")
     assert "count. A correlation of 0.41 would have been" in headline.certainty
