@@ -1,16 +1,18 @@
 """Opting out: what an attacker who holds h predicts of a speaker's attribute, network by network.
 
-    python -m experiments.main --dataset=demo --export=all
+    python -m experiments.main --dataset=demo --recipe=keep,posterior --export=all
     python -m experiments.opt_out out/demo --speaker=s03
 
 The attacker of a fold has h and attribute of its training speakers, and of the held-out speaker h
-alone. Bound and verdict are those of the main table, over all speakers.
+alone: of a single utterance, or of all. Emotion, bound and verdict are those of the main table,
+over all speakers.
 """
 
 import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
 
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,23 +36,40 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "speaker who opts out; the first by name if not given")
 flags.DEFINE_string("attribute", "gender", "attribute that the speaker wants to keep private")
 flags.DEFINE_integer("pack", 0, "number of the pack, as in runs.csv", lower_bound=0)
+# What is sent, of the recipes that are put in words beside each other.
+SENT = {
+    "none": "The ordinary network sends all of h",
+    "keep": "keep sends h relative to the person, which serves other tasks too",
+    "posterior": "posterior sends only how likely each emotion is",
+}
+_WIDTH = 96
+_LEGEND = (
+    "emotion: UAR, of a regression CCC. one, all: how often the attribute of a test speaker is "
+    "predicted from one utterance, and from all of the speaker, UAR. people: those of whom it is, "
+    "from all. predicts, confidence: of {speaker}, from all. upper bound, verdict: of the UAR per "
+    "utterance, over all speakers, as in the main table."
+)
 _ALWAYS = ("recipe", "lambda")  # columns of the table, whatever varies
 # The name of an exported file: see `export_h.file_names`. What varies beside these is numbers.
 _NETWORK = re.compile(r"lambda=([^_]+)_recipe=(.+?)_seed=(\d+)((?:_[a-z_]+=[^_=]+)*)")
 
 
 class Guess(NamedTuple):
-    """The attacker's prediction for one speaker.
+    """The attacker's predictions for one speaker.
 
     Attributes:
-      value: the predicted value.
+      value: the predicted value, from all utterances.
       confidence: its probability.
       true: the true value.
+      share: of the speaker's utterances, from which alone the true value is predicted.
+      num_utterances: of the speaker.
     """
 
     value: str
     confidence: float
     true: str
+    share: float
+    num_utterances: int
 
 
 def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
@@ -83,11 +102,12 @@ def guesses(folder: Path, attribute: str) -> dict[str, dict[str, Guess]]:
             attacker.fit(h[train], value[train])
             for name in np.unique(speaker[(part == "test") & known]):
                 rows = (speaker == name) & (part == "test")
-                mean = attacker.predict_log_proba(h[rows]).clip(-50).mean(0)
+                of_each, true = attacker.predict_log_proba(h[rows]), str(value[rows][0])
+                mean = of_each.clip(-50).mean(0)
                 probability = np.exp(mean - np.logaddexp.reduce(mean))
-                guess = Guess(
-                    str(values[probability.argmax()]), float(probability.max()), value[rows][0]
-                )
+                share = float((values[of_each.argmax(1)] == true).mean())
+                predicted = str(values[probability.argmax()])
+                guess = Guess(predicted, float(probability.max()), true, share, int(rows.sum()))
                 guess_of.setdefault(file.stem, {})[str(name)] = guess
     if not guess_of:
         raise ValueError(
@@ -113,7 +133,9 @@ def report(
     attribute: str,
     speaker: str,
 ) -> list[str]:
-    """The lines to print: a table with a line per network and the settings that tell it apart.
+    """The lines to print: a table with a line per network, and what it says in words.
+
+    A line names the settings that tell its network apart.
 
     Args:
       guess_of: see `guesses`.
@@ -130,21 +152,25 @@ def report(
     settings_of = {network: _settings(network) for network in guess_of}
     names = list(next(iter(settings_of.values())))[len(_ALWAYS) :]
     varying = [n for n in names if len({settings[n] for settings in settings_of.values()}) > 1]
-    header = [*_ALWAYS, *varying, "predicts", "confidence", "correct", "upper bound", "verdict"]
+    header = [*_ALWAYS, *varying, "emotion", "one", "all", "people"]
+    header += ["predicts", "confidence", "upper bound", "verdict"]
     lines = []
     for network, settings in sorted(settings_of.items(), key=lambda item: _in_order(item[1])):
         of_network = guess_of[network]
         guess = of_network.get(speaker)  # None where the network of its fold diverged
-        correct = sum(g.value == g.true for g in of_network.values())
         prediction = [guess.value, f"{guess.confidence:.2f}"] if guess else ["", ""]
+        single, whole = rightly([of_network])
         lines.append(
             [
                 settings["recipe"],
                 lambda_text(settings["lambda"]),
                 *(settings[name] for name in varying),
+                _emotion(_row_of(rows, settings, attribute)),
+                f"{single:.2f}",
+                f"{whole:.2f}",
+                _people(of_network),
                 *prediction,
-                f"{correct} of {len(of_network)}",
-                *_bound_and_verdict(rows, settings, attribute),
+                *_bound_and_verdict(_row_of(rows, settings, attribute), attribute),
             ]
         )
     truth = next(of[speaker].true for of in guess_of.values() if speaker in of)
@@ -153,10 +179,63 @@ def report(
         "",
         *aligned(header, lines),
         "",
-        f"predicts, confidence: for {speaker}, from all utterances. correct: test speakers who are",
-        "predicted correctly, each from all utterances. upper bound, verdict: of the UAR per",
-        "utterance, over all speakers, as in the main table.",
+        *textwrap.wrap(_LEGEND.format(speaker=speaker), _WIDTH),
+        "",
+        *in_words(guess_of, rows, attribute),
     ]
+
+
+def rightly(networks: Sequence[Mapping[str, Guess]]) -> tuple[float, float]:
+    """UAR over speakers of predictions from one utterance and from all, the mean over networks."""
+    scores = []
+    for of_network in networks:
+        of_value: dict[str, list[tuple[float, bool]]] = {}
+        for guess in of_network.values():
+            of_value.setdefault(guess.true, []).append((guess.share, guess.value == guess.true))
+        scores.append(np.mean([np.mean(speakers, 0) for speakers in of_value.values()], 0))
+    single, whole = np.mean(scores, 0)
+    return float(single), float(whole)
+
+
+def in_words(
+    guess_of: Mapping[str, Mapping[str, Guess]], rows: Sequence[Row], attribute: str
+) -> list[str]:
+    """Lines on the networks of the recipes SENT, and on what all utterances of a person tell."""
+    everyone = [guess for of_network in guess_of.values() for guess in of_network.values()]
+    chance = 1 / len({guess.true for guess in everyone})
+    speakers = len({name for of_network in guess_of.values() for name in of_network})
+    each = int(np.median([guess.num_utterances for guess in everyone]))
+    spread = 1.96 * np.sqrt(chance * (1 - chance) / speakers)
+    of_recipe = {name: [n for n in guess_of if _settings(n)["recipe"] == name] for name in SENT}
+    sentences, read_of_all = [], []
+    for recipe, networks in of_recipe.items():
+        if not networks:
+            continue
+        single, whole = rightly([guess_of[n] for n in networks])
+        if whole > chance + spread:
+            read_of_all.append("the ordinary network" if recipe == "none" else recipe)
+        emotion = {_emotion(_row_of(rows, _settings(n), attribute)) for n in networks} - {""}
+        sentences.append(
+            f"{SENT[recipe]}. Emotion {' and '.join(sorted(emotion)) or 'unknown'}; "
+            f"the {attribute} is read from one utterance {single:.0%} of the time, from all of a "
+            f"person {whole:.0%}."
+        )
+    if not sentences:
+        return []
+    sentences.append(
+        "What all utterances of a person tell: the little that is in each adds up, here of some "
+        f"{each}. Guessing is right {chance:.0%} ± {spread:.0%} of the time with {speakers} people,"
+        f" and more is read of {' and '.join(read_of_all) or 'none of these'}. Whoever gives all "
+        "utterances away is protected as far as that, not as far as one utterance is."
+    )
+    if missing := [name for name in ("keep", "posterior") if not of_recipe[name]]:
+        sentences.append(f"Not in these results: --recipe={','.join(missing)}.")
+    return [line for text in sentences for line in textwrap.wrap(text, _WIDTH)]
+
+
+def _people(of_network: Mapping[str, Guess]) -> str:
+    correct = sum(guess.value == guess.true for guess in of_network.values())
+    return f"{correct} of {len(of_network)}"
 
 
 def which_pack(rows: Sequence[Row], pack: int) -> list[str]:
@@ -192,17 +271,27 @@ def _in_order(settings: Mapping[str, str]) -> tuple:
     return strengths(settings["lambda"]), settings["recipe"], *others
 
 
-def _bound_and_verdict(
-    rows: Sequence[Row], settings: Mapping[str, str], attribute: str
-) -> list[str]:
-    upper, verdict = (name_of(f"<attribute>_pooled_{n}", attribute) for n in ("upper", "verdict"))
+def _row_of(rows: Sequence[Row], settings: Mapping[str, str], attribute: str) -> Row:
+    """A row of the network that has a verdict; {} if there is none."""
+    verdict = name_of("<attribute>_pooled_verdict", attribute)
     for row in rows:
         if row["control"] is not None or not row.get(verdict):
             continue
         same = (str(row[name]) == settings[name] for name in settings if name != "lambda")
         if strengths(row["lambda"]) == strengths(settings["lambda"]) and all(same):
-            return [f"{row[upper]:.3f}", row[verdict].replace("_", " ")]
-    return ["", ""]
+            return row
+    return {}
+
+
+def _emotion(row: Row) -> str:
+    """The emotion score over all folds."""
+    score = row.get("emotion_pooled_uar", row.get("emotion_pooled_ccc"))
+    return "" if score is None else f"{score:.3f}"
+
+
+def _bound_and_verdict(row: Row, attribute: str) -> list[str]:
+    upper, verdict = (name_of(f"<attribute>_pooled_{n}", attribute) for n in ("upper", "verdict"))
+    return [f"{row[upper]:.3f}", row[verdict].replace("_", " ")] if row else ["", ""]
 
 
 def main(argv: list[str]) -> None:

@@ -8,6 +8,7 @@ STOPPED = "stopped; go on with the same flags and --resume"
 _LINES = {
     "experiments.main": STOPPED,
     "experiments.opt_out": "stopped",
+    "experiments.export_model": "stopped; the models are written anew by the same command",
     "experiments.report.__main__": "stopped; the report is made anew by the same command",
     "experiments.report.write_report": "stopped; the report is made anew by the same command",
 }

@@ -11,9 +11,13 @@ _HOMES = {
     "InferenceSettings": "privrep.types",
     "Sample": "privrep.types",
     "Utterance": "privrep.types",
+    "Encoded": "privrep.deploy.encoder",
+    "Encoder": "privrep.deploy.encoder",
+    "Person": "privrep.deploy.person_file",
     "audit": "privrep.auditing.run_audit",
     "compare": "privrep.auditing.compare",
     "gradient_reversal": "privrep.grl",
+    "load": "privrep.deploy.encoder",
     "measure": "privrep.leakage.measurement",
     "plan": "privrep.auditing.plan",
 }

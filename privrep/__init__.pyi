@@ -4,6 +4,10 @@ from privrep.auditing.options import AuditOptions as AuditOptions
 from privrep.auditing.plan import plan as plan
 from privrep.auditing.report import AuditReport as AuditReport
 from privrep.auditing.run_audit import audit as audit
+from privrep.deploy.encoder import Encoded as Encoded
+from privrep.deploy.encoder import Encoder as Encoder
+from privrep.deploy.encoder import load as load
+from privrep.deploy.person_file import Person as Person
 from privrep.grl import gradient_reversal as gradient_reversal
 from privrep.leakage.measurement import measure as measure
 from privrep.types import InferenceSettings as InferenceSettings

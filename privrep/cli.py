@@ -8,9 +8,11 @@ import re
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from privrep import __version__
@@ -27,6 +29,7 @@ from privrep.types import CORRELATION_LIMIT, LIMIT, PRIMARY, SECONDARY
 
 if TYPE_CHECKING:
     from privrep.auditing.report import AuditReport
+    from privrep.deploy.encode_files import RecordingFiles
 
 MISJUDGED = 1  # exit status of the self-test; those of an audit stand in `gate`
 
@@ -89,6 +92,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     audit = _add_audit(commands)
     compare = _add_compare(commands)
     plan = _add_plan(commands)
+    of_models = _add_encode(commands)
 
     selftest = commands.add_parser(
         "selftest",
@@ -104,6 +108,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "audit": audit,
         "compare": compare,
         "plan": plan,
+        **of_models,
         "selftest": selftest,
     }
 
@@ -348,6 +353,124 @@ def _add_test(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
     )
+
+
+def _add_encode(commands: _Commands) -> dict[str, argparse.ArgumentParser]:
+    """`encode` and `enrol`, by name."""
+    encode = commands.add_parser(
+        "encode",
+        help="what a trained network sends of recordings of one person",
+        description="Encodes recordings by a model folder of experiments.export_model: h as it is "
+        "released, the recognised emotion and its probabilities. Exit status 2 if the model, the "
+        "files or the flags cannot be used; then nothing is written.",
+    )
+    _add_recordings(encode)
+    encode.add_argument(
+        "--output", required=True, metavar="FILE", help=".npz with h, id, emotion, probabilities"
+    )
+    encode.add_argument(
+        "--person",
+        metavar="FILE",
+        help="statistics of the person who speaks, where the model needs them; see privrep enrol",
+    )
+    encode.add_argument(
+        "--update",
+        action="store_true",
+        help="add the recordings to the statistics afterwards, for those to come",
+    )
+    encode.set_defaults(run=_encode)
+
+    enrol = commands.add_parser(
+        "enrol",
+        help="make the statistics of a person, by which a model encodes this person",
+        description="Makes a person file of recordings of one person. It says how the person "
+        "sounds on average: keep it where the recordings are. Exit status 2 as of encode.",
+    )
+    _add_recordings(enrol)
+    enrol.add_argument("--person", required=True, metavar="FILE", help=".npz to be written")
+    enrol.add_argument(
+        "--update", action="store_true", help="add the recordings to the file that is there"
+    )
+    enrol.set_defaults(run=_enrol)
+    return {"encode": encode, "enrol": enrol}
+
+
+def _add_recordings(command: argparse.ArgumentParser) -> None:
+    """The arguments that name a model and recordings."""
+    command.add_argument("model", help="model folder, with model.json")
+    command.add_argument(
+        "audio", nargs="*", help="audio files of one person; their names are the ids"
+    )
+    command.add_argument(
+        "--transcripts",
+        metavar="FILE",
+        help="of a model that reads words: a table with the columns id and transcript",
+    )
+    command.add_argument(
+        "--acoustic_features",
+        metavar="SOURCE",
+        help="of a model that was trained on such: ready features, as of experiments.main",
+    )
+    command.add_argument("--lexical_features", metavar="SOURCE", help="likewise of words")
+    command.add_argument(
+        "--word_vectors",
+        metavar="FILE",
+        help="the word vectors that the model was trained with, for words its corpus had not",
+    )
+    command.add_argument(
+        "--unusable",
+        choices=("stop", "drop"),
+        default="stop",
+        help="at recordings that cannot be used, such as silence: stop, or leave them out "
+        "(%(default)s)",
+    )
+
+
+def _encode(parsed: argparse.Namespace) -> int:
+    files = _encode_files()
+    person = None if parsed.person is None else Path(parsed.person)
+    model, output = Path(parsed.model), Path(parsed.output)
+    files.encode_files(model, _recordings(files, parsed), output, person, parsed.update, _note)
+    return 0
+
+
+def _enrol(parsed: argparse.Namespace) -> int:
+    files = _encode_files()
+    model, person = Path(parsed.model), Path(parsed.person)
+    files.enrol_files(model, _recordings(files, parsed), person, parsed.update, _note)
+    return 0
+
+
+def _encode_files() -> ModuleType:
+    """`deploy/encode_files.py`, which the light installation of the audit cannot import.
+
+    Raises:
+      ValueError: a package is missing.
+    """
+    try:
+        from privrep.deploy import encode_files
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"networks need {error.name}, which is not installed: install privrep with its "
+            "requirements (without --no-deps)"
+        ) from error
+    return encode_files
+
+
+def _recordings(files: ModuleType, parsed: argparse.Namespace) -> "RecordingFiles":
+    warnings.showwarning = lambda message, *_: _note(f"note: {message}")
+    return files.RecordingFiles(
+        audio=tuple(parsed.audio),
+        transcripts=parsed.transcripts,
+        acoustic_features=parsed.acoustic_features,
+        lexical_features=parsed.lexical_features,
+        word_vectors=parsed.word_vectors,
+        unusable=parsed.unusable,
+    )
+
+
+def _note(sentence: str) -> None:
+    say(printable(sentence), sys.stderr)
 
 
 def _comma_list(text: str) -> list[str]:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import opt_out
+import privrep
+from experiments import export_model, opt_out
 from experiments.config.settings import FIELDS, flag_name
 from experiments.report import write_report
 from experiments.report.results_page import RECORDS, read
@@ -144,7 +145,7 @@ def main_job(command, tmp_path, monkeypatch):
 
 
 def test_the_first_command_of_readme_runs_to_its_table(tmp_path, monkeypatch, capsys):
-    """And the opt-out and the export that the folder's README name behind it."""
+    """And the opt-out, the export and the models that the folder's README names behind it."""
     (command,) = {line for name, line in MAIN if name == "README.md" and "data_dir" not in line}
     workdir = main_job(f"{command} --export=all", tmp_path, monkeypatch)
     assert "privacy" in capsys.readouterr().out
@@ -152,6 +153,19 @@ def test_the_first_command_of_readme_runs_to_its_table(tmp_path, monkeypatch, ca
     assert "python -m experiments.opt_out out/demo" in TEXT["experiments/README.md"]
     opt_out.main(["opt_out", str(workdir)])
     assert "has opted out" in capsys.readouterr().out
+    assert "python -m experiments.export_model out/demo" in TEXT["experiments/README.md"]
+    export_model.main([str(workdir), f"--cache_dir={cache_of(workdir)}"])
+    *folders, _ = capsys.readouterr().out.split("\n")
+    assert len(folders) == 5 and privrep.load(folders[0]).needs == ("frames",)
+    monkeypatch.chdir(tmp_path)
+    wavs = sorted(map(str, (cache_of(workdir) / "corpora" / "demo" / "wav").glob("s01_*.wav")))
+    given = {"MODEL": [folders[0]], "mine/*.wav": wavs, "new/*.wav": wavs}
+    for prefix in ("privrep enrol ", "privrep encode "):
+        (command,) = {line for _, line in commands(prefix)}
+        words = [w for word in shlex.split(command)[1:] for w in given.get(word, [word])]
+        assert privrep_cli(words) == 0
+    with np.load("h.npz") as made:
+        assert made["id"].tolist() == [Path(wav).stem for wav in wavs]
 
 
 @pytest.mark.long
@@ -175,7 +189,7 @@ def test_flags_that_the_documents_name_exist():
     """Those of clusters and accelerators too, which no test can run."""
     known = {*map(flag_name, FIELDS), *MORE, "flagfile", "output", "keep_first", "only", "quick"}
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
-    known |= {"permutations", "speaker", "session", "device", "rounds"}
+    known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
     for name in ("experiments/README.md", "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])
         assert flags and not {f for f in flags if f not in known and f != "no-deps"}, name

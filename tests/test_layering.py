@@ -48,8 +48,17 @@ ROOMS = {
         "host",
         "leakage leakage/membership attacks statistics formats duplicates files messages types",
     ),
+    "privrep/deploy": Room("host", "inputs files messages types"),
+    "privrep/deploy/network.py": Room("jax", "unlearning networks training types"),
+    "privrep/deploy/encoder.py": Room(
+        "both", "deploy deploy/network unlearning inputs messages types"
+    ),
+    "privrep/deploy/encode_files.py": Room(
+        "both", "deploy/encoder deploy inputs formats files messages"
+    ),
     "privrep/cli.py": Room(
-        "both", "auditing leakage attacks statistics formats program messages types"
+        "both",
+        "deploy/encode_files auditing leakage attacks statistics formats program messages types",
     ),
     "experiments/start.py": Room("host", ""),
     "experiments/devices.py": Room("host", ""),
@@ -64,6 +73,7 @@ ROOMS = {
     "experiments/benchmark/contestants": Room("both", "benchmark config devices"),
     "experiments/main.py": Room("both", "devices start report search run results config"),
     "experiments/opt_out.py": Room("host", "report results config start"),
+    "experiments/export_model.py": Room("both", "run results config start"),
 }
 BANNED = {
     "host": {"jax", "flax", "optax"},
@@ -72,7 +82,17 @@ BANNED = {
 }
 PUBLIC = (
     *("gradient_reversal", "measure", "audit", "load", "encode", "plan", "compare", "gate"),
-    *("export", "Sample", "AuditReport", "Utterance", "AuditOptions", "InferenceSettings"),
+    *(
+        "export",
+        "Encoder",
+        "Encoded",
+        "Person",
+        "Sample",
+        "AuditReport",
+        "Utterance",
+        "AuditOptions",
+        "InferenceSettings",
+    ),
 )
 
 

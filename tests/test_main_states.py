@@ -6,7 +6,9 @@ import signal
 import numpy as np
 import pytest
 
+from experiments.config import recipes
 from experiments.results.runs_csv import read_rows
+from privrep.datasets.demo import corpus as demo
 from privrep.leakage.fold_measurement import measure_folds
 from privrep.leakage.fold_sample import FoldSample
 from privrep.types import Split
@@ -99,6 +101,47 @@ def test_killed_in_training_and_resumed_the_memory_and_states_are_the_same(folde
     assert again == (folder / "whole" / "runs.csv").read_bytes()
 
 
+RUNNING = ("--dataset=demo", "--folds=3", "--recipe=keep,relative,posterior", "--state=running")
+RUNNING += (f"--enrolment={K}", "--memory=24", "--membership=off")
+
+
+@pytest.fixture(scope="module")
+def of_demo(finished_once, quickly_compiled):
+    def make(folder):
+        demo.make(folder / "cache" / "corpora" / "demo", seed=1, speakers=12, utterances=EACH)
+        for state in ("running", "enrolled"):
+            run(folder / state, *RUNNING, f"--state={state}")
+
+    return finished_once("running_states", make)
+
+
+def test_a_state_that_goes_on_concerns_only_what_has_a_state(of_demo):
+    rows_of = {}
+    for state in ("running", "enrolled"):
+        rows = read_rows(of_demo / state / "runs.csv")
+        assert {row["state"] for row in rows if not row["control"]} == {state}
+        rows_of[state] = {
+            (row["recipe"], row["fold"]): {n: v for n, v in row.items() if n != "state"}
+            for row in rows
+            if not row["control"]
+        }
+    assert {recipe for recipe, _ in rows_of["running"]} == {"none", "keep", "relative", "posterior"}
+    for key, row in rows_of["running"].items():
+        of_enrolment = rows_of["enrolled"][key]
+        assert (row == of_enrolment) == (key[0] in ("none", "posterior")), key
+        assert row["best_epoch"] == of_enrolment["best_epoch"]  # trained alike
+        assert 0 <= row["test_emotion_uar"] <= 1 and 0 <= row["test_gender_attacker_uar"] <= 1
+
+
+def test_a_state_that_goes_on_is_the_same_in_a_job_that_was_killed(of_demo):
+    workdir = of_demo / "killed"
+    given = (f"--workdir={workdir}", f"--cache_dir={cache_of(workdir)}")
+    (done,) = in_processes(KILLED, f"--flagfile={of_demo / 'running' / 'flags.txt'}", *given)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = run(workdir, *RUNNING, "--resume")
+    assert again == (of_demo / "running" / "runs.csv").read_bytes()
+
+
 def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(folder, capsys):
     run(folder / "transductive", *flags(folder)[:-1], "--enrolment=0", "--export=none")
     rows = read_rows(folder / "transductive" / "runs.csv")
@@ -107,6 +150,25 @@ def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(fo
     said = " ".join(capsys.readouterr().out.split())
     assert "these rows are no results to quote and are never chosen" in said
     assert "validation chooses lambda 1 (keep" not in said
+
+
+@pytest.mark.usefixtures("few_permutations")
+def test_a_default_that_keeps_a_state_gives_way_where_it_cannot(folder, capsys, monkeypatch):
+    monkeypatch.setattr(recipes, "DEFAULT", ("keep", "paper"))
+    write_msp_improv(folder / "short" / "corpus", utterances_per_speaker=5)
+    for where, expected in (("short", {"posterior", "paper"}), (".", {"keep", "paper"})):
+        workdir = folder / where / "default"
+        of_corpus = ("--dataset=msp_improv", f"--data_dir={folder / where / 'corpus'}")
+        given = (*of_corpus, "--folds=3", "--lambda=1", "--membership=off")
+        table = run(workdir, *given)
+        rows = read_rows(workdir / "runs.csv")
+        assert {row["recipe"] for row in rows if not row["control"]} == expected
+        gives_way = where == "short"
+        assert ("12 of 12 speakers have too few utterances" in capsys.readouterr().err) == gives_way
+        text = (workdir / "flags.txt").read_text().splitlines()
+        assert ("--recipe=stateless" if gives_way else "--recipe=auto") in text
+        assert run(workdir, *given, "--resume") == table  # its plan is what it was
+        capsys.readouterr()
 
 
 def test_too_few_utterances_of_each_speaker_are_refused(folder, capsys):

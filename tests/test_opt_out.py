@@ -7,15 +7,19 @@ import pytest
 
 from experiments.config.lambdas import by_attribute
 from experiments.config.settings import Config
-from experiments.opt_out import Guess, guesses, report, which_pack
+from experiments.opt_out import Guess, guesses, in_words, report, rightly, which_pack
 from experiments.run.export_h import file_names
 
 LEAKS, HIDES = "lambda=0_recipe=none_seed=0", "lambda=1_recipe=posterior_seed=0"
+SUMS = "lambda=1_recipe=keep_seed=0"
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Two folds of 30 speakers with 8 utterances, of which the first network tells gender."""
+    """Two folds of 30 speakers with 8 utterances.
+
+    h of the network LEAKS tells the gender, of HIDES nothing, of SUMS some with every utterance.
+    """
     folder = tmp_path_factory.mktemp("representations")
     rng = np.random.default_rng(0)
     speakers = [f"{'fm'[i % 2]}{i:02d}" for i in range(30)]
@@ -38,21 +42,53 @@ def exported(tmp_path_factory):
         ids = np.array([row["id"] for row in rows])
         np.savez(to / f"{LEAKS}.npz", h=noise + np.outer(sign, [2, 0, 0, 0]), id=ids)
         np.savez(to / f"{HIDES}.npz", h=noise, id=ids)
+        np.savez(to / f"{SUMS}.npz", h=noise + np.outer(sign, [0.8, 0, 0, 0]), id=ids)
     return folder
 
 
 def test_what_h_tells_is_read_of_test_speakers_and_what_it_hides_is_not(exported):
     by_network = guesses(exported, "gender")
-    assert set(by_network) == {LEAKS, HIDES} and len(by_network[LEAKS]) == 20
+    assert set(by_network) == {LEAKS, HIDES, SUMS} and len(by_network[LEAKS]) == 20
     assert all(g.value == g.true and g.confidence > 0.9 for g in by_network[LEAKS].values())
     rightly = np.mean([g.value == g.true for g in by_network[HIDES].values()])
     assert 0.2 < rightly < 0.8
     assert np.mean([g.confidence for g in by_network[HIDES].values()]) < 0.7
+    assert {g.num_utterances for g in by_network[LEAKS].values()} == {8}
+
+
+def test_a_little_of_every_utterance_is_much_of_a_person(exported):
+    by_network = guesses(exported, "gender")
+    single, whole = rightly([by_network[SUMS]])
+    assert 0.6 < single < 0.8 < 0.85 < whole
+    assert all(score > 0.95 for score in rightly([by_network[LEAKS]]))
+    assert 0.4 < rightly([by_network[HIDES]])[0] < 0.6
+    # Of each value alike, however few have it.
+    guess = Guess("f", 0.9, "f", 1.0, 8)
+    wrong = guess._replace(true="m", share=0.25)
+    assert rightly([{"a": guess, "b": guess, "c": wrong}]) == (0.625, 0.5)
+
+
+def test_what_is_sent_is_put_in_words_side_by_side(exported):
+    by_network = guesses(exported, "gender")
+    rows = [row(0, "none", 0.97, "leaks"), row(1.0, "keep", 0.7, "leaks") | {"state": "running"}]
+    text = " ".join(in_words(by_network, rows, "gender"))
+    order = [text.index(f"{name} sends ") for name in ("network", "keep", "posterior")]
+    assert order == sorted(order)
+    assert "which serves other tasks too. Emotion 0.600; the gender is read" in text
+    assert "only how likely each emotion is. Emotion unknown" in text
+    assert "here of some 8. Guessing is right 50% ± 22% of the time with 20 people, " in text
+    assert (
+        "and more is read of the ordinary network and keep." in text and "Not in these" not in text
+    )
+    text = " ".join(in_words({HIDES: by_network[HIDES]}, rows, "gender"))
+    assert "more is read of none of these" in text and "--recipe=keep." in text
+    assert in_words({"lambda=1_recipe=leads_seed=0": by_network[HIDES]}, rows, "gender") == []
 
 
 def row(lambda_, recipe, upper, verdict):
     settings = {"lambda": lambda_, "recipe": recipe, "seed": 0, "control": None}
-    return settings | {"gender_pooled_upper": upper, "gender_pooled_verdict": verdict}
+    scores = {"gender_pooled_upper": upper, "emotion_pooled_uar": 0.6}
+    return settings | scores | {"gender_pooled_verdict": verdict}
 
 
 def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
@@ -63,14 +99,16 @@ def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
     ]
     lines = report(guesses(exported, "gender"), rows, "gender", "f00")
     assert lines[0].startswith("f00 (gender: female) has opted out.")
-    table = [line.split() for line in lines[4:6]]
-    assert table[0][:3] == ["none", "0", "female"] and table[0][-2:] == ["0.970", "leaks"]
-    assert table[0][4:7] == ["20", "of", "20"]
-    assert table[1][:2] == ["posterior", "1"] and table[1][-4:] == ["0.580", "no", "leak", "shown"]
+    table = [line.split() for line in lines[4:7]]
+    assert table[0][:3] == ["none", "0", "0.600"] and table[0][-2:] == ["0.970", "leaks"]
+    assert float(table[0][3]) > 0.95 and table[0][4:9] == ["1.00", "20", "of", "20", "female"]
+    assert table[1][:2] == ["keep", "1"]
+    assert table[2][:2] == ["posterior", "1"] and table[2][-4:] == ["0.580", "no", "leak", "shown"]
+    assert any("What all utterances of a person tell" in line for line in lines)
 
 
 def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict():
-    guess = {"a": Guess("f", 0.9, "f"), "b": Guess("m", 0.8, "f")}
+    guess = {"a": Guess("f", 0.9, "f", 1.0, 8), "b": Guess("m", 0.8, "f", 0.5, 8)}
     points = [
         (seed, rate, decay) for seed in (0, 1) for rate in (1e-5, 1e-3) for decay in (0.0, 0.1)
     ]
@@ -96,7 +134,7 @@ def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict(
     two = {name: by_network[name] for name in kept} | {kept[0]: {"b": guess["b"]}}
     header, _, diverged, whole = report(two, rows, "gender", "a")[2:6]
     assert "seed" not in header and "weight_decay" not in header and "learning_rate" in header
-    assert whole.split()[3:5] == ["f", "0.90"] and diverged.split()[3:6] == ["0", "of", "1"]
+    assert whole.split()[9:11] == ["f", "0.90"] and diverged.split()[6:9] == ["0", "of", "1"]
 
 
 def test_a_pack_among_others_says_what_it_is_of():
@@ -119,4 +157,4 @@ def test_mistakes_say_what_to_do(exported, tmp_path):
     with pytest.raises(ValueError, match=r"has no column accent: it has id, speaker, gender, part"):
         guesses(exported, "accent")
     with pytest.raises(ValueError, match="--speaker=nobody: choose one of f00"):
-        report({LEAKS: {"f00": Guess("female", 0.9, "female")}}, [], "gender", "nobody")
+        report({LEAKS: {"f00": Guess("female", 0.9, "female", 1.0, 8)}}, [], "gender", "nobody")

@@ -15,6 +15,7 @@ DOCUMENTED = (
     "privrep.grl",
     "privrep.types",
     "privrep.messages",
+    "privrep.inputs.normalisation",
     "privrep.statistics.uar",
     "privrep.statistics.attack_scores",
     "privrep.statistics.confidence",
@@ -47,6 +48,7 @@ def test_importing_the_package_is_fast_and_imports_nothing_heavy():
 
 def test_every_public_name_is_there_listed_and_typed():
     names = {"gradient_reversal", "measure", "audit", "Sample", "AuditReport", "Utterance"}
+    names |= {"load", "Encoder", "Encoded", "Person"}
     assert names <= set(privrep.__all__) <= set(dir(privrep))
     for name in privrep.__all__:
         assert getattr(privrep, name).__doc__, name

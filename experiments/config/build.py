@@ -82,6 +82,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
         relative=any(is_relative(c) for c in pack.runs),
         num_speakers=_num_speakers(pack.runs, packed),
         n0=config.n0,
+        running=config.state == "running",
         adversary_restart=config.adversary_restart,
         regression_loss=config.regression_loss,
         masks=MaskSettings(

@@ -49,6 +49,12 @@ flags.DEFINE_enum(
     "write h as released, and labels, to representations/ of the workdir, for `privrep audit`: of "
     "each network the test part of its fold, or all parts; with --resume also of finished runs",
 )
+flags.DEFINE_bool(
+    "export_model",
+    False,
+    "write the networks that validation picks for each task, one for each fold, as model folders "
+    "for `privrep encode`, to models/ of the workdir; others with experiments.export_model",
+)
 flags.DEFINE_bool("resume", False, "continue a stopped sweep of the same flags")
 flags.DEFINE_string(
     "coordinator",

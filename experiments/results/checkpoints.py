@@ -18,10 +18,7 @@ from orbax.checkpoint import v1 as ocp
 from experiments.results.parts import REPAIR
 from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.parallel.processes import gather, is_first
-from privrep.unlearning.kept_space import KeptSpace
-from privrep.unlearning.person_release import Learned as PersonLearned
-from privrep.unlearning.releases import Learned
-from privrep.unlearning.stand_ins import StandIns
+from privrep.unlearning.releases import Learned, from_arrays, to_arrays
 
 PyTree = Any
 
@@ -140,7 +137,7 @@ def save_chosen(
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
         _save_arrays(folder / "history.npz", history)
-        _save_arrays(folder / "release.npz", _flat(learned))
+        _save_arrays(folder / "release.npz", to_arrays(learned))
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
         names = ("params", "history.npz", "release.npz", "runs.json", "map.npz", "counts.npz")
         write_seal(_chosen(folder), [folder / name for name in names if (folder / name).exists()])
@@ -234,26 +231,10 @@ def load_release(folder: Path | str) -> Learned:
     check_chosen(folder, "release.npz")
     path = Path(folder, "release.npz")
     with np.load(path, allow_pickle=False) as file:
-        missing = [name for name in KeptSpace._fields if name not in file.files]
-        if missing:
+        try:
+            return from_arrays(dict(file))
+        except ValueError as error:
             raise ValueError(
-                f"{path}: an earlier version has saved it, without {', '.join(missing)}: run "
-                "experiments.main again, into another directory"
-            )
-        space = KeptSpace(*(file[name] for name in KeptSpace._fields))
-        names = [f"person_{name}" for name in PersonLearned._fields]
-        person = PersonLearned(*(file[n] for n in names)) if {*names} <= {*file.files} else None
-        names = [f"stand_in_{name}" for name in StandIns._fields]
-        answers = StandIns(*(file[n] for n in names)) if {*names} <= {*file.files} else None
-        return Learned(file["protects"], space, file["noise"], person, answers)
-
-
-def _flat(learned: Learned) -> dict[str, np.ndarray]:
-    """The arrays by name, of releases with a state per person as person_<name>, and of `decision`
-    with a head of two layers as stand_in_<name>."""
-    flat = learned.space._asdict() | {"protects": learned.protects, "noise": learned.noise}
-    if learned.person is not None:
-        flat |= {f"person_{name}": array for name, array in learned.person._asdict().items()}
-    if learned.stand_ins is not None:
-        flat |= {f"stand_in_{name}": a for name, a in learned.stand_ins._asdict().items()}
-    return flat
+                f"{path}: an earlier version has saved it, {error}: run experiments.main again, "
+                "into another directory"
+            ) from None

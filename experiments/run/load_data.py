@@ -1,6 +1,7 @@
 """Loading of data: the corpus is read, its inputs are prepared once, each pack is laid out."""
 
 import dataclasses
+import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
-from experiments.config.sweep import Pack, has_posterior, is_relative
+from experiments.config.sweep import Pack, has_posterior, has_state, is_relative
 from experiments.results.corpus_record import differences
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
@@ -22,7 +23,7 @@ from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
 from privrep.inputs.digests import contents
-from privrep.inputs.enrolment import LEAST, draw_enrolment
+from privrep.inputs.enrolment import LEAST, draw_enrolment, num_enrolled
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
 from privrep.inputs.fold_file import folds_of, is_fold_file, named_parts, read_folds
 from privrep.inputs.folds import Needed, make_folds
@@ -74,6 +75,7 @@ class Loaded(NamedTuple):
       findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
       places: {column: where the data lay when the sweep was begun}, as its rows name it.
+      vocabulary: the words of the corpus, by their numbers; () where words are none.
     """
 
     utterances: Sequence[Utterance]
@@ -84,6 +86,7 @@ class Loaded(NamedTuple):
     findings: list[Finding]
     notes: list[str]
     places: Mapping[str, str]
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def scored(self) -> "Loaded":
@@ -106,6 +109,12 @@ class Loaded(NamedTuple):
         data = self.packed.data
         data = data._replace(folds=data.folds._replace(split=split))
         return self._replace(split=split, packed=self.packed._replace(data=data))
+
+
+def default_cache_dir() -> Path:
+    """The folder of prepared data and compiled programs, unless a flag names another."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "privrep"
 
 
 def read(config: Config, cache_dir: Path) -> list[Utterance]:
@@ -347,7 +356,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     kept, of_split = _in_split(config, utterances, np.arange(len(utterances)))
     rows, utterances = rows[kept], [utterances[i] for i in kept]
     frames = None if prepared.frames is None else take_rows(prepared.frames, rows)
-    words, vectors, size, of_words = _words(config, prepared, rows)
+    words, vectors, known, of_words = _words(config, prepared, rows)
     notes = [*_dropped(prepared), *of_duplicates, *of_split, *of_words]
     if frames is not None:
         notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
@@ -366,7 +375,7 @@ def load(config: Config, prepared: Prepared) -> Loaded:
             class_weights=config.class_weights,
             further=config.further,
         ),
-        vocabulary_size=size,
+        vocabulary_size=len(known),
     )
     findings = lint_split(
         split,
@@ -379,7 +388,8 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     if config.enrolment:
         packed, of_enrolment = _with_enrolment(packed, split, config)
         notes += of_enrolment
-    return Loaded(utterances, split, packed, prepared.hash, prepared.content, findings, notes, {})
+    described = prepared.hash, prepared.content, findings, notes
+    return Loaded(utterances, split, packed, *described, places={}, vocabulary=known)
 
 
 def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:
@@ -416,6 +426,30 @@ def _stateless(config: Config) -> str:
     return f"--recipe={first_recipe},paper"
 
 
+def too_few_for_states(
+    configs: Sequence[Config], utterances: Sequence[Utterance]
+) -> tuple[int, int] | None:
+    """(number of speakers with too few utterances for the state of a person, of all speakers).
+
+    None where at most half of the speakers of every pack have too few, or no run keeps a state.
+
+    Args:
+      configs: of all runs of a sweep.
+      utterances: as `choose` returns them.
+    """
+    names = ("task", "private", "folds", "test_set", "enrolment")
+    runs = {tuple(getattr(c, n) for n in names): c for c in configs if has_state(c) and c.enrolment}
+    for config in runs.values():
+        chosen = choose_classes(utterances, config.task, parse_classes(config.classes)).utterances
+        rows, _ = _labelled(chosen, config)
+        rows, _ = _in_split(config, chosen, rows)
+        counts = Counter(chosen[i].speaker for i in rows)
+        few = sum(num_enrolled(n, config.enrolment) < LEAST for n in counts.values())
+        if 2 * few > len(counts):
+            return few, len(counts)
+    return None
+
+
 def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:
     """The data with the utterances that each person enrols, and sentences about them.
 
@@ -441,6 +475,11 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
         f"enrolment: {k} utterances of each speaker, drawn {moods_of}, make the speaker's state "
         f"and are scored nowhere ({int(drawn.is_enrolled.sum())} of {len(speaker)})"
     ]
+    if config.state == "running":
+        notes.append(
+            "state: it goes on with every utterance that is scored, behind it, in the order of the "
+            "corpus (--state=running)"
+        )
     if drawn.num_short:
         notes.append(
             f"enrolment: {drawn.num_short} of {len(persons)} speakers have fewer than "
@@ -511,19 +550,19 @@ def _same(
 
 def _words(
     config: Config, prepared: Prepared, rows: np.ndarray
-) -> tuple[Ragged | None, np.ndarray | None, int, list[str]]:
-    """Words of a pack, their vectors, the vocabulary's size, and notes about them."""
+) -> tuple[Ragged | None, np.ndarray | None, tuple[str, ...], list[str]]:
+    """Words of a pack, their vectors, the vocabulary, and notes about them."""
     if prepared.words is None:
-        return None, None, 0, []
+        return None, None, (), []
     if isinstance(prepared.words, Ragged):
-        return take_rows(prepared.words, rows), None, 0, []
+        return take_rows(prepared.words, rows), None, (), []
     transcripts = [prepared.words[i] for i in rows]
     if config.word_vectors:
         spoken = {word for words in transcripts for word in words}
         known, vectors = read_word_vectors(Path(config.word_vectors), spoken)
         share = coverage(transcripts, known)
         note = f"word vectors: {share:.1%} of the running words are in {config.word_vectors}"
-        return encode_all(transcripts, known), vectors, len(known), [note]
+        return encode_all(transcripts, known), vectors, known, [note]
     known = vocabulary(transcripts)
     note = f"word vectors: learned in the network, {len(known) - 1:,} words"
-    return encode_all(transcripts, known), None, len(known), [note]
+    return encode_all(transcripts, known), None, known, [note]

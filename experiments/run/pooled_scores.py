@@ -150,6 +150,30 @@ def pooled(
     return rows
 
 
+def essential(
+    targets: Sequence[AttackTarget], loaded: Loaded, attributes: Sequence[str]
+) -> list[Row]:
+    """Of `pooled` what a choice needs, of networks alone.
+
+    emotion_pooled_{...}, emotion_among_{...}, emotion_change_{...}, and <a>_pooled_{...} by
+    `measure_folds` of the attributes that are unlearned.
+    """
+    rows: list[Row] = [{} for _ in targets]
+    of_all = groups_of(targets, len(loaded.packed.data.folds.split.train))
+    groups = [group for group in of_all if group.is_of_networks]
+    _put_emotion(rows, groups, loaded, attributes)
+    shown = _Shown(loaded)
+    for attribute in [a for a in attributes if a != SPEAKER]:
+        labels = shown.folds.private[attribute][0][shown.index]
+        tested = shown.folds.split.test[:, shown.index].any(0)
+        if len(np.unique(labels[tested & (labels >= 0)])) < 2:
+            continue
+        for group in groups:
+            measured = measure_folds(shown.sample(group, labels))
+            put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
+    return rows
+
+
 class _Shown:
     """The utterances that attackers are trained on and predict, at most MAX_UTTERANCES.
 

@@ -11,14 +11,14 @@ from experiments.config.settings import Config
 from experiments.results.columns import Row, name_of
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import pooled
+from experiments.run.pooled_scores import essential
 from experiments.run.reading_scores import reading_scores
 
 
 def validation_scores(
     targets: Sequence[AttackTarget], loaded: Loaded, private: Sequence[str], config: Config
 ) -> list[Row]:
-    """The numbers of `pooled` and `reading_scores`, as columns validation_<column>.
+    """The numbers of `essential` and `reading_scores`, as columns validation_<column>.
 
     A speaker is in the validation part of one fold, as in the test part of another, so that these
     scores too are about all speakers. Attackers *own* learn from the validation speakers who are
@@ -28,7 +28,7 @@ def validation_scores(
       loaded: see `Loaded.of_validation`.
       private: the attributes that are unlearned.
     """
-    both = zip(pooled(targets, loaded, private), reading_scores(targets, loaded, config))
+    both = zip(essential(targets, loaded, private), reading_scores(targets, loaded, config))
     return [
         {
             name_of("validation_<column>", name): value

@@ -256,7 +256,20 @@ def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> Heard:
     Raises:
       UnusableUtterance: as `read_audio`, or the audio is shorter than one frame.
     """
-    samples, rate = _read_samples(utterance)
+    return heard(utterance, *_read_samples(utterance), settings)
+
+
+def heard(utterance: Utterance, samples: np.ndarray, rate: int, settings: FeatureSettings) -> Heard:
+    """The log-Mel frames of samples that are in memory, as `read_log_mel` of a file that has them.
+
+    Args:
+      utterance: whose they are, for messages.
+      samples: float32[n, channels] in [-1, 1].
+      rate: their rate in Hz.
+
+    Raises:
+      UnusableUtterance: the audio is shorter than one frame.
+    """
     used = samples[: int(settings.max_seconds * rate)] if settings.max_seconds else samples
     remark = _remark(used)
     waveform = _at_rate(_mono(samples, remark), rate, settings.sample_rate)

@@ -105,11 +105,18 @@ def extract(
 
 def _as_float16(utterance: Utterance, ready: ReadyFeatures) -> np.ndarray:
     values = read_features(ready, utterance.id)
+    return as_float16(values, utterance.id, ready.path_of(utterance.id))
+
+
+def as_float16(values: np.ndarray, utterance_id: str, path: Path | None) -> np.ndarray:
+    """Ready features as they are kept.
+
+    Raises:
+      UnusableUtterance: one is too large.
+    """
     largest = np.finfo(np.float16).max
     if np.abs(values).max() > largest:
-        raise UnusableUtterance(
-            utterance.id, ready.path_of(utterance.id), f"features beyond float16's {largest:g}"
-        )
+        raise UnusableUtterance(utterance_id, path, f"features beyond float16's {largest:g}")
     return values.astype(np.float16)
 
 

@@ -4,6 +4,7 @@ The moments of a training part are applied on the device, where every run has it
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,46 @@ STATISTICS = {  # of each normalisation, in a sentence
 NORMALISATIONS = tuple(STATISTICS)
 
 _MIN_SD = 1e-5  # a band that never changes becomes 0, without a division by 0
+
+
+class FrameMoments(NamedTuple):
+    """What has to be known of a speaker's frames to normalise them; sums, so that they add up.
+
+    Attributes:
+      num_frames: their number.
+      total, squares: float64[F], the sums of the frames and of their squares.
+    """
+
+    num_frames: float
+    total: np.ndarray
+    squares: np.ndarray
+
+
+def moments_of(frames: Sequence[np.ndarray], before: FrameMoments | None = None) -> FrameMoments:
+    """The moments of utterances' frames float[T, F], one or more, and of those `before`.
+
+    >>> two = moments_of([np.array([[1.0], [3.0]], np.float16)])
+    >>> moments_of([np.array([[5.0]], np.float16)], two)
+    FrameMoments(num_frames=3.0, total=array([9.]), squares=array([35.]))
+    """
+    zeros = np.zeros(frames[0].shape[1])
+    count, total, squares = before or FrameMoments(0, zeros, zeros)
+    for utterance in frames:
+        rows = utterance.astype(np.float64)
+        count = count + float(len(rows))
+        total = total + rows.sum(axis=0)
+        squares = squares + np.einsum("tf,tf->f", rows, rows)
+    return FrameMoments(count, total, squares)
+
+
+def normalise_by(frames: np.ndarray, moments: FrameMoments) -> np.ndarray:
+    """The frames float[T, F] in units of these moments, as `normalise_per_speaker` of them all.
+
+    Where a feature never varied in what the moments are of, and does here, it may be infinite.
+    """
+    mean, sd = _mean_and_sd(*moments)
+    with np.errstate(over="ignore"):
+        return ((frames - mean) / sd).astype(frames.dtype)
 
 
 def normalise_per_speaker(frames: Ragged, speakers: Sequence[str | None]) -> Ragged:
@@ -76,6 +117,12 @@ def _moments(frames: Ragged, group: np.ndarray, num_groups: int) -> tuple[np.nda
         rows = frames.values[start : start + length].astype(np.float64)
         total[group[i]] += rows.sum(axis=0)
         squares[group[i]] += np.einsum("tf,tf->f", rows, rows)
+    return _mean_and_sd(count, total, squares)
+
+
+def _mean_and_sd(
+    count: np.ndarray | float, total: np.ndarray, squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     mean = total / count
     sd = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return mean, np.maximum(sd, _MIN_SD)

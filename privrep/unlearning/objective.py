@@ -46,6 +46,8 @@ class Architecture(NamedTuple):
       relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
       num_speakers: S, of whom states are kept; 0 where no run has a release of PERSON_RELEASES.
       n0: see `person_release.Shrinkage`.
+      running: whether the state of a person, and the mean that is taken off h, goes on with every
+        utterance after the enrolment; else they are those of the enrolment.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
       masks: over the frames of training batches.
@@ -65,6 +67,7 @@ class Architecture(NamedTuple):
     relative: bool = False
     num_speakers: int = 0
     n0: float = 5.0
+    running: bool = False
     leak: str = LEAKS[0]
     regression_loss: str = "ccc"
     masks: MaskSettings = MaskSettings()

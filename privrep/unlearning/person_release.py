@@ -22,6 +22,7 @@ from privrep.unlearning.kept_space import (
     column_moments,
     rounded,
 )
+from privrep.unlearning.running_state import by_earlier
 
 _BLOCK = 256  # utterances whose D x D matrices are in memory at a time
 
@@ -294,8 +295,7 @@ def send_all(
       states: of S persons, such as of `enrol_all`.
     """
     with jax.default_matmul_precision("float32"):
-        states = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), states)
-        person = _segments(speaker, jnp.ones(len(h), bool), len(states.num_rows) - 1)
+        states, person = _with_nobody(states, speaker)
         map_ = release(states, learned, shrinkage)
         coordinates = (h - map_.mean[person]) @ learned.encode
 
@@ -306,6 +306,45 @@ def send_all(
         # In blocks: the matrices of all utterances would not fit into memory.
         z = jax.lax.map(turned, (coordinates, person), batch_size=_BLOCK)
         return _decoded(z, learned)
+
+
+def send_running(
+    h: jax.Array,
+    speaker: jax.Array,
+    states: PersonState,
+    is_enrolled: jax.Array,
+    learned: Learned,
+    shrinkage: Shrinkage = _DEFAULT,
+    release: PersonRelease = whitened,
+) -> jax.Array:
+    """`send_all`, each utterance by the state of all that its person has said before it.
+
+    The state of a person is that of the enrolment, which every utterance that is not enrolled
+    updates after it is sent, in the order of the rows. Enrolled ones are sent by the enrolment.
+    `whitened` factorises a D x D matrix for every utterance.
+
+    Args:
+      h, speaker: see `send_all`.
+      states: of S persons, of the enrolment alone.
+      is_enrolled: bool[N].
+    """
+
+    def read(states: PersonState, utterances: jax.Array) -> jax.Array:
+        map_ = release(states, learned, shrinkage)
+        return jnp.einsum("ni,nij->nj", (utterances - map_.mean) @ learned.encode, map_.turn)
+
+    def add(state: PersonState, utterance: jax.Array) -> PersonState:
+        return update(state, utterance[None])
+
+    with jax.default_matmul_precision("float32"):
+        states, person = _with_nobody(states, speaker)
+        return _decoded(by_earlier(read, add, states, h, person, is_enrolled), learned)
+
+
+def _with_nobody(states: PersonState, speaker: jax.Array) -> tuple[PersonState, jax.Array]:
+    """The states of S persons and an empty one behind them; of each row the number of its state."""
+    states = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), states)
+    return states, _segments(speaker, jnp.ones(len(speaker), bool), len(states.num_rows) - 1)
 
 
 def _mean(state: PersonState, learned: Learned, shrinkage: Shrinkage) -> jax.Array:

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that jax calls, which is limited below
+from threadpoolctl import threadpool_limits
 
 from privrep.networks.emotion_net import JOINT, EmotionNet
 from privrep.parallel.run_axis import (
@@ -74,7 +76,9 @@ def represent(
             return _release_all(architecture, placed.resident, rows, outputs)
 
     size = rows_together(partial(_represent_one, architecture), placed, (runs, params))
-    return by_calls(release, (runs, params), size)
+    # The factorisations are small: on busy cores a BLAS of several threads takes 100 times as long.
+    with threadpool_limits(1, "blas"):
+        return by_calls(release, (runs, params), size)
 
 
 def _all_blocks(architecture: Architecture, data: Data, run: Run) -> Problem:
@@ -104,7 +108,8 @@ def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Release
     labels = Labels(fold.task, fold.private, data.speaker, fold.target)
     encoded = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
     is_known = _of_state(data)
-    views = own_views(architecture, run, encoded, data.speaker, is_known)
+    running = architecture.running
+    views = own_views(architecture, run, encoded, data.speaker, is_known, running)
     with jax.default_matmul_precision(architecture.precision):
         outputs = heads(net, params, views, labels)
     kernel, bias = _linear_head(net, params) or (None, None)
@@ -187,12 +192,13 @@ def _sent(
 
         def send(release: person_release.PersonRelease, h: jax.Array, _: Learned) -> Any:
             del h
-            states = person_release.enrol_all(
-                encoded, data.speaker, _of_state(data), architecture.num_speakers
-            )
-            sent = person_release.send_all(
-                encoded, data.speaker, states, person, shrinkage, release
-            )
+            is_known, size = _of_state(data), architecture.num_speakers
+            states = person_release.enrol_all(encoded, data.speaker, is_known, size)
+            how = (person, shrinkage, release)
+            if architecture.running:
+                sent = person_release.send_running(encoded, data.speaker, states, is_known, *how)
+            else:
+                sent = person_release.send_all(encoded, data.speaker, states, *how)
             return sent + centre
 
         by_state = [partial(send, release) for release in PERSON_RELEASES.values()]

@@ -11,7 +11,7 @@ What is sent is a function of rounded numbers, so that its last bits reveal noth
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,38 @@ class Learned(NamedTuple):
     noise: jax.Array
     person: PersonLearned | None = None
     stand_ins: StandIns | None = None
+
+
+def to_arrays(learned: Learned) -> dict[str, Any]:
+    """What a release has learned as {name: array}, for a file; `from_arrays` reads it back.
+
+    The arrays of a release with a state per person are named person_<name>, those of `decision`
+    with a head of two layers stand_in_<name>; they are left out where there are none.
+    """
+    arrays = learned.space._asdict() | {"protects": learned.protects, "noise": learned.noise}
+    if learned.person is not None:
+        arrays |= {f"person_{name}": array for name, array in learned.person._asdict().items()}
+    if learned.stand_ins is not None:
+        arrays |= {f"stand_in_{name}": a for name, a in learned.stand_ins._asdict().items()}
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, jax.Array]) -> Learned:
+    """What `to_arrays` has made arrays of.
+
+    Raises:
+      ValueError: an array is missing; the message names it.
+    """
+    needed = (*KeptSpace._fields, "protects", "noise")
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise ValueError(f"without {', '.join(missing)}")
+    space = KeptSpace(*(arrays[name] for name in KeptSpace._fields))
+    names = [f"person_{name}" for name in PersonLearned._fields]
+    person = PersonLearned(*(arrays[n] for n in names)) if {*names} <= {*arrays} else None
+    names = [f"stand_in_{name}" for name in StandIns._fields]
+    answers = StandIns(*(arrays[n] for n in names)) if {*names} <= {*arrays} else None
+    return Learned(arrays["protects"], space, arrays["noise"], person, answers)
 
 
 class Release(NamedTuple):

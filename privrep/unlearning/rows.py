@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from privrep.unlearning.running_state import by_earlier
+
 LEAST = 4  # rows of a speaker that make a mean
 
 
@@ -118,6 +120,44 @@ def centred_by_speaker(h: jax.Array, speaker: jax.Array, where: jax.Array) -> ja
     Args:
       speaker: int32[N], below N; -1 unknown.
     """
+    count, mean, overall = _means(h, speaker, where)
+    has_own = (count >= LEAST) & (speaker >= 0)
+    return h - jnp.where(has_own[:, None], mean, overall)
+
+
+def centred_by_earlier(h: jax.Array, speaker: jax.Array, is_enrolled: jax.Array) -> jax.Array:
+    """h [N, D] less the mean over what each speaker has enrolled and has said before the row.
+
+    The order is that of the rows; the mean over all enrolled rows is taken off where the speaker
+    has fewer than LEAST. Enrolled rows are centred by the enrolment.
+
+    Args:
+      speaker: int32[N], below N; -1 unknown.
+      is_enrolled: bool[N].
+    """
+    count, mean, overall = _means(h, speaker, is_enrolled)
+    person = jnp.where(speaker >= 0, speaker, len(h))
+    shape = (len(h) + 1, h.shape[1])
+    start = (
+        jnp.zeros(shape[:1], h.dtype).at[person].set(jnp.where(speaker >= 0, count, 0)),
+        jnp.zeros(shape, h.dtype).at[person].set(mean),
+    )
+
+    def read(states: tuple[jax.Array, jax.Array], rows: jax.Array) -> jax.Array:
+        count, mean = states
+        return rows - jnp.where((count >= LEAST)[:, None], mean, overall)
+
+    def update(state: tuple[jax.Array, jax.Array], row: jax.Array) -> tuple[jax.Array, jax.Array]:
+        count, mean = state
+        return count + 1, mean + (row - mean) / (count + 1)
+
+    return by_earlier(read, update, start, h, person, is_enrolled)
+
+
+def _means(
+    h: jax.Array, speaker: jax.Array, where: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Of each row's speaker the number float[N] and mean [N, D] of rows `where`; of all, [1, D]."""
     counted = where & (speaker >= 0)
     index = jnp.where(speaker >= 0, speaker, 0)
     finite = jnp.where(where[:, None], h, 0)
@@ -125,5 +165,4 @@ def centred_by_speaker(h: jax.Array, speaker: jax.Array, where: jax.Array) -> ja
     count = jax.ops.segment_sum(counted.astype(h.dtype), index, len(h))[index]
     mean = jax.ops.segment_sum(summed, index, len(h))[index] / jnp.maximum(count, 1)[:, None]
     overall = finite.sum(0, keepdims=True) / jnp.maximum(where.sum(), 1)
-    has_own = (count >= LEAST) & (speaker >= 0)
-    return h - jnp.where(has_own[:, None], mean, overall)
+    return count, mean, overall

@@ -14,7 +14,7 @@ from privrep.training.selection import SELECTIONS
 from privrep.types import Data, Fold
 from privrep.unlearning.fresh_lda import discriminant
 from privrep.unlearning.objective import Architecture, Labels
-from privrep.unlearning.rows import centred_by_speaker
+from privrep.unlearning.rows import centred_by_earlier, centred_by_speaker
 
 PyTree = Any
 
@@ -42,17 +42,24 @@ def flat(views: Views) -> Views:
 
 
 def own_views(
-    architecture: Architecture, run: Run, views: Views, speaker: jax.Array, where: jax.Array
+    architecture: Architecture,
+    run: Run,
+    views: Views,
+    speaker: jax.Array,
+    where: jax.Array,
+    running: bool = False,
 ) -> Views:
     """The views as the heads of the run read them: of relative h less the speaker's mean.
 
-    The mean is over all rows `where` bool[N] of the speaker, who is known to whoever computes h.
+    The mean is over all rows `where` bool[N] of the speaker, who is known to whoever computes h; if
+    it is `running`, also over the rows of the speaker before the row itself.
     """
     if not architecture.relative:
         return views
 
     def centred(view: jax.Array) -> jax.Array:
-        return jnp.where(run.relative, centred_by_speaker(view, speaker, where), view)
+        without_mean = centred_by_earlier if running else centred_by_speaker
+        return jnp.where(run.relative, without_mean(view, speaker, where), view)
 
     return jax.tree.map(centred, views)
 

@@ -1,4 +1,7 @@
-"""What is sent of an utterance depends on the enrolment of its speaker, and on nothing scored."""
+"""What is sent of an utterance depends on the enrolment of its speaker, and on nothing scored.
+
+A state that goes on (`Architecture.running`) depends on what was said before, too.
+"""
 
 import jax
 import numpy as np
@@ -20,7 +23,7 @@ SCORED, KNOWN = 6 * EACH + 4, 6 * EACH + 1  # of a test speaker of fold 0
 
 @pytest.fixture(scope="module")
 def send():
-    """(data) -> (h, scores) of one network of relative h behind each release of SENDING."""
+    """(data, running) -> (h, scores) of one network of relative h behind each of SENDING."""
     architecture = LIGHT._replace(relative=True, num_speakers=SPEAKERS)
     runs = take(run_table(), np.zeros(len(SENDING), int))
     runs = runs._replace(
@@ -29,8 +32,8 @@ def send():
     )
     start = start_all(network_problem, architecture, SETTINGS, PACKED.data, runs).params
 
-    def of(data):
-        h, scores, _ = represent(architecture, data, runs, start)
+    def of(data, running=False):
+        h, scores, _ = represent(architecture._replace(running=running), data, runs, start)
         return h, scores
 
     return of
@@ -54,6 +57,25 @@ def test_no_utterance_tells_on_another_that_is_scored(send):
     # A state is of enrolled utterances, and releases learn from the training part.
     np.testing.assert_array_equal(before[:, others], after[:, others])
     assert np.all(np.abs(before[:, SCORED] - after[:, SCORED]).max(1) > 1e-4)
+
+
+def test_a_running_state_knows_what_was_said_and_not_what_will_be(send):
+    enrolled = np.arange(SPEAKERS * EACH) % EACH == 3
+    data = PACKED.data._replace(enrolled=enrolled)
+    first = 6 * EACH  # the test speaker's utterances: first, first + 1, first + 2, enrolled, last
+    before, _ = send(data, running=True)
+    after, _ = send(changed(data, first + 1), running=True)
+    differs = np.abs(before - after).max(2) > 1e-5
+    # Of the first four known ones the mean is that of all who have enrolled: `rows.LEAST`.
+    of_state = [SENDING.index(name) for name in ("whitened", "mean_off")]
+    expected = np.isin(np.arange(len(enrolled)), [first + 1, first + 2, first + 4])
+    np.testing.assert_array_equal(differs[of_state], [expected] * 2)
+    assert not differs[:, ~expected].any() and differs[:, first + 1].all()
+    # As the enrolment of all that was said before.
+    for t in (first, first + 1, first + 2, first + 4):
+        said = np.arange(len(enrolled)) // EACH == 6
+        known = data._replace(enrolled=enrolled | (said & (np.arange(len(enrolled)) < t)))
+        np.testing.assert_allclose(before[of_state, t], send(known)[0][of_state, t], atol=5e-3)
 
 
 def test_an_enrolled_utterance_changes_what_is_sent_of_its_speaker_and_of_nobody_else(send):

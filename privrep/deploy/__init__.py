@@ -1,0 +1,1 @@
+"""Trained networks outside the experiment: model folders, the statistics of a person, encoding."""

@@ -1,0 +1,504 @@
+"""A trained network that is applied to recordings: `privrep.load` a model folder and encode."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that jax calls, which is limited below
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from privrep.deploy import network
+from privrep.deploy.description import FRAMES, STATE, Description
+from privrep.deploy.model_folder import Model, read_model
+from privrep.deploy.person_file import Person
+from privrep.deploy.recordings import (
+    Audio,
+    check_given,
+    frames_of_audio,
+    ready_frames,
+    usable,
+    words_of_transcripts,
+)
+from privrep.inputs.normalisation import moments_of, normalise_by
+from privrep.messages import first
+from privrep.types import Corpus, FoldTransform, Ragged, ragged
+from privrep.unlearning.person_release import PersonState
+from privrep.unlearning.releases import from_arrays
+from privrep.unlearning.rows import LEAST as LEAST_OF_MEAN
+
+UNUSABLE = ("stop", "drop")
+_SIZES = (1, 4, 32)  # utterances of a block
+_MOST_FRAMES = 1 << 17  # of a block
+_NEEDS = {
+    FRAMES: "mean and deviation of each feature over the person's frames (--normalise=speaker)",
+    STATE: "mean and covariance of the person's h, which the release takes off",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What a model sends of N utterances, and what it recognises from that.
+
+    Attributes:
+      ids: N names.
+      h: float32[N, D], as released: what may leave the device.
+      emotion: N names of classes, recognised from h; of a regression the ratings, float64[N].
+      probabilities: float32[N, C] of the classes; None of a regression.
+      classes: C names; () of a regression.
+      notes: sentences about what was repaired, left out or unknown.
+    """
+
+    ids: tuple[str, ...]
+    h: np.ndarray
+    emotion: np.ndarray
+    probabilities: np.ndarray | None
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class _Inputs(NamedTuple):
+    """What the encoders read of the N utterances that can be used.
+
+    Attributes:
+      frames: float16[T, F] of each, not normalised by the person; None without this modality.
+      words: int32[L] or float16[L, E] of each; likewise.
+      vectors: float32[V, E] of words that are numbers; None where the network has them.
+    """
+
+    ids: tuple[str, ...]
+    frames: list[np.ndarray] | None
+    words: list[np.ndarray] | None
+    vectors: np.ndarray | None
+    notes: tuple[str, ...]
+
+    @property
+    def length(self) -> np.ndarray:
+        """int[N], frames of each, or words where there are no frames."""
+        leading = self.words if self.frames is None else self.frames
+        return np.array([len(rows) for rows in leading or ()])
+
+
+def load(folder: str | Path) -> "Encoder":
+    """Loads a model folder, which `python -m experiments.export_model` writes.
+
+    Args:
+      folder: it holds model.json. It is read once, and checked against its checksums.
+
+    Returns:
+      The model, whose `encode` and `enrol` are functions of what they are given: no corpus and no
+      state is behind them.
+
+    Raises:
+      FileNotFoundError: there is no such folder, or no model in it.
+      ValueError: a file of it is missing or not as it was written, or it is of another version.
+
+    Example: one second of a tone, by a model whose frames are in units of its training part.
+      >>> model = load("model")
+      >>> wave = np.sin(np.arange(16000) * 2 * np.pi * 440 / 16000)
+      >>> result = model.encode([wave], sample_rate=16000, ids=["tone"])
+      >>> result.h.shape, result.h.dtype, result.probabilities.shape
+      ((1, 8), dtype('float32'), (1, 3))
+      >>> result.emotion[0] in model.description.task.classes
+      True
+    """
+    return Encoder(read_model(Path(folder)))
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A model that was loaded by `load`.
+
+    Attributes:
+      model: what its folder holds.
+    """
+
+    model: Model
+
+    @property
+    def description(self) -> Description:
+        """What the network is, what it needs, and how its procedure was measured."""
+        return self.model.description
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it must know of a person: "frames", "state", both or nothing."""
+        return self.description.needs
+
+    def encode(
+        self,
+        audio: Sequence[Audio] | None = None,
+        *,
+        sample_rate: int | None = None,
+        transcripts: Sequence[str] | None = None,
+        frames: Sequence[np.ndarray] | None = None,
+        words: Sequence[np.ndarray] | None = None,
+        ids: Sequence[str] | None = None,
+        person: Person | None = None,
+        unusable: str = "stop",
+        word_vectors: str | Path | None = None,
+        progress: bool = False,
+    ) -> Encoded:
+        """Encodes utterances of one person (of any persons, if the model needs none).
+
+        With a running state every utterance is sent by the state after those before it; the state
+        is not kept: `enrol` adds them to `person`.
+
+        Args:
+          audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels];
+            of several channels the mean is taken, and other rates are resampled, as in training.
+          sample_rate: of waveforms, in Hz.
+          transcripts: N texts, of a model that reads words.
+          frames: N ready acoustic features [T, F], of a model that was trained on such.
+          words: N ready word vectors [L, E], likewise.
+          ids: N names; files go by theirs, others by their number, if not given.
+          person: statistics of the person, from `enrol`, where the model needs them.
+          unusable: "stop" at recordings that cannot be used, such as silence; or "drop" them.
+          word_vectors: the file that the model was trained with, for words its corpus had not.
+          progress: whether progress bars are shown.
+
+        Raises:
+          ValueError: recordings cannot be used (the message lists them); inputs are missing, are
+            not what the network reads, or differ in number; or the model needs statistics of the
+            person, and `person` is None, too little, or of another model.
+        """
+        given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
+        self._check(person)
+        inputs = self._inputs(given, ids, sample_rate, unusable, word_vectors, progress)
+        return self._sent(inputs, person, progress)
+
+    def enrol(
+        self,
+        audio: Sequence[Audio] | None = None,
+        *,
+        sample_rate: int | None = None,
+        transcripts: Sequence[str] | None = None,
+        frames: Sequence[np.ndarray] | None = None,
+        words: Sequence[np.ndarray] | None = None,
+        ids: Sequence[str] | None = None,
+        person: Person | None = None,
+        units: Person | None = None,
+        unusable: str = "stop",
+        word_vectors: str | Path | None = None,
+        progress: bool = False,
+    ) -> Person:
+        """The statistics of a person, from utterances of this person.
+
+        The arguments are those of `encode`, but for these.
+
+        Args:
+          person: statistics that the utterances are added to; None for a new person.
+          units: statistics whose moments of frames are used, and kept, instead of those of these
+            utterances: as if they had been enrolled for the frames alone. None: of these.
+
+        Raises:
+          ValueError: as `encode`; or the model needs no statistics of a person.
+        """
+        if not self.needs:
+            raise ValueError(
+                f"{self.model.folder}: this model needs no statistics of a person: encode without"
+            )
+        for before in (person, units):
+            if before is not None:
+                self._check_model(before)
+        given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
+        inputs = self._inputs(given, ids, sample_rate, unusable, word_vectors, progress)
+        return self._enrolled(inputs, person, units, progress)
+
+    def _enrolled(
+        self, inputs: _Inputs, person: Person | None, units: Person | None, progress: bool
+    ) -> Person:
+        moments = None if person is None else person.frames
+        if units is not None:
+            moments = units.frames
+        elif FRAMES in self.needs and inputs.frames is not None:
+            moments = moments_of(inputs.frames, moments)
+        count = len(inputs.ids) + (0 if person is None else person.utterances)
+        result = Person(self.model.identity, count, moments)
+        if STATE not in self.needs:
+            return result
+        h = np.concatenate([rows for _, rows in self._blocks(inputs, result, progress)])
+        before = None if person is None or person.state is None else PersonState(*person.state)
+        state = network.enrolled(h, before)
+        num_rows, mean, scatter = map(np.asarray, state)
+        return Person(self.model.identity, count, moments, (num_rows, mean, scatter))
+
+    def _check(self, person: Person | None) -> None:
+        """Makes sure that all is known of a person that the model needs."""
+        if not self.needs:
+            return
+        if person is None:
+            needed = "; ".join(_NEEDS[need] for need in self.needs)
+            raise ValueError(
+                f"{self.model.folder}: this model needs statistics of the person who speaks "
+                f"({needed}). Make them from recordings of the person with privrep enrol MODEL "
+                "*.wav --person=me.npz, and give them by --person=me.npz. A model that was trained "
+                "with --normalise=train and a release without a state needs none"
+            )
+        self._check_model(person)
+        rows = 0 if person.state is None else int(person.state[0])
+        least = LEAST_OF_MEAN if self.description.relative else 1
+        if STATE in self.needs and rows < least:
+            raise ValueError(
+                f"the person has {rows} enrolled utterances, and this model needs {least} or more: "
+                "enrol further ones"
+            )
+        if FRAMES in self.needs and person.frames is None:
+            raise ValueError("nothing is known of the person's frames: enrol the person anew")
+
+    def _check_model(self, person: Person) -> None:
+        if person.model != self.model.identity:
+            raise ValueError(
+                f"the person was enrolled for another model ({person.model}) than "
+                f"{self.model.folder} ({self.model.identity}): enrol the person for this one"
+            )
+
+    def _inputs(
+        self,
+        given: Mapping[str, Any],
+        ids: Sequence[str] | None,
+        sample_rate: int | None,
+        unusable: str,
+        word_vectors: str | Path | None,
+        progress: bool,
+    ) -> _Inputs:
+        acoustic, lexical = self.description.acoustic, self.description.lexical
+        if unusable not in UNUSABLE:
+            raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
+        check_given(acoustic, lexical, given)
+        ids = _ids(given, ids)
+        notes: list[str] = []
+        frames: Sequence[Any] | None = None
+        words: Sequence[Any] | None = None
+        vectors = None
+        if acoustic is not None and acoustic.log_mel is not None:
+            settings = acoustic.log_mel
+            frames, notes = frames_of_audio(given["audio"], ids, sample_rate, settings, progress)
+        elif acoustic is not None:
+            frames = ready_frames(given["frames"], ids, acoustic.num_features)
+        if lexical is not None and lexical.kind == "ready":
+            words = ready_frames(given["words"], ids, lexical.size)
+        elif lexical is not None:
+            path = None if word_vectors is None else Path(word_vectors)
+            of_words = words_of_transcripts(given["transcripts"], lexical, self.model.inputs, path)
+            words, vectors = of_words.rows, of_words.vectors
+            notes += of_words.notes
+        rows, left_out = usable(ids, [p for p in (frames, words) if p is not None], unusable)
+        return _Inputs(
+            tuple(ids[i] for i in rows),
+            None if frames is None else [frames[i] for i in rows],
+            None if words is None else [words[i] for i in rows],
+            vectors,
+            (*notes, *left_out),
+        )
+
+    def _blocks(
+        self, inputs: _Inputs, person: Person | None, progress: bool
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(rows int[n], h before release float32[n, D]) of blocks of utterances, see `_divided`."""
+        description = self.description
+        net = _network(description)
+        of_model = self.model.inputs
+        transform = FoldTransform(of_model.get("frame_mean"), of_model.get("frame_scale"))
+        inputs = self._in_units(inputs, person)
+        divided = _divided(inputs.length)
+        bar = tqdm(total=len(inputs.ids), desc="encoding", disable=not progress, delay=2)
+        done = []
+        with bar:
+            for rows, size in divided:
+                corpus, longest = self._corpus(inputs, rows, size)
+                index = np.full(size, -1, np.int32)
+                index[: len(rows)] = np.arange(len(rows))
+                h = network.encoded(
+                    net,
+                    description.precision,
+                    longest,
+                    network.fill(),
+                    self.model.params,
+                    corpus,
+                    transform,
+                    index,
+                )
+                done.append((rows, np.asarray(h)[: len(rows)]))
+                bar.update(len(rows))
+        return done
+
+    def _in_units(self, inputs: _Inputs, person: Person | None) -> _Inputs:
+        """The inputs with frames in the person's units, where the model needs these.
+
+        Raises:
+          ValueError: a feature that never varied in what is enrolled does here.
+        """
+        if FRAMES not in self.needs or inputs.frames is None or person is None:
+            return inputs
+        assert person.frames is not None  # by `_check`
+        frames = [normalise_by(of, person.frames) for of in inputs.frames]
+        wild = [id_ for id_, of in zip(inputs.ids, frames) if not np.isfinite(of).all()]
+        if wild:
+            infinite = [~np.isfinite(of).all(0) for of in frames]
+            features = np.flatnonzero(np.any(infinite, 0))
+            raise ValueError(
+                f"features {first([str(f) for f in features])} never vary in what is enrolled of "
+                f"the person, and do in {first(wild)}: were the enrolled recordings made with "
+                "another device, or filtered? Enrol recordings like those to be encoded"
+            )
+        return inputs._replace(frames=frames)
+
+    def _corpus(
+        self, inputs: _Inputs, rows: np.ndarray, size: int
+    ) -> tuple[Corpus, tuple[int, int]]:
+        """The utterances `rows` as a corpus with room for `size` of them, and their (T, L)."""
+        frames = words = None
+        longest = [0, 0]
+        if inputs.frames is not None:
+            of_rows = [inputs.frames[i] for i in rows]
+            longest[0] = _bucket(max(map(len, of_rows)), 16)
+            frames = _with_room(of_rows, size, longest[0])
+        if inputs.words is not None:
+            of_rows = [inputs.words[i] for i in rows]
+            longest[1] = _bucket(max(map(len, of_rows)), 4)
+            words = _with_room(of_rows, size, longest[1])
+        return Corpus(frames, words, inputs.vectors), (longest[0], longest[1])
+
+    def _sent(self, inputs: _Inputs, person: Person | None, progress: bool) -> Encoded:
+        description, params = self.description, self.model.params
+        net, learned = _network(description), from_arrays(self.model.release)
+        sending = network.Sending(description.release, description.relative, description.n0)
+        state = None
+        if STATE in self.needs and person is not None and person.state is not None:
+            state = PersonState(*person.state)
+        # Noise that could be drawn again, by whoever tries all seeds, could be taken off.
+        entropy = np.frombuffer(secrets.token_bytes(8), np.uint32)
+        key = jax.random.wrap_key_data(jax.numpy.asarray(entropy), impl="threefry2x32")
+        # The factorisations are small: a BLAS of several threads is slow on busy cores.
+        with threadpool_limits(1, "blas"):
+            blocks = self._blocks(inputs, person, progress)
+            if description.running and state is not None:
+                blocks = [_in_order(blocks)]
+            results = []
+            for number, (rows, h) in enumerate(blocks):
+                size = -(-len(rows) // _SIZES[-1]) * _SIZES[-1]
+                padded = np.zeros((size, h.shape[1]), np.float32)
+                padded[: len(rows)] = h
+                arguments = (net, sending, params, learned, state, jax.random.fold_in(key, number))
+                if description.running and state is not None:
+                    sent = network.sent_running(*arguments, padded, np.arange(size) < len(rows))
+                else:
+                    sent = network.sent(*arguments, padded)
+                results.append((rows, *(np.asarray(a)[: len(rows)] for a in sent)))
+        order = np.argsort(np.concatenate([rows for rows, *_ in results]))
+        h, outputs = (np.concatenate([r[k] for r in results])[order] for k in (1, 2))
+        task = description.task
+        if not task.classes:
+            emotion = outputs[:, 0].astype(np.float64) * task.deviation + task.mean
+            return Encoded(inputs.ids, h, emotion, None, (), inputs.notes)
+        is_posterior = bool(learned.protects) and _answers_in_posteriors(description)
+        emotion = np.array(task.classes)[outputs.argmax(1)]
+        probabilities = _probabilities(outputs, is_posterior)
+        return Encoded(inputs.ids, h, emotion, probabilities, task.classes, inputs.notes)
+
+
+def _in_order(
+    blocks: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """One block of all, in the order in which they were given."""
+    rows, h = (np.concatenate([block[k] for block in blocks]) for k in (0, 1))
+    order = np.argsort(rows)
+    return rows[order], h[order]
+
+
+def _network(description: Description) -> Any:
+    return network.network(
+        description.encoders,
+        description.task.num_outputs,
+        description.head_layers,
+        description.head_width,
+    )
+
+
+def _answers_in_posteriors(description: Description) -> bool:
+    """Whether the outputs for the released h are the class posterior up to a constant."""
+    return description.release in ("posterior", "decision") and description.head_layers == 1
+
+
+def _probabilities(outputs: np.ndarray, is_posterior: bool) -> np.ndarray:
+    """float32[N, C] of the outputs of the emotion head for the released h."""
+    if is_posterior:  # see `releases.posterior_h`
+        raised = outputs - outputs.mean(1, keepdims=True) + 1 / outputs.shape[1]
+        clipped = np.clip(raised, 0, 1)
+        return (clipped / clipped.sum(1, keepdims=True)).astype(np.float32)
+    powers = np.exp(outputs - outputs.max(1, keepdims=True))
+    return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _ids(given: Mapping[str, Any], ids: Sequence[str] | None) -> list[str]:
+    """A name for each utterance.
+
+    Raises:
+      ValueError: the names are too many, too few, or not unique.
+    """
+    (count,) = {len(value) for value in given.values() if value is not None}
+    if ids is None:
+        sounds = given.get("audio") or [None] * count
+        ids = [
+            str(i) if sound is None or isinstance(sound, np.ndarray) else Path(sound).stem
+            for i, sound in enumerate(sounds)
+        ]
+    if len(ids) != count:
+        raise ValueError(f"{len(ids)} ids for {count} utterances")
+    seen: set[str] = set()
+    for id_ in ids:
+        if id_ in seen:
+            raise ValueError(f"two utterances have the id {id_}: give each a name of its own")
+        seen.add(id_)
+    return [*ids]
+
+
+def _divided(length: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """The utterances in blocks of similar length: (numbers int[n], room of the block >= n)."""
+    order = np.argsort(length, kind="stable")
+    blocks, place = [], 0
+    while place < len(order):
+        size = next(
+            (s for s in reversed(_SIZES) if s * _longest(length, order, place, s) <= _MOST_FRAMES),
+            1,
+        )
+        rows = order[place : place + size]
+        blocks.append((rows, _size(len(rows))))
+        place += size
+    return blocks
+
+
+def _longest(length: np.ndarray, order: np.ndarray, place: int, size: int) -> int:
+    return int(length[order[min(place + size, len(order)) - 1]])
+
+
+def _size(count: int) -> int:
+    """The room of a block, one of few: each is another program to compile."""
+    return next(size for size in _SIZES if size >= count)
+
+
+def _bucket(length: int, multiple: int) -> int:
+    """A multiple that is not below the length, one of few: 1, 2, 3, 4, 6, 8, 12, … times.
+
+    >>> [_bucket(n, 16) for n in (1, 17, 100, 129)]
+    [16, 32, 128, 192]
+    """
+    times = 1
+    while times * multiple < length:
+        times = times * 3 // 2 if times > 1 and times & (times - 1) == 0 else -(-times * 4 // 3)
+    return times * multiple
+
+
+def _with_room(rows: Sequence[np.ndarray], size: int, longest: int) -> Ragged:
+    """The rows end to end, followed by zeros up to `size` rows of the longest length."""
+    made = ragged(rows)
+    values = np.zeros((size * longest, *made.values.shape[1:]), made.values.dtype)
+    values[: len(made.values)] = made.values
+    start, length = np.zeros(size, np.int32), np.zeros(size, np.int32)
+    start[: len(rows)], length[: len(rows)] = made.start, made.length
+    return Ragged(values, start, length)
