@@ -15,9 +15,11 @@ _HOMES = {
     "Encoder": "privrep.deploy.encoder",
     "Person": "privrep.deploy.person_file",
     "audit": "privrep.auditing.run_audit",
+    "compare": "privrep.auditing.compare",
     "gradient_reversal": "privrep.grl",
     "load": "privrep.deploy.encoder",
     "measure": "privrep.leakage.measurement",
+    "plan": "privrep.auditing.plan",
 }
 __all__ = list(_HOMES)
 

@@ -1,5 +1,7 @@
 # The types of the names that __init__.py resolves when they are used.
+from privrep.auditing.compare import compare as compare
 from privrep.auditing.options import AuditOptions as AuditOptions
+from privrep.auditing.plan import plan as plan
 from privrep.auditing.report import AuditReport as AuditReport
 from privrep.auditing.run_audit import audit as audit
 from privrep.deploy.encoder import Encoded as Encoded

@@ -4,18 +4,22 @@ Flags are parsed before the library is imported, so that help and misspelt flags
 """
 
 import argparse
-import math
 import re
 import sys
+import time
+import traceback
 import warnings
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
-from privrep.auditing.options import DUPLICATES, MEASURED_AS, PERMUTATIONS, AuditOptions
+from privrep.auditing.gate import PASSED, UNEXPECTED, WRONG, Limits, limits_of, worst_status
+from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, write_junit
+from privrep.auditing.options import DUPLICATES, MARGIN, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
 from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from privrep.auditing.report import AuditReport
     from privrep.deploy.encode_files import RecordingFiles
 
-LEAKS, WRONG = 1, 2  # exit statuses
+MISJUDGED = 1  # exit status of the self-test; those of an audit stand in `gate`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,11 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return parsed.run(parsed)
     except Exception as error:
-        sentence = sentence_of(error)
-        if sentence is None:
-            raise
+        return _failed(error)[0]
+
+
+def _failed(error: Exception) -> tuple[int, str]:
+    """Says an error; its exit status, and the sentence."""
+    sentence = sentence_of(error)
+    if sentence is not None:
         say(f"error: {printable(sentence)}", sys.stderr)
-        return WRONG
+        return WRONG, sentence
+    say(printable("".join(traceback.format_exception(error))), sys.stderr)
+    sentence = f"{type(error).__name__}: {error}"
+    say(
+        f"error: this is a fault of privrep, and nothing was judged ({printable(sentence)})",
+        sys.stderr,
+    )
+    return UNEXPECTED, sentence
 
 
 def _spelt(arguments: Sequence[str], command: argparse.ArgumentParser) -> list[str]:
@@ -74,13 +89,42 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    audit = _add_audit(commands)
+    compare = _add_compare(commands)
+    plan = _add_plan(commands)
+    of_models = _add_encode(commands)
+
+    selftest = commands.add_parser(
+        "selftest",
+        help="does the measurement detect known leaks, and nothing else?",
+        description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
+    )
+    selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
+    selftest.add_argument(
+        "--full", action="store_true", help="with the deals and permutations of an audit"
+    )
+    selftest.set_defaults(run=_selftest)
+    return parser, {
+        "audit": audit,
+        "compare": compare,
+        "plan": plan,
+        **of_models,
+        "selftest": selftest,
+    }
+
+
+_Commands = Any  # argparse's, which has no public name
+
+
+def _add_audit(commands: _Commands) -> argparse.ArgumentParser:
     audit = commands.add_parser(
         "audit",
         help="how much of a private attribute do these representations reveal?",
         description="Attacks representations of any origin, prints the result, and writes "
-        "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0; 1 if an upper bound is over "
-        "--fail-above or --fail-above-person, or there is none; 2 if the files or the flags cannot "
-        "be used.",
+        "OUTPUT/audit.json and OUTPUT/audit.html. Exit status: 0 passed; 1 it leaks, or an upper "
+        "bound is over its limit; 2 the files or the flags cannot be used; 3 cannot tell; 4 not "
+        "judged, as it is not known that labels belong to their rows; 70 a fault of this program. "
+        "Of several attributes: that of 70, 2, 4, 1, 3, 0 which comes first.",
     )
     audit.add_argument(
         "representations",
@@ -88,47 +132,14 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "folder of a file each, or a pattern DIR/{id}.npy; several joined by + stand side by side",
     )
     audit.add_argument("labels", help=".csv, .tsv, .jsonl, .json or .parquet, with a speaker")
-    audit.add_argument("--attribute", required=True, help="the private column")
+    audit.add_argument(
+        "--attribute",
+        type=_comma_list,
+        metavar="COLUMN",
+        help="the private column; of several, a comma list, each has a folder in OUTPUT",
+    )
     audit.add_argument("--output", required=True, help="folder for card and report")
-    audit.add_argument("--speaker", default="speaker", help="column (%(default)s)")
-    audit.add_argument("--session", default="session", help="column, if present (%(default)s)")
-    audit.add_argument(
-        "--columns",
-        default="",
-        metavar="OURS=THEIRS",
-        help="what columns are called in the labels, a comma list (speaker=ID,gender=Sex); nothing "
-        "after = leaves a column out",
-    )
-    audit.add_argument("--id", default="", metavar="COLUMN", help="of the utterances' ids")
-    audit.add_argument(
-        "--speaker_from",
-        default="",
-        metavar="REGEX",
-        help="whose first group in the path, or id, of an utterance is its speaker",
-    )
-    audit.add_argument("--speakers", metavar="FILE", help="facts about the speakers, to be joined")
-    audit.add_argument(
-        "--values",
-        default="",
-        metavar="COLUMN:VALUE=MEANING",
-        help="what values mean, a comma list (gender:1=female,gender:0=male); nothing after = is "
-        "missing",
-    )
-    audit.add_argument(
-        "--only",
-        type=_column_and_values,
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUES",
-        help="use only rows with these values, a comma list (part=test); may be repeated",
-    )
-    audit.add_argument(
-        "--duplicates",
-        choices=DUPLICATES,
-        default=DUPLICATES[0],
-        help="equal rows of different speakers: merge makes one speaker of those who share a row, "
-        "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
-    )
+    _add_columns(audit)
     audit.add_argument(
         "--given",
         type=_comma_list,
@@ -137,41 +148,42 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "num_frames, where present)",
     )
     audit.add_argument(
+        "--fail-on",
+        metavar="REASONS",
+        help="of leaks, bound and cannot_tell, a comma list, or none (leaks,cannot_tell, and bound "
+        "where one is given)",
+    )
+    audit.add_argument(
         "--fail-above",
-        type=_bound,
         metavar="UAR",
-        help="exit with 1 if the upper bound from one utterance is above, whatever the verdict, or "
-        "there is none; of an attribute that is a number, the upper bound of its bins",
+        help="fail if the upper bound from one utterance is above this UAR of two equally likely "
+        "classes, from 0.5 to 1; of other numbers of classes it stands for the same share over "
+        "chance: 0.60, or 20%%, is 0.40 of four. Of an attribute that is a number, of its bins",
     )
     audit.add_argument(
         "--fail-above-person",
-        type=_bound,
         metavar="UAR",
         help="likewise from all utterances of a person together; with 40 people chance alone makes "
         "0.60 likely",
     )
     audit.add_argument(
         "--fail-above-correlation",
-        type=_bound,
+        type=float,
         metavar="CORRELATION",
         help="the same for the correlation of an attribute that is a number",
     )
     audit.add_argument(
-        "--as",
-        dest="measured_as",
-        choices=MEASURED_AS,
-        default=MEASURED_AS[0],
-        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
-        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
-        "which one has a single speaker)",
+        "--least-speakers", type=int, default=0, metavar="N", help="fewer speakers cannot pass"
     )
     audit.add_argument(
-        "--bins",
-        default="",
-        metavar="BINS",
-        help="make the result that of bins of a number, in place of the correlation: "
-        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
-        "halves)",
+        "--policy",
+        metavar="FILE",
+        help="a .toml with a table [attributes.NAME] of each attribute, and what it must keep: "
+        "fail_on, fail_above, fail_above_person, fail_above_correlation, least_speakers",
+    )
+    audit.add_argument("--junit", metavar="FILE", help="write a JUnit report, a case per attribute")
+    audit.add_argument(
+        "--annotations", choices=ANNOTATIONS, help="print the outcome as workflow commands"
     )
     audit.add_argument(
         "--lengths",
@@ -186,28 +198,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     audit.add_argument("--other", help="representations of another corpus to train on")
     audit.add_argument("--other_labels", metavar="LABELS", help="and their labels")
-    audit.add_argument(
-        "--attackers",
-        type=_comma_list,
-        help=f"to be tested, of {', '.join(NAMES)} ({','.join(QUICK)}, and {','.join(UNTESTED)} on "
-        "the true labels only)",
-    )
-    audit.add_argument(
-        "--permutations",
-        type=int,
-        help=f"of the test, {least_permutations()} or more ({PERMUTATIONS}; {FEW} with attackers "
-        f"other than {','.join(QUICK)})",
-    )
-    audit.add_argument(
-        "--deals",
-        type=int,
-        help=f"of folds, over which each labelling is averaged ({PRIMARY.deals})",
-    )
-    audit.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"one deal of folds, {SECONDARY.permutations} permutations, no trees",
-    )
+    _add_test(audit)
     audit.add_argument(
         "--limit", type=float, default=LIMIT, help="leak over chance that counts (%(default)s)"
     )
@@ -217,11 +208,155 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         default=CORRELATION_LIMIT,
         help="correlation that counts, of an attribute that is a number (%(default)s)",
     )
-    audit.add_argument(
+    audit.set_defaults(run=_audit)
+    return audit
+
+
+def _add_compare(commands: _Commands) -> argparse.ArgumentParser:
+    compare = commands.add_parser(
+        "compare",
+        help="is one representation more revealing than another, of the same utterances?",
+        description="Attacks both in one design, compares them speaker by speaker, prints the "
+        "result, and writes OUTPUT/compare.json. Exit status: 0 more than the margin is excluded; "
+        "1 the new one is more revealing; 2 the files or the flags cannot be used; 3 cannot tell; "
+        "4 not judged; 70 a fault of this program.",
+    )
+    compare.add_argument("old", help="vectors or frames, see privrep audit")
+    compare.add_argument("new", help="of the same utterances")
+    compare.add_argument("labels", help="of both: .csv, .tsv, .jsonl, .json or .parquet")
+    compare.add_argument("--attribute", required=True, metavar="COLUMN", help="the private column")
+    compare.add_argument("--output", help="folder for the report")
+    compare.add_argument(
+        "--margin",
+        default=MARGIN,
+        metavar="UAR",
+        help="how much more revealing the new one may be: a difference of UARs of two equally "
+        "likely classes, such as 0.05, or a share of the way from chance to certainty "
+        "(%(default)s)",
+    )
+    _add_columns(compare)
+    _add_test(compare)
+    compare.set_defaults(run=_compare)
+    return compare
+
+
+def _add_plan(commands: _Commands) -> argparse.ArgumentParser:
+    plan = commands.add_parser(
+        "plan",
+        help="what could an audit of these labels show, before there are representations?",
+        description="From speakers and utterances alone: the leak that would be detected, the "
+        "upper bound to be expected without a leak, the chance to pass, the speakers needed. "
+        "Prints it, and writes OUTPUT/plan.json.",
+    )
+    plan.add_argument("labels", help=".csv, .tsv, .jsonl, .json or .parquet, with a speaker")
+    plan.add_argument("--attribute", required=True, metavar="COLUMN", help="the private column")
+    plan.add_argument("--output", help="folder for the plan")
+    plan.add_argument("--fail-above", metavar="UAR", help="limit of the gate, see privrep audit")
+    _add_columns(plan)
+    _add_test(plan)
+    plan.set_defaults(run=_plan)
+    return plan
+
+
+def _add_columns(command: argparse.ArgumentParser) -> None:
+    """What columns and values of the labels are called, and which rows are used."""
+    command.add_argument("--speaker", default="speaker", help="column (%(default)s)")
+    command.add_argument("--session", default="session", help="column, if present (%(default)s)")
+    command.add_argument(
+        "--columns",
+        default="",
+        metavar="OURS=THEIRS",
+        help="what columns are called in the labels, a comma list (speaker=ID,gender=Sex); nothing "
+        "after = leaves a column out",
+    )
+    command.add_argument("--id", default="", metavar="COLUMN", help="of the utterances' ids")
+    command.add_argument(
+        "--speaker_from",
+        default="",
+        metavar="REGEX",
+        help="whose first group in the path, or id, of an utterance is its speaker",
+    )
+    command.add_argument(
+        "--speakers", metavar="FILE", help="facts about the speakers, to be joined"
+    )
+    command.add_argument(
+        "--values",
+        default="",
+        metavar="COLUMN:VALUE=MEANING",
+        help="what values mean, a comma list (gender:1=female,gender:0=male); nothing after = is "
+        "missing",
+    )
+    command.add_argument(
+        "--only",
+        type=_column_and_values,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUES",
+        help="use only rows with these values, a comma list (part=test); may be repeated",
+    )
+    command.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        default=DUPLICATES[0],
+        help="equal rows of different speakers: merge makes one speaker of those who share a row, "
+        "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
+    )
+    command.add_argument(
+        "--aligned",
+        action="store_true",
+        help="the rows of both files stand in one order. Without it, and without ids in both, a "
+        "column of the labels must be read from the representations, or nothing is judged",
+    )
+
+
+def _add_test(command: argparse.ArgumentParser) -> None:
+    """Attackers and permutations, and what an attribute that is a number is measured as."""
+    command.add_argument(
+        "--as",
+        dest="measured_as",
+        choices=MEASURED_AS,
+        default=MEASURED_AS[0],
+        help="whether the attribute has classes or is a number, such as an age (%(default)s: a "
+        f"number if it has more than {MANY} different values, all of them numbers, or {SOME} of "
+        "which one has a single speaker)",
+    )
+    command.add_argument(
+        "--bins",
+        default="",
+        metavar="BINS",
+        help="make the result that of bins of a number, in place of the correlation: "
+        f"{', '.join(QUANTILES)}, or intervals such as <30,30-50,>50 (beside the correlation: "
+        "halves)",
+    )
+    command.add_argument(
+        "--attackers",
+        type=_comma_list,
+        help=f"to be tested, of {', '.join(NAMES)} ({','.join(QUICK)}, and {','.join(UNTESTED)} on "
+        "the true labels only)",
+    )
+    command.add_argument(
+        "--permutations",
+        type=int,
+        help=f"of the test, {least_permutations()} or more ({PERMUTATIONS}; {FEW} with attackers "
+        f"other than {','.join(QUICK)})",
+    )
+    command.add_argument(
+        "--deals",
+        type=int,
+        help=f"of folds, over which each labelling is averaged ({PRIMARY.deals})",
+    )
+    command.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"one deal of folds, {SECONDARY.permutations} permutations, no trees",
+    )
+    command.add_argument(
         "--seed", type=int, default=0, help="of folds and permutations (%(default)s)"
     )
-    audit.set_defaults(run=_audit)
 
+
+def _add_encode(commands: _Commands) -> dict[str, argparse.ArgumentParser]:
+    """`encode` and `enrol`, by name."""
     encode = commands.add_parser(
         "encode",
         help="what a trained network sends of recordings of one person",
@@ -257,19 +392,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--update", action="store_true", help="add the recordings to the file that is there"
     )
     enrol.set_defaults(run=_enrol)
-
-    selftest = commands.add_parser(
-        "selftest",
-        help="does the measurement detect known leaks, and nothing else?",
-        description="Measures worlds whose leak is known. Exit status 1 if one is misjudged.",
-    )
-    selftest.add_argument("--seed", type=int, default=0, help="of the worlds (%(default)s)")
-    selftest.add_argument(
-        "--full", action="store_true", help="with the deals and permutations of an audit"
-    )
-    selftest.set_defaults(run=_selftest)
-    named = {"audit": audit, "encode": encode, "enrol": enrol, "selftest": selftest}
-    return parser, named
+    return {"encode": encode, "enrol": enrol}
 
 
 def _add_recordings(command: argparse.ArgumentParser) -> None:
@@ -369,92 +492,164 @@ def _only(pairs: Sequence[tuple[str, list[str]]]) -> dict[str, list[str]]:
     return dict(pairs)
 
 
-def _bound(text: str) -> float:
-    try:
-        bound = float(text)
-    except ValueError:
-        bound = math.nan
-    if not 0 < bound <= 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: an upper bound, over 0 and up to 1, such as 0.60"
-        )
-    return bound
-
-
 def _audit(parsed: argparse.Namespace) -> int:
+    limits = _limits(parsed)
+    folders = _folders(parsed.output, list(limits))
+    options = _options(parsed)
+    of_attribute = {name: replace(options, limits=of_it) for name, of_it in limits.items()}
+    if len(limits) > 1:
+        _check_all(parsed, of_attribute)
+    checked = [
+        _audit_attribute(parsed, attribute, folders[attribute], of_it)
+        for attribute, of_it in of_attribute.items()
+    ]
+    if parsed.junit is not None:
+        write_junit(Path(parsed.junit), checked)
+    if parsed.annotations is not None:
+        say("\n".join(annotations(checked)))
+    return worst_status([check.status for check in checked])
+
+
+def _check_all(parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions]) -> None:
+    """Several attributes: each is checked before the first is measured."""
+    from privrep.auditing.run_audit import prepare
+
+    for attribute, options in of_attribute.items():
+        try:
+            prepare(parsed.representations, parsed.labels, attribute, parsed.output, options)
+        except ValueError as error:
+            raise ValueError(f"{attribute}: {error}") from error
+
+
+def _audit_attribute(
+    parsed: argparse.Namespace, attribute: str, folder: Path, options: AuditOptions
+) -> Checked:
+    """Audits one attribute and prints the result."""
     from privrep.auditing import run_audit, terminal
 
-    options = AuditOptions(
-        speaker=parsed.speaker,
-        session=parsed.session,
-        only=_only(parsed.only),
-        duplicates=parsed.duplicates,
-        given=parsed.given,
-        lengths=parsed.lengths,
-        unprotected=parsed.unprotected,
-        other=parsed.other,
-        other_labels=parsed.other_labels,
-        attackers=parsed.attackers,
-        permutations=parsed.permutations,
-        deals=parsed.deals,
-        quick=parsed.quick,
-        limit=parsed.limit,
-        correlation_limit=parsed.correlation_limit,
-        measured_as=parsed.measured_as,
-        bins=parsed.bins,
-        needs_correlation=parsed.fail_above_correlation is not None,
-        seed=parsed.seed,
-        naming=naming_of(
-            parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
-        ),
-    )
-    report = run_audit.audit(
-        parsed.representations, parsed.labels, parsed.attribute, parsed.output, options=options
-    )
-    say(f"{terminal.table(report)}\n\n{printable(str(Path(parsed.output, 'audit.html')))}")
-    gates = {"--fail-above": parsed.fail_above, "--fail-above-person": parsed.fail_above_person}
-    failures = [why_failed(report, flag, most) for flag, most in gates.items() if most is not None]
-    failures.append(why_correlated(report, parsed.fail_above_correlation))
-    for failure in filter(None, failures):
-        say(printable(failure), sys.stderr)
-    return LEAKS if any(failures) else 0
-
-
-def why_failed(report: "AuditReport", flag: str, most: float) -> str | None:
-    """Why an audit fails at `flag`=`most`, or None. Without a bound it fails."""
-    judged = report.person if flag == "--fail-above-person" else report.of_classes
-    if not math.isfinite(judged.upper):
-        return (
-            f"no upper bound can be given, so that it is not shown to be within {flag}={most:g}: "
-            f"{judged.reason}"
+    start = time.monotonic()
+    try:
+        report: AuditReport = run_audit.audit(
+            parsed.representations,
+            parsed.labels,
+            attribute,
+            folder,
+            options=options,
+            progress=_progress if sys.stderr.isatty() else None,
         )
-    if judged.upper <= most:
-        return None
-    text = f"upper bound {judged.upper:.3f} is above {flag}={most:g}"
-    chance = 1 / len(report.data.classes)
-    if most <= chance:
-        text += f", which no audit can pass: chance is {chance:.3f}"
-    return text
+    except Exception as error:
+        if sys.stderr.isatty():
+            _progress(1.0, "")
+        status, sentence = _failed(error)
+        return Checked(attribute, status, "", (sentence,), time.monotonic() - start)
+    say(f"{terminal.table(report)}\n\n{printable(str(folder / 'audit.html'))}")
+    for reason in report.gate.reasons:
+        say(printable(reason), sys.stderr)
+    summary = f"{report.headline.word}. {report.headline.sentence}"
+    seconds = time.monotonic() - start
+    return Checked(attribute, report.gate.status, summary, report.gate.reasons, seconds)
 
 
-def why_correlated(report: "AuditReport", most: float | None) -> str | None:
-    """Why an audit fails at --fail-above-correlation=`most`, or None."""
-    if most is None:
-        return None
-    if report.number is None:
-        return (
-            f"--fail-above-correlation={most:g}: {report.attribute} has classes and no correlation"
+def _progress(share: float, what: str) -> None:
+    """A line of the terminal, which the next replaces and the last clears."""
+    line = "" if share == 1 else f"{share:4.0%} {what} …"
+    print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def _limits(parsed: argparse.Namespace) -> dict[str, Limits]:
+    """{attribute: limits} by the flags, or by the policy file."""
+    if parsed.attribute == []:
+        raise ValueError("--attribute= is empty: it names a column of the labels")
+    by_flags = {
+        "fail_on": parsed.fail_on,
+        "fail_above": parsed.fail_above,
+        "fail_above_person": parsed.fail_above_person,
+        "fail_above_correlation": parsed.fail_above_correlation,
+        "least_speakers": parsed.least_speakers,
+    }
+    if parsed.policy is None:
+        if parsed.attribute is None:
+            raise ValueError("name the private column: --attribute=gender (or --policy=FILE)")
+        return dict.fromkeys(parsed.attribute, limits_of(**by_flags))
+    given = [name for name, value in by_flags.items() if value]
+    if given:
+        raise ValueError(
+            f"--{given[0].replace('_', '-')} and --policy={parsed.policy}: limits stand in the "
+            "policy file, or in flags"
         )
-    upper = report.number.verdict.upper
-    if upper <= most:
-        return None
-    return f"upper bound {upper:.3f} of the correlation is above --fail-above-correlation={most:g}"
+    from privrep.auditing.policy import read_policy
+
+    policy = read_policy(parsed.policy)
+    for name in parsed.attribute or ():
+        if name not in policy:
+            raise ValueError(
+                f"--attribute={name}: {parsed.policy} has no table [attributes.{name}]"
+                f"{nearest(name, policy)}"
+            )
+    return {name: policy[name] for name in dict.fromkeys(parsed.attribute or policy)}
+
+
+def _folders(output: str, attributes: Sequence[str]) -> dict[str, Path]:
+    """The folder of each attribute: `output` itself of a single one."""
+    if not output.strip():
+        raise ValueError("--output= is empty: it names a folder (. is the current one)")
+    if len(attributes) == 1:
+        return {attributes[0]: Path(output)}
+    names = [re.sub(r"[^\w.-]", "_", name).strip(".") or "_" for name in attributes]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"--attribute={','.join(attributes)}: two of them would be written to the folder "
+                f"{name}; audit them one by one"
+            )
+    return {attribute: Path(output, name) for attribute, name in zip(attributes, names)}
+
+
+def _options(parsed: argparse.Namespace) -> AuditOptions:
+    """The options that a command has flags of."""
+    names = {field.name for field in fields(AuditOptions)}
+    given = {name: value for name, value in vars(parsed).items() if name in names}
+    given["only"] = _only(parsed.only)
+    given["naming"] = naming_of(
+        parsed.columns, parsed.id, parsed.speaker_from, parsed.speakers, parsed.values
+    )
+    return AuditOptions(**given)
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from privrep.auditing.compare import compare
+
+    report = compare(
+        parsed.old,
+        parsed.new,
+        parsed.labels,
+        parsed.attribute,
+        parsed.output,
+        margin=parsed.margin,
+        options=_options(parsed),
+    )
+    say(printable(report.in_words))
+    return report.status
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from privrep.auditing.plan import plan
+
+    planned = plan(
+        parsed.labels,
+        parsed.attribute,
+        parsed.output,
+        fail_above=parsed.fail_above,
+        options=_options(parsed),
+    )
+    say(printable(planned.in_words))
+    return PASSED
 
 
 def _selftest(parsed: argparse.Namespace) -> int:
     from privrep.leakage.selftest import FULL, QUICK, selftest
 
-    return 0 if selftest(parsed.seed, say, FULL if parsed.full else QUICK) else LEAKS
+    return 0 if selftest(parsed.seed, say, FULL if parsed.full else QUICK) else MISJUDGED
 
 
 if __name__ == "__main__":

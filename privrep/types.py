@@ -230,6 +230,7 @@ def room(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 
 ALPHA = 0.05  # level of tests and of one-sided bounds
 LIMIT = 0.10  # of the leak UAR - chance
+NOT_JUDGED = "not_judged"  # a verdict: it is not known that labels belong to their rows of h
 # Of a correlation. Of normal numbers, whoever predicts them with correlation r tells the upper half
 # from the lower with the UAR 1/2 + arcsin(r) / pi (Sheppard 1899): 0.597 at 0.30, as much as LIMIT.
 CORRELATION_LIMIT = 0.30

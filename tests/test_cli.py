@@ -30,26 +30,44 @@ def report(leaking):
     return audit(leaking / "h.npy", leaking / "labels.csv", "gender", options=options)
 
 
-@pytest.mark.parametrize("flag", ["--fail-above=nan", "--fail-above=0", "--fail-above=1.01"])
-def test_a_bound_that_nothing_can_be_over_is_refused(leaking, capsys, flag):
-    with pytest.raises(SystemExit) as stopped:
-        run(leaking, flag)
-    assert stopped.value.code == 2
-    assert "over 0 and up to 1, such as 0.60" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--fail-above=nan", "from 0.5 to 1, such as 0.60; or how much of the way"),
+        ("--fail-above=0.49", "from 0.5 to 1"),
+        ("--fail-above=1.01", "from 0.5 to 1"),
+        ("--fail-above=-1%", "such as 20%"),
+        ("--fail-above-correlation=0", "over 0 and up to 1, such as 0.30"),
+        ("--fail-on=leak", "of leaks, bound, cannot_tell, one or several, or none (did you mean"),
+        ("--fail-on=", "one or several, or none"),
+        ("--fail-on=bound", "which bound? Give it by --fail-above"),
+        ("--least-speakers=-1", "0 is the least"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused_before_anything_is_read(
+    leaking, capsys, monkeypatch, flag, said
+):
+    monkeypatch.setattr("privrep.auditing.run_audit.audit", None)
+    assert run(leaking, flag) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("sign", "-_")
 def test_a_hyphen_in_a_flag_is_an_underscore(leaking, report, monkeypatch, sign):
     given = {}
 
-    def audit(*_, options):
+    def audit(*_, options, progress):
+        assert progress is None  # no terminal
         given.update(vars(options))
-        return report
+        return replace(report, limits=options.limits)
 
     monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)
+    bound = f"--fail{sign}on=bound"
     flags = (f"--fail{sign}above=0.6", f"--other{sign}labels=o.csv")
-    assert run(leaking, *flags) == 1 and given["other_labels"] == "o.csv"
-    assert run(leaking, f"--fail{sign}above", "1", "--perm=7") == 0  # a value apart, a flag cut off
+    assert run(leaking, bound, *flags) == 1 and given["other_labels"] == "o.csv"
+    # A value apart, a flag cut off.
+    assert run(leaking, bound, f"--fail{sign}above", "1", "--perm=7") == 0
     assert given["permutations"] == 7
 
 
@@ -62,6 +80,7 @@ def test_a_hyphen_in_a_flag_is_an_underscore(leaking, report, monkeypatch, sign)
         (["audit", "--zzz"], "no flag --zzz\n"),
         (["selftest", "--sead=1"], "no flag --sead (did you mean --seed?)"),
         (["selftest", "--fail-above=1"], "no flag --fail-above\n"),
+        (["compare", "--margn=0.05"], "no flag --margn (did you mean --margin?)"),
     ],
 )
 def test_an_unknown_flag_is_told_before_what_is_missing(capsys, arguments, said):
@@ -73,11 +92,24 @@ def test_an_unknown_flag_is_told_before_what_is_missing(capsys, arguments, said)
 
 
 def test_no_bound_is_no_pass(leaking, report, monkeypatch, capsys):
-    unbounded = replace(report, upper=math.nan, reason="Because.")
-    monkeypatch.setattr("privrep.auditing.run_audit.audit", lambda *_, **__: unbounded)
-    assert run(leaking) == 0 and run(leaking, "--fail-above=1") == 1
+    def audit(*_, options, progress):
+        return replace(report, upper=math.nan, reason="Because.", limits=options.limits)
+
+    monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)
+    assert run(leaking) == 0 and run(leaking, "--fail-on=bound", "--fail-above=1") == 3
     assert "no upper bound can be given" in (said := capsys.readouterr().err)
     assert "Because." in said
+
+
+def test_a_fault_of_the_program_is_no_leak(leaking, monkeypatch, capsys):
+    def audit(*_, options, progress):
+        raise RuntimeError("impossible")
+
+    monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)
+    assert run(leaking, "--annotations=github") == 70
+    printed = capsys.readouterr()
+    assert "Traceback" in printed.err and "fault of privrep, and nothing was judged" in printed.err
+    assert printed.out.startswith("::error title=privrep%3A gender%2C exit status 70::RuntimeError")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"], ["audit", "--zzz"]])
@@ -98,7 +130,7 @@ def test_a_reader_that_leaves_is_no_wrong_file(leaking):
     flags = [f"--output={leaking / 'left'}", "--attackers=linear", "--quick"]
     reader, writer = os.pipe()
     os.close(reader)
-    for more, status in (([], 0), (["--fail-above=0.51"], 1)):
+    for more, status in ((["--fail-on=none"], 0), (["--fail-above=0.51"], 1)):
         done = subprocess.run(
             [sys.executable, "-m", "privrep", "audit", *arguments, *flags, *more],
             cwd=ROOT,

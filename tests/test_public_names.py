@@ -21,7 +21,14 @@ DOCUMENTED = (
     "privrep.statistics.confidence",
     "privrep.statistics.design",
     "privrep.statistics.permutation_test",
+    "privrep.statistics.planning",
+    "privrep.leakage.headline",
     "privrep.leakage.measurement",
+    "privrep.leakage.spike",
+    "privrep.auditing.compare",
+    "privrep.auditing.gate",
+    "privrep.auditing.gate_output",
+    "privrep.auditing.plan",
     "privrep.auditing.run_audit",
 )
 

@@ -26,6 +26,21 @@ def answer_tables(report: AuditReport) -> list[AnswerTable]:
     return [table for table in tables if table.rows or table.sentences]
 
 
+def how_far(report: AuditReport) -> list[str]:
+    """Sentences on alignment and sensitivity: how far the result can be relied on."""
+    sentences = [" ".join([report.alignment.sentence, report.alignment.doubt]).strip()]
+    sensitivity = report.sensitivity
+    if sensitivity is not None:
+        planted = f"leaks planted in these representations (UAR {number(sensitivity.tried[0])}"
+        if len(sensitivity.tried) > 1:
+            planted += f" to {number(sensitivity.tried[-1])}"
+        outcome = "none was detected"
+        if math.isfinite(sensitivity.detected):
+            outcome = f"{number(sensitivity.detected)} is the smallest that was detected"
+        sentences.append(f"Sensitivity: of {planted}) {outcome}, by the linear attacker.")
+    return sentences
+
+
 def number(value: float, digits: int = 3) -> str:
     """A score as it is printed; a dash for NaN and infinity, where there is none."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"

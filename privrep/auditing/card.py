@@ -7,18 +7,14 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from privrep.auditing.answer_tables import answer_tables, number, worded
+from privrep.auditing.answer_tables import answer_tables, how_far, number, worded
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import of_victims
+from privrep.leakage.headline import ANSWERS
 from privrep.statistics.permutation_test import MAX_DISTINCT
 from privrep.statistics.verdict import Verdict
 
-_VERDICTS = {  # words and shape carry the meaning, the colour only repeats it
-    "leaks": ("▲", "It leaks", "#D55E00"),
-    "no_leak_shown": ("●", "No leak shown", "#0072B2"),
-    "cannot_tell": ("?", "Cannot tell", "#5A5A5A"),
-}
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#111;max-width:46em;margin:2em auto;padding:0 1em}
 h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:2em 0 .4em;border-bottom:1px solid #ccc}
@@ -41,7 +37,7 @@ def card(report: AuditReport) -> str:
     """The card of an audit, as a whole HTML document."""
     attribute = escape(report.attribute)
     sections = (
-        _verdict(report),
+        _headline(report),
         _numbers(report),
         _as_a_number(report),
         _threat_model(report),
@@ -59,19 +55,22 @@ def card(report: AuditReport) -> str:
         "style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width">'
         f"<title>Privacy card: {attribute}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Privacy card: can {attribute} be read from these representations?</h1>\n"
+        f"<h1>{escape(report.headline.question)}</h1>\n"
         + "\n".join(section for section in sections if section)
         + "\n</body></html>\n"
     )
 
 
-def _verdict(report: AuditReport) -> str:
-    shape, words, colour = _VERDICTS[report.verdict]
+def _headline(report: AuditReport) -> str:
+    headline = report.headline
+    further = "".join(f"<p>{escape(sentence)}</p>" for sentence in headline.further)
+    rows = [*headline.parts, ("Gate", report.gate.in_words)]
     return (
-        f'<div class="verdict" style="border-color:{colour}"><b>{shape} {words}</b> '
-        f"<code>{escape(report.verdict)}</code><br>From one utterance it is named "
-        f"{escape(report.in_words)}. "
-        f"{escape(report.reason)}</div>"
+        f'<div class="verdict" style="border-color:{headline.colour}"><b>{headline.sign} '
+        f"{escape(headline.word)}</b> <code>{escape(headline.verdict)}</code>"
+        f"<p>{escape(headline.sentence)}</p>{further}</div>"
+        + _table((), rows, text_columns=2)
+        + f'<p class="small">In statistical terms: {escape(report.reason)}</p>'
     )
 
 
@@ -205,7 +204,7 @@ def _as_a_number(report: AuditReport) -> str:
         f"({measured.lowest:g} to {measured.highest:g}) and its prediction, the mean over the "
         f"speaker's utterances; 0 is no information. Pearson's is {number(measured.pearson)}. "
         f"Speakers were dealt into {measured.num_folds} folds {measured.num_deals} times.</p>"
-        f"<p>{beside}: <b>{escape(_VERDICTS[verdict.verdict][1])}</b>. {escape(verdict.reason)}</p>"
+        f"<p>{beside}: <b>{escape(ANSWERS[verdict.verdict].word)}</b>. {escape(verdict.reason)}</p>"
         f"<p>All that follows is about the bins {escape(bins)}.</p>"
     )
 
@@ -348,14 +347,16 @@ def _data(report: AuditReport) -> str:
     classes = [(c.name, f"{c.speakers:,}", f"{c.utterances:,}") for c in data.classes]
     inputs = [(record.role, record.name, record.sha256) for record in data.inputs]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes)
+    sentences = [*data.notes, *how_far(report)]
+    notes = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     parts = [
         "<h2>Data and how to repeat this</h2>",
         _table((report.attribute, "speakers", "utterances"), classes),
         f"<p>Shape {escape(str(list(data.shape)))}.</p>",
-        f"<ul>{notes}</ul>" if notes else "",
+        f"<ul>{notes}</ul>",
         _table(("input", "name", "sha256"), inputs, text_columns=3),
     ]
     if report.command is not None:
         parts.append(f"<p><code>{escape(report.command)}</code></p>")
-    return "".join(parts) + f'<p class="small">{escape(versions)}</p>'
+    made = f"Made {report.date}; schema {report.schema_version}; {versions}"
+    return "".join(parts) + f'<p class="small">{escape(made)}</p>'

@@ -48,6 +48,7 @@ class JoinedSample(NamedTuple):
       num_frames: int32[N], the number of frames that are no padding, or None where it is not known.
       notes: sentences about what was left out.
       columns: {name: N cells} of the whole table, None where a cell is empty.
+      by_id: whether both inputs have ids, by which they were joined; else by position.
     """
 
     h: np.ndarray
@@ -59,6 +60,7 @@ class JoinedSample(NamedTuple):
     num_frames: np.ndarray | None
     notes: list[str]
     columns: dict[str, list[str | None]]
+    by_id: bool
 
 
 def join(
@@ -221,6 +223,7 @@ def join(
         num_frames=lengths,
         notes=notes,
         columns=columns,
+        by_id=representations.ids is not None and ID in table.columns,
     )
 
 

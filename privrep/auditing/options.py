@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from privrep.auditing.gate import DEFAULT_LIMITS, Limits
 from privrep.formats.columns import Naming
 from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
+MARGIN = "10%"  # of the way from chance to certainty: 0.05 of two classes
 DUPLICATES = ("stop", "merge", "keep", "drop")
 MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
@@ -28,6 +30,8 @@ class AuditOptions:
       only: {column: values} of the labels; rows that have none of the values are left out.
       duplicates: in DUPLICATES, what to do about equal rows of different speakers; "drop" leaves
         out rows of which the embedding failed, see `duplicates.failed_rows`.
+      aligned: the caller says that the rows of both inputs belong together; else they do where
+        they are joined by ids, or where a column is read, see `leakage.alignment`.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
       lengths: a file with the number of frames of each utterance, where the representations are a
         .npy file with those of all utterances end to end.
@@ -49,7 +53,9 @@ class AuditOptions:
       bins: of an attribute that is a number, see `formats.numbers.parse_bins`. With bins the result
         is that of the bins and the correlation is beside it; with "" the reverse, and the bins are
         halves.
-      needs_correlation: refuse an attribute that has classes, of which there is no correlation.
+      limits: what the audit must keep to pass, see `gate.limits_of`. A limit of the correlation
+        refuses an attribute that has classes.
+      policy: the file that the limits were read from, to be recorded; None where there is none.
       seed: of folds and permutations.
       naming: what the columns and values of the labels are called, and where speakers are found.
     """
@@ -58,6 +64,7 @@ class AuditOptions:
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
     duplicates: str = "stop"
+    aligned: bool = False
     given: Sequence[str] | None = None
     lengths: str | Path | None = None
     unprotected: Vectors | None = None
@@ -71,7 +78,8 @@ class AuditOptions:
     correlation_limit: float = CORRELATION_LIMIT
     measured_as: str = "auto"
     bins: str = ""
-    needs_correlation: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    policy: str | Path | None = None
     seed: int = 0
     naming: Naming = Naming()  # noqa: RUF009, immutable
 
@@ -84,6 +92,7 @@ class AuditOptions:
             "other": self.other,
             "other_labels": self.other_labels,
             "speakers": self.naming.speakers,
+            "policy": self.policy,
         }
         return {role: source for role, source in inputs.items() if source is not None}
 

@@ -121,7 +121,7 @@ def read_inputs(
     if options.lengths is None:
         _check_rows(representations, read, table)
     joined, quantity = reader.join(read, table, options.only)
-    if options.needs_correlation and quantity is None:
+    if options.limits.above_correlation is not None and quantity is None:
         raise ValueError(
             f"--fail-above-correlation: {attribute} has classes ({first(joined.classes)}) and no "
             "correlation. Give --fail-above, or --as=number where they are numbers"

@@ -4,23 +4,30 @@ The JSON is described by `audit.schema.json` in this folder. SCHEMA_VERSION is i
 is renamed, removed, or changes its meaning; a new key does not change it.
 """
 
+import importlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 
+from privrep.auditing.gate import GateOutcome, Judged, Limits, judge_gate, limits_of
 from privrep.auditing.questions import Attributes
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.alignment import Alignment
 from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.conditional import Explained
 from privrep.leakage.decensoring import Decensored
+from privrep.leakage.headline import Headline, Subject, headline_of_classes, headline_of_number
 from privrep.leakage.learning_curve import CurvePoint
 from privrep.leakage.number_measurement import NumberMeasurement
-from privrep.statistics.verdict import Verdict, in_words
+from privrep.leakage.spike import Sensitivity
+from privrep.statistics.verdict import Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -157,11 +164,17 @@ class AuditReport:
       number: the measurement of an attribute that is a number; None where it has classes.
       bins: the verdict on the bins of a number; None where the attribute has classes.
       decensoring: the attack that maps back to unprotected h; None without it.
+      alignment: why the rows of both inputs are taken to belong together; where it is not known
+        that they do, the verdict is "not_judged", and there are no bounds.
+      sensitivity: the smallest planted leak that was detected; None where there was a leak, or
+        nothing could be detected.
       data: the audited data.
       test: the test that was made.
       not_tested: what the audit does not cover, sentences.
       versions: {package: version}.
       command: that repeats the audit; None if an input was an array, or nothing was written.
+      limits: what the audit must keep to pass; in the JSON `gate` stands in their place.
+      date: when the audit was made, UTC.
     """
 
     verdict: str
@@ -193,11 +206,15 @@ class AuditReport:
     decensoring: Decensored | None
     number: NumberMeasurement | None
     bins: Verdict | None
+    alignment: Alignment
+    sensitivity: Sensitivity | None
     data: AuditedData
     test: PermutationTest
     not_tested: tuple[str, ...]
     versions: dict[str, str]
     command: str | None
+    limits: Limits
+    date: str
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -218,17 +235,94 @@ class AuditReport:
         return Verdict(*(getattr(self, name) for name in Verdict._fields if name != "floor"))
 
     @property
-    def in_words(self) -> str:
-        """How often one utterance is named rightly by whoever reads most, tested or not."""
-        chance = 1 / len(self.data.classes)
-        untested = max(self.untested, key=lambda name: self.untested[name], default=None)
-        if untested is None or self.untested[untested] <= self.of_classes.uar:
-            return in_words(self.of_classes.uar, chance)
-        return f"{in_words(self.untested[untested], chance)} ({untested}, untested)"
+    def headline(self) -> Headline:
+        """The result in words: the first thing of the terminal, of the card and of the JSON."""
+        subject = Subject(
+            attribute=self.attribute,
+            classes={described.name: described.speakers for described in self.data.classes},
+            speakers=self.data.speakers,
+            utterances=self.data.utterances,
+            has_sessions=self.beyond_sessions is not None,
+            confidence=1 - self.test.alpha,
+            misaligned="" if self.alignment.is_known else self.alignment.sentence,
+            doubt=self.alignment.doubt,
+        )
+        if self.number is not None and self.score == "correlation":
+            return headline_of_number(subject, self.number.verdict)
+        untested = max(self.untested.items(), key=lambda item: item[1], default=None)
+        return headline_of_classes(
+            subject, self.of_classes, person=self.person, beyond=self.beyond, untested=untested
+        )
+
+    @property
+    def gate(self) -> GateOutcome:
+        """Whether the audit keeps its `limits`; its status is the exit status of the program."""
+        return judge_gate(self._judged, self.limits)
+
+    def passed(
+        self,
+        fail_on: str | Iterable[str] | None = None,
+        fail_above: str | float | None = None,
+        fail_above_person: str | float | None = None,
+        fail_above_correlation: float | None = None,
+        least_speakers: int = 0,
+    ) -> bool:
+        """Whether the audit keeps other limits; without arguments, those it was made with.
+
+        Args:
+          fail_on, fail_above, fail_above_person, fail_above_correlation, least_speakers: see
+            `gate.limits_of`.
+
+        Raises:
+          ValueError: a limit that is none, or limits that contradict each other.
+        """
+        bounds = (fail_above, fail_above_person, fail_above_correlation)
+        if fail_on is None and bounds == (None, None, None) and not least_speakers:
+            return self.gate.passed
+        return judge_gate(self._judged, limits_of(fail_on, *bounds, least_speakers)).passed
+
+    @property
+    def _judged(self) -> Judged:
+        return Judged(
+            attribute=self.attribute,
+            verdict=self.verdict,
+            reason=self.reason,
+            speakers=self.data.speakers,
+            num_classes=len(self.data.classes),
+            one_utterance=self.of_classes,
+            person=self.person,
+            correlation=None if self.number is None else self.number.verdict,
+        )
+
+    def to_html(self) -> str:
+        """The privacy card, a whole HTML document without scripts or outside resources."""
+        # The card is made of this report and imports this module.
+        return importlib.import_module("privrep.auditing.card").card(self)
+
+    def _repr_html_(self) -> str:
+        """The headline, as a notebook shows it."""
+        headline = self.headline
+        further = "".join(f"<p>{escape(sentence)}</p>" for sentence in headline.further)
+        rows = "".join(
+            f"<tr><td style='text-align:left'><b>{escape(title)}</b></td>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for title, text in (*headline.parts, ("Gate", self.gate.in_words))
+        )
+        return (
+            f"<p>{escape(headline.question)}</p><p><b style='color:{headline.colour}'>"
+            f"{headline.sign} {escape(headline.word)}</b></p><p>{escape(headline.sentence)}</p>"
+            f"{further}<table>{rows}</table>"
+        )
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""
-        plain = {"schema_version": self.schema_version} | _plain(self)
+        plain = {
+            "schema_version": self.schema_version,
+            "date": self.date,
+            "headline": _plain(self.headline),
+            "gate": _plain(self.gate),
+        }
+        plain |= {name: value for name, value in _plain(self).items() if name != "limits"}
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

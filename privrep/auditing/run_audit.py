@@ -6,10 +6,11 @@ import json
 import math
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,9 @@ from privrep.attacks.suite import (
     attacker,
     suite,
 )
+from privrep.auditing.aligned import alignment_of
 from privrep.auditing.card import card
+from privrep.auditing.gate import flags_of_limits
 from privrep.auditing.options import (
     DUPLICATES,
     MEASURED_AS,
@@ -53,15 +56,20 @@ from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file, sha256
 from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
+from privrep.leakage.alignment import Alignment
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
 from privrep.leakage.number_measurement import measure_number
+from privrep.leakage.spike import Sensitivity, smallest_detected
 from privrep.messages import first
+from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.permutation_test import least_permutations
+from privrep.statistics.verdict import Verdict
 from privrep.types import (
     ALPHA,
     CORRELATION_LIMIT,
     LIMIT,
+    NOT_JUDGED,
     PRIMARY,
     SECONDARY,
     InferenceSettings,
@@ -71,6 +79,7 @@ _SIZES = tuple(8 * 2**i for i in range(20))  # speakers of the learning curve
 _DRAWS = 3  # of speakers, per point that does not take them all
 _PACKAGES = ("numpy", "scipy", "scikit-learn")
 _DEFAULTS = AuditOptions()
+Progress = Callable[[float, str], None]
 
 
 def audit(
@@ -80,6 +89,7 @@ def audit(
     output: str | Path | None = None,
     *,
     options: AuditOptions = _DEFAULTS,
+    progress: Progress | None = None,
 ) -> AuditReport:
     """Measures how much of `attribute` the representations reveal.
 
@@ -94,6 +104,7 @@ def audit(
       attribute: the name of the labels column with the private attribute.
       output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
       options: see `AuditOptions`.
+      progress: is called with the share that is done, from 0 to 1, and with what begins now.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
@@ -107,50 +118,44 @@ def audit(
       >>> report.verdict, report.uar > 0.8, report.upper <= 1
       ('leaks', True, True)
     """
-    settings = _settings(options)
-    representations = _as_source(representations, "representations")
-    options = dataclasses.replace(
-        options,
-        unprotected=_as_source(options.unprotected, "unprotected"),
-        other=_as_source(options.other, "other"),
-    )
-    _check_named("a column of the labels", attribute=attribute)
-    _check_named("a column of the labels", speaker=options.speaker, session=options.session)
-    _check_named("a folder (. is the current one)", output=output)
-    sources = {"representations": representations, "labels": labels} | options.further_inputs
-    _check_named("a file", **sources)
-    _check_numbers(settings)
-    # Everything that was asked for is checked before anything is measured.
-    inputs = read_inputs(representations, labels, attribute, options)
-    _check_limit(settings.limit, 1 / len(inputs.joined.classes))
-    frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
-    attackers = _suite(options, frames, inputs.joined.num_frames)
-    if output is not None:
-        check_output(output)
-    measured = measure(inputs.sample, attackers=attackers, settings=settings)
+    begin = progress or _no_progress
+    begin(0.0, "inputs")
+    prepared = prepare(representations, labels, attribute, output, options)
+    inputs, settings, sources = prepared.inputs, prepared.settings, prepared.sources
+    options = prepared.options
+    begin(0.05, "alignment")
+    alignment = alignment_of(inputs, attribute, options)
+    begin(0.10, "attackers")
+    measured = measure(inputs.sample, attackers=prepared.attackers, settings=settings)
     quick_attacker = strongest_quick(measured)
     # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
+    begin(0.50, "sensitivity" if inputs.numbers is None else "the number, sensitivity")
     number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
     is_correlation = number is not None and not options.bins
     headline = number.verdict if number is not None and is_correlation else measured.verdict
+    sensitivity = _sensitivity(inputs, measured, alignment, settings)
+    begin(0.60, "further questions")
     answers = ask(inputs, attribute, options, measured.strongest, settings)
+    begin(0.85, "fewer speakers")
     leak_by_speakers = _learning_curve(inputs, quick_attacker, settings)
+    begin(0.90, "threats")
     ladder = threats(inputs, measured, quick_attacker, settings)
+    begin(0.95, "online code")
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
-        verdict=headline.verdict,
-        reason=headline.reason,
+        verdict=headline.verdict if alignment.is_known else NOT_JUDGED,
+        reason=headline.reason if alignment.is_known else alignment.sentence,
         attribute=attribute,
         score="correlation" if is_correlation else "uar",
         chance=0.0 if is_correlation else measured.chance,
         uar=math.nan if is_correlation else measured.verdict.uar,
         correlation=math.nan if number is None else number.verdict.correlation,
-        lower=headline.lower,
-        upper=headline.upper,
+        lower=headline.lower if alignment.is_known else math.nan,
+        upper=headline.upper if alignment.is_known else math.nan,
         limit=headline.limit,
         p=headline.p,
         smallest_p=headline.smallest_p,
-        minimum_detectable=headline.minimum_detectable,
+        minimum_detectable=_minimum_detectable(headline, sensitivity, is_correlation),
         person=measured.person,
         beyond_sessions=_beyond_sessions(inputs, measured, options),
         worst_protected=_worst_protected(inputs, measured, options),
@@ -167,17 +172,77 @@ def audit(
         decensoring=answers.decensoring,
         number=number,
         bins=None if number is None else measured.verdict,
+        alignment=alignment,
+        sensitivity=sensitivity,
         data=_data(inputs, attribute, measured, sources, options),
         test=_test(measured, settings, options),
-        not_tested=_not_tested(attribute, measured, frames is not None),
+        not_tested=_not_tested(attribute, measured, inputs.joined.h.ndim == 3),
         versions={name: metadata.version(name) for name in _PACKAGES}
         | {"privrep": privrep.__version__, "python": platform.python_version()},
         command=_command(sources, attribute, output, options, settings),
+        limits=options.limits,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     if output is not None:
         replace_file(Path(output, "audit.json"), report.to_json())
         replace_file(Path(output, "audit.html"), card(report))
+    begin(1.0, "done")
     return report
+
+
+def _no_progress(share: float, what: str) -> None:
+    """Says nothing."""
+
+
+class Prepared(NamedTuple):
+    """What an audit needs, read and checked.
+
+    Attributes:
+      inputs: the data.
+      attackers: to be trained.
+      options, settings: of the audit; inputs among the options are sources, see `_as_source`.
+      sources: {role: file or array}.
+    """
+
+    inputs: AuditInputs
+    attackers: Suite
+    options: AuditOptions
+    settings: InferenceSettings
+    sources: dict[str, Any]
+
+
+def prepare(
+    representations: Vectors,
+    labels: Columns,
+    attribute: str,
+    output: str | Path | None,
+    options: AuditOptions,
+) -> Prepared:
+    """Reads and checks everything that was asked for, before anything is measured; see `audit`.
+
+    Raises:
+      FileNotFoundError, ValueError: an input cannot be read or audited.
+    """
+    settings = _settings(options)
+    representations = _as_source(representations, "representations")
+    options = dataclasses.replace(
+        options,
+        unprotected=_as_source(options.unprotected, "unprotected"),
+        other=_as_source(options.other, "other"),
+    )
+    _check_named("a column of the labels", attribute=attribute)
+    _check_named("a column of the labels", speaker=options.speaker, session=options.session)
+    _check_named("a folder (. is the current one)", output=output)
+    sources = {"representations": representations, "labels": labels} | options.further_inputs
+    _check_named("a file", **sources)
+    _check_numbers(settings)
+    inputs = read_inputs(representations, labels, attribute, options)
+    _check_limit(settings.limit, 1 / len(inputs.joined.classes))
+    frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
+    attackers = _suite(options, frames, inputs.joined.num_frames)
+    if output is not None:
+        check_output(output)
+    return Prepared(inputs, attackers, options, settings, sources)
 
 
 def _suite(
@@ -257,6 +322,26 @@ def _check_limit(limit: float, chance: float) -> None:
             f"--limit={limit:g}: a leak over chance, which is {chance:.3g} here: over 0 and under "
             f"{1 - chance:.3g}, such as {LIMIT:g}"
         )
+
+
+def _sensitivity(
+    inputs: AuditInputs, measured: Measurement, alignment: Alignment, settings: InferenceSettings
+) -> Sensitivity | None:
+    """Of the classes, where none leaked: what leaks shows by itself that leaks are detected."""
+    verdict = measured.verdict
+    least = verdict.minimum_detectable
+    if not alignment.is_known or verdict.verdict == "leaks" or not math.isfinite(least):
+        return None
+    return smallest_detected(inputs.sample, least, settings)
+
+
+def _minimum_detectable(
+    headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | None, is_correlation: bool
+) -> float:
+    """That of the test; a planted leak, which is one of classes, only raises it."""
+    if sensitivity is None or is_correlation:
+        return headline.minimum_detectable
+    return max(headline.minimum_detectable, sensitivity.detected)
 
 
 def _learning_curve(
@@ -435,6 +520,7 @@ def _command(
     arguments += [f"--speaker={options.speaker}", f"--session={options.session}"]
     if options.attackers is not None:
         arguments.append(f"--attackers={','.join(options.attackers)}")
+    arguments += ["--aligned"] if options.aligned else []
     arguments += ["--quick"] if options.quick else [f"--deals={settings.deals}"]
     for name, values in (options.only or {}).items():
         arguments.append(f"--only={name}={','.join(values)}")
@@ -448,6 +534,8 @@ def _command(
         arguments.append(f"--duplicates={options.duplicates}")
     if options.given is not None:
         arguments.append(f"--given={','.join(options.given)}")
+    if options.policy is None:
+        arguments += flags_of_limits(options.limits)
     arguments += flags_of(options.naming)
     arguments += [f"--{role}={source}" for role, source in options.further_inputs.items()]
     return shlex.join(arguments)

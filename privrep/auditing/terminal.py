@@ -3,7 +3,7 @@
 import math
 import textwrap
 
-from privrep.auditing.answer_tables import answer_tables, number
+from privrep.auditing.answer_tables import answer_tables, how_far, number
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import of_victims
 from privrep.leakage.number_measurement import NumberMeasurement
@@ -15,7 +15,7 @@ _MAX_CLASSES = 12  # that are named
 
 
 def table(report: AuditReport) -> str:
-    """The tables of an audit, and its verdict as the last line."""
+    """The headline of an audit, its tables, and its verdict once more as the last line."""
     lines: list[tuple[str, ...]] = []
     if report.number is not None:
         lines += [*_of_number(report.number), ("", "", "", "", "")]
@@ -47,7 +47,20 @@ def table(report: AuditReport) -> str:
         text += [textwrap.fill(sentence, _WIDTH) for sentence in answer.sentences]
     text += ["", _classes(report)]
     text += [textwrap.fill(sentence, _WIDTH) for sentence in _summary(report)]
-    return printable("\n".join(text))
+    return printable("\n".join([*_headline(report), "", *text]))
+
+
+def _headline(report: AuditReport) -> list[str]:
+    """The headline; what may hold names from an input is indented, and begins no line."""
+    headline = report.headline
+    sentences = [headline.sentence, *headline.further]
+    parts = [*headline.parts, ("Gate", report.gate.in_words)]
+    sentences += [f"{title}: {part}" for title, part in parts]
+    return [
+        headline.question,
+        f"{headline.sign} {headline.word}",
+        *(textwrap.indent(textwrap.fill(sentence, _WIDTH - 2), "  ") for sentence in sentences),
+    ]
 
 
 def _verdicts(report: AuditReport) -> dict[str, Verdict]:
@@ -79,6 +92,7 @@ def _summary(report: AuditReport) -> list[str]:
     scale = "of the correlation: " if report.score == "correlation" else ""
     sentences = [
         *data.notes,
+        *how_far(report),
         f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
@@ -102,7 +116,6 @@ def _summary(report: AuditReport) -> list[str]:
     return [
         *sentences,
         *_beside(report),
-        f"from one utterance {report.attribute} is named {report.in_words}",
         f"{report.attribute}: {report.verdict}{quick}. {report.reason}",
     ]
 

@@ -156,18 +156,6 @@ def doubted(verdict: Verdict, doubts: Sequence[str], at_least: float = 0.0) -> V
     return verdict._replace(verdict="cannot_tell", reason=reason)
 
 
-def in_words(uar: float, chance: float) -> str:
-    """A UAR as a frequency.
-
-    >>> in_words(0.69, 0.5)
-    'rightly 69 times in 100 if all classes are shown equally often, where guessing gives 50'
-    """
-    return (
-        f"rightly {uar * 100:.0f} times in 100 if all classes are shown equally often, where "
-        f"guessing gives {chance * 100:.0f}"
-    )
-
-
 def _judge_attacker(
     uars: np.ndarray, error: float, smallest_share: float, chance: float, alpha: float
 ) -> JudgedAttacker:

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from privrep.auditing.card import card
+from privrep.auditing.gate import limits_of
 from privrep.auditing.questions import Attributes
 from privrep.auditing.report import (
     AuditedData,
@@ -19,6 +20,7 @@ from privrep.auditing.report import (
 )
 from privrep.auditing.terminal import table
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
+from privrep.leakage.alignment import Alignment
 from privrep.leakage.attacker_results import AttackerResult, VictimResult
 from privrep.leakage.attribute_matrix import Attribute
 from privrep.leakage.conditional import Explained
@@ -30,6 +32,7 @@ from privrep.leakage.number_measurement import (
     NumberMeasurement,
     VictimCorrelation,
 )
+from privrep.leakage.spike import Sensitivity
 from privrep.messages import printable
 from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.verdict import Verdict
@@ -115,6 +118,10 @@ REPORT = AuditReport(
     not_tested=("Other attributes.",),
     versions={"numpy": "2.4.6"},
     command="privrep audit h.npy labels.csv --attribute=gender --output=out",
+    alignment=Alignment("column", "emotion", {"emotion": 0.002}, 0.01, "Emotion is read.", "But."),
+    sensitivity=Sensitivity(0.66, (0.631, 0.66)),
+    limits=limits_of(fail_above=0.6),
+    date="2026-01-02T03:04:05+00:00",
 )
 
 
@@ -154,7 +161,7 @@ def report_of_a_number():
 
 def everywhere(value, text):
     """`value` with every string in it replaced, but those that are names of ours."""
-    kept = ("verdict", "strongest", "strongest_quick", "name", "attacker")
+    kept = ("verdict", "strongest", "strongest_quick", "name", "attacker", "limits")
     if is_dataclass(value):
         names = [field.name for field in fields(value) if field.name not in kept]
         return replace(value, **{n: everywhere(getattr(value, n), text) for n in names})
@@ -172,12 +179,21 @@ def everywhere(value, text):
     return text if isinstance(value, str) else value
 
 
+def lines_after_the_headline(text):
+    """The lines of a terminal's text from the first table on."""
+    return text.partition("\n\n")[2].splitlines()
+
+
 def test_it_says_what_the_report_says():
     page = Page(card(report()))
     said = " ".join(page.text.split())
     for text in ("It leaks", "0.712", "0.777", "0.655", "0.631", "10^18 or more", "kernel"):
         assert text in said
-    for text in ("0.870", "0.530", "0.950", "anna", "0.701", "0.250", "rightly 71 times in 100"):
+    for text in ("0.870", "0.530", "0.950", "anna", "0.701", "0.250"):
+        assert text in said
+    for text in ("failed, exit status 1: gender leaks.", "Made 2026-01-02T03:04:05+00:00"):
+        assert text in said
+    for text in ("Emotion is read. But.", "UAR 0.631 to 0.660) 0.660 is the smallest that was"):
         assert text in said
     for text in ("Something was left out.", "Other attributes.", "ab" * 32, "numpy 2.4.6"):
         assert text in said
@@ -192,6 +208,37 @@ def test_it_says_what_the_report_says():
 )
 def test_every_verdict_is_told_by_words_and_shape(verdict, words):
     assert words in Page(card(report(verdict=verdict))).text
+
+
+def test_what_was_not_judged_has_no_bound():
+    unknown = Alignment("nothing", "", {"gender": 0.4}, 0.01, "No column is read.")
+    made = report(verdict="not_judged", upper=math.nan, lower=math.nan, alignment=unknown)
+    said = " ".join(Page(card(made)).text.split())
+    assert "◇ Not judged" in said and "No column is read." in made.headline.sentence
+    assert "failed, exit status 4: gender was not judged." in said
+    assert "not more than" not in table(made).partition("\n\n")[0]
+
+
+def test_the_headline_is_the_first_thing_of_card_and_terminal():
+    """The headline itself is tested beside its module."""
+    made = report()
+    said = " ".join(Page(card(made)).text.split())
+    headline = made.headline
+    parts = [headline.question, headline.word, headline.sentence, *headline.further]
+    parts += [part for _, part in headline.parts]
+    begin = said.index(headline.question)
+    assert begin <= len("Privacy card: gender")
+    places = [said.index(part, begin) for part in parts]
+    assert places == sorted(places) and places[-1] < said.index("The numbers")
+    top, _, rest = table(made).partition("\n\n")
+    question, answer, *others = top.splitlines()
+    assert (question, answer) == (headline.question, "▲ It leaks")
+    assert all(line.startswith("  ") for line in others) and rest.startswith("attacker")
+    assert [" ".join(top.split()).count(part) for part in parts] == [1] * len(parts)
+    assert "rightly 71 times in 100 from one utterance; guessing 50; with 95% confidence" in said
+    assert "not more than 78." in said and "A leak of 64 times in 100 would have been" in said
+    assert "From all utterances of a person together: rightly 87 times" in said
+    assert "such as a room: rightly 53 times in 100, with 95% confidence not more than 61" in said
 
 
 def test_the_bound_is_of_these_attackers_and_one_utterance():
@@ -239,7 +286,7 @@ def test_the_terminal_is_steered_by_nothing():
 
 
 def test_the_terminal_table_has_every_attacker_the_strongest_first():
-    lines = table(report()).splitlines()
+    lines = lines_after_the_headline(table(report()))
     assert [line.split()[0] for line in lines[:4]] == ["attacker", "kernel", "linear", "trees"]
     assert lines[4].startswith("strongest,") and lines[5].startswith("all of a person")
     assert lines[4].split()[-4:] == ["0.712", "0.655", "0.777", "0.005"]
@@ -254,11 +301,10 @@ def test_the_terminal_says_who_the_attacker_of_a_threat_is():
     assert "5 utterances by mlp; the other threats by kernel, which is quickly trained." in said
 
 
-def test_the_words_are_of_whoever_reads_most():
-    for reads, words in ((0.701, "rightly 71 times"), (0.83, "rightly 83 times")):
-        made = report(untested={"trees": reads})
-        assert words in table(made) and words in card(made)
-        assert ("(trees, untested)" in made.in_words) == (reads > 0.712)
+def test_the_headline_is_of_whoever_reads_most():
+    for reads, words in ((0.701, "attacker names"), (0.83, "attacker (trees, an attacker outside")):
+        sentence = report(untested={"trees": reads}).headline.sentence
+        assert words in sentence and ("rightly 83 times" in sentence) == (reads > 0.712)
 
 
 def test_the_terminal_names_a_dozen_classes_and_none_begins_a_line():
@@ -276,7 +322,7 @@ def test_a_number_has_a_correlation_first_and_its_bins_beside():
         assert text in said
     assert "In bins: Cannot tell. So it is." in said
     assert "All that follows is about the bins f, m." in said
-    lines = table(report_of_a_number()).splitlines()
+    lines = lines_after_the_headline(table(report_of_a_number()))
     assert [line.split()[0] for line in lines[:3]] == ["attacker", "ridge", "kernel_ridge"]
     assert "all of a person (up to 5)" in lines[6] and "attacker of classes" in lines[8]
     assert "in bins, f, m: cannot_tell. So it is." in lines

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from privrep import AuditOptions, audit
-from privrep.cli import main, why_correlated, why_failed
+from privrep.auditing.gate import limits_of
+from privrep.cli import main
 from privrep.leakage.number_worlds import linear
 from tests.support.paths import ROOT
 
@@ -78,12 +79,17 @@ def test_other_columns_of_numbers_are_correlated_and_ratings_left_out(report):
 
 def test_a_gate_of_the_uar_looks_at_bins_and_one_of_the_correlation_at_the_number(report):
     uar, correlation = report.bins.upper, report.number.verdict.upper
-    assert why_failed(report, "--fail-above", uar) is None is why_correlated(report, correlation)
-    assert f"{uar:.3f} is above --fail-above=0.6" in why_failed(report, "--fail-above", 0.6)
-    assert "--fail-above-correlation=0.3" in why_correlated(report, 0.3)
-    assert why_correlated(report, None) is None
+    bound = {"fail_on": "bound"}
+    assert report.passed(**bound, fail_above=uar, fail_above_correlation=correlation)
+    assert not report.passed(**bound, fail_above=uar - 0.01)
+    assert not report.passed(**bound, fail_above_correlation=correlation - 0.01)
+    strict = replace(report, limits=limits_of("bound", 0.6, None, 0.3)).gate
+    assert (strict.status, len(strict.reasons)) == (1, 2)
+    assert f"{uar:.3f} is above --fail-above=0.6" in strict.reasons[0]
+    assert f"{correlation:.3f} is above --fail-above-correlation=0.3" in strict.reasons[1]
     of_classes = replace(report, number=None, bins=None, attribute="gender")
-    assert "gender has classes and no correlation" in why_correlated(of_classes, 0.3)
+    refused = replace(of_classes, limits=limits_of("bound", fail_above_correlation=0.3)).gate
+    assert refused.status == 2 and "gender has classes and no correlation" in refused.reasons[0]
 
 
 @pytest.mark.parametrize(

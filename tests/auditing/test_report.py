@@ -1,6 +1,7 @@
 """The JSON of an audit is what its schema says, from files and from arrays."""
 
 import copy
+import dataclasses
 import json
 import typing
 from dataclasses import fields
@@ -11,7 +12,11 @@ import pandas
 import pytest
 
 from privrep import AuditOptions, AuditReport, audit
+from privrep.auditing.card import card
+from privrep.auditing.gate import GateOutcome
+from privrep.leakage.headline import Headline
 from privrep.leakage.worlds import WORLDS
+from tests.support.card_pages import EVIL, Page
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "privrep/auditing/audit.schema.json").read_text("utf-8"))
@@ -47,7 +52,8 @@ def validator():
 def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)
-    assert next(iter(written)) == "schema_version" and written["schema_version"] == 2
+    assert next(iter(written)) == "schema_version" and written["schema_version"] == 3
+    assert written["headline"] == json.loads(json.dumps(report.headline._asdict()))
     assert written["given"] and written["attributes"]["rows"] and written["decensoring"]
 
 
@@ -63,7 +69,11 @@ def test_three_classes_and_no_covariate_follow_it_too(world):
 
 
 def test_the_schema_names_every_field_and_the_types_every_key(report):
-    assert set(SCHEMA["properties"]) == {field.name for field in fields(AuditReport)}
+    names = {field.name for field in fields(AuditReport)}
+    names = names - {"limits"} | {"headline", "gate"}
+    assert set(SCHEMA["properties"]) == names == {*SCHEMA["required"]}
+    for name, of in (("headline", Headline), ("gate", GateOutcome)):
+        assert set(SCHEMA["properties"][name]["properties"]) == set(of._fields)
     hints = typing.get_type_hints(AuditReport)
     for name, of in (("attackers", "attacker"), ("threats", "threat"), ("given", "covariate")):
         (row, _) = typing.get_args(hints[name])
@@ -86,6 +96,25 @@ def test_the_schema_refuses_what_is_missing_unknown_or_of_another_type(report, p
         else:
             wrong[place] = "0.5"
         assert not validator().is_valid(wrong), change
+
+
+def test_a_notebook_shows_the_headline_and_the_card_is_a_method(report):
+    assert report.to_html() == card(report) and report.to_html().startswith("<!doctype html>")
+    evil = dataclasses.replace(report, attribute=EVIL)
+    page = Page(evil._repr_html_())
+    assert page.open == [] and "script" not in {tag for tag, _ in page.tags}
+    text = Page(report._repr_html_()).text
+    headline = report.headline
+    for part in (headline.question, headline.word, headline.sentence, report.gate.in_words):
+        assert part in text
+
+
+def test_progress_is_told_from_the_first_step_to_the_last(world, columns):
+    steps = []
+    audit(world.h, columns, "gender", options=FEW, progress=lambda *step: steps.append(step))
+    shares = [share for share, _ in steps]
+    assert steps[0] == (0.0, "inputs") and steps[-1] == (1.0, "done")
+    assert shares == sorted(shares) and len({what for _, what in steps}) == len(steps) >= 6
 
 
 def test_arrays_of_any_kind_are_audited_as_files_are(world, columns, report, tmp_path):

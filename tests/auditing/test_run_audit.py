@@ -122,21 +122,27 @@ def test_rows_are_chosen_by_the_values_of_a_column(leaking, tmp_path):
 
 def test_the_upper_sets_the_exit_status(leaking, capsys):
     assert run(leaking, "--fail-above=0.6") == 1
-    assert "is above --fail-above=0.6" in capsys.readouterr().err
-    assert run(leaking, "--fail-above=1") == 0
+    said = capsys.readouterr().err
+    assert "is above --fail-above=0.6" in said and "gender leaks. Permuted" in said
+    gate = report_of(leaking)["gate"]
+    assert (gate["passed"], gate["status"], len(gate["reasons"])) == (False, 1, 2)
+    assert gate["fail_on"] == ["leaks", "bound", "cannot_tell"]
+    (bound,) = gate["bounds"]
+    assert bound["given"] == bound["limit"] == pytest.approx(0.6) and bound["upper"] > 0.6
+    assert run(leaking, "--fail-on=bound", "--fail-above=1") == 0
 
 
 def test_the_command_of_the_report_repeats_it(leaking):
     report = report_of(leaking)
-    before = (leaking / "out" / "audit.json").read_bytes()
     program, *arguments = shlex.split(report["command"])
-    assert program == "privrep" and main(arguments) == 0
-    assert (leaking / "out" / "audit.json").read_bytes() == before
+    assert program == "privrep" and main(arguments) == report["gate"]["status"]
+    assert report_of(leaking) | {"date": ""} == report | {"date": ""}
 
 
 def test_no_leak_on_as_few_speakers_as_iemocap_has_cannot_be_told(tmp_path):
     write(tmp_path, "speaker_only", 10)
-    assert run(tmp_path, "--fail-above=0.6") == 1  # what cannot be told is no pass
+    assert run(tmp_path, "--fail-on=cannot_tell") == 3  # what cannot be told is no pass
+    assert run(tmp_path, "--fail-above=0.6") == 1  # and the bound is over the limit
     report = report_of(tmp_path)
     assert report["verdict"] == "cannot_tell"
     assert report["upper"] > report["limit"]
@@ -204,6 +210,7 @@ def test_the_usual_audit_imports_neither_jax_nor_what_else_it_does_not_use(leaki
     arguments = ["audit", str(leaking / "h.npy"), str(leaking / "labels.csv"), *FEW]
     arguments += ["--attribute=gender", f"--output={tmp_path}", "--quick"]
     done = subprocess.run([sys.executable, "-c", program, *arguments], **QUIETLY)
+    assert "gender: leaks" in done.stdout
     assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
 
 

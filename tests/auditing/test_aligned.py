@@ -1,0 +1,101 @@
+"""An audit judges rows that belong together, and no others: by ids, by the caller, by a column."""
+
+import json
+
+import numpy as np
+import pytest
+
+from privrep.auditing.options import AuditOptions
+from privrep.auditing.run_audit import audit
+from privrep.cli import main
+
+FAST = AuditOptions(attackers=("linear",), permutations=24, deals=1)
+SPEAKER = np.repeat(np.arange(24), 6)
+LABELS = {"speaker": SPEAKER, "gender": SPEAKER % 2}
+
+
+def labels(order, **columns):
+    return {name: np.asarray(cells)[order] for name, cells in {**LABELS, **columns}.items()}
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return np.random.default_rng(0).normal(size=(len(SPEAKER), 4))
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return np.random.default_rng(1).permutation(len(SPEAKER))
+
+
+def test_a_table_in_another_order_is_not_judged(noise, mixed):
+    h = noise + 3 * (SPEAKER % 2)[:, None]
+    right = audit(h, LABELS, "gender", options=FAST)
+    assert right.verdict == "leaks" and right.alignment.column == "gender"
+    assert right.sensitivity is None  # a leak was detected; what else would be shown
+    wrong = audit(h, labels(mixed), "gender", options=FAST)
+    assert wrong.verdict == wrong.headline.verdict == "not_judged" and wrong.gate.status == 4
+    assert np.isnan(wrong.upper) and not wrong.passed() and not wrong.passed(fail_on="none")
+    written = json.loads(wrong.to_json())
+    assert written["upper"] is None and written["alignment"]["by"] == "nothing"
+    assert "gender" in written["alignment"]["tried"] and wrong.sensitivity is None
+
+
+def test_whoever_says_so_or_has_ids_is_judged(noise, mixed, tmp_path):
+    options = AuditOptions(attackers=("linear",), permutations=24, deals=1, aligned=True)
+    by_caller = audit(noise, LABELS, "gender", options=options)
+    assert by_caller.verdict != "not_judged" and by_caller.alignment.by == "caller"
+    ids = np.array([f"u{i}" for i in range(len(SPEAKER))])
+    np.savez(tmp_path / "h.npz", h=noise, id=ids)
+    table = {name: cells.astype(str) for name, cells in labels(mixed, id=ids).items()}
+    by_ids = audit(tmp_path / "h.npz", table, "gender", options=FAST)
+    assert by_ids.alignment.by == "ids"
+    for name in ("verdict", "uar", "upper", "p"):
+        assert getattr(by_ids, name) == getattr(by_caller, name)
+    assert by_ids.sensitivity == by_caller.sensitivity is not None
+    # One side with ids alone is joined by position.
+    assert audit(noise, table, "gender", options=FAST).verdict == "not_judged"
+
+
+def test_any_other_column_will_do_and_a_number_too(noise, mixed):
+    rng = np.random.default_rng(2)
+    height = np.round(170 + 10 * rng.normal(size=24), 1)[SPEAKER]
+    emotion = rng.integers(0, 3, len(SPEAKER))
+    told = noise.copy()
+    told[:, 0] += 2 * (emotion == 1)
+    by_emotion = audit(told, {**LABELS, "emotion": emotion}, "gender", options=FAST)
+    assert by_emotion.alignment.column == "emotion" and by_emotion.verdict != "not_judged"
+    told = noise.copy()
+    told[:, 0] += (height - 170) / 5
+    of_number = audit(told, {**LABELS, "height": height}, "height", options=FAST)
+    assert of_number.verdict == "leaks" and of_number.alignment.column == "height"
+    wrong = audit(told, labels(mixed, height=height), "gender", options=FAST)
+    assert wrong.verdict == "not_judged"
+
+
+def test_a_planted_leak_only_raises_the_minimum_detectable(noise, mixed):
+    options = AuditOptions(attackers=("linear",), permutations=24, deals=1, aligned=True)
+    right, wrong = (
+        audit(noise, table, "gender", options=options) for table in (LABELS, labels(mixed))
+    )
+    for report in (right, wrong):
+        sensitivity = report.sensitivity
+        assert sensitivity.detected == sensitivity.tried[-1] or np.isinf(sensitivity.detected)
+        assert report.minimum_detectable >= max(sensitivity.tried[0], sensitivity.detected)
+    # And found in a table of any order, it is no reason to judge it.
+    assert audit(noise, labels(mixed), "gender", options=FAST).gate.status == 4
+
+
+def test_the_flag_says_so_and_is_repeated(noise, tmp_path, capsys):
+    np.save(tmp_path / "h.npy", noise)
+    lines = [f"s{speaker},{'fm'[speaker % 2]}" for speaker in SPEAKER]
+    (tmp_path / "labels.csv").write_text("\n".join(["speaker,gender", *lines]))
+    arguments = ["audit", str(tmp_path / "h.npy"), str(tmp_path / "labels.csv"), "--quick"]
+    arguments += ["--attribute=gender", "--attackers=linear", f"--output={tmp_path}"]
+    assert main(arguments) == 4
+    assert "gender was not judged" in capsys.readouterr().err
+    assert main([*arguments, "--aligned"]) in (0, 3)
+    written = json.loads((tmp_path / "audit.json").read_text("utf-8"))
+    assert "--aligned" in written["command"].split() and written["alignment"]["by"] == "caller"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "by the word of the caller" in said and "Sensitivity: of leaks planted" in said
