@@ -160,12 +160,13 @@ def test_the_first_command_of_readme_runs_to_its_table(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     wavs = sorted(map(str, (cache_of(workdir) / "corpora" / "demo" / "wav").glob("s01_*.wav")))
     given = {"MODEL": [folders[0]], "mine/*.wav": wavs, "new/*.wav": wavs}
-    for prefix in ("privrep enrol ", "privrep encode "):
+    for prefix in ("privrep enrol ", "privrep encode ", "privrep export "):
         (command,) = {line for _, line in commands(prefix)}
         words = [w for word in shlex.split(command)[1:] for w in given.get(word, [word])]
         assert privrep_cli(words) == 0
     with np.load("h.npz") as made:
         assert made["id"].tolist() == [Path(wav).stem for wav in wavs]
+    assert Path("model.onnx").is_file() and Path("model.person.npz").is_file()
 
 
 @pytest.mark.long
