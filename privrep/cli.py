@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from privrep.deploy.encode_files import RecordingFiles
 
 LEAKS, WRONG = 1, 2  # exit statuses
-EXPORT_FORMATS = ("onnx", "onnx_int8")  # of `export_files.FORMATS`
+EXPORT_FORMATS = ("onnx", "onnx_int8", "stablehlo")  # of `export_files.FORMATS`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -271,10 +271,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "--format",
         choices=EXPORT_FORMATS,
         default=EXPORT_FORMATS[0],
-        help="onnx: waveform in, h out, at any length; onnx_int8: the same with rounded encoders "
-        "(%(default)s)",
+        help="onnx: waveform in, h out, at any length; onnx_int8: the same with rounded encoders; "
+        "stablehlo: log-Mel frames of a batch in, for jax.export (%(default)s)",
     )
-    export.add_argument("--output", required=True, metavar="FILE", help="the file, .onnx")
+    export.add_argument(
+        "--output", required=True, metavar="FILE", help="the file, .onnx or .stablehlo"
+    )
     export.add_argument(
         "--person",
         metavar="FILE",

@@ -59,7 +59,13 @@ ROOMS = {
     "privrep/deploy/onnx_graph.py": Room(
         "both", "deploy deploy/network unlearning networks inputs"
     ),
-    "privrep/deploy/export_files.py": Room("both", "deploy/onnx_graph deploy/encoder deploy files"),
+    "privrep/deploy/plain_network.py": Room("jax", "deploy unlearning networks networks/kernels"),
+    "privrep/deploy/stablehlo.py": Room(
+        "both", "deploy deploy/network deploy/plain_network unlearning"
+    ),
+    "privrep/deploy/export_files.py": Room(
+        "both", "deploy/onnx_graph deploy/stablehlo deploy/encoder deploy files"
+    ),
     "privrep/cli.py": Room(
         "both",
         "deploy/encode_files deploy/export_files auditing leakage attacks statistics formats "

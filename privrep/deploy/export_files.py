@@ -1,15 +1,16 @@
 """What `privrep export` does: a model folder in, one whole file of another format out."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from privrep.deploy.encoder import load
 from privrep.deploy.model_folder import Model
 from privrep.deploy.person_file import read_person
-from privrep.files import replacing, sha256
+from privrep.files import replace_file, replacing, sha256
 
 Say = Callable[[str], None]
 _ENCODER = "encoder"  # the part of a graph that int8 rounds
@@ -31,10 +32,12 @@ class Exported(NamedTuple):
     Attributes:
       content: its bytes.
       card: sentences on what it is.
+      notes: what a caller must know of it that the file itself cannot hold: a second file, .json.
     """
 
     content: bytes
     card: tuple[str, ...]
+    notes: Mapping[str, Any] | None = None
 
 
 class Format(NamedTuple):
@@ -86,6 +89,8 @@ def export_file(
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as file:
         file.write(exported.content)
+    if exported.notes is not None:
+        replace_file(output.with_suffix(".json"), f"{json.dumps(exported.notes, indent=1)}\n")
     for sentence in exported.card:
         say(sentence)
     if arrays:
@@ -114,7 +119,17 @@ def _onnx_int8(model: Model) -> Exported:
     return Exported(rounded.SerializeToString(), card)
 
 
+def _stablehlo(model: Model) -> Exported:
+    from privrep.deploy.onnx_graph import metadata_of
+    from privrep.deploy.stablehlo import stablehlo
+
+    card = (_FLOAT32, _MEASURED)
+    content, notes = stablehlo(model)
+    return Exported(content, card, metadata_of(model, card) | notes)
+
+
 FORMATS = {
     "onnx": Format(".onnx", _onnx),
     "onnx_int8": Format(".onnx", _onnx_int8),
+    "stablehlo": Format(".stablehlo", _stablehlo),
 }

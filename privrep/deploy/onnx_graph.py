@@ -106,7 +106,7 @@ def onnx_graph(model: Model, card: Sequence[str] = ()) -> onnx.ModelProto:
     graph.part = RELEASE
     released = graph.add("Squeeze", _released(graph, model, h), graph.integers(0))
     size = sum(encoder.dense_width for encoder in encoders.values())
-    return graph.model(released, OUTPUT, [size], _metadata(model, card))
+    return graph.model(released, OUTPUT, [size], metadata_of(model, card))
 
 
 def person_arrays(model: Model, person: Person | None) -> dict[str, np.ndarray]:
@@ -135,7 +135,7 @@ def person_arrays(model: Model, person: Person | None) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _metadata(model: Model, card: Sequence[str]) -> dict[str, str]:
+def metadata_of(model: Model, card: Sequence[str]) -> dict[str, str]:
     """What a reader of the file must know; all values are text."""
     description = model.description
     metadata = {

@@ -1,7 +1,10 @@
 """`privrep export`: a model folder in, one whole file out, or a sentence and nothing."""
 
+import json
 import sys
 
+import jax
+import jax.export
 import numpy as np
 import onnx
 import pytest
@@ -81,6 +84,16 @@ def test_without_onnx_a_sentence_names_the_extra(here, capsys, monkeypatch):
 
 def test_the_formats_of_the_command_are_those_that_are_written():
     assert {*EXPORT_FORMATS} == {*FORMATS}
+
+
+@pytest.mark.long
+def test_stablehlo_comes_with_what_it_reads(here):
+    assert main(["export", "model", "--format=stablehlo", "--output=m.stablehlo"]) == 0
+    notes = json.loads((here / "m.json").read_text())
+    assert notes["model"] == privrep.load("model").model.identity and notes["card"]
+    assert notes["inputs"]["frame_mean"] == "float32[batch, 8]"
+    exported = jax.export.deserialize(bytearray((here / "m.stablehlo").read_bytes()))
+    assert exported.platforms == ("cpu", "cuda", "tpu")
 
 
 def test_int8_rounds_the_encoders_alone(here, capsys):
