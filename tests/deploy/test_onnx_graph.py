@@ -7,6 +7,7 @@ import pytest
 
 import privrep
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
+from privrep.deploy.model_folder import write_model
 from privrep.deploy.onnx_graph import EXPORTED, onnx_graph, person_arrays
 from privrep.inputs.audio import FeatureSettings, log_mel
 from privrep.unlearning.releases import NAMES
@@ -126,27 +127,31 @@ def test_h_of_both_modalities_is_that_of_the_loaded_model(tmp_path):
     assert_sent(sent_by(onnx_graph(model.model), **inputs), expected, rounded=True)
 
 
+def _of_ready_words(folder):
+    """A model of ready word vectors, with the parameters of one that has learned its own."""
+    made = privrep.load(write(folder / "learned", **small_models.WORDS)).model
+    params = {n: p for n, p in made.params["encoders_lexical"].items() if n != "table"}
+    described = small_models.description(
+        encoders={"lexical": small_models.SMALL}, acoustic=None, lexical=LexicalInput("ready", 8)
+    )
+    params = {**made.params, "encoders_lexical": params}
+    write_model(folder, described, params, made.release, {})
+    return folder
+
+
 @pytest.mark.long
-def test_h_of_ready_features_is_that_of_the_loaded_model(tmp_path):
+@pytest.mark.parametrize("kind", ["none", "speaker", "words"])
+def test_h_of_ready_features_is_that_of_the_loaded_model(tmp_path, kind):
+    name = "words" if kind == "words" else "frames"
+    ready = {"acoustic": AcousticInput(BANDS, kind, None)}
+    folder = _of_ready_words(tmp_path) if kind == "words" else write(tmp_path, **ready)
+    model = privrep.load(folder)
     rng = np.random.default_rng(0)
-    frames = [rng.normal(size=(n, 8)).astype("f") for n in (1, 9, 30)]
-    for name, changes in (
-        ("frames", {"acoustic": AcousticInput(BANDS, "none", None)}),
-        ("frames", {"acoustic": AcousticInput(BANDS, "speaker", None)}),
-        (
-            "words",
-            {
-                "encoders": {"lexical": small_models.SMALL},
-                "acoustic": None,
-                "lexical": LexicalInput("ready", 8),
-            },
-        ),
-    ):
-        model = privrep.load(write(tmp_path / name, **changes))
-        person = model.enrol(**{name: frames}) if model.needs else None
-        expected = model.encode(**{name: frames}, person=person).h
-        arrays = person_arrays(model.model, person)
-        assert_sent(sent_by(onnx_graph(model.model), arrays, **{name: frames}), expected)
+    rows = [rng.normal(size=(n, 8)).astype("f") for n in (1, 9, 30)]
+    person = model.enrol(**{name: rows}) if model.needs else None
+    expected = model.encode(**{name: rows}, person=person).h
+    arrays = person_arrays(model.model, person)
+    assert_sent(sent_by(onnx_graph(model.model), arrays, **{name: rows}), expected)
 
 
 @pytest.mark.long
