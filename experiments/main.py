@@ -32,7 +32,8 @@ import jax
 from absl import app, logging
 
 from experiments.config.parse import PATHS, parse
-from experiments.config.settings import FIELDS, Config, flag_default, flag_name
+from experiments.config.recipes import STATELESS, default_recipes, keeps_state
+from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
 from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import table_text, write_summary
@@ -66,9 +67,10 @@ from experiments.run.load_data import (
     preparable,
     prepare_inputs,
     read,
+    too_few_for_states,
 )
 from experiments.run.run_pack import run_pack
-from experiments.search.candidates import RULES, candidates_of, questions
+from experiments.search.candidates import RULES, Candidate, candidates_of, questions
 from experiments.search.grid import search
 from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
@@ -150,22 +152,14 @@ def experiment() -> None:
     given |= {field: str(parse(field, given[field])[0]) for field in PATHS}
     given["folds"] = ",".join(parse("folds", given["folds"]))  # a file by its whole path
     _check_utf8(given)
-    packs = expand(given)
+    packs, candidates = _planned(given)
     if FLAGS.export_model and jax.process_count() > 1:
         raise ValueError(
             "--export_model is for one process: of several, export afterwards, with "
             "experiments.export_model"
         )
-    candidates = [] if FLAGS.search == "none" else candidates_of(packs)
-    if candidates:
-        questions(candidates)  # are there any?
     workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = _prepare_cache()
-    text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
-    if candidates:
-        text += f"--search={FLAGS.search}\n"
-        if FLAGS.search_rule != RULES[0]:
-            text += f"--search_rule={FLAGS.search_rule}\n"
     with contextlib.ExitStack() as stack:
         writer = Writer(workdir)
         enter = partial(stack.enter_context, writer)
@@ -184,6 +178,13 @@ def experiment() -> None:
         distinct = {tuple(getattr(c, name) for name in looked_at): c for c in configs}
         for config in distinct.values():
             say(check(config, utterances))
+        few = too_few_for_states([run for pack in packs for run in pack.runs], utterances)
+        kept = [*filter(keeps_state, {*default_recipes(True), *default_recipes(False)})]
+        if few and kept and given["recipe"] == AUTO:
+            say([_without_states(*few, kept)])
+            given["recipe"] = STATELESS  # in flags.txt too, which says the plan without the corpus
+            packs, candidates = _planned(given)
+        text = _flags_text(given, bool(candidates))
         _first_before_others(enter)
         say(_first_before_others(lambda: _write_flags(workdir, text)))
         jobs = _jobs(packs, workdir)
@@ -221,6 +222,33 @@ def experiment() -> None:
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
             print(f"\nresults: {workdir}")
+
+
+def _planned(given: Mapping[str, str]) -> tuple[list[Pack], list[Candidate]]:
+    """The packs of the sweep, and with --search its candidates."""
+    packs = expand(given)
+    candidates = [] if FLAGS.search == "none" else candidates_of(packs)
+    if candidates:
+        questions(candidates)  # are there any?
+    return packs, candidates
+
+
+def _without_states(few: int, of: int, kept: Sequence[str]) -> str:
+    return (
+        f"note: {few} of {of} speakers have too few utterances for the state of a person, of "
+        f"--recipe={','.join(sorted(kept))}: posterior, of a regression or a head of two layers "
+        f"strong, takes its place (--recipe={STATELESS})"
+    )
+
+
+def _flags_text(given: Mapping[str, str], searches: bool) -> str:
+    """What flags.txt holds."""
+    text = "".join(f"--{flag_name(field)}={value}\n" for field, value in given.items())
+    if searches:
+        text += f"--search={FLAGS.search}\n"
+        if FLAGS.search_rule != RULES[0]:
+            text += f"--search_rule={FLAGS.search_rule}\n"
+    return text
 
 
 def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader") -> None:

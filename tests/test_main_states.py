@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 
+from experiments.config import recipes
 from experiments.results.runs_csv import read_rows
 from privrep.datasets.demo import corpus as demo
 from privrep.leakage.fold_measurement import measure_folds
@@ -149,6 +150,25 @@ def test_a_state_of_scored_utterances_is_called_transductive_and_never_chosen(fo
     said = " ".join(capsys.readouterr().out.split())
     assert "these rows are no results to quote and are never chosen" in said
     assert "validation chooses lambda 1 (keep" not in said
+
+
+@pytest.mark.usefixtures("few_permutations")
+def test_a_default_that_keeps_a_state_gives_way_where_it_cannot(folder, capsys, monkeypatch):
+    monkeypatch.setattr(recipes, "DEFAULT", ("keep", "paper"))
+    write_msp_improv(folder / "short" / "corpus", utterances_per_speaker=5)
+    for where, expected in (("short", {"posterior", "paper"}), (".", {"keep", "paper"})):
+        workdir = folder / where / "default"
+        of_corpus = ("--dataset=msp_improv", f"--data_dir={folder / where / 'corpus'}")
+        given = (*of_corpus, "--folds=3", "--lambda=1", "--membership=off")
+        table = run(workdir, *given)
+        rows = read_rows(workdir / "runs.csv")
+        assert {row["recipe"] for row in rows if not row["control"]} == expected
+        gives_way = where == "short"
+        assert ("12 of 12 speakers have too few utterances" in capsys.readouterr().err) == gives_way
+        text = (workdir / "flags.txt").read_text().splitlines()
+        assert ("--recipe=stateless" if gives_way else "--recipe=auto") in text
+        assert run(workdir, *given, "--resume") == table  # its plan is what it was
+        capsys.readouterr()
 
 
 def test_too_few_utterances_of_each_speaker_are_refused(folder, capsys):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from experiments.config.recipes import LEFT
+from experiments.config.recipes import LEFT, STATELESS
 from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.formats.columns import naming_of, pieces
@@ -41,6 +41,8 @@ def parse(field: str, text: str) -> list[Any]:
 def _value(field: str, text: str) -> Any:
     spec, flag = FIELDS[field], f"--{flag_name(field)}"
     if text == spec.flag and text in (LEFT, AUTO):
+        return text
+    if field == "recipe" and text == STATELESS:
         return text
     if field == "lambda_":
         return _lambda(flag, text)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from privrep.unlearning.person_release import PERSON_RELEASES
+
 RECIPES: Mapping[str, Mapping[str, object]] = {
     "posterior": {"defence": "none", "release": "posterior"},
     "paper": {"defence": "grl", "release": "none"},
@@ -38,9 +40,10 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
     },
 }
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
-# Where the posterior cannot be, which needs classes and a linear head. `keep` needs ten utterances
-# of each speaker and is to be named.
+# Where the posterior cannot be, which needs classes and a linear head.
 DEFAULT_WITHOUT_POSTERIOR = ("strong",)
+# A flag's value: the default where speakers have too few utterances for the state of a person.
+STATELESS = "stateless"
 TRANSDUCTIVE = "transductive"  # behind a recipe's name: a person's state is of scored utterances
 UNPROTECTED = {"defence": "none", "release": "none", "relative": "none"}
 LEFT = "recipe"  # a flag's value: as the recipe says
@@ -50,6 +53,30 @@ GOVERNED = tuple(dict.fromkeys(name for recipe in RECIPES.values() for name in r
 def filled(recipe: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
     """{GOVERNED: value}, what a recipe does not name as in `defaults`."""
     return {name: recipe.get(name, defaults[name]) for name in GOVERNED}
+
+
+def default_recipes(has_posterior: bool, has_states: bool = True) -> tuple[str, ...]:
+    """The recipes that are run unless others are named.
+
+    Args:
+      has_posterior: whether there are classes and a linear head.
+      has_states: whether speakers have utterances enough for the state of a person; else
+        `posterior`, or `strong` where it cannot be, takes the place of what needs one.
+
+    >>> default_recipes(has_posterior=True)
+    ('posterior', 'paper')
+    """
+    names: tuple[str, ...] = DEFAULT if has_posterior else DEFAULT_WITHOUT_POSTERIOR
+    stand_in = "posterior" if has_posterior else "strong"
+    if not has_states:
+        names = tuple(stand_in if keeps_state(name) else name for name in names)
+    return tuple(dict.fromkeys(names))
+
+
+def keeps_state(name: str) -> bool:
+    """Whether what a recipe sends of an utterance depends on others of the same person."""
+    recipe = RECIPES[name]
+    return recipe.get("relative") == "speaker" or recipe["release"] in PERSON_RELEASES
 
 
 def name_of(settings: Mapping[str, object], defaults: Mapping[str, object]) -> str:

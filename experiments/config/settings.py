@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.lambdas import Strengths, by_attribute
-from experiments.config.recipes import DEFAULT, DEFAULT_WITHOUT_POSTERIOR, LEFT, RECIPES
+from experiments.config.recipes import (
+    DEFAULT,
+    DEFAULT_WITHOUT_POSTERIOR,
+    LEFT,
+    RECIPES,
+    STATELESS,
+)
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.datasets import DATASETS
 from privrep.formats.numbers import QUANTILES
@@ -130,7 +136,9 @@ class Config:
         DEFAULT[0],
         "how the attribute is kept out of h where lambda is not 0: a name for the values of the "
         f"flags whose default is recipe; auto: {' and '.join(DEFAULT)}, of a regression "
-        f"or with --head_layers=2 {' and '.join(DEFAULT_WITHOUT_POSTERIOR)}",
+        f"or with --head_layers=2 {' and '.join(DEFAULT_WITHOUT_POSTERIOR)}; {STATELESS}: as auto, "
+        "with posterior or strong in place of what keeps a state of each speaker, which auto means "
+        "where speakers have too few utterances for one",
         tuple(RECIPES),
         paper="paper",
         per_run=True,

@@ -11,13 +11,13 @@ import jax
 from experiments.config.lambdas import by_attribute, to_cell
 from experiments.config.parse import parse
 from experiments.config.recipes import (
-    DEFAULT,
-    DEFAULT_WITHOUT_POSTERIOR,
     GOVERNED,
     LEFT,
     RECIPES,
+    STATELESS,
     TRANSDUCTIVE,
     UNPROTECTED,
+    default_recipes,
     filled,
     name_of,
 )
@@ -68,14 +68,15 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     values = {name: parse(name, flags.get(name, flag_default(name))) for name in FIELDS}
     if len(values["folds"]) > 1 and any(map(is_fold_file, values["folds"])):
         raise ValueError(f"--folds={flags['folds']}: a table of folds stands alone")
-    is_auto = AUTO in values["recipe"]
-    if is_auto:
+    automatic = [name for name in (AUTO, STATELESS) if name in values["recipe"]]
+    if automatic:
         if len(values["recipe"]) > 1:
-            raise ValueError(f"--recipe={flags['recipe']}: {AUTO} stands alone")
-        values["recipe"] = [*dict.fromkeys((*DEFAULT, *DEFAULT_WITHOUT_POSTERIOR))]
+            raise ValueError(f"--recipe={flags['recipe']}: {automatic[0]} stands alone")
+        of_either = [default_recipes(has, AUTO in automatic) for has in (True, False)]
+        values["recipe"] = [*dict.fromkeys(itertools.chain(*of_either))]
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
-    if is_auto:
-        points = [point for point in points if point["recipe"] in _default_recipes(point)]
+    if automatic:
+        points = [p for p in points if p["recipe"] in _default_recipes(automatic[0], p)]
     configs = list(dict.fromkeys(_protected(point) for point in points))
     k = ENROLMENT if any(map(has_state, configs)) else 0
     if not k:  # of what a state is made matters to nobody
@@ -102,11 +103,9 @@ def expand(flags: Mapping[str, str]) -> list[Pack]:
     ]
 
 
-def _default_recipes(point: Mapping[str, Any]) -> tuple[str, ...]:
-    """The recipes that are run unless others are named, by `bins` and `head_layers`."""
-    if has_posterior(point["bins"], point["head_layers"]):
-        return DEFAULT
-    return DEFAULT_WITHOUT_POSTERIOR
+def _default_recipes(automatic: str, point: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that AUTO or STATELESS means, by `bins` and `head_layers`."""
+    return default_recipes(has_posterior(point["bins"], point["head_layers"]), automatic == AUTO)
 
 
 def has_posterior(bins: str, head_layers: int) -> bool:
@@ -271,21 +270,26 @@ def _of_regression(flags: Mapping[str, str], continuous: bool) -> list[str]:
     if not continuous:
         is_set = flags["regression_loss"] != flag_default("regression_loss")
         return [f"note: --regression_loss has no effect without --bins={CONTINUOUS}"] * is_set
-    recipes = " and ".join(DEFAULT_WITHOUT_POSTERIOR)
+    recipes = _without_posterior(flags)
     line = (
         f"note: --bins={CONTINUOUS} without --recipe runs the ordinary network and {recipes}: "
         f"{' and '.join(OF_CLASSES)} are of classes"
     )
-    return [line] * (flags["recipe"] == AUTO)
+    return [line] * (flags["recipe"] in (AUTO, STATELESS))
+
+
+def _without_posterior(flags: Mapping[str, str]) -> str:
+    return " and ".join(default_recipes(False, flags["recipe"] != STATELESS))
 
 
 def _of_deep_head(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]:
-    recipes = " and ".join(DEFAULT_WITHOUT_POSTERIOR)
+    recipes = _without_posterior(flags)
     line = (
         f"note: --head_layers=2 without --recipe runs the ordinary network and {recipes}: "
         f"{' and '.join(OF_LINEAR_HEAD)} need a linear head"
     )
-    return [line] * (flags["recipe"] == AUTO and any(c.head_layers > 1 for c in configs))
+    is_auto = flags["recipe"] in (AUTO, STATELESS)
+    return [line] * (is_auto and any(c.head_layers > 1 for c in configs))
 
 
 def _of_no_adversary(flags: Mapping[str, str], configs: Sequence[Config]) -> Iterator[str]:
@@ -320,10 +324,11 @@ def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
     if values["lambda_"] == [(0.0,)]:
         return
     names = values["recipe"]
-    if names == [AUTO]:
+    if names in ([AUTO], [STATELESS]):
         compared = ("bins", "head_layers")
-        points = itertools.product(*(parse(name, flags[name]) for name in compared))
-        defaults = [n for point in points for n in _default_recipes(dict(zip(compared, point)))]
+        product = itertools.product(*(parse(name, flags[name]) for name in compared))
+        points = [dict(zip(compared, point)) for point in product]
+        defaults = [n for point in points for n in _default_recipes(names[0], point)]
         names = [*dict.fromkeys(defaults)]
     for name in names:
         recipe = RECIPES[name]

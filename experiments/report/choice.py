@@ -40,21 +40,21 @@ class Candidate(NamedTuple):
       emotion: mean change of the UAR of emotion.
       others: {task: mean change of the UAR that a linear reader reads from h}, without the task
         that a network was trained for.
-      one, twenty: mean leak from one utterance, and from 20 of a person.
+      from_one, from_20: mean leak from one utterance, and from 20 of a person.
       unsound: runs that diverged, collapsed or lagged.
     """
 
     recipe: str
     emotion: float
     others: Mapping[str, float]
-    one: float
-    twenty: float
+    from_one: float
+    from_20: float
     unsound: int
 
     @property
     def leak(self) -> float:
         """The larger of both leaks, by which the rule chooses."""
-        return max(self.one, self.twenty)
+        return max(self.from_one, self.from_20)
 
     @property
     def passes(self) -> bool:
@@ -101,7 +101,7 @@ def _name(row: Row) -> str:
 
 
 def _candidate(name: str, lots: Mapping[Network, Mapping[str, Sequence[Row]]]) -> Candidate:
-    emotion, one, twenty, unsound = [], [], [], 0
+    emotion, from_one, from_20, unsound = [], [], [], 0
     others: dict[str, list[float]] = {}
     for network, of_network in lots.items():
         if "none" not in of_network:
@@ -115,11 +115,11 @@ def _candidate(name: str, lots: Mapping[Network, Mapping[str, Sequence[Row]]]) -
         for attribute in private.split("+"):
             chance = _mean(protected, f"{attribute}_chance")
             place = f"{attribute}_pooled"
-            one.append(_of_validation(protected, f"{place}_uar") - chance)
-            twenty.append(_of_validation(protected, f"{place}_20_utterances_uar") - chance)
+            from_one.append(_of_validation(protected, f"{place}_uar") - chance)
+            from_20.append(_of_validation(protected, f"{place}_20_utterances_uar") - chance)
         unsound += sum(any(bool(row.get(flag)) for flag in _UNSOUND) for row in protected)
     means = {task: fmean(changes) for task, changes in others.items()}
-    return Candidate(name, fmean(emotion), means, fmean(one), fmean(twenty), unsound)
+    return Candidate(name, fmean(emotion), means, fmean(from_one), fmean(from_20), unsound)
 
 
 def _validated(rows: Sequence[Row]) -> list[str]:
@@ -158,7 +158,7 @@ def table(of_all: Sequence[Candidate]) -> str:
     for candidate in of_all:
         changes = (candidate.emotion, *(candidate.others.get(task) for task in tasks))
         cells = ["-" if change is None else f"{change:+.3f}" for change in changes]
-        leaks = (f"{candidate.one:.3f}", f"{candidate.twenty:.3f}", str(candidate.unsound))
+        leaks = (f"{candidate.from_one:.3f}", f"{candidate.from_20:.3f}", str(candidate.unsound))
         lines.append([candidate.recipe, *cells, *leaks, "yes" if candidate.passes else "no"])
     rows = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([*rows, "", f"The rule chooses {chosen(of_all)}."])

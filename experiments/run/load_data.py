@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.config.settings import FIELDS, Config
-from experiments.config.sweep import Pack, has_posterior, is_relative
+from experiments.config.sweep import Pack, has_posterior, has_state, is_relative
 from experiments.results.corpus_record import differences
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
@@ -23,7 +23,7 @@ from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
 from privrep.inputs.cache import Prepared, describe, prepare
 from privrep.inputs.digests import contents
-from privrep.inputs.enrolment import LEAST, draw_enrolment
+from privrep.inputs.enrolment import LEAST, draw_enrolment, num_enrolled
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
 from privrep.inputs.fold_file import folds_of, is_fold_file, named_parts, read_folds
 from privrep.inputs.folds import Needed, make_folds
@@ -424,6 +424,30 @@ def _stateless(config: Config) -> str:
     """The flag of recipes without a state per person that these settings can have."""
     first_recipe = "posterior" if has_posterior(config.bins, config.head_layers) else "strong"
     return f"--recipe={first_recipe},paper"
+
+
+def too_few_for_states(
+    configs: Sequence[Config], utterances: Sequence[Utterance]
+) -> tuple[int, int] | None:
+    """(number of speakers with too few utterances for the state of a person, of all speakers).
+
+    None where at most half of the speakers of every pack have too few, or no run keeps a state.
+
+    Args:
+      configs: of all runs of a sweep.
+      utterances: as `choose` returns them.
+    """
+    names = ("task", "private", "folds", "test_set", "enrolment")
+    runs = {tuple(getattr(c, n) for n in names): c for c in configs if has_state(c) and c.enrolment}
+    for config in runs.values():
+        chosen = choose_classes(utterances, config.task, parse_classes(config.classes)).utterances
+        rows, _ = _labelled(chosen, config)
+        rows, _ = _in_split(config, chosen, rows)
+        counts = Counter(chosen[i].speaker for i in rows)
+        few = sum(num_enrolled(n, config.enrolment) < LEAST for n in counts.values())
+        if 2 * few > len(counts):
+            return few, len(counts)
+    return None
 
 
 def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packed, list[str]]:

@@ -52,7 +52,7 @@ def draw_enrolment(
     for number, rows in zip(numbers, np.split(order, starts[1:])):
         if number < 0:
             continue
-        count = k if len(rows) >= k + LEAST else min(k, len(rows) // 2)
+        count = num_enrolled(len(rows), k)
         num_short += count < k
         rng = np.random.default_rng([seed, int(number)])
         turn = rng.permutation(len(rows))
@@ -60,6 +60,15 @@ def draw_enrolment(
             turn = turn[_in_moods(rng, task[rows[turn]], count)]
         is_enrolled[rows[turn[:count]]] = True
     return Enrolment(is_enrolled, num_short)
+
+
+def num_enrolled(num_utterances: int, k: int) -> int:
+    """How many of a person's utterances are enrolled: k, or half where fewer than k + 5 are there.
+
+    >>> [num_enrolled(n, k=20) for n in (100, 25, 24, 9)]
+    [20, 20, 12, 4]
+    """
+    return k if num_utterances >= k + LEAST else min(k, num_utterances // 2)
 
 
 def _in_moods(rng: np.random.Generator, task: np.ndarray, count: int) -> list[int]:

@@ -329,9 +329,9 @@ def send_running(
       is_enrolled: bool[N].
     """
 
-    def read(state: PersonState, utterance: jax.Array) -> jax.Array:
-        map_ = release(state, learned, shrinkage)
-        return ((utterance - map_.mean) @ learned.encode) @ map_.turn
+    def read(states: PersonState, utterances: jax.Array) -> jax.Array:
+        map_ = release(states, learned, shrinkage)
+        return jnp.einsum("ni,nij->nj", (utterances - map_.mean) @ learned.encode, map_.turn)
 
     def add(state: PersonState, utterance: jax.Array) -> PersonState:
         return update(state, utterance[None])

@@ -143,8 +143,9 @@ def centred_by_earlier(h: jax.Array, speaker: jax.Array, is_enrolled: jax.Array)
         jnp.zeros(shape, h.dtype).at[person].set(mean),
     )
 
-    def read(state: tuple[jax.Array, jax.Array], row: jax.Array) -> jax.Array:
-        return row - jnp.where(state[0] >= LEAST, state[1], overall[0])
+    def read(states: tuple[jax.Array, jax.Array], rows: jax.Array) -> jax.Array:
+        count, mean = states
+        return rows - jnp.where((count >= LEAST)[:, None], mean, overall)
 
     def update(state: tuple[jax.Array, jax.Array], row: jax.Array) -> tuple[jax.Array, jax.Array]:
         count, mean = state

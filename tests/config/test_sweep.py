@@ -1,9 +1,11 @@
+import doctest
 import itertools
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from experiments.config import recipes
 from experiments.config.build import architecture, fit_settings, run_table, trained_alike
 from experiments.config.lambdas import by_attribute, exact_text
 from experiments.config.settings import FIELDS, Config, flag_default, flag_name
@@ -404,6 +406,31 @@ def test_every_other_release_goes_with_a_head_of_two_layers(release):
     assert pack.config.release == release
 
 
-def test_auto_stands_alone():
-    with pytest.raises(ValueError, match="auto stands alone"):
-        expand({"recipe": "auto,strong"})
+@pytest.mark.parametrize("name", ["auto", "stateless"])
+def test_auto_stands_alone(name):
+    with pytest.raises(ValueError, match=f"{name} stands alone"):
+        expand({"recipe": f"{name},strong"})
+
+
+def recipes_of(**flags):
+    return {run.recipe for pack in expand(flags) for run in pack.runs} - {"none"}
+
+
+def test_where_no_state_can_be_kept_another_recipe_takes_its_place(monkeypatch):
+    assert recipes_of(recipe="stateless") == recipes_of() == {"posterior", "paper"}
+    monkeypatch.setattr(recipes, "DEFAULT", ("keep", "paper"))
+    monkeypatch.setattr(recipes, "DEFAULT_WITHOUT_POSTERIOR", ("keep",))
+    assert recipes_of() == {"keep", "paper"}
+    assert recipes_of(recipe="stateless") == {"posterior", "paper"}
+    for flags in ({"bins": "continuous"}, {"head_layers": "2"}):
+        assert recipes_of(**flags) == {"keep"}
+        assert recipes_of(recipe="stateless", **flags) == {"strong"}
+    monkeypatch.setattr(recipes, "DEFAULT", ("posterior", "keep"))
+    assert recipes.default_recipes(True, has_states=False) == ("posterior",)
+    kept = {name for name in recipes.RECIPES if recipes.keeps_state(name)}
+    assert kept == {"keep", "leads", "whitened", "relative"}
+
+
+def test_the_example_of_the_default_recipes():
+    failed, tried = doctest.testmod(recipes)
+    assert tried and not failed

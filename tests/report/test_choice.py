@@ -30,7 +30,7 @@ def test_the_least_leak_among_those_that_keep_emotion_and_other_tasks_is_chosen(
     made = candidates([*rows, control("raw", 0.8)])
     assert [c.recipe for c in made if c.passes] == ["keep", "leads"] and chosen(made) == "keep"
     assert made[0].emotion == pytest.approx(-0.015) and made[0].others == {"valence": 0.0}
-    assert (made[0].one, made[0].twenty) == pytest.approx((0.1, 0.15))
+    assert (made[0].from_one, made[0].from_20) == pytest.approx((0.1, 0.15))
     assert "The rule chooses keep." in table(made)
 
 
@@ -39,7 +39,7 @@ def test_networks_count_alike_and_a_tasks_own_reading_is_no_other_task():
     other = {"dataset": "ravdess", "task": "valence"}
     rows = [NONE, *[row("keep", 0.48, 0.1)] * 4, NONE | other, row("keep", 0.5, 0.3) | other]
     (made,) = candidates([*rows, row("paper", 0.5, 0.0)])  # paper is in one network alone
-    assert made.emotion == pytest.approx(-0.01) and made.one == pytest.approx(0.2)
+    assert made.emotion == pytest.approx(-0.01) and made.from_one == pytest.approx(0.2)
     assert made.others == {"valence": 0.0}
 
 

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from experiments.config.sweep import expand
-from experiments.run.load_data import Loaded, _with_enrolment, check_relative
-from privrep.types import Split
+from experiments.run.load_data import (
+    Loaded,
+    _with_enrolment,
+    check_relative,
+    too_few_for_states,
+)
+from privrep.types import Split, Utterance
 
 EACH = np.array([40, 30, 30, 12, 9, 3])
 SPEAKER = np.repeat(np.arange(len(EACH)), EACH)
@@ -57,6 +62,30 @@ def test_a_corpus_of_few_utterances_of_each_speaker_is_refused():
         _with_enrolment(packed(few), SPLIT, config(enrolment="20"))
     with pytest.raises(ValueError, match=r"--enrolment=20: .*--recipe=strong,paper"):
         _with_enrolment(packed(few), SPLIT, config(enrolment="20", bins="continuous"))
+
+
+def spoken(*counts):
+    """Utterances of speakers with so many each, of which one has no gender."""
+    return [
+        Utterance(
+            f"{speaker}_{i}",
+            str(speaker),
+            ratings={"activation": 1.0 + i % 5},
+            scale=(1.0, 5.0),
+            private={"gender": "fm"[speaker % 2]} if i else {},
+        )
+        for speaker, count in enumerate(counts)
+        for i in range(count)
+    ]
+
+
+def test_a_default_with_a_state_needs_speakers_with_enough_utterances():
+    keeps, other = config(enrolment="20"), config(recipe="posterior")
+    few = spoken(11, 10, 10, 10)  # of usable ones 10 and 9: five of 10 are enrolled, and 4 of 9
+    assert too_few_for_states([other, keeps], few) == (3, 4)
+    assert too_few_for_states([keeps], spoken(11, 11, 10, 10)) is None
+    assert too_few_for_states([other], few) is None
+    assert too_few_for_states([config(enrolment="0")], few) is None
 
 
 def test_relative_h_needs_speakers_with_enough_utterances():
