@@ -38,7 +38,8 @@ _COLUMNS = ("uar", "lower", "upper", "verdict")
 _SCOPE = (
     "of these files together, not of one by itself: each was run over all utterances of its fold; "
     "attackers were trained on h of the speakers whom its network has met, and of others, and "
-    "predicted the test speakers of the fold; the predictions of all folds were pooled"
+    "predicted the test speakers of the fold; the predictions of all folds were pooled. The row "
+    "jax is that of the main job, whose emotion is of all seeds of the setting"
 )
 Say = Callable[[Sequence[str]], None]
 
