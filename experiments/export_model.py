@@ -3,8 +3,11 @@
     python -m experiments.main --dataset=demo
     python -m experiments.export_model out/demo --pick=recipe=posterior,lambda=1
 
+    python -m experiments.export_model out/demo --format=onnx --audit
+
 Without --pick validation picks among the protected settings. Every fold has a network of its own,
-in out/demo/models/<setting>/fold_<k>/.
+in out/demo/models/<setting>/fold_<k>/. With --format it is also written as a file there; --audit
+judges these files of all folds together, beside the networks in JAX.
 """
 
 import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
@@ -14,9 +17,15 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privrep.messages import printable
 from privrep.program import errors_in_a_line, say
+
+if TYPE_CHECKING:
+    from experiments.run.export_models import ExportedModels
+
+EXPORT_FORMATS = ("onnx", "onnx_int8", "stablehlo")  # of `export_files.FORMATS`
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,7 +46,21 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cache_dir", default="", help="folder of prepared data, if the main job had another"
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        help="also write each network as a file, see privrep export",
+    )
+    parser.add_argument(
+        "--audit",
+        action="store_true",
+        help=f"with --format={EXPORT_FORMATS[0]}: run this file and that of {EXPORT_FORMATS[1]} of "
+        "every fold over the corpus, and compare what they reveal with the networks in JAX",
+    )
+    parsed = parser.parse_args(argv)
+    if parsed.audit and parsed.format not in EXPORT_FORMATS[:2]:
+        parser.error(f"--audit is of --format={' or '.join(EXPORT_FORMATS[:2])}")
+    return parsed
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -52,8 +75,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         logging.set_verbosity(logging.FATAL)  # orbax narrates every file
         cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        folders = export_models(Path(parsed.folder), parsed.pick, cache_dir, _tell)
-        say(printable("\n".join(map(str, folders))))
+        models = export_models(Path(parsed.folder), parsed.pick, cache_dir, _tell)
+        if parsed.format:
+            _write_files(models, parsed.format, parsed.audit)
+        say(printable("\n".join(map(str, models.folders))))
+
+
+def _write_files(models: "ExportedModels", format_: str, is_audited: bool) -> None:
+    """Writes the files of a format, and audits them together with those of the other one."""
+    try:
+        from experiments.run.export_audit import AUDITED, audit_exported, write_files
+
+        for name in AUDITED if is_audited else (format_,):
+            write_files(models.folders, name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--format needs {error.name}, which is not installed: pip install 'privrep[export]'"
+        ) from error
+    if is_audited:
+        audit_exported(models, AUDITED, _tell)
 
 
 def _tell(sentences: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ Flags are parsed before the library is imported, so that help and misspelt flags
 """
 
 import argparse
+import importlib
 import re
 import sys
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from privrep.deploy.encode_files import RecordingFiles
 
 MISJUDGED = 1  # exit status of the self-test; those of an audit stand in `gate`
+EXPORT_FORMATS = ("onnx", "onnx_int8", "stablehlo")  # of `export_files.FORMATS`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -392,7 +394,31 @@ def _add_encode(commands: _Commands) -> dict[str, argparse.ArgumentParser]:
         "--update", action="store_true", help="add the recordings to the file that is there"
     )
     enrol.set_defaults(run=_enrol)
-    return {"encode": encode, "enrol": enrol}
+
+    export = commands.add_parser(
+        "export",
+        help="a trained network as one file for a device or a server",
+        description="Writes a model folder as one file: an utterance in, its released h out. The "
+        "unreleased h is no output. Exit status 2 as of encode.",
+    )
+    export.add_argument("model", help="model folder, with model.json")
+    export.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        default=EXPORT_FORMATS[0],
+        help="onnx: waveform in, h out, at any length; onnx_int8: the same with rounded encoders; "
+        "stablehlo: log-Mel frames of a batch in, for jax.export (%(default)s)",
+    )
+    export.add_argument(
+        "--output", required=True, metavar="FILE", help="the file, .onnx or .stablehlo"
+    )
+    export.add_argument(
+        "--person",
+        metavar="FILE",
+        help="person file, whose statistics are written beside the output as inputs of the file",
+    )
+    export.set_defaults(run=_export)
+    return {"encode": encode, "enrol": enrol, "export": export}
 
 
 def _add_recordings(command: argparse.ArgumentParser) -> None:
@@ -427,7 +453,7 @@ def _add_recordings(command: argparse.ArgumentParser) -> None:
 
 
 def _encode(parsed: argparse.Namespace) -> int:
-    files = _encode_files()
+    files = _deploy_files("encode_files")
     person = None if parsed.person is None else Path(parsed.person)
     model, output = Path(parsed.model), Path(parsed.output)
     files.encode_files(model, _recordings(files, parsed), output, person, parsed.update, _note)
@@ -435,26 +461,32 @@ def _encode(parsed: argparse.Namespace) -> int:
 
 
 def _enrol(parsed: argparse.Namespace) -> int:
-    files = _encode_files()
+    files = _deploy_files("encode_files")
     model, person = Path(parsed.model), Path(parsed.person)
     files.enrol_files(model, _recordings(files, parsed), person, parsed.update, _note)
     return 0
 
 
-def _encode_files() -> ModuleType:
-    """`deploy/encode_files.py`, which the light installation of the audit cannot import.
+def _export(parsed: argparse.Namespace) -> int:
+    person = None if parsed.person is None else Path(parsed.person)
+    files, model, output = _deploy_files("export_files"), Path(parsed.model), Path(parsed.output)
+    files.export_file(model, parsed.format, output, person, _note)
+    return 0
+
+
+def _deploy_files(name: str) -> ModuleType:
+    """A file of deploy/, which the light installation of the audit cannot import.
 
     Raises:
       ValueError: a package is missing.
     """
     try:
-        from privrep.deploy import encode_files
+        return importlib.import_module(f"privrep.deploy.{name}")
     except ModuleNotFoundError as error:
         raise ValueError(
             f"networks need {error.name}, which is not installed: install privrep with its "
             "requirements (without --no-deps)"
         ) from error
-    return encode_files
 
 
 def _recordings(files: ModuleType, parsed: argparse.Namespace) -> "RecordingFiles":

@@ -166,12 +166,13 @@ def test_the_first_command_of_readme_runs_to_its_table(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     wavs = sorted(map(str, (cache_of(workdir) / "corpora" / "demo" / "wav").glob("s01_*.wav")))
     given = {"MODEL": [folders[0]], "mine/*.wav": wavs, "new/*.wav": wavs}
-    for prefix in ("privrep enrol ", "privrep encode "):
+    for prefix in ("privrep enrol ", "privrep encode ", "privrep export "):
         (command,) = {line for _, line in commands(prefix)}
         words = [w for word in shlex.split(command)[1:] for w in given.get(word, [word])]
         assert privrep_cli(words) == 0
     with np.load("h.npz") as made:
         assert made["id"].tolist() == [Path(wav).stem for wav in wavs]
+    assert Path("model.onnx").is_file() and Path("model.person.npz").is_file()
 
 
 @pytest.mark.long
@@ -196,6 +197,7 @@ def test_flags_that_the_documents_name_exist():
     known = {*map(flag_name, FIELDS), *MORE, "flagfile", "output", "keep_first", "only", "quick"}
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
     known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
+    known |= {"format", "audit"}
     for name in ("experiments/README.md", "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])
         assert flags and not {f for f in flags if f not in known and f != "no-deps"}, name

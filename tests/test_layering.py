@@ -56,9 +56,20 @@ ROOMS = {
     "privrep/deploy/encode_files.py": Room(
         "both", "deploy/encoder deploy inputs formats files messages"
     ),
+    "privrep/deploy/onnx_graph.py": Room(
+        "both", "deploy deploy/network unlearning networks inputs"
+    ),
+    "privrep/deploy/plain_network.py": Room("jax", "deploy unlearning networks networks/kernels"),
+    "privrep/deploy/stablehlo.py": Room(
+        "both", "deploy deploy/network deploy/plain_network unlearning"
+    ),
+    "privrep/deploy/export_files.py": Room(
+        "both", "deploy/onnx_graph deploy/stablehlo deploy/encoder deploy files"
+    ),
     "privrep/cli.py": Room(
         "both",
-        "deploy/encode_files auditing leakage attacks statistics formats program messages types",
+        "deploy/encode_files deploy/export_files auditing leakage attacks statistics formats "
+        "program messages types",
     ),
     "experiments/start.py": Room("host", ""),
     "experiments/devices.py": Room("host", ""),

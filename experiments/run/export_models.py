@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,16 +41,29 @@ _OF_MEASUREMENT = ("verdict", "chance", "strongest")
 Say = Callable[[Sequence[str]], None]
 
 
-def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> list[Path]:
+class ExportedModels(NamedTuple):
+    """Model folders that were written.
+
+    Attributes:
+      folders: one for each fold.
+      rows: of runs.csv, of each folder.
+      config: the settings of the networks.
+      loaded: the data that they were trained on.
+    """
+
+    folders: list[Path]
+    rows: list[Row]
+    config: Config
+    loaded: Loaded
+
+
+def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> ExportedModels:
     """Writes the model folders of a setting of a finished result directory, one for each fold.
 
     Args:
       words: see `picked.parse_words`; "" leaves the pick to validation.
       cache_dir: of prepared data.
       say: prints sentences: what was picked, and what was left out.
-
-    Returns:
-      The folders.
 
     Raises:
       ValueError: the directory is not finished, no run has these settings, or the corpus is not
@@ -78,7 +91,7 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> list[
     checkpoint = workdir / "checkpoints" / f"{number:03d}"
     described = [*map(_filled, load_chosen(checkpoint)[0])]
     params, learned = load_params(checkpoint), load_release(checkpoint)
-    folders = []
+    folders, rows_of_folders = [], []
     for row in picked.rows:
         place = next(
             i for i, d in enumerate(described) if _is_same(d, row) and d["fold"] == row["fold"]
@@ -99,7 +112,8 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> list[
             _inputs(config, loaded, row["fold"]),
         )
         folders.append(folder)
-    return folders
+        rows_of_folders.append(row)
+    return ExportedModels(folders, rows_of_folders, config, loaded)
 
 
 def export_picked(workdir: Path, cache_dir: Path, say: Say) -> None:
@@ -113,7 +127,7 @@ def export_picked(workdir: Path, cache_dir: Path, say: Say) -> None:
     for values in dict.fromkeys(tuple(str(row[name]) for name in names) for row in runs):
         words = ",".join(f"{name}={value}" for name, value in zip(names, values))
         try:
-            folders = export_models(workdir, words, cache_dir, say)
+            folders = export_models(workdir, words, cache_dir, say).folders
         except ValueError as error:
             say([f"no model is exported of {words}: {error}"])
             continue

@@ -167,7 +167,7 @@ class Encoder:
             person, and `person` is None, too little, or of another model.
         """
         given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
-        self._check(person)
+        self.check_person(person)
         inputs = self._inputs(given, ids, sample_rate, unusable, word_vectors, progress)
         return self._sent(inputs, person, progress)
 
@@ -227,8 +227,12 @@ class Encoder:
         num_rows, mean, scatter = map(np.asarray, state)
         return Person(self.model.identity, count, moments, (num_rows, mean, scatter))
 
-    def _check(self, person: Person | None) -> None:
-        """Makes sure that all is known of a person that the model needs."""
+    def check_person(self, person: Person | None) -> None:
+        """Makes sure that all is known of a person that the model needs.
+
+        Raises:
+          ValueError: it is not, or `person` is of another model.
+        """
         if not self.needs:
             return
         if person is None:
@@ -335,7 +339,7 @@ class Encoder:
         """
         if FRAMES not in self.needs or inputs.frames is None or person is None:
             return inputs
-        assert person.frames is not None  # by `_check`
+        assert person.frames is not None  # by `check_person`
         frames = [normalise_by(of, person.frames) for of in inputs.frames]
         wild = [id_ for id_, of in zip(inputs.ids, frames) if not np.isfinite(of).all()]
         if wild:

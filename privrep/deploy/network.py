@@ -17,7 +17,7 @@ from privrep.networks.encoders import ENCODERS
 from privrep.training.batches import batch_of
 from privrep.types import Array, Corpus, FoldTransform, Size
 from privrep.unlearning import person_release, stand_ins
-from privrep.unlearning.person_release import PERSON_RELEASES, PersonState, Shrinkage
+from privrep.unlearning.person_release import PERSON_RELEASES, PersonMap, PersonState, Shrinkage
 from privrep.unlearning.releases import RELEASES, Learned
 from privrep.unlearning.running_state import by_earlier
 
@@ -147,6 +147,18 @@ def sent_running(
             h = by_earlier(_centred, _updated, start, h, person, nobody)
             released = _by_learned(net, sending.release, emotion, params, learned, key, h)
     return released, emotion(released)
+
+
+def person_map(sending: Sending, learned: Learned, state: PersonState) -> PersonMap:
+    """What is done to every h of a person: the mean that is taken off, and the turn.
+
+    Of a model that only takes the mean off the turn is the identity.
+    """
+    if sending.release not in PERSON_RELEASES:
+        return PersonMap(state.mean, jnp.eye(len(state.mean)))
+    assert learned.person is not None
+    release = PERSON_RELEASES[sending.release]
+    return jax.jit(release)(state, learned.person, Shrinkage(n0=sending.n0))
 
 
 def _centred(state: PersonState, h: jax.Array) -> jax.Array:

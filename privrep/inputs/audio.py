@@ -24,7 +24,7 @@ SILENT = "audio silent"
 CONSTANT = "audio constant"
 CANCELLED = "channels cancel out in their mean, the loudest was taken"
 
-_FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
+FLOOR = np.finfo(np.float32).eps  # kaldi's; about the noise of 16-bit samples
 _SILENT = 2.0**-14  # largest deviation from the mean: two steps of 16-bit samples
 _CANCELLED_BELOW = 0.1  # of the channels' deviation, what is left of it in their mean
 _BLOCK = 1 << 16  # samples that are read at once where they are not needed
@@ -306,7 +306,7 @@ def log_mel(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
             f"{len(waveform)} samples are shorter than one frame of {settings.frame_length}"
         )
     energies = mel_energies(waveform, _filterbank(settings))
-    np.maximum(energies, _FLOOR, out=energies)
+    np.maximum(energies, FLOOR, out=energies)
     return np.ascontiguousarray(np.log(energies, out=energies).T)
 
 

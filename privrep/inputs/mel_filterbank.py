@@ -70,12 +70,12 @@ def build_filterbank(
     Raises:
       ValueError: a triangle holds no bin.
     """
-    bits = max((length - 1).bit_length(), 2)
-    size, a_points = 2**bits, 2 ** ((bits + 1) // 2)
+    size = num_points(length)
+    a_points = 2 ** (size.bit_length() // 2)
     b_points, half = size // a_points, a_points // 2
     rows = -(-length // b_points)
     window = np.zeros(rows * b_points)
-    window[:length] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85
+    window[:length] = povey_window(length)
     turns = np.exp(-2j * np.pi * np.outer(np.arange(half), np.arange(rows)) / a_points)
     first = np.stack([turns.real, turns.imag], axis=1)
     first[0, 1] = (-1.0) ** np.arange(rows)
@@ -91,7 +91,7 @@ def build_filterbank(
     second = np.block([[of_real.real, of_imaginary.real], [of_real.imag, of_imaginary.imag]])
 
     hz = np.minimum(bins, size - bins) * sample_rate / size
-    triangles = _triangles(hz, bands, low_hz, high_hz)
+    triangles = triangle_heights(hz, bands, low_hz, high_hz)
     if not triangles.any(axis=(1, 2)).all():
         raise ValueError(
             f"num_mel_bands={bands} is too many for frames of {length} samples: a band would hold "
@@ -108,8 +108,18 @@ def build_filterbank(
     )
 
 
-def _triangles(hz: np.ndarray, bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Heights [F, ...] of the triangles at the frequencies [...]."""
+def num_points(length: int) -> int:
+    """N, the next power of two of the samples of a frame."""
+    return 2 ** max((length - 1).bit_length(), 2)
+
+
+def povey_window(length: int) -> np.ndarray:
+    """Hann to the power 0.85, float64[length]; 0 at the first sample."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85
+
+
+def triangle_heights(hz: np.ndarray, bands: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Heights [F, ...] of the triangles of `build_filterbank` at the frequencies [...]."""
     mel = 1127 * np.log1p(hz / 700)
     low, high = 1127 * np.log1p(np.array([low_hz, high_hz]) / 700)
     corners = np.linspace(low, high, bands + 2).reshape(-1, *(1,) * hz.ndim)

@@ -55,9 +55,14 @@ def normalise_by(frames: np.ndarray, moments: FrameMoments) -> np.ndarray:
 
     Where a feature never varied in what the moments are of, and does here, it may be infinite.
     """
-    mean, sd = _mean_and_sd(*moments)
+    mean, sd = units_of(moments)
     with np.errstate(over="ignore"):
         return ((frames - mean) / sd).astype(frames.dtype)
+
+
+def units_of(moments: FrameMoments) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, float64[F] each, by which `normalise_by` normalises."""
+    return _mean_and_sd(*moments)
 
 
 def normalise_per_speaker(frames: Ragged, speakers: Sequence[str | None]) -> Ragged:

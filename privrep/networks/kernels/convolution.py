@@ -49,7 +49,7 @@ def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     width = kernel.shape[0]
     before = (width - 1) // 2
     padded = jnp.pad(x, ((before, width - 1 - before), (0, 0), (0, 0)))
-    return _sum(padded[j : j + len(x)] @ kernel[j] for j in range(width))
+    return _sum(padded[j : j + x.shape[0]] @ kernel[j] for j in range(width))
 
 
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
