@@ -318,14 +318,14 @@ _ROWS = (
     ),
     Mutant(
         "person_by_votes_of_scores",
-        "privrep/leakage/deals.py",
+        "privrep/leakage/victims.py",
         "np.bincount(group, attacked.scores[row, :, c], size)",
         "np.bincount(group, np.sign(attacked.scores[row, :, c]), size)",
         (_DEALS + "test_the_scores_of_a_person_add_up",),
     ),
     Mutant(
         "states_of_a_speaker_are_one_person",
-        "privrep/leakage/deals.py",
+        "privrep/leakage/victims.py",
         "person = speaker * num_classes + labels",
         "person = speaker * num_classes + speaker_labels(labels, speaker)[speaker]",
         (_DEALS + "test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list",),
