@@ -96,6 +96,20 @@ def _given(model, ids, utterances, ready):
     return given
 
 
+def _check_card(folder, workdir):
+    """The card has the figures of runs.csv, and names no place; the seal holds it."""
+    facts = json.loads((folder / "card.json").read_text())
+    page, seal = ((folder / name).read_text() for name in ("README.md", "model.sha256"))
+    assert facts["network"]["fold"] == 3 and facts["data"]["folds"] == 5
+    with (workdir / "runs.csv").open() as file:
+        scores = {row["emotion_pooled_uar"] for row in csv.DictReader(file)}
+    assert str(facts["emotion"][0]["value"]) in scores and facts["privacy"][0]["verdict"]
+    assert f"| {facts['privacy'][0]['upper']:.3f} |" in page
+    assert ("to be kept out" in page) == (facts["network"]["recipe"] != "none")
+    assert str(workdir.parent) not in page and "--data_dir=DATA_DIR" in page
+    assert all(f"  {name}\n" in seal for name in ("README.md", "card.json"))
+
+
 CASES = [
     ("acoustic", "lambda=0_recipe=none_seed=0", "recipe=none", "acoustic", ("frames",)),
     ("acoustic", "lambda=1_recipe=posterior_seed=0", "recipe=posterior", "acoustic", ("frames",)),
@@ -115,6 +129,7 @@ def test_h_is_what_the_main_job_exports(folder, capsys, job, name, words, modali
     folders = [Path(line) for line in capsys.readouterr().out.split("\n") if line]
     assert [path.name for path in folders] == [f"fold_{k}" for k in range(5)]
     assert name in folders[0].parent.name
+    _check_card(folders[3], workdir)
     utterances = {u.id: u for u in DATASETS["iemocap"].read(folder / "corpus")}
     pack = "001" if modality == "multimodal" else "000"
     for fold in (0, 3):

@@ -11,6 +11,7 @@ from html import escape
 
 from experiments.report.latex import in_latex
 from experiments.report.side_tables import SideTable
+from experiments.results.markdown import in_markdown
 from experiments.results.poster import BETTER, SAME, WORSE
 
 # Shape and word carry the meaning; where there is colour it only repeats it.
@@ -48,14 +49,10 @@ def grouped(header: Sequence[str]) -> list[tuple[str, list[str]]]:
 def markdown(table: SideTable) -> str:
     """A pipe table with its title and note."""
     sides = ["--:" if right else ":--" for right in numeric(table)]
-    cells = [[_in_markdown(cell) for cell in line] for line in [table.header, *table.lines] if line]
+    cells = [[in_markdown(cell) for cell in line] for line in [table.header, *table.lines] if line]
     lines = [f"| {' | '.join(line)} |" for line in [cells[0], sides, *cells[1:]]]
-    parts = [f"## {_in_markdown(table.title)}", "\n".join(lines), _in_markdown(table.note)]
+    parts = [f"## {in_markdown(table.title)}", "\n".join(lines), in_markdown(table.note)]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _in_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", " ".join(text.split()))
 
 
 def latex(table: SideTable) -> str:

@@ -18,6 +18,8 @@ from experiments.results import parts
 from experiments.results.checkpoints import load_chosen, load_params, load_release
 from experiments.results.columns import Row, is_score
 from experiments.results.expected_rows import check_plan
+from experiments.results.model_card import SCOPE, card_of
+from experiments.results.model_card_page import FACTS, PAGE, card_json, card_page
 from experiments.results.picked import SETTINGS, parse_words, pick
 from experiments.results.resume import read_flags
 from experiments.results.runs_csv import read_runs, written
@@ -31,10 +33,6 @@ from privrep.parallel.run_axis import take
 from privrep.unlearning.person_release import PERSON_RELEASES
 from privrep.unlearning.releases import to_arrays
 
-SCOPE = (
-    "of the procedure, not of this file alone: the networks of all folds, each on the test "
-    "speakers of its own fold, whom it has not met"
-)
 _IN_NAMES = ("lambda", "recipe", "seed")
 _LEFT_BEHIND = ("adversaries", "further_heads", "units")  # parameters that no release needs
 _OF_MEASUREMENT = ("verdict", "chance", "strongest")
@@ -78,7 +76,7 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> Expor
         raise ValueError(f"{workdir} is no finished result directory of experiments.main")
     picked = pick(rows, given)
     say(picked.notes)
-    packs = _packs(workdir)
+    packs, flags = _packs(workdir), read_flags(workdir) or {}
     number = picked.rows[0]["pack"]
     pack = packs[number]
     config = next((c for c in pack.runs if _is_same(row_settings(c), picked.rows[0])), None)
@@ -91,6 +89,7 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> Expor
     checkpoint = workdir / "checkpoints" / f"{number:03d}"
     described = [*map(_filled, load_chosen(checkpoint)[0])]
     params, learned = load_params(checkpoint), load_release(checkpoint)
+    repeat = ",".join(_setting_words(picked.rows[0], rows))
     folders, rows_of_folders = [], []
     for row in picked.rows:
         place = next(
@@ -104,12 +103,15 @@ def export_models(workdir: Path, words: str, cache_dir: Path, say: Say) -> Expor
         release = {name: np.asarray(a) for name, a in to_arrays(take(learned, place)).items()}
         if config.release not in PERSON_RELEASES:  # what is known of training speakers stays
             release = {n: a for n, a in release.items() if not n.startswith("person_")}
+        description = describe(pack, config, loaded, row)
+        card = card_of(description, row, len(picked.rows), picked.notes, flags, repeat)
         write_model(
             folder,
-            describe(pack, config, loaded, row),
+            description,
             {n: a for n, a in of_row.items() if not n.startswith(_LEFT_BEHIND)},
             release,
             _inputs(config, loaded, row["fold"]),
+            {PAGE: card_page(card), FACTS: card_json(card)},
         )
         folders.append(folder)
         rows_of_folders.append(row)
@@ -135,12 +137,16 @@ def export_picked(workdir: Path, cache_dir: Path, say: Say) -> None:
 
 
 def setting_name(row: Row, rows: Sequence[Row]) -> str:
-    """The name of a setting among those of a directory: lambda, recipe, seed and what varies."""
+    """The name of a setting among those of a directory."""
+    return "_".join(_setting_words(row, rows)).replace("/", "-")
+
+
+def _setting_words(row: Row, rows: Sequence[Row]) -> list[str]:
+    """Words for --pick: lambda, recipe, seed and what varies."""
     runs = [other for other in rows if other["control"] is None]
     same = [r for r in runs if (r["lambda"], r["recipe"]) == (row["lambda"], row["recipe"])]
     varying = [n for n in SETTINGS if n not in _IN_NAMES and len({r.get(n) for r in same}) > 1]
-    words = [f"{n}={written(row.get(n), n).removesuffix('.0')}" for n in (*_IN_NAMES, *varying)]
-    return "_".join(words).replace("/", "-")
+    return [f"{n}={written(row.get(n), n).removesuffix('.0')}" for n in (*_IN_NAMES, *varying)]
 
 
 def describe(pack: Pack, config: Config, loaded: Loaded, row: Row) -> Description:

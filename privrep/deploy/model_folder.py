@@ -1,8 +1,12 @@
-"""A model folder: model.json describes the network, arrays.npz holds it, model.sha256 seals both.
+"""A model folder: model.json describes the network, arrays.npz holds it, model.sha256 seals all.
 
-    <folder>/model.json     the description, with the SHA-256 of every other file; no code, no path
+    <folder>/model.json     the description, with the SHA-256 of arrays.npz; no code, no path
     <folder>/arrays.npz     parameters, the release, normalisation, vocabulary; nothing is pickled
     <folder>/model.sha256   checksums, written last: a folder without it was not finished
+
+Beside these whoever writes a folder may put documents, such as a model card: they are sealed too,
+since a card that says more than was measured is no better than another network. They are no part of
+a model's identity, so that person files outlive a new wording.
 
 The folder holds encoders and emotion head. Adversaries, and heads of further tasks, stay behind:
 who has h and an adversary has an attacker. Host.
@@ -13,6 +17,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +26,7 @@ from privrep.deploy.description import Description, from_json, to_json
 from privrep.files import drop_partial, fault, replace_file, replacing, sha256, write_seal
 
 DESCRIPTION, ARRAYS, SEAL = "model.json", "arrays.npz", "model.sha256"
+NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
 _DIGITS = 16  # of a model's identity
 
 
@@ -52,8 +58,12 @@ def write_model(
     params: Mapping[str, Any],
     release: Mapping[str, np.ndarray],
     inputs: Mapping[str, np.ndarray],
+    documents: Mapping[str, str] = NO_DOCUMENTS,
 ) -> None:
     """Writes a model folder, in place of an earlier one; the arguments are as in `Model`.
+
+    Args:
+      documents: {name: text} of further files.
 
     Raises:
       ValueError: an array would have to be pickled, or a value is no JSON.
@@ -70,7 +80,10 @@ def write_model(
     content = to_json(description) | {"files": {ARRAYS: sha256(folder / ARRAYS)}}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
     replace_file(folder / DESCRIPTION, f"{text}\n")
-    write_seal(folder / SEAL, [folder / DESCRIPTION, folder / ARRAYS])
+    for name, document in documents.items():
+        replace_file(folder / name, document)
+    sealed = (DESCRIPTION, ARRAYS, *documents)
+    write_seal(folder / SEAL, [folder / name for name in sealed])
 
 
 def read_model(folder: Path) -> Model:

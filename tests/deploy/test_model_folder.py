@@ -32,6 +32,16 @@ def test_a_folder_is_read_as_it_was_written(tmp_path):
     assert {p.name for p in (tmp_path / "b").iterdir()} == {ARRAYS, DESCRIPTION, SEAL}
 
 
+def test_a_document_is_sealed_and_no_part_of_the_identity(tmp_path):
+    described, params = small_models.description(), {"bias": np.zeros(3, np.float32)}
+    write_model(tmp_path / "a", described, params, {}, {})
+    write_model(tmp_path / "b", described, params, {}, {}, {"README.md": "a card\n"})
+    assert read_model(tmp_path / "a").identity == read_model(tmp_path / "b").identity
+    (tmp_path / "b" / "README.md").write_text("a better card\n")
+    with pytest.raises(ValueError, match=r"README\.md is not as it was written"):
+        read_model(tmp_path / "b")
+
+
 def test_every_description_comes_back_from_json():
     for changes in (
         small_models.WORDS,

@@ -1,0 +1,306 @@
+"""The facts of a model card: what a model folder is for, and what runs.csv measured of it.
+
+Every number is a cell of runs.csv; None stands for what was not measured there. `card.json` holds
+these facts, `model_card_page.py` puts them in words.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.config.lambdas import is_zero
+from experiments.config.parse import PATHS
+from experiments.config.settings import FIELDS, flag_name
+from experiments.results.columns import Row, chance, members, name_of
+from privrep.deploy.description import FRAMES, STATE, Description
+
+SCOPE = (
+    "of the procedure, not of this file alone: the networks of all folds, each on the test "
+    "speakers of its own fold, whom it has not met"
+)
+CORPUS_LANGUAGE = {  # of the corpora that are of one, as ISO 639-1 names it
+    **dict.fromkeys(("demo", "iemocap", "msp_improv", "msp_podcast", "ravdess", "crema_d"), "en"),
+    "emodb": "de",
+}
+# What the attacker has of a person: the column's pattern.
+AMOUNTS = {
+    "1 utterance": "<attribute>_pooled",
+    "20 utterances": "<attribute>_pooled_20_utterances",
+    "all utterances": "<attribute>_pooled_all_utterances",
+}
+_MEMBERSHIP = "<known>_membership"
+_NOT_FOR = (
+    "decisions about a person: the classes are what annotators heard in recordings of this corpus, "
+    "not what somebody feels",
+    "anonymisation: h is personal data, and whoever gathers many utterances of a person reads more "
+    "of them",
+    "a promise about attackers, corpora, languages or recordings other than those measured here",
+)
+_NOT_FOR_DEMO = ("voices of people: those of the demo are synthetic",)
+_NEEDS = {
+    FRAMES: "mean and deviation of each feature of the person's frames",
+    STATE: "mean and covariance of the person's h",
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of emotion with its 95 % interval over speakers."""
+
+    name: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An attack and its verdict.
+
+    Attributes:
+      subject: the attribute that is predicted, or "membership".
+      is_private: whether it was to be kept out of h.
+      attacker_has: of a person, a name in AMOUNTS; of membership h or labels.
+      score: UAR, or of membership AUC.
+      lower, upper: its bounds at 95 % confidence over speakers.
+      minimum_detectable: the smallest score that the test detects in four of five cases.
+      verdict: leaks, no_leak_shown or cannot_tell.
+    """
+
+    subject: str
+    is_private: bool
+    attacker_has: str
+    score: float | None
+    lower: float | None
+    upper: float | None
+    chance: float | None
+    minimum_detectable: float | None
+    verdict: str | None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of a model folder.
+
+    Attributes:
+      network: dataset, modality, task, classes, recipe, lambda, seed, fold, release.
+      language: ISO 639-1; "" if it is not known.
+      intended_use, not_for, not_tested: sentences without their stop.
+      data: dataset, speakers, utterances, folds and hashes.
+      scope: what emotion and privacy are of.
+      notes: how the network was picked, and what speaks against its figures.
+      emotion: the first score is that of the task.
+      emotion_chance: of the first score.
+      privacy: of each attribute as many as AMOUNTS has.
+      needs: {what must be known of a person: in words}.
+      flags: {flag of the main job: value} where it is not the default; no places of files.
+      pick: words for --pick.
+      versions: {package: version}.
+    """
+
+    network: Mapping[str, Any]
+    language: str
+    intended_use: Sequence[str]
+    not_for: Sequence[str]
+    data: Mapping[str, Any]
+    scope: str
+    notes: Sequence[str]
+    emotion: Sequence[Score]
+    emotion_chance: float | None
+    privacy: Sequence[Measured]
+    not_tested: Sequence[str]
+    needs: Mapping[str, str]
+    flags: Mapping[str, str]
+    pick: str
+    versions: Mapping[str, str]
+
+
+def card_of(
+    description: Description,
+    row: Row,
+    num_folds: int,
+    notes: Sequence[str],
+    flags: Mapping[str, str],
+    repeat: str,
+) -> ModelCard:
+    """The card of a model.
+
+    Args:
+      row: of runs.csv, of this network.
+      num_folds: networks of this setting and seed.
+      notes: of `picked.Picked`.
+      flags: of flags.txt.
+      repeat: words for --pick that name the setting.
+    """
+    training, dataset = description.training, str(row["dataset"])
+    privacy = _privacy(row, [*description.private])
+    emotion = _emotion(row, not description.task.classes)
+    network = {
+        "dataset": dataset,
+        "modality": row["modality"],
+        "task": description.task.name,
+        "classes": list(description.task.classes),
+        "private": [*description.private],
+        "release": description.release,
+        **{name: training[name] for name in ("recipe", "lambda", "seed", "fold")},
+    }
+    return ModelCard(
+        network=network,
+        language=CORPUS_LANGUAGE.get(dataset, ""),
+        intended_use=_intended_use(description, row),
+        not_for=_NOT_FOR + (_NOT_FOR_DEMO if dataset == "demo" else ()),
+        data={
+            "dataset": dataset,
+            "speakers": row.get("num_speakers"),
+            "utterances": row.get("num_utterances"),
+            "folds": num_folds,
+            "prepared_hash": training["prepared_hash"],
+            "data_hash": training["data_hash"],
+        },
+        scope=SCOPE,
+        notes=[*notes],
+        emotion=emotion,
+        emotion_chance=_number(row, chance("emotion")),
+        privacy=privacy,
+        not_tested=_not_tested(description, row, emotion, privacy),
+        needs={name: _NEEDS[name] for name in description.needs},
+        flags=_changed(flags),
+        pick=repeat,
+        versions=dict(training["versions"]),
+    )
+
+
+def _intended_use(description: Description, row: Row) -> tuple[str, ...]:
+    task = description.task
+    answer = f"the {task.name} of an utterance" + ("" if task.classes else " as a rating")
+    use = (f"to recognise {answer}, and to send h in the place of the recording",)
+    if is_zero(row["lambda"]) or not description.private:
+        return (*use, "a network to compare with: nothing was kept out of its h")
+    return (*use, f"to keep {_listed([*description.private])} out of what is sent, as far as below")
+
+
+def _emotion(row: Row, is_regression: bool) -> list[Score]:
+    score = "ccc" if is_regression else "uar"
+    prefix, title = "emotion_pooled", score.upper()
+    scores = [_score(row, title, f"{prefix}_{score}", prefix)]
+    if is_regression:
+        scores.append(_score(row, "RMSE", f"{prefix}_rmse", ""))
+    else:
+        for name in ("macro_f1", "weighted_accuracy"):
+            title_of = name.replace("_", " ").replace("f1", "F1")
+            scores.append(_score(row, title_of, f"{prefix}_{name}", f"{prefix}_{name}"))
+        for label, name in members(f"{prefix}_recall_<class>", row).items():
+            scores.append(_score(row, f"recall of {label}", name, name))
+    for group, name in members(f"emotion_among_<group>_{score}", row).items():
+        among = name_of("emotion_among_<group>", group)
+        scores.append(_score(row, f"{title} among {group}", name, among))
+    for group, name in members("emotion_gap_<group>_difference", row).items():
+        gap = name_of("emotion_gap_<group>", group)
+        scores.append(_score(row, f"{title} among {group} less that of others", name, gap))
+    return [scores[0], *(s for s in scores[1:] if s.value is not None)]
+
+
+def _score(row: Row, title: str, name: str, prefix: str) -> Score:
+    return Score(title, *(_number(row, n) for n in (name, f"{prefix}_lower", f"{prefix}_upper")))
+
+
+def _privacy(row: Row, private: Sequence[str]) -> list[Measured]:
+    subjects = dict.fromkeys(private)  # first, and also where they were not measured
+    for pattern in AMOUNTS.values():
+        of_pattern = members(f"{pattern}_verdict", row)
+        subjects |= dict.fromkeys(name for name, cell in of_pattern.items() if row[cell])
+    kept_out = [] if is_zero(row["lambda"]) else private
+    measured = [
+        _measured(row, name_of(pattern, name), "uar", name, name in kept_out, amount)
+        for name in subjects
+        for amount, pattern in AMOUNTS.items()
+    ]
+    for known, cell in members(f"{_MEMBERSHIP}_verdict", row).items():
+        if row[cell]:
+            prefix = name_of(_MEMBERSHIP, known)
+            measured.append(_measured(row, prefix, "auc", "membership", False, known))
+    return measured
+
+
+def _measured(
+    row: Row, prefix: str, score: str, subject: str, is_private: bool, attacker_has: str
+) -> Measured:
+    is_verification = score == "auc" or subject == "speaker"  # of pairs, one half by definition
+    guessing = 0.5 if is_verification else _number(row, chance(subject))
+    return Measured(
+        subject=subject,
+        is_private=is_private,
+        attacker_has=attacker_has,
+        score=_number(row, f"{prefix}_{score}"),
+        lower=_number(row, f"{prefix}_lower"),
+        upper=_number(row, f"{prefix}_upper"),
+        chance=guessing,
+        minimum_detectable=_number(row, f"{prefix}_minimum_detectable"),
+        verdict=row.get(f"{prefix}_verdict") or None,
+    )
+
+
+def _not_tested(
+    description: Description, row: Row, emotion: Sequence[Score], privacy: Sequence[Measured]
+) -> list[str]:
+    tested = dict.fromkeys(m.subject for m in privacy if m.verdict and m.subject != "membership")
+    sentences = [f"attributes other than {_listed([*tested])}" if tested else "any attribute"]
+    for amount in AMOUNTS:
+        of_amount = [m.subject for m in privacy if m.attacker_has == amount and not m.verdict]
+        if missing := [subject for subject in of_amount if subject in tested]:
+            sentences.append(f"{_listed(missing)} from {amount}")
+    if not any(m.subject == "membership" for m in privacy):
+        sentences.append("whether a speaker was among those whom the network was trained on")
+    if not any(" among " in score.name for score in emotion):
+        sentences.append("how well emotion is recognised among the groups of an attribute")
+    sentences += [
+        f"recordings, rooms, microphones and languages other than those of {row['dataset']}",
+        "attackers other than linear and kernel ones, and who have more or other data than this "
+        "corpus, or the network's unreleased h",
+        "whether voice or words can be restored from h",
+        "files of other formats that were made of this folder, but for those that an exported.json "
+        "beside this file judges",
+    ]
+    if description.needs:
+        sentences.append("persons who enrol other utterances, or fewer, than in the main job")
+    return sentences
+
+
+def _changed(flags: Mapping[str, str]) -> dict[str, str]:
+    """The flags that are not at their default, without places, which are nobody else's."""
+    defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
+    changed = {}
+    for name, value in flags.items():
+        if value == "" or (name != "dataset" and _is_same(value, defaults.get(name))):
+            continue
+        if name in PATHS:
+            value = name.upper()
+        changed[name] = Path(value).name if name == "folds" else value
+    return changed
+
+
+def _is_same(text: str, default: Any) -> bool:
+    if text == str(default):
+        return True
+    try:
+        return float(text) == float(default)
+    except (TypeError, ValueError):
+        return False
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row.get(name)
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names as a sentence has them.
+
+    >>> _listed(["accent", "gender", "speaker"])
+    'accent, gender and speaker'
+    """
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
