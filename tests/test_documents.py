@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
 import privrep
 from experiments import export_model, opt_out
@@ -176,6 +177,41 @@ def test_the_first_command_of_readme_runs_to_its_table(tmp_path, monkeypatch, ca
 
 
 @pytest.mark.long
+def test_the_opt_out_leads_from_wav_files_to_what_is_read(tmp_path, monkeypatch, capsys):
+    """What a device sends is the h that the last command reads, of both settings."""
+    (block,) = (b for b in blocks("experiments/README.md", "bash") if "privrep enrol" in b)
+    first, *exports, copy, enrol, encode, last = block.splitlines()
+    (speaker,) = re.findall("--speaker=(.*)", last)
+    workdir = main_job(first, tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    wavs = sorted((cache_of(workdir) / "corpora" / "demo" / "wav").glob(f"{speaker}_*.wav"))
+    assert f"corpora/demo/wav/{speaker}_*.wav mine" in copy and len(wavs) == 3
+    folds = (workdir / "folds.csv").read_text().splitlines()
+    (fold,) = {line.split(",")[2] for line in folds if re.search(f"{speaker}.*test", line)}
+    for line in exports:
+        capsys.readouterr()
+        export_model.main([str(workdir), line.split()[-1], f"--cache_dir={cache_of(workdir)}"])
+        (model,) = (f for f in capsys.readouterr().out.split() if f.endswith(f"fold_{fold}"))
+        assert (Path(model) / "README.md").is_file()
+        given = {"MODEL": [model], "mine/*.wav": [*map(str, wavs)], "new/*.wav": [*map(str, wavs)]}
+        for command in (enrol, encode):
+            words = [w for word in shlex.split(command)[1:] for w in given.get(word, [word])]
+            assert privrep_cli(words) == 0
+        Path("me.npz").unlink()  # it is of this model
+        exported = workdir / "representations" / "000" / f"fold_{fold}"
+        name = Path(model).parent.name
+        with np.load(exported / f"{name}.npz") as scored, np.load("h.npz") as sent:
+            rows = [scored["id"].tolist().index(id_) for id_ in sent["id"].tolist()]
+            assert len(rows) == 3
+            np.testing.assert_allclose(sent["h"], scored["h"][rows], atol=1e-3)
+    with flagsaver.flagsaver(speaker=speaker):
+        opt_out.main(["opt_out", str(workdir)])
+    output = capsys.readouterr().out
+    assert output.count(f"{speaker} (gender: ") == 1 and "has opted out" in output
+    assert re.search(r"^none +0 ", output, re.M) and re.search(r"^posterior +1 ", output, re.M)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("command", sorted({line for _, line in MAIN}))
 def test_every_command_of_the_main_job_runs(command, tmp_path, monkeypatch, capsys):
     main_job(command, tmp_path, monkeypatch)
@@ -197,7 +233,7 @@ def test_flags_that_the_documents_name_exist():
     known = {*map(flag_name, FIELDS), *MORE, "flagfile", "output", "keep_first", "only", "quick"}
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
     known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
-    known |= {"format", "audit"}
+    known |= {"format", "audit", "person"}
     for name in ("experiments/README.md", "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])
         assert flags and not {f for f in flags if f not in known and f != "no-deps"}, name

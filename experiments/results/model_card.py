@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments.config.lambdas import is_zero
 from experiments.config.parse import PATHS
-from experiments.config.settings import FIELDS, flag_name
+from experiments.config.settings import FIELDS, flag_default, flag_name
 from experiments.results.columns import Row, chance, members, name_of
 from privrep.deploy.description import FRAMES, STATE, Description
 
@@ -30,6 +30,7 @@ AMOUNTS = {
     "20 utterances": "<attribute>_pooled_20_utterances",
     "all utterances": "<attribute>_pooled_all_utterances",
 }
+_ALWAYS = ("dataset", "recipe", "lambda")  # flags that stand in the command
 _MEMBERSHIP = "<known>_membership"
 _NOT_FOR = (
     "decisions about a person: the classes are what annotators heard in recordings of this corpus, "
@@ -95,7 +96,8 @@ class ModelCard:
       emotion_chance: of the first score.
       privacy: of each attribute as many as AMOUNTS has.
       needs: {what must be known of a person: in words}.
-      flags: {flag of the main job: value} where it is not the default; no places of files.
+      flags: {flag of the main job: value} that is not the default or in _ALWAYS; no places of
+        files.
       pick: words for --pick.
       versions: {package: version}.
     """
@@ -270,24 +272,15 @@ def _not_tested(
 
 def _changed(flags: Mapping[str, str]) -> dict[str, str]:
     """The flags that are not at their default, without places, which are nobody else's."""
-    defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
+    defaults = {flag_name(name): flag_default(name) for name in FIELDS}
     changed = {}
     for name, value in flags.items():
-        if value == "" or (name != "dataset" and _is_same(value, defaults.get(name))):
+        if value == defaults.get(name, "") and name not in _ALWAYS:
             continue
         if name in PATHS:
             value = name.upper()
         changed[name] = Path(value).name if name == "folds" else value
     return changed
-
-
-def _is_same(text: str, default: Any) -> bool:
-    if text == str(default):
-        return True
-    try:
-        return float(text) == float(default)
-    except (TypeError, ValueError):
-        return False
 
 
 def _number(row: Row, name: str) -> float | None:

@@ -72,6 +72,7 @@ def card_page(card: ModelCard) -> str:
         "## Emotion",
         _scope(card),
         _emotion(card),
+        "95 %: interval over speakers, of the predictions of all folds and seeds together.",
         "## Privacy",
         _scope(card),
         _privacy(card),

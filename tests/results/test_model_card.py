@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from experiments.config.settings import FIELDS, flag_default, flag_name
 from experiments.results.columns import name_of
 from experiments.results.model_card import AMOUNTS, CORPUS_LANGUAGE, card_of
 from experiments.results.model_card_page import NOT_MEASURED, card_json, card_page
@@ -27,7 +28,13 @@ BY_GENDER = {
     "emotion_gap_gender=female_lower": -0.2,
     "emotion_gap_gender=female_upper": 0.1,
 }
-FLAGS = {"dataset": "demo", "data_dir": "/home/me/corpus", "lambda": "0,1", "n0": "5", "folds": "5"}
+FLAGS = {
+    "dataset": "demo",
+    "data_dir": "/home/me/corpus",
+    "lambda": "0,1",
+    "n0": "5",
+    "recipe": "auto",
+}
 
 
 def verdict(prefix, values, word):
@@ -155,13 +162,21 @@ def test_notes_against_the_figures_are_kept():
     assert f"- {note}\n" in card_page(made(notes=["picked", note]))
 
 
+def test_the_command_has_every_flag_that_differs_from_the_program_s_default():
+    flags = {flag_name(name): flag_default(name) for name in FIELDS}
+    always = ["dataset", "recipe", "lambda"]
+    assert sorted(made(flags=flags).flags) == sorted(always)
+    changed = {"defence": "grl", "n0": "5.0", "private": ""}
+    assert sorted(made(flags=flags | changed).flags) == sorted([*always, *changed])
+
+
 def test_the_commands_name_no_place_of_this_machine():
     flags = FLAGS | {"folds": "/home/me/folds.csv", "values": "gender:1='f m`x`"}
     page = card_page(made(flags=flags))
     assert "/home/me" not in page and "/home/me" not in card_json(made(flags=flags))
     command = line_of(page, "python -m experiments.main")
     assert "--dataset=demo --data_dir=DATA_DIR" in command and "--folds=folds.csv" in command
-    assert "--lambda=0,1" in command and "--n0" not in command
+    assert "--lambda=0,1 --recipe=auto" in command and "--n0" not in command
     export = line_of(page, "python -m experiments.export_model")
     assert export.endswith("--pick=lambda=1,recipe=posterior,seed=0")
 
