@@ -177,10 +177,13 @@ def card_of(
 def _intended_use(description: Description, row: Row) -> tuple[str, ...]:
     task = description.task
     answer = f"the {task.name} of an utterance" + ("" if task.classes else " as a rating")
-    use = (f"to recognise {answer}, and to send h in the place of the recording",)
-    if is_zero(row["lambda"]) or not description.private:
-        return (*use, "a network to compare with: nothing was kept out of its h")
-    return (*use, f"to keep {_listed([*description.private])} out of what is sent, as far as below")
+    private = _listed([*description.private])
+    if is_zero(row["lambda"]) or not private:
+        return (f"to recognise {answer}", "to be compared with: nothing was kept out of its h")
+    return (
+        f"to recognise {answer}, and to send h in the place of the recording",
+        f"to keep {private} out of what is sent, as far as the verdicts below say",
+    )
 
 
 def _emotion(row: Row, is_regression: bool) -> list[Score]:

@@ -147,6 +147,7 @@ def test_the_front_matter_is_what_hubs_read():
 def test_a_network_to_compare_with_promises_nothing():
     page = card_page(made(**MEASURED, lambda_=0.0))
     assert "nothing was kept out of its h" in page and "to be kept out" not in page
+    assert "in the place of the recording" not in page
     assert "no person file" in page
 
 
