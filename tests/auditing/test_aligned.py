@@ -61,15 +61,15 @@ def test_any_other_column_will_do_and_a_number_too(noise, mixed):
     rng = np.random.default_rng(2)
     height = np.round(170 + 10 * rng.normal(size=24), 1)[SPEAKER]
     emotion = rng.integers(0, 3, len(SPEAKER))
-    told = noise.copy()
-    told[:, 0] += 2 * (emotion == 1)
-    by_emotion = audit(told, {**LABELS, "emotion": emotion}, "gender", options=FAST)
+    revealing = noise.copy()
+    revealing[:, 0] += 2 * (emotion == 1)
+    by_emotion = audit(revealing, {**LABELS, "emotion": emotion}, "gender", options=FAST)
     assert by_emotion.alignment.column == "emotion" and by_emotion.verdict != "not_judged"
-    told = noise.copy()
-    told[:, 0] += (height - 170) / 5
-    of_number = audit(told, {**LABELS, "height": height}, "height", options=FAST)
+    revealing = noise.copy()
+    revealing[:, 0] += (height - 170) / 5
+    of_number = audit(revealing, {**LABELS, "height": height}, "height", options=FAST)
     assert of_number.verdict == "leaks" and of_number.alignment.column == "height"
-    wrong = audit(told, labels(mixed, height=height), "gender", options=FAST)
+    wrong = audit(revealing, labels(mixed, height=height), "gender", options=FAST)
     assert wrong.verdict == "not_judged"
 
 

@@ -26,12 +26,12 @@ def world(seed=0, speakers=0.0, gender=0.0, emotion=0.0, age=0.0):
 
 
 @pytest.mark.parametrize(
-    ("told", "column"),
+    ("drawn", "column"),
     [({"gender": 2}, "gender"), ({"emotion": 1.5}, "emotion"), ({"age": 3}, "age")]
     + [({"speakers": 1}, "speaker"), ({}, "")],
 )
-def test_any_column_that_is_read_shows_it_and_noise_does_not(told, column):
-    h, columns = world(**told)
+def test_any_column_that_is_read_shows_it_and_noise_does_not(drawn, column):
+    h, columns = world(**drawn)
     result = align(h, SPEAKER, columns, seed=0)
     assert (result.column, result.is_known) == (column, bool(column))
     assert result.needed == ALPHA / 4
