@@ -54,6 +54,8 @@ def _value(field: str, text: str) -> Any:
     valid, least = spec.valid, spec.least
     if valid and value not in valid:
         names = [str(name) for name in valid]
+        if field == "recipe" and text == "none":
+            raise ValueError(f"{flag}={text}: the ordinary network is --lambda=0, such as =0,1")
         raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{nearest(text, names)}")
     below = spec.below
     if kind is float and not math.isfinite(value):

@@ -74,8 +74,8 @@ class GateOutcome(NamedTuple):
 
     Attributes:
       passed: whether the status is 0.
-      status: the exit status: 0, 1 for a leak or a bound over its limit, 3 where it cannot be told,
-        4 where nothing was judged.
+      status: the exit status: 0, 1 for a leak, from one utterance or from all of a person, or a
+        bound over its limit, 3 where it cannot be told, 4 where nothing was judged.
       reasons: why it did not pass, sentences.
       fail_on: the reasons to fail that were asked for.
       bounds: limits and bounds.
@@ -221,6 +221,9 @@ def judge_gate(judged: Judged, limits: Limits) -> GateOutcome:
     else:
         if LEAKS in limits.fail_on and judged.verdict == LEAKS:
             failures.append((FAILED, f"{judged.attribute} leaks. {judged.reason}"))
+        elif LEAKS in limits.fail_on and judged.person.verdict == LEAKS:
+            sentence = f"{judged.attribute} leaks from all utterances of a person together."
+            failures.append((FAILED, f"{sentence} {judged.person.reason}"))
         failures += [failure for bound in bounds for failure in _of_bound(bound, judged)]
         if limits.above_correlation is not None and judged.correlation is None:
             failures.append(
@@ -231,13 +234,13 @@ def judge_gate(judged: Judged, limits: Limits) -> GateOutcome:
                 )
             )
         if UNSURE in limits.fail_on and judged.verdict == UNSURE:
-            failures.append((CANNOT_TELL, f"{judged.attribute} cannot be told. {judged.reason}"))
+            failures.append((CANNOT_TELL, f"{judged.attribute}: cannot tell. {judged.reason}"))
         if judged.speakers < limits.least_speakers:
             failures.append(
                 (
                     CANNOT_TELL,
-                    f"{judged.speakers:,} speakers are fewer than the {limits.least_speakers:,} "
-                    "that are demanded.",
+                    f"{judged.attribute}: {judged.speakers:,} speakers are fewer than the "
+                    f"{limits.least_speakers:,} that are demanded.",
                 )
             )
     status = worst_status([status for status, _ in failures])

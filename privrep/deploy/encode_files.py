@@ -63,6 +63,7 @@ def encode_files(
     """
     if output.suffix != ".npz":
         raise ValueError(f"--output={output}: a name that ends in .npz expected")
+    _check_apart(output, model, recordings, person_file)
     if is_update and person_file is None:
         raise ValueError("--update: of which person? Name the file by --person")
     encoder = load(model)
@@ -85,6 +86,20 @@ def encode_files(
     if updated is not None and person_file is not None:
         write_person(person_file, updated)
     say(f"{_summary(encoded)}: {output}")
+
+
+def _check_apart(
+    output: Path, model: Path, recordings: RecordingFiles, person_file: Path | None
+) -> None:
+    """Refuses an output that would take the place of an input or of a file of the model."""
+    sources = (recordings.transcripts, recordings.acoustic_features, recordings.lexical_features)
+    named = [*recordings.audio, recordings.word_vectors, person_file, *sources]
+    read = {Path(name).resolve() for name in named if name is not None}
+    place = output.resolve()
+    if place in read:
+        raise ValueError(f"--output={output}: that file is read; give the output another name")
+    if model.resolve() in place.parents:
+        raise ValueError(f"--output={output}: it lies in the model folder; choose another place")
 
 
 def enrol_files(

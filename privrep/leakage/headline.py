@@ -338,8 +338,11 @@ def _differs(other: Verdict, verdict: Verdict) -> bool:
 
 
 def _halves(correlation: float) -> float:
-    """The UAR of the halves of normal numbers that are predicted so well (Sheppard 1899)."""
-    return 0.5 + math.asin(min(abs(correlation), 1.0)) / math.pi
+    """The UAR of the halves of normal numbers that are predicted so well (Sheppard 1899).
+
+    A negative correlation tells them wrongly more often than rightly.
+    """
+    return 0.5 + math.asin(max(-1.0, min(correlation, 1.0))) / math.pi
 
 
 def _speakers_needed(speakers: int, margin: float, allowed: float) -> int:

@@ -63,6 +63,19 @@ def test_the_status_follows_from_verdict_bound_and_limits(limits, verdict, upper
     assert outcome.in_words.startswith("failed, exit" if status else "passed, exit status 0.")
 
 
+def test_a_leak_from_all_utterances_of_a_person_fails_though_one_shows_none():
+    person = VERDICT._replace(verdict="leaks", uar=0.63, reason="Of a person it is read.")
+    outcome = judge_gate(judged(person=person), limits_of())
+    assert outcome.status == 1 and not outcome.passed
+    (reason,) = outcome.reasons
+    assert reason == (
+        "gender leaks from all utterances of a person together. Of a person it is read."
+    )
+    assert judge_gate(judged(person=person), limits_of(fail_on="cannot_tell")).status == 0
+    unsure = VERDICT._replace(verdict="cannot_tell")  # few people: it is no reason to fail
+    assert judge_gate(judged(person=unsure), limits_of()).status == 0
+
+
 def test_a_limit_is_a_share_over_chance_at_any_number_of_classes():
     """0.417 of four classes is 22 % over chance: more than 0.60 of two, which is 20 %."""
     limits = limits_of("bound", "20%")

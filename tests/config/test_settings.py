@@ -116,6 +116,7 @@ def test_twice_the_same_is_refused(name, text):
         ("adversaries", "0", "at least 1"),
         ("memory", "-1", "at least 0"),
         ("adversary_input", "scaled", "choose one of plain, standardised"),
+        ("recipe", "none", "the ordinary network is --lambda=0"),
         ("adversary_given", "gender", "choose one of none, emotion"),
         ("adversary_layers", "recipe", "a number of layers"),  # no recipe says anything of it
         ("adversary_layers", "0+", "or several joined by +"),

@@ -1,6 +1,7 @@
 """`privrep enrol` and `privrep encode`: files in, one whole file out, or a sentence and nothing."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,16 @@ def test_an_output_of_another_kind_is_refused_before_anything_is_read(here, caps
     assert "a name that ends in .npz expected" in capsys.readouterr().err
     assert main(["enrol", "nowhere", "u0.wav", f"--person={here / 'me'}"]) == 2
     assert "a name that ends in .npz expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["me.npz", "model/arrays.npz", "model/h.npz", "texts.npz"])
+def test_an_output_in_the_place_of_an_input_is_refused(here, capsys, output):
+    model = Path("model").resolve()
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    flags = ["--person=me.npz", f"--output={output}", "--acoustic_features=texts.npz"]
+    assert main(["encode", "model", "u0.wav", *flags]) == 2
+    assert f"--output={output}: " in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
 
 def test_a_full_disk_leaves_the_file_that_was_there(here, capsys, monkeypatch):

@@ -103,6 +103,12 @@ def test_a_number_is_said_as_a_correlation_and_as_halves():
     assert "count. A correlation of 0.41 would have been" in headline.certainty
 
 
+def test_a_negative_correlation_names_the_halves_wrongly():
+    headline = headline_of_number(SUBJECT, NUMBER._replace(correlation=-0.19))
+    assert "correlation of -0.19" in headline.sentence
+    assert "rightly about 44 times in 100; guessing 50" in headline.sentence
+
+
 def test_rows_that_may_not_belong_together_have_no_numbers():
     headline = headline_of_classes(SUBJECT._replace(misaligned="No column is read."), NONE)
     assert headline.verdict == "not_judged" and headline.word == "Not judged"
