@@ -46,6 +46,13 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
+def interval(lower: float, upper: float) -> str:
+    """Bounds as they are printed; a dash where there are none."""
+    if not (math.isfinite(lower) or math.isfinite(upper)):
+        return number(math.nan)
+    return f"{number(lower)} to {number(upper)}"
+
+
 def _given(report: AuditReport) -> AnswerTable:
     rows = [
         (

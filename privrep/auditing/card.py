@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from privrep.auditing.answer_tables import answer_tables, how_far, number, worded
+from privrep.auditing.answer_tables import answer_tables, how_far, interval, number, worded
 from privrep.auditing.card_svg import Dot, curve, dots, histogram
 from privrep.auditing.report import AuditReport
 from privrep.auditing.threats import of_victims
 from privrep.leakage.headline import ANSWERS
 from privrep.statistics.permutation_test import MAX_DISTINCT
 from privrep.statistics.verdict import Verdict
+from privrep.types import NOT_JUDGED
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#111;max-width:46em;margin:2em auto;padding:0 1em}
@@ -98,7 +99,9 @@ def _numbers(report: AuditReport) -> str:
         )
         tried, possible = report.number.num_permutations, report.number.distinct_permutations
     value = report.correlation if score == "correlation" else report.uar
-    if number(report.minimum_detectable) == "–":
+    if report.verdict == NOT_JUDGED:
+        detectable = "nothing is judged"
+    elif number(report.minimum_detectable) == "–":
         detectable = "no leak, however large, could be shown: p cannot be small enough"
     else:
         detectable = (
@@ -154,7 +157,7 @@ def _further_numbers(report: AuditReport) -> list[tuple[str, str, str]]:
         (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
         for name, reads in report.untested.items()
     ]
-    if report.test.deals > 1:
+    if report.test.deals > 1 and math.isfinite(report.test.turned):
         meaning = (
             f"share of the {report.test.deals} deals of folds that by themselves would have given "
             "another verdict"
@@ -164,10 +167,10 @@ def _further_numbers(report: AuditReport) -> list[tuple[str, str, str]]:
 
 
 def _tested(verdict: Verdict) -> str:
-    return (
-        f"{worded(verdict.verdict)}; bounds {number(verdict.lower)} to {number(verdict.upper)}, "
-        f"p {number(verdict.p)}"
-    )
+    if verdict.verdict == NOT_JUDGED:
+        return worded(verdict.verdict)
+    bounds = interval(verdict.lower, verdict.upper)
+    return f"{worded(verdict.verdict)}; bounds {bounds}, p {number(verdict.p)}"
 
 
 def _as_a_number(report: AuditReport) -> str:
@@ -179,7 +182,7 @@ def _as_a_number(report: AuditReport) -> str:
         (
             result.name + (" (strongest)" if result.name == measured.strongest else ""),
             number(result.correlation),
-            f"{number(result.lower)} to {number(result.upper)}",
+            interval(result.lower, result.upper),
             number(result.p),
         )
         for result in sorted(measured.attackers.values(), key=lambda r: -r.correlation)
@@ -189,7 +192,7 @@ def _as_a_number(report: AuditReport) -> str:
         (
             f"{measured.strongest}, {name}",
             number(victim.correlation),
-            f"{number(victim.lower)} to {number(victim.upper)}",
+            interval(victim.lower, victim.upper),
             "–",
         )
         for name, victim in zip(names, measured.victims)
@@ -243,13 +246,15 @@ def _attackers(report: AuditReport) -> str:
                 result.name + (" (strongest)" if is_strongest else ""),
                 "; ".join(dict.fromkeys(result.chosen)),
                 number(result.uar),
-                f"{number(result.lower)} to {number(result.upper)}",
+                interval(result.lower, result.upper),
                 number(result.p),
                 number(result.auc),
                 number(result.bits),
             )
         )
-        marks.append(Dot(result.name, result.uar, result.lower, result.upper, is_strongest))
+        ends = (result.lower, result.upper)
+        low, high = (end if math.isfinite(end) else result.uar for end in ends)
+        marks.append(Dot(result.name, result.uar, low, high, is_strongest))
     header = ("attacker", "selected on validation speakers", "UAR", "bounds", "p", "AUC", "bits")
     return (
         "<h2>Attackers</h2><figure>"
@@ -310,7 +315,7 @@ def _threats(report: AuditReport) -> str:
             _THREATS.get(threat.threat, _SEVERAL),
             threat.attacker,
             number(threat.uar),
-            f"{number(threat.lower)} to {number(threat.upper)}",
+            interval(threat.lower, threat.upper),
         )
         for threat in report.threats
     ]

@@ -165,7 +165,8 @@ class AuditReport:
       bins: the verdict on the bins of a number; None where the attribute has classes.
       decensoring: the attack that maps back to unprotected h; None without it.
       alignment: why the rows of both inputs are taken to belong together; where it is not known
-        that they do, the verdict is "not_judged", and there are no bounds.
+        that they do, every verdict is "not_judged", and there are no bounds, p and minimum
+        detectable scores.
       sensitivity: the smallest planted leak that was detected; None where there was a leak, or
         nothing could be detected.
       data: the audited data.

@@ -27,6 +27,7 @@ from privrep.attacks.suite import (
 from privrep.auditing.aligned import alignment_of
 from privrep.auditing.card import card
 from privrep.auditing.gate import flags_of_limits
+from privrep.auditing.not_judged import not_judged
 from privrep.auditing.options import (
     DUPLICATES,
     MEASURED_AS,
@@ -143,15 +144,15 @@ def audit(
     begin(0.95, "online code")
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
-        verdict=headline.verdict if alignment.is_known else NOT_JUDGED,
-        reason=headline.reason if alignment.is_known else alignment.sentence,
+        verdict=headline.verdict,
+        reason=headline.reason,
         attribute=attribute,
         score="correlation" if is_correlation else "uar",
         chance=0.0 if is_correlation else measured.chance,
         uar=math.nan if is_correlation else measured.verdict.uar,
         correlation=math.nan if number is None else number.verdict.correlation,
-        lower=headline.lower if alignment.is_known else math.nan,
-        upper=headline.upper if alignment.is_known else math.nan,
+        lower=headline.lower,
+        upper=headline.upper,
         limit=headline.limit,
         p=headline.p,
         smallest_p=headline.smallest_p,
@@ -183,6 +184,9 @@ def audit(
         limits=options.limits,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    if not alignment.is_known:
+        report = not_judged(report, alignment.sentence)
+        report = dataclasses.replace(report, verdict=NOT_JUDGED, reason=alignment.sentence)
     if output is not None:
         replace_file(Path(output, "audit.json"), report.to_json())
         replace_file(Path(output, "audit.html"), card(report))

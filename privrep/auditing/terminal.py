@@ -9,6 +9,7 @@ from privrep.auditing.threats import of_victims
 from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.messages import first, printable
 from privrep.statistics.verdict import Verdict
+from privrep.types import NOT_JUDGED
 
 _WIDTH = 100
 _MAX_CLASSES = 12  # that are named
@@ -104,14 +105,16 @@ def _summary(report: AuditReport) -> list[str]:
     certain = report.strongest_attacker.tpr_at_1_percent
     if math.isfinite(certain):
         sentences.append(f"true positive rate at 1 % false positives: {number(certain)}")
-    if report.test.deals > 1:
+    if report.test.deals > 1 and math.isfinite(report.test.turned):
         sentences.append(
             f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
             "would have given another verdict."
         )
-    sentences.append(f"all utterances of a person: {report.person.verdict}. {report.person.reason}")
-    if report.beyond is not None:
-        sentences.append(f"beyond sessions: {report.beyond.verdict}. {report.beyond.reason}")
+    if report.verdict != NOT_JUDGED:
+        person = report.person
+        sentences.append(f"all utterances of a person: {person.verdict}. {person.reason}")
+        if report.beyond is not None:
+            sentences.append(f"beyond sessions: {report.beyond.verdict}. {report.beyond.reason}")
     quick = " (quick)" if report.test.quick else ""
     return [
         *sentences,
@@ -122,7 +125,7 @@ def _summary(report: AuditReport) -> list[str]:
 
 def _beside(report: AuditReport) -> list[str]:
     """A sentence on the correlation of bins that are the headline, or on bins beside it."""
-    if report.number is None or report.bins is None:
+    if report.number is None or report.bins is None or report.verdict == NOT_JUDGED:
         return []
     if report.score == "correlation":
         names = first([c.name for c in report.data.classes], _MAX_CLASSES)

@@ -286,6 +286,8 @@ def _after_no_judgement(
 
 
 def _certainty(subject: Subject, smallest: str) -> str:
+    if subject.misaligned:
+        return f"{_counted(subject)}; what they would have shown is not known."
     if not smallest:
         return (
             f"{_counted(subject)}. No leak, however large, would have been detected: there are too "

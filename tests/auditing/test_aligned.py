@@ -2,13 +2,17 @@
 
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 
 from privrep.auditing.options import AuditOptions
 from privrep.auditing.run_audit import audit
+from privrep.auditing.terminal import table as table_of
 from privrep.cli import main
+from tests.support.paths import ROOT
 
+SCHEMA = json.loads((ROOT / "privrep/auditing/audit.schema.json").read_text("utf-8"))
 FAST = AuditOptions(attackers=("linear",), permutations=24, deals=1)
 SPEAKER = np.repeat(np.arange(24), 6)
 LABELS = {"speaker": SPEAKER, "gender": SPEAKER % 2}
@@ -39,6 +43,37 @@ def test_a_table_in_another_order_is_not_judged(noise, mixed):
     written = json.loads(wrong.to_json())
     assert written["upper"] is None and written["alignment"]["by"] == "nothing"
     assert "gender" in written["alignment"]["tried"] and wrong.sensitivity is None
+
+
+def test_of_what_is_not_judged_nothing_else_is_either(noise, mixed):
+    session, age = SPEAKER * 2 + np.arange(len(SPEAKER)) % 2, 20 + SPEAKER * 1.5
+    emotion = np.random.default_rng(3).integers(0, 2, len(SPEAKER))
+    table = labels(mixed, session=session, age=age, emotion=emotion)
+    for attribute in ("gender", "age"):
+        options = AuditOptions(attackers=("linear",), permutations=24, deals=2, unprotected=noise)
+        wrong = audit(noise, table, attribute, options=options)
+        written = json.loads(wrong.to_json())
+        jsonschema.Draft202012Validator(SCHEMA).validate(written)
+        judged = [*_parts(written)]
+        assert {p["verdict"] for p in judged if isinstance(p.get("verdict"), str)} == {"not_judged"}
+        for name in ("lower", "upper", "p", "minimum_detectable"):
+            assert {p[name] for p in judged if name in p} == {None}, name
+        assert written["attributes"]["rows"] and written["given"] and written["decensoring"]
+        shown = f"{wrong.to_html()} {table_of(wrong)} {written['headline']}".lower()
+        for phrase in ("no leak shown", "no_leak_shown", "cannot tell", "cannot_tell", "it leaks"):
+            assert phrase not in shown, phrase
+        assert "nan" not in wrong.to_html() and "nan" not in table_of(wrong)
+        assert "would have been detected" not in shown
+
+
+def _parts(written):
+    """All objects of a JSON document, but for the gate, whose limits are no judgements."""
+    if isinstance(written, dict):
+        yield written
+        for name, part in written.items():
+            yield from () if name == "gate" else _parts(part)
+    for part in written if isinstance(written, list) else ():
+        yield from _parts(part)
 
 
 def test_whoever_says_so_or_has_ids_is_judged(noise, mixed, tmp_path):
