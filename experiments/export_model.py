@@ -41,7 +41,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default="",
         metavar="WORDS",
         help="settings of the networks, such as recipe=posterior,lambda=1,seed=0; among those that "
-        "are left validation picks, and it is said what",
+        "are left validation picks, and it is said what: of the protected ones the best emotion of "
+        "those whose attacker is near chance (the rule emotion_within_leak), else the least leak. "
+        "The sentence of the main job chooses by the paper's rule, emotion less the leak (by "
+        "emotion alone with --selection=emotion), lambda 0 too: it may name another setting",
     )
     parser.add_argument(
         "--cache_dir", default="", help="folder of prepared data, if the main job had another"

@@ -146,9 +146,12 @@ def _sentence(entry: Entry, pool: Sequence[Entry], seeds: Sequence[int]) -> str:
     leaks = {a: mean(entry, attacker_uar("val", a)) for a in attributes(entry)}
     scores = [f"{emotion_name([entry])} {emotion_mean(entry, 'val'):.3f}"]
     scores += [f"attacker of {a} {uar:.3f}" for a, uar in leaks.items()]
-    who = f"validation picks {setting} of {len(pool)} settings"
-    if len(pool) == 1:
-        who = f"picked {setting}, the only setting left"
+    who = f"picked {setting}, the only setting left"
+    if len(pool) > 1:
+        ordinary = is_zero(settings["lambda"])
+        which = "settings" if ordinary else "protected settings (recipe none is not counted)"
+        rule = "by emotion alone" if ordinary else "by the rule emotion_within_leak"
+        who = f"validation picks {setting} of {len(pool)} {which} {rule}"
     seed = f"seed {seeds[0]}" + (f", the first of {len(seeds)}" if len(seeds) > 1 else "")
     return f"{who} ({' and '.join(scores)} on validation speakers); {seed}"
 

@@ -37,8 +37,9 @@ def test_validation_picks_the_best_emotion_within_the_leak():
     picked = pick(filled(ROWS), {})
     assert [(row["lambda"], row["fold"]) for row in picked.rows] == [(0.5, 0), (0.5, 1)]
     assert picked.notes == [
-        "validation picks recipe=posterior,lambda=0.5 of 2 settings (emotion UAR 0.600 and "
-        "attacker of gender 0.520 on validation speakers); seed 0"
+        "validation picks recipe=posterior,lambda=0.5 of 2 protected settings (recipe none is not "
+        "counted) by the rule emotion_within_leak (emotion UAR 0.600 and attacker of gender 0.520 "
+        "on validation speakers); seed 0"
     ]
     leaking = [run(2.0, fold, val=(0.9, 0.9), emotion=0.9, gender=0.9) for fold in range(2)]
     assert pick(filled([*ROWS, *leaking]), {}).rows[0]["lambda"] == 0.5
