@@ -49,6 +49,7 @@ _LEGEND = (
     "from all. predicts, confidence: of {speaker}, from all. upper bound, verdict: of the UAR per "
     "utterance, over all speakers, as in the main table."
 )
+_NOWHERE: Mapping[str, int] = {}
 _ALWAYS = ("recipe", "lambda")  # columns of the table, whatever varies
 # The name of an exported file: see `export_h.file_names`. What varies beside these is numbers.
 _NETWORK = re.compile(r"lambda=([^_]+)_recipe=(.+?)_seed=(\d+)((?:_[a-z_]+=[^_=]+)*)")
@@ -132,6 +133,7 @@ def report(
     rows: Sequence[Row],
     attribute: str,
     speaker: str,
+    elsewhere: Mapping[str, int] = _NOWHERE,
 ) -> list[str]:
     """The lines to print: a table with a line per network, and what it says in words.
 
@@ -141,6 +143,7 @@ def report(
       guess_of: see `guesses`.
       rows: of the pack, from runs.csv.
       speaker: who opts out; "" for the first by name.
+      elsewhere: {recipe: a further pack that has it}.
 
     Raises:
       ValueError: there is no such speaker.
@@ -181,7 +184,7 @@ def report(
         "",
         *textwrap.wrap(_LEGEND.format(speaker=speaker), _WIDTH),
         "",
-        *in_words(guess_of, rows, attribute),
+        *in_words(guess_of, rows, attribute, elsewhere),
     ]
 
 
@@ -198,7 +201,10 @@ def rightly(networks: Sequence[Mapping[str, Guess]]) -> tuple[float, float]:
 
 
 def in_words(
-    guess_of: Mapping[str, Mapping[str, Guess]], rows: Sequence[Row], attribute: str
+    guess_of: Mapping[str, Mapping[str, Guess]],
+    rows: Sequence[Row],
+    attribute: str,
+    elsewhere: Mapping[str, int] = _NOWHERE,
 ) -> list[str]:
     """Lines on the networks of the recipes SENT, and on what all utterances of a person tell."""
     everyone = [guess for of_network in guess_of.values() for guess in of_network.values()]
@@ -228,7 +234,13 @@ def in_words(
         f" and more is read of {' and '.join(read_of_all) or 'none of these'}. Whoever gives all "
         "utterances away is protected as far as that, not as far as one utterance is."
     )
-    if missing := [name for name in ("keep", "posterior") if not of_recipe[name]]:
+    absent = [name for name in ("keep", "posterior") if not of_recipe[name]]
+    sentences += [
+        f"{name} is in another pack of these results: --pack={elsewhere[name]} shows it."
+        for name in absent
+        if name in elsewhere
+    ]
+    if missing := [name for name in absent if name not in elsewhere]:
         sentences.append(f"Not in these results: --recipe={','.join(missing)}.")
     return [line for text in sentences for line in textwrap.wrap(text, _WIDTH)]
 
@@ -250,6 +262,13 @@ def which_pack(rows: Sequence[Row], pack: int) -> list[str]:
     settings = " ".join(f"{n}={next(iter(values[n]))}" for n in varying if len(values[n]) == 1)
     last = max(row["pack"] for row in rows)
     return [f"--pack={pack} of 0 to {last}: {settings}", ""] if last else []
+
+
+def packs_of_recipes(rows: Sequence[Row], pack: int) -> dict[str, int]:
+    """{recipe: the first other pack that has it}, from the rows of runs.csv of all packs."""
+    others = [row for row in rows if row["control"] is None and row["pack"] != pack]
+    others.sort(key=lambda row: row["pack"], reverse=True)
+    return {row["recipe"]: row["pack"] for row in others}
 
 
 def _settings(network: str) -> dict[str, str]:
@@ -308,7 +327,8 @@ def main(argv: list[str]) -> None:
         exported = workdir / "representations" / f"{FLAGS.pack:03d}"
         check_export(exported)
         guess_of = guesses(exported, FLAGS.attribute)
-        lines = report(guess_of, rows, FLAGS.attribute, FLAGS.speaker)
+        elsewhere = packs_of_recipes(packs, FLAGS.pack)
+        lines = report(guess_of, rows, FLAGS.attribute, FLAGS.speaker, elsewhere)
         print("\n".join([*which_pack(packs, FLAGS.pack), *lines]))
 
 

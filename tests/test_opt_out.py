@@ -7,11 +7,20 @@ import pytest
 
 from experiments.config.lambdas import by_attribute
 from experiments.config.settings import Config
-from experiments.opt_out import Guess, guesses, in_words, report, rightly, which_pack
+from experiments.opt_out import (
+    Guess,
+    guesses,
+    in_words,
+    packs_of_recipes,
+    report,
+    rightly,
+    which_pack,
+)
 from experiments.run.export_h import file_names
 
 LEAKS, HIDES = "lambda=0_recipe=none_seed=0", "lambda=1_recipe=posterior_seed=0"
 SUMS = "lambda=1_recipe=keep_seed=0"
+PACKS = ((0, "posterior"), (0, "paper"), (1, "keep"), (1, "none"), (2, "keep"))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,12 @@ def test_what_is_sent_is_put_in_words_side_by_side(exported):
     )
     text = " ".join(in_words({HIDES: by_network[HIDES]}, rows, "gender"))
     assert "more is read of none of these" in text and "--recipe=keep." in text
+    packs = [row(1.0, name, 0.6, "leaks") | {"pack": pack} for pack, name in PACKS]
+    elsewhere = packs_of_recipes([*packs, {"control": "shuffled", "pack": 3}], 0)
+    assert elsewhere == {"keep": 1, "none": 1}
+    text = " ".join(in_words({HIDES: by_network[HIDES]}, rows, "gender", elsewhere))
+    assert "keep is in another pack of these results: --pack=1 shows it." in text
+    assert "Not in these" not in text
     assert in_words({"lambda=1_recipe=leads_seed=0": by_network[HIDES]}, rows, "gender") == []
 
 
