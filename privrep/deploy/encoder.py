@@ -1,5 +1,6 @@
 """A trained network that is applied to recordings: `privrep.load` a model folder and encode."""
 
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from privrep.deploy import network
 from privrep.deploy.description import FRAMES, STATE, Description
 from privrep.deploy.model_folder import Model, read_model
-from privrep.deploy.person_file import Person
+from privrep.deploy.person_file import Person, read_person
 from privrep.deploy.recordings import (
     Audio,
     check_given,
@@ -131,14 +132,14 @@ class Encoder:
 
     def encode(
         self,
-        audio: Sequence[Audio] | None = None,
+        audio: Sequence[Audio] | str | os.PathLike | None = None,
         *,
         sample_rate: int | None = None,
-        transcripts: Sequence[str] | None = None,
+        transcripts: Sequence[str] | str | None = None,
         frames: Sequence[np.ndarray] | None = None,
         words: Sequence[np.ndarray] | None = None,
-        ids: Sequence[str] | None = None,
-        person: Person | None = None,
+        ids: Sequence[str] | str | None = None,
+        person: Person | str | os.PathLike | None = None,
         unusable: str = "stop",
         word_vectors: str | Path | None = None,
         progress: bool = False,
@@ -151,12 +152,14 @@ class Encoder:
         Args:
           audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels];
             of several channels the mean is taken, and other rates are resampled, as in training.
+            A single path is a single file, as a single text is one transcript or id.
           sample_rate: of waveforms, in Hz.
           transcripts: N texts, of a model that reads words.
           frames: N ready acoustic features [T, F], of a model that was trained on such.
           words: N ready word vectors [L, E], likewise.
           ids: N names; files go by theirs, others by their number, if not given.
-          person: statistics of the person, from `enrol`, where the model needs them.
+          person: statistics of the person, from `enrol`, where the model needs them; or the path
+            of a person file.
           unusable: "stop" at recordings that cannot be used, such as silence; or "drop" them.
           word_vectors: the file that the model was trained with, for words its corpus had not.
           progress: whether progress bars are shown.
@@ -166,22 +169,23 @@ class Encoder:
             not what the network reads, or differ in number; or the model needs statistics of the
             person, and `person` is None, too little, or of another model.
         """
-        given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
+        given = _given(audio, transcripts, frames, words)
+        person = _person(person)
         self.check_person(person)
-        inputs = self._inputs(given, ids, sample_rate, unusable, word_vectors, progress)
+        inputs = self._inputs(given, _several(ids), sample_rate, unusable, word_vectors, progress)
         return self._sent(inputs, person, progress)
 
     def enrol(
         self,
-        audio: Sequence[Audio] | None = None,
+        audio: Sequence[Audio] | str | os.PathLike | None = None,
         *,
         sample_rate: int | None = None,
-        transcripts: Sequence[str] | None = None,
+        transcripts: Sequence[str] | str | None = None,
         frames: Sequence[np.ndarray] | None = None,
         words: Sequence[np.ndarray] | None = None,
-        ids: Sequence[str] | None = None,
-        person: Person | None = None,
-        units: Person | None = None,
+        ids: Sequence[str] | str | None = None,
+        person: Person | str | os.PathLike | None = None,
+        units: Person | str | os.PathLike | None = None,
         unusable: str = "stop",
         word_vectors: str | Path | None = None,
         progress: bool = False,
@@ -191,7 +195,8 @@ class Encoder:
         The arguments are those of `encode`, but for these.
 
         Args:
-          person: statistics that the utterances are added to; None for a new person.
+          person: statistics that the utterances are added to, or the path of a person file; None
+            for a new person.
           units: statistics whose moments of frames are used, and kept, instead of those of these
             utterances: as if they had been enrolled for the frames alone. None: of these.
 
@@ -202,11 +207,12 @@ class Encoder:
             raise ValueError(
                 f"{self.model.folder}: this model needs no statistics of a person: encode without"
             )
+        person, units = _person(person), _person(units)
         for before in (person, units):
             if before is not None:
                 self._check_model(before)
-        given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
-        inputs = self._inputs(given, ids, sample_rate, unusable, word_vectors, progress)
+        given = _given(audio, transcripts, frames, words)
+        inputs = self._inputs(given, _several(ids), sample_rate, unusable, word_vectors, progress)
         return self._enrolled(inputs, person, units, progress)
 
     def _enrolled(
@@ -437,6 +443,22 @@ def _probabilities(outputs: np.ndarray, is_posterior: bool) -> np.ndarray:
         return (clipped / clipped.sum(1, keepdims=True)).astype(np.float32)
     powers = np.exp(outputs - outputs.max(1, keepdims=True))
     return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _several(value: Any) -> Any:
+    """A single path or text as a list of it; else as it is."""
+    return [value] if isinstance(value, str | os.PathLike) else value
+
+
+def _given(audio: Any, transcripts: Any, frames: Any, words: Any) -> dict[str, Any]:
+    """{name: N inputs, or None}."""
+    given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
+    return {name: _several(value) for name, value in given.items()}
+
+
+def _person(person: Person | str | os.PathLike | None) -> Person | None:
+    """The statistics, read if they are a path."""
+    return read_person(person) if isinstance(person, str | os.PathLike) else person
 
 
 def _ids(given: Mapping[str, Any], ids: Sequence[str] | None) -> list[str]:

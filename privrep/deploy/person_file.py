@@ -5,6 +5,7 @@ sounds on average: keep it where the recordings are, and send it nowhere. Host.
 """
 
 import hashlib
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +58,14 @@ def write_person(path: Path, person: Person) -> None:
         np.savez(file, allow_pickle=False, sha256=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
 
 
-def read_person(path: Path) -> Person:
+def read_person(path: str | os.PathLike) -> Person:
     """Reads a person file.
 
     Raises:
       FileNotFoundError: there is none.
       ValueError: it is no person file, is not as it was written, or is of another version.
     """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: there is no such person file; make it with privrep enrol MODEL *.wav "

@@ -12,6 +12,7 @@ import privrep
 from privrep.deploy import encoder as encoders
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
 from privrep.deploy.model_folder import write_model
+from privrep.deploy.person_file import write_person
 from privrep.files import sha256
 from privrep.inputs.packing import PackingSettings, pack
 from privrep.inputs.word_vectors import read_word_vectors
@@ -142,6 +143,10 @@ def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_p
     of_arrays = model.encode(stereo, sample_rate=8000)
     assert of_files.ids == of_arrays.ids == ("0", "1")
     np.testing.assert_array_equal(of_files.h, of_arrays.h)
+    for path in (tmp_path / "1.wav", str(tmp_path / "1.wav")):  # a single path is a single file
+        single = model.encode(path)
+        assert single.ids == ("1",) and model.encode(path, ids="me").ids == ("me",)
+        np.testing.assert_allclose(single.h, of_files.h[1:], atol=1e-5)
     mean = model.encode([wave.mean(1) for wave in stereo], sample_rate=8000)
     np.testing.assert_allclose(mean.h, of_arrays.h, atol=1e-6)
     assert model.description.acoustic.log_mel.sample_rate == 16000
@@ -229,7 +234,15 @@ def test_a_model_that_needs_a_person_says_so_and_takes_no_other_models(tmp_path)
             take_in(**given, person=other.enrol(**given))
     assert other.enrol(**given).state is None
     person = model.enrol(**given)
-    assert model.encode(**given, person=person).h.shape == (3, 8)
+    h = model.encode(**given, person=person).h
+    assert h.shape == (3, 8)
+    write_person(tmp_path / "me.npz", person)
+    for path in (tmp_path / "me.npz", str(tmp_path / "me.npz")):
+        np.testing.assert_array_equal(model.encode(**given, person=path).h, h)
+        assert model.enrol(**given, person=path).utterances == 6
+        assert model.enrol(**given, units=path).utterances == 3
+    with pytest.raises(FileNotFoundError, match="no such person file"):
+        model.encode(**given, person="nobody.npz")
     with pytest.raises(ValueError, match="has 0 enrolled utterances, and this model needs 1"):
         model.encode(**given, person=dataclasses.replace(person, state=None))
 
