@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
 from privrep.auditing.gate import PASSED, UNEXPECTED, WRONG, Limits, limits_of, worst_status
-from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, write_junit
+from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, check_junit, write_junit
 from privrep.auditing.options import DUPLICATES, MARGIN, MEASURED_AS, PERMUTATIONS, AuditOptions
 from privrep.formats.columns import naming_of
 from privrep.formats.numbers import MANY, QUANTILES, SOME
@@ -529,9 +529,10 @@ def _audit(parsed: argparse.Namespace) -> int:
     folders = _folders(parsed.output, list(limits))
     options = _options(parsed)
     of_attribute = {name: replace(options, limits=of_it) for name, of_it in limits.items()}
-    if len(limits) > 1:
-        _check_all(parsed, of_attribute)
-    checked = [
+    if parsed.junit is not None:
+        check_junit(Path(parsed.junit))
+    wrong = _wrong(parsed, of_attribute) if len(limits) > 1 else []
+    checked = wrong or [
         _audit_attribute(parsed, attribute, folders[attribute], of_it)
         for attribute, of_it in of_attribute.items()
     ]
@@ -542,15 +543,32 @@ def _audit(parsed: argparse.Namespace) -> int:
     return worst_status([check.status for check in checked])
 
 
-def _check_all(parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions]) -> None:
-    """Several attributes: each is checked before the first is measured."""
-    from privrep.auditing.run_audit import prepare
+def _wrong(parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions]) -> list[Checked]:
+    """Several attributes: each is checked before the first is measured; [] if all can be.
 
+    The first that cannot has the error, and of the others it is said that nothing was done.
+    """
     for attribute, options in of_attribute.items():
         try:
-            prepare(parsed.representations, parsed.labels, attribute, parsed.output, options)
-        except ValueError as error:
-            raise ValueError(f"{attribute}: {error}") from error
+            _check(parsed, attribute, options)
+        except Exception as error:
+            status, sentence = _failed(error)
+            others = f"Nothing was audited, since {attribute} cannot be."
+            return [
+                Checked(name, status, "", (sentence if name == attribute else others,), 0.0)
+                for name in of_attribute
+            ]
+    return []
+
+
+def _check(parsed: argparse.Namespace, attribute: str, options: AuditOptions) -> None:
+    """Makes sure that an attribute can be audited, and names it in the error."""
+    from privrep.auditing.run_audit import prepare
+
+    try:
+        prepare(parsed.representations, parsed.labels, attribute, parsed.output, options)
+    except ValueError as error:
+        raise ValueError(f"{attribute}: {error}") from error
 
 
 def _audit_attribute(

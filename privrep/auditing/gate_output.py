@@ -1,5 +1,6 @@
 """The outcome of a gate for continuous integration: JUnit XML and annotations (host)."""
 
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,23 @@ class Checked(NamedTuple):
     summary: str
     reasons: tuple[str, ...]
     seconds: float
+
+
+def check_junit(path: Path) -> None:
+    """Makes the folder of a JUnit report and makes sure that it can be written there.
+
+    Raises:
+      ValueError: it cannot.
+    """
+    fault = "it is a folder; name a file, such as junit.xml" if path.is_dir() else None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        fault = f"nothing can be written there: {error.strerror}"
+    if fault is not None:
+        raise ValueError(f"--junit={path}: {fault}")
 
 
 def write_junit(path: Path, checked: Sequence[Checked]) -> None:

@@ -254,10 +254,24 @@ def test_a_policy_file_is_one_command_and_recorded(people, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_where_junit_goes_is_checked_before_anything_is_measured(people, capsys, monkeypatch):
+    monkeypatch.setattr("privrep.auditing.run_audit.measure", None)
+    (people / "file").write_text("")
+    for place, said in (("file/ci/junit.xml", "nothing can be written"), (".", "it is a folder")):
+        assert run(people, "--attribute=gender", f"--junit={people / place}") == 2
+        assert "--junit=" in (err := capsys.readouterr().err) and said in err
+
+
 def test_all_attributes_are_checked_before_the_first_is_measured(people, capsys, monkeypatch):
     monkeypatch.setattr("privrep.auditing.run_audit.measure", None)
     assert run(people, "--attribute=gender,acent") == 2
     assert "acent: " in (said := capsys.readouterr().err) and "did you mean accent" in said
+    junit_file = people / "checked" / "junit.xml"
+    assert run(people, "--attribute=gender,acent", f"--junit={junit_file}") == 2
+    suite = ElementTree.parse(junit_file).getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("2", "2")
+    messages = [error.get("message") for error in suite.iter("error")]
+    assert "Nothing was audited, since acent" in messages[0] and "did you mean" in messages[1]
     assert run(people, "--attribute=a/b,a:b") == 2
     assert "would be written to the folder a_b" in capsys.readouterr().err
 
