@@ -22,7 +22,7 @@ _DEFAULTS = AuditOptions()
 _LARGEST = 10**6  # speakers; more are not said
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditPlan:
     """What an audit can be expected to show.
 
@@ -46,6 +46,14 @@ class AuditPlan:
     chance_to_pass: float
     speakers_needed: int
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """One line: what would be audited, and the chance to pass."""
+        return (
+            f"AuditPlan(attribute={self.attribute!r}, speakers={self.speakers}, "
+            f"utterances={self.utterances}, limit={self.limit:.3g}, "
+            f"chance_to_pass={self.chance_to_pass:.2f}, speakers_needed={self.speakers_needed})"
+        )
 
     @property
     def in_words(self) -> str:

@@ -125,7 +125,7 @@ class WorstProtectedSpeaker:
     utterances: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditReport:
     """The result of `run_audit.audit`. Scores are UARs on held-out speakers, unless stated.
 
@@ -293,6 +293,15 @@ class AuditReport:
             one_utterance=self.of_classes,
             person=self.person,
             correlation=None if self.number is None else self.number.verdict,
+        )
+
+    def __repr__(self) -> str:
+        """One line: what was audited, the verdict, and its numbers."""
+        score = f"{self.score}={getattr(self, self.score):.3f}"
+        bounds = f"lower={self.lower:.3f}, upper={self.upper:.3f}, p={self.p:.3g}"
+        return (
+            f"AuditReport(attribute={self.attribute!r}, verdict={self.verdict!r}, {score}, "
+            f"{bounds}, speakers={self.data.speakers}, utterances={self.data.utterances})"
         )
 
     def to_html(self) -> str:

@@ -41,7 +41,7 @@ _NEEDS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Encoded:
     """What a model sends of N utterances, and what it recognises from that.
 
@@ -60,6 +60,11 @@ class Encoded:
     probabilities: np.ndarray | None
     classes: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """One line: how much it is."""
+        shape = list(self.h.shape)
+        return f"Encoded(utterances={len(self.ids)}, h={shape}, classes={self.classes})"
 
 
 class _Inputs(NamedTuple):
@@ -110,7 +115,7 @@ def load(folder: str | Path) -> "Encoder":
     return Encoder(read_model(Path(folder)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Encoder:
     """A model that was loaded by `load`.
 
@@ -119,6 +124,14 @@ class Encoder:
     """
 
     model: Model
+
+    def __repr__(self) -> str:
+        """One line: the folder, and what is sent."""
+        task, of = self.description.task, self.description
+        return (
+            f"Encoder(folder={str(self.model.folder)!r}, task={task.name!r}, "
+            f"release={of.release!r}, needs={self.needs})"
+        )
 
     @property
     def description(self) -> Description:

@@ -20,7 +20,7 @@ VERSION = 1
 _STATE = ("num_rows", "mean", "scatter")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Person:
     """The statistics of a person, for one model.
 
@@ -36,6 +36,11 @@ class Person:
     utterances: int
     frames: FrameMoments | None = None
     state: tuple[Any, Any, Any] | None = None
+
+    def __repr__(self) -> str:
+        """One line, which does not say how the person sounds."""
+        known = [name for name in ("frames", "state") if getattr(self, name) is not None]
+        return f"Person(model={self.model!r}, utterances={self.utterances}, knows={known})"
 
 
 def write_person(path: Path, person: Person) -> None:

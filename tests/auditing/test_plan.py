@@ -23,6 +23,8 @@ def test_forty_speakers_are_too_few_for_a_limit_of_060_and_enough_for_075():
     assert wide.limit == pytest.approx(0.75) and wide.chance_to_pass > 0.9
     assert wide.speakers_needed < 40
     assert "66 times in 100 from one utterance" in strict.in_words
+    assert repr(strict).startswith("AuditPlan(attribute='gender', speakers=40, utterances=400, ")
+    assert len(repr(strict)) < 150
 
 
 def test_a_rare_class_never_passes():

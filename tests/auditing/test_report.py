@@ -49,6 +49,13 @@ def validator():
     return jsonschema.Draft202012Validator(SCHEMA)
 
 
+def test_a_report_is_shown_as_a_line(report):
+    shown = repr(report)
+    assert shown.startswith(f"AuditReport(attribute={report.attribute!r}, verdict=")
+    assert f"uar={report.uar:.3f}" in shown and f"upper={report.upper:.3f}" in shown
+    assert len(shown) < 250 and "\n" not in shown
+
+
 def test_the_json_of_an_audit_follows_the_schema(report):
     written = json.loads(report.to_json())
     validator().validate(written)

@@ -143,6 +143,9 @@ def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_p
     of_arrays = model.encode(stereo, sample_rate=8000)
     assert of_files.ids == of_arrays.ids == ("0", "1")
     np.testing.assert_array_equal(of_files.h, of_arrays.h)
+    assert repr(of_files).startswith("Encoded(utterances=2, h=[2, 8], classes=(")
+    shown = repr(model).replace(str(model.model.folder), "")
+    assert shown.startswith("Encoder(folder='', task='") and len(shown) < 100
     for path in (tmp_path / "1.wav", str(tmp_path / "1.wav")):  # a single path is a single file
         single = model.encode(path)
         assert single.ids == ("1",) and model.encode(path, ids="me").ids == ("me",)

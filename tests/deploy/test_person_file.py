@@ -16,6 +16,7 @@ STATE = (np.array(3, np.int32), np.ones(2, np.float32), np.eye(2, dtype=np.float
 def test_a_file_is_read_as_it_was_written(tmp_path):
     person = Person("abc", 3, moments_of(FRAMES), STATE)
     write_person(tmp_path / "me.npz", person)
+    assert repr(person) == "Person(model='abc', utterances=3, knows=['frames', 'state'])"
     again = read_person(str(tmp_path / "me.npz"))
     assert (again.model, again.utterances) == ("abc", 3)
     for before, after in zip([*person.frames, *person.state], [*again.frames, *again.state]):
