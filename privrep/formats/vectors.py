@@ -272,7 +272,8 @@ def _array_of(arrays: Any, name: str) -> np.ndarray:
         if name == ID and _reason(error) == PICKLED:
             raise ValueError(
                 f"its {ID} is an array of objects, which are never loaded, for they can run code. "
-                f"Save it as text: numpy.savez(PATH, h=h, {ID}={ID}.astype(str))"
+                f"Save it as text: numpy.savez(PATH, h=h, {ID}=numpy.array({ID}.tolist(), "
+                'dtype="U"))'
             ) from error
         raise
     if not isinstance(array, np.ndarray):  # another kind of zip file

@@ -59,6 +59,16 @@ def test_no_pickle_is_loaded(tmp_path):
     refused("pickle is never loaded", read_vectors, tmp_path / "h.pkl")
 
 
+def test_what_is_advised_for_ids_of_objects_helps(tmp_path):
+    """Strings of pandas 3 stay objects by astype(str)."""
+    ids = np.array([f"u{i}" for i in range(len(H))], object)
+    np.savez(tmp_path / "ids.npz", h=H, id=ids)
+    message = refused("array of objects", read_vectors, tmp_path / "ids.npz")
+    names = {"numpy": np, "PATH": tmp_path / "ids.npz", "h": H, "id": ids}
+    eval(message[message.index("numpy.savez") :], names)
+    assert [*read_vectors(tmp_path / "ids.npz").ids] == [*ids]
+
+
 def test_a_header_that_promises_more_than_there_is(tmp_path):
     np.save(tmp_path / "h.npy", H)
     huge = (tmp_path / "h.npy").read_bytes().replace(b"(7, 3)", b"(7000000000, 3000)"[:18])
