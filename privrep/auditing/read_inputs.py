@@ -69,7 +69,7 @@ class _Reader(NamedTuple):
         used |= {"num_frames", PART, *(options.only or ())}
         read = labels_of([table_of(source, name)], options.naming, used)
         if options.speaker == "speaker" and "speaker" not in read.cells:
-            raise no_speaker(read.tables[0], [self.attribute])
+            raise no_speaker(read.tables[0], [self.attribute], options.naming.columns)
         values = {*read.cells.get(self.attribute, ())} - {""}
         # In arrays, values of which none is a word are the numbers of a caller's own classes.
         if isinstance(source, str | Path) or values - {*read.unknown.get(self.attribute, ())}:

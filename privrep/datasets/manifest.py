@@ -74,7 +74,7 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
     read_ = labels([read_table(path) for _, path in files], naming)
     for table in read_.tables:
         if "speaker" not in table.cells:
-            raise no_speaker(table, CLASSES)
+            raise no_speaker(table, CLASSES, naming.columns)
     if len(files) > 1:
         sizes = zip(files, read_.tables)
         read_.cells["split"] = [part for (part, _), table in sizes for _ in table.lines]

@@ -100,6 +100,7 @@ class Naming:
 
 
 _NOTHING = Naming()
+_NONE: Mapping[str, str] = {}
 
 
 def naming_of(
@@ -582,13 +583,22 @@ def _guess(ours: str, name: str, table: Table) -> str:
     return ""
 
 
-def no_speaker(table: Table, also: Collection[str] = ()) -> ValueError:
+def no_speaker(
+    table: Table, also: Collection[str] = (), columns: Mapping[str, str] = _NONE
+) -> ValueError:
     """The error for a table in which no column says who speaks.
 
     Args:
       table: of `labels`.
       also: our names of columns that are needed besides, as in `proposal`.
+      columns: {our name: name in the table} that the user gave.
     """
+    for ours, theirs in columns.items():
+        if theirs and ours not in {*SYNONYMS, *also} and nearest(ours, SYNONYMS):
+            return ValueError(
+                f"--columns={ours}={theirs}: {ours} is no name that privrep reads"
+                f"{nearest(ours, SYNONYMS)}, and there is no column speaker"
+            )
     guess = proposal(table, also=(ID, *also))
     looks = next((n for n in table.cells if n.lower().endswith(_SOUNDS)), None)
     if looks is not None:

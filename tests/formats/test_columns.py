@@ -8,7 +8,16 @@ import shlex
 import pytest
 
 from privrep.datasets.manifest import read
-from privrep.formats.columns import Naming, flags_of, labels, naming_of, pieces, proposal, several
+from privrep.formats.columns import (
+    Naming,
+    flags_of,
+    labels,
+    naming_of,
+    no_speaker,
+    pieces,
+    proposal,
+    several,
+)
 from privrep.formats.tables import read_table
 from tests.support.paths import ROOT
 from tests.support.vector_files import refused
@@ -135,6 +144,19 @@ def test_what_is_proposed_reads_the_table(table):
     assert flag == "--columns=audio=path,speaker=subj,gender=Geschlecht"
     again = labels([source], naming_of(flag.removeprefix("--columns="))).table
     assert again.cells["speaker"] == ["x1", "x1"] and again.cells["gender"] == ["female"] * 2
+
+
+def test_a_slip_in_our_name_of_the_speaker_is_named(table):
+    source = table("id,speaker\nu1,a\nu2,b\n")
+    slip = {"speakr": "speaker"}
+    renamed = labels([source], Naming(columns=slip)).tables[0]
+    said = str(no_speaker(renamed, columns=slip))
+    assert said == (
+        "--columns=speakr=speaker: speakr is no name that privrep reads (did you mean speaker?), "
+        "and there is no column speaker"
+    )
+    # A column that the user calls by a name of their own is no slip.
+    assert "--columns=mother=" not in str(no_speaker(renamed, columns={"mother": "id"}))
 
 
 def test_what_is_proposed_holds_id_and_task_where_they_are_known(table):
