@@ -666,9 +666,17 @@ def _options(parsed: argparse.Namespace) -> AuditOptions:
     return AuditOptions(**given)
 
 
+def _check_single(attribute: str) -> None:
+    if "," in attribute:
+        raise ValueError(
+            f"--attribute={attribute}: it takes one column; of several give one after another"
+        )
+
+
 def _compare(parsed: argparse.Namespace) -> int:
     from privrep.auditing.compare import compare
 
+    _check_single(parsed.attribute)
     report = compare(
         parsed.old,
         parsed.new,
@@ -685,6 +693,7 @@ def _compare(parsed: argparse.Namespace) -> int:
 def _plan(parsed: argparse.Namespace) -> int:
     from privrep.auditing.plan import plan
 
+    _check_single(parsed.attribute)
     planned = plan(
         parsed.labels,
         parsed.attribute,

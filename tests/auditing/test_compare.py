@@ -89,3 +89,6 @@ def test_the_command_prints_the_answer_and_its_status(tmp_path, capsys):
     assert all(math.isfinite(written[name]) for name in ("lower", "upper", "p", "margin"))
     assert main(["compare", *files, *flags, "--margin=2"]) == 2
     assert "--margin=2: how much more" in capsys.readouterr().err
+    for command in (["compare", *files], ["plan", files[-1]]):
+        assert main([*command, "--attribute=gender,coin"]) == 2
+        assert "--attribute=gender,coin: it takes one column" in capsys.readouterr().err
