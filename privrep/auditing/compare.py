@@ -1,6 +1,7 @@
 """Two representations of the same utterances: is the new one more revealing? (host)."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,8 +42,9 @@ class ComparisonReport:
       sentence: the result in words.
       old, new: UAR of the strongest attacker of each, from one utterance.
       old_attacker, new_attacker: their names.
-      difference, lower, upper: new - old, with bounds, each at 95 % confidence.
-      p: of the two being exchangeable per speaker, two-sided.
+      difference, lower, upper: new - old, with bounds, each at 95 % confidence; NaN (null in the
+        JSON) where nothing is judged.
+      p: of the two being exchangeable per speaker, two-sided; likewise.
       margin: that must not be exceeded, in UAR.
       chance: UAR of guessing.
       speakers, utterances: that both have.
@@ -96,8 +98,12 @@ class ComparisonReport:
         )
 
     def to_json(self) -> str:
-        """Strict JSON, with a final line break."""
-        plain = {"status": self.status, "passed": self.passed} | asdict(self)
+        """Strict JSON, NaN as null, with a final line break."""
+        fields = asdict(self).items()
+        plain = {"status": self.status, "passed": self.passed} | {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in fields
+        }
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -172,9 +178,9 @@ def compare(
         old_attacker=of_old.strongest,
         new_attacker=of_new.strongest,
         difference=judged.difference,
-        lower=judged.lower,
-        upper=judged.upper,
-        p=judged.p,
+        lower=math.nan if unknown else judged.lower,
+        upper=math.nan if unknown else judged.upper,
+        p=math.nan if unknown else judged.p,
         margin=judged.margin,
         chance=chance,
         speakers=of_old.num_speakers,

@@ -67,6 +67,7 @@ def test_what_does_not_belong_together_is_refused_or_not_judged(tmp_path):
     assert "no column of the labels is read" in report.sentence
     written = json.loads((tmp_path / "compare.json").read_text("utf-8"))
     assert (written["status"], written["passed"], written["verdict"]) == (4, False, "not_judged")
+    assert {written[name] for name in ("lower", "upper", "p")} == {None}
     np.savez(tmp_path / "a.npz", h=NOISE[:100], id=[f"u{i}" for i in range(100)])
     np.savez(tmp_path / "b.npz", h=NOISE[100:], id=[f"u{i}" for i in range(100, 200)])
     table = {"id": [f"u{i}" for i in range(200)], **LABELS}
