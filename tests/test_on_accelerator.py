@@ -96,7 +96,7 @@ def test_an_audit_with_a_trained_attacker_tells_a_leak_from_none(tmp_path):
             folder / "labels.csv",
             attribute="gender",
             output=folder / "out",
-            options=AuditOptions(attackers=("mlp",), permutations=24),
+            options=AuditOptions(attackers=("mlp",), permutations=24, aligned=True),
         )
         assert report.verdict == verdict
 
