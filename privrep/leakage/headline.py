@@ -134,7 +134,8 @@ def headline_of_classes(
     )
     needed = _speakers_needed(subject.speakers, verdict.upper - chance, verdict.limit - chance)
     limit = f"{times(verdict.limit)} times in 100"
-    return _headline(subject, verdict, sentence, further, smallest, room_for_leak, limit, needed)
+    extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)
+    return _headline(subject, verdict.verdict, sentence, further, extent)
 
 
 def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headline:
@@ -158,7 +159,8 @@ def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headlin
     room_for_leak = f"up to a correlation of {upper:.2f}" if math.isfinite(upper) else "of any size"
     needed = _speakers_needed(subject.speakers, upper, verdict.limit)
     limit = f"a correlation of {verdict.limit:.2f}"
-    return _headline(subject, verdict, sentence, [], smallest, room_for_leak, limit, needed)
+    extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)
+    return _headline(subject, verdict.verdict, sentence, [], extent)
 
 
 def times(share: float, up: bool = False) -> str:
@@ -170,23 +172,37 @@ def times(share: float, up: bool = False) -> str:
     return f"{math.ceil(share * 100 - 1e-9) if up else round(share * 100)}"
 
 
+class _Extent(NamedTuple):
+    """How large a leak is spoken of, in words of a UAR or of a correlation.
+
+    Attributes:
+      smallest: leak that would have been detected; "" where there is none.
+      room_for_leak: what the bound does not exclude.
+      limit: the leak that counts.
+      needed: speakers with whom the bound would come to the limit; 0 if it does.
+      reason: of the verdict, sentences.
+    """
+
+    smallest: str
+    room_for_leak: str
+    limit: str
+    needed: int
+    reason: str
+
+
+_Outlook = tuple[tuple[str, ...], tuple[str, ...]]  # what is still open, and the next steps
+
+
 def _headline(
-    subject: Subject,
-    verdict: Verdict | CorrelationVerdict,
-    sentence: str,
-    further: Sequence[str],
-    smallest: str,
-    room_for_leak: str,
-    limit: str,
-    needed: int,
+    subject: Subject, verdict: str, sentence: str, further: Sequence[str], extent: _Extent
 ) -> Headline:
-    word = NOT_JUDGED if subject.misaligned else verdict.verdict
+    word = NOT_JUDGED if subject.misaligned else verdict
     still_open, next_steps = {
         "leaks": _after_a_leak,
         "no_leak_shown": _after_no_leak,
         "cannot_tell": _after_no_answer,
         NOT_JUDGED: _after_no_judgement,
-    }[word](subject, verdict, limit, room_for_leak, needed)
+    }[word](subject, extent)
     if word == NOT_JUDGED:
         sentence = (
             "It is not known whether each row of the labels belongs to its row of the "
@@ -202,19 +218,13 @@ def _headline(
         *ANSWERS[word],
         sentence,
         tuple(further),
-        _certainty(subject, smallest) if word != NOT_JUDGED else _counted(subject) + ".",
+        _certainty(subject, extent.smallest) if word != NOT_JUDGED else _counted(subject) + ".",
         still_open,
         next_steps,
     )
 
 
-def _after_a_leak(
-    subject: Subject,
-    verdict: Verdict | CorrelationVerdict,
-    limit: str,
-    room_for_leak: str,
-    needed: int,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _after_a_leak(subject: Subject, extent: _Extent) -> _Outlook:
     still_open = ["A stronger attacker may read more."]
     if not subject.has_sessions:
         still_open.append(
@@ -228,53 +238,35 @@ def _after_a_leak(
     )
 
 
-def _after_no_leak(
-    subject: Subject,
-    verdict: Verdict | CorrelationVerdict,
-    limit: str,
-    room_for_leak: str,
-    needed: int,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _after_no_leak(subject: Subject, extent: _Extent) -> _Outlook:
     return (
         (
-            f"A leak {room_for_leak} is not excluded, nor one to a stronger attacker, of another "
-            "attribute, or for speakers unlike these.",
+            f"A leak {extent.room_for_leak} is not excluded, nor one to a stronger attacker, of "
+            "another attribute, or for speakers unlike these.",
         ),
         (
-            f"If less than {limit} is enough, nothing, until the network or the speakers change: "
-            "then audit again, and the other private attributes too.",
+            f"If less than {extent.limit} is enough, nothing, until the network or the speakers "
+            "change: then audit again, and the other private attributes too.",
         ),
     )
 
 
-def _after_no_answer(
-    subject: Subject,
-    verdict: Verdict | CorrelationVerdict,
-    limit: str,
-    room_for_leak: str,
-    needed: int,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if needed:
+def _after_no_answer(subject: Subject, extent: _Extent) -> _Outlook:
+    if extent.needed:
         advice = (
-            f"Audit with more speakers: if there is no leak, about {needed:,} in place of "
-            f"{subject.speakers:,} would exclude one over {limit}. More utterances of the same "
-            "speakers hardly help."
+            f"Audit with more speakers: if there is no leak, about {extent.needed:,} in place of "
+            f"{subject.speakers:,} would exclude one over {extent.limit}. More utterances of the "
+            "same speakers hardly help."
         )
     else:
         advice = "Mend what is said to be open, and audit again."
     return (
-        (f"Whether it leaks: one {room_for_leak} is not excluded.", verdict.reason),
+        (f"Whether it leaks: one {extent.room_for_leak} is not excluded.", extent.reason),
         (f"Do not take this for a pass. {advice}",),
     )
 
 
-def _after_no_judgement(
-    subject: Subject,
-    verdict: Verdict | CorrelationVerdict,
-    limit: str,
-    room_for_leak: str,
-    needed: int,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _after_no_judgement(subject: Subject, extent: _Extent) -> _Outlook:
     return (
         ("Everything: no number of this audit says how much is revealed.",),
         (
@@ -286,8 +278,6 @@ def _after_no_judgement(
 
 
 def _certainty(subject: Subject, smallest: str) -> str:
-    if subject.misaligned:
-        return f"{_counted(subject)}; what they would have shown is not known."
     if not smallest:
         return (
             f"{_counted(subject)}. No leak, however large, would have been detected: there are too "
