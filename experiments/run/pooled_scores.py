@@ -164,13 +164,9 @@ def essential(
     _put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
-        labels = shown.folds.private[attribute][0][shown.index]
-        tested = shown.folds.split.test[:, shown.index].any(0)
-        if len(np.unique(labels[tested & (labels >= 0)])) < 2:
-            continue
-        for group in groups:
-            measured = measure_folds(shown.sample(group, labels))
-            put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
+        labels = shown.labels(attribute)
+        for group in groups if shown.has_classes(labels) else ():
+            _put_measured(rows, group, shown.sample(group, labels), attribute)
     return rows
 
 
@@ -194,6 +190,18 @@ class _Shown:
         self.speakers = speakers[self.index]
         self.utterances = loaded.utterances
         self.conditions = self._conditions(loaded)
+
+    def labels(self, attribute: str) -> np.ndarray:
+        """int32[n] of an attribute that is unlearned, -1 unknown."""
+        return self.folds.private[attribute][0][self.index]
+
+    def is_judged(self, labels: np.ndarray) -> np.ndarray:
+        """bool[n]: whether the label is known and the speaker tested in some fold."""
+        return (labels >= 0) & self.folds.split.test[:, self.index].any(0)
+
+    def has_classes(self, labels: np.ndarray) -> bool:
+        """Whether there is anything to distinguish; not in an official test part of one class."""
+        return len(np.unique(labels[self.is_judged(labels)])) > 1
 
     def sample(self, group: Group, labels: np.ndarray) -> FoldSample:
         """The group's h with labels int[n]."""
@@ -252,16 +260,14 @@ def _put_unlearned(
     rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
 ) -> list["Counted"]:
     """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
-    labels = shown.folds.private[attribute][0][shown.index]
-    tested = shown.folds.split.test[:, shown.index].any(0)
-    if len(np.unique(labels[tested & (labels >= 0)])) < 2:
-        return []  # an official test part of one class, say
+    labels = shown.labels(attribute)
+    if not shown.has_classes(labels):
+        return []
     counted, label_alone = [], None
     numbers = shown.numbers(attribute)
     for group in groups:
         sample, emotion = shown.sample(group, labels), shown.emotion(group)
-        measured = measure_folds(sample)
-        put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
+        measured = _put_measured(rows, group, sample, attribute)
         counted.append(Counted(group, measured.counts))
         if np.isfinite(numbers).any():
             verdict = measure_number_folds(sample.h, numbers, sample.speakers, sample.split)
@@ -281,12 +287,18 @@ def _put_unlearned(
     return counted
 
 
+def _put_measured(
+    rows: Sequence[Row], group: Group, sample: FoldSample, attribute: str
+) -> FoldMeasurement:
+    measured = measure_folds(sample)
+    put(rows, group, f"{attribute}_pooled", _measured_columns(measured))
+    return measured
+
+
 def tested_speakers(loaded: Loaded, attribute: str) -> np.ndarray:
     """str[S]: the speakers whose counts `pooled` keeps, in their order."""
     shown = _Shown(loaded)
-    known = shown.folds.private[attribute][0][shown.index] >= 0
-    tested = shown.folds.split.test[:, shown.index].any(0)
-    return np.unique(shown.speakers[known & tested])
+    return np.unique(shown.speakers[shown.is_judged(shown.labels(attribute))])
 
 
 def _put_other(

@@ -14,7 +14,7 @@ import numpy as np
 from privrep.attacks.lda import prepared
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
-from privrep.leakage.victims import group_counts, groups_of, person_counts
+from privrep.leakage.victims import groups_of, person_counts, uars_of_counts, uars_of_groups
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import deal_folds, speaker_labels
 from privrep.statistics.permutation_test import Permutations
@@ -164,18 +164,11 @@ def _score(
         person_counts(attacked, row, labels[row], speaker, num_classes)
         for row in range(len(labels))
     ]
-    several = {}
-    for size, of_labellings in groups.items():
-        grouped = [
-            group_counts(attacked, row, labels[row], speaker, num_classes, of_labellings[row])
-            for row in range(len(labels))
-        ]
-        several[size] = _uars_of_counts(grouped), grouped[0]
-    return _OfDeal(uars, _uars_of_counts(persons), counts, persons[0], several)
-
-
-def _uars_of_counts(of_labellings: Sequence[np.ndarray]) -> np.ndarray:
-    return np.array([float(uar(counts.sum(0))) for counts in of_labellings])
+    several = {
+        size: uars_of_groups(attacked, labels, speaker, num_classes, of_labellings)
+        for size, of_labellings in groups.items()
+    }
+    return _OfDeal(uars, uars_of_counts(persons), counts, persons[0], several)
 
 
 def _of_truth(attacked: Attacked) -> Attacked:

@@ -15,7 +15,7 @@ from privrep.leakage.fold_sample import FoldRows, FoldSample, KnownRows
 from privrep.leakage.own_attackers import OWN, Maps, own_predictions
 from privrep.leakage.sessions import CONFOUNDED
 from privrep.leakage.threat_ladder import in_steps
-from privrep.leakage.victims import group_counts, groups_of, victim_sizes
+from privrep.leakage.victims import groups_of, uars_of_groups, victim_sizes
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.strata import Covariate, studentised, within_uar
 from privrep.statistics.uar import confusion_counts, uar, uars_of
@@ -36,7 +36,7 @@ class FoldAttackers(NamedTuple):
     own_maps: Mapping[str, Maps]
 
 
-VICTIM_UTTERANCES = 20  # of a victim, beside one and all of them
+_LEAST_SEVERAL = 20  # utterances of a victim; fewer are not judged by themselves
 USUAL = FoldAttackers(ATTACKS, OWN)
 LINEAR = FoldAttackers({"linear": linear}, {"linear": linear_maps})
 
@@ -225,7 +225,7 @@ def _victim_groups(
     rows = np.flatnonzero(known.tested_in >= 0)
     speaker = renumber(known.speaker[rows])
     several, most = victim_sizes(speaker, known.labels[rows])
-    sizes = [size for size in several if size >= VICTIM_UTTERANCES] + [most]
+    sizes = [size for size in several if size >= _LEAST_SEVERAL] + [most]
     classes = known.num_classes
     return {n: groups_of(labels[:, rows], speaker, classes, n, seed) for n in sizes}
 
@@ -248,14 +248,10 @@ def _scored(
     uars = uars_of(voted.predictions, labels[:, rows], classes)
     victims = {}
     for size, of_labellings in groups.items():
-        of_groups = np.stack(
-            [
-                group_counts(voted, i, labels[i, rows], speaker, classes, group)
-                for i, group in enumerate(of_labellings)
-            ]
+        of_victims, counted = uars_of_groups(
+            voted, labels[:, rows], speaker, classes, of_labellings
         )
-        uars_of_groups = np.array([float(uar(of_row.sum(0))) for of_row in of_groups])
-        victims[size] = _Scored(name, uars_of_groups, _error(of_groups[0]), of_groups[0])
+        victims[size] = _Scored(name, of_victims, _error(counted), counted)
     return _Scored(name, uars, _error(counts), counts, victims)
 
 

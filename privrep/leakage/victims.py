@@ -1,10 +1,12 @@
 """Several utterances of one victim, judged together (host)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from privrep.attacks.protocol import Attacked
 from privrep.statistics.design import speaker_labels
-from privrep.statistics.uar import confusion_counts
+from privrep.statistics.uar import confusion_counts, uar
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
 
@@ -107,3 +109,29 @@ def group_counts(
     here, member = np.unique(group, return_index=True)
     here, member = here[here < size - 1], member[here < size - 1]
     return confusion_counts(sums[here].argmax(1), labels[member], speaker[member], num_classes)
+
+
+def uars_of_groups(
+    attacked: Attacked,
+    labels: np.ndarray,
+    speaker: np.ndarray,
+    num_classes: int,
+    groups: Sequence[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The UAR of every labelling float[P] and the counts of the first int64[S, C, C], of groups.
+
+    Args:
+      attacked, speaker, num_classes: see `person_counts`.
+      labels: int[P, N].
+      groups: int[N] of every labelling, see `groups_of`.
+    """
+    counts = [
+        group_counts(attacked, row, labels[row], speaker, num_classes, groups[row])
+        for row in range(len(labels))
+    ]
+    return uars_of_counts(counts), counts[0]
+
+
+def uars_of_counts(of_labellings: Sequence[np.ndarray]) -> np.ndarray:
+    """float[P]: the UAR of the counts int64[S, C, C] of every labelling."""
+    return np.array([float(uar(counts.sum(0))) for counts in of_labellings])
