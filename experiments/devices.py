@@ -8,6 +8,8 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from privrep.cores import usable_cores
+
 _FEWEST = 2
 _MOST = 16  # every device holds the data, so a large host stops here
 # XLA's newer way to make kernels of fused operations takes half as much memory again to compile our
@@ -23,9 +25,8 @@ def set_flags() -> None:
     otherwise and rounds otherwise, those for two and more are alike. No operation on more than one
     core, by Eigen or by XLA's own loops; and kernels that are compiled in less memory.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     wanted = {
-        "xla_force_host_platform_device_count": min(max(cores or 1, _FEWEST), _MOST),
+        "xla_force_host_platform_device_count": min(max(usable_cores(), _FEWEST), _MOST),
         "xla_cpu_multi_thread_eigen": "false",
         "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
     }

@@ -144,20 +144,32 @@ def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
     assert (workdir / "runs.csv").read_bytes() == whole
 
 
+# jax aborts a process whose coordinator, process 0, has gone: it waits until the other has ended,
+# which gives back a lock.
 TERMINATED = """
-import os, signal, time
+import fcntl, os, signal, time
+import jax
 from absl import app
 from experiments import main
 def experiment():
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(60)
+    with open(os.environ["LOCKED"], "a+") as file:
+        if jax.process_index() == 0:
+            while not os.path.getsize(file.name):
+                time.sleep(0.1)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            print("locked", file=file, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
 main.experiment = experiment
 app.run(main.main)
 """
 
 
-def test_sigterm_ends_one_of_several_processes():
+def test_sigterm_ends_each_of_several_processes(tmp_path, monkeypatch):
     """As a scheduler sends it; jax would rather keep it for a checkpoint that nobody makes."""
+    monkeypatch.setenv("LOCKED", str(tmp_path / "locked"))
     ended = in_processes(TERMINATED, count=2)
     assert [process.returncode for process in ended] == [-signal.SIGTERM] * 2, ended[0].stderr
 

@@ -31,9 +31,9 @@ from typing import Any
 from absl import app, flags
 
 from experiments.benchmark.parts import ON_DEVICE, PARTS, device, write_profile
-from experiments.benchmark.rounds import cores
 from experiments.benchmark.rows import Row, installed, tables
 from experiments.benchmark.work import QUICK, SHAPES, Size
+from privrep.cores import usable_cores
 
 FLAGS = flags.FLAGS
 PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa")
@@ -48,7 +48,7 @@ def machine() -> Row:
             versions[package] = importlib.metadata.version(package)
     return {
         "cpu": _cpu(),
-        "cores": cores(),
+        "cores": usable_cores(),
         "memory_gb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
         "system": platform.system(),
         "python": platform.python_version(),

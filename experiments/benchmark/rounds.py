@@ -189,9 +189,3 @@ def megabytes(max_rss: int) -> float:
     """The ru_maxrss of a process in MB."""
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return max_rss * unit / 1e6
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1

@@ -15,9 +15,10 @@ A model-step is forward, backward and Adam of one network on one batch. The peer
 
 from collections.abc import Mapping
 
-from experiments.benchmark.rounds import Contestant, cores, interleave, ratio
+from experiments.benchmark.rounds import Contestant, interleave, ratio
 from experiments.benchmark.rows import Row, efficiency, installed, row, versus
 from experiments.benchmark.work import SHAPES, Size, Training
+from privrep.cores import usable_cores
 
 # With one device privrep has one thread: it keeps operations to a core.
 ONE_CORE = {
@@ -38,7 +39,7 @@ def measure_train(size: Size) -> list[Row]:
     """Training on all cores, or on the accelerator."""
     rows = []
     for name in size.shapes or (("mid",) if size.quick else ("mid", "pooled", "real")):
-        work, processes = size.training(name, size.runs), cores()
+        work, processes = size.training(name, size.runs), usable_cores()
         contestants = _in_one_process(work, size.shape(name).stacks)
         contestants["torch-processes"] = contestants["torch"]._replace(
             environment=ONE_CORE, processes=processes
@@ -56,7 +57,7 @@ def measure_one_core(size: Size) -> list[Row]:
     """Training on one core, of as many networks as would be its share of all."""
     rows = []
     for name in size.shapes or (("lexical",) if size.quick else tuple(SHAPES)):
-        work = size.training(name, max(size.runs // cores(), 1))
+        work = size.training(name, max(size.runs // usable_cores(), 1))
         contestants = {
             peer: contestant._replace(environment=ONE_CORE | dict(contestant.environment))
             for peer, contestant in _in_one_process(work, size.shape(name).stacks).items()

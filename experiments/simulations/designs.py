@@ -2,8 +2,11 @@
 
 import csv
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import Value
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +14,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from privrep.attacks.suite import QUICK, suite
+from privrep.cores import usable_cores
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
 from privrep.types import InferenceSettings, Sample
@@ -34,11 +38,13 @@ class Design(NamedTuple):
       draw: (rng) -> Corpus.
       rooms: how much sessions differ in h, in standard deviations of speakers.
       beyond: whether a false alarm is one beyond sessions; in total the sessions tell the label.
+      most: draws of it at most, where one takes long.
     """
 
     draw: Callable[[np.random.Generator], Corpus]
     rooms: float = 0.0
     beyond: bool = False
+    most: int = 10**9
 
 
 def _speakers(num_speakers: int, share: float, rng: np.random.Generator) -> Corpus:
@@ -91,7 +97,7 @@ DESIGNS: dict[str, Design] = {
     "10 speakers": Design(functools.partial(_speakers, 10, 0.5)),
     "28 speakers": Design(functools.partial(_speakers, 28, 0.5)),
     "100 speakers": Design(functools.partial(_speakers, 100, 0.5)),
-    "300 speakers": Design(functools.partial(_speakers, 300, 0.5)),
+    "300 speakers": Design(functools.partial(_speakers, 300, 0.5), most=100),
     "Zipf counts": Design(_zipf),
     "80:20": Design(functools.partial(_speakers, 50, 0.2)),
     "classes 14/14/2": Design(_three_classes),
@@ -145,7 +151,8 @@ def designs(draws: int, folder: Path) -> Iterator[str]:
 
     Every draw is a line of folder/designs.csv as soon as it is made; those there are not repeated.
     """
-    rows = _resumed(folder / "designs.csv", one_draw, DESIGNS, draws)
+    draws_of = {name: min(draws, design.most) for name, design in DESIGNS.items()}
+    rows = _resumed(folder / "designs.csv", one_draw, draws_of)
     every = []
     for name, design in DESIGNS.items():
         column = "beyond_verdict" if design.beyond else "verdict"
@@ -158,7 +165,7 @@ def designs(draws: int, folder: Path) -> Iterator[str]:
 def worlds(draws: int, folder: Path) -> Iterator[str]:
     """A line per world that leaks: how often it is said to leak, and how often not to."""
     leaking = [name for name, world in WORLDS.items() if world.leaks]
-    rows = _resumed(folder / "worlds.csv", one_world, leaking, draws)
+    rows = _resumed(folder / "worlds.csv", one_world, dict.fromkeys(leaking, draws))
     for name in leaking:
         verdicts = [row["verdict"] for row in rows if row["design"] == name]
         shown = _share(verdicts.count("no_leak_shown"), len(verdicts))
@@ -167,7 +174,8 @@ def worlds(draws: int, folder: Path) -> Iterator[str]:
 
 def seeds(draws: int, folder: Path) -> Iterator[str]:
     """Corpora of 100 speakers without a leak whose verdict is the same for five seeds."""
-    rows = _resumed(folder / "seeds.csv", one_seed, ["100 speakers"], max(1, draws // 10) * SEEDS)
+    draws_of = {"100 speakers": max(1, draws // 10) * SEEDS}
+    rows = _resumed(folder / "seeds.csv", one_seed, draws_of)
     by_corpus: dict[int, set[str]] = {}
     for row in rows:
         by_corpus.setdefault(int(row["seed"]) // SEEDS, set()).add(row["verdict"])
@@ -178,23 +186,41 @@ def seeds(draws: int, folder: Path) -> Iterator[str]:
 def _resumed(
     path: Path,
     simulate: Callable[[str, int], tuple[str | float, ...]],
-    names: Iterable[str],
-    draws: int,
+    draws_of: Mapping[str, int],
 ) -> list[dict[str, str]]:
-    """The rows of `draws` draws of every name; what `path` holds is not drawn again."""
+    """The rows of so many draws of every name; what `path` holds is not drawn again."""
     rows = _read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="", encoding="utf-8") as file, ProcessPoolExecutor() as pool:
+    with (
+        path.open("a", newline="", encoding="utf-8") as file,
+        ProcessPoolExecutor(
+            usable_cores(), initializer=_on_one_core, initargs=(Value("i"),)
+        ) as pool,
+    ):
         writer = csv.writer(file)
         if not rows:
             writer.writerow(COLUMNS)
         done = {(row["design"], int(row["seed"])) for row in rows}
         # Seed by seed over all names, so that all are equally far if it ends early.
-        tasks = [(name, s) for s in range(draws) for name in names if (name, s) not in done]
-        for row in pool.map(simulate, *zip(*tasks)) if tasks else ():
+        tasks = sorted((s, name) for name, draws in draws_of.items() for s in range(draws))
+        tasks = [(s, name) for s, name in tasks if (name, s) not in done]
+        for row in pool.map(simulate, [name for _, name in tasks], [s for s, _ in tasks]):
             writer.writerow(row)
             file.flush()
-    return [row for row in _read(path) if int(row["seed"]) < draws]
+    return [row for row in _read(path) if int(row["seed"]) < draws_of.get(row["design"], 0)]
+
+
+def _on_one_core(started: Synchronized) -> None:
+    """Keeps this process, the next of `started`, on a core of its own.
+
+    So small a measurement in two threads takes up to twice the processor time.
+    """
+    with started.get_lock():
+        number = started.value
+        started.value += 1
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 def _share(count: int, of: int) -> str:

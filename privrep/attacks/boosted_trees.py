@@ -1,7 +1,6 @@
 """Attacker of gradient-boosted trees, trained separately for every labelling (host)."""
 
 import itertools
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, temperature
 from privrep.attacks.protocol import Attacked, training_sample
+from privrep.cores import usable_cores
 from privrep.statistics.uar import uars_of
 
 TRAINING_UTTERANCES = 4096  # at most
@@ -80,7 +80,7 @@ def trees(
 
     tested_folds = range(num_folds) if only is None else (only,)
     # OpenMP limits its threads per calling thread; more than one each would only wait.
-    with ThreadPoolExecutor(os.cpu_count(), "", threadpool_limits, (1, "openmp")) as pool:
+    with ThreadPoolExecutor(usable_cores(), "", threadpool_limits, (1, "openmp")) as pool:
         list(pool.map(attack, itertools.product(range(len(labels)), tested_folds)))
     return Attacked(predictions, log_likelihoods, tuple(chosen))
 

@@ -1,6 +1,5 @@
 """Attackers of numpy and scikit-learn on the fixed train, validation and test parts of a fold."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +10,7 @@ from privrep.attacks.boosted_trees import trees
 from privrep.attacks.knn import knn
 from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack
+from privrep.cores import usable_cores
 from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import Split, renumber
@@ -79,6 +79,6 @@ def attack_classically(
                 uars[part][i, r] = uar[0]
 
     # Runs in parallel; one BLAS thread each, set before any of them sets it.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(attack_run, range(len(h))))
     return uars

@@ -7,7 +7,6 @@ anew for every permutation costs little more than a single attack.
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
@@ -36,6 +35,7 @@ from privrep.attacks.scaling import (
     standardised,
     whitened,
 )
+from privrep.cores import usable_cores
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -268,7 +268,7 @@ def _tuned(
     chosen = [""] * num_folds
     # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
     # with them on a busy machine; pairs of folds are processed in parallel instead.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
         for name, features, penalties in maps.maps:
             moments_of = functools.partial(_moments, features, labels, num_classes)
             moments = list(pool.map(moments_of, inside))

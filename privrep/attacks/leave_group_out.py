@@ -7,7 +7,6 @@ of h, which depends on no label; what a group changes is the means of the classe
 these are made of are additive over speakers.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
@@ -17,6 +16,7 @@ import scipy.linalg
 from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, chunks
+from privrep.cores import usable_cores
 
 _NUMBERS = 2**24  # in the sums of the attacked speakers for the labellings that are held at a time
 _ROUNDING = 1e-9  # of means of features of variance 1
@@ -97,7 +97,7 @@ def leave_group_out(
     usable = np.arange(len(features)) if usable is None else usable
     rows_of = [np.flatnonzero(speakers == s) for s in victims.speakers]
     # Matrices as small as these gain nothing from several BLAS threads, see `lda`.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
         are_uncorrelated = any(np.ndim(penalty) for penalty in settings.penalties)
         variances, z = _axes(features, usable, are_uncorrelated)
         inverse = np.stack([1 / (variances + penalty) for penalty in settings.penalties])

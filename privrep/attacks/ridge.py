@@ -5,7 +5,6 @@ numbers, so that one per pair of folds serves every labelling and every penalty.
 """
 
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from privrep.attacks.lda_moments import chunks
 from privrep.attacks.nystroem import draw_landmarks, gaussian_features
 from privrep.attacks.scaling import constant, repeated_values
+from privrep.cores import usable_cores
 from privrep.statistics.correlation import midranks
 
 # Of the mean variance of a feature; of equal correlations the first.
@@ -214,7 +214,7 @@ def _tuned(
     of_utterances = np.full(len(folds), np.nan)
     chosen = [""] * num_folds
     # Matrices as small as these gain nothing from several BLAS threads; see `lda`.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
         for name, features in maps:
             parts = _parts(features, targets, speakers, folds)
             unit = _mean_variance(_sum([part.moments for part in parts]))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from privrep.cores import usable_cores
 from privrep.deploy.description import AcousticInput, LexicalInput
 from privrep.files import sha256
 from privrep.inputs.audio import (
@@ -84,7 +85,7 @@ def frames_of_audio(
             return UnusableUtterance(id_, utterance.wav, result.remark)
         return result
 
-    results = map_in_order(frames_of, zip(ids, audio), os.cpu_count() or 1)
+    results = map_in_order(frames_of, zip(ids, audio), usable_cores())
     bar = tqdm(results, "reading", len(ids), unit=" recordings", disable=not progress, delay=2)
     frames: list[Frames] = []
     repaired = []

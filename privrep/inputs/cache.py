@@ -11,7 +11,6 @@ modality and on both.
 import contextlib
 import itertools
 import json
-import os
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from privrep.cores import usable_cores
 from privrep.duplicates import SameContent, same_content
 from privrep.formats.text_files import LFS_POINTER, LFS_SIGNATURE
 from privrep.inputs import cache_store, digests
@@ -116,7 +116,7 @@ def prepare(
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
     _check_ids(dataset, utterances)
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     key = fingerprint(utterances, sources, _contents(dataset, utterances, sources, cache_dir))
     directory = Path(cache_dir) / dataset / key
     fault, built = cache_store.fault(directory), False

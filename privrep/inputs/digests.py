@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from privrep.cores import usable_cores
 from privrep.files import replace_file, sha256
 from privrep.inputs.extraction import map_in_order
 
@@ -58,7 +59,7 @@ def contents(
         except OSError:
             return None
 
-    results = map_in_order(read, to_read, workers or os.cpu_count() or 1)
+    results = map_in_order(read, to_read, workers or usable_cores())
     bar = tqdm(results, title, len(to_read), unit=" files", delay=5)
     now, fresh = time.time_ns(), {}
     for (path, state), content in zip(to_read.items(), bar):

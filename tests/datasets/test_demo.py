@@ -164,7 +164,7 @@ def test_words_carry_valence_and_no_word_stands_on_two_sides():
 
 def test_the_same_arguments_make_the_same_bytes_whatever_the_cores(tmp_path, monkeypatch):
     for cores in (1, 3):
-        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(demo, "usable_cores", lambda cores=cores: cores)
         demo.make(tmp_path / f"on{cores}", seed=1, speakers=3, utterances=4)
     assert content(tmp_path / "on1") == content(tmp_path / "on3")
 
@@ -269,7 +269,7 @@ def test_a_corpus_that_another_process_made_meanwhile_is_not_disturbed(tiny, tmp
             shutil.copytree(tiny, corpus)
         return speak(voice, requests)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(demo, "usable_cores", lambda: 1)
     monkeypatch.setattr(espeak, "speak", slowly)
     demo.make(corpus)
     assert (corpus / "labels.csv").stat().st_mtime_ns == (tiny / "labels.csv").stat().st_mtime_ns

@@ -11,7 +11,6 @@ results on it are no evidence about people.
 import csv
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -23,6 +22,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from privrep.cores import usable_cores
 from privrep.datasets.demo import espeak
 from privrep.datasets.demo.plan import Line, Speaker, draw_plan
 from privrep.types import Utterance
@@ -100,7 +100,7 @@ def make(root: Path, seed: int = 0, speakers: int = 24, utterances: int = 50) ->
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.making-") as folder:
         new = Path(folder, "new")
         (new / "wav").mkdir(parents=True)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             for _ in pool.map(lambda part: _record(new / "wav", *part), plan):
                 pass
         with open(new / "labels.csv", "w", newline="", encoding="utf-8") as file:
