@@ -8,7 +8,8 @@ The parts are:
     designs        false alarms of the usual suite in the designs that corpora have
     worlds         whether "no leak shown" is ever said of a world that leaks
     seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
-                   (these three resume from the draws in --output)
+    power          how often a leak is found that is just the minimum detectable, and whether the
+                   bounds hold (these four resume from the draws in --output)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
     numbers        the same for a private attribute that is a number
     intervals      coverage of the confidence intervals of a score
@@ -40,6 +41,7 @@ from absl import app, flags
 from experiments.simulations.designs import designs, seeds, worlds
 from experiments.simulations.fold_worlds import folds
 from experiments.simulations.membership_worlds import members
+from experiments.simulations.power import power
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.suite import SEQUENCE, SLOW, affordable_permutations, suite
@@ -293,6 +295,7 @@ PARTS = {
     "designs": _in_folder(designs),
     "worlds": _in_folder(worlds),
     "seeds": _in_folder(seeds),
+    "power": _in_folder(power),
     "verdicts": verdicts,
     "numbers": numbers,
     "intervals": intervals,

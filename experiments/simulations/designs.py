@@ -1,20 +1,14 @@
 """Simulated corpora without a leak, in the designs that people have: false alarms and bounds."""
 
-import csv
 import functools
-import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import Value
-from multiprocessing.sharedctypes import Synchronized
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
 
+from experiments.simulations.draws import resumed, share
 from privrep.attacks.suite import QUICK, suite
-from privrep.cores import usable_cores
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
 from privrep.types import InferenceSettings, Sample
@@ -152,85 +146,32 @@ def designs(draws: int, folder: Path) -> Iterator[str]:
     Every draw is a line of folder/designs.csv as soon as it is made; those there are not repeated.
     """
     draws_of = {name: min(draws, design.most) for name, design in DESIGNS.items()}
-    rows = _resumed(folder / "designs.csv", one_draw, draws_of)
+    rows = resumed(folder / "designs.csv", COLUMNS, one_draw, draws_of)
     every = []
     for name, design in DESIGNS.items():
         column = "beyond_verdict" if design.beyond else "verdict"
         verdicts = [row[column] for row in rows if row["design"] == name]
         every += verdicts
-        yield f"{name:32s} {_share(verdicts.count('leaks'), len(verdicts))}"
-    yield f"{'all':32s} {_share(every.count('leaks'), len(every))}"
+        yield f"{name:32s} {share(verdicts.count('leaks'), len(verdicts))}"
+    yield f"{'all':32s} {share(every.count('leaks'), len(every))}"
 
 
 def worlds(draws: int, folder: Path) -> Iterator[str]:
     """A line per world that leaks: how often it is said to leak, and how often not to."""
     leaking = [name for name, world in WORLDS.items() if world.leaks]
-    rows = _resumed(folder / "worlds.csv", one_world, dict.fromkeys(leaking, draws))
+    rows = resumed(folder / "worlds.csv", COLUMNS, one_world, dict.fromkeys(leaking, draws))
     for name in leaking:
         verdicts = [row["verdict"] for row in rows if row["design"] == name]
-        shown = _share(verdicts.count("no_leak_shown"), len(verdicts))
-        yield f"{name:16s} leaks {_share(verdicts.count('leaks'), len(verdicts))}, none {shown}"
+        shown = share(verdicts.count("no_leak_shown"), len(verdicts))
+        yield f"{name:16s} leaks {share(verdicts.count('leaks'), len(verdicts))}, none {shown}"
 
 
 def seeds(draws: int, folder: Path) -> Iterator[str]:
     """Corpora of 100 speakers without a leak whose verdict is the same for five seeds."""
     draws_of = {"100 speakers": max(1, draws // 10) * SEEDS}
-    rows = _resumed(folder / "seeds.csv", one_seed, draws_of)
+    rows = resumed(folder / "seeds.csv", COLUMNS, one_seed, draws_of)
     by_corpus: dict[int, set[str]] = {}
     for row in rows:
         by_corpus.setdefault(int(row["seed"]) // SEEDS, set()).add(row["verdict"])
     same = sum(len(verdicts) == 1 for verdicts in by_corpus.values())
-    yield f"the same verdict by {SEEDS} seeds: {_share(same, len(by_corpus))} corpora"
-
-
-def _resumed(
-    path: Path,
-    simulate: Callable[[str, int], tuple[str | float, ...]],
-    draws_of: Mapping[str, int],
-) -> list[dict[str, str]]:
-    """The rows of so many draws of every name; what `path` holds is not drawn again."""
-    rows = _read(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        path.open("a", newline="", encoding="utf-8") as file,
-        ProcessPoolExecutor(
-            usable_cores(), initializer=_on_one_core, initargs=(Value("i"),)
-        ) as pool,
-    ):
-        writer = csv.writer(file)
-        if not rows:
-            writer.writerow(COLUMNS)
-        done = {(row["design"], int(row["seed"])) for row in rows}
-        # Seed by seed over all names, so that all are equally far if it ends early.
-        tasks = sorted((s, name) for name, draws in draws_of.items() for s in range(draws))
-        tasks = [(s, name) for s, name in tasks if (name, s) not in done]
-        for row in pool.map(simulate, [name for _, name in tasks], [s for s, _ in tasks]):
-            writer.writerow(row)
-            file.flush()
-    return [row for row in _read(path) if int(row["seed"]) < draws_of.get(row["design"], 0)]
-
-
-def _on_one_core(started: Synchronized) -> None:
-    """Keeps this process, the next of `started`, on a core of its own.
-
-    So small a measurement in two threads takes up to twice the processor time.
-    """
-    with started.get_lock():
-        number = started.value
-        started.value += 1
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[number % len(cores)]})
-
-
-def _share(count: int, of: int) -> str:
-    interval = binomtest(count, of).proportion_ci(0.95, method="exact")
-    return f"{count:3d} of {of:4d} ({interval.low:.1%} to {interval.high:.1%})"
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        # A line that a kill cut short has no last cell.
-        return [row for row in csv.DictReader(file) if row["beyond_verdict"] is not None]
+    yield f"the same verdict by {SEEDS} seeds: {share(same, len(by_corpus))} corpora"
