@@ -6,8 +6,9 @@
     python -m experiments.export_model out/demo --format=onnx --audit
 
 Without --pick validation picks among the protected settings. Every fold has a network of its own,
-in out/demo/models/<setting>/fold_<k>/. With --format it is also written as a file there; --audit
-judges these files of all folds together, beside the networks in JAX.
+in models/<setting>/fold_<k>/ of the result directory, here the latest of out/demo. With --format
+it is also written as a file there; --audit judges these files of all folds together, beside the
+networks in JAX.
 """
 
 import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
@@ -73,12 +74,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     with errors_in_a_line():
         from absl import logging
 
+        from experiments.results.workdirs import result_directory
         from experiments.run.export_models import export_models
         from experiments.run.load_data import default_cache_dir
 
         logging.set_verbosity(logging.FATAL)  # orbax narrates every file
         cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        models = export_models(Path(parsed.folder), parsed.pick, cache_dir, _tell)
+        models = export_models(result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
         if parsed.format:
             _write_files(models, parsed.format, parsed.audit)
         say(printable("\n".join(map(str, models.folders))))

@@ -38,7 +38,15 @@ from experiments.config.sweep import Pack, expand, idle_flags, plan
 from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import table_text, write_summary
 from experiments.report.write_report import write_report
-from experiments.results import corpus_record, parts, provenance, resume, runs_csv, tensorboard
+from experiments.results import (
+    corpus_record,
+    parts,
+    provenance,
+    resume,
+    runs_csv,
+    tensorboard,
+    workdirs,
+)
 from experiments.results.checkpoints import (
     begin,
     begun_on,
@@ -158,9 +166,11 @@ def experiment() -> None:
             "--export_model is for one process: of several, export afterwards, with "
             "experiments.export_model"
         )
-    workdir = Path(FLAGS.workdir or f"out/{given['dataset']}").expanduser()
     cache_dir = _prepare_cache()
     with contextlib.ExitStack() as stack:
+        workdir = _choose_workdir(given["dataset"])
+        if is_first():
+            stack.callback(workdirs.drop_empty, workdir)
         writer = Writer(workdir)
         enter = partial(stack.enter_context, writer)
         # Who writes there is said before a corpus is read.
@@ -270,9 +280,35 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader
         load_job.say([f"representations: {to}"])
 
 
+def _choose_workdir(dataset: str) -> Path:
+    """The directory of the results, which the first process names, and tells the others."""
+    names: list[str] = []
+
+    def choose() -> None:
+        if is_first():
+            chosen = workdirs.chosen(FLAGS.workdir, FLAGS.name, dataset, FLAGS.resume)
+            names.append(str(chosen))
+
+    _first_before_others(choose)
+    return Path(text_of_first("".join(names)))
+
+
 def _write_flags(workdir: Path, text: str) -> list[str]:
     """Writes flags.txt, see `resume.write_flags`; a line on results that are not there."""
-    if not is_first() or resume.write_flags(workdir, text, FLAGS.resume) or not FLAGS.resume:
+    if not is_first():
+        return []
+    is_chosen = not (FLAGS.workdir or FLAGS.name)
+    try:
+        goes_on = resume.write_flags(workdir, text, FLAGS.resume)
+    except ValueError as error:
+        if not (is_chosen and FLAGS.resume):
+            raise
+        agreeing = workdirs.same_flags(workdir.parent, text)
+        places = "".join(f"\n  --workdir={path}" for path in agreeing) or " none"
+        raise ValueError(f"{error}\nDirectories of the present flags:{places}") from error
+    if not FLAGS.workdir:
+        workdirs.point_latest(workdir)
+    if goes_on or not FLAGS.resume:
         return []
     return [f"note: --resume: {workdir} holds no results to go on from; it starts anew"]
 

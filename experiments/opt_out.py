@@ -28,6 +28,7 @@ from experiments.results.columns import Row, name_of
 from experiments.results.expected_rows import check_plan
 from experiments.results.exported import check_export
 from experiments.results.runs_csv import read_runs
+from experiments.results.workdirs import result_directory
 from privrep.formats.tables import Table, read_table
 from privrep.formats.vectors import read_vectors
 from privrep.program import errors_in_a_line
@@ -316,7 +317,7 @@ def _bound_and_verdict(row: Row, attribute: str) -> list[str]:
 def main(argv: list[str]) -> None:
     if len(argv) != 2:
         sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
-    workdir = Path(argv[1])
+    workdir = result_directory(Path(argv[1]))
     with errors_in_a_line():
         parts.check(workdir, "runs")
         packs = read_runs(workdir / "runs.csv")

@@ -17,7 +17,7 @@ from experiments.run import run_pack, train_pack
 from privrep.cli import main as audit
 from privrep.lock import InUse, holding
 from tests.support.corpora_on_disk import write_msp_improv
-from tests.support.experiment_runs import cache_of, in_processes, run
+from tests.support.experiment_runs import SMALL, cache_of, in_processes, run, set_flags
 from tests.support.sounds_on_disk import edit
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -401,3 +401,37 @@ def test_a_pack_of_which_a_file_is_damaged_is_made_anew(folder, whole, monkeypat
         resumed(folder, workdir.name, *flags(folder))
     assert begun == ["001"]
     assert {row["pack"] for row in read_rows(workdir / "runs.csv")} == {0}
+
+
+def test_without_a_workdir_results_go_to_a_new_one_and_resume_goes_on_with_it(
+    folder, whole, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "out" / "msp_improv"
+
+    def run_there(*more):
+        set_flags(*SMALL, f"--cache_dir={folder / 'cache'}", *flags(folder), *more)
+        with monkeypatch.context() as patched:
+            patched.setattr(main, "write_report", lambda workdirs, output: None)
+            main.experiment()
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(main, "run_pack", stop)
+        run_there()
+    (begun,) = (path for path in results.iterdir() if path.name != "latest")
+    assert (results / "latest").resolve() == begun and (begun / "flags.txt").exists()
+
+    shutil.rmtree(begun)
+    shutil.copytree(folder / "whole", begun)
+    run_there("--resume")
+    assert {path.name for path in results.iterdir()} == {"latest", begun.name}
+    assert (begun / "runs.csv").read_bytes() == whole
+
+    shutil.copytree(begun, results / "before")
+    (begun / "flags.txt").write_text((begun / "flags.txt").read_text() + "--lambda=7\n")
+    with pytest.raises(ValueError, match="other flags") as raised:
+        run_there("--resume")
+    assert str(raised.value).endswith("present flags:\n  --workdir=out/msp_improv/before")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        run_there(f"--data_dir={tmp_path / 'nowhere'}")
+    assert {path.name for path in results.iterdir()} == {"latest", begun.name, "before"}

@@ -35,8 +35,10 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "workdir",
     "",
-    "folder of the results; out/<dataset> of the present folder if not given",
+    "folder of the results; if not given, a new one, out/<dataset>/<date-time> of the present "
+    "folder, to which out/<dataset>/latest points; with --resume the latest one",
 )
+flags.DEFINE_string("name", "", "the results go to out/<dataset>/<name>")
 flags.DEFINE_string(
     "cache_dir",
     "",

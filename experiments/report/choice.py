@@ -21,6 +21,7 @@ from typing import NamedTuple
 from experiments.config.lambdas import is_zero
 from experiments.results.columns import Row, members, name_of
 from experiments.results.runs_csv import read_rows
+from experiments.results.workdirs import result_directory
 
 CANDIDATES = ("keep", "leads", "posterior", "strong", "paper")  # others stand beside them
 MOST_EMOTION, MOST_OTHER = 0.02, 0.03  # that a recipe may lose
@@ -172,11 +173,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folders", nargs="+", metavar="DIR", type=Path, help="result directory")
     given = parser.parse_args(argv)
-    missing = [folder for folder in given.folders if not (folder / "runs.csv").is_file()]
+    folders = [result_directory(folder) for folder in given.folders]
+    missing = [folder for folder in folders if not (folder / "runs.csv").is_file()]
     if missing:
         parser.error(f"{missing[0]} holds no runs.csv: name result directories of experiments.main")
     try:
-        rows = [row for folder in given.folders for row in read_rows(folder / "runs.csv")]
+        rows = [row for folder in folders for row in read_rows(folder / "runs.csv")]
         print(table(candidates(rows)))
     except ValueError as e:
         parser.error(str(e))

@@ -21,6 +21,7 @@ from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
 from experiments.results.speaker_counts import FILE as COUNTS
 from experiments.results.speaker_counts import SpeakerCounts, read_counts
+from experiments.results.workdirs import result_directory
 from privrep.datasets import DATASETS
 from privrep.formats.sequences import JOINED, sources_of
 
@@ -69,7 +70,7 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
     """Reads result directories of `experiments.main`.
 
     Args:
-      folders: each is left as it is.
+      folders: each is left as it is; out/<dataset> stands for its latest.
       keep_first: where two directories have other scores for one run, keep those of the first.
 
     Raises:
@@ -79,7 +80,7 @@ def read_results(folders: Sequence[Path | str], keep_first: bool = False) -> Res
         have other scores for the same run; or runs that differ in protection or seed only were
         made of different data, whatever `keep_first`.
     """
-    paths = [Path(folder) for folder in folders]
+    paths = [result_directory(Path(folder)) for folder in folders]
     if not paths:
         raise ValueError("no result directory was named")
     if len({path.resolve() for path in paths}) < len(paths):

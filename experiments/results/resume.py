@@ -9,7 +9,7 @@ from experiments.results import parts
 from privrep.files import fault, replace_file, write_seal
 
 # Where results lie and whether they are continued is no part of what was computed.
-_NOT_COMPARED = ("workdir", "resume", "noresume")
+_NOT_COMPARED = ("workdir", "name", "resume", "noresume")
 # Nor is where the data lie: their content is compared, see `corpus_record`.
 _PLACES = tuple(flag_name(name) for name in PATHS)
 
@@ -19,8 +19,8 @@ def write_flags(workdir: Path, text: str, resume: bool) -> bool:
 
     Args:
       workdir: made if it does not exist. Results have begun where it holds runs.csv or checkpoints.
-      text: one flag a line, "--name=value"; lines with # and --workdir, --resume are not compared,
-        and of the places of data only whether there are any.
+      text: one flag a line, "--name=value"; lines with # and --workdir, --name, --resume are not
+        compared, and of the places of data only whether there are any.
       resume: continue if the flags are the same (flags.txt stays as it is).
 
     Returns:
@@ -44,10 +44,8 @@ def write_flags(workdir: Path, text: str, resume: bool) -> bool:
         replace_file(path, text)
         write_seal(_seal(workdir), [path])
         return False
-    there, now = _flags(path.read_text(encoding="utf-8", errors="replace")), _flags(text)
-    differing = [
-        name for name in sorted({*there, *now}) if _compared(there, name) != _compared(now, name)
-    ]
+    there, now = _flags(_text(path)), _flags(text)
+    differing = _differing(there, now)
     if differing:
         lines = [
             f"  there: {_line(there, name)}\n  now:   {_line(now, name)}" for name in differing
@@ -65,6 +63,12 @@ def write_flags(workdir: Path, text: str, resume: bool) -> bool:
             "another --workdir"
         )
     return True
+
+
+def has_flags(workdir: Path, text: str) -> bool:
+    """Whether workdir/flags.txt says the same as `text`, see `write_flags`."""
+    path = workdir / "flags.txt"
+    return path.exists() and not _differing(_flags(_text(path)), _flags(text))
 
 
 def make_workdir(workdir: Path) -> None:
@@ -88,14 +92,13 @@ def read_flags(workdir: Path) -> dict[str, str] | None:
     path = workdir / "flags.txt"
     if not path.exists():
         return None
-    text = path.read_text(encoding="utf-8", errors="replace")
     changed = fault(_seal(workdir)) if _seal(workdir).exists() else None
     if changed:
         raise ValueError(
             f"{changed}: run experiments.main with the flags that made {workdir}, and --resume; it "
             "shows the lines that differ"
         )
-    return _flags(text)
+    return _flags(_text(path))
 
 
 def resume_command(workdir: Path) -> str:
@@ -106,7 +109,7 @@ def resume_command(workdir: Path) -> str:
 
 def places(workdir: Path) -> dict[str, str]:
     """{flag: where the data lay when this directory was begun}, as its rows name it."""
-    flags = _flags((workdir / "flags.txt").read_text(encoding="utf-8", errors="replace"))
+    flags = _flags(_text(workdir / "flags.txt"))
     return {name: flags[name] for name in _PLACES if name in flags}
 
 
@@ -118,6 +121,17 @@ def reseal(workdir: Path) -> None:
 
 def _seal(workdir: Path) -> Path:
     return workdir / "flags.sha256"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _differing(there: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Names of the flags that do not say the same."""
+    return [
+        name for name in sorted({*there, *now}) if _compared(there, name) != _compared(now, name)
+    ]
 
 
 def _flags(text: str) -> dict[str, str]:
