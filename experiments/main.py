@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,8 +36,9 @@ from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import STATELESS, default_recipes, keeps_state
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.report.answer import answers, answers_text
 from experiments.report.detail_tables import modalities as modality_table
-from experiments.report.main_table import table_text, write_summary
+from experiments.report.main_table import narrow_text, table_text, write_summary
 from experiments.report.write_report import write_report
 from experiments.results import (
     corpus_record,
@@ -211,8 +213,7 @@ def experiment() -> None:
             write = partial(writer.write, "search")
             rules = RULES if FLAGS.search_rule == "both" else (FLAGS.search_rule,)
             wanted = search(jobs, candidates, workdir, load_job, write, say, rules)
-        for i, runs in wanted.items():
-            _run(jobs[i], runs, i in finished["runs"], load_job)
+        _run_all(jobs, wanted, finished["runs"], load_job)
         lost = decision_of_first(is_first() and folds_lost(workdir))
         described = set() if lost else finished["split_findings"]
         for i in sorted((finished["runs"] | finished["search"]) - described):
@@ -231,7 +232,6 @@ def experiment() -> None:
             writer.check()
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
-            print(f"\nresults: {workdir}")
 
 
 def _planned(given: Mapping[str, str]) -> tuple[list[Pack], list[Candidate]]:
@@ -259,6 +259,32 @@ def _flags_text(given: Mapping[str, str], searches: bool) -> str:
         if FLAGS.search_rule != RULES[0]:
             text += f"--search_rule={FLAGS.search_rule}\n"
     return text
+
+
+def _run_all(
+    jobs: Sequence[Job],
+    wanted: Mapping[int, Sequence[Config]],
+    finished: set[int],
+    load_job: "_Loader",
+) -> None:
+    """Runs the packs that are wanted, and says how long those that are left may take."""
+    left = sum(len(runs) for i, runs in wanted.items() if i not in finished)
+    began, done = time.monotonic(), 0
+    for i, runs in wanted.items():
+        _run(jobs[i], runs, i in finished, load_job)
+        done += len(runs) if i not in finished else 0
+        if 0 < done < left:
+            seconds = (time.monotonic() - began) / done * (left - done)
+            load_job.say([f"{done:,} of {left:,} settings done, about {_in_words(seconds)} to go"])
+
+
+def _in_words(seconds: float) -> str:
+    """
+    >>> _in_words(50), _in_words(300), _in_words(8000)
+    ('1 min', '5 min', '2 h 13 min')
+    """
+    hours, minutes = divmod(max(round(seconds / 60), 1), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader") -> None:
@@ -503,8 +529,13 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
     write_modalities(workdir, modalities)
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
-    text = table_text(summary, [modality_table(modalities)])
-    print(f"\n{text}\nreport: {workdir / 'report' / 'report.html'}")
+    given = answers(summary, rows)
+    if FLAGS.wide:
+        text = "\n".join([*answers_text(given), table_text(summary, [modality_table(modalities)])])
+    else:
+        text = narrow_text(summary, given)
+    print(f"\n{text}\n\nall tables: {workdir / 'summary.md'}")
+    print(f"report: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ flags.DEFINE_bool(
     "write the networks that validation picks for each task, one for each fold, as model folders "
     "for `privrep encode`, to models/ of the workdir; others with experiments.export_model",
 )
+flags.DEFINE_bool("wide", False, "print all columns and tables, not only what 80 columns hold")
 flags.DEFINE_bool("resume", False, "continue a stopped sweep of the same flags")
 flags.DEFINE_string(
     "coordinator",

@@ -345,9 +345,13 @@ def plan(packs: Sequence[Pack]) -> str:
     runs = sum(len(pack.runs) for pack in packs)
     # To start, to train, and for h; of an attribute to train attackers and to score them.
     programs = sum(3 + 2 * len(pack.config.attributes) for pack in packs)
+    kind = jax.devices()[0].device_kind
+    devices = f"{jax.device_count()} devices ({kind})"
+    if jax.default_backend() == "cpu":
+        devices = f"{jax.device_count()} cores of the CPU, no GPU or TPU in use"
     return (
-        f"plan: {runs:,} settings on every fold, in {len(packs):,} packs on {jax.device_count()} "
-        f"devices; at most {programs:,} programs to compile"
+        f"plan: {runs:,} settings on every fold, in {len(packs):,} pack{'s' * (len(packs) != 1)} "
+        f"on {devices}; at most {programs:,} programs to compile"
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
+from experiments.report.answer import Answer, answers, answers_markdown, answers_text
+from experiments.report.narrow_table import NOTE, narrow_table
 from experiments.report.side_tables import SideTable, detectable, score, side_tables
 from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
@@ -36,7 +38,7 @@ from experiments.results.summary import (
 from privrep.files import replace_file
 from privrep.training.selection import ALLOWED_LEAK
 
-_WIDTH = 120
+_WIDTH, _NARROW = 120, 80
 
 
 class MainTable(NamedTuple):
@@ -217,8 +219,14 @@ def _name(entry: Entry) -> str:
     return entry["control"] or f"lambda {_named(entry)}"
 
 
+def narrow_text(summary: Sequence[Entry], given: Sequence[Answer]) -> str:
+    """For a terminal: the answers, and what 80 columns hold of the table."""
+    lines = [*answers_text(given), *narrow_table(summary), NOTE]
+    return "\n".join(line if "  " in line.strip() else _wrapped(line, _NARROW) for line in lines)
+
+
 def table_text(summary: Sequence[Entry], further: Sequence[SideTable] = ()) -> str:
-    """The table for a terminal. A setting that is the same everywhere stands below it instead.
+    """The whole table for a wide terminal. A setting that is the same everywhere stands below it.
 
     Args:
       further: side tables that are not made of the summary; those that have a line are shown.
@@ -230,8 +238,9 @@ def table_text(summary: Sequence[Entry], further: Sequence[SideTable] = ()) -> s
     return "\n".join(text)
 
 
-def _wrapped(note: str) -> str:
-    return textwrap.fill(note, _WIDTH, break_on_hyphens=False)
+def _wrapped(note: str, width: int = _WIDTH) -> str:
+    hanging = "    " if note.startswith("  ") else ""
+    return textwrap.fill(note, width, break_on_hyphens=False, subsequent_indent=hanging)
 
 
 def table_markdown(summary: Sequence[Entry]) -> str:
@@ -336,8 +345,10 @@ def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -
     Returns:
       The summary, as of `summarise`.
     """
+    rows = list(rows)
     summary = summarise(rows, settings)
-    text = f"# Summary\n\n{table_markdown(summary)}\n"
+    parts = [answers_markdown(answers(summary, rows)), "## All settings", table_markdown(summary)]
+    text = "\n\n".join(["# Summary", *filter(None, parts)]) + "\n"
     replace_file(workdir / "summary.md", text)
     content = {"table": summary, "reading": conclusions_of(summary)}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

@@ -31,6 +31,15 @@ def is_word(header: Sequence[str]) -> list[bool]:
     They are in the columns before "lambda" (or, of two systems, before the "first" score) and in
     some that are known by name.
     """
-    left = header.index("lambda" if "lambda" in header else "first")
-    words = ("attribute", "UAR of", "attacker has", "recall by class", "gap", "task read", "score")
+    left = next((header.index(name) for name in ("lambda", "first") if name in header), 0)
+    words = (
+        "network",
+        "attribute",
+        "UAR of",
+        "attacker has",
+        "recall by class",
+        "gap",
+        "task read",
+        "score",
+    )
     return [i < left or name in words for i, name in enumerate(header)]

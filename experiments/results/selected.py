@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.config.lambdas import is_zero
+from experiments.config.lambdas import is_zero, lambda_text
 from experiments.results.columns import PROTECTION, attacker_uar
 from experiments.results.poster import CORPORA
 from experiments.results.summary import (
@@ -110,6 +110,16 @@ def best(entries: Iterable[Entry], score: Callable[[Entry], float]) -> Entry | N
     """The sound entry with the highest score, else the unsound; the first of equals, or None."""
     known = [entry for entry in entries if not math.isnan(score(entry))]
     return max(known, key=lambda e: (sound(e), score(e)), default=None)
+
+
+def network_name(entry: Entry) -> str:
+    """Its control; ORDINARY at lambda 0; else the recipe with its lambda, such as "paper, λ 1"."""
+    if entry["control"]:
+        return str(entry["control"])
+    strength = entry["settings"]["lambda"]
+    if is_zero(strength):
+        return ORDINARY
+    return ", ".join(filter(None, [recipe_of(entry), f"λ {lambda_text(strength)}"]))
 
 
 def corpus_name(dataset: str) -> str:

@@ -105,7 +105,8 @@ def _train(
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
-    with tqdm(desc=title, unit="epoch", total=count * until, disable=not is_first()) as bar:
+    settings_of_bar: dict[str, Any] = {"unit": "epoch", "smoothing": 0, "disable": not is_first()}
+    with tqdm(desc=title, total=count * until, **settings_of_bar) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(before)
         stages = fit(network_problem, architecture, settings, data, runs, fits)
@@ -114,6 +115,7 @@ def _train(
             epochs.append(stage.history)
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
+                bar.initial, bar.start_t = first[1], time.time()  # compiling is not to come again
             running = int((stage.status == RUNNING).sum()) if done < until else 0
             bar.total = int(stage.epoch.sum()) + running * (until - done)
             bar.n = int(stage.epoch.sum())

@@ -4,6 +4,7 @@ Severities: fatal, a number computed on this split would be wrong or could not b
 it can be computed and may mislead; note, to be kept in mind when reading it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ _MIN_ASSOCIATION = 0.2  # Cramér's V from which a task and a private attribute 
 _MIN_SCRIPT_WORDS = 3  # a repeated transcript of fewer words ("yes") does not indicate a script
 _INSTEAD_OF_OFFICIAL = "drawn folds, such as --folds=5"  # a single fold is the corpus's own split
 _MIN_TEST_SPEAKERS = 4
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _MIN_SPEAKERS_OF_VALUE = 4  # two for training, one each for validation and test
 
 
@@ -103,16 +105,32 @@ def lint_split(
 def grouped(findings: Sequence[Finding]) -> list[str]:
     """One line for each distinct finding, with the folds that have it.
 
-    >>> grouped([Finding(0, "note", "A."), Finding(1, "note", "A.")])
-    ['note, fold 0, 1: A.']
+    Notes that differ in shares alone are one, with the least and the largest.
+
+    >>> grouped([Finding(0, "note", "1% of A."), Finding(1, "note", "4% of A.")])
+    ['note, fold 0, 1: 1 to 4% of A.']
     """
-    folds_of: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        folds_of.setdefault((finding.severity, finding.text), []).append(finding.fold)
-    return [
-        f"{severity}, fold {', '.join(map(str, folds))}: {text}"
-        for (severity, text), folds in folds_of.items()
-    ]
+        text = _SHARE.sub("%", finding.text) if finding.severity == "note" else finding.text
+        alike.setdefault((finding.severity, text), []).append(finding)
+    lines = []
+    for (severity, _), of_kind in alike.items():
+        folds = ", ".join(str(fold) for fold in dict.fromkeys(f.fold for f in of_kind))
+        lines.append(f"{severity}, fold {folds}: {_with_ranges([f.text for f in of_kind])}")
+    return lines
+
+
+def _with_ranges(texts: Sequence[str]) -> str:
+    """One text for all, which differ in shares alone."""
+    places = zip(*(_SHARE.findall(text) for text in texts))
+    ranges = iter([(min(map(float, shares)), max(map(float, shares))) for shares in places])
+
+    def as_range(match: re.Match[str]) -> str:
+        least, most = next(ranges)
+        return match[0] if least == most else f"{least:g} to {most:g}%"
+
+    return _SHARE.sub(as_range, texts[0])
 
 
 def stop_on_fatal(findings: Sequence[Finding]) -> None:

@@ -28,7 +28,17 @@ SMALL = (
     *("--adversary_layers=0", "--word_size=8", "--num_mel_bands=8", "--max_seconds=0.3"),
     *("--max_epochs=2", "--batch_size=16", "--attackers=linear"),
 )
-MORE = ("workdir", "name", "cache_dir", "resume", "export", "export_model", "search", "search_rule")
+MORE = (
+    "workdir",
+    "name",
+    "wide",
+    "cache_dir",
+    "resume",
+    "export",
+    "export_model",
+    "search",
+    "search_rule",
+)
 MORE += ("coordinator", "processes", "process")
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 

@@ -1,0 +1,70 @@
+"""The table that a terminal of 80 columns holds: what each network keeps and what it reveals.
+
+All of its scores are over the test speakers of all folds together, and verdict and upper bound are
+of the attacker whose score stands beside them; means over folds are in the main table.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.report.side_tables import score
+from experiments.report.text_table import aligned
+from experiments.results.selected import network_name
+from experiments.results.summary import (
+    Entry,
+    attributes,
+    blocks,
+    emotion_mean,
+    emotion_name,
+)
+
+_LONGEST = 24  # letters of a network's name
+NOTE = (
+    "emotion, attacker: on all test speakers together; emotion with its 95 % interval over "
+    "speakers, the strongest freshly trained attacker with the upper bound of its score at 95 % "
+    "confidence. --wide shows all columns and tables, summary.md and the report have them too."
+)
+
+
+def narrow_table(summary: Sequence[Entry]) -> list[str]:
+    """Lines: of each block its title and a table, a line per network and attribute."""
+    lines: list[str] = []
+    for title, entries in blocks(summary):
+        several = any(len(attributes(entry)) > 1 for entry in entries)
+        header = ["network", *(["attribute"] if several else [])]
+        header += [emotion_name(entries), "95 %", "attacker", "at most", "verdict"]
+        rows = [line for entry in entries if _is_shown(entry) for line in _lines(entry, several)]
+        lines += ["", title, *aligned(header, rows)]
+    return lines[1:]
+
+
+def _is_shown(entry: Entry) -> bool:
+    """Not the controls that only say what guessing gives."""
+    return entry["control"] not in ("chance", "majority", "shuffled")
+
+
+def _lines(entry: Entry, several: bool) -> list[list[str]]:
+    interval = entry["interval"]
+    emotion = interval.get("uar", interval.get("ccc", emotion_mean(entry, "test")))
+    bounds = f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
+    cells = [_shortened(network_name(entry)), score(emotion) if emotion == emotion else "-", bounds]
+    lines: list[list[str]] = []
+    for attribute in attributes(entry) or [""]:
+        name, *emotion_cells = cells if not lines else [""] * len(cells)
+        verdict = entry["verdicts"].get(attribute)
+        placed = [name, *([attribute] if several else []), *emotion_cells]
+        lines.append([*placed, *_attacker(verdict)])
+    return lines
+
+
+def _shortened(name: str) -> str:
+    """With an ellipsis in its middle if it is longer than a terminal has room for."""
+    half = _LONGEST // 2
+    return name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def _attacker(verdict: Mapping[str, Any] | None) -> list[str]:
+    if verdict is None:
+        return ["-", "-", ""]
+    words = verdict["verdict"].replace("_", " ")
+    return [score(verdict["uar"]), score(verdict["upper"]), words]

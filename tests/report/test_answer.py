@@ -1,0 +1,111 @@
+"""Tests that the answer on top says what the rows hold, in words, and no more."""
+
+import pytest
+
+from experiments.report.answer import answers, answers_markdown, answers_text
+from experiments.report.main_table import narrow_text
+from experiments.results.summary import summarise
+from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
+
+SETTINGS = [*SETTINGS, "recipe"]
+CHANGE = ("difference", "lower", "upper", "p")
+
+
+def judged(verdict, uar, upper, detectable=0.62, place="gender_pooled"):
+    values = {"uar": uar, "lower": uar - 0.05, "upper": upper, "p": 0.01}
+    values |= {"minimum_detectable": detectable, "verdict": verdict}
+    return {f"{place}_{name}": value for name, value in values.items()}
+
+
+def changed(*values):
+    return dict(zip((f"emotion_change_{name}" for name in CHANGE), values))
+
+
+def row(lambda_, recipe, verdict, uar, upper, **more):
+    sizes = {"num_speakers": 40, "num_utterances": 800, "recipe": recipe}
+    return run(lambda_, **sizes, **judged(verdict, uar, upper), **more)
+
+
+LEAK = row(0.0, "none", "leaks", 0.78, 0.86)
+QUIET = row(1.0, "posterior", "no_leak_shown", 0.52, 0.578) | changed(-0.012, -0.03, 0.006, 0.2)
+PLAIN = row(1.0, "paper", "leaks", 0.81, 0.9) | changed(-0.05, -0.08, -0.02, 0.01)
+
+
+def answer_of(*rows):
+    (answer,) = answers(summarise(rows, SETTINGS), rows)
+    return answer
+
+
+def test_every_network_is_answered_and_the_first_sentence_sums_up():
+    answer = answer_of(LEAK, QUIET, PLAIN)
+    assert answer.question.startswith("demo (synthetic), audio, activation: can gender be read")
+    assert answer.short == (
+        "Gender can be read from ordinary and paper, λ 1; no leak of gender is shown from "
+        "posterior, λ 1."
+    )
+    ordinary, paper, posterior = answer.networks
+    assert (ordinary.verdict, paper.verdict, posterior.verdict) == (
+        *("leaks", "leaks", "no_leak_shown"),
+    )
+    assert "rightly 78 times in 100 (guessing 50, at most 86)" in ordinary.sentence
+    assert "rightly 52 times in 100 (guessing 50, at most 58)" in posterior.sentence
+    assert "0.012 less than the ordinary network, a difference that may" in posterior.sentence
+    assert paper.sentence.endswith("0.050 less than the ordinary network.")
+    assert "40 speakers and 800 utterances" in answer.certainty
+    assert "A leak of 62 times in 100" in answer.certainty
+
+
+def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
+    assert "--pick=recipe=posterior,lambda=1" in answer_of(LEAK, QUIET, PLAIN).next_steps
+    assert "--pick" not in answer_of(LEAK, PLAIN).next_steps
+    assert "Treat all of them as revealing gender" in answer_of(LEAK, PLAIN).next_steps
+    assert "--recipe=posterior" in answer_of(LEAK).next_steps
+    unknown = row(1.0, "keep", "cannot_tell", 0.58, 0.71)
+    answer = answer_of(LEAK, unknown)
+    assert "Do not take this for a pass" in answer.next_steps
+    assert "keep, λ 1: a leak up to 71 times in 100 is not excluded" in answer.still_open
+
+
+def test_what_all_utterances_of_a_person_tell_is_said_where_it_is_more():
+    more = judged("leaks", 0.7, 0.8, place="gender_pooled_all_utterances")
+    sentence = answer_of(LEAK, QUIET | more).networks[1].sentence
+    assert "from all utterances of the speaker 70 (it leaks)" in sentence
+    same = judged("no_leak_shown", 0.52, 0.58, place="gender_pooled_all_utterances")
+    assert "all utterances" not in answer_of(LEAK, QUIET | same).networks[1].sentence
+
+
+@pytest.mark.parametrize("kind", ["collapsed", "lagging"])
+def test_an_unsound_network_is_said_to_be_and_is_not_picked(kind):
+    answer = answer_of(LEAK, QUIET, QUIET | {"fold": 1, kind: True})
+    assert "1 " + kind in answer.networks[1].sentence or "collapsed" in answer.networks[1].sentence
+    assert "--pick" not in answer.next_steps
+
+
+def test_of_what_was_not_tested_nothing_is_concluded():
+    answer = answer_of(*ROWS)
+    assert all(network.verdict == "not tested" for network in answer.networks)
+    assert answer.short.startswith("Gender was not tested for")
+    assert "Nothing was judged" in answer.next_steps
+
+
+def test_speakers_are_told_apart_and_not_named():
+    rows = [r | judged("leaks", 0.8, 0.9, place="speaker_pooled") for r in BOTH]
+    of_gender, of_speaker = answers(summarise(rows, SETTINGS), rows)
+    assert "speaker" in of_speaker.question and "gender" in of_gender.question
+    assert "two utterances are of one unseen speaker rightly 80" in of_speaker.networks[0].sentence
+
+
+def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
+    rows = [LEAK, QUIET, PLAIN, control("decision", 0.5, recipe=None)]
+    summary = summarise(rows, SETTINGS)
+    given = answers(summary, rows)
+    text, document = "\n".join(answers_text(given)), answers_markdown(given)
+    for network in given[0].networks:
+        assert network.sentence in text and network.sentence in document
+    printed = narrow_text(summary, given)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert given[0].short in " ".join(printed.split())
+    lines = printed.splitlines()
+    line = next(line for line in lines if line.startswith("posterior, λ 1  "))
+    assert line.split()[3:] == ["0.500", "0.520", "0.578", "no", "leak", "shown"]
+    assert any(line.startswith("decision") for line in lines)
