@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -310,19 +309,8 @@ class AuditReport:
         return importlib.import_module("privrep.auditing.card").card(self)
 
     def _repr_html_(self) -> str:
-        """The headline, as a notebook shows it."""
-        headline = self.headline
-        further = "".join(f"<p>{escape(sentence)}</p>" for sentence in headline.further)
-        rows = "".join(
-            f"<tr><td style='text-align:left'><b>{escape(title)}</b></td>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for title, text in (*headline.parts, ("Gate", self.gate.in_words))
-        )
-        return (
-            f"<p>{escape(headline.question)}</p><p><b style='color:{headline.colour}'>"
-            f"{headline.sign} {escape(headline.word)}</b></p><p>{escape(headline.sentence)}</p>"
-            f"{further}<table>{rows}</table>"
-        )
+        """The headline and the picture of the card, as a notebook shows them."""
+        return importlib.import_module("privrep.auditing.card").summary(self)
 
     def to_json(self) -> str:
         """Strict JSON by `audit.schema.json`, the schema version first, with a final line break."""
