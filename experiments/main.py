@@ -30,12 +30,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from absl import app, logging
 
 from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import STATELESS, default_recipes, keeps_state
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
-from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.config.sweep import Pack, expand, idle_flags, plan, row_settings
 from experiments.report.answer import answers, answers_text
 from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import narrow_text, table_text, write_summary
@@ -59,13 +60,16 @@ from experiments.results.checkpoints import (
 from experiments.results.fold_files import folds_lost, write_folds
 from experiments.results.modalities import compared, write_modalities
 from experiments.results.speaker_counts import read_counts
+from experiments.results.trackers import tracking
 from experiments.results.writer import Writer
 from experiments.run.export_h import export
 from experiments.run.export_models import export_picked
 from experiments.run.hours import hours_note
 from experiments.run.load_data import (
+    Described,
     Job,
     Loaded,
+    Track,
     check,
     check_begun,
     check_relative,
@@ -74,6 +78,7 @@ from experiments.run.load_data import (
     describe_inputs,
     inputs_of,
     load,
+    not_tracked,
     preparable,
     prepare_inputs,
     read,
@@ -199,7 +204,8 @@ def experiment() -> None:
         text = _flags_text(given, bool(candidates))
         _first_before_others(enter)
         say(_first_before_others(lambda: _write_flags(workdir, text)))
-        jobs = _jobs(packs, workdir)
+        captions = _in_captions(given)
+        jobs = _jobs(packs, workdir, _tracked(stack, workdir, captions))
         finished = _first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
@@ -221,14 +227,7 @@ def experiment() -> None:
         if is_first():
             writer.check()
             _restore_tables(workdir)
-            in_captions = [
-                flag_name(field)
-                for field, value in given.items()
-                if field in IN_CAPTIONS
-                or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
-                or (field == "normalise" and given["acoustic_features"])
-            ]
-            _report(workdir, [jobs[i].folder for i in wanted], in_captions)
+            _report(workdir, [jobs[i].folder for i in wanted], captions)
             writer.check()
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
@@ -293,7 +292,7 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader
         return
     loaded, writer = load_job(job), load_job.writer
     if not is_finished:
-        rows = run_pack(job.pack, loaded, job.folder, job.title, runs)
+        rows = run_pack(job, loaded, runs)
         stamp = provenance.stamp(loaded.hash, loaded.content)
         writer.check()
         if is_first():
@@ -389,12 +388,52 @@ def _check_utf8(given: Mapping[str, str]) -> None:
             )
 
 
-def _jobs(packs: Sequence[Pack], workdir: Path) -> list[Job]:
+def _in_captions(given: Mapping[str, str]) -> list[str]:
+    """The settings that tables name."""
+    return [
+        flag_name(field)
+        for field, value in given.items()
+        if field in IN_CAPTIONS
+        or (value != flag_default(field) and field not in NOT_IN_CAPTIONS)
+        or (field == "normalise" and given["acoustic_features"])
+    ]
+
+
+def _curve_name(settings: Sequence[str], folder: Path, row: Mapping[str, Any]) -> str:
+    """Of the training curves of a network, by the settings that tables name, seed and fold."""
+    per_run = {flag_name(name) for name, f in FIELDS.items() if f.per_run}
+    names = dict.fromkeys(
+        ["lambda", "recipe", *(s for s in settings if s in per_run), "seed", "fold"]
+    )
+    settings_text = "_".join(f"{name}={row[name]}" for name in names)
+    return f"{folder.name}_{row['modality']}_{row['task']}/{settings_text}"
+
+
+def _tracked(
+    stack: contextlib.ExitStack, workdir: Path, captions: Sequence[str]
+) -> Callable[[Path], Track]:
+    """What hands the scalars of a folder's pack to the trackers of --track, until `stack` ends."""
+    if not is_first():
+        return lambda folder: not_tracked
+    log = stack.enter_context(tracking(FLAGS.track, workdir))
+
+    def track(
+        folder: Path, described: Described, epoch: int, scalars: Mapping[str, np.ndarray]
+    ) -> None:
+        rows = [row_settings(config) | {"fold": fold} for config, fold in described]
+        names = [_curve_name(captions, folder, row) for row in rows]
+        log(epoch, {n: {s: v[r] for s, v in scalars.items()} for r, n in enumerate(names)})
+
+    return lambda folder: partial(track, folder)
+
+
+def _jobs(packs: Sequence[Pack], workdir: Path, track_of: Callable[[Path], Track]) -> list[Job]:
     jobs = []
     for i, pack in enumerate(packs):
         config = pack.config
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
-        jobs.append(Job(i, pack, workdir / "checkpoints" / f"{i:03d}", title))
+        folder = workdir / "checkpoints" / f"{i:03d}"
+        jobs.append(Job(i, pack, folder, title, track_of(folder)))
     return jobs
 
 
@@ -513,17 +552,12 @@ def _first_before_others(f: Callable[[], Any]) -> Any:
 def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
     """Summary, curves and report, from what the result directory holds."""
     rows = runs_csv.read_runs(workdir / "runs.csv")
-    per_run = {flag_name(name) for name, f in FIELDS.items() if f.per_run}
-    names = dict.fromkeys(
-        ["lambda", "recipe", *(s for s in settings if s in per_run), "seed", "fold"]
-    )
     curves = {}
     for folder in folders:
         described, history = load_chosen(folder)
         for r, row in enumerate(described):
             scalars = {name: series[:, r].tolist() for name, series in history.items()}
-            settings_text = "_".join(f"{name}={row[name]}" for name in names)
-            curves[f"{folder.name}_{row['modality']}_{row['task']}/{settings_text}"] = scalars
+            curves[_curve_name(settings, folder, row)] = scalars
     summary = write_summary(workdir, rows, settings)
     modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
     write_modalities(workdir, modalities)

@@ -397,7 +397,7 @@ def test_a_pack_of_which_a_file_is_damaged_is_made_anew(folder, whole, monkeypat
             )
     begun = []
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(main, "run_pack", lambda pack, *more: (begun.append(more[1].name), stop()))
+        patched.setattr(main, "run_pack", lambda job, *_: (begun.append(job.folder.name), stop()))
         resumed(folder, workdir.name, *flags(folder))
     assert begun == ["001"]
     assert {row["pack"] for row in read_rows(workdir / "runs.csv")} == {0}

@@ -80,6 +80,7 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         (["--dataset=emodb", "--data_dir=nowhere"], ["nowhere", "does not exist", "wav/03a01Fa"]),
         (["--dataset=iemocap", "--data_dir=emodb"], ["does not look like IEMOCAP", "sail.usc.edu"]),
         ([*EMODB, "--task=activaton"], ["no task 'activaton'", "activation", "emotion"]),
+        ([*EMODB, "--task=arousal"], ["no task 'arousal'", "arousal is called activation here"]),
         ([*EMODB, "--task=activation,valense"], ["no task 'valense'", "valence"]),
         ([*EMODB, "--private=gendre"], ["no private attribute 'gendre'", "gender", "speaker"]),
         ([*EMODB, "--private=gender,age"], ["no private attribute 'age'", "gender"]),

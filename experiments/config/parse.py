@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from experiments.config.help import usual_value
 from experiments.config.recipes import LEFT, STATELESS
 from experiments.config.settings import AUTO, FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
@@ -56,7 +57,8 @@ def _value(field: str, text: str) -> Any:
         names = [str(name) for name in valid]
         if field == "recipe" and text == "none":
             raise ValueError(f"{flag}={text}: the ordinary network is --lambda=0, such as =0,1")
-        raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{nearest(text, names)}")
+        meant = usual_value(field, text) or nearest(text, names)
+        raise ValueError(f"{flag}={text}: choose one of {', '.join(names)}{meant}")
     below = spec.below
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{flag}={text}: {value} is not a valid value; give a finite number")

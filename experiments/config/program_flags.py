@@ -13,6 +13,7 @@ from privrep.types import LIMIT
 SEARCHES = ("none", "grid")
 SEARCH_RULES = ("paper", "leak_aware", "both")
 EXPORTS = ("none", "test", "all")
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 for _field, _spec in FIELDS.items():
     flags.DEFINE_string(flag_name(_field), flag_default(_field), _spec.help)
@@ -39,6 +40,14 @@ flags.DEFINE_string(
     "folder, to which out/<dataset>/latest points; with --resume the latest one",
 )
 flags.DEFINE_string("name", "", "the results go to out/<dataset>/<name>")
+flags.DEFINE_multi_enum(
+    "track",
+    ["tensorboard"],
+    TRACKERS,
+    "who is told the scalars of every network after each epoch; may be repeated, --track=wandb "
+    "--track=tensorboard. tensorboard: files in the folder of the results; wandb: Weights & "
+    "Biases; mlflow (both with pip install 'privrep[tracking]')",
+)
 flags.DEFINE_string(
     "cache_dir",
     "",

@@ -20,7 +20,14 @@ from experiments.results.selected import (
     modality_name,
     network_name,
 )
-from experiments.results.summary import Entry, attributes, emotion_mean, emotion_name, sound
+from experiments.results.summary import (
+    Entry,
+    attributes,
+    emotion_mean,
+    emotion_name,
+    emotion_pooled,
+    sound,
+)
 from privrep.leakage.headline import ANSWERS, times
 
 NOT_TESTED = "not tested"
@@ -56,7 +63,9 @@ class Answer(NamedTuple):
     Attributes:
       question: of corpus, modality, task and attribute.
       short: in one sentence.
-      chance: the UAR of guessing.
+      attribute: whose privacy is asked about.
+      chance: the UAR of guessing it.
+      score_of_emotion, chance_of_emotion: the name of that score, and its value for guesses.
       networks: the ordinary one first, then the one that validation chooses of each recipe.
       certainty: on how many speakers it rests, and which leak would have been detected.
       still_open, next_steps: sentences.
@@ -64,7 +73,10 @@ class Answer(NamedTuple):
 
     question: str
     short: str
+    attribute: str
     chance: float
+    score_of_emotion: str
+    chance_of_emotion: float
     networks: tuple[NetworkAnswer, ...]
     certainty: str
     still_open: str
@@ -123,12 +135,15 @@ def _answer(
     place = f"{corpus_name(cell.dataset)}, {modality_name(cell.modality).lower()}, {cell.task}"
     return Answer(
         f"{place}: can {attribute} be read from what these networks send?",
-        _short(attribute, given),
-        chance,
-        given,
-        _certainty(cell, attribute, entries, rows),
-        " ".join(_still_open(cell, attribute, networks)),
-        " ".join(_next_steps(attribute, given, networks)),
+        short=_short(attribute, given),
+        attribute=attribute,
+        chance=chance,
+        score_of_emotion=emotion_name(entries),
+        chance_of_emotion=next((e["chance"].get("emotion") or 0.0 for e in entries), 0.0),
+        networks=given,
+        certainty=_certainty(cell, attribute, entries, rows),
+        still_open=" ".join(_still_open(cell, attribute, networks)),
+        next_steps=" ".join(_next_steps(attribute, given, networks)),
     )
 
 
@@ -137,7 +152,7 @@ def _of_network(
 ) -> NetworkAnswer:
     verdict = entry["verdicts"].get(attribute)
     interval = entry["interval"]
-    score = interval.get("uar", interval.get("ccc", emotion_mean(entry, "test")))
+    score = emotion_pooled(entry)
     emotion = (score, interval.get("lower", math.nan), interval.get("upper", math.nan))
     called = network_name(entry)
     kept = _emotion(entry, score, None if entry is ordinary else ordinary)
@@ -205,12 +220,18 @@ def _emotion(entry: Entry, score: float, ordinary: Entry | None) -> str:
 
 
 def _unsound(entry: Entry) -> str:
-    if sound(entry):
-        return ""
+    """What was wrong with its trainings, which keeps it from being chosen before others."""
     runs = entry["n"] + entry["diverged"]
-    kinds = ("collapsed", "diverged", "lagging")
-    counted = ", ".join(f"{entry[kind]} {kind}" for kind in kinds if entry[kind])
-    return f" Unsound: of {runs} trainings {counted}."
+    said = {
+        "lagging": "its adversary was at chance on the very utterances that it was trained on",
+        "collapsed": "h lost what it should keep",
+        "diverged": "the training diverged",
+    }
+    return "".join(
+        f" In {entry[kind]} of {runs} trainings {what}."
+        for kind, what in said.items()
+        if entry[kind]
+    )
 
 
 def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:

@@ -12,32 +12,43 @@ from experiments.report import table_formats as formats
 from experiments.report.side_tables import SideTable
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#111;max-width:64em;margin:2em auto;padding:0 1em}
-h1{font-size:1.5em;margin:0}
-h2{font-size:1.15em;margin:2.2em 0 .5em;border-bottom:1px solid #bbb}
-nav{columns:2;font-size:.92em;margin:1em 0;padding:.6em 1em;background:#f6f6f6}
+:root{color-scheme:light dark;--page:#fff;--text:#111;--soft:#444;--line:#bbb;--box:#f6f6f6;
+--better:#00735c;--worse:#b34700}
+@media (prefers-color-scheme:dark){:root{--page:#16181c;--text:#ececec;--soft:#b9b9b9;
+--line:#454850;--box:#22252b;--better:#4cc9a7;--worse:#ff9a57}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page);max-width:76em;
+margin:1.2em auto;padding:0 1em}
+h1{font-size:1.3em;margin:0}
+h2{font-size:1.15em;margin:2.2em 0 .5em;border-bottom:1px solid var(--line)}
+.answer h2{margin-top:.6em}
+details>summary{font-size:1.15em;font-weight:600;margin:2.2em 0 .5em;cursor:pointer}
+nav{columns:2;font-size:.92em;margin:1em 0;padding:.6em 1em;background:var(--box)}
 nav a{color:inherit;display:block;text-decoration:none}nav a:hover{text-decoration:underline}
 .wide{overflow-x:auto;margin:1em 0 .3em}
 table{border-collapse:collapse;font-size:.87em}
 caption{text-align:left;font-weight:600;padding:.2em 0}
 th,td{text-align:left;padding:.18em 1em .18em 0;vertical-align:top}
-thead th{vertical-align:bottom}thead tr:first-child th{border-top:2px solid #111}
-thead tr:last-child th{border-bottom:1px solid #111}
-th.over{text-align:center;border-bottom:1px solid #111}
-tbody tr:last-child td{border-bottom:2px solid #111}
-tr.ruled td{border-top:1px solid #bbb}
+thead th{vertical-align:bottom}thead tr:first-child th{border-top:2px solid var(--text)}
+thead tr:last-child th{border-bottom:1px solid var(--text)}
+th.over{text-align:center;border-bottom:1px solid var(--text)}
+tbody tr:last-child td{border-bottom:2px solid var(--text)}
+tr.ruled td{border-top:1px solid var(--line)}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 abbr{text-decoration:none;font-weight:600}
-abbr.better{color:#00735c}abbr.worse{color:#b34700}abbr.no,abbr.not{color:#555}
-.note,figcaption{font-size:.85em;color:#444;margin:.2em 0 1em}
-figure{margin:1em 0;overflow-x:auto}img{max-width:100%;height:auto}
-@media screen and (max-width:600px){img{max-width:none;width:44em}}
-pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;padding:.7em}
+abbr.better{color:var(--better)}abbr.worse{color:var(--worse)}
+abbr.no,abbr.not{color:var(--soft)}
+.note,figcaption{font-size:.85em;color:var(--soft);margin:.2em 0 1em}
+figure{margin:1em 0;overflow-x:auto}img{max-width:100%;height:auto;background:#fff}
+@media screen and (max-width:600px){img{max-width:none;width:44em}nav{columns:1}}
+pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--box);padding:.7em}
 @page{size:A4;margin:12mm}
-@media print{body{margin:0;max-width:none;font-size:11px}nav{background:none;padding:0}
-h2,caption{break-after:avoid}figure,tr{break-inside:avoid}thead{display:table-header-group}
+@media print{:root{color-scheme:light;--page:#fff;--text:#000;--soft:#333;--line:#aaa;--box:#fff}
+body{margin:0;max-width:none;font-size:11px}nav{padding:0}
+h2,caption,summary{break-after:avoid}figure,tr{break-inside:avoid}
+thead{display:table-header-group}
+details::details-content{content-visibility:visible;display:block;height:auto}
 .wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}
-img{max-height:105mm}pre{background:none;padding:0}*{print-color-adjust:exact}}
+img{max-height:105mm}pre{padding:0}*{print-color-adjust:exact}}
 """
 
 
@@ -64,24 +75,57 @@ class Section(NamedTuple):
     parts: Sequence[Part]
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
+class Page(NamedTuple):
+    """The whole of a report.
+
+    Attributes:
+      title: its heading.
+      style: CSS of `top`.
+      top: HTML of what stands first.
+      sections: what follows.
+      appendix: what is folded behind them.
+    """
+
+    title: str
+    style: str
+    top: str
+    sections: Sequence[Section]
+    appendix: Sequence[Section]
+
+
+def document(page: Page) -> str:
     """A whole HTML document; empty parts, and sections without parts, are left out."""
-    shown = [Section(s.title, [part for part in s.parts if part]) for s in sections]
-    shown = [section for section in shown if section.parts]
-    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(shown, 1))
-    body = "\n".join(
-        f'<section><h2 id="s{i}">{escape(section.title)}</h2>\n'
-        + "\n".join(map(_part, section.parts))
-        + "</section>"
-        for i, section in enumerate(shown, 1)
+    shown, folded = map(_with_parts, (page.sections, page.appendix))
+    links = "".join(
+        f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate([*shown, *folded], 1)
     )
+    body = _sections(shown, 1)
+    if folded:
+        body += (
+            f"\n<details><summary>All the evidence</summary>\n{_sections(folded, 1 + len(shown))}"
+        )
+        body += "</details>"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'; img-src data:\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>"
-        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+        f"<title>{escape(page.title)}</title><style>{_STYLE}{page.style}</style></head>\n<body>"
+        f"<h1>{escape(page.title)}</h1>\n{page.top}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+    )
+
+
+def _with_parts(sections: Sequence[Section]) -> list[Section]:
+    kept = [Section(s.title, [part for part in s.parts if part]) for s in sections]
+    return [section for section in kept if section.parts]
+
+
+def _sections(sections: Sequence[Section], first: int) -> str:
+    return "\n".join(
+        f'<section><h2 id="s{i}">{escape(section.title)}</h2>\n'
+        + "\n".join(map(_part, section.parts))
+        + "</section>"
+        for i, section in enumerate(sections, first)
     )
 
 

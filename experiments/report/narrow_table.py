@@ -14,8 +14,8 @@ from experiments.results.summary import (
     Entry,
     attributes,
     blocks,
-    emotion_mean,
     emotion_name,
+    emotion_pooled,
 )
 
 _LONGEST = 24  # letters of a network's name
@@ -45,7 +45,7 @@ def _is_shown(entry: Entry) -> bool:
 
 def _lines(entry: Entry, several: bool) -> list[list[str]]:
     interval = entry["interval"]
-    emotion = interval.get("uar", interval.get("ccc", emotion_mean(entry, "test")))
+    emotion = emotion_pooled(entry)
     bounds = f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
     cells = [_shortened(network_name(entry)), score(emotion) if emotion == emotion else "-", bounds]
     lines: list[list[str]] = []

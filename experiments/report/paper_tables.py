@@ -2,7 +2,8 @@
 
 A mark compares a network with the ordinary one (lambda 0, all else the same) over speakers: better
 or worse where the paired test of `paired_comparison.compare` gives p < 0.05 and an interval
-without 0, else no change.
+without 0, else no change. The p of a mark is corrected for the number of all comparisons that the
+tables of a page make (Holm 1979).
 """
 
 import itertools
@@ -20,10 +21,11 @@ from experiments.results.selected import (
     choices,
     corpus_name,
     hidden,
+    leak_of,
     modality_name,
     task_order,
 )
-from experiments.results.summary import Entry, attributes, emotion_mean, emotion_name, mean
+from experiments.results.summary import Entry, attributes, emotion_name, emotion_pooled
 
 ALPHA = 0.05
 UNTESTED = "not compared"
@@ -35,10 +37,9 @@ _TITLES = {
 _FILES = {("gender",): "table_1a", ("gender", "speaker"): "table_1b"}
 _MARKS_NOTE = (
     "▲ better, ▼ worse, ○ no change from the ordinary network: a difference is marked where p < "
-    "0.05 (permutation test that swaps the two networks' predictions of random speakers) and 0 "
-    "lies outside its 95 % interval over speakers. The test is of all speakers together, for "
-    "privacy by the strongest attacker on all speakers, and not of the means over folds "
-    "that stand in the cells. · not compared (there is no ordinary network to compare with, one of "
+    "0.05, after Holm's correction for all comparisons of this page (permutation test that swaps "
+    "the two networks' predictions of random speakers), and 0 lies outside its 95 % interval over "
+    "speakers. · not compared (there is no ordinary network to compare with, one of "
     "the two collapsed or diverged, or the attribute is speaker, whose verification has no such "
     "test)."
 )
@@ -51,7 +52,7 @@ class MarkedCell(NamedTuple):
       cell, network: where it stands.
       measure: "emotion", "privacy", "membership", or such as "speaker privacy".
       mark: BETTER, WORSE, SAME or UNTESTED.
-      p: None if it was not compared.
+      p: corrected for the number of comparisons; None if it was not compared.
     """
 
     cell: Cell
@@ -64,6 +65,7 @@ class MarkedCell(NamedTuple):
 def paper_tables(summary: Sequence[Entry]) -> dict[str, SideTable]:
     """{file name: a table for each value of --private}, 1a of gender, 1b of gender and speaker."""
     chosen = choices(summary)
+    marks = marked_cells(chosen)
     tables = {}
     for private in dict.fromkeys(cell.private for cell in chosen):
         of_private = {
@@ -72,11 +74,14 @@ def paper_tables(summary: Sequence[Entry]) -> dict[str, SideTable]:
         names = tuple(sorted(private.split("+")))
         title = _TITLES.get(names, f"Unlearning {private}, in the layout of the paper's table 1")
         name = _FILES.get(names, f"table_{private}")
-        tables[name] = _table(title, of_private)
+        tables[name] = _table(title, of_private, marks)
     return tables
 
 
-def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
+def _table(
+    title: str, chosen: Mapping[Cell, Mapping[str, Entry]], marks: Sequence[MarkedCell]
+) -> SideTable:
+    mark_of = {(m.cell, m.network, m.measure): MARKS[m.mark] for m in marks}
     tasks = task_order(cell.task for cell in chosen)
     entries = [entry for networks in chosen.values() for entry in networks.values()]
     has_membership = any(map(_has_membership, entries))
@@ -90,17 +95,21 @@ def _table(title: str, chosen: Mapping[Cell, Mapping[str, Entry]]) -> SideTable:
     names = list(dict.fromkeys(name for networks in chosen.values() for name in networks))
     lines: list[list[str]] = []
     for row in dict.fromkeys(cell[:3] for cell in chosen):
-        of_task = [chosen.get(Cell(*row, task), {}) for task in tasks]
+        cells_of_row = [Cell(*row, task) for task in tasks]
+        of_task = [chosen.get(cell, {}) for cell in cells_of_row]
         lines += [[]] if lines else []
         placed = [modality_name(row[1]), corpus_name(row[2])]
         for name in [n for n in names if any(n in networks for networks in of_task)]:
-            cells = [_cells(networks.get(name), name, measures) for networks in of_task]
-            lines.append([*placed, name, *itertools.chain(*cells)])
+            texts = [
+                _cells(networks.get(name), {m: mark_of.get((cell, name, m), "") for m in measures})
+                for cell, networks in zip(cells_of_row, of_task)
+            ]
+            lines.append([*placed, name, *itertools.chain(*texts)])
         printed = [signs(*row, task) for task in tasks]
         if any(printed):
-            marks = [["", *(MARKS.get(of.get(m, ""), "") for m in measures)] for of in printed]
-            lines.append([*placed, "the poster", *itertools.chain(*marks)])
-    return SideTable(title, header, lines, " ".join(_notes(chosen, has_membership)))
+            theirs = [["", *(MARKS.get(of.get(m, ""), "") for m in measures)] for of in printed]
+            lines.append([*placed, "the poster", *itertools.chain(*theirs)])
+    return SideTable(title, header, lines, " ".join(_notes(chosen, marks, has_membership)))
 
 
 def _measures(entry: Entry, has_membership: bool) -> list[str]:
@@ -115,35 +124,37 @@ def _attribute(entry: Entry, measure: str) -> str:
 
 
 def _number(entry: Entry, measure: str) -> float:
+    """The score on all test speakers together; the mean over folds where that is not known."""
     if measure == MEMBERSHIP:
         return _membership(entry)
     if measure == "emotion":
-        return emotion_mean(entry, "test")
-    return mean(entry, f"test_{_attribute(entry, measure)}_privacy")
+        return emotion_pooled(entry)
+    return 1 - leak_of(entry, _attribute(entry, measure))[0]
 
 
-def _cells(entry: Entry | None, name: str, measures: Sequence[str]) -> list[str]:
-    """lambda and the numbers of a network, each with its star and mark."""
+def _cells(entry: Entry | None, marks: Mapping[str, str]) -> list[str]:
+    """lambda and the numbers of a network, each with its star and its mark {measure: mark}."""
     if entry is None:
-        return [""] * (1 + len(measures))
+        return [""] * (1 + len(marks))
     cells = [lambda_text(entry["settings"]["lambda"])]
-    for measure in measures:
+    for measure, mark in marks.items():
         number = _number(entry, measure)
         star = "*" if measure.endswith("privacy") and entry["collapsed"] else ""
-        marked = "" if name == ORDINARY else f" {MARKS[mark(entry, measure)]}"
-        cells.append("-" if math.isnan(number) else f"{number:.3f}{star}{marked}")
+        cells.append("-" if math.isnan(number) else f"{number:.3f}{star} {mark}".rstrip())
     return cells
 
 
-def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], has_membership: bool) -> Iterator[str]:
+def _notes(
+    chosen: Mapping[Cell, Mapping[str, Entry]], marks: Sequence[MarkedCell], has_membership: bool
+) -> Iterator[str]:
     entries = [entry for networks in chosen.values() for entry in networks.values()]
     speaker = ""
     if "speaker" in attributes(entries[0]):
         speaker = "; of speaker, the equal error rate of verification of held-out speakers"
     yield (
-        "Means over folds and seeds on test speakers. "
+        "On the test speakers of all folds together; means over folds stand in All settings. "
         f"{emotion_name(entries).replace(' ', ': ', 1)}. privacy: 1 - UAR of the "
-        f"freshly trained attacker that was best on validation{speaker}. λ and all other settings "
+        f"strongest freshly trained attacker{speaker}. λ and all other settings "
         "that were swept are those that validation chooses, for the ordinary network by emotion "
         "alone."
     )
@@ -161,25 +172,26 @@ def _notes(chosen: Mapping[Cell, Mapping[str, Entry]], has_membership: bool) -> 
             "* some networks collapsed; they are left out, because an h without information is not "
             "private."
         )
-    tests = [(cell.mark, cell.p) for cell in marked_cells(chosen) if cell.p is not None]
+    tests = [cell for cell in marks if cell.p is not None]
     if tests:
-        differing = sum(mark != SAME for mark, _ in tests)
-        yield (
-            f"{differing} of {len(tests)} comparisons are marked better or worse; "
-            f"{survivors([p for _, p in tests])} remain significant after Holm's correction for "
-            "their number."
-        )
+        differing = sum(cell.mark != SAME for cell in tests)
+        count = f"{differing} of the {len(tests)} comparisons"
+        yield f"{count} of this page are marked better or worse."
     if any(signs(*cell) for cell in chosen):  # in the order of Cell
         yield f"the poster: {CITATION}."
 
 
-def mark(entry: Entry, measure: str) -> str:
-    """BETTER, WORSE, SAME or UNTESTED: the mark of a measure (see `MarkedCell`) of a network."""
+def mark(entry: Entry, measure: str, p: float | None) -> str:
+    """BETTER, WORSE, SAME or UNTESTED: the mark of a measure (see `MarkedCell`) of a network.
+
+    Args:
+      p: corrected for the number of comparisons.
+    """
     test = _test(entry, measure)
-    if test is None:
+    if test is None or p is None:
         return UNTESTED
     # p and interval must agree: for membership permutation and jackknife do not always.
-    if test["p"] >= ALPHA or test["lower"] <= 0 <= test["upper"]:
+    if p >= ALPHA or test["lower"] <= 0 <= test["upper"]:
         return SAME
     # An attacker who is below chance in both networks reveals nothing in either.
     auc = _membership(entry)
@@ -197,27 +209,34 @@ def _test(entry: Entry, measure: str) -> Mapping[str, Any] | None:
 
 
 def marked_cells(chosen: Mapping[Cell, Mapping[str, Entry]]) -> list[MarkedCell]:
-    """Every marked number of the chosen networks."""
-    cells = []
-    for cell, networks in chosen.items():
-        for name, entry in networks.items():
-            if name == ORDINARY:
-                continue
-            for measure in _measures(entry, _has_membership(entry)):
-                test = _test(entry, measure)
-                p = test["p"] if test else None
-                cells.append(MarkedCell(cell, name, measure, mark(entry, measure), p))
-    return cells
+    """Every marked number of the chosen networks; all of them are one family of comparisons."""
+    places = [
+        (cell, name, measure)
+        for cell, networks in chosen.items()
+        for name, entry in networks.items()
+        if name != ORDINARY
+        for measure in _measures(entry, _has_membership(entry))
+    ]
+    tests = [_test(chosen[cell][name], measure) for cell, name, measure in places]
+    corrected = iter(holm([test["p"] for test in tests if test is not None]))
+    ps = [None if test is None else next(corrected) for test in tests]
+    return [
+        MarkedCell(*place, mark(chosen[place[0]][place[1]], place[2], p), p)
+        for place, p in zip(places, ps)
+    ]
 
 
-def survivors(ps: Sequence[float]) -> int:
-    """How many are under ALPHA after the step-down correction of Holm (1979).
+def holm(ps: Sequence[float]) -> list[float]:
+    """Each p after the step-down correction of Holm (1979) for their number.
 
-    >>> survivors([0.04, 0.001, 0.02])
-    3
+    >>> holm([0.04, 0.001, 0.02])
+    [0.04, 0.003, 0.04]
     """
-    adjusted = [p * (len(ps) - i) for i, p in enumerate(sorted(ps))]
-    return next((i for i, p in enumerate(adjusted) if p >= ALPHA), len(adjusted))
+    corrected, least = [0.0] * len(ps), 0.0
+    for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        least = max(least, min(1.0, ps[i] * (len(ps) - rank)))
+        corrected[i] = least
+    return corrected
 
 
 def agreement(summary: Sequence[Entry]) -> SideTable | None:

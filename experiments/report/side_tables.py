@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from experiments.results.seeds import READ, RECOGNISED
 from experiments.results.summary import Entry, attributes, blocks, place, varying
+from privrep.types import ALPHA
+
+_DISAGREE = "†"
 
 
 class SideTable(NamedTuple):
@@ -139,15 +142,23 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
             if measure.endswith(READ):
                 name = f"{measure.removesuffix(READ)}, read"
             difference, lower, upper = (f"{test[c]:+.3f}" for c in ("difference", "lower", "upper"))
-            lines.append([*cells, name, difference, f"{lower} to {upper}", f"{test['p']:.3f}"])
+            p = f"{test['p']:.3f}{_DISAGREE if _disagree(test) else ''}"
+            lines.append([*cells, name, difference, f"{lower} to {upper}", p])
+    disagreeing = any(line[-1].endswith(_DISAGREE) for line in lines)
     return SideTable(
         "Change of UAR against lambda 0, over speakers",
         [*_columns(summary), "UAR of", "change", "95 %", "p"],
         lines,
         "Both networks on the same speakers, with the predictions of all folds and seeds together. "
         "p: permutation test that swaps the two networks' predictions of random speakers. The "
-        "attacker is the strongest on each network.",
+        "attacker is the strongest on each network."
+        + (f" {_DISAGREE} test and interval disagree: no change is shown." if disagreeing else ""),
     )
+
+
+def _disagree(test: Mapping[str, float]) -> bool:
+    """Whether p is small and 0 lies in the interval, or the other way round."""
+    return (test["p"] < ALPHA) == (test["lower"] <= 0 <= test["upper"])
 
 
 def _knowledge(summary: Sequence[Entry]) -> SideTable:

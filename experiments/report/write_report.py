@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 from experiments.config.lambdas import is_zero
 from experiments.report import conclusions
 from experiments.report import table_formats as formats
+from experiments.report.answer import answers
+from experiments.report.answer_page import STYLE as STYLE_OF_ANSWER
+from experiments.report.answer_page import answers_page
 from experiments.report.arguments import parse
 from experiments.report.detail_tables import modalities, tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
 from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, file_name, save
-from experiments.report.html_page import Listing, Part, Picture, Section, page
+from experiments.report.html_page import Listing, Page, Part, Picture, Section, document
 from experiments.report.main_table import conclusions_of, table
 from experiments.report.paper_tables import agreement, paper_tables
 from experiments.report.side_tables import SideTable, side_tables
@@ -43,6 +46,7 @@ _CAPTIONS = {
     "membership": "Membership: how well an attacker separates training from held-out speakers",
     "map": "Test speakers in h: colour is the private attribute, shape the emotion",
 }
+_COMPARED = (("modality", 1), ("lambda", 2))  # shown where there are more values than these
 _MOST_NAMED = 12  # speakers or sessions of a part
 Pictures = Mapping[str, Sequence[Picture]]  # of a kind, a key of _CAPTIONS
 
@@ -78,8 +82,10 @@ def write_report(
             replace_file(path, written(side_table))
     pictures = _draw(summary, results, output / "figures")
     names = ", ".join(dict.fromkeys(corpus_name(cell.dataset) for cell in choices(summary)))
-    sections = _sections(summary, results, all_tables, pictures)
-    replace_file(output / "report.html", page(f"Emotion and privacy: {names}", sections))
+    sections, appendix = _sections(summary, results, all_tables, pictures)
+    top = answers_page(answers(summary, results.rows))
+    page = Page(f"Emotion and privacy: {names}", STYLE_OF_ANSWER, top, sections, appendix)
+    replace_file(output / "report.html", document(page))
     return output / "report.html"
 
 
@@ -200,7 +206,9 @@ def _sections(
     results: Results,
     all_tables: Mapping[str, SideTable],
     pictures: Pictures,
-) -> list[Section]:
+) -> tuple[list[Section], list[Section]]:
+    """What is shown, and what is folded behind it."""
+
     def named(*names: str) -> list[SideTable]:
         return [all_tables[name] for name in names if name in all_tables]
 
@@ -222,23 +230,30 @@ def _sections(
     for source in results.sources:
         which = f"{source.name}: " if len(results.sources) > 1 else ""
         flags += [f"{which}{source.rows} rows; flags.txt:", Listing(source.flags)]
+    by_modality = Section(
+        "Leakage by modality", [*drawn("leakage"), modality, *named("leakage", "modalities")]
+    )
+    by_strength = Section("Strength λ of the protection", [*drawn("lambda"), strength])
+    # Of one modality, or one λ beside 0, they show once more what the answer shows.
+    runs = [entry["settings"] for entry in summary if not entry["control"]]
+    several = [len({str(of[name]) for of in runs}) > least for name, least in _COMPARED]
+    questions = [*zip((by_modality, by_strength), several)]
     return [
-        Section("What was run", [*named("overview"), results.notes]),
-        Section("Conclusions", [conclusions_of(summary)]),
         Section("Ordinary and protected networks", named(*paper, "poster")),
-        Section("Strength λ of the protection", [*drawn("lambda"), strength]),
-        Section(
-            "Leakage by modality", [*drawn("leakage"), modality, *named("leakage", "modalities")]
-        ),
+        *(section for section, is_shown in questions if is_shown),
         Section("Placement of the adversary", named("placement")),
-        Section("All speakers together", named(*over_speakers)),
         Section("Membership", [*drawn("membership"), members, *named(*membership)]),
+        Section("What was not tested", [conclusions.not_tested(summary, results)]),
+    ], [
+        Section("What was run", [*named("overview"), results.notes]),
+        Section("What validation chooses", [conclusions_of(summary)]),
+        Section("All speakers together", named(*over_speakers)),
+        *(section for section, is_shown in questions if not is_shown),
         Section("Emotion against leakage", [*drawn("front"), *named("front", "choice")]),
         Section("Folds and groups", named("folds", "groups")),
         Section("Confusion of emotions", named(*confusion)),
         Section("Training", drawn("curves")),
         Section("Maps of h", drawn("map")),
-        Section("What was not tested", [conclusions.not_tested(summary, results)]),
         Section("All settings", named("all")),
         Section("The folds", named("fold_parts", "split_findings")),
         Section("To repeat this", [*named("versions"), *flags]),

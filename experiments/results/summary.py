@@ -286,6 +286,12 @@ def emotion_mean(entry: Entry, part: str) -> float:
     return mean(entry, emotion_column(entry, part))
 
 
+def emotion_pooled(entry: Entry) -> float:
+    """The score of emotion on all test speakers together; where that is not known, the mean."""
+    interval = entry["interval"]
+    return number(interval.get("uar", interval.get("ccc", emotion_mean(entry, "test"))))
+
+
 def mean(entry: Entry, column: str) -> float:
     """Mean score, NaN where there is none."""
     return number(entry["scores"].get(column, NOTHING)["mean"])

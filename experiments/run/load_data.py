@@ -4,7 +4,7 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +49,13 @@ from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
 from privrep.unlearning.rows import LEAST as LEAST_ROWS
 
+Described = Sequence[tuple[Config, int]]  # of networks: settings and fold
+Track = Callable[[Described, int, Mapping[str, np.ndarray]], None]
+
+
+def not_tracked(described: Described, epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
+    """A `Track` for nobody."""
+
 
 class Job(NamedTuple):
     """A pack of a sweep and its place in the result directory.
@@ -57,12 +64,15 @@ class Job(NamedTuple):
       number: of the pack, from 0; the column `pack` of runs.csv.
       folder: where its checkpoints are.
       title: for progress bars.
+      track: is handed the settings of the networks, the epoch, from 1, and {scalar: float32[R]} of
+        them, after every epoch; NaN of networks that have stopped.
     """
 
     number: int
     pack: Pack
     folder: Path
     title: str
+    track: Track = not_tracked
 
 
 class Loaded(NamedTuple):

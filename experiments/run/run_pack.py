@@ -16,7 +16,7 @@ from experiments.results.speaker_counts import write_counts
 from experiments.run.attack_stage import AttackTarget, attack_targets
 from experiments.run.controls import TrainedRuns, guesses, make_targets
 from experiments.run.kept_counts import kept_counts
-from experiments.run.load_data import Loaded
+from experiments.run.load_data import Job, Loaded
 from experiments.run.membership_scores import membership
 from experiments.run.pooled_scores import Counted, pooled
 from experiments.run.rating_scores import rating_scores
@@ -32,27 +32,21 @@ from privrep.unlearning.releases import Learned
 from privrep.unlearning.training_problem import network_problem
 
 
-def run_pack(
-    pack: sweep.Pack,
-    loaded: Loaded,
-    folder: Path,
-    title: str,
-    configs: Sequence[Config] | None = None,
-) -> list[Row]:
-    """Trains and attacks runs of a pack on every fold, going on from what `folder` holds.
+def run_pack(job: Job, loaded: Loaded, configs: Sequence[Config] | None = None) -> list[Row]:
+    """Trains and attacks runs of a pack on every fold, going on from what its folder holds.
 
     Args:
-      title: of the progress bars.
       configs: those of the pack's runs that are wanted; None for all.
 
     Returns:
       One row per run and control: its settings, `fold`, `control`, and its scores.
     """
-    trained = train_pack(pack, loaded, folder, title)
+    pack, folder = job.pack, job.folder
+    trained = train_pack(job, loaded)
     wanted = pack.runs if configs is None else configs
     index = np.array([i for i, (config, _) in enumerate(trained.described) if config in wanted])
     runs = _trained_runs(pack, trained, index, loaded.places)
-    rows, learned = _measured(pack.config, runs, loaded.scored, folder, title)
+    rows, learned = _measured(pack.config, runs, loaded.scored, folder, job.title)
     history = {n: series[:, trained.learner_of[index]] for n, series in trained.history.items()}
     learned = take(learned, slice(len(index)))
     checkpoints.save_chosen(folder, runs.fits.best, runs.settings, history, learned)

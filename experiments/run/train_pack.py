@@ -1,18 +1,18 @@
 """Training of a pack: its networks are trained together and saved on the way."""
 
+import functools
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
-from experiments.config import build, sweep
+from experiments.config import build
 from experiments.config.settings import Config
 from experiments.results import checkpoints
-from experiments.run.load_data import Loaded
+from experiments.run.load_data import Job, Loaded
 from privrep.parallel.processes import decision_of_first, is_first
 from privrep.parallel.run_axis import Run, take
 from privrep.training.fit import fit, start_all
@@ -67,24 +67,17 @@ class Trained(NamedTuple):
     pace: Pace
 
 
-def train_pack(
-    pack: sweep.Pack,
-    loaded: Loaded,
-    folder: Path,
-    title: str,
-) -> Trained:
-    """Trains a pack on every fold, going on from what `folder` holds, and keeps its progress there.
-
-    Args:
-      title: of the progress bar.
-    """
+def train_pack(job: Job, loaded: Loaded) -> Trained:
+    """Trains a pack on every fold, going on from what its folder holds; progress is kept there."""
+    pack = job.pack
     architecture = build.architecture(pack, loaded.packed)
     settings = build.fit_settings(pack.config)
     runs, described = build.run_table(pack.runs, len(loaded.split.train))
     data = place(loaded.packed.data)
     # Runs that differ only in what follows training share one network.
     learners, learner_of = build.trained_alike(runs)
-    fits, history, pace = _train(architecture, settings, data, take(runs, learners), folder, title)
+    log = functools.partial(job.track, [described[i] for i in learners])
+    fits, history, pace = _train(architecture, settings, data, take(runs, learners), job, log)
     return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
 
 
@@ -93,26 +86,31 @@ def _train(
     settings: FitSettings,
     data: Data,
     runs: Run,
-    folder: Path,
-    title: str,
+    job: Job,
+    log: Callable[[int, Mapping[str, np.ndarray]], None],
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
     """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went."""
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
-    fits, history = checkpoints.load_progress(folder, like)
+    fits, history = checkpoints.load_progress(job.folder, like)
     epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
     done = len(epochs)
+    if is_first():
+        for epoch, scalars in enumerate(epochs, 1):  # of a run that goes on
+            log(epoch, scalars)
     count, until = len(runs.fold), settings.max_epochs
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
     settings_of_bar: dict[str, Any] = {"unit": "epoch", "smoothing": 0, "disable": not is_first()}
-    with tqdm(desc=title, total=count * until, **settings_of_bar) as bar:
+    with tqdm(desc=job.title, total=count * until, **settings_of_bar) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(before)
         stages = fit(network_problem, architecture, settings, data, runs, fits)
         for stage in stages if done < until else ():
             done += 1
             epochs.append(stage.history)
+            if is_first():
+                log(done, stage.history)
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
                 bar.initial, bar.start_t = first[1], time.time()  # compiling is not to come again
@@ -122,14 +120,14 @@ def _train(
             bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
             due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
             if running and decision_of_first(due):
-                checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
+                checkpoints.save_progress(job.folder, done, stage.fits(), _stacked(epochs))
                 last_save = time.monotonic()
             if not running:
                 fits = stage.fits()
                 break
     assert fits is not None  # --max_epochs is at least 1
     pace = _pace(began, before, first, time.monotonic(), int(fits.epoch.sum()))
-    checkpoints.save_progress(folder, done, fits, _stacked(epochs))
+    checkpoints.save_progress(job.folder, done, fits, _stacked(epochs))
     return fits, _stacked(epochs), pace
 
 

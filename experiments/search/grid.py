@@ -119,7 +119,7 @@ def _compared(
     """Rows of search.csv for `runs` {run: its candidate} of a pack, which is trained."""
     began = time.monotonic()
     loaded = without_test_labels(load(job))
-    trained = train_pack(job.pack, loaded, job.folder, job.title)
+    trained = train_pack(job, loaded)
     stamp = provenance.stamp(loaded.hash, loaded.content)
     rows: list[Row] = [
         {"pack": job.number, "setting": runs[config]} | row | stamp

@@ -308,6 +308,16 @@ def kind_of(name: str) -> str:
     return KINDS.get(ours, CLASS)
 
 
+def our_name(name: str) -> str:
+    """What a column of this name is called here; "" of an unknown one.
+
+    >>> our_name("Arousal"), our_name("weather")
+    ('activation', '')
+    """
+    letters = _letters(name)
+    return next((ours for ours, theirs in SYNONYMS.items() if letters in theirs), "")
+
+
 def _letters(name: str) -> str:
     """Letters and digits of a name; Valence (1-5) and Valence (V) are called valence."""
     return "".join(c for c in _SCALE.sub("", plain(name)).casefold() if c.isalnum())

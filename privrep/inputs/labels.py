@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from privrep.formats.columns import our_name
 from privrep.messages import nearest
 from privrep.types import Utterance
 
@@ -276,7 +277,9 @@ def _available(counts: Counter[str], requested: str) -> str:
     if not counts:
         return "it has none"
     names = ", ".join(f"{name} ({counts[name]} utterances)" for name in sorted(counts))
-    return f"it has {names}{nearest(requested, counts)}"
+    here = our_name(requested)
+    meant = f" ({requested} is called {here} here)" if here in counts else ""
+    return f"it has {names}{meant or nearest(requested, counts)}"
 
 
 def recode_to_part(labels: np.ndarray, part: np.ndarray, num_classes: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.report import table_formats as formats
-from experiments.report.paper_tables import agreement, mark, paper_tables, survivors
+from experiments.report.paper_tables import agreement, holm, mark, paper_tables
 from experiments.results.poster import BETTER, CORPORA, SAME, WORSE, signs
 from experiments.results.result_directories import SETTINGS
 from experiments.results.selected import ORDINARY, Cell, choices
@@ -12,7 +12,7 @@ from tests.support.result_rows import run
 
 NAMES = [name for name in SETTINGS if name in ("dataset", "placement")]
 NAMES += ["modality", "task", "private", "lambda", "recipe"]
-CHANGES = {BETTER: (0.05, 0.01), WORSE: (-0.05, 0.01), SAME: (0.05, 0.2)}
+CHANGES = {BETTER: (0.05, 0.0005), WORSE: (-0.05, 0.0005), SAME: (0.05, 0.2)}
 
 
 def changed(place, sign, worse_is=1):
@@ -132,7 +132,7 @@ def test_every_attribute_that_is_unlearned_has_a_column_and_is_counted():
         *("λ", "emotion", "gender privacy", "accent privacy")
     ]
     assert [line[-1] for line in table.lines] == ["0.400", "0.400 ▼"]
-    assert "1 of 3 comparisons" in table.note
+    assert "1 of the 3 comparisons" in table.note
 
 
 @pytest.mark.parametrize(("auc", "marked"), [(0.148, SAME), (0.45, BETTER)])
@@ -142,7 +142,7 @@ def test_an_attacker_of_membership_below_chance_gets_no_better_at_it(auc, marked
     entry["membership"] = {"h": {"auc": auc}}
     columns = {"difference": -0.204, "lower": -0.3, "upper": -0.1, "p": 0.001}
     entry["over_speakers"]["h_membership"] = columns
-    assert mark(entry, "membership") == marked
+    assert mark(entry, "membership", 0.001) == marked
 
 
 def test_networks_are_chosen_on_validation_and_the_ordinary_one_by_emotion():
@@ -174,9 +174,29 @@ def test_a_setting_with_a_fault_stands_behind_all_others_as_in_a_search(fault):
 
 
 def test_holms_correction_steps_down():
-    assert survivors([0.04, 0.001, 0.02]) == 3
-    assert survivors([0.04, 0.001, 0.03]) == 1
-    assert survivors([0.2]) == survivors([]) == 0
+    assert holm([0.04, 0.001, 0.02]) == pytest.approx([0.04, 0.003, 0.04])
+    assert holm([0.04, 0.001, 0.03]) == pytest.approx([0.06, 0.003, 0.06])
+    assert holm([0.2]) == [0.2] and holm([]) == [] and holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_a_mark_stands_after_the_correction_for_all_comparisons_of_the_page():
+    """p 0.02 is marked alone and not among others: what is marked is what is significant."""
+    barely = {"emotion_change_p": 0.02}
+    alone = [row | barely for row in rows_of("acoustic", "demo", "activation", WORSE, SAME)]
+    others = rows_of("lexical", "demo", "activation", SAME, SAME)
+    assert "▼" in str(paper_tables(summarise(alone, NAMES))["table_1a"].lines)
+    together = paper_tables(summarise([*alone, *others], NAMES))["table_1a"]
+    assert "▼" not in str(together.lines)
+    assert "0 of the 4 comparisons of this page" in together.note
+
+
+def test_cells_are_of_all_speakers_together_where_that_is_known():
+    pooled = {"emotion_pooled_uar": 0.61, "emotion_pooled_lower": 0.5, "emotion_pooled_upper": 0.7}
+    pooled |= {f"gender_pooled_{n}": v for n, v in (("uar", 0.9), ("verdict", "leaks"))}
+    pooled |= {f"gender_pooled_{n}": 0.9 for n in ("lower", "upper", "p", "minimum_detectable")}
+    rows = [row | pooled for row in rows_of("acoustic", "demo", "activation", SAME, SAME)]
+    (table,) = paper_tables(summarise(rows, NAMES)).values()
+    assert table.lines[0][3:] == ["0", "0.610", "0.100"]
 
 
 def test_an_interval_that_holds_no_change_marks_nothing_however_small_p_is():
@@ -185,8 +205,9 @@ def test_an_interval_that_holds_no_change_marks_nothing_however_small_p_is():
         for e in summarise(rows_of("acoustic", "muse", "valence", WORSE, BETTER), NAMES)
         if e["over_speakers"]
     ]
-    assert mark(entry, "emotion") == WORSE and mark(entry, "privacy") == BETTER
+    assert mark(entry, "emotion", 0.01) == WORSE and mark(entry, "privacy", 0.01) == BETTER
+    assert mark(entry, "emotion", 0.06) == SAME
     lagging = entry | {"lagging": 1}
-    assert mark(lagging, "privacy") == SAME and mark(lagging, "emotion") == WORSE
+    assert mark(lagging, "privacy", 0.01) == SAME and mark(lagging, "emotion", 0.01) == WORSE
     entry["over_speakers"]["gender"]["upper"] = 0.01
-    assert mark(entry, "privacy") == SAME
+    assert mark(entry, "privacy", 0.01) == SAME

@@ -216,3 +216,16 @@ def test_the_health_of_a_training_stands_beside_its_scores():
     assert protected[-9:-5] == ["gender", "200", "25,000", "0.500"]
     assert protected[-1] == "1 of 1"
     assert not [t for t in side_tables(summarise([run(0.0)], SETTINGS)) if "Health" in t.title]
+
+
+@pytest.mark.parametrize(
+    "p, upper, mark", [(0.01, 0.02, "†"), (0.2, -0.01, "†"), (0.01, -0.01, ""), (0.2, 0.02, "")]
+)
+def test_a_small_p_beside_an_interval_that_holds_no_change_is_explained(p, upper, mark):
+    change = {"difference": -0.05, "lower": -0.1, "upper": upper, "p": p}
+    columns = {f"emotion_change_{name}": value for name, value in change.items()}
+    rows = [run(0.0), run(1.0) | columns]
+    titled = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
+    table = titled["Change of UAR against lambda 0, over speakers"]
+    assert table.lines[0][-1] == f"{p:.3f}{mark}"
+    assert ("disagree" in table.note) == bool(mark)

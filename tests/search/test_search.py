@@ -120,10 +120,10 @@ def test_what_is_trained_and_scored_was_stripped_of_them(folder, monkeypatch):
 
     train, doors = grid_search.train_pack, []
 
-    def trained(pack, loaded, *others):
+    def trained(job, loaded):
         check(loaded)
         doors.append("train")
-        return train(pack, loaded, *others)
+        return train(job, loaded)
 
     def scored(trained, loaded, configs):
         check(loaded)

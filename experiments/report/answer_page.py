@@ -1,0 +1,98 @@
+"""The answer at the top of the report, beside its picture: what is read, and what emotion is kept.
+
+The picture has a line per network on strips of zones, as that of a privacy card; it takes the
+colours of the page, light or dark.
+"""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from experiments.report.answer import NOT_TESTED, Answer, NetworkAnswer
+from privrep.auditing.card_svg import ORANGE, Mark, Zone, strips
+from privrep.leakage.headline import ANSWERS
+from privrep.types import LIMIT
+
+STYLE = """
+.answer{margin:1.2em 0 2em}.short{font-size:1.15em;font-weight:600;margin:.3em 0 .8em}
+.both{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24em,100%),1fr));gap:0 2em}
+.both ul{list-style:none;margin:0;padding:0}.both li{margin:0 0 .6em;padding-left:1.6em}
+.sign{float:left;margin-left:-1.6em;width:1.2em;text-align:center;font-weight:700}
+.word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
+.both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
+"""
+
+
+def answers_page(given: Sequence[Answer]) -> str:
+    """HTML of all answers; "" where there is none."""
+    return "\n".join(map(_answer, given))
+
+
+def _answer(answer: Answer) -> str:
+    networks = "\n".join(map(_network, answer.networks))
+    parts = "".join(f"<dt>{escape(t)}</dt><dd>{escape(text)}</dd>" for t, text in answer.parts)
+    return (
+        f'<section class="answer"><h2>{escape(answer.question)}</h2>\n'
+        f'<p class="short">{escape(answer.short)}</p>\n<div class="both">\n'
+        f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n{_picture(answer)}</div></section>"
+    )
+
+
+def _network(network: NetworkAnswer) -> str:
+    colour = ANSWERS[network.verdict].colour if network.verdict in ANSWERS else "currentColor"
+    # The sentence begins with the word, which the list shows in bold.
+    rest = network.sentence.removeprefix(network.word.lower())
+    return (
+        f'<li><span class="sign" style="color:{colour}">{network.sign}</span>'
+        f'{escape(network.network)}: <span class="word">{escape(network.word.lower())}</span>'
+        f"{escape(rest)}</li>"
+    )
+
+
+def _picture(answer: Answer) -> str:
+    tested = [network for network in answer.networks if network.verdict != NOT_TESTED]
+    known = [network for network in answer.networks if not math.isnan(network.emotion[0])]
+    drawn = []
+    if tested:
+        limit = answer.chance + LIMIT
+        marks = [_mark(network, (network.uar, network.lower, network.upper)) for network in tested]
+        marks[0] = marks[0]._replace(heading=f"What an attacker reads: {answer.attribute}")
+        left = min([answer.chance - 0.1, *(m.low for m in marks if math.isfinite(m.low))])
+        zones = [
+            Zone(f"guessing, up to {answer.chance:.2f}", max(left, 0.0), "currentColor", 0.05),
+            Zone(f"below the limit of {limit:.2f}", answer.chance, "currentColor", 0.16),
+            Zone(f"leak, above {limit:.2f}", limit, ORANGE, 0.3),
+        ]
+        drawn.append(strips(_in_words("attacker", marks), zones, marks, high=1.0))
+    if known:
+        marks = [_mark(network, network.emotion) for network in known]
+        marks[0] = marks[0]._replace(heading=f"What is kept: {answer.score_of_emotion}")
+        left = min(answer.chance_of_emotion, *(m.value for m in marks), *(_ends(marks)))
+        zones = [
+            Zone(f"guessing, up to {answer.chance_of_emotion:.2f}", left - 0.05, ORANGE, 0.3),
+            Zone("better than guessing", answer.chance_of_emotion, "currentColor", 0.05),
+        ]
+        drawn.append(strips(_in_words("emotion", marks), zones, marks, high=1.0))
+    if not drawn:
+        return ""
+    return (
+        f"<figure>{''.join(drawn)}<figcaption>Scores on all test speakers together, with 95 % "
+        "bounds over speakers. Above: of the strongest attacker, further left is more private; the "
+        "right end of a line is what to compare with the limit. Below: of emotion, further right "
+        "is better.</figcaption></figure>"
+    )
+
+
+def _mark(network: NetworkAnswer, scores: tuple[float, float, float]) -> Mark:
+    value, low, high = scores
+    bounds = f", bounds {low:.2f} to {high:.2f}" if math.isfinite(low) else ""
+    return Mark("", f"{network.network}: {value:.2f}{bounds}", value, low, min(high, 1.0), "dot")
+
+
+def _ends(marks: Sequence[Mark]) -> list[float]:
+    return [mark.low for mark in marks if math.isfinite(mark.low)]
+
+
+def _in_words(what: str, marks: Sequence[Mark]) -> str:
+    """The picture for those who do not see it: every number in it."""
+    return f"Score of {what}. {'; '.join(mark.label for mark in marks)}."
