@@ -18,7 +18,7 @@ def test_the_page_is_what_the_command_makes(records):
 
 
 def test_the_picture_is_what_the_command_makes(records):
-    assert PICTURE.read_text(encoding="utf-8") == picture(records["demo"])
+    assert PICTURE.read_text(encoding="utf-8") == picture(records["ravdess"])
 
 
 def test_every_table_says_how_and_when_it_was_measured(records):
