@@ -33,7 +33,7 @@ FOLDERS = sorted(
     for path in (ROOT / "privrep").rglob("__init__.py")
     if path.parent.name != "privrep"
 )
-FOLDERS += ["experiments", "experiments/flagfiles"]
+FOLDERS += ["experiments", "experiments/flagfiles", "experiments/notebooks"]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"{folder}/README.md" for folder in FOLDERS))
 TEXT = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
