@@ -5,9 +5,10 @@ The library never sees them: `experiments.main` hands on settings.
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from experiments.config.settings import FIELDS, flag_default, flag_name
+from experiments.start import parse_flags
 from privrep.types import LIMIT
 
 SEARCHES = ("none", "grid")
@@ -68,5 +69,4 @@ flags.DEFINE_integer("process", 0, "number of this process, from 0")
 
 def answer_early(argv: Sequence[str]) -> None:
     """Answers --help and flags that do not exist, and exits; of right flags it does nothing."""
-    app.define_help_flags()
-    app.parse_flags_with_usage(list(argv))
+    parse_flags(argv)
