@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from privrep.cores import usable_cores
+from privrep.program import end_with
 
 _FEWEST = 2
 _MOST = 16  # every device holds the data, so a large host stops here
@@ -33,7 +34,7 @@ def set_flags() -> None:
     try:
         jaxlib = version("jaxlib")
     except PackageNotFoundError:
-        sys.exit("Training needs jax, as the audit does not: pip install -e '.[demo]'")
+        end_with("Training needs jax, as the audit does not: pip install -e '.[demo]'")
     if jaxlib.rpartition(".")[0] in _HAVE_OLDER_KERNELS:
         wanted["xla_cpu_use_fusion_emitters"] = "false"
     given = os.environ.get("XLA_FLAGS", "")

@@ -5,7 +5,7 @@
 Every flag may hold a comma list and is then swept; see README.md.
 """
 
-from experiments.start import STOPPED, program  # isort: skip  # before what takes time to import
+from experiments.start import STOPPED, parse_flags, program  # isort: skip  # before slow imports
 from experiments.devices import check_devices  # isort: skip  # before jax
 from absl import flags  # isort: skip
 from experiments.config import program_flags  # isort: skip
@@ -91,7 +91,13 @@ from privrep.files import drop_partial
 from privrep.inputs.cache import Prepared
 from privrep.inputs.split_linter import grouped, stop_on_fatal
 from privrep.parallel.processes import decision_of_first, is_first, text_of_first, wait_for_all
-from privrep.program import errors_in_a_line, sentence_of
+from privrep.program import (
+    FAULT,
+    INTERRUPTED,
+    end_with,
+    errors_in_a_line,
+    sentence_of,
+)
 from privrep.types import Utterance
 
 FLAGS = flags.FLAGS
@@ -101,7 +107,7 @@ NOT_IN_CAPTIONS = ("seed", "data_dir")  # they stand in runs.csv and flags.txt
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        sys.exit(f"error: what is {argv[1]!r}? Values follow a flag and =: --task=valence")
+        end_with(f"error: what is {argv[1]!r}? Values follow a flag and =: --task=valence")
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     # orbax and tensorflow-datasets narrate every file, and what they raise as well.
     logging.set_verbosity(logging.FATAL)
@@ -116,7 +122,7 @@ def _started() -> None:
         check_devices()
         experiment()
     except KeyboardInterrupt:
-        sys.exit(STOPPED)
+        end_with(STOPPED, INTERRUPTED)
     except jax.errors.JaxRuntimeError as error:
         if not FLAGS.coordinator:
             raise
@@ -127,7 +133,7 @@ def _started() -> None:
             file=sys.stderr,
             flush=True,
         )
-        os._exit(1)  # jax would wait for the others, and abort
+        os._exit(FAULT)  # jax would wait for the others, and abort
 
 
 def _keep_float32() -> None:
@@ -573,4 +579,4 @@ def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -8,10 +8,9 @@ alone: of a single utterance, or of all. Emotion, bound and verdict are those of
 over all speakers.
 """
 
-import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
+from experiments.start import parse_flags  # isort: skip  # before what takes time to import
 
 import re
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from experiments.results.runs_csv import read_runs
 from experiments.results.workdirs import result_directory
 from privrep.formats.tables import Table, read_table
 from privrep.formats.vectors import read_vectors
-from privrep.program import errors_in_a_line
+from privrep.program import end_with, errors_in_a_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("speaker", "", "speaker who opts out; the first by name if not given")
@@ -316,7 +315,7 @@ def _bound_and_verdict(row: Row, attribute: str) -> list[str]:
 
 def main(argv: list[str]) -> None:
     if len(argv) != 2:
-        sys.exit("error: name one result directory: python -m experiments.opt_out out/demo")
+        end_with("error: name one result directory: python -m experiments.opt_out out/demo")
     workdir = result_directory(Path(argv[1]))
     with errors_in_a_line():
         parts.check(workdir, "runs")
@@ -334,4 +333,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

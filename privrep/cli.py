@@ -20,7 +20,14 @@ from privrep import __version__
 from privrep.attacks.suite import FEW, NAMES, QUICK, UNTESTED
 from privrep.auditing.gate import PASSED, UNEXPECTED, WRONG, Limits, limits_of, worst_status
 from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, check_junit, write_junit
-from privrep.auditing.options import DUPLICATES, MARGIN, MEASURED_AS, PERMUTATIONS, AuditOptions
+from privrep.auditing.options import (
+    DUPLICATES,
+    MARGIN,
+    MEASURED_AS,
+    PERMUTATIONS,
+    TWO_VALUES,
+    AuditOptions,
+)
 from privrep.formats.columns import naming_of
 from privrep.formats.numbers import MANY, QUANTILES, SOME
 from privrep.messages import nearest, printable
@@ -29,6 +36,7 @@ from privrep.statistics.permutation_test import least_permutations
 from privrep.types import CORRELATION_LIMIT, LIMIT, PRIMARY, SECONDARY
 
 if TYPE_CHECKING:
+    from privrep.auditing.read_inputs import Opened
     from privrep.auditing.report import AuditReport
     from privrep.deploy.encode_files import RecordingFiles
 
@@ -304,6 +312,14 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
         "keep uses them as they are, drop leaves out rows whose embedding failed (%(default)s)",
     )
     command.add_argument(
+        "--two_values",
+        choices=TWO_VALUES,
+        default=TWO_VALUES[0],
+        help="speakers with several values of an attribute that others have one of, such as a "
+        "gender: drop leaves them out, majority gives each the value of most of their utterances, "
+        "keep takes the labels as they are (%(default)s)",
+    )
+    command.add_argument(
         "--aligned",
         action="store_true",
         help="the rows of both files stand in one order. Without it, and without ids in both, a "
@@ -531,9 +547,12 @@ def _audit(parsed: argparse.Namespace) -> int:
     of_attribute = {name: replace(options, limits=of_it) for name, of_it in limits.items()}
     if parsed.junit is not None:
         check_junit(Path(parsed.junit))
-    wrong = _wrong(parsed, of_attribute) if len(limits) > 1 else []
+    from privrep.auditing.read_inputs import Opened
+
+    opened = Opened({}, {})
+    wrong = _wrong(parsed, of_attribute, opened) if len(limits) > 1 else []
     checked = wrong or [
-        _audit_attribute(parsed, attribute, folders[attribute], of_it)
+        _audit_attribute(parsed, attribute, folders[attribute], of_it, opened)
         for attribute, of_it in of_attribute.items()
     ]
     if parsed.junit is not None:
@@ -543,14 +562,16 @@ def _audit(parsed: argparse.Namespace) -> int:
     return worst_status([check.status for check in checked])
 
 
-def _wrong(parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions]) -> list[Checked]:
+def _wrong(
+    parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions], opened: "Opened"
+) -> list[Checked]:
     """Several attributes: each is checked before the first is measured; [] if all can be.
 
     The first that cannot has the error, and of the others it is said that nothing was done.
     """
     for attribute, options in of_attribute.items():
         try:
-            _check(parsed, attribute, options)
+            _check(parsed, attribute, options, opened)
         except Exception as error:
             status, sentence = _failed(error)
             others = f"Nothing was audited, since {attribute} cannot be."
@@ -561,18 +582,24 @@ def _wrong(parsed: argparse.Namespace, of_attribute: dict[str, AuditOptions]) ->
     return []
 
 
-def _check(parsed: argparse.Namespace, attribute: str, options: AuditOptions) -> None:
+def _check(
+    parsed: argparse.Namespace, attribute: str, options: AuditOptions, opened: "Opened"
+) -> None:
     """Makes sure that an attribute can be audited, and names it in the error."""
     from privrep.auditing.run_audit import prepare
 
     try:
-        prepare(parsed.representations, parsed.labels, attribute, parsed.output, options)
+        prepare(parsed.representations, parsed.labels, attribute, parsed.output, options, opened)
     except ValueError as error:
         raise ValueError(f"{attribute}: {error}") from error
 
 
 def _audit_attribute(
-    parsed: argparse.Namespace, attribute: str, folder: Path, options: AuditOptions
+    parsed: argparse.Namespace,
+    attribute: str,
+    folder: Path,
+    options: AuditOptions,
+    opened: "Opened",
 ) -> Checked:
     """Audits one attribute and prints the result."""
     from privrep.auditing import run_audit, terminal
@@ -586,6 +613,7 @@ def _audit_attribute(
             folder,
             options=options,
             progress=_progress if sys.stderr.isatty() else None,
+            opened=opened,
         )
     except Exception as error:
         if sys.stderr.isatty():

@@ -1,8 +1,13 @@
 """How the programs of this project begin and end: output, signals, faults of the system (host).
 
+Exit statuses: 0, WRONG where the user or the system did something wrong, FAULT where the program
+did, and of a signal what the system gives it. Never Python's 1, which would say either; the audit
+gives 1, 3 and 4 a meaning, see `auditing.gate`.
+
 It imports only what takes no time, so that a program can call `begin` before its other imports.
 """
 
+import atexit
 import contextlib
 import errno
 import os
@@ -12,9 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from types import FrameType
-from typing import TextIO
+from types import FrameType, TracebackType
+from typing import NoReturn, TextIO
 
+WRONG, FAULT = 2, 70  # exit statuses
+INTERRUPTED = 130  # as a shell says it of SIGINT
 _GRACE = 1.0  # seconds in which the main thread ends the program, unless it computes outside Python
 _OURS = ("privrep", "experiments")
 _REFUSALS = {
@@ -41,8 +48,11 @@ def begin(line: str) -> None:
     Where the locale's encoding is ASCII (LC_ALL=C) and Python was told not to take UTF-8 in its
     place, the program starts once more with UTF-8: names of files have other characters.
 
+    An exception that nobody takes ends the program with FAULT, see `end_faults`.
+
     Called once, from the main thread.
     """
+    end_faults()
     if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     for stream in (sys.stdout, sys.stderr):
@@ -73,6 +83,38 @@ def begin(line: str) -> None:
             signal.signal(number, stop)
 
 
+def end_faults() -> None:
+    """From now on an exception that nobody takes gives the program the exit status FAULT.
+
+    Its traceback is printed as usual, and all clean-up runs.
+    """
+    usual, faults = sys.excepthook, list[BaseException]()
+
+    def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        usual(kind, error, trace)
+        if isinstance(error, Exception):  # of KeyboardInterrupt Python makes the signal's status
+            faults.append(error)
+
+    def end() -> None:
+        if faults:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                    stream.flush()
+            os._exit(FAULT)
+
+    atexit.register(end)  # the first to be registered is the last to run
+    sys.excepthook = note
+
+
+def end_with(sentence: str, status: int = WRONG) -> NoReturn:
+    """Ends the program with a sentence on stderr and an exit status."""
+    # Names of files may hold bytes that are no text.
+    say(sentence.encode("utf-8", "backslashreplace").decode("utf-8"), sys.stderr)
+    end = SystemExit(sentence)
+    end.code = status
+    raise end
+
+
 def say(text: str, stream: TextIO | None = None) -> None:
     """Prints a line on stdout, or another stream, at once.
 
@@ -95,14 +137,14 @@ def _write(message: bytes) -> None:
 
 @contextlib.contextmanager
 def errors_in_a_line() -> Iterator[None]:
-    """Ends the program with status 1 and the `sentence_of` an error, where there is one."""
+    """Ends the program with WRONG and the `sentence_of` an error, where there is one."""
     try:
         yield
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        sys.exit(f"error: {sentence}")
+        end_with(f"error: {sentence}")
 
 
 def sentence_of(error: Exception) -> str | None:

@@ -94,7 +94,7 @@ def started(monkeypatch, cases, tmp_path):
         with pytest.raises((Reached, SystemExit)) as stopped:
             run_program()
         reason = stopped.value
-        return (reason.args[0], "") if isinstance(reason, Reached) else (None, str(reason.code))
+        return (reason.args[0], "") if isinstance(reason, Reached) else (None, str(reason))
 
     return started
 

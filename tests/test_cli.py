@@ -57,7 +57,7 @@ def test_a_limit_that_is_none_is_refused_before_anything_is_read(
 def test_a_hyphen_in_a_flag_is_an_underscore(leaking, report, monkeypatch, sign):
     given = {}
 
-    def audit(*_, options, progress):
+    def audit(*_, options, progress, opened):
         assert progress is None  # no terminal
         given.update(vars(options))
         return replace(report, limits=options.limits)
@@ -92,7 +92,7 @@ def test_an_unknown_flag_is_told_before_what_is_missing(capsys, arguments, said)
 
 
 def test_no_bound_is_no_pass(leaking, report, monkeypatch, capsys):
-    def audit(*_, options, progress):
+    def audit(*_, options, progress, opened):
         return replace(report, upper=math.nan, reason="Because.", limits=options.limits)
 
     monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)
@@ -102,7 +102,7 @@ def test_no_bound_is_no_pass(leaking, report, monkeypatch, capsys):
 
 
 def test_a_fault_of_the_program_is_no_leak(leaking, monkeypatch, capsys):
-    def audit(*_, options, progress):
+    def audit(*_, options, progress, opened):
         raise RuntimeError("impossible")
 
     monkeypatch.setattr("privrep.auditing.run_audit.audit", audit)

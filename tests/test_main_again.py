@@ -108,7 +108,7 @@ def test_two_processes_do_what_one_does(folder, whole):
     first says so, and a single process ends it the same."""
     (first, second), workdir = killed(folder, "shared", 2), folder / "shared"
     assert second.returncode == -signal.SIGKILL, (first.stderr, second.stderr)
-    assert first.returncode == 1 and "Another process has probably ended" in first.stderr
+    assert first.returncode == 70 and "Another process has probably ended" in first.stderr
     assert "Traceback" not in first.stderr
     assert "utterances" in first.stderr and "utterances" not in second.stderr  # one speaks for both
     rows = (workdir / "runs.csv").read_bytes()
@@ -138,7 +138,7 @@ def test_all_processes_are_told_why_the_first_may_not_write(folder, whole):
     used = in_processes(PROGRAM, *given, count=2)
     for ended, sentence in ((in_use, "in_use_by_another is in use"), (used, "with --resume")):
         for process in ended:
-            assert process.returncode == 1 and "Traceback" not in process.stderr
+            assert process.returncode == 2 and "Traceback" not in process.stderr
             assert sentence in process.stderr.splitlines()[-1], process.stderr
             assert process.stderr.splitlines()[-1].startswith("error: ")
     assert (workdir / "runs.csv").read_bytes() == whole

@@ -52,7 +52,7 @@ def job(*arguments, **more):
 
 def refusal_of(done):
     """The sentence with which a job ended."""
-    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.stderr.endswith(sentence + "\n")
     return sentence

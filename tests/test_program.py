@@ -10,7 +10,7 @@ import time
 import pytest
 
 from privrep.formats.tables import existing_file
-from privrep.program import errors_in_a_line, sentence_of
+from privrep.program import end_with, errors_in_a_line, sentence_of
 from tests.support.paths import ROOT
 
 BEGIN = "from privrep.program import begin\nbegin('stopped')\nimport signal, sys, time\n"
@@ -117,8 +117,9 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "/out/runs.csv")
 )
 def test_a_fault_of_user_or_system_is_a_sentence(error, sentence):
     assert sentence_of(error).startswith(sentence) and "\n" not in sentence_of(error)
-    with pytest.raises(SystemExit, match=r"^error: "), errors_in_a_line():
+    with pytest.raises(SystemExit, match=r"^error: ") as ended, errors_in_a_line():
         raise error
+    assert ended.value.code == 2
 
 
 def test_the_words_of_the_project_stay(tmp_path):
@@ -133,3 +134,47 @@ def test_an_error_of_the_program_is_not_hidden():
     assert sentence_of(KeyError("x")) is None
     with pytest.raises(KeyError), errors_in_a_line():
         raise KeyError("x")
+
+
+FAULT = "import atexit\natexit.register(print, 'cleaned up')\nraise KeyError('x')"
+
+
+def test_an_error_of_the_program_has_a_status_of_its_own_and_cleans_up():
+    done = subprocess.run([sys.executable, "-c", BEGIN + FAULT], cwd=ROOT, capture_output=True)
+    assert done.returncode == 70 and done.stdout == b"cleaned up\n"
+    assert done.stderr.startswith(b"Traceback") and done.stderr.endswith(b"KeyError: 'x'\n")
+
+
+@pytest.mark.parametrize(
+    "module", ["experiments.main", "experiments.report", "experiments.simulations", "privrep"]
+)
+def test_an_error_while_modules_are_imported_has_it_too(tmp_path, module):
+    (tmp_path / "numpy.py").write_text("raise KeyError('x')\n")
+    start = f"import runpy, sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+    start += f"sys.argv[1:] = ['audit']\nrunpy.run_module({module!r}, run_name='__main__', "
+    start += "alter_sys=True)"
+    done = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True)
+    assert done.returncode == 70 and b"KeyError: 'x'" in done.stderr, done.stderr
+
+
+def test_a_sentence_may_name_files_that_are_no_text(capfd):
+    with pytest.raises(SystemExit) as ended:
+        end_with("error: \udcf6.csv: is empty")
+    assert ended.value.code == 2 and capfd.readouterr().err == "error: \\udcf6.csv: is empty\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("experiments.export_model", ["--zzz"]),
+        ("experiments.opt_out", ["--zzz"]),
+        ("experiments.report.choice", ["nowhere"]),
+        ("experiments.report", ["nowhere"]),
+        ("experiments.simulations", ["verdicts"]),
+    ],
+)
+def test_wrong_input_ends_every_program_with_2(module, arguments):
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "error: " in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

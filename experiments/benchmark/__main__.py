@@ -18,11 +18,12 @@ machine does (a thread that waits busily works). "cores" is the number of cores 
 process, libraries included; "on device MB" is that of an accelerator.
 """
 
+from experiments.start import parse_flags  # isort: skip  # before what may fail
+
 import importlib.metadata
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ from experiments.benchmark.parts import ON_DEVICE, PARTS, device, write_profile
 from experiments.benchmark.rows import Row, installed, tables
 from experiments.benchmark.work import QUICK, SHAPES, Size
 from privrep.cores import usable_cores
+from privrep.program import FAULT, WRONG, end_with
 
 FLAGS = flags.FLAGS
 PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa")
@@ -102,7 +104,7 @@ def _check(flag: str, chosen: Sequence[str], valid: Iterable[str]) -> None:
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}? Values stand behind a flag: --only=train")
+        end_with(f"error: what is {argv[1]!r}? Values stand behind a flag: --only=train")
     size = QUICK if FLAGS.quick else Size(rounds=FLAGS.rounds)
     size = size._replace(shapes=FLAGS.shapes)
     try:
@@ -114,8 +116,8 @@ def main(argv: list[str]) -> None:
             figures = measure_device(FLAGS.only or ON_DEVICE, size)
         else:
             figures = measure(FLAGS.only or list(PARTS), size)
-    except (ValueError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
+    except (ValueError, RuntimeError) as error:  # the latter of a contestant that ended
+        end_with(f"error: {error}", WRONG if isinstance(error, ValueError) else FAULT)
     output = Path(FLAGS.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -137,4 +139,4 @@ if __name__ == "__main__":
     flags.DEFINE_string(
         "profile", "", "write a trace of a few training steps here, measure nothing"
     )
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

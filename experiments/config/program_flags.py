@@ -3,16 +3,25 @@
 The library never sees them: `experiments.main` hands on settings.
 """
 
+import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
+from experiments.config.help import grouped_help, unknown_flag
 from experiments.config.settings import FIELDS, flag_default, flag_name
+from experiments.start import parse_flags
 from privrep.types import LIMIT
 
 SEARCHES = ("none", "grid")
 SEARCH_RULES = ("paper", "leak_aware", "both")
 EXPORTS = ("none", "test", "all")
+_ABOUT = """\
+The paper's experiment on any corpus: train, unlearn, attack, and say what is revealed.
+
+    python -m experiments.main --dataset=demo
+
+Every flag of a setting takes a comma list, and all combinations are run."""
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 for _field, _spec in FIELDS.items():
@@ -80,5 +89,13 @@ flags.DEFINE_integer("process", 0, "number of this process, from 0")
 
 def answer_early(argv: Sequence[str]) -> None:
     """Answers --help and flags that do not exist, and exits; of right flags it does nothing."""
-    app.define_help_flags()
-    app.parse_flags_with_usage(list(argv))
+    if any(argument in ("--help", "-help", "-h", "--h") for argument in argv[1:]):
+        defined = flags.FLAGS.flags_by_module_dict()[__name__]
+        help_of = {flag.name: (flag.help, _as_given(flag.default)) for flag in defined}
+        print(grouped_help(_ABOUT, help_of))
+        sys.exit(0)
+    parse_flags(argv, lambda name: unknown_flag(name, flags.FLAGS))
+
+
+def _as_given(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, list) else str(default or "")

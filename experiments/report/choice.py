@@ -12,6 +12,8 @@ recipe with a run that diverged, collapsed or lagged is not chosen. Recipes that
 such as `whitened`, which trains nothing, stand in the table for comparison.
 """
 
+import experiments.start  # isort: skip  # noqa: F401  # before what may fail
+
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

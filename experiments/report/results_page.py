@@ -7,6 +7,8 @@ date, seeds and machine of their measurement. The page and the picture hold noth
 number is written by hand in two places.
 """
 
+import experiments.start  # isort: skip  # noqa: F401  # before what may fail
+
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -17,6 +17,7 @@ from experiments.config.recipes import GOVERNED
 from experiments.config.settings import FIELDS, flag_name
 from privrep.attacks.trained.fresh_attackers import ATTACKER_NAMES
 from privrep.messages import nearest
+from privrep.program import end_faults
 
 Row = dict[str, Any]  # {column: cell}, of runs.csv or search.csv; an empty cell is None
 
@@ -543,4 +544,5 @@ def documentation() -> str:
 
 
 if __name__ == "__main__":
+    end_faults()
     print(documentation(), end="")

@@ -25,6 +25,8 @@ The parts are:
                    trained afresh for every permutation (a tenth of --draws, because they are slow)
 """
 
+from experiments.start import parse_flags  # isort: skip  # before what may fail
+
 import functools
 import itertools
 import multiprocessing
@@ -50,6 +52,7 @@ from privrep.leakage.measurement import measure
 from privrep.leakage.number_measurement import measure_number
 from privrep.leakage.number_worlds import NUMBER_WORLDS
 from privrep.leakage.worlds import WORLDS, linear, speaker_only
+from privrep.program import end_with
 from privrep.statistics.confidence import INTERVALS, interval
 from privrep.statistics.design import design
 from privrep.statistics.strata import covariate
@@ -311,7 +314,7 @@ PARTS = {
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]}")
+        end_with(f"error: what is {argv[1]!r}? Values stand behind a flag: --only=verdicts")
     for name in FLAGS.only:
         print(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
         for line in PARTS[name](FLAGS.draws):
@@ -322,4 +325,4 @@ if __name__ == "__main__":
     flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Part to run; may be repeated.")
     flags.DEFINE_string("output", "out/simulations", "Folder of the draws that were made.")
     flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -11,7 +11,7 @@ import numpy as np
 from privrep.auditing.aligned import alignment_of
 from privrep.auditing.gate import CANNOT_TELL, FAILED, PASSED, STATUS_NOT_JUDGED, share_over_chance
 from privrep.auditing.options import MARGIN, AuditOptions, Columns, Vectors
-from privrep.auditing.read_inputs import AuditInputs, check_output
+from privrep.auditing.read_inputs import AuditInputs, Opened, check_output
 from privrep.auditing.run_audit import Prepared, prepare
 from privrep.files import replace_file
 from privrep.formats.tables import ID
@@ -139,12 +139,14 @@ def compare(
     share = share_of_margin(margin)
     if output is not None:
         check_output(output)
-    prepared = [prepare(source, labels, attribute, None, options) for source in (old, new)]
+    opened = Opened({}, {})
+    prepared = [prepare(source, labels, attribute, None, options, opened) for source in (old, new)]
     settings = prepared[0].settings
     inputs = [of_source.inputs for of_source in prepared]
     order, notes = _paired(*inputs)
     alignments = [alignment_of(each, attribute, options) for each in inputs]
     unknown = [a.sentence for a in alignments if not a.is_known]
+    doubts = [a.doubt for a in alignments if a.doubt]
     of_old, of_new = (
         _measured(of_source, rows, settings)
         for of_source, rows in zip(prepared, order, strict=True)
@@ -185,7 +187,7 @@ def compare(
         chance=chance,
         speakers=of_old.num_speakers,
         utterances=of_old.num_utterances,
-        notes=(*dict.fromkeys([*inputs[0].notes, *inputs[1].notes]), *notes),
+        notes=(*dict.fromkeys([*inputs[0].notes, *inputs[1].notes, *doubts]), *notes),
     )
     if output is not None:
         replace_file(Path(output, "compare.json"), report.to_json())

@@ -1,7 +1,7 @@
 """Joins representations and labels by id or by row, and checks that they can be audited (host)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -198,10 +198,6 @@ def join(
     sessions = None
     if uses_sessions:
         sessions = renumber([table.columns[session][rows[i]] for i in kept])
-    if mixed := _several(cells[speaker], cells[attribute], kept):
-        notes.append(
-            f"{len(mixed):,} of {total:,} speakers have more than one {attribute}: {first(mixed)}."
-        )
     # Without a copy where all rows are kept: frames may be mapped from a large file.
     h = representations.h if len(kept) == len(representations.h) else taken(representations.h, kept)
     if are_the_same(h):
@@ -225,20 +221,6 @@ def join(
         columns=columns,
         by_id=representations.ids is not None and ID in table.columns,
     )
-
-
-def _several(
-    speakers: Sequence[str | None], values: Sequence[str | None], rows: Iterable[int]
-) -> list[str]:
-    """The speakers who have more than one value in the rows, each with counts of the values."""
-    counts: dict[str | None, Counter[str]] = {}
-    for row in rows:
-        counts.setdefault(speakers[row], Counter())[str(values[row])] += 1
-    return [
-        f"{name} ({first([f'{v} in {n:,} of {c.total():,}' for v, n in c.most_common()], most=3)})"
-        for name, c in counts.items()
-        if len(c) > 1
-    ]
 
 
 def _lengths(cells: list[str | None], longest: int, table: Table) -> np.ndarray:

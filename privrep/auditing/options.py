@@ -14,6 +14,7 @@ from privrep.types import CORRELATION_LIMIT, LIMIT
 PERMUTATIONS = 200
 MARGIN = "10%"  # of the way from chance to certainty: 0.05 of two classes
 DUPLICATES = ("stop", "merge", "keep", "drop")
+TWO_VALUES = ("stop", "drop", "majority", "keep")
 MEASURED_AS = ("auto", "classes", "number")
 # Sources joined by +, or an array [N, D] or [N, T, D]: of numpy, jax, torch or pandas, or lists.
 Vectors = Any
@@ -30,6 +31,8 @@ class AuditOptions:
       only: {column: values} of the labels; rows that have none of the values are left out.
       duplicates: in DUPLICATES, what to do about equal rows of different speakers; "drop" leaves
         out rows of which the embedding failed, see `duplicates.failed_rows`.
+      two_values: in TWO_VALUES, what to do about speakers who have several values of an attribute
+        that others have one of, such as a gender, see `two_values.settle_values`.
       aligned: the caller says that the rows of both inputs belong together; else they do where
         they are joined by ids, or where a column is read, see `leakage.alignment`.
       given: columns that may explain the leak, such as emotion; None for `questions.USUAL`.
@@ -64,6 +67,7 @@ class AuditOptions:
     session: str = "session"
     only: Mapping[str, Sequence[str]] | None = None
     duplicates: str = "stop"
+    two_values: str = "stop"
     aligned: bool = False
     given: Sequence[str] | None = None
     lengths: str | Path | None = None

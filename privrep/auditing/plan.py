@@ -9,7 +9,7 @@ import numpy as np
 
 from privrep.auditing.gate import share_over_chance
 from privrep.auditing.options import AuditOptions, Columns
-from privrep.auditing.read_inputs import check_output, read_inputs, table_of
+from privrep.auditing.read_inputs import check_output, read_labels
 from privrep.files import replace_file
 from privrep.leakage.headline import times
 from privrep.leakage.measurement import FEWEST_SPEAKERS
@@ -130,35 +130,30 @@ def plan(
     share = None if fail_above is None else share_over_chance(fail_above)
     if output is not None:
         check_output(output)
-    table = table_of(labels, "labels")
-    # Labels are checked as those of an audit are, beside representations that say nothing.
-    rows = len(next(iter(table.columns.values())))
-    noise = np.random.default_rng(0).normal(size=(rows, 2))
-    inputs = read_inputs(noise, labels, attribute, options)
-    sample = inputs.sample
+    sample = read_labels(labels, attribute, options)
     of_class = speakers_per_class(sample.labels, sample.speaker).tolist()
     deals = options.deals or (SECONDARY if options.quick else PRIMARY).deals
     result = expected(of_class, np.bincount(sample.speaker).tolist(), deals)
     limit = result.chance + options.limit
     if share is not None:
         limit = min(limit, result.chance + share * (1 - result.chance))
-    notes, growth = list(inputs.notes), math.inf
+    notes, growth = list(sample.notes), math.inf
     if limit > result.chance:
         growth = result.growth_needed(limit)
     passes = result.passes(limit)
-    rarest = min(of_class)
+    rarest, speakers = min(of_class), int(sample.speaker.max()) + 1
     if rarest < FEWEST_SPEAKERS:
         passes, growth = 0.0, max(growth, FEWEST_SPEAKERS / rarest)
         notes.append(
             f"A class has {rarest} speakers; under {FEWEST_SPEAKERS} no audit says that there is "
             "no leak."
         )
-    needed = min(sample.num_speakers * growth, _LARGEST)
+    needed = min(speakers * growth, _LARGEST)
     report = AuditPlan(
         attribute=attribute,
-        speakers=sample.num_speakers,
+        speakers=speakers,
         utterances=len(sample.labels),
-        speakers_per_class=dict(zip(inputs.joined.classes, of_class)),
+        speakers_per_class=dict(zip(sample.classes, of_class)),
         limit=limit,
         expected=result,
         chance_to_pass=passes,

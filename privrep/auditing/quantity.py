@@ -145,7 +145,7 @@ def _binned(
     number = {interval.name: i for i, interval in enumerate(binned.intervals)}
     class_of = np.array([number.get(name or "", -1) for name in binned.name_of.values()], np.int32)
     kept = np.flatnonzero(class_of[speaker] >= 0)
-    sample = joined if len(kept) == len(speaker) else _take(joined, kept)
+    sample = joined if len(kept) == len(speaker) else take(joined, kept)
     counts = np.bincount(class_of[class_of >= 0], minlength=len(number))
     notes = [*joined.notes, f"{binned.note}."]
     within = values - means[speaker]
@@ -166,7 +166,8 @@ def _binned(
     return result, Quantity(values[kept], binned.intervals)
 
 
-def _take(joined: JoinedSample, rows: np.ndarray) -> JoinedSample:
+def take(joined: JoinedSample, rows: np.ndarray) -> JoinedSample:
+    """The rows int[n] of a sample, but for labels, classes and counts, which are as they were."""
     return joined._replace(
         h=joined.h[rows],
         speaker=renumber(joined.speaker[rows]),

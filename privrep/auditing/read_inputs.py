@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,10 @@ from privrep.auditing.join import PART, JoinedSample, check_counts, check_given,
 from privrep.auditing.options import AuditOptions, Columns, Vectors
 from privrep.auditing.pooling import pooled_blocks, pooled_sequences, side_by_side
 from privrep.auditing.quantity import Quantity, quantity_of
+from privrep.auditing.two_values import settle_values
 from privrep.duplicates import shared_rows
+from privrep.formats.columns import Labels, check_values_there, no_speaker
 from privrep.formats.columns import labels as labels_of
-from privrep.formats.columns import no_speaker
 from privrep.formats.numbers import Interval
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
@@ -51,13 +53,21 @@ class AuditInputs(NamedTuple):
     notes: list[str]
 
 
+class Opened(NamedTuple):
+    """What was read of files, by how it was asked for: several audits read each file once."""
+
+    tables: dict[str, Table]
+    vectors: dict[tuple[Any, ...], Representations]
+
+
 class _Reader(NamedTuple):
-    """The columns by which representations and labels are joined."""
+    """The columns by which representations and labels are joined, and the files that were read."""
 
     attribute: str
     options: AuditOptions
+    opened: Opened
 
-    def table(self, source: Columns, name: str) -> Table:
+    def labels(self, source: Columns, name: str) -> Labels:
         """Labels under the names of this project, with one spelling per value.
 
         Raises:
@@ -67,14 +77,32 @@ class _Reader(NamedTuple):
         options = self.options
         used = {self.attribute, options.speaker, options.session, *(options.given or ())}
         used |= {"num_frames", PART, *(options.only or ())}
-        read = labels_of([table_of(source, name)], options.naming, used)
+        read = labels_of([self._table(source, name)], options.naming, used)
         if options.speaker == "speaker" and "speaker" not in read.cells:
             raise no_speaker(read.tables[0], [self.attribute], options.naming.columns)
         values = {*read.cells.get(self.attribute, ())} - {""}
         # In arrays, values of which none is a word are the numbers of a caller's own classes.
         if isinstance(source, str | Path) or values - {*read.unknown.get(self.attribute, ())}:
             read.check_known(self.attribute)
-        return read.table
+        return read
+
+    def _table(self, source: Columns, name: str) -> Table:
+        if not isinstance(source, str | Path):
+            return table_of(source, name)
+        if str(source) not in self.opened.tables:
+            self.opened.tables[str(source)] = table_of(source, name)
+        return self.opened.tables[str(source)]
+
+    def vectors(
+        self, source: Vectors, name: str, table: Table, lengths: str | Path | None = None
+    ) -> Representations:
+        """See `vectors_of`."""
+        if isinstance(source, np.ndarray):
+            return vectors_of(source, name, table, lengths)
+        key = (str(source), str(lengths), *table.columns.get(ID, ()))
+        if key not in self.opened.vectors:
+            self.opened.vectors[key] = vectors_of(source, name, table, lengths)
+        return self.opened.vectors[key]
 
     def join(
         self,
@@ -93,14 +121,26 @@ class _Reader(NamedTuple):
         columns = (self.attribute, options.speaker, options.session)
         raw = join(read, table, *columns, only, options.duplicates)
         joined, quantity = quantity_of(raw, self.attribute, options, intervals)
+        if quantity is None:
+            joined = settle_values(
+                joined, self.attribute, options.speaker, options.two_values, table.path
+            )
         check_counts(joined, self.attribute, table)
         return joined, quantity
 
 
 def read_inputs(
-    representations: Vectors, labels: Columns, attribute: str, options: AuditOptions
+    representations: Vectors,
+    labels: Columns,
+    attribute: str,
+    options: AuditOptions,
+    opened: Opened | None = None,
 ) -> AuditInputs:
     """Reads all files of an audit, or takes arrays in their place.
+
+    Args:
+      representations, labels, attribute, options: see `run_audit.audit`.
+      opened: files that another audit has read; what is read here is added.
 
     Raises:
       FileNotFoundError, ValueError: a file cannot be read, or does not fit the others.
@@ -115,9 +155,13 @@ def read_inputs(
             f"--duplicates={options.duplicates} leaves out rows that --unprotected has: leave "
             "copies and failed rows out of both files, and give one person one name"
         )
-    reader = _Reader(attribute, options)
-    table = reader.table(labels, "labels")
-    read = vectors_of(representations, "representations", table, options.lengths)
+    reader = _Reader(attribute, options, Opened({}, {}) if opened is None else opened)
+    labelled = [reader.labels(labels, "labels")]
+    if options.other_labels is not None:
+        labelled.append(reader.labels(options.other_labels, "other_labels"))
+    check_values_there(labelled)
+    table = labelled[0].table
+    read = reader.vectors(representations, "representations", table, options.lengths)
     if options.lengths is None:
         _check_rows(representations, read, table)
     joined, quantity = reader.join(read, table, options.only)
@@ -136,7 +180,9 @@ def read_inputs(
     numbers = None
     if quantity is not None:
         numbers = NumberSample(sample.h, quantity.values, sample.speaker, sample.session)
-    other, of_other = _other(reader, joined, sample.h, quantity, scale)
+    other, of_other = None, list[str]()
+    if options.other is not None:
+        other, of_other = _other(reader, labelled[1].table, joined, sample.h, quantity, scale)
     return AuditInputs(
         joined=joined,
         sample=sample,
@@ -146,6 +192,24 @@ def read_inputs(
         shape=read.shape or read.h.shape,
         notes=joined.notes + pooling + of_other,
     )
+
+
+def read_labels(labels: Columns, attribute: str, options: AuditOptions) -> JoinedSample:
+    """Labels without representations, checked as those of an audit are; h says nothing.
+
+    Raises:
+      FileNotFoundError, ValueError: the labels cannot be read or audited.
+    """
+    reader = _Reader(attribute, options, Opened({}, {}))
+    read = reader.labels(labels, "labels")
+    check_values_there([read])
+    # Rows of one table are not joined with others, so that ids have nothing to match.
+    cells = {name: column for name, column in read.cells.items() if name != ID}
+    table = replace(read.table, cells=cells)
+    noise = np.random.default_rng(0).normal(size=(len(table), 2))
+    joined, _ = reader.join(checked_vectors("labels", noise), table, options.only)
+    check_given(options.given, joined, attribute)
+    return joined
 
 
 def speaker_names(inputs: AuditInputs, column: str) -> list[str]:
@@ -274,7 +338,7 @@ def _unprotected(
     if source is None:
         return None
     name = "unprotected" if isinstance(source, np.ndarray) else str(source)
-    before = vectors_of(source, name, table, reader.options.lengths_of(source))
+    before = reader.vectors(source, name, table, reader.options.lengths_of(source))
     if before.h.shape != read.h.shape or (before.ids is None) != (read.ids is None):
         raise ValueError(
             f"{name}: shape {list(before.h.shape)}{_with_ids(before)} beside {list(read.h.shape)}"
@@ -298,21 +362,20 @@ def _with_ids(read: Representations) -> str:
 
 def _other(
     reader: _Reader,
+    table: Table,
     audited: JoinedSample,
     audited_h: np.ndarray,
     quantity: Quantity | None,
     scale: np.ndarray,
-) -> tuple[OtherCorpus | None, list[str]]:
-    """The other corpus without audited people, in the classes of `audited`; and notes.
+) -> tuple[OtherCorpus, list[str]]:
+    """The other corpus, labelled by `table`, without audited people, in the classes of `audited`;
+    and notes.
 
     Its h is divided by `scale`, as `audited_h` was.
     """
     options, attribute, classes = reader.options, reader.attribute, audited.classes
-    if options.other is None or options.other_labels is None:
-        return None, []
-    table = reader.table(options.other_labels, "other_labels")
     intervals = None if quantity is None else quantity.intervals
-    read = vectors_of(options.other, "other", table)
+    read = reader.vectors(options.other, "other", table)
     joined, _ = reader.join(read, table, intervals=intervals)
     number = {name: i for i, name in enumerate(classes)}
     shared = np.array([number.get(name, -1) for name in joined.classes])

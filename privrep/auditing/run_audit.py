@@ -32,6 +32,7 @@ from privrep.auditing.options import (
     DUPLICATES,
     MEASURED_AS,
     PERMUTATIONS,
+    TWO_VALUES,
     AuditOptions,
     Columns,
     Vectors,
@@ -39,6 +40,7 @@ from privrep.auditing.options import (
 from privrep.auditing.questions import ask
 from privrep.auditing.read_inputs import (
     AuditInputs,
+    Opened,
     check_output,
     read_inputs,
     speaker_names,
@@ -57,7 +59,7 @@ from privrep.auditing.threats import code_length, strongest_quick, threats
 from privrep.files import replace_file, sha256
 from privrep.formats.columns import flags_of
 from privrep.formats.sequences import files_of, sources_of
-from privrep.leakage.alignment import Alignment
+from privrep.leakage.alignment import BY_CALLER, Alignment
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
 from privrep.leakage.number_measurement import measure_number
@@ -91,6 +93,7 @@ def audit(
     *,
     options: AuditOptions = _DEFAULTS,
     progress: Progress | None = None,
+    opened: Opened | None = None,
 ) -> AuditReport:
     """Measures how much of `attribute` the representations reveal.
 
@@ -106,6 +109,8 @@ def audit(
       output: folder for audit.json and audit.html, made if it does not exist; None writes nothing.
       options: see `AuditOptions`.
       progress: is called with the share that is done, from 0 to 1, and with what begins now.
+      opened: `Opened({}, {})`, to be handed to the audits of several attributes of the same files,
+        so that each file is read once; None reads them anew.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
@@ -121,7 +126,7 @@ def audit(
     """
     begin = progress or _no_progress
     begin(0.0, "inputs")
-    prepared = prepare(representations, labels, attribute, output, options)
+    prepared = prepare(representations, labels, attribute, output, options, opened)
     inputs, settings, sources = prepared.inputs, prepared.settings, prepared.sources
     options = prepared.options
     begin(0.05, "alignment")
@@ -145,7 +150,7 @@ def audit(
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=headline.verdict,
-        reason=headline.reason,
+        reason=_with_doubt(headline, alignment),
         attribute=attribute,
         score="correlation" if is_correlation else "uar",
         chance=0.0 if is_correlation else measured.chance,
@@ -194,6 +199,13 @@ def audit(
     return report
 
 
+def _with_doubt(headline: Verdict | CorrelationVerdict, alignment: Alignment) -> str:
+    """The reason of the verdict; of a leak there is no doubt that rows belong together."""
+    if headline.verdict == "leaks" or alignment.by != BY_CALLER.by or not alignment.doubt:
+        return headline.reason
+    return f"{headline.reason} {alignment.doubt}"
+
+
 def _no_progress(share: float, what: str) -> None:
     """Says nothing."""
 
@@ -221,8 +233,12 @@ def prepare(
     attribute: str,
     output: str | Path | None,
     options: AuditOptions,
+    opened: Opened | None = None,
 ) -> Prepared:
     """Reads and checks everything that was asked for, before anything is measured; see `audit`.
+
+    Args:
+      opened: files that were read for another attribute; those that are read here are added.
 
     Raises:
       FileNotFoundError, ValueError: an input cannot be read or audited.
@@ -240,7 +256,7 @@ def prepare(
     sources = {"representations": representations, "labels": labels} | options.further_inputs
     _check_named("a file", **sources)
     _check_numbers(settings)
-    inputs = read_inputs(representations, labels, attribute, options)
+    inputs = read_inputs(representations, labels, attribute, options, opened)
     _check_limit(settings.limit, 1 / len(inputs.joined.classes))
     frames = inputs.joined.h if inputs.joined.h.ndim == 3 else None
     attackers = _suite(options, frames, inputs.joined.num_frames)
@@ -536,6 +552,8 @@ def _command(
         arguments.append(f"--bins={options.bins}")
     if options.duplicates != DUPLICATES[0]:
         arguments.append(f"--duplicates={options.duplicates}")
+    if options.two_values != TWO_VALUES[0]:
+        arguments.append(f"--two_values={options.two_values}")
     if options.given is not None:
         arguments.append(f"--given={','.join(options.given)}")
     if options.policy is None:

@@ -32,6 +32,7 @@ from privrep.datasets.parsing import known, not_found, official_part, rating, so
 from privrep.formats.columns import (
     Labels,
     Naming,
+    check_values_there,
     existing,
     labels,
     no_speaker,
@@ -72,6 +73,7 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
         if not path.is_file():
             raise not_found("a manifest", path, ["a CSV file at this path"], OBTAIN)
     read_ = labels([read_table(path) for _, path in files], naming)
+    check_values_there([read_])
     for table in read_.tables:
         if "speaker" not in table.cells:
             raise no_speaker(table, CLASSES, naming.columns)

@@ -28,6 +28,7 @@ from privrep.formats.values import (
     key_of,
     like,
     not_known,
+    not_there,
     paired,
     plain,
     unify,
@@ -174,12 +175,14 @@ class Labels:
         where a cell is empty or missing.
       notes: sentences on what was mapped, joined, merged and left out.
       unknown: {column: {value: rows}} of closed vocabularies that do not know them.
+      absent: {"column:value=meaning": a sentence} of what is declared of values that no cell holds.
     """
 
     tables: tuple[Table, ...]
     cells: dict[str, list[str]]
     notes: tuple[str, ...]
     unknown: dict[str, dict[str, int]]
+    absent: dict[str, str]
 
     @property
     def table(self) -> Table:
@@ -222,7 +225,46 @@ def labels(tables: Sequence[Table], naming: Naming, keep: Collection[str] = ()) 
       FileNotFoundError, ValueError: a column that the user names is not there, no speaker can be
         found by `speaker_from`, or the table of speakers does not fit.
     """
-    return unified([_named(table, naming, keep) for table in tables], naming)
+    named = [_named(table, naming, keep) for table in tables]
+    read = unified(named, naming)
+    if not read.absent:
+        return read
+    # A cell that is declared to be missing may have been filled by the table of speakers.
+    original = {name: {n.original.get(name, name) for n in named} for name in naming.values}
+    sources = [*tables, *([read_table(naming.speakers)] if naming.speakers else [])]
+    absent = dict(read.absent)
+    for name, declared in naming.values.items():
+        there = [
+            cell
+            for table in sources
+            for column, cells in table.cells.items()
+            if column in original[name] or _letters(column) in SYNONYMS.get(name, ())
+            for cell in cells
+        ]
+        gone = not_there(name, there, declared)
+        for word, meaning in declared.items():
+            if word not in gone:
+                absent.pop(_declaration(name, word, meaning), None)
+    return replace(read, absent=absent)
+
+
+def check_values_there(read: Sequence[Labels]) -> None:
+    """Makes sure that what is declared of values is declared of some that are there.
+
+    Args:
+      read: labels under one `Naming`; it is enough if a value is in one of them.
+
+    Raises:
+      ValueError: a value is in none of them; the message lists those that are there.
+    """
+    for declaration, sentence in read[0].absent.items():
+        if all(declaration in labels_.absent for labels_ in read):
+            path = read[0].tables[0].path
+            raise ValueError(f"--values={pasted(declaration)}: {path}: {sentence}")
+
+
+def _declaration(name: str, word: str, meaning: str) -> str:
+    return f"{name}:{word}={meaning}"
 
 
 def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
@@ -239,20 +281,22 @@ def unified(tables: Sequence[Table], naming: Naming = _NOTHING) -> Labels:
                 f"--values={name}:…: {tables[0].path} has no column {name!r}. It has: "
                 f"{', '.join(columns)}{nearest(name, columns)}"
             )
-    cells, unknown = {}, {}
+    cells, unknown, absent = {}, {}, {}
     notes = [note for table in tables for note in table.notes]
     for name in columns:
         joint = [cell for table in tables for cell in table.cells.get(name, [""] * len(table))]
         declared = naming.values.get(name, {})
         check_declared(name, kind_of(name), declared)
         of_column = unify(name, kind_of(name), joint, declared)
+        for word, sentence in not_there(name, joint, declared).items():
+            absent[_declaration(name, word, declared[word])] = sentence
         cells[name] = of_column.cells
         notes += of_column.notes
         if _letters(name) in AGE:
             notes += _on_ages(name, of_column.cells, tables)
         if of_column.unknown:
             unknown[name] = of_column.unknown
-    return Labels(tuple(tables), cells, tuple(dict.fromkeys(notes)), unknown)
+    return Labels(tuple(tables), cells, tuple(dict.fromkeys(notes)), unknown, absent)
 
 
 def _on_ages(name: str, cells: Sequence[str], tables: Sequence[Table]) -> list[str]:

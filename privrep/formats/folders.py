@@ -1,5 +1,6 @@
 """Folders and patterns of file names, with a file of each utterance (host)."""
 
+import itertools
 import unicodedata
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +9,8 @@ from privrep.formats.ids import same_id, without_ending
 from privrep.messages import first
 
 PLACE = "{id}"  # in a pattern of file names
+_WHOLE = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".arrow", ".feather", ".ark", ".scp")
+_LOOKED_AT = 1_000  # files
 
 
 def root_of(pattern: str) -> Path:
@@ -62,5 +65,22 @@ def no_file(pattern: str, root: Path, wanted: Collection[str]) -> ValueError:
         hint = f": is the pattern {root}/{name.replace(stem, PLACE, 1)}?"
     return ValueError(
         f"{pattern}: has a file of none of {len(wanted):,} utterances ({first([*wanted])}). In "
-        f"{root} lie {first(names) or 'no files'}{hint}"
+        f"{root} lie {first(names) or 'no files'}{hint}{whole_files(root)}"
+    )
+
+
+def whole_files(root: Path) -> str:
+    """Advice that names a file below a folder that may hold all utterances; "" without any.
+
+    Exports of several networks or folds lie in folders of their own, with their labels beside.
+    """
+    below = (path for path in root.rglob("*") if path.suffix.lower() in _WHOLE and path.is_file())
+    files = sorted(itertools.islice(below, _LOOKED_AT))
+    if not files:
+        return ""
+    labels = files[0].with_name("labels.csv")
+    beside = f", its labels are {labels}" if labels.is_file() else ""
+    return (
+        " A folder stands for one file of each utterance, named by its id; a file that holds all "
+        f"utterances is named itself, such as {files[0]}{beside}."
     )

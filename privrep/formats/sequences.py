@@ -21,7 +21,7 @@ import numpy as np
 
 from privrep.formats import ark, arrow, hdf5
 from privrep.formats.end_to_end import IDS, LENGTHS, ids_beside, read_end_to_end
-from privrep.formats.folders import PLACE, by_stem, file_of, no_file, root_of
+from privrep.formats.folders import PLACE, by_stem, file_of, no_file, root_of, whole_files
 from privrep.formats.ids import matched
 from privrep.formats.tables import ID, existing_file
 from privrep.formats.vectors import (
@@ -130,7 +130,9 @@ def open_sequences(
         )
     if is_by_file(text):
         pattern = text if PLACE in text else str(path / f"{PLACE}.npy")
-        return _from_folder(text, pattern, _needed(wanted, text))
+        if not root_of(pattern).is_dir():
+            raise FileNotFoundError(f"{pattern}: there is no folder {root_of(pattern)}")
+        return _from_folder(text, pattern, _needed(wanted, text, root_of(pattern)))
     if ending not in ark.ENDINGS:  # whose first bytes, a key, may be those of any file
         existing_file(path, KINDS)
     elif not path.is_file() or not path.stat().st_size:
@@ -165,11 +167,14 @@ def lengths_beside(path: Path) -> Path | None:
     return beside if path.suffix.lower() == ".npy" and beside.is_file() else None
 
 
-def _needed(wanted: Collection[str] | None, name: str) -> Collection[str]:
+def _needed(
+    wanted: Collection[str] | None, name: str, folder: Path | None = None
+) -> Collection[str]:
     if wanted is None:
+        advice = "" if folder is None else whole_files(folder)
         raise ValueError(
             f"{name}: its arrays are found by the {ID} of their utterances, and the labels have no "
-            f"column {ID}"
+            f"column {ID}{'.' if advice else ''}{advice}"
         )
     return wanted
 
@@ -204,8 +209,6 @@ def _by_name(
 
 def _from_folder(name: str, pattern: str, wanted: Collection[str]) -> Sequences:
     root = root_of(pattern)
-    if not root.is_dir():
-        raise FileNotFoundError(f"{pattern}: there is no folder {root}")
     path_by_id = {id_: path for id_ in wanted if (path := file_of(pattern, id_)) is not None}
     notes: tuple[str, ...] = ()
     if not path_by_id:

@@ -79,6 +79,7 @@ _MAY_MEAN = {  # words for a gender that no table of all languages can know
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_LISTED = 20  # values of a column in a message
 _PASTED = 50  # pairs of one flag that a note proposes
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?\+?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
@@ -238,7 +239,7 @@ def unify(
         whole = [form for form in by_form if is_whole(form)] if is_emotion else []
         usual = min(whole or by_form, key=lambda form: (-by_form[form], form != form.lower(), form))
         meaning |= dict.fromkeys(spellings, usual)
-    notes = [*_not_there(name, declared, counts), *_notes(name, kind, counts, meaning, missing)]
+    notes = _notes(name, kind, counts, meaning, missing)
     if kind == EMOTION:
         undecided = [key for key in open_ if key in NO_AGREEMENT and key not in kept]
         notes += [_undecided(name, open_[key], counts) for key in undecided]
@@ -263,16 +264,19 @@ def _undecided(name: str, spellings: Sequence[str], counts: Mapping[str, int]) -
     )
 
 
-def _not_there(name: str, declared: Mapping[str, str], counts: Mapping[str, int]) -> list[str]:
-    """A note on each declared value that no cell holds."""
-    there = {*map(key_of, counts)} if declared else set()
-    cells = [plain(cell) for cell, _ in Counter(counts).most_common()] if declared else []
-    return [
-        f"--values={name}:{word}={meaning}: no cell of {name} is {word}; it has "
-        f"{first([*dict.fromkeys(cells)]) or 'no value'}."
-        for word, meaning in declared.items()
+def not_there(name: str, cells: Iterable[str], declared: Mapping[str, str]) -> dict[str, str]:
+    """{declared value that no cell holds: a sentence on it and on the values there are}."""
+    if not declared:
+        return {}
+    counts = Counter(cell for cell in cells if cell)
+    there = {*map(key_of, counts)}
+    values = dict.fromkeys(plain(cell) for cell, _ in counts.most_common())
+    return {
+        word: f"no cell of {name} is {shown(word)}. It has: "
+        f"{first([*values], most=_LISTED) or 'no value'}{nearest(word, values)}"
+        for word in declared
         if key_of(word) not in there
-    ]
+    }
 
 
 def _notes(

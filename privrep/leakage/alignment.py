@@ -47,12 +47,14 @@ class Alignment(NamedTuple):
 
     Attributes:
       by: "ids" on both sides, "caller" who says so, "column" that is read, or "nothing".
-      column: that is read from h; "" where none is or none had to be.
+      column: that is read from h; "" where none is or none had to be. It is looked for, too, where
+        the caller vouches for the order.
       tried: {column: p}, each by itself, in the order in which they were tried; after the one that
         is read no other is.
       needed: p of a column that is read, at most.
       sentence: the same in words.
-      doubt: what the column that is read does not show; "" where nothing is left.
+      doubt: what the column that is read, or the word of the caller, does not show; "" where
+        nothing is left.
     """
 
     by: str
@@ -69,9 +71,24 @@ class Alignment(NamedTuple):
 
 
 BY_IDS = Alignment("ids", "", {}, ALPHA, "Rows were joined by the ids of both inputs.")
-BY_CALLER = Alignment(
-    "caller", "", {}, ALPHA, "Rows belong together by the word of the caller; it was not tested."
-)
+BY_CALLER = Alignment("caller", "", {}, ALPHA, "Rows belong together by the word of the caller.")
+
+
+def vouched(tested: Alignment) -> Alignment:
+    """What the word of the caller makes of the order of rows, beside what was `tested` of it.
+
+    The caller is believed; where no column could be read, that is all there is, and a `doubt`.
+    """
+    if tested.is_known:
+        return tested._replace(by=BY_CALLER.by, sentence=f"{BY_CALLER.sentence} {tested.sentence}")
+    names = ", ".join(tested.tried) or "none could be tried"
+    return BY_CALLER._replace(
+        tried=tested.tried,
+        needed=tested.needed,
+        doubt="That the rows stand in one order is the word of the caller alone (--aligned): no "
+        f"column of the labels could be read from the representations ({names}). If the order is "
+        "wrong, these numbers say nothing of what is revealed.",
+    )
 
 
 def align(

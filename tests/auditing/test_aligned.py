@@ -134,3 +134,22 @@ def test_the_flag_says_so_and_is_repeated(noise, tmp_path, capsys):
     assert "--aligned" in written["command"].split() and written["alignment"]["by"] == "caller"
     said = " ".join(capsys.readouterr().out.split())
     assert "by the word of the caller" in said and "Sensitivity: of leaks planted" in said
+
+
+def test_a_vouched_order_that_no_column_confirms_is_said_to_be_the_word_of_the_caller(noise, mixed):
+    options = AuditOptions(attackers=("linear",), permutations=24, deals=1, aligned=True)
+    h = noise + 3 * (SPEAKER % 2)[:, None]
+    shuffled = audit(h, labels(mixed), "gender", options=options)
+    assert shuffled.verdict != "leaks" and "gender" in shuffled.alignment.tried
+    said = "no column of the labels could be read from the representations (gender, speaker)"
+    assert said in shuffled.reason and said in " ".join(shuffled.headline.still_open)
+    *_, last = table_of(shuffled).partition("gender: ")
+    assert "word of the caller alone" in " ".join(last.split())
+    right = audit(h, LABELS, "gender", options=options)
+    assert right.verdict == "leaks" and right.alignment.by == "caller"
+    assert right.alignment.column == "gender" and not right.alignment.doubt
+    posterior = noise.copy()
+    posterior[:, 0] += 3 * (np.arange(len(SPEAKER)) % 3)  # confirms the order, and is no leak
+    columns = LABELS | {"emotion": np.arange(len(SPEAKER)) % 3}
+    confirmed = audit(posterior, columns, "gender", options=options)
+    assert confirmed.alignment.column == "emotion" and "word of" not in confirmed.reason

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from privrep.auditing import gate
+from privrep.auditing import gate, read_inputs
 from privrep.auditing.gate import (
     Judged,
     Limits,
@@ -216,6 +217,20 @@ def people(tmp_path_factory):
 
 
 FAST = ("--attackers=linear", "--permutations=24")
+
+
+def test_several_attributes_read_each_file_once(people, monkeypatch):
+    opened = []
+    for name in ("read_table", "open_sequences"):
+        function = getattr(read_inputs, name)
+        monkeypatch.setattr(
+            read_inputs,
+            name,
+            lambda path, *args, f=function: opened.append(Path(path).name) or f(path, *args),
+        )
+    flags = ("--attribute=accent,gender", "--fail-on=none", *FAST)
+    assert run(people, *flags, output="once") == 0
+    assert sorted(opened) == ["h.npy", "labels.csv"]
 
 
 def test_several_attributes_have_a_folder_each_and_one_status(people, capsys):

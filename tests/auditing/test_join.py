@@ -130,12 +130,6 @@ def test_values_that_differ_in_blanks_only_are_one(tmp_path):
     assert read_table(tmp_path / "t.csv").columns == {"speaker": ["a b c"], "gen der": ["f"]}
 
 
-def test_speakers_of_two_values_are_named_with_counts(tmp_path):
-    rows = [*ROWS[:5], ("u5", "a", "m"), ("u6", "", "")]
-    (note,) = (n for n in samples(tmp_path, text_of(rows)).notes if "more than one" in n)
-    assert note == "1 of 4 speakers have more than one gender: a (f in 2 of 3, m in 1 of 3)."
-
-
 def test_two_speakers_with_both_values_are_too_few(tmp_path):
     rows = [(i, "ab"[k % 2], "fm"[k < 3]) for k, (i, _, _) in enumerate(ROWS)]
     refused("labels.csv: gender is known of 2 speakers, and 3", samples, tmp_path, text_of(rows))

@@ -55,3 +55,13 @@ def test_the_command_prints_and_writes_it(tmp_path, capsys):
     written = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
     assert written["speakers"] == 40 and 0.6 < written["expected"]["upper"] < 0.7
     assert main(["plan", str(tmp_path / "nothing.csv"), "--attribute=gender"]) == 2
+
+
+def test_a_plan_says_nothing_of_rows_joined_though_labels_have_ids():
+    ids = [f"u{i}" for i in range(len(SPEAKER))]
+    planned = plan(LABELS | {"id": ids}, "gender")
+    assert (
+        not [note for note in planned.notes if "joined" in note]
+        and "row by row" not in planned.in_words
+    )
+    assert planned == plan(LABELS, "gender")

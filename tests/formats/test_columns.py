@@ -10,6 +10,7 @@ import pytest
 from privrep.datasets.manifest import read
 from privrep.formats.columns import (
     Naming,
+    check_values_there,
     flags_of,
     labels,
     naming_of,
@@ -296,3 +297,25 @@ def test_several_ratings_in_one_column(table, name, cells):
     values = [float(named.cells[n][0]) for n in ("valence", "activation", "dominance")]
     assert values == [3, 2.5, 4] and named.cells["valence"][1:] == ["", ""]
     assert any("was divided into valence, activation, dominance" in n for n in named.notes)
+
+
+def test_a_meaning_for_a_value_that_no_table_has_is_refused(table, tmp_path):
+    source = table("id,speaker,gender\nu1,a,0\nu2,b,1\n")
+    declared = naming_of(values="gender:0=female,gender:x=male")
+    read = labels([source], declared)
+    refused(
+        r"--values=gender:x=male: .*t\.csv: no cell of gender is 'x'\. It has: 0, 1",
+        lambda: check_values_there([read]),
+    )
+    # It is enough that one of several tables has it.
+    check_values_there([read, labels([table("id,speaker,gender\nu3,c,x\n")], declared)])
+    check_values_there([labels([source], naming_of(values="gender:0=female,gender:1=male"))])
+
+
+def test_a_value_that_facts_on_speakers_have_or_fill_is_there(table, tmp_path):
+    facts = tmp_path / "facts.csv"
+    facts.write_text("speaker,Sex\na,1\nb,2\n")
+    source = table("id,speaker,gender\nu1,a,9\nu2,b,male\n")
+    naming = naming_of(speakers=facts, values="gender:9=,gender:1=female,gender:2=male")
+    read = labels([source], naming)
+    assert read.cells["gender"] == ["female", "male"] and not read.absent

@@ -193,6 +193,15 @@ def half(raw):
     return raw[: len(raw) // 2]
 
 
+def exported(folder):
+    """A folder of folders, each with one file of all utterances, as the main job exports h."""
+    for fold in ("fold_0", "fold_1"):
+        (folder / "000" / fold).mkdir(parents=True)
+        np.savez(folder / "000" / fold / "a.npz", h=ONE, id=np.array(["u0", "u1"]))
+        (folder / "000" / fold / "labels.csv").write_text("id,speaker\n")
+    return str(folder)
+
+
 ONE = np.ones((2, 3), "f")
 HUGE = b"\x93NUMPY\1\0\x76\0" + (
     b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 3000), }".ljust(117) + b"\n"
@@ -204,6 +213,10 @@ MALFORMED = {
     "folder: empty": (lambda f: str(f), "none of 4 utterances.*no files"),
     "folder: other names": (arrays("folder", {"y": ONE}), r"In .* lie y\.npy"),
     "folder: longer names": (arrays("folder", {"u0.emb": ONE}), r"is the pattern .*\{id\}\.emb"),
+    "folder: whole files below": (
+        exported,
+        r"named itself, such as .*fold_0/a\.npz, its labels are .*fold_0/labels\.csv",
+    ),
     "folder: widths": (arrays("folder", {"u0": ONE, "u1": ONE[:, :2]}), r"u1 \[2, 2\]"),
     "folder: vector and frames": (arrays("folder", {"u0": ONE, "u1": ONE[0]}), "2 kinds"),
     "folder: rank": (arrays("folder", {"u0": ONE[None]}), r"u0 has shape \[1, 2, 3\]"),
@@ -334,3 +347,10 @@ def test_malformed_sources_are_refused_by_name(tmp_path, name):
             pooled_sequences(read)
 
     refused(message, read)
+
+
+def test_a_folder_of_whole_files_is_explained_without_ids_too(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"have no column id\. A folder stands for .*fold_0/a\.npz"
+    ):
+        open_sequences(exported(tmp_path), None)

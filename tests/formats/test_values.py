@@ -15,6 +15,7 @@ from privrep.formats.values import (
     check_declared,
     like,
     not_known,
+    not_there,
     paired,
     seconds,
     unify,
@@ -174,9 +175,11 @@ def test_a_meaning_that_a_closed_vocabulary_does_not_know_is_refused():
     check_declared("accent", CLASS, {"0": "anything"})
 
 
-def test_a_declared_value_that_no_cell_holds_is_said():
-    (note,) = unify("sex", GENDER, ["1", "1", "f"], {"X": "female", "1.0": "female"}).notes[:1]
-    assert note == "--values=sex:X=female: no cell of sex is X; it has 1, f."
+def test_a_declared_value_that_no_cell_holds_is_named_with_those_there_are():
+    said = not_there("sex", ["1", "1", "f", ""], {"X": "female", "1.0": "female"})
+    assert said == {"X": "no cell of sex is 'X'. It has: 1, f"}
+    assert "did you mean female?" in not_there("sex", ["female"], {"femal": "female"})["femal"]
+    assert not_there("sex", [], {"0": ""}) == {"0": "no cell of sex is '0'. It has: no value"}
 
 
 def test_a_class_of_no_agreement_is_said_with_the_flag_that_leaves_it_out():

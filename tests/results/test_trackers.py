@@ -13,7 +13,7 @@ FIRST = {"a/fold=0": {"train_loss": 2.0, "val_emotion_uar": 0.5}, "b/fold=0": {"
 SECOND = {"a/fold=0": {"train_loss": 1.5}, "b/fold=0": {"train_loss": math.nan}}  # b has stopped
 
 
-def told(names, workdir):
+def track(names, workdir):
     workdir.mkdir(parents=True, exist_ok=True)
     with tracking(names, workdir) as log:
         log(1, FIRST)
@@ -33,7 +33,7 @@ def test_tensorboard_has_each_epoch_at_once_and_in_the_end_what_a_whole_run_writ
     for path in (tmp_path / "whole").rglob("events*"):
         live = tmp_path / "live" / path.relative_to(tmp_path / "whole")
         assert live.read_bytes() == path.read_bytes()
-    told(["tensorboard"], tmp_path / "live")  # of a job that goes on: all epochs once more
+    track(["tensorboard"], tmp_path / "live")  # of a job that goes on: all epochs once more
     assert (
         file.read_bytes() == (tmp_path / "whole" / file.relative_to(tmp_path / "live")).read_bytes()
     )
@@ -43,7 +43,7 @@ def test_tensorboard_has_each_epoch_at_once_and_in_the_end_what_a_whole_run_writ
 def test_mlflow_has_a_run_for_every_network(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    told(["mlflow"], tmp_path / "demo" / "trial")
+    track(["mlflow"], tmp_path / "demo" / "trial")
     import mlflow
 
     client = mlflow.MlflowClient()
@@ -59,7 +59,7 @@ def test_mlflow_has_a_run_for_every_network(tmp_path, monkeypatch):
 @pytest.mark.long
 def test_weights_and_biases_has_them_offline(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    told(["wandb"], tmp_path / "demo" / "trial")
+    track(["wandb"], tmp_path / "demo" / "trial")
     (folder,) = (tmp_path / "demo" / "trial" / "wandb").glob("offline-run-*")
     (written,) = folder.glob("*.wandb")
     assert b"a/fold=0/train_loss" in written.read_bytes()
@@ -76,7 +76,7 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, name):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ValueError, match=rf"--track={name} needs {name}.*privrep\[tracking\]"):
-        told([name], tmp_path)
+        track([name], tmp_path)
 
 
 def test_every_tracker_is_offered_by_the_flag():

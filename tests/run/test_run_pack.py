@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.config.sweep import expand
-from experiments.run.load_data import Loaded
+from experiments.run.load_data import Job, Loaded
 from experiments.run.run_pack import run_pack
 from privrep.inputs.packing import PackingSettings, pack
 from privrep.types import Corpus, Split, Utterance, ragged
@@ -64,7 +64,8 @@ def rows_of(runs, folder, changed=()):
     )
     loaded = Loaded(utterances, SPLIT, packed, "hash", "content", [], [], {})
     (swept,) = expand(FLAGS)
-    rows = run_pack(swept._replace(runs=tuple(swept.runs[i] for i in runs)), loaded, folder, "")
+    some = swept._replace(runs=tuple(swept.runs[i] for i in runs))
+    rows = run_pack(Job(0, some, folder, ""), loaded)
     return {(row["lambda"], row["fold"]): row for row in rows if not row["control"]}
 
 
