@@ -18,6 +18,7 @@ from experiments.results.runs_csv import read_rows
 from privrep import cli
 from privrep.inputs.labels import private_labels, task_labels
 from privrep.inputs.text import tokenise
+from privrep.program import WRONG
 from tests.support.experiment_runs import SMALL, set_flags
 from tests.support.paths import ROOT
 
@@ -194,7 +195,7 @@ def assert_audited(case, cases, output, capsys, *flags):
         text = "".join(capsys.readouterr())
         assert status in np.atleast_1d(check["exit"]), text
         assert_message(check, text)
-        if status == cli.WRONG:
+        if status == WRONG:
             continue
         report = json.loads((folder / "audit.json").read_text("utf-8"))
         names = [described["name"] for described in report["data"]["classes"]]

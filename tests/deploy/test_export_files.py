@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 import privrep
-from privrep.cli import EXPORT_FORMATS, main
+from privrep.cli import main
+from privrep.commands.models import EXPORT_FORMATS
 from privrep.deploy.export_files import FORMATS
 from privrep.deploy.onnx_graph import person_arrays
 from privrep.deploy.person_file import read_person

@@ -1,0 +1,1 @@
+"""The commands of the console script: their flags, and what they print."""
