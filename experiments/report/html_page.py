@@ -3,7 +3,6 @@
 Whatever comes from a file is text and is escaped; the page forbids scripts and outside resources.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -38,8 +37,8 @@ abbr{text-decoration:none;font-weight:600}
 abbr.better{color:var(--better)}abbr.worse{color:var(--worse)}
 abbr.no,abbr.not{color:var(--soft)}
 .note,figcaption{font-size:.85em;color:var(--soft);margin:.2em 0 1em}
-figure{margin:1em 0;overflow-x:auto}img{max-width:100%;height:auto;background:#fff}
-@media screen and (max-width:600px){img{max-width:none;width:44em}nav{columns:1}}
+figure{margin:1em 0;overflow-x:auto}
+@media screen and (max-width:600px){nav{columns:1}}
 pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--box);padding:.7em}
 @page{size:A4;margin:12mm}
 @media print{:root{color-scheme:light;--page:#fff;--text:#000;--soft:#333;--line:#aaa;--box:#fff}
@@ -48,14 +47,14 @@ h2,caption,summary{break-after:avoid}figure,tr{break-inside:avoid}
 thead{display:table-header-group}
 details::details-content{content-visibility:visible;display:block;height:auto}
 .wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}
-img{max-height:105mm}pre{padding:0}*{print-color-adjust:exact}}
+pre{padding:0}*{print-color-adjust:exact}}
 """
 
 
 class Picture(NamedTuple):
-    """A figure: its PNG, and its caption, which is also its text for those who cannot see it."""
+    """A figure: its <svg>, and its caption."""
 
-    png: bytes
+    svg: str
     caption: str
 
 
@@ -108,7 +107,7 @@ def document(page: Page) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'; img-src data:\">"
+        "style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(page.title)}</title><style>{_STYLE}{page.style}</style></head>\n<body>"
         f"<h1>{escape(page.title)}</h1>\n{page.top}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
@@ -133,12 +132,7 @@ def _part(part: Part) -> str:
     if isinstance(part, SideTable):
         return formats.html(part)
     if isinstance(part, Picture):
-        caption = escape(part.caption)
-        data = b64encode(part.png).decode("ascii")
-        return (
-            f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{caption}</figcaption></figure>"
-        )
+        return f"<figure>{part.svg}<figcaption>{escape(part.caption)}</figcaption></figure>"
     if isinstance(part, Listing):
         return f"<pre>{escape(part.text)}</pre>"
     if isinstance(part, list):

@@ -24,6 +24,7 @@ from experiments.report.arguments import parse
 from experiments.report.detail_tables import modalities, tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
+from experiments.report.figures.inline_svg import inline_svg
 from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, file_name, save
 from experiments.report.html_page import Listing, Page, Part, Picture, Section, document
@@ -178,7 +179,8 @@ def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
         png = folder / f"{name}.png"
         save(figure, png, folder / f"{name}.pdf")
         kind, _, subject = name.partition("_")
-        pictures[kind].append(Picture(png.read_bytes(), f"{_CAPTIONS[kind]} ({subject})"))
+        caption = f"{_CAPTIONS[kind]} ({subject})"
+        pictures[kind].append(Picture(inline_svg(figure, name, caption), caption))
 
     with matplotlib.rc_context(STYLE):
         for name, figure in report_figures(summary, results.maps):

@@ -1,11 +1,15 @@
 """Figures show what is in the rows and curves, and hide nothing."""
 
+import re
+from xml.etree import ElementTree
+
 import matplotlib
 import numpy as np
 import pytest
 
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import draw
+from experiments.report.figures.inline_svg import inline_svg
 from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, save
 from experiments.results.h_map import Map
@@ -247,3 +251,17 @@ def test_the_same_figure_is_the_same_bytes(tmp_path):
         written.append([path.read_bytes() for path in paths])
     assert written[0] == written[1]
     assert written[0][0].startswith(b"\x89PNG") and written[0][1].startswith(b"%PDF")
+
+
+def test_a_figure_in_a_page_takes_its_colours_and_says_what_it_is(tmp_path):
+    name, figure = next(draw(summarise(ROWS, SETTINGS), []))
+    save(figure, tmp_path / "a.png")
+    text = inline_svg(figure, name, 'what <it> "shows"')
+    root = ElementTree.fromstring(text)
+    assert root.get("aria-label") == root[0].text == 'what <it> "shows"'
+    assert "currentColor" in text and "#000000" not in text and "<style" not in text
+    names = re.findall(r'\bid="([^"]*)"', text)
+    assert len({*names}) == len(names) and all(n.startswith(f"{name}-") for n in names)
+    used = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
+    assert used and {a or b for a, b in used} <= {*names}
+    assert text == inline_svg(figure, name, 'what <it> "shows"')
