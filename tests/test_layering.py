@@ -99,6 +99,7 @@ PUBLIC = (
         "Encoder",
         "Encoded",
         "Person",
+        "Recordings",
         "Sample",
         "AuditReport",
         "Utterance",

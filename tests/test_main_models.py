@@ -14,6 +14,7 @@ import pytest
 
 import privrep
 from experiments import export_model
+from privrep import Recordings
 from privrep.datasets import DATASETS
 from privrep.files import sha256
 from tests.support.corpora_on_disk import edit, write_iemocap
@@ -75,12 +76,14 @@ def compared(model, exported, utterances, ready=None):
         everything = [id_ for id_, u in utterances.items() if u.speaker == speaker]
         person = None
         if model.needs:
-            person = model.enrol(**_given(model, everything, utterances, ready))
+            person = model.enrol(Recordings(**_given(model, everything, utterances, ready)))
         if "state" in model.needs:
             rest = [id_ for id_ in everything if id_ not in scored]
             assert len(rest) == K
-            person = model.enrol(**_given(model, rest, utterances, ready), units=person)
-        encoded = model.encode(**_given(model, scored, utterances, ready), person=person)
+            person = model.enrol(Recordings(**_given(model, rest, utterances, ready)), units=person)
+        encoded = model.encode(
+            Recordings(**_given(model, scored, utterances, ready)), person=person
+        )
         sent |= dict(zip(encoded.ids, encoded.h))
     return np.abs(np.stack([sent[id_] for id_ in ids]) - h).max(1)
 
@@ -158,8 +161,8 @@ def test_ready_features_word_vectors_ratings_and_running_states(folder, capsys, 
         difference = compared(model, exported, utterances, ready)
         assert np.mean(difference < 1e-6) > 0.8 and difference.max() < 2e-3, difference
         some = [*utterances][:5]
-        person = model.enrol(**_given(model, some, utterances, ready))
-        encoded = model.encode(**_given(model, some, utterances, ready), person=person)
+        person = model.enrol(Recordings(**_given(model, some, utterances, ready)))
+        encoded = model.encode(Recordings(**_given(model, some, utterances, ready)), person=person)
     assert encoded.classes == () and ((encoded.emotion > 0) & (encoded.emotion < 6)).all()
 
 
@@ -195,7 +198,7 @@ def test_a_model_encodes_without_corpus_cache_and_experiments(folder, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    loaded = privrep.load(model).encode([u.wav], transcripts=[u.transcript], ids=["a"])
+    loaded = privrep.load(model).encode(Recordings([u.wav], transcripts=[u.transcript], ids=["a"]))
     np.testing.assert_allclose(np.load(tmp_path / "h.npz")["h"], loaded.h, atol=1e-5)
 
 
