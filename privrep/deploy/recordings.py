@@ -62,12 +62,12 @@ class Recordings:
         """One line: the inputs that are given, and how many."""
         names = ("audio", "transcripts", "frames", "words")
         given = {name: getattr(self, name) for name in names}
-        counts = {
-            n: 1 if isinstance(v, str | os.PathLike) else len(v)
-            for n, v in given.items()
-            if v is not None
-        }
-        return f"Recordings({', '.join(f'{name}={count}' for name, count in counts.items())})"
+        counts = [
+            f"{name}={1 if isinstance(value, str | os.PathLike) else len(value)}"
+            for name, value in given.items()
+            if value is not None
+        ]
+        return f"Recordings({', '.join(counts)})"
 
 
 class Words(NamedTuple):

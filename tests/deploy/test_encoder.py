@@ -149,6 +149,7 @@ def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_p
     assert repr(of_files).startswith("Encoded(utterances=2, h=[2, 8], classes=(")
     shown = repr(model).replace(str(model.model.folder), "")
     assert shown.startswith("Encoder(folder='', task='") and len(shown) < 100
+    assert repr(Recordings(stereo, sample_rate=8000, ids=["a", "b"])) == "Recordings(audio=2)"
     for path in (tmp_path / "1.wav", str(tmp_path / "1.wav")):  # a single path is a single file
         single = model.encode(path)
         assert single.ids == ("1",) and model.encode(Recordings(path, ids="me")).ids == ("me",)
