@@ -36,8 +36,11 @@ from experiments.benchmark.work import QUICK, SHAPES, Size
 from privrep.cores import usable_cores
 
 FLAGS = flags.FLAGS
-PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa")
-_PEERS = {"prepare": "librosa", "train": "torch", "one_core": "torch"}
+PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa", "onnxruntime")
+_PEERS = {
+    **{"prepare": "librosa", "train": "torch", "one_core": "torch"},
+    "encode": "onnxruntime",
+}
 
 
 def machine() -> Row:
