@@ -84,11 +84,11 @@ def train_pack(
     data = place(loaded.packed.data)
     # Runs that differ only in what follows training share one network.
     learners, learner_of = build.trained_alike(runs)
-    fits, history, pace = _train(architecture, settings, data, take(runs, learners), folder, title)
+    fits, history, pace = train(architecture, settings, data, take(runs, learners), folder, title)
     return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
 
 
-def _train(
+def train(
     architecture: Architecture,
     settings: FitSettings,
     data: Data,
@@ -96,7 +96,10 @@ def _train(
     folder: Path,
     title: str,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
-    """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went."""
+    """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went.
+
+    It goes on from what the folder holds, and keeps its progress there.
+    """
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
     fits, history = checkpoints.load_progress(folder, like)
     epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]

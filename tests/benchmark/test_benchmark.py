@@ -127,7 +127,7 @@ KEYS = {
     "growth": TRAINING | {"grows", "value"},
     "attack": {"compile_seconds"},
     "audit": {"seconds"},
-    "encode": TRAINING | {"latency_ms", "size_mb"},
+    "encode": TRAINING | {"latency_ms", "cpu_ms", "size_mb"},
 }
 
 
