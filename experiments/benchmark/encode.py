@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from experiments.benchmark.rounds import Contestant, interleave
+from experiments.benchmark.rounds import Contestant, interleave, ratio
 from experiments.benchmark.rows import Row, efficiency, installed, row, versus
 from experiments.benchmark.work import Size
 
@@ -49,7 +49,10 @@ def _of_modality(folder: Path, modality: str, size: Size) -> list[Row]:
     for name, figures in measured.items():
         of_form = row("encode", f"{modality}, {about}", name, figures, "utterances/s")
         of_form |= {"latency_ms": 1000 / of_form["rate"], "size_mb": sizes[FORMS[name]]}
+        of_form["cpu_ms"] = 1000 * figures.median("cpu_seconds") / size.utterances
         if heard:
             of_form["real_time"] = _SECONDS * of_form["rate"]
+        if figures is not first:
+            of_form["per_core_second"] = ratio(first, figures, "cpu_seconds")
         rows.append(of_form | versus(first, figures) | efficiency(figures))
     return rows

@@ -15,6 +15,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "rate": ("rate", ".4g"),
     "unit": ("", "s"),
     "latency_ms": ("ms each", ".1f"),
+    "cpu_ms": ("CPU ms each", ".1f"),
     "real_time": ("x real time", ".0f"),
     "size_mb": ("size MB", ".2f"),
     "privrep_is_times": ("privrep is", ".2fx"),
