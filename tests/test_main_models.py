@@ -233,17 +233,6 @@ def _check_engine(workdir, words, model):
         np.testing.assert_allclose(array, expected[path], atol=1e-5)
 
 
-def test_an_audit_of_the_final_network_is_refused(capsys):
-    for flags, message in (
-        (["--final", "--format=onnx", "--audit"], "has met every speaker"),
-        (["--license=CC BY"], "an identifier that model hubs read"),
-        (["--language=English"], "codes of ISO 639"),
-    ):
-        with pytest.raises(SystemExit):
-            export_model.parse(["out/demo", *flags])
-        assert message in capsys.readouterr().err
-
-
 def test_the_main_job_exports_what_validation_picks(folder):
     picked = {path.name for path in (folder / "words" / "models").iterdir()}
     assert {re.search(r"modality=(\w+)", name)[1] for name in picked} == {"lexical", "multimodal"}

@@ -105,7 +105,9 @@ def _part(card: ModelCard) -> str:
 
 def _trained_on(card: ModelCard) -> str:
     if is_final(card):
-        return "The network of this folder was trained on all of them, and chosen by nothing."
+        return (
+            "The network of this folder was trained on all of them: none was left to choose it by."
+        )
     return (
         f"The network of this folder is that of fold {card.network['fold']}: it was trained on a "
         "part of the speakers."
