@@ -9,6 +9,11 @@ Without --pick validation picks among the protected settings. Every fold has a n
 in models/<setting>/fold_<k>/ of the result directory, here the latest of out/demo. With --format
 it is also written as a file there; --audit judges these files of all folds together, beside the
 networks in JAX.
+
+    python -m experiments.export_model out/demo --final
+
+--final trains one network on all speakers instead, which is the one to be used: it is written to
+models/<setting>/final/.
 """
 
 import experiments.start  # isort: skip  # noqa: F401  # before what takes time to import
@@ -20,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.results.model_card import terms_of
 from privrep.messages import printable
 from privrep.program import errors_in_a_line, say
 
@@ -61,7 +67,33 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"with --format={EXPORT_FORMATS[0]}: run this file and that of {EXPORT_FORMATS[1]} of "
         "every fold over the corpus, and compare what they reveal with the networks in JAX",
     )
+    parser.add_argument(
+        "--final",
+        action="store_true",
+        help="train one network on all speakers instead, with the settings of the pick and for the "
+        "median of the steps at which the networks of the folds were chosen: DIR/models/<setting>/"
+        "final. Its card carries the verdict on these, which is of the procedure, not of this file",
+    )
+    parser.add_argument(
+        "--license",
+        help="of the data, for the model card, as model hubs name it: cc-by-4.0, other, unknown "
+        "(default: what the publishers of RAVDESS and CREMA-D state, else unknown)",
+    )
+    parser.add_argument(
+        "--language",
+        help="of the data, for the model card: codes of ISO 639 joined by commas (default: of "
+        "corpora of a single language theirs, else unknown)",
+    )
     parsed = parser.parse_args(argv)
+    if parsed.audit and parsed.final:
+        parser.error(
+            "--audit is of the networks of the folds: that of --final has met every speaker, and "
+            "nobody is left to judge it by. Audit without --final"
+        )
+    try:
+        parsed.terms = terms_of(parsed.license, parsed.language)
+    except ValueError as error:
+        parser.error(str(error))
     if parsed.audit and parsed.format not in EXPORT_FORMATS[:2]:
         parser.error(f"--audit is of --format={' or '.join(EXPORT_FORMATS[:2])}")
     return parsed
@@ -75,30 +107,39 @@ def main(argv: Sequence[str] | None = None) -> None:
         from absl import logging
 
         from experiments.results.workdirs import result_directory
-        from experiments.run.export_models import export_models
+        from experiments.run.export_models import export_models, setting_of
+        from experiments.run.final_model import export_final
         from experiments.run.load_data import default_cache_dir
 
         logging.set_verbosity(logging.FATAL)  # orbax narrates every file
         cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        models = export_models(result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
+        picked = (result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
+        models = None
+        if parsed.final:
+            folders = [export_final(setting_of(*picked), parsed.terms)]
+        else:
+            models = export_models(*picked, parsed.terms)
+            folders = models.folders
         if parsed.format:
-            _write_files(models, parsed.format, parsed.audit)
-        say(printable("\n".join(map(str, models.folders))))
+            _write_files(folders, parsed.format, models if parsed.audit else None)
+        say(printable("\n".join(map(str, folders))))
 
 
-def _write_files(models: "ExportedModels", format_: str, is_audited: bool) -> None:
+def _write_files(
+    folders: Sequence[Path], format_: str, audited: "ExportedModels | None" = None
+) -> None:
     """Writes the files of a format, and audits them together with those of the other one."""
     try:
         from experiments.run.export_audit import AUDITED, audit_exported, write_files
 
-        for name in AUDITED if is_audited else (format_,):
-            write_files(models.folders, name)
+        for name in (format_,) if audited is None else AUDITED:
+            write_files(folders, name)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"--format needs {error.name}, which is not installed: pip install 'privrep[export]'"
         ) from error
-    if is_audited:
-        audit_exported(models, AUDITED, _tell)
+    if audited is not None:
+        audit_exported(audited, AUDITED, _tell)
 
 
 def _tell(sentences: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ _HOMES = {
     "Encoded": "privrep.deploy.encoder",
     "Encoder": "privrep.deploy.encoder",
     "Person": "privrep.deploy.person_file",
+    "Recordings": "privrep.deploy.recordings",
     "audit": "privrep.auditing.run_audit",
     "compare": "privrep.auditing.compare",
     "gradient_reversal": "privrep.grl",

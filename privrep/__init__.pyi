@@ -8,6 +8,7 @@ from privrep.deploy.encoder import Encoded as Encoded
 from privrep.deploy.encoder import Encoder as Encoder
 from privrep.deploy.encoder import load as load
 from privrep.deploy.person_file import Person as Person
+from privrep.deploy.recordings import Recordings as Recordings
 from privrep.grl import gradient_reversal as gradient_reversal
 from privrep.leakage.measurement import measure as measure
 from privrep.types import InferenceSettings as InferenceSettings

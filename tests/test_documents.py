@@ -233,7 +233,7 @@ def test_flags_that_the_documents_name_exist():
     known = {*map(flag_name, FIELDS), *MORE, "flagfile", "output", "keep_first", "only", "quick"}
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
     known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
-    known |= {"format", "audit", "person", "track", "logdir"}
+    known |= {"format", "audit", "final", "person", "track", "logdir"}
     for name in ("experiments/README.md", "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])
         assert flags and not {f for f in flags if f not in known and f != "no-deps"}, name

@@ -87,6 +87,7 @@ ROOMS = {
     "experiments/main.py": Room("both", "devices start report search run results config"),
     "experiments/opt_out.py": Room("host", "report results config start"),
     "experiments/export_model.py": Room("both", "run results config start"),
+    "experiments/few_enrolled.py": Room("both", "run results config start"),
 }
 BANNED = {
     "host": {"jax", "flax", "optax"},
@@ -100,6 +101,7 @@ PUBLIC = (
         "Encoder",
         "Encoded",
         "Person",
+        "Recordings",
         "Sample",
         "AuditReport",
         "Utterance",

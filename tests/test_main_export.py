@@ -1,12 +1,13 @@
 """Files of a finished result directory, audited as exported: they send what the main job released,
 and the card says which of them were judged together."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
 
-from experiments import export_model
+from experiments import export_model, few_enrolled
 from experiments.run import export_audit
 from experiments.run.export_models import export_models
 from privrep.files import sha256
@@ -61,6 +62,32 @@ def test_the_card_names_the_files_that_were_judged_together(workdir, capsys):
         assert jax["verdict"] == onnx["verdict"] and abs(jax["uar"] - onnx["uar"]) < 0.02
         emotion = [card["verdicts"][name]["emotion"]["uar"] for name in ("jax", "onnx")]
         assert abs(emotion[0] - emotion[1]) < 0.02
+
+
+def test_few_enrolled_utterances_are_measured_on_the_networks_of_the_job(workdir, capsys):
+    """With the job's enrolment it is the job's own measurement; with fewer it is another."""
+    flags = [str(workdir), f"--cache_dir={cache_of(workdir)}"]
+    few_enrolled.main([*flags, "--pick=recipe=keep,lambda=1", "--utterances=0,2,6"])
+    lines = [line.split(" | ") for line in capsys.readouterr().out.strip().split("\n")[2:]]
+    known = [(line[0].removeprefix("| "), line[1]) for line in lines]
+    assert known == [("2", "all"), ("6", "all"), *((n, "enrolled") for n in "026")]
+    (row, *_) = (
+        row
+        for row in csv.DictReader((workdir / "runs.csv").open())
+        if row["recipe"] == "keep" and row["lambda"] == "1.0" and not row["control"]
+    )
+    names = ("emotion_pooled_uar", "gender_pooled_seen_uar", "gender_pooled_own_uar")
+    expected = [float(row[name]) for name in names]
+    measured = {key: [float(line[i]) for i in (2, 4, 5)] for key, line in zip(known, lines)}
+    # A coordinate at the edge of two roundings may fall to the other one: an utterance or two.
+    np.testing.assert_allclose(measured["6", "all"], expected, atol=0.03)
+    assert len({*map(tuple, measured.values())}) >= 4
+    few_enrolled.main([*flags, "--pick=recipe=none", "--utterances=2,6"])
+    lines = capsys.readouterr().out.strip().split("\n")[2:]
+    known = [(line.split(" | ")[0].removeprefix("| "), line.split(" | ")[1]) for line in lines]
+    assert known == [("6", "all"), ("2", "enrolled"), ("6", "enrolled")]
+    with pytest.raises(SystemExit, match="--utterances=9: the job has enrolled 6 of each person"):
+        few_enrolled.main([*flags, "--pick=recipe=keep,lambda=1", "--utterances=9"])
 
 
 def test_an_audit_of_another_format_is_refused(capsys):

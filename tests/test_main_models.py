@@ -9,18 +9,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 import privrep
 from experiments import export_model
+from experiments.config import build
+from experiments.config.sweep import Pack
+from experiments.run import final_model
+from experiments.run.export_models import setting_of
+from experiments.run.load_data import load
+from privrep import Recordings
 from privrep.datasets import DATASETS
 from privrep.files import sha256
+from privrep.parallel.run_axis import take
+from privrep.training.fit import fit_to_end
+from privrep.unlearning.training_problem import network_problem
 from tests.support.corpora_on_disk import edit, write_iemocap
 from tests.support.experiment_runs import cache_of, run
 from tests.support.sounds_on_disk import WORDS
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quickly_compiled", "few_permutations")]
+WORDS_FINAL = "recipe=posterior,modality=multimodal,lambda=1"
 K = 6  # utterances that each speaker enrols
 SHARED = ("--dataset=iemocap", "--folds=5", "--membership=off", "--export=all")
 
@@ -75,12 +86,14 @@ def compared(model, exported, utterances, ready=None):
         everything = [id_ for id_, u in utterances.items() if u.speaker == speaker]
         person = None
         if model.needs:
-            person = model.enrol(**_given(model, everything, utterances, ready))
+            person = model.enrol(Recordings(**_given(model, everything, utterances, ready)))
         if "state" in model.needs:
             rest = [id_ for id_ in everything if id_ not in scored]
             assert len(rest) == K
-            person = model.enrol(**_given(model, rest, utterances, ready), units=person)
-        encoded = model.encode(**_given(model, scored, utterances, ready), person=person)
+            person = model.enrol(Recordings(**_given(model, rest, utterances, ready)), units=person)
+        encoded = model.encode(
+            Recordings(**_given(model, scored, utterances, ready)), person=person
+        )
         sent |= dict(zip(encoded.ids, encoded.h))
     return np.abs(np.stack([sent[id_] for id_ in ids]) - h).max(1)
 
@@ -158,9 +171,66 @@ def test_ready_features_word_vectors_ratings_and_running_states(folder, capsys, 
         difference = compared(model, exported, utterances, ready)
         assert np.mean(difference < 1e-6) > 0.8 and difference.max() < 2e-3, difference
         some = [*utterances][:5]
-        person = model.enrol(**_given(model, some, utterances, ready))
-        encoded = model.encode(**_given(model, some, utterances, ready), person=person)
+        person = model.enrol(Recordings(**_given(model, some, utterances, ready)))
+        encoded = model.encode(Recordings(**_given(model, some, utterances, ready)), person=person)
     assert encoded.classes == () and ((encoded.emotion > 0) & (encoded.emotion < 6)).all()
+
+
+@pytest.mark.parametrize(("job", "words"), [("acoustic", "recipe=keep"), ("words", WORDS_FINAL)])
+def test_the_final_network_is_that_of_the_engine_on_all_speakers(folder, capsys, job, words):
+    """Trained for the median of the chosen steps, it is the network that the ordinary engine, with
+    other speakers to validate by, has after as many; and again it is the same to the byte."""
+    workdir = folder / job
+    flags = [str(workdir), f"--pick={words}", f"--cache_dir={cache_of(workdir)}", "--final"]
+    export_model.main([*flags, "--format=onnx", "--license=cc-by-4.0"])
+    place = Path(capsys.readouterr().out.strip())
+    assert place.name == "final" and not [*(workdir / "checkpoints" / "final").iterdir()]
+    written = {path.name: path.read_bytes() for path in place.iterdir()}
+    assert {"model.json", "arrays.npz", "README.md", "card.json", "onnx.onnx"} <= {*written}
+    _check_engine(workdir, words, privrep.load(place))
+
+    page, facts = written["README.md"].decode(), json.loads(written["card.json"])
+    assert "## Privacy, of the procedure, not of this file" in page and "license: cc-by-4.0" in page
+    assert facts["network"]["fold"] is None and facts["privacy"][0]["verdict"]
+    described = json.loads(written["model.json"])
+    assert not [n for n in described["privacy"]["figures"] if n.startswith(("test_", "val_"))]
+    utterances = {u.id: u for u in DATASETS["iemocap"].read(folder / "corpus")}
+    model, some = privrep.load(place), [*utterances][:8]
+    given = Recordings(**_given(model, some, utterances, None))
+    person = model.enrol(given) if model.needs else None
+    assert np.isfinite(model.encode(given, person=person).h).all()
+
+    export_model.main([*flags, "--format=onnx", "--license=cc-by-4.0"])
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == written
+
+
+def _check_engine(workdir, words, model):
+    """The parameters are those that validation, on other speakers, chooses at the only epoch."""
+    setting = setting_of(workdir, words, cache_of(workdir), lambda _: None)
+    rows = [row for row in setting.picked.of_seeds if not row["diverged"]]
+    wanted = np.median([row["chosen_step"] for row in rows])
+    config = setting.config
+    loaded = load(config, setting.prepared, everyone=True)
+    of_folds = load(config, setting.prepared).packed.data.folds
+    per_epoch = -(-int(loaded.split.train.sum()) // config.batch_size)
+    epochs = int(-(-wanted // per_epoch))
+    assert model.description.training["steps"] == epochs * per_epoch >= wanted
+    pack = Pack(config, (config,))
+    folds = loaded.packed.data.folds
+    split = folds.split._replace(val=of_folds.split.val[-1:])
+    other = folds._replace(split=split, val_blocks=of_folds.val_blocks[-1:])
+    data = loaded.packed.data._replace(folds=other)
+    architecture = build.architecture(pack, loaded.packed)
+    settings = build.fit_settings(config)._replace(max_epochs=epochs, min_epochs=epochs)
+    settings = settings._replace(max_steps=0, min_steps=0)
+    if config.lambda_schedule != "constant":
+        settings = settings._replace(schedule_steps=final_model.steps_of(rows, settings).most)
+    runs, _ = build.run_table([config], 1)
+    fits = fit_to_end(network_problem, architecture, settings, data, runs)
+    assert fits.best_epoch.tolist() == [epochs]
+    expected = dict(jax.tree_util.tree_leaves_with_path(take(fits.best, 0)))
+    for path, array in jax.tree_util.tree_leaves_with_path(model.model.params):
+        np.testing.assert_allclose(array, expected[path], atol=1e-5)
 
 
 def test_the_main_job_exports_what_validation_picks(folder):
@@ -195,7 +265,7 @@ def test_a_model_encodes_without_corpus_cache_and_experiments(folder, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    loaded = privrep.load(model).encode([u.wav], transcripts=[u.transcript], ids=["a"])
+    loaded = privrep.load(model).encode(Recordings([u.wav], transcripts=[u.transcript], ids=["a"]))
     np.testing.assert_allclose(np.load(tmp_path / "h.npz")["h"], loaded.h, atol=1e-5)
 
 

@@ -38,8 +38,11 @@ from privrep.cores import usable_cores
 from privrep.program import FAULT, WRONG, end_with
 
 FLAGS = flags.FLAGS
-PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa")
-_PEERS = {"prepare": "librosa", "train": "torch", "one_core": "torch"}
+PACKAGES = ("jax", "flax", "optax", "numpy", "torch", "librosa", "onnxruntime")
+_PEERS = {
+    **{"prepare": "librosa", "train": "torch", "one_core": "torch"},
+    "encode": "onnxruntime",
+}
 
 
 def machine() -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.benchmark.encode import measure_encode
 from experiments.benchmark.growth import measure_growth
 from experiments.benchmark.rounds import Contestant, interleave
 from experiments.benchmark.rows import Row, efficiency, installed, row, versus
@@ -109,6 +110,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "growth": measure_growth,
     "attack": measure_attack,
     "audit": measure_audit,
+    "encode": measure_encode,
     "demo": measure_demo,
 }
 ON_DEVICE = ("train", "growth", "attack")  # the parts that compute on an accelerator

@@ -112,6 +112,7 @@ class Size(NamedTuple):
       rows: utterances whose h is attacked.
       audit: speakers, utterances of each, and width of h of a corpus to audit.
       demo: flags of the demo command.
+      utterances: that are encoded one after another.
     """
 
     rounds: int
@@ -133,6 +134,7 @@ class Size(NamedTuple):
     rows: int = 500
     audit: tuple[int, int, int] = (400, 250, 256)
     demo: Sequence[str] = ()
+    utterances: int = 20
 
     def shape(self, name: str) -> Shape:
         """SHAPES[name], or its tiny kind."""
@@ -155,6 +157,7 @@ QUICK = Size(
     growth={"adversary_steps": (2,)},
     minutes=0.2,
     rows=40,
+    utterances=2,
     audit=(12, 4, 4),
     demo=(
         *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),

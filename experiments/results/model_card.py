@@ -5,21 +5,33 @@ these facts, `model_card_page.py` puts them in words.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.config.lambdas import is_zero
 from experiments.config.parse import PATHS
 from experiments.config.settings import FIELDS, flag_default, flag_name
 from experiments.results.columns import Row, chance, members, name_of
+from experiments.results.picked import Picked
 from privrep.deploy.description import FRAMES, STATE, Description
 
 SCOPE = (
     "of the procedure, not of this file alone: the networks of all folds, each on the test "
     "speakers of its own fold, whom it has not met"
 )
+SCOPE_OF_FINAL = (
+    "of the procedure, not of this file: the networks of all folds, each on the test speakers of "
+    "its own fold, whom it has not met. The network of this file has met every speaker, so that "
+    "nothing could be measured of it"
+)
+CORPUS_LICENSE = {  # as their publishers state it, by its identifier on model hubs
+    "ravdess": "cc-by-nc-sa-4.0",
+    "crema_d": "odbl",
+}
+UNKNOWN = "unknown"
 CORPUS_LANGUAGE = {  # of the corpora that are of one, as ISO 639-1 names it
     **dict.fromkeys(("demo", "iemocap", "msp_improv", "msp_podcast", "ravdess", "crema_d"), "en"),
     "emodb": "de",
@@ -44,6 +56,42 @@ _NEEDS = {
     FRAMES: "mean and deviation of each feature of the person's frames",
     STATE: "mean and covariance of the person's h",
 }
+
+
+class Terms(NamedTuple):
+    """Licence and language of the data that a model was trained on; None: what is known of them.
+
+    Attributes:
+      license: an identifier of model hubs, such as cc-by-4.0.
+      languages: ISO 639 codes, joined by commas.
+    """
+
+    license: str | None = None
+    languages: str | None = None
+
+
+OF_CORPUS = Terms()
+
+
+def terms_of(license_: str | None, languages: str | None) -> Terms:
+    """The terms that a user has given; None of what was not given.
+
+    Raises:
+      ValueError: they are not what model hubs read.
+
+    >>> terms_of("cc-by-4.0", "en,de")
+    Terms(license='cc-by-4.0', languages='en,de')
+    """
+    if license_ is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,63}", license_):
+        raise ValueError(
+            f"--license={license_}: an identifier that model hubs read is expected, in small "
+            "letters: cc-by-4.0, cc-by-nc-sa-4.0, odbl, apache-2.0, other or unknown"
+        )
+    if languages is not None and not re.fullmatch(r"[a-z]{2,3}(,[a-z]{2,3})*", languages):
+        raise ValueError(
+            f"--language={languages}: codes of ISO 639 are expected, joined by commas: en or en,de"
+        )
+    return Terms(license_, languages)
 
 
 @dataclass(frozen=True)
@@ -86,8 +134,10 @@ class ModelCard:
     """The card of a model folder.
 
     Attributes:
-      network: dataset, modality, task, classes, recipe, lambda, seed, fold, release.
-      language: ISO 639-1; "" if it is not known.
+      network: dataset, modality, task, classes, recipe, lambda, seed, fold, release; the fold of
+        a final network, which was trained on all speakers, is None, and it has steps.
+      license: of the data, as model hubs name it, or UNKNOWN.
+      language: of the data, ISO 639 joined by commas, or UNKNOWN.
       intended_use, not_for, not_tested: sentences without their stop.
       data: dataset, speakers, utterances, folds and hashes.
       scope: what emotion and privacy are of.
@@ -103,6 +153,7 @@ class ModelCard:
     """
 
     network: Mapping[str, Any]
+    license: str
     language: str
     intended_use: Sequence[str]
     not_for: Sequence[str]
@@ -122,21 +173,22 @@ class ModelCard:
 def card_of(
     description: Description,
     row: Row,
-    num_folds: int,
-    notes: Sequence[str],
+    picked: Picked,
     flags: Mapping[str, str],
     repeat: str,
+    terms: Terms = OF_CORPUS,
 ) -> ModelCard:
     """The card of a model.
 
     Args:
-      row: of runs.csv, of this network.
-      num_folds: networks of this setting and seed.
-      notes: of `picked.Picked`.
+      row: of runs.csv, of this network; of a final network that of any fold.
+      picked: the networks of this setting and seed, one for each fold, and why they were picked.
       flags: of flags.txt.
       repeat: words for --pick that name the setting.
+      terms: of the data.
     """
     training, dataset = description.training, str(row["dataset"])
+    is_final = training["fold"] is None
     privacy = _privacy(row, [*description.private])
     emotion = _emotion(row, not description.task.classes)
     network = {
@@ -148,21 +200,24 @@ def card_of(
         "release": description.release,
         **{name: training[name] for name in ("recipe", "lambda", "seed", "fold")},
     }
+    if is_final:
+        network["steps"] = training["steps"]
     return ModelCard(
         network=network,
-        language=CORPUS_LANGUAGE.get(dataset, ""),
+        license=terms.license or CORPUS_LICENSE.get(dataset, UNKNOWN),
+        language=terms.languages or CORPUS_LANGUAGE.get(dataset, UNKNOWN),
         intended_use=_intended_use(description, row),
         not_for=_NOT_FOR + (_NOT_FOR_DEMO if dataset == "demo" else ()),
         data={
             "dataset": dataset,
             "speakers": row.get("num_speakers"),
             "utterances": row.get("num_utterances"),
-            "folds": num_folds,
+            "folds": len(picked.rows),
             "prepared_hash": training["prepared_hash"],
             "data_hash": training["data_hash"],
         },
-        scope=SCOPE,
-        notes=[*notes],
+        scope=SCOPE_OF_FINAL if is_final else SCOPE,
+        notes=[*picked.notes],
         emotion=emotion,
         emotion_chance=_number(row, chance("emotion")),
         privacy=privacy,

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from experiments.results.markdown import in_markdown
-from experiments.results.model_card import ModelCard, Score
+from experiments.results.model_card import UNKNOWN, ModelCard, Score
 from privrep.messages import printable
 
 PAGE, FACTS = "README.md", "card.json"  # in a model folder
@@ -36,17 +36,18 @@ def card_page(card: ModelCard) -> str:
     strength = ", ".join(f"{name} {value:g}" for name, value in network["lambda"].items())
     what = (
         f"A network of privrep: {network['modality']}, recipe {network['recipe']}, lambda "
-        f"{strength or 'none'}, seed {network['seed']}, fold {network['fold']}, release "
+        f"{strength or 'none'}, seed {network['seed']}, {_part(card)}, release "
         f"{network['release']}."
     )
     classes = ", ".join(network["classes"]) or "none, it predicts the rating"
     data_line = (
         f"{data['dataset']}: {_count(data['speakers'], 'speakers')}, "
-        f"{_count(data['utterances'], 'utterances')}, {data['folds']} folds of speakers. The "
-        f"network of this folder is that of fold {network['fold']}: it was trained on a part of "
-        "the speakers. The licence of the corpus binds what may be done with the network; none "
-        "is given here."
+        f"{_count(data['utterances'], 'utterances')}, {data['folds']} folds of speakers. "
+        f"{_trained_on(card)} Language: {card.language}. Licence: {card.license}. The licence of "
+        "the corpus binds what may be done with the network"
+        + (": look it up before you pass the network on." if card.license == UNKNOWN else ".")
     )
+    of_final = ", of the procedure, not of this file" * is_final(card)
     needs = "Nothing: no person file."
     if card.needs:
         needs = (
@@ -69,11 +70,11 @@ def card_page(card: ModelCard) -> str:
         in_markdown(data_line),
         "## How it was picked, and what speaks against its figures",
         _bullets(card.notes),
-        "## Emotion",
+        f"## Emotion{of_final}",
         _scope(card),
         _emotion(card),
         "95 %: interval over speakers, of the predictions of all folds and seeds together.",
-        "## Privacy",
+        f"## Privacy{of_final}",
         _scope(card),
         _privacy(card),
         "Bounds at 95 % confidence over speakers, of the strongest attacker. Smallest detectable: "
@@ -91,15 +92,38 @@ def card_page(card: ModelCard) -> str:
     return printable("\n\n".join(filter(None, parts))) + "\n"
 
 
+def is_final(card: ModelCard) -> bool:
+    """Whether the card is of a network that was trained on all speakers."""
+    return card.network["fold"] is None
+
+
+def _part(card: ModelCard) -> str:
+    if is_final(card):
+        return f"all speakers, {card.network['steps']:,} steps"
+    return f"fold {card.network['fold']}"
+
+
+def _trained_on(card: ModelCard) -> str:
+    if is_final(card):
+        return (
+            "The network of this folder was trained on all of them: none was left to choose it by."
+        )
+    return (
+        f"The network of this folder is that of fold {card.network['fold']}: it was trained on a "
+        "part of the speakers."
+    )
+
+
 def _scope(card: ModelCard) -> str:
     return f"Figures {in_markdown(card.scope)}."
 
 
 def _front_matter(card: ModelCard) -> str:
     network = card.network
-    content: dict[str, Any] = {"license": "unknown"}
-    if card.language:
-        content["language"] = card.language
+    content: dict[str, Any] = {"license": card.license}
+    if card.language != UNKNOWN:  # hubs read codes alone
+        codes = card.language.split(",")
+        content["language"] = codes if len(codes) > 1 else card.language
     content |= {
         "library_name": "privrep",
         "tags": ["privacy", "speech-emotion-recognition", network["modality"], network["recipe"]],
@@ -158,7 +182,8 @@ def _commands(card: ModelCard) -> str:
     flags = [shlex.quote(f"--{name}={value}") for name, value in card.flags.items()]
     lines = [
         " ".join(["python -m experiments.main", *flags, "--workdir=out/again"]),
-        f"python -m experiments.export_model out/again {shlex.quote(f'--pick={card.pick}')}",
+        f"python -m experiments.export_model out/again {shlex.quote(f'--pick={card.pick}')}"
+        + " --final" * is_final(card),
     ]
     code = "\n".join(" ".join(line.split()) for line in lines)
     fence = "`" * (1 + max([2, *map(len, re.findall("`+", code))]))

@@ -38,10 +38,12 @@ class Picked(NamedTuple):
     Attributes:
       rows: of runs.csv, one for each fold.
       notes: sentences on what was picked, out of what and why.
+      of_seeds: `rows`, and those of the other seeds of the setting that the words leave.
     """
 
     rows: list[Row]
     notes: list[str]
+    of_seeds: list[Row]
 
 
 def parse_words(text: str) -> dict[str, str]:
@@ -100,7 +102,8 @@ def pick(rows: Sequence[Row], words: Mapping[str, str]) -> Picked:
     of_entry = [row for row in kept if _is_of(row, entry)]
     seeds = sorted({row["seed"] for row in of_entry})
     chosen = sorted((r for r in of_entry if r["seed"] == seeds[0]), key=lambda row: row["fold"])
-    return Picked(chosen, [_sentence(entry, pool, seeds), *_warnings(entry, chosen)])
+    notes = [_sentence(entry, pool, seeds), *_warnings(entry, chosen)]
+    return Picked(chosen, notes, of_entry)
 
 
 def _score(entry: Entry) -> float:

@@ -26,7 +26,7 @@ from privrep.deploy.export_files import FORMATS
 from privrep.deploy.network import network
 from privrep.deploy.onnx_graph import OUTPUT, person_arrays
 from privrep.deploy.person_file import Person
-from privrep.deploy.recordings import words_of_transcripts
+from privrep.deploy.recordings import Recordings, words_of_transcripts
 from privrep.files import replace_file, replacing, sha256
 from privrep.inputs.audio import log_mel, read_audio
 from privrep.inputs.normalisation import moments_of
@@ -223,7 +223,7 @@ def _person(
         given = {"audio": [waves[k] for k in some], "sample_rate": acoustic.log_mel.sample_rate}
     if encoder.description.lexical is not None:
         given["transcripts"] = texts
-    return encoder.enrol(**given, units=person)
+    return encoder.enrol(Recordings(**given), units=person)
 
 
 def _inputs(

@@ -356,8 +356,11 @@ def _feature_sources(config: Config) -> FeatureSources:
     )
 
 
-def load(config: Config, prepared: Prepared) -> Loaded:
+def load(config: Config, prepared: Prepared, everyone: bool = False) -> Loaded:
     """Lays out one pack: utterances with all its labels, folds, arrays.
+
+    Args:
+      everyone: whether there is a single fold instead, whose training part is everyone.
 
     Raises:
       ValueError: the corpus cannot serve, and why.
@@ -371,7 +374,9 @@ def load(config: Config, prepared: Prepared) -> Loaded:
     if frames is not None:
         notes.append(f"frames: {STATISTICS[config.normalise]} (--normalise={config.normalise})")
     split = _split(config, utterances)
-    if is_fold_file(config.folds):
+    if everyone:
+        split = _of_everyone(split)
+    elif is_fold_file(config.folds):
         notes += named_parts(split, utterances)
     packed = pack(
         utterances,
@@ -395,11 +400,22 @@ def load(config: Config, prepared: Prepared) -> Loaded:
         _same(prepared, rows, utterances, config),
         is_drawn=not is_fold_file(config.folds),
     )
+    findings = [] if everyone else findings  # of parts that nothing is judged by
     if config.enrolment:
         packed, of_enrolment = _with_enrolment(packed, split, config)
         notes += of_enrolment
     described = prepared.hash, prepared.content, findings, notes
     return Loaded(utterances, split, packed, *described, places={}, vocabulary=known)
+
+
+def _of_everyone(split: Split) -> Split:
+    """A single fold that trains on all utterances which some fold uses.
+
+    Training scores a validation part after every epoch. That of the first fold is left to it, which
+    is in the training part too: whoever trains on everyone must choose nothing by these scores.
+    """
+    used = np.any(split, (0, 1))[None]
+    return Split(train=used, val=split.val[:1], test=np.zeros_like(used))
 
 
 def check_relative(loaded: Loaded, runs: Sequence[Config]) -> list[str]:

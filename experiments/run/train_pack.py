@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ from experiments.run.load_data import Job, Loaded
 from privrep.parallel.processes import decision_of_first, is_first
 from privrep.parallel.run_axis import Run, take
 from privrep.training.fit import fit, start_all
-from privrep.training.problem import RUNNING, Fit, FitSettings
+from privrep.training.problem import RUNNING, Fit, FitSettings, length
 from privrep.training.streaming import place
 from privrep.types import Data
 from privrep.unlearning.objective import Architecture
@@ -77,36 +78,45 @@ def train_pack(job: Job, loaded: Loaded) -> Trained:
     # Runs that differ only in what follows training share one network.
     learners, learner_of = build.trained_alike(runs)
     log = functools.partial(job.track, [described[i] for i in learners])
-    fits, history, pace = _train(architecture, settings, data, take(runs, learners), job, log)
+    arguments = (architecture, settings, data, take(runs, learners))
+    fits, history, pace = train(*arguments, job.folder, job.title, log)
     return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
 
 
-def _train(
+def train(
     architecture: Architecture,
     settings: FitSettings,
     data: Data,
     runs: Run,
-    job: Job,
-    log: Callable[[int, Mapping[str, np.ndarray]], None],
+    folder: Path,
+    title: str,
+    log: Callable[[int, Mapping[str, np.ndarray]], None] = lambda epoch, scalars: None,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
-    """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went."""
+    """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went.
+
+    It goes on from what the folder holds, and keeps its progress there. `log` is handed the epoch,
+    from 1, and its scalars; of a training that goes on those before as well.
+    """
     like = jax.eval_shape(lambda: start_all(network_problem, architecture, settings, data, runs))
-    fits, history = checkpoints.load_progress(job.folder, like)
+    fits, history = checkpoints.load_progress(folder, like)
     epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
     done = len(epochs)
     if is_first():
         for epoch, scalars in enumerate(epochs, 1):  # of a run that goes on
             log(epoch, scalars)
-    count, until = len(runs.fold), settings.max_epochs
+    count = len(runs.fold)
+    # For the bar alone: each run ends by itself, after its steps or epochs.
+    fewest = int(np.asarray(data.folds.split.train).sum(-1).min())
+    until = int(length(settings, fewest).last)
     before = 0 if fits is None else int(fits.epoch.sum())
     began = last_save = time.monotonic()
     first: tuple[float, int] | None = None
     settings_of_bar: dict[str, Any] = {"unit": "epoch", "smoothing": 0, "disable": not is_first()}
-    with tqdm(desc=job.title, total=count * until, **settings_of_bar) as bar:
+    with tqdm(desc=title, total=count * until, **settings_of_bar) as bar:
         bar.set_postfix_str("compiling", refresh=True)
         bar.update(before)
         stages = fit(network_problem, architecture, settings, data, runs, fits)
-        for stage in stages if done < until else ():
+        for stage in stages:
             done += 1
             epochs.append(stage.history)
             if is_first():
@@ -114,20 +124,20 @@ def _train(
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
                 bar.initial, bar.start_t = first[1], time.time()  # compiling is not to come again
-            running = int((stage.status == RUNNING).sum()) if done < until else 0
-            bar.total = int(stage.epoch.sum()) + running * (until - done)
+            running = int((stage.status == RUNNING).sum())
+            bar.total = int(stage.epoch.sum()) + running * max(until - done, 0)
             bar.n = int(stage.epoch.sum())
             bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
             due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
             if running and decision_of_first(due):
-                checkpoints.save_progress(job.folder, done, stage.fits(), _stacked(epochs))
+                checkpoints.save_progress(folder, done, stage.fits(), _stacked(epochs))
                 last_save = time.monotonic()
             if not running:
                 fits = stage.fits()
                 break
     assert fits is not None  # --max_epochs is at least 1
     pace = _pace(began, before, first, time.monotonic(), int(fits.epoch.sum()))
-    checkpoints.save_progress(job.folder, done, fits, _stacked(epochs))
+    checkpoints.save_progress(folder, done, fits, _stacked(epochs))
     return fits, _stacked(epochs), pace
 
 

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from privrep.deploy.description import FRAMES, STATE
 from privrep.deploy.encoder import Encoded, Encoder, load
 from privrep.deploy.person_file import Person, read_person, write_person
+from privrep.deploy.recordings import Recordings
 from privrep.files import replacing
 from privrep.formats.ids import matched, without_ending
 from privrep.formats.sequences import files_of, is_by_file, open_sequences, sources_of
@@ -74,12 +74,12 @@ def encode_files(
         say(note)
     if encoder.description.running and not is_update:
         say("the model was measured with a state that goes on with every utterance: use --update")
-    inputs = _inputs(recordings)
-    encoded = encoder.encode(**inputs, person=person, progress=True)
+    inputs = _read(recordings)
+    encoded = encoder.encode(inputs, person=person, progress=True)
     for note in encoded.notes:
         say(note)
     # Before anything is written: what fails here leaves both files as they were.
-    updated = encoder.enrol(**inputs, person=person) if is_update and encoder.needs else None
+    updated = encoder.enrol(inputs, person=person) if is_update and encoder.needs else None
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as file:
         np.savez(file, allow_pickle=False, **_arrays(encoder, encoded))  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def enrol_files(
         )
     encoder = load(model)
     before = read_person(person_file) if is_update else None
-    person = encoder.enrol(**_inputs(recordings), person=before, progress=True)
+    person = encoder.enrol(_read(recordings), person=before, progress=True)
     person_file.parent.mkdir(parents=True, exist_ok=True)
     write_person(person_file, person)
     for note in _small_state(encoder, person):
@@ -172,26 +172,24 @@ def _arrays(encoder: Encoder, encoded: Encoded) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _inputs(recordings: RecordingFiles) -> dict[str, Any]:
-    """The arguments of `Encoder.encode` that these files are.
+def _read(files: RecordingFiles) -> Recordings:
+    """The recordings that these files are.
 
     Raises:
       ValueError, FileNotFoundError: nothing is named, a file cannot be read, or has nothing of an
         utterance.
     """
-    texts = _transcripts(recordings.transcripts)
-    ids = _ids(recordings, texts)
-    inputs: dict[str, Any] = {
-        "ids": ids,
-        "audio": [*recordings.audio] or None,
-        "transcripts": None if texts is None else _of_ids(texts, ids, recordings.transcripts),
-        "unusable": recordings.unusable,
-        "word_vectors": recordings.word_vectors,
-    }
-    sources = {"frames": recordings.acoustic_features, "words": recordings.lexical_features}
-    for name, source in sources.items():
-        inputs[name] = None if source is None else _features(source, ids)
-    return inputs
+    texts = _transcripts(files.transcripts)
+    ids = _ids(files, texts)
+    return Recordings(
+        [*files.audio] or None,
+        ids=ids,
+        transcripts=None if texts is None else _of_ids(texts, ids, files.transcripts),
+        frames=_features(files.acoustic_features, ids),
+        words=_features(files.lexical_features, ids),
+        unusable=files.unusable,
+        word_vectors=files.word_vectors,
+    )
 
 
 def _ids(recordings: RecordingFiles, texts: dict[str, str] | None) -> list[str]:
@@ -227,7 +225,9 @@ def _of_ids(texts: dict[str, str], ids: Sequence[str], table: str | None) -> lis
     return [texts[name_of[id_]] for id_ in ids]
 
 
-def _features(source: str, ids: Sequence[str]) -> list[np.ndarray]:
+def _features(source: str | None, ids: Sequence[str]) -> list[np.ndarray] | None:
+    if source is None:
+        return None
     opened, faults = open_ready(source, ids), []
     arrays = []
     for id_ in ids:

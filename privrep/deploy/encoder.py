@@ -2,10 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,27 +14,19 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from privrep.deploy import network
+from privrep.deploy.blocks import SIZES, corpus_of, divided
 from privrep.deploy.description import FRAMES, STATE, Description
 from privrep.deploy.model_folder import Model, read_model
 from privrep.deploy.person_file import Person, read_person
-from privrep.deploy.recordings import (
-    Audio,
-    check_given,
-    frames_of_audio,
-    ready_frames,
-    usable,
-    words_of_transcripts,
-)
+from privrep.deploy.prepared import Prepared, prepared, recordings_of
+from privrep.deploy.recordings import Audio, Recordings
 from privrep.inputs.normalisation import moments_of, normalise_by
 from privrep.messages import first
-from privrep.types import Corpus, FoldTransform, Ragged, ragged
+from privrep.types import FoldTransform
 from privrep.unlearning.person_release import PersonState
 from privrep.unlearning.releases import from_arrays
 from privrep.unlearning.rows import LEAST as LEAST_OF_MEAN
 
-UNUSABLE = ("stop", "drop")
-_SIZES = (1, 4, 32)  # utterances of a block
-_MOST_FRAMES = 1 << 17  # of a block
 _NEEDS = {
     FRAMES: "mean and deviation of each feature over the person's frames (--normalise=speaker)",
     STATE: "mean and covariance of the person's h, which the release takes off",
@@ -67,28 +59,6 @@ class Encoded:
         return f"Encoded(utterances={len(self.ids)}, h={shape}, classes={self.classes})"
 
 
-class _Inputs(NamedTuple):
-    """What the encoders read of the N utterances that can be used.
-
-    Attributes:
-      frames: float16[T, F] of each, not normalised by the person; None without this modality.
-      words: int32[L] or float16[L, E] of each; likewise.
-      vectors: float32[V, E] of words that are numbers; None where the network has them.
-    """
-
-    ids: tuple[str, ...]
-    frames: list[np.ndarray] | None
-    words: list[np.ndarray] | None
-    vectors: np.ndarray | None
-    notes: tuple[str, ...]
-
-    @property
-    def length(self) -> np.ndarray:
-        """int[N], frames of each, or words where there are no frames."""
-        leading = self.words if self.frames is None else self.frames
-        return np.array([len(rows) for rows in leading or ()])
-
-
 def load(folder: str | Path) -> "Encoder":
     """Loads a model folder, which `python -m experiments.export_model` writes.
 
@@ -106,7 +76,7 @@ def load(folder: str | Path) -> "Encoder":
     Example: one second of a tone, by a model whose frames are in units of its training part.
       >>> model = load("model")
       >>> wave = np.sin(np.arange(16000) * 2 * np.pi * 440 / 16000)
-      >>> result = model.encode([wave], sample_rate=16000, ids=["tone"])
+      >>> result = model.encode(Recordings([wave], sample_rate=16000, ids=["tone"]))
       >>> result.h.shape, result.h.dtype, result.probabilities.shape
       ((1, 8), dtype('float32'), (1, 3))
       >>> result.emotion[0] in model.description.task.classes
@@ -145,16 +115,9 @@ class Encoder:
 
     def encode(
         self,
-        audio: Sequence[Audio] | str | os.PathLike | None = None,
+        recordings: Recordings | Sequence[Audio] | str | os.PathLike,
         *,
-        sample_rate: int | None = None,
-        transcripts: Sequence[str] | str | None = None,
-        frames: Sequence[np.ndarray] | None = None,
-        words: Sequence[np.ndarray] | None = None,
-        ids: Sequence[str] | str | None = None,
         person: Person | str | os.PathLike | None = None,
-        unusable: str = "stop",
-        word_vectors: str | Path | None = None,
         progress: bool = False,
     ) -> Encoded:
         """Encodes utterances of one person (of any persons, if the model needs none).
@@ -163,18 +126,9 @@ class Encoder:
         is not kept: `enrol` adds them to `person`.
 
         Args:
-          audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels];
-            of several channels the mean is taken, and other rates are resampled, as in training.
-            A single path is a single file, as a single text is one transcript or id.
-          sample_rate: of waveforms, in Hz.
-          transcripts: N texts, of a model that reads words.
-          frames: N ready acoustic features [T, F], of a model that was trained on such.
-          words: N ready word vectors [L, E], likewise.
-          ids: N names; files go by theirs, others by their number, if not given.
+          recordings: N utterances; of a model that reads audio alone the audio files.
           person: statistics of the person, from `enrol`, where the model needs them; or the path
             of a person file.
-          unusable: "stop" at recordings that cannot be used, such as silence; or "drop" them.
-          word_vectors: the file that the model was trained with, for words its corpus had not.
           progress: whether progress bars are shown.
 
         Raises:
@@ -182,25 +136,16 @@ class Encoder:
             not what the network reads, or differ in number; or the model needs statistics of the
             person, and `person` is None, too little, or of another model.
         """
-        given = _given(audio, transcripts, frames, words)
         person = _person(person)
         self.check_person(person)
-        inputs = self._inputs(given, _several(ids), sample_rate, unusable, word_vectors, progress)
-        return self._sent(inputs, person, progress)
+        return self._sent(self._prepared(recordings, progress), person, progress)
 
     def enrol(
         self,
-        audio: Sequence[Audio] | str | os.PathLike | None = None,
+        recordings: Recordings | Sequence[Audio] | str | os.PathLike,
         *,
-        sample_rate: int | None = None,
-        transcripts: Sequence[str] | str | None = None,
-        frames: Sequence[np.ndarray] | None = None,
-        words: Sequence[np.ndarray] | None = None,
-        ids: Sequence[str] | str | None = None,
         person: Person | str | os.PathLike | None = None,
         units: Person | str | os.PathLike | None = None,
-        unusable: str = "stop",
-        word_vectors: str | Path | None = None,
         progress: bool = False,
     ) -> Person:
         """The statistics of a person, from utterances of this person.
@@ -224,12 +169,16 @@ class Encoder:
         for before in (person, units):
             if before is not None:
                 self._check_model(before)
-        given = _given(audio, transcripts, frames, words)
-        inputs = self._inputs(given, _several(ids), sample_rate, unusable, word_vectors, progress)
-        return self._enrolled(inputs, person, units, progress)
+        return self._enrolled(self._prepared(recordings, progress), person, units, progress)
+
+    def _prepared(
+        self, recordings: Recordings | Sequence[Audio] | str | os.PathLike, progress: bool
+    ) -> Prepared:
+        given = recordings_of(recordings)
+        return prepared(given, self.description, self.model.inputs, progress)
 
     def _enrolled(
-        self, inputs: _Inputs, person: Person | None, units: Person | None, progress: bool
+        self, inputs: Prepared, person: Person | None, units: Person | None, progress: bool
     ) -> Person:
         moments = None if person is None else person.frames
         if units is not None:
@@ -280,77 +229,27 @@ class Encoder:
                 f"{self.model.folder} ({self.model.identity}): enrol the person for this one"
             )
 
-    def _inputs(
-        self,
-        given: Mapping[str, Any],
-        ids: Sequence[str] | None,
-        sample_rate: int | None,
-        unusable: str,
-        word_vectors: str | Path | None,
-        progress: bool,
-    ) -> _Inputs:
-        acoustic, lexical = self.description.acoustic, self.description.lexical
-        if unusable not in UNUSABLE:
-            raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
-        check_given(acoustic, lexical, given)
-        ids = _ids(given, ids)
-        notes: list[str] = []
-        frames: Sequence[Any] | None = None
-        words: Sequence[Any] | None = None
-        vectors = None
-        if acoustic is not None and acoustic.log_mel is not None:
-            settings = acoustic.log_mel
-            frames, notes = frames_of_audio(given["audio"], ids, sample_rate, settings, progress)
-        elif acoustic is not None:
-            frames = ready_frames(given["frames"], ids, acoustic.num_features)
-        if lexical is not None and lexical.kind == "ready":
-            words = ready_frames(given["words"], ids, lexical.size)
-        elif lexical is not None:
-            path = None if word_vectors is None else Path(word_vectors)
-            of_words = words_of_transcripts(given["transcripts"], lexical, self.model.inputs, path)
-            words, vectors = of_words.rows, of_words.vectors
-            notes += of_words.notes
-        rows, left_out = usable(ids, [p for p in (frames, words) if p is not None], unusable)
-        return _Inputs(
-            tuple(ids[i] for i in rows),
-            None if frames is None else [frames[i] for i in rows],
-            None if words is None else [words[i] for i in rows],
-            vectors,
-            (*notes, *left_out),
-        )
-
     def _blocks(
-        self, inputs: _Inputs, person: Person | None, progress: bool
+        self, inputs: Prepared, person: Person | None, progress: bool
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(rows int[n], h before release float32[n, D]) of blocks of utterances, see `_divided`."""
+        """(rows int[n], h before release float32[n, D]) of blocks, see `blocks.divided`."""
         description = self.description
         net = _network(description)
         of_model = self.model.inputs
         transform = FoldTransform(of_model.get("frame_mean"), of_model.get("frame_scale"))
         inputs = self._in_units(inputs, person)
-        divided = _divided(inputs.length)
         bar = tqdm(total=len(inputs.ids), desc="encoding", disable=not progress, delay=2)
         done = []
         with bar:
-            for rows, size in divided:
-                corpus, longest = self._corpus(inputs, rows, size)
-                index = np.full(size, -1, np.int32)
-                index[: len(rows)] = np.arange(len(rows))
-                h = network.encoded(
-                    net,
-                    description.precision,
-                    longest,
-                    network.fill(),
-                    self.model.params,
-                    corpus,
-                    transform,
-                    index,
-                )
+            for rows, size in divided(inputs.length):
+                corpus, longest, index = corpus_of(inputs, rows, size)
+                reading = network.Reading(description.precision, longest, network.fill())
+                h = network.encoded(net, reading, self.model.params, corpus, transform, index)
                 done.append((rows, np.asarray(h)[: len(rows)]))
                 bar.update(len(rows))
         return done
 
-    def _in_units(self, inputs: _Inputs, person: Person | None) -> _Inputs:
+    def _in_units(self, inputs: Prepared, person: Person | None) -> Prepared:
         """The inputs with frames in the person's units, where the model needs these.
 
         Raises:
@@ -371,25 +270,10 @@ class Encoder:
             )
         return inputs._replace(frames=frames)
 
-    def _corpus(
-        self, inputs: _Inputs, rows: np.ndarray, size: int
-    ) -> tuple[Corpus, tuple[int, int]]:
-        """The utterances `rows` as a corpus with room for `size` of them, and their (T, L)."""
-        frames = words = None
-        longest = [0, 0]
-        if inputs.frames is not None:
-            of_rows = [inputs.frames[i] for i in rows]
-            longest[0] = _bucket(max(map(len, of_rows)), 16)
-            frames = _with_room(of_rows, size, longest[0])
-        if inputs.words is not None:
-            of_rows = [inputs.words[i] for i in rows]
-            longest[1] = _bucket(max(map(len, of_rows)), 4)
-            words = _with_room(of_rows, size, longest[1])
-        return Corpus(frames, words, inputs.vectors), (longest[0], longest[1])
-
-    def _sent(self, inputs: _Inputs, person: Person | None, progress: bool) -> Encoded:
-        description, params = self.description, self.model.params
+    def _sent(self, inputs: Prepared, person: Person | None, progress: bool) -> Encoded:
+        description = self.description
         net, learned = _network(description), from_arrays(self.model.release)
+        weights = network.Weights(self.model.params, learned)
         sending = network.Sending(description.release, description.relative, description.n0)
         state = None
         if STATE in self.needs and person is not None and person.state is not None:
@@ -404,10 +288,10 @@ class Encoder:
                 blocks = [_in_order(blocks)]
             results = []
             for number, (rows, h) in enumerate(blocks):
-                size = -(-len(rows) // _SIZES[-1]) * _SIZES[-1]
+                size = -(-len(rows) // SIZES[-1]) * SIZES[-1]
                 padded = np.zeros((size, h.shape[1]), np.float32)
                 padded[: len(rows)] = h
-                arguments = (net, sending, params, learned, state, jax.random.fold_in(key, number))
+                arguments = (net, sending, weights, state, jax.random.fold_in(key, number))
                 if description.running and state is not None:
                     sent = network.sent_running(*arguments, padded, np.arange(size) < len(rows))
                 else:
@@ -458,86 +342,6 @@ def _probabilities(outputs: np.ndarray, is_posterior: bool) -> np.ndarray:
     return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
 
 
-def _several(value: Any) -> Any:
-    """A single path or text as a list of it; else as it is."""
-    return [value] if isinstance(value, str | os.PathLike) else value
-
-
-def _given(audio: Any, transcripts: Any, frames: Any, words: Any) -> dict[str, Any]:
-    """{name: N inputs, or None}."""
-    given = {"audio": audio, "transcripts": transcripts, "frames": frames, "words": words}
-    return {name: _several(value) for name, value in given.items()}
-
-
 def _person(person: Person | str | os.PathLike | None) -> Person | None:
     """The statistics, read if they are a path."""
     return read_person(person) if isinstance(person, str | os.PathLike) else person
-
-
-def _ids(given: Mapping[str, Any], ids: Sequence[str] | None) -> list[str]:
-    """A name for each utterance.
-
-    Raises:
-      ValueError: the names are too many, too few, or not unique.
-    """
-    (count,) = {len(value) for value in given.values() if value is not None}
-    if ids is None:
-        sounds = given.get("audio") or [None] * count
-        ids = [
-            str(i) if sound is None or isinstance(sound, np.ndarray) else Path(sound).stem
-            for i, sound in enumerate(sounds)
-        ]
-    if len(ids) != count:
-        raise ValueError(f"{len(ids)} ids for {count} utterances")
-    seen: set[str] = set()
-    for id_ in ids:
-        if id_ in seen:
-            raise ValueError(f"two utterances have the id {id_}: give each a name of its own")
-        seen.add(id_)
-    return [*ids]
-
-
-def _divided(length: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    """The utterances in blocks of similar length: (numbers int[n], room of the block >= n)."""
-    order = np.argsort(length, kind="stable")
-    blocks, place = [], 0
-    while place < len(order):
-        size = next(
-            (s for s in reversed(_SIZES) if s * _longest(length, order, place, s) <= _MOST_FRAMES),
-            1,
-        )
-        rows = order[place : place + size]
-        blocks.append((rows, _size(len(rows))))
-        place += size
-    return blocks
-
-
-def _longest(length: np.ndarray, order: np.ndarray, place: int, size: int) -> int:
-    return int(length[order[min(place + size, len(order)) - 1]])
-
-
-def _size(count: int) -> int:
-    """The room of a block, one of few: each is another program to compile."""
-    return next(size for size in _SIZES if size >= count)
-
-
-def _bucket(length: int, multiple: int) -> int:
-    """A multiple that is not below the length, one of few: 1, 2, 3, 4, 6, 8, 12, … times.
-
-    >>> [_bucket(n, 16) for n in (1, 17, 100, 129)]
-    [16, 32, 128, 192]
-    """
-    times = 1
-    while times * multiple < length:
-        times = times * 3 // 2 if times > 1 and times & (times - 1) == 0 else -(-times * 4 // 3)
-    return times * multiple
-
-
-def _with_room(rows: Sequence[np.ndarray], size: int, longest: int) -> Ragged:
-    """The rows end to end, followed by zeros up to `size` rows of the longest length."""
-    made = ragged(rows)
-    values = np.zeros((size * longest, *made.values.shape[1:]), made.values.dtype)
-    values[: len(made.values)] = made.values
-    start, length = np.zeros(size, np.int32), np.zeros(size, np.int32)
-    start[: len(rows)], length[: len(rows)] = made.start, made.length
-    return Ragged(values, start, length)

@@ -39,6 +39,26 @@ class Sending(NamedTuple):
     n0: float
 
 
+class Reading(NamedTuple):
+    """How a block is read; compiled in.
+
+    Attributes:
+      precision: of matrix products, see `objective.PRECISIONS`.
+      longest, fill: see `batches.batch_of`.
+    """
+
+    precision: str
+    longest: Size
+    fill: float | None
+
+
+class Weights(NamedTuple):
+    """What the network and its release have learned."""
+
+    params: PyTree
+    learned: Learned
+
+
 def network(
     encoders: Mapping[str, Mapping[str, Any]], num_outputs: int, head_layers: int, head_width: int
 ) -> EmotionNet:
@@ -62,24 +82,18 @@ def fill() -> float | None:
     return FILL if jax.default_backend() == "cpu" else None
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1))
 def encoded(
     net: EmotionNet,
-    precision: str,
-    longest: Size,
-    fill: float | None,
+    reading: Reading,
     params: PyTree,
     corpus: Corpus,
     transform: FoldTransform,
     index: jax.Array,
 ) -> jax.Array:
-    """h before release of the utterances `index` int32[B] of a corpus, -1 for padding: [B, D].
-
-    Args:
-      longest, fill: see `batches.batch_of`.
-    """
-    with jax.default_matmul_precision(precision):
-        batch = batch_of(corpus, transform, index, longest, fill)
+    """h before release of the utterances `index` int32[B] of a corpus, -1 for padding: [B, D]."""
+    with jax.default_matmul_precision(reading.precision):
+        batch = batch_of(corpus, transform, index, reading.longest, reading.fill)
         views: dict[str, jax.Array] = net.apply({"params": params}, batch, method="encode")  # type: ignore[assignment]
         return views[JOINT]
 
@@ -88,8 +102,7 @@ def encoded(
 def sent(
     net: EmotionNet,
     sending: Sending,
-    params: PyTree,
-    learned: Learned,
+    weights: Weights,
     state: PersonState | None,
     key: jax.Array,
     h: jax.Array,
@@ -100,6 +113,7 @@ def sent(
       state: of the person; None where the release needs none.
       key: of the release `noise`.
     """
+    params, learned = weights
     emotion = _head(net, params)
     with jax.default_matmul_precision("float32"):
         if sending.release in PERSON_RELEASES:
@@ -121,8 +135,7 @@ def sent(
 def sent_running(
     net: EmotionNet,
     sending: Sending,
-    params: PyTree,
-    learned: Learned,
+    weights: Weights,
     state: PersonState,
     key: jax.Array,
     h: jax.Array,
@@ -131,6 +144,7 @@ def sent_running(
     """`sent`, each utterance by the state updated with those before it; `is_valid` bool[B]."""
     states = jax.tree.map(lambda a: jnp.asarray(a)[None], state)
     nobody = jnp.zeros(len(h), bool)  # of these utterances is enrolled
+    params, learned = weights
     emotion = _head(net, params)
     with jax.default_matmul_precision("float32"):
         if sending.release in PERSON_RELEASES:

@@ -1,7 +1,8 @@
-"""The inputs of recordings, prepared as training prepared those of its corpus (host)."""
+"""Recordings and their inputs, prepared as training prepared those of its corpus (host)."""
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,45 @@ from privrep.types import Utterance
 Audio = str | os.PathLike | np.ndarray
 Frames = np.ndarray | UnusableUtterance
 _LISTED = 10  # utterances that an error message lists
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recordings:
+    """N utterances as a model reads them; what it does not read is None.
+
+    Attributes:
+      audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels]; of
+        several channels the mean is taken, and other rates are resampled, as in training. A single
+        path is a single file, as a single text is one transcript or id.
+      sample_rate: of waveforms, in Hz.
+      transcripts: N texts, of a model that reads words.
+      frames: N ready acoustic features [T, F], of a model that was trained on such.
+      words: N ready word vectors [L, E], likewise.
+      ids: N names; None: files go by theirs, others by their number.
+      unusable: "stop" at recordings that cannot be used, such as silence; or "drop" them.
+      word_vectors: the file that the model was trained with, for words its corpus had not.
+    """
+
+    audio: Sequence[Audio] | str | os.PathLike | None = None
+    _: KW_ONLY
+    sample_rate: int | None = None
+    transcripts: Sequence[str] | str | None = None
+    frames: Sequence[np.ndarray] | None = None
+    words: Sequence[np.ndarray] | None = None
+    ids: Sequence[str] | str | None = None
+    unusable: str = "stop"
+    word_vectors: str | Path | None = None
+
+    def __repr__(self) -> str:
+        """One line: the inputs that are given, and how many."""
+        names = ("audio", "transcripts", "frames", "words")
+        given = {name: getattr(self, name) for name in names}
+        counts = [
+            f"{name}={1 if isinstance(value, str | os.PathLike) else len(value)}"
+            for name, value in given.items()
+            if value is not None
+        ]
+        return f"Recordings({', '.join(counts)})"
 
 
 class Words(NamedTuple):

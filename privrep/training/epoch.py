@@ -157,14 +157,17 @@ def take_steps(
     _, step_key = _epoch_keys(key, fit)
     count = num_steps(problem, settings)
     transformation = _transformation(settings)
-    last = length(settings, problem.train.sum()).last
+    if settings.schedule_steps:
+        end: Any = settings.schedule_steps / count
+    else:
+        end = length(settings, problem.train.sum()).last
     hook_key = reserved_key(step_key, ReservedKey.ADVERSARY_STEPS)
 
     def step(i: jax.Array, carry: PyTree) -> PyTree:
         params, optimiser, hook_state, sums = carry
         rows = jax.lax.dynamic_index_in_dim(batches, i, keepdims=False)
         index, weight = jnp.maximum(rows, 0), (rows >= 0).astype(jnp.float32)
-        progress = (fit.epoch + i / count) / last
+        progress = (fit.epoch + i / count) / end
         batch_sums, gradients, *views = problem.gradient(
             params, hook_state, jax.random.fold_in(step_key, i), index, weight, progress
         )

@@ -73,6 +73,8 @@ class FitSettings(NamedTuple):
       clip_norm: the maximum global norm of the gradients, which are scaled down to it; 0 turns
         clipping off.
       optimiser: a name in OPTIMISERS.
+      schedule_steps: steps over which what changes in training goes, of a run that ends before;
+        0: those until its last epoch.
     """
 
     batch_size: int
@@ -83,6 +85,7 @@ class FitSettings(NamedTuple):
     min_steps: int = 0
     clip_norm: float = 1.0
     optimiser: str = "adam"
+    schedule_steps: int = 0
 
 
 class Length(NamedTuple):

@@ -127,6 +127,7 @@ KEYS = {
     "growth": TRAINING | {"grows", "value"},
     "attack": {"compile_seconds"},
     "audit": {"seconds"},
+    "encode": TRAINING | {"latency_ms", "cpu_ms", "size_mb"},
 }
 
 
@@ -181,7 +182,7 @@ def benchmark(*flags):
 @pytest.mark.parametrize(
     ("flag", "valid"),
     [
-        ("--only=train,speed", "prepare, train, one_core, growth, attack, audit, demo"),
+        ("--only=train,speed", "prepare, train, one_core, growth, attack, audit, encode, demo"),
         ("--shapes=speed", "mid, pooled, real, lexical, long, deep"),
     ],
 )

@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 import privrep
+from privrep import Recordings
+from privrep.deploy import blocks
 from privrep.deploy import encoder as encoders
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
 from privrep.deploy.model_folder import write_model
@@ -110,13 +112,13 @@ def test_h_is_that_of_the_training_program(trained, tmp_path, row):
             start, length = words.start[i], words.length[i]
             spoken = words.values[start : start + length]
             given["transcripts"].append(" ".join(f"w{word}" for word in spoken))
-        person = model.enrol(**given)
+        person = model.enrol(Recordings(**given))
         if "state" in model.needs:
             enrolled = [k for k, i in enumerate(rows) if data.enrolled[i]]
             some = {name: [values[k] for k in enrolled] for name, values in given.items()}
-            person = model.enrol(**some, units=person)
+            person = model.enrol(Recordings(**some), units=person)
             assert person.utterances == 4
-        sent[rows] = model.encode(**given, person=person).h
+        sent[rows] = model.encode(Recordings(**given), person=person).h
     difference = np.abs(sent - h[row]).max(1)
     assert difference.max() < STEP and np.mean(difference < 1e-6) > 0.9, difference
     if SENT[row][0] == "none":
@@ -128,10 +130,11 @@ def model(tmp_path_factory, quickly_compiled):
     return privrep.load(write(tmp_path_factory.mktemp("models") / "model"))
 
 
-def test_the_example_of_load_runs(model, monkeypatch):
+def test_the_examples_run(model, monkeypatch):
     monkeypatch.chdir(model.model.folder.parent)
-    failed, tried = doctest.testmod(encoders)
-    assert tried >= 5 and not failed
+    for module in (encoders, blocks):
+        failed, tried = doctest.testmod(module)
+        assert tried and not failed
 
 
 def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_path):
@@ -140,17 +143,18 @@ def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_p
     for i, wave in enumerate(stereo):
         soundfile.write(tmp_path / f"{i}.wav", wave, 8000, "FLOAT")
     of_files = model.encode([tmp_path / "0.wav", str(tmp_path / "1.wav")])
-    of_arrays = model.encode(stereo, sample_rate=8000)
+    of_arrays = model.encode(Recordings(stereo, sample_rate=8000))
     assert of_files.ids == of_arrays.ids == ("0", "1")
     np.testing.assert_array_equal(of_files.h, of_arrays.h)
     assert repr(of_files).startswith("Encoded(utterances=2, h=[2, 8], classes=(")
     shown = repr(model).replace(str(model.model.folder), "")
     assert shown.startswith("Encoder(folder='', task='") and len(shown) < 100
+    assert repr(Recordings(stereo, sample_rate=8000, ids=["a", "b"])) == "Recordings(audio=2)"
     for path in (tmp_path / "1.wav", str(tmp_path / "1.wav")):  # a single path is a single file
         single = model.encode(path)
-        assert single.ids == ("1",) and model.encode(path, ids="me").ids == ("me",)
+        assert single.ids == ("1",) and model.encode(Recordings(path, ids="me")).ids == ("me",)
         np.testing.assert_allclose(single.h, of_files.h[1:], atol=1e-5)
-    mean = model.encode([wave.mean(1) for wave in stereo], sample_rate=8000)
+    mean = model.encode(Recordings([wave.mean(1) for wave in stereo], sample_rate=8000))
     np.testing.assert_allclose(mean.h, of_arrays.h, atol=1e-6)
     assert model.description.acoustic.log_mel.sample_rate == 16000
 
@@ -158,10 +162,10 @@ def test_files_and_waveforms_of_any_rate_and_channels_give_the_same(model, tmp_p
 def test_the_block_does_not_matter(model):
     """Utterances of very different lengths, in any order, come back in theirs."""
     waves = [*tones(4), *tones(2, seconds=1.1)][::-1]
-    together = model.encode(waves, sample_rate=16000, ids=[*"abcdef"])
+    together = model.encode(Recordings(waves, sample_rate=16000, ids=[*"abcdef"]))
     assert together.h.shape == (6, 8) and together.h.dtype == np.float32
     for i in (0, 3, 5):
-        alone = model.encode([waves[i]], sample_rate=16000)
+        alone = model.encode(Recordings([waves[i]], sample_rate=16000))
         np.testing.assert_allclose(alone.h[0], together.h[i], atol=1e-6)
     np.testing.assert_allclose(together.probabilities.sum(1), 1, atol=1e-6)
     classes = np.array(together.classes)
@@ -170,15 +174,17 @@ def test_the_block_does_not_matter(model):
 
 def test_an_accelerators_padded_blocks_give_the_same(model, monkeypatch):
     waves = tones(5)
-    expected = model.encode(waves, sample_rate=16000).h
+    expected = model.encode(Recordings(waves, sample_rate=16000)).h
     monkeypatch.setattr(encoders.network, "fill", lambda: None)
-    np.testing.assert_allclose(model.encode(waves, sample_rate=16000).h, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        model.encode(Recordings(waves, sample_rate=16000)).h, expected, atol=1e-5
+    )
 
 
 def test_a_block_holds_no_more_than_fits():
     """20 minutes are alone; of short utterances 32 are together."""
     length = np.array([120_000, *[30] * 40, 9_000, 9_000])
-    divided = encoders._divided(length)
+    divided = blocks.divided(length)
     assert sorted(i for rows, _ in divided for i in rows) == [*range(43)]
     assert [len(rows) for rows, _ in divided] == [32, 4, 4, 1, 1, 1]
     assert all(size * length[rows].max() <= 1 << 17 for rows, size in divided)
@@ -197,13 +203,13 @@ def test_what_cannot_be_used_is_listed_and_left_out_on_demand(model, tmp_path):
     for text in ("silence: audio silent", "short: audio shorter than one frame (20.0 ms)"):
         assert f"utterance {text}" in message
     assert "broken: audio unreadable" in message and "none: audio file missing" in message
-    kept = model.encode(paths, unusable="drop")
+    kept = model.encode(Recordings(paths, unusable="drop"))
     assert kept.ids == ("good",) and "left out, 4 of 5" in kept.notes[0]
     with pytest.raises(ValueError, match="1 of 1 recordings cannot be used"):
-        model.encode(paths[:1], unusable="drop")
+        model.encode(Recordings(paths[:1], unusable="drop"))
     wrong = [np.zeros(8, np.int16), np.full(800, np.nan), np.zeros((2, 2, 2)), np.zeros(0)]
     with pytest.raises(ValueError) as error:
-        model.encode(wrong, sample_rate=16000)
+        model.encode(Recordings(wrong, sample_rate=16000))
     assert str(error.value).startswith("4 of 4") and "not finite" in str(error.value)
 
 
@@ -221,7 +227,7 @@ def test_what_cannot_be_used_is_listed_and_left_out_on_demand(model, tmp_path):
 )
 def test_inputs_that_are_not_what_the_network_reads_are_refused(model, given, message):
     with pytest.raises(ValueError, match=message):
-        model.encode(**given)
+        model.encode(Recordings(**given))
 
 
 def test_a_model_that_needs_a_person_says_so_and_takes_no_other_models(tmp_path):
@@ -229,25 +235,25 @@ def test_a_model_that_needs_a_person_says_so_and_takes_no_other_models(tmp_path)
     other = privrep.load(write(tmp_path / "b", **small_models.OF_SPEAKER))
     given = {"audio": tones(3), "sample_rate": 16000}
     with pytest.raises(ValueError) as error:
-        model.encode(**given)
+        model.encode(Recordings(**given))
     assert "privrep enrol MODEL *.wav --person=me.npz" in str(error.value)
     assert "the person's frames" in str(error.value) and "the person's h" in str(error.value)
     for take_in in (model.encode, model.enrol):
         with pytest.raises(ValueError, match="was enrolled for another model"):
-            take_in(**given, person=other.enrol(**given))
-    assert other.enrol(**given).state is None
-    person = model.enrol(**given)
-    h = model.encode(**given, person=person).h
+            take_in(Recordings(**given), person=other.enrol(Recordings(**given)))
+    assert other.enrol(Recordings(**given)).state is None
+    person = model.enrol(Recordings(**given))
+    h = model.encode(Recordings(**given), person=person).h
     assert h.shape == (3, 8)
     write_person(tmp_path / "me.npz", person)
     for path in (tmp_path / "me.npz", str(tmp_path / "me.npz")):
-        np.testing.assert_array_equal(model.encode(**given, person=path).h, h)
-        assert model.enrol(**given, person=path).utterances == 6
-        assert model.enrol(**given, units=path).utterances == 3
+        np.testing.assert_array_equal(model.encode(Recordings(**given), person=path).h, h)
+        assert model.enrol(Recordings(**given), person=path).utterances == 6
+        assert model.enrol(Recordings(**given), units=path).utterances == 3
     with pytest.raises(FileNotFoundError, match="no such person file"):
-        model.encode(**given, person="nobody.npz")
+        model.encode(Recordings(**given), person="nobody.npz")
     with pytest.raises(ValueError, match="has 0 enrolled utterances, and this model needs 1"):
-        model.encode(**given, person=dataclasses.replace(person, state=None))
+        model.encode(Recordings(**given), person=dataclasses.replace(person, state=None))
 
 
 def test_enrolment_adds_up(tmp_path):
@@ -257,14 +263,17 @@ def test_enrolment_adds_up(tmp_path):
     rate = {"sample_rate": 16000}
     person = None
     for wave in waves[:-1]:
-        person = model.enrol([wave], person=person, **rate)
+        person = model.enrol(Recordings([wave], **rate), person=person)
     with pytest.raises(ValueError, match=rf"has {LEAST - 1} enrolled .* needs {LEAST} or more"):
-        model.encode(waves, person=person, **rate)
-    person, together = model.enrol(waves[-1:], person=person, **rate), model.enrol(waves, **rate)
+        model.encode(Recordings(waves, **rate), person=person)
+    person, together = (
+        model.enrol(Recordings(waves[-1:], **rate), person=person),
+        model.enrol(Recordings(waves, **rate)),
+    )
     assert person.utterances == together.utterances == LEAST
     for apart, whole in zip(person.state, together.state):
         np.testing.assert_allclose(apart, whole, atol=1e-5)
-    sent = model.encode(waves, person=person, **rate).h
+    sent = model.encode(Recordings(waves, **rate), person=person).h
     np.testing.assert_allclose(sent.mean(0), 0, atol=1e-5)
 
 
@@ -275,15 +284,17 @@ def test_a_running_state_goes_on_with_every_utterance(tmp_path, changes):
     running = privrep.load(write(tmp_path / "running", running=True, **changes))
     standing = privrep.load(write(tmp_path / "standing", **changes))
     waves = tones(LEAST + 3)[::-1]
-    together = running.encode(waves[LEAST:], person=running.enrol(waves[:LEAST], **rate), **rate)
-    person = standing.enrol(waves[:LEAST], **rate)
-    for wave, h in zip(waves[LEAST:], together.h):
-        alone = standing.encode([wave], person=person, **rate).h[0]
-        np.testing.assert_allclose(alone, h, atol=STEP)
-        person = standing.enrol([wave], person=person, **rate)
-    assert np.abs(standing.encode(waves[-1:], person=person, **rate).h - together.h[-1:]).max() > (
-        2 * STEP
+    together = running.encode(
+        Recordings(waves[LEAST:], **rate), person=running.enrol(Recordings(waves[:LEAST], **rate))
     )
+    person = standing.enrol(Recordings(waves[:LEAST], **rate))
+    for wave, h in zip(waves[LEAST:], together.h):
+        alone = standing.encode(Recordings([wave], **rate), person=person).h[0]
+        np.testing.assert_allclose(alone, h, atol=STEP)
+        person = standing.enrol(Recordings([wave], **rate), person=person)
+    assert np.abs(
+        standing.encode(Recordings(waves[-1:], **rate), person=person).h - together.h[-1:]
+    ).max() > (2 * STEP)
 
 
 def test_a_feature_that_never_varied_in_the_enrolment_is_named(tmp_path):
@@ -292,43 +303,45 @@ def test_a_feature_that_never_varied_in_the_enrolment_is_named(tmp_path):
     rng = np.random.default_rng(0)
     frames = [rng.normal(size=(9, 8)) for _ in range(3)]
     enrolled = [np.where(np.arange(8) >= 6, -15.9, values) for values in frames]
-    person = model.enrol(frames=enrolled)
-    assert np.isfinite(model.encode(frames=enrolled, person=person).h).all()
+    person = model.enrol(Recordings(frames=enrolled))
+    assert np.isfinite(model.encode(Recordings(frames=enrolled), person=person).h).all()
     with pytest.raises(ValueError, match="features 6, 7 never vary in what is enrolled of the"):
-        model.encode(frames=frames, person=person)
+        model.encode(Recordings(frames=frames), person=person)
 
 
 def test_a_model_without_a_state_refuses_to_enrol(model):
     with pytest.raises(ValueError, match="needs no statistics of a person: encode without"):
-        model.enrol(tones(1), sample_rate=16000)
+        model.enrol(Recordings(tones(1), sample_rate=16000))
 
 
 def test_every_release_is_sent_and_read_by_the_head(tmp_path):
     waves, rate = tones(3), {"sample_rate": 16000}
-    plain = privrep.load(write(tmp_path / "none")).encode(waves, **rate)
+    plain = privrep.load(write(tmp_path / "none")).encode(Recordings(waves, **rate))
     for name in ("leace", "noise", "subspace", "posterior", "decision"):
         model = privrep.load(write(tmp_path / name, release=name))
-        sent = model.encode(waves, **rate)
+        sent = model.encode(Recordings(waves, **rate))
         assert np.isfinite(sent.h).all() and np.abs(sent.h - plain.h).max() > 1e-4
         np.testing.assert_allclose(sent.probabilities.sum(1), 1, atol=1e-5)
         if name == "decision":
             assert {*np.unique(sent.probabilities.round(4))} <= {0, 1}
         if name == "noise":  # not to be drawn again
-            assert np.abs(model.encode(waves, **rate).h - sent.h).max() > 1e-4
+            assert np.abs(model.encode(Recordings(waves, **rate)).h - sent.h).max() > 1e-4
         else:
-            np.testing.assert_array_equal(model.encode(waves, **rate).h, sent.h)
+            np.testing.assert_array_equal(model.encode(Recordings(waves, **rate)).h, sent.h)
 
 
 def test_a_regression_answers_in_the_unit_of_the_rating(tmp_path):
     task = TaskOutput("valence", (), 3.0, 0.5)
-    result = privrep.load(write(tmp_path, task=task)).encode(tones(2), sample_rate=16000)
+    result = privrep.load(write(tmp_path, task=task)).encode(
+        Recordings(tones(2), sample_rate=16000)
+    )
     assert result.emotion.dtype == np.float64 and result.probabilities is None
     assert (np.abs(result.emotion - 3) < 2).all() and result.classes == ()
 
 
 def test_a_head_of_two_layers_sends_a_stand_in(tmp_path):
     result = privrep.load(write(tmp_path, head_layers=2, release="decision")).encode(
-        tones(5), sample_rate=16000
+        Recordings(tones(5), sample_rate=16000)
     )
     for emotion in {*result.emotion}:
         rows = result.h[result.emotion == emotion]
@@ -337,14 +350,14 @@ def test_a_head_of_two_layers_sends_a_stand_in(tmp_path):
 
 def test_words_that_training_had_not_are_unknown(tmp_path):
     model = privrep.load(write(tmp_path, **small_models.WORDS))
-    result = model.encode(transcripts=["The sad DAY", "the sad cat", "the sad dog", ""])
+    result = model.encode(Recordings(transcripts=["The sad DAY", "the sad cat", "the sad dog", ""]))
     np.testing.assert_array_equal(result.h[1], result.h[2])
     assert np.abs(result.h[0] - result.h[1]).max() > 1e-4 and np.isfinite(result.h).all()
     assert result.notes == ("77.8% of the running words are known to the network",)
     with pytest.raises(ValueError, match="has learned its word vectors and reads no file"):
-        model.encode(transcripts=["a"], word_vectors="glove.txt")
+        model.encode(Recordings(transcripts=["a"], word_vectors="glove.txt"))
     with pytest.raises(ValueError, match="reads transcripts: give transcripts"):
-        model.encode()
+        model.encode(Recordings())
 
 
 def test_word_vectors_come_from_the_folder_or_the_very_file(tmp_path):
@@ -365,25 +378,25 @@ def test_word_vectors_come_from_the_folder_or_the_very_file(tmp_path):
     model = privrep.load(tmp_path / "model")
     texts = ["the sad day", "the sad cat"]
     of_folder, of_file = (
-        model.encode(transcripts=texts),
-        model.encode(transcripts=texts, word_vectors=vectors),
+        model.encode(Recordings(transcripts=texts)),
+        model.encode(Recordings(transcripts=texts, word_vectors=vectors)),
     )
     np.testing.assert_allclose(of_folder.h[0], of_file.h[0], atol=1e-6)
     assert np.abs(of_folder.h[1] - of_file.h[1]).max() > 1e-4
     assert of_folder.notes and not of_file.notes
     vectors.write_text("\n".join(lines[::-1]) + "\n")
     with pytest.raises(ValueError, match="is not the file of word vectors that this model was"):
-        model.encode(transcripts=texts, word_vectors=vectors)
+        model.encode(Recordings(transcripts=texts, word_vectors=vectors))
 
 
 def test_ready_features_are_checked(tmp_path):
     model = privrep.load(write(tmp_path, **small_models.READY))
     rng = np.random.default_rng(0)
     frames = [rng.normal(size=(9, 8)), rng.normal(size=8)]
-    assert model.encode(frames=frames).h.shape == (2, 8)
+    assert model.encode(Recordings(frames=frames)).h.shape == (2, 8)
     wrong = [rng.normal(size=(9, 7)), np.full((2, 8), np.inf), np.full((2, 8), 1e6), ["a"] * 8]
     with pytest.raises(ValueError) as error:
-        model.encode(frames=wrong)
+        model.encode(Recordings(frames=wrong))
     message = str(error.value)
     assert "shape [9, 7], the network reads [T, 8]" in message and "not finite" in message
     assert "beyond float16's 65504" in message and "not real numbers" in message

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import privrep
+from privrep import Recordings
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
 from privrep.deploy.model_folder import write_model
 from privrep.deploy.onnx_graph import EXPORTED, onnx_graph, person_arrays
@@ -52,8 +53,8 @@ def waves():
 )
 def test_h_of_waveforms_is_that_of_the_loaded_model(tmp_path, changes):
     model = privrep.load(write(tmp_path, **changes))
-    person = model.enrol(tones(6), sample_rate=RATE) if model.needs else None
-    expected = model.encode(waves(), sample_rate=RATE, person=person).h
+    person = model.enrol(Recordings(tones(6), sample_rate=RATE)) if model.needs else None
+    expected = model.encode(Recordings(waves(), sample_rate=RATE), person=person).h
     arrays = person_arrays(model.model, person)
     sent = sent_by(onnx_graph(model.model), arrays, waveform=waves())
     assert_sent(sent, expected, bool(arrays))
@@ -116,7 +117,7 @@ def test_what_no_file_can_send_is_refused(tmp_path, changes, reason):
 
 def test_h_of_words_is_that_of_the_loaded_model(tmp_path):
     model = privrep.load(write(tmp_path, **small_models.WORDS))
-    expected = model.encode(transcripts=TEXTS).h
+    expected = model.encode(Recordings(transcripts=TEXTS)).h
     numbers = [np.array(row) for row in NUMBERS]
     assert_sent(sent_by(onnx_graph(model.model), word_numbers=numbers), expected)
 
@@ -124,7 +125,7 @@ def test_h_of_words_is_that_of_the_loaded_model(tmp_path):
 @pytest.mark.long
 def test_h_of_both_modalities_is_that_of_the_loaded_model(tmp_path):
     model = privrep.load(write(tmp_path, **BOTH, release="leace"))
-    expected = model.encode(waves(), sample_rate=RATE, transcripts=TEXTS).h
+    expected = model.encode(Recordings(waves(), sample_rate=RATE, transcripts=TEXTS)).h
     inputs = {"waveform": waves(), "word_numbers": [np.array(row) for row in NUMBERS]}
     assert_sent(sent_by(onnx_graph(model.model), **inputs), expected, rounded=True)
 
@@ -150,8 +151,8 @@ def test_h_of_ready_features_is_that_of_the_loaded_model(tmp_path, kind):
     model = privrep.load(folder)
     rng = np.random.default_rng(0)
     rows = [rng.normal(size=(n, 8)).astype("f") for n in (1, 9, 30)]
-    person = model.enrol(**{name: rows}) if model.needs else None
-    expected = model.encode(**{name: rows}, person=person).h
+    person = model.enrol(Recordings(**{name: rows})) if model.needs else None
+    expected = model.encode(Recordings(**{name: rows}), person=person).h
     arrays = person_arrays(model.model, person)
     assert_sent(sent_by(onnx_graph(model.model), arrays, **{name: rows}), expected)
 
@@ -165,8 +166,8 @@ def test_every_release_is_that_of_the_loaded_model(tmp_path, release, task):
         release, changes["head_layers"] = "decision", 2
     model = privrep.load(write(tmp_path, release=release, **changes))
     heard = tones(6)
-    person = model.enrol(heard[:4], sample_rate=RATE) if model.needs else None
-    expected = model.encode(heard, sample_rate=RATE, person=person).h
+    person = model.enrol(Recordings(heard[:4], sample_rate=RATE)) if model.needs else None
+    expected = model.encode(Recordings(heard, sample_rate=RATE), person=person).h
     arrays = person_arrays(model.model, person)
     sent = sent_by(onnx_graph(model.model), arrays, waveform=heard)
     assert_sent(sent, expected, release != "none")
@@ -188,5 +189,5 @@ def test_every_layer_is_that_of_the_encoders(
         "dense_layers": 2,
     }
     model = privrep.load(write(tmp_path, encoders={"acoustic": settings}))
-    expected = model.encode(waves(), sample_rate=RATE).h
+    expected = model.encode(Recordings(waves(), sample_rate=RATE)).h
     assert_sent(sent_by(onnx_graph(model.model), waveform=waves()), expected)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import privrep
+from privrep import Recordings
 from privrep.deploy.onnx_graph import person_arrays
 from privrep.deploy.stablehlo import stablehlo
 from privrep.inputs.audio import log_mel
@@ -37,8 +38,8 @@ def padded(rows, multiple, width):
 def test_h_of_any_batch_is_that_of_the_loaded_model(tmp_path, changes):
     model = privrep.load(write(tmp_path, encoders={"acoustic": POOLED}, **changes))
     heard = tones(5)
-    person = model.enrol(heard, sample_rate=RATE) if model.needs else None
-    expected = model.encode(heard, sample_rate=RATE, person=person).h
+    person = model.enrol(Recordings(heard, sample_rate=RATE)) if model.needs else None
+    expected = model.encode(Recordings(heard, sample_rate=RATE), person=person).h
     content, notes = stablehlo(model.model)
     assert notes["frames_multiple_of"] == 4
     settings = model.description.acoustic.log_mel
@@ -61,5 +62,5 @@ def test_h_of_words_is_that_of_the_loaded_model(tmp_path):
     numbers = np.array([[3, 2, 1], [1, 0, 0]], np.int32)
     batch = {"word_numbers": numbers, "num_words": np.array([3, 1], np.int32)}
     sent = jax.export.deserialize(bytearray(content)).call(batch)
-    expected = model.encode(transcripts=["the sad day", "day"]).h
+    expected = model.encode(Recordings(transcripts=["the sad day", "day"])).h
     np.testing.assert_allclose(sent, expected, atol=1e-5)

@@ -8,8 +8,16 @@ import yaml
 
 from experiments.config.settings import FIELDS, flag_default, flag_name
 from experiments.results.columns import name_of
-from experiments.results.model_card import AMOUNTS, CORPUS_LANGUAGE, card_of
+from experiments.results.model_card import (
+    AMOUNTS,
+    CORPUS_LANGUAGE,
+    CORPUS_LICENSE,
+    OF_CORPUS,
+    card_of,
+    terms_of,
+)
 from experiments.results.model_card_page import NOT_MEASURED, card_json, card_page
+from experiments.results.picked import Picked
 from privrep.datasets import DATASETS
 from privrep.deploy.description import AcousticInput, TaskOutput
 from privrep.inputs.audio import FeatureSettings
@@ -50,7 +58,7 @@ MEASURED |= verdict("speaker_pooled", (0.581, 0.53, 0.64, 0.57), "leaks")
 MEASURED |= {"num_speakers": 20, "num_utterances": 1200}
 
 
-def made(changes=None, notes=(), flags=FLAGS, **cells):
+def made(changes=None, notes=(), flags=FLAGS, terms=OF_CORPUS, facts=None, **cells):
     """The card of a network with these cells in its row."""
     row = run(cells.pop("lambda_", 1.0), recipe="posterior") | cells
     training = {
@@ -61,9 +69,11 @@ def made(changes=None, notes=(), flags=FLAGS, **cells):
         "prepared_hash": "13a1",
         "data_hash": "086b",
         "versions": {"jax": "0.10.2"},
+        **(facts or {}),
     }
     described = small_models.description(training=training, **(changes or {}))
-    return card_of(described, row, 5, notes, flags, "lambda=1,recipe=posterior,seed=0")
+    picked = Picked([row] * 5, [*notes], [row] * 5)
+    return card_of(described, row, picked, flags, "lambda=1,recipe=posterior,seed=0", terms)
 
 
 def front_matter(page):
@@ -141,7 +151,40 @@ def test_the_front_matter_is_what_hubs_read():
     assert result["metrics"][0]["value"] == 0.512 and content["metrics"] == ["recall"]
     assert "not of this file" in result["metrics"][0]["name"]
     assert {*CORPUS_LANGUAGE} <= {*DATASETS}
-    assert "language" not in front_matter(card_page(made(dataset="kaldi")))
+    assert {*CORPUS_LICENSE} <= {*DATASETS}
+    page = card_page(made(dataset="kaldi"))
+    assert "language" not in front_matter(page) and front_matter(page)["license"] == "unknown"
+    assert "Language: unknown. Licence: unknown." in page and "look it up before" in page
+
+
+def test_licence_and_language_of_the_data_can_be_given():
+    """Those of a corpus that states its licence are known; what is given stands in its place."""
+    known = card_page(made(dataset="ravdess"))
+    assert front_matter(known)["license"] == "cc-by-nc-sa-4.0" and "look it up" not in known
+    page = card_page(made(dataset="ravdess", terms=terms_of("odc-by", "en,de")))
+    content = front_matter(page)
+    assert content["license"] == "odc-by" and content["language"] == ["en", "de"]
+    assert "Language: en,de. Licence: odc-by." in page
+    for license_ in ("CC BY 4.0", "", "a\nb", "-x"):
+        with pytest.raises(ValueError, match="an identifier that model hubs read"):
+            terms_of(license_, None)
+    for language in ("English", "en, de", "", "e"):
+        with pytest.raises(ValueError, match=r"--language=.*: codes of ISO 639"):
+            terms_of(None, language)
+
+
+def test_the_card_of_a_final_network_says_that_the_figures_are_not_of_it():
+    made_final = made(facts={"fold": None, "steps": 1200}, **MEASURED)
+    page = card_page(made_final)
+    for heading in ("Emotion", "Privacy"):
+        assert f"\n## {heading}, of the procedure, not of this file\n" in page
+    assert "all speakers, 1,200 steps" in page and "fold None" not in page
+    assert page.count("has met every speaker") == 2
+    assert "--pick=lambda=1,recipe=posterior,seed=0 --final\n" in page
+    facts = json.loads(card_json(made_final))
+    assert facts["network"]["fold"] is None and facts["network"]["steps"] == 1200
+    plain = card_page(made(**MEASURED))
+    assert "--final" not in plain and "## Privacy\n" in plain
 
 
 def test_a_network_to_compare_with_promises_nothing():

@@ -8,6 +8,7 @@ import pytest
 from experiments.config.sweep import expand
 from experiments.run.load_data import Job, Loaded
 from experiments.run.run_pack import run_pack
+from experiments.run.train_pack import train_pack
 from privrep.inputs.packing import PackingSettings, pack
 from privrep.types import Corpus, Split, Utterance, ragged
 
@@ -52,8 +53,8 @@ def corpus(changed):
     return utterances, words
 
 
-def rows_of(runs, folder, changed=()):
-    """{(lambda, fold): row of runs.csv} of the pack's runs, the controls left out."""
+def loaded_of(changed=()):
+    """The corpus and its folds, as a pack gets them."""
     utterances, words = corpus(changed)
     packed = pack(
         utterances,
@@ -62,10 +63,14 @@ def rows_of(runs, folder, changed=()):
         PackingSettings(task="emotion", private=("gender", "speaker")),
         vocabulary_size=WORDS,
     )
-    loaded = Loaded(utterances, SPLIT, packed, "hash", "content", [], [], {})
+    return Loaded(utterances, SPLIT, packed, "hash", "content", [], [], {})
+
+
+def rows_of(runs, folder, changed=()):
+    """{(lambda, fold): row of runs.csv} of the pack's runs, the controls left out."""
     (swept,) = expand(FLAGS)
     some = swept._replace(runs=tuple(swept.runs[i] for i in runs))
-    rows = run_pack(Job(0, some, folder, ""), loaded)
+    rows = run_pack(Job(0, some, folder, ""), loaded_of(changed))
     return {(row["lambda"], row["fold"]): row for row in rows if not row["control"]}
 
 
@@ -95,3 +100,15 @@ def test_runs_depend_on_neither_the_test_part_nor_the_other_runs(tmp_path):
             scores(rows[1, fold], *before_test, "test_", "h_rank"),
             scores(others[1, fold], *before_test, "test_", "h_rank"),
         )
+
+
+def test_steps_decide_the_length_whatever_epochs_there_are(tmp_path):
+    """32 training rows are two steps an epoch, so that ten steps are five epochs and not three."""
+    (swept,) = expand(FLAGS | {"lambda_": "0", "max_steps": "10", "patience": "9"})
+    epochs = []
+    job = Job(0, swept, tmp_path, "", lambda described, epoch, scalars: epochs.append(epoch))
+    trained = train_pack(job, loaded_of())
+    assert set(trained.fits.epoch) == {5} and epochs == [1, 2, 3, 4, 5]
+    again = train_pack(job, loaded_of())  # it goes on from the end
+    np.testing.assert_equal(again.history, trained.history)
+    assert epochs[5:] == [1, 2, 3, 4, 5]

@@ -248,3 +248,17 @@ def test_every_training_row_is_seen_once_per_epoch_in_a_new_order():
         assert not np.allclose(when[:, 0], when[:, 1], atol=0.01)
     assert len({noise[0] for _, noise in orders}) == 3
     assert not np.allclose(orders[0][0], orders[1][0], atol=0.01)
+
+
+def test_a_run_that_ends_before_its_schedule_sees_the_first_part_of_it():
+    settings = FitSettings(batch_size=BATCH, max_epochs=4, patience=4)
+    train = np.arange(ROWS) % 6 != 0  # three steps an epoch
+    rows = Scripted(jax.random.split(jax.random.key(0), 2), *np.zeros((4, 2), np.float32))
+    whole = trained(watching_problem, None, settings, train, rows)
+    shorter = settings._replace(max_epochs=2)
+    first = trained(watching_problem, None, shorter._replace(schedule_steps=12), train, rows)
+    assert len(first) == 2 and len(whole) == 4
+    for (_, history), (_, expected) in zip(first, whole):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), history, expected)
+    hasty = trained(watching_problem, None, shorter, train, rows)
+    assert hasty[1][1]["train_when_1_loss"][0] > 1.5 * first[1][1]["train_when_1_loss"][0]
