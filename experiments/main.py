@@ -23,82 +23,56 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
 from absl import app, logging
 
 from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import STATELESS, default_recipes, keeps_state
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
-from experiments.config.sweep import Pack, expand, idle_flags, plan, row_settings
-from experiments.report.answer import answers, answers_text
-from experiments.report.detail_tables import modalities as modality_table
-from experiments.report.main_table import narrow_text, table_text, write_summary
-from experiments.report.write_report import write_report
+from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.report.finish import finish
 from experiments.results import (
-    corpus_record,
     parts,
     provenance,
     resume,
     runs_csv,
-    tensorboard,
     workdirs,
 )
 from experiments.results.checkpoints import (
-    begin,
     begun_on,
     chosen_fault,
     drop_progress,
-    load_chosen,
 )
-from experiments.results.fold_files import folds_lost, write_folds
-from experiments.results.modalities import compared, write_modalities
-from experiments.results.speaker_counts import read_counts
-from experiments.results.trackers import tracking
+from experiments.results.curves import Track, tracked
+from experiments.results.fold_files import folds_lost
 from experiments.results.writer import Writer
 from experiments.run.export_h import export
 from experiments.run.export_models import export_picked
-from experiments.run.hours import hours_note
 from experiments.run.load_data import (
-    Described,
     Job,
-    Loaded,
-    Track,
     check,
     check_begun,
-    check_relative,
     choose,
     default_cache_dir,
-    describe_inputs,
-    inputs_of,
-    load,
-    not_tracked,
-    preparable,
-    prepare_inputs,
     read,
     too_few_for_states,
 )
+from experiments.run.loader import Loader, Messages, first_before_others
 from experiments.run.run_pack import run_pack
 from experiments.search.candidates import RULES, Candidate, candidates_of, questions
 from experiments.search.grid import search
 from privrep.files import drop_partial
-from privrep.inputs.cache import Prepared
-from privrep.inputs.split_linter import grouped, stop_on_fatal
-from privrep.parallel.processes import decision_of_first, is_first, text_of_first, wait_for_all
+from privrep.parallel.processes import decision_of_first, is_first, text_of_first
 from privrep.program import (
     FAULT,
     INTERRUPTED,
     end_with,
     errors_in_a_line,
-    sentence_of,
 )
-from privrep.types import Utterance
 
 FLAGS = flags.FLAGS
 IN_CAPTIONS = ("dataset", "modality", "task", "private", "recipe", "lambda_")
@@ -187,9 +161,9 @@ def experiment() -> None:
         writer = Writer(workdir)
         enter = partial(stack.enter_context, writer)
         # Who writes there is said before a corpus is read.
-        _first_before_others(lambda: workdir.is_dir() and enter())
-        utterances = _first_before_others(lambda: read(packs[0].config, cache_dir))
-        say = _Messages().say
+        first_before_others(lambda: workdir.is_dir() and enter())
+        utterances = first_before_others(lambda: read(packs[0].config, cache_dir))
+        say = Messages().say
         configs = [pack.config for pack in packs]
         say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
         if not candidates and FLAGS.search_rule != RULES[0]:
@@ -208,17 +182,17 @@ def experiment() -> None:
             given["recipe"] = STATELESS  # in flags.txt too, which says the plan without the corpus
             packs, candidates = _planned(given)
         text = _flags_text(given, bool(candidates))
-        _first_before_others(enter)
-        say(_first_before_others(lambda: _write_flags(workdir, text)))
+        first_before_others(enter)
+        say(first_before_others(lambda: _write_flags(workdir, text)))
         captions = _in_captions(given)
-        jobs = _jobs(packs, workdir, _tracked(stack, workdir, captions))
-        finished = _first_before_others(lambda: _whole(workdir, jobs))
+        jobs = _jobs(packs, workdir, tracked(stack, FLAGS.track, workdir, captions))
+        finished = first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
-        unchanged = _first_before_others(
+        unchanged = first_before_others(
             lambda: check_begun(begun, jobs, utterances, workdir, cache_dir)
         )
-        load_job = _Loader(utterances, cache_dir, writer, say, resume.places(workdir))
+        load_job = Loader(utterances, cache_dir, writer, say, resume.places(workdir))
         load_job.restore_records(unchanged)
         wanted = {job.number: list(job.pack.runs) for job in jobs}
         if candidates:
@@ -233,7 +207,7 @@ def experiment() -> None:
         if is_first():
             writer.check()
             _restore_tables(workdir)
-            _report(workdir, [jobs[i].folder for i in wanted], captions)
+            finish(workdir, [jobs[i].folder for i in wanted], captions, FLAGS.wide)
             writer.check()
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
@@ -270,7 +244,7 @@ def _run_all(
     jobs: Sequence[Job],
     wanted: Mapping[int, Sequence[Config]],
     finished: set[int],
-    load_job: "_Loader",
+    load_job: Loader,
 ) -> None:
     """Runs the packs that are wanted, and says how long those that are left may take."""
     left = sum(len(runs) for i, runs in wanted.items() if i not in finished)
@@ -292,7 +266,7 @@ def _in_words(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: "_Loader") -> None:
+def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) -> None:
     """Trains, attacks and saves the runs of a pack that are wanted, and exports their h."""
     if is_finished and FLAGS.export == "none":
         return
@@ -320,7 +294,7 @@ def _choose_workdir(dataset: str) -> Path:
             chosen = workdirs.chosen(FLAGS.workdir, FLAGS.name, dataset, FLAGS.resume)
             names.append(str(chosen))
 
-    _first_before_others(choose)
+    first_before_others(choose)
     return Path(text_of_first("".join(names)))
 
 
@@ -405,34 +379,6 @@ def _in_captions(given: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _curve_name(settings: Sequence[str], folder: Path, row: Mapping[str, Any]) -> str:
-    """Of the training curves of a network, by the settings that tables name, seed and fold."""
-    per_run = {flag_name(name) for name, f in FIELDS.items() if f.per_run}
-    names = dict.fromkeys(
-        ["lambda", "recipe", *(s for s in settings if s in per_run), "seed", "fold"]
-    )
-    settings_text = "_".join(f"{name}={row[name]}" for name in names)
-    return f"{folder.name}_{row['modality']}_{row['task']}/{settings_text}"
-
-
-def _tracked(
-    stack: contextlib.ExitStack, workdir: Path, captions: Sequence[str]
-) -> Callable[[Path], Track]:
-    """What hands the scalars of a folder's pack to the trackers of --track, until `stack` ends."""
-    if not is_first():
-        return lambda folder: not_tracked
-    log = stack.enter_context(tracking(FLAGS.track, workdir))
-
-    def track(
-        folder: Path, described: Described, epoch: int, scalars: Mapping[str, np.ndarray]
-    ) -> None:
-        rows = [row_settings(config) | {"fold": fold} for config, fold in described]
-        names = [_curve_name(captions, folder, row) for row in rows]
-        log(epoch, {n: {s: v[r] for s, v in scalars.items()} for r, n in enumerate(names)})
-
-    return lambda folder: partial(track, folder)
-
-
 def _jobs(packs: Sequence[Pack], workdir: Path, track_of: Callable[[Path], Track]) -> list[Job]:
     jobs = []
     for i, pack in enumerate(packs):
@@ -454,128 +400,6 @@ def _prepare_cache() -> Path:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return cache_dir
-
-
-@dataclass
-class _Messages:
-    """Lines for the user, each printed once."""
-
-    printed: set[str] = field(default_factory=set)
-
-    def say(self, lines: Iterable[str]) -> None:
-        """Prints the lines that were not printed before."""
-        for line in lines:
-            if line not in self.printed and is_first():
-                print(line, file=sys.stderr)
-            self.printed.add(line)
-
-
-@dataclass
-class _Loader:
-    """Reads a pack's data.
-
-    Attributes:
-      places: see `Loaded`.
-      latest: the prepared inputs of the pack before, which may be those of the next one.
-    """
-
-    utterances: list[Utterance]
-    cache_dir: Path
-    writer: Writer
-    say: Callable[[list[str]], None]
-    places: Mapping[str, str]
-    latest: dict[Any, Prepared] = field(default_factory=dict)
-
-    def __call__(self, job: Job) -> Loaded:
-        """The data of a pack that begins, or goes on."""
-        loaded = self.read(job)
-        if is_first():
-            begin(job.folder, loaded.hash)
-        wait_for_all("begin")
-        return loaded
-
-    def read(self, job: Job) -> Loaded:
-        """The data of a pack; the findings of the split linter are written."""
-        config = job.pack.config
-        inputs = inputs_of(config)
-        if inputs not in self.latest:
-            self.latest.clear()
-            usable = preparable(self.utterances)
-            self.latest[inputs] = _first_before_others(
-                partial(prepare_inputs, config, usable, self.cache_dir, True)
-            )
-            if is_first():
-                self._record(config, self.latest[inputs].hash)
-        self.say(hours_note(config.dataset, self.latest[inputs], len(self.utterances)))
-        loaded = load(config, self.latest[inputs])._replace(places=self.places)
-        if is_first():
-            self.writer.check()
-            parts.write_findings(self.writer.workdir, job.number, loaded.findings)
-            write_folds(self.writer.workdir, job.number, loaded.split, loaded.utterances)
-        stop_on_fatal(loaded.findings)
-        of_means = check_relative(loaded, job.pack.runs)
-        self.say([*loaded.notes, *of_means, *grouped(loaded.findings)])
-        return loaded
-
-    def restore_records(self, config_of: Mapping[str, Config]) -> None:
-        """Writes what is damaged of the records of data {hash: settings}, which are unchanged."""
-        for data_hash, config in config_of.items():
-            problem = corpus_record.record_fault(self.writer.workdir, data_hash)
-            if problem and is_first():
-                warnings.warn(f"{problem}: it is made anew of the corpus", stacklevel=2)
-                self._record(config, data_hash)
-
-    def _record(self, config: Config, data_hash: str) -> None:
-        """Notes what the data are, to name what differs where they are others one day."""
-        if corpus_record.record_fault(self.writer.workdir, data_hash):
-            usable = preparable(self.utterances)
-            described_hash, records = describe_inputs(config, usable, self.cache_dir)
-            if described_hash != data_hash:
-                raise ValueError(f"{config.dataset} changes while it is read: start again")
-            corpus_record.write_record(self.writer.workdir, data_hash, [*records])
-
-
-def _first_before_others(f: Callable[[], Any]) -> Any:
-    """f() in every process, in the first one before the others, which find what it has made.
-
-    Raises:
-      ValueError: f has failed in the first process; the others end with its sentence, too.
-    """
-    if is_first():
-        try:
-            result = f()
-        except Exception as error:
-            text_of_first(sentence_of(error) or f"the first process has failed: {error!r}")
-            raise
-        text_of_first("")
-        return result
-    message = text_of_first("")
-    if message:
-        raise ValueError(message)
-    return f()
-
-
-def _report(workdir: Path, folders: list[Path], settings: list[str]) -> None:
-    """Summary, curves and report, from what the result directory holds."""
-    rows = runs_csv.read_runs(workdir / "runs.csv")
-    curves = {}
-    for folder in folders:
-        described, history = load_chosen(folder)
-        for r, row in enumerate(described):
-            scalars = {name: series[:, r].tolist() for name, series in history.items()}
-            curves[_curve_name(settings, folder, row)] = scalars
-    summary = write_summary(workdir, rows, settings)
-    modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
-    write_modalities(workdir, modalities)
-    tensorboard.write_curves(workdir, curves)
-    write_report([workdir], workdir / "report")
-    given = answers(summary, rows)
-    if FLAGS.wide:
-        text = "\n".join([*answers_text(given), table_text(summary, [modality_table(modalities)])])
-    else:
-        text = narrow_text(summary, given)
-    print(f"\n{text}\n\nall tables: {workdir / 'summary.md'}")
-    print(f"report: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":

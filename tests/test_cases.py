@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from experiments import main
+from experiments.report import finish
 from experiments.results.runs_csv import read_rows
 from privrep import cli
 from privrep.inputs.labels import private_labels, task_labels
@@ -175,7 +176,7 @@ def test_the_main_job_takes_in(case, check, started, capsys):
 )
 def test_the_main_job_ends_well(case, check, cases, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(main, "write_report", lambda workdirs, output: None)
+    monkeypatch.setattr(finish, "write_report", lambda workdirs, output: None)
     flags = [word for word in words_of(check, cases, case, tmp_path) if word.startswith("--")]
     set_flags(*SMALL, f"--cache_dir={cases.parent / 'cache'}", *flags)
     run_program()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import main
+from experiments.report import finish
 from experiments.results import checkpoints
 from experiments.results.result_directories import read_results
 from experiments.results.runs_csv import read_rows
@@ -412,7 +413,7 @@ def test_without_a_workdir_results_go_to_a_new_one_and_resume_goes_on_with_it(
     def run_there(*more):
         set_flags(*SMALL, f"--cache_dir={folder / 'cache'}", *flags(folder), *more)
         with monkeypatch.context() as patched:
-            patched.setattr(main, "write_report", lambda workdirs, output: None)
+            patched.setattr(finish, "write_report", lambda workdirs, output: None)
             main.experiment()
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):

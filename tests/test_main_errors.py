@@ -14,6 +14,7 @@ from experiments import main
 from experiments.config.settings import FIELDS, Config, flag_default
 from experiments.config.sweep import idle_flags
 from experiments.run import load_data as corpus
+from experiments.run import loader
 from privrep.datasets import DATASETS
 from tests.support.corpora_on_disk import write_msp_podcast
 from tests.support.experiment_runs import SMALL, set_flags
@@ -140,7 +141,7 @@ def test_an_error_is_one_sentence_that_helps(start, flags, said):
     ],
 )
 def test_a_misspelt_name_is_told_before_anything_is_prepared(start, monkeypatch, flag, meant):
-    monkeypatch.setattr(main, "prepare_inputs", None)
+    monkeypatch.setattr(loader, "prepare_inputs", None)
     said = start(*EMODB, flag)
     assert said.startswith(f"error: {flag.split('=')[0]}") or flag.split("=")[1] in said
     assert f"(did you mean {meant}?)" in said and meant in said.split("(did")[0]
@@ -224,7 +225,7 @@ def test_the_demo_corpus_lies_in_the_cache_whatever_the_folder(monkeypatch, tmp_
 
 @pytest.mark.parametrize(
     "arguments, said",
-    [(["--lamda=1"], "Did you mean"), (["lambda=1"], "Values follow a flag")],
+    [(["--lamda=1"], "did you mean"), (["lambda=1"], "Values follow a flag")],
 )
 def test_a_slip_on_the_command_line(arguments, said):
     command = [sys.executable, "-m", "experiments.main", *arguments]

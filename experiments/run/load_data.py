@@ -4,7 +4,7 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 from experiments.config.settings import FIELDS, Config
 from experiments.config.sweep import Pack, has_posterior, has_state, is_relative
 from experiments.results.corpus_record import differences
+from experiments.results.curves import Track, not_tracked
 from privrep.datasets import DATASETS, manifest
 from privrep.datasets.categories import rated_by_emotion
 from privrep.duplicates import SameContent, is_saturated
@@ -48,13 +49,6 @@ from privrep.networks.encoders import MODALITIES
 from privrep.parallel.processes import is_first
 from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
 from privrep.unlearning.rows import LEAST as LEAST_ROWS
-
-Described = Sequence[tuple[Config, int]]  # of networks: settings and fold
-Track = Callable[[Described, int, Mapping[str, np.ndarray]], None]
-
-
-def not_tracked(described: Described, epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
-    """A `Track` for nobody."""
 
 
 class Job(NamedTuple):

@@ -16,6 +16,7 @@ import pytest
 
 from experiments import main
 from experiments.config.settings import FIELDS, flag_name
+from experiments.report import finish
 from experiments.report.figures.style import file_name
 from experiments.results.checkpoints import load_chosen, load_params
 from experiments.results.runs_csv import read_rows
@@ -58,7 +59,7 @@ def run(workdir: Path, *flags: str, report: bool = False) -> bytes:
     set_flags(*SMALL, f"--cache_dir={cache_of(workdir)}", f"--workdir={workdir}", *flags)
     with pytest.MonkeyPatch.context() as patched:
         if not report:
-            patched.setattr(main, "write_report", lambda workdirs, output: None)
+            patched.setattr(finish, "write_report", lambda workdirs, output: None)
         main.experiment()
     return (workdir / "runs.csv").read_bytes()
 

@@ -1,0 +1,39 @@
+"""What a job leaves at its end: summary, curves, report, and what the terminal shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.report.answer import answers, answers_text
+from experiments.report.detail_tables import modalities as modality_table
+from experiments.report.main_table import narrow_text, table_text, write_summary
+from experiments.report.write_report import write_report
+from experiments.results import runs_csv, tensorboard
+from experiments.results.checkpoints import load_chosen
+from experiments.results.curves import curve_name
+from experiments.results.modalities import compared, write_modalities
+from experiments.results.speaker_counts import read_counts
+
+
+def finish(
+    workdir: Path, folders: Sequence[Path], settings: Sequence[str], wide: bool = False
+) -> None:
+    """Summary, curves and report, from what the result directory holds."""
+    rows = runs_csv.read_runs(workdir / "runs.csv")
+    curves = {}
+    for folder in folders:
+        described, history = load_chosen(folder)
+        for r, row in enumerate(described):
+            scalars = {name: series[:, r].tolist() for name, series in history.items()}
+            curves[curve_name(settings, folder, row)] = scalars
+    summary = write_summary(workdir, rows, settings)
+    modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
+    write_modalities(workdir, modalities)
+    tensorboard.write_curves(workdir, curves)
+    write_report([workdir], workdir / "report")
+    given = answers(summary, rows)
+    if wide:
+        text = "\n".join([*answers_text(given), table_text(summary, [modality_table(modalities)])])
+    else:
+        text = narrow_text(summary, given)
+    print(f"\n{text}\n\nall tables: {workdir / 'summary.md'}")
+    print(f"report: {workdir / 'report' / 'report.html'}")
