@@ -61,13 +61,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     with errors_in_a_line():
         from absl import logging
 
+        from experiments.results.workdirs import result_directory
         from experiments.run.export_models import setting_of
         from experiments.run.few_enrolled import curve, table
         from experiments.run.load_data import default_cache_dir
 
         logging.set_verbosity(logging.FATAL)  # orbax narrates every file
         cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        setting = setting_of(Path(parsed.folder), parsed.pick, cache_dir, _tell)
+        setting = setting_of(result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
         points = []
         for point in curve(setting, parsed.utterances):
             points.append(point)
