@@ -22,6 +22,7 @@ from privrep.attacks.lda_moments import (
     decide,
     discriminant_scores,
     discriminants,
+    product,
     sum_moments,
     temperature,
     without,
@@ -289,9 +290,8 @@ def _tuned(
                     prior = total.counts[0] - moments[fold].counts[0]
                     factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)
                     log_likelihoods[rows, 0] = 0
-                    log_likelihoods[rows, 1:] = factor * (
-                        features[rows] @ weights[:, 0] + offsets[0]
-                    )
+                    of_truth = product(features[rows], weights[:, 0]) + offsets[0]
+                    log_likelihoods[rows, 1:] = factor * of_truth
                 for block in chunks(rows):
                     of_block = discriminant_scores(features[block], weights, offsets)
                     scores[block] = np.where(is_better[:, None], of_block, scores[block])
@@ -336,7 +336,8 @@ def _validate(
             if tested not in tested_folds:
                 continue
             rows = inside[held_out]
-            scores = [features[rows] @ weights[:, 0] + offsets[0] for weights, offsets in fits]
+            x = features[rows]
+            scores = [product(x, weights[:, 0]) + offsets[0] for weights, offsets in fits]
             of_row_0[tested][held_out] = np.stack(scores)
             hits = np.zeros((len(fits), *total.counts.shape))
             for i, (weights, offsets) in enumerate(fits):

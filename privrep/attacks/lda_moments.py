@@ -79,12 +79,23 @@ def discriminants(
         yield weights.astype(np.float32), offsets.astype(np.float32)
 
 
+def product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """x @ weights, both finite.
+
+    A product of finite numbers has been seen to raise the flag of an invalid one, once in many
+    runs and with the right result: the kernels of a BLAS compute on what lies beside the rows, too.
+    """
+    with np.errstate(invalid="ignore"):
+        return x @ weights
+
+
 def discriminant_scores(
     features: np.ndarray, weights: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
     """float32[n, P, C - 1]: of class c against class 0."""
     size, count, contrasts = weights.shape
-    return (features @ weights.reshape(size, -1)).reshape(-1, count, contrasts) + offsets
+    scores = product(features, weights.reshape(size, -1))
+    return scores.reshape(-1, count, contrasts) + offsets
 
 
 def decide(features: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -82,6 +82,7 @@ def test_a_stack_that_has_no_room_learns_the_same(accelerator, stack):
         np.testing.assert_allclose(parts.history[name], losses, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_the_estimate_holds_what_a_compiler_takes(accelerator, stack):
     accelerator(None)
     runs, fits, estimate = stack

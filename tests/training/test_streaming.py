@@ -140,6 +140,7 @@ def test_a_window_at_a_time_learns_the_same(resident, windows):
     assert_same(list(stages(data, fits=resident[0][0])), resident[1:])
 
 
+@pytest.mark.long
 def test_adversaries_with_steps_of_their_own_learn_the_same_too(resident, windows):
     """To the bit: by windows, resumed with what they remember, and alone; of masked frames too."""
     net = LIGHT.net.clone(adversary_input="standardised", num_adversaries=2)
@@ -180,6 +181,7 @@ def test_representations_are_the_same(resident, windows):
     assert len(windows) >= 2
 
 
+@pytest.mark.long
 def test_side_by_side_in_padded_arrays_too(monkeypatch, windows):
     """The accelerators' form."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
