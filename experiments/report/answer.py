@@ -199,7 +199,10 @@ def _from_all(entry: Entry, attribute: str) -> str:
     if person["verdict"] == verdict["verdict"] and times(person["uar"]) == times(verdict["uar"]):
         return ""
     word = ANSWERS[person["verdict"]].word.lower()
-    return f", from all utterances of the speaker {times(person['uar'])} ({word})"
+    bound = (
+        "" if person["upper"] is None else f", at most {times(min(person['upper'], 1), up=True)}"
+    )
+    return f"; from all utterances of the speaker {times(person['uar'])}{bound} ({word})"
 
 
 def _emotion(entry: Entry, score: float, ordinary: Entry | None) -> str:
@@ -223,7 +226,7 @@ def _unsound(entry: Entry) -> str:
     """What was wrong with its trainings, which keeps it from being chosen before others."""
     runs = entry["n"] + entry["diverged"]
     said = {
-        "lagging": "its adversary was at chance on the very utterances that it was trained on",
+        "lagging": "its adversary never learned the attribute, so that nothing was unlearned",
         "collapsed": "h lost what it should keep",
         "diverged": "the training diverged",
     }
@@ -290,6 +293,13 @@ def _still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> li
             upper = times(min(verdict["upper"], 1), up=True)
             sentences.append(
                 f"{network_name(entry)}: a leak up to {upper} times in 100 is not excluded."
+            )
+    for entry in networks.values():
+        member = entry["membership"].get("h", {})
+        if member.get("verdict") == "leaks" and member.get("auc") is not None:
+            sentences.append(
+                f"{network_name(entry)}: whether a speaker was among those it was trained on can "
+                f"be read (AUC {member['auc']:.2f}, guessing 0.5; see Membership)."
             )
     sentences.append(
         "A stronger attacker, or one with more speakers to learn from, may read more; nothing is "

@@ -72,6 +72,9 @@ def drop_empty(workdir: Path) -> None:
     """Removes a directory in which nothing was written, because the job stopped before."""
     with contextlib.suppress(OSError):
         workdir.rmdir()
+        for folder in (workdir.parent, OUT):  # which were made for it, if they are empty
+            if folder.resolve().is_relative_to(OUT.resolve()):
+                folder.rmdir()
 
 
 def point_latest(workdir: Path) -> None:

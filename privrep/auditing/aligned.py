@@ -9,19 +9,19 @@ from privrep.auditing.questions import USUAL
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.formats.numbers import MANY, are_codes, as_numbers
 from privrep.formats.tables import ID
-from privrep.leakage.alignment import BY_CALLER, BY_IDS, Alignment, align, vouched
+from privrep.leakage.alignment import Alignment, align, joined_by_ids, vouched
 
 
 def alignment_of(inputs: AuditInputs, attribute: str, options: AuditOptions) -> Alignment:
     """Why the rows of an audit are taken to belong together; see `alignment.align`."""
-    if inputs.joined.by_id:
-        return BY_CALLER if options.aligned else BY_IDS
     columns = inputs.joined.columns
     first = [attribute, *USUAL, options.session, *(options.given or ())]
     order = dict.fromkeys([*(name for name in first if name in columns), *columns])
     values = {name: _values(columns[name]) for name in order if name not in (options.speaker, ID)}
     tested = align(inputs.sample.h, inputs.sample.speaker, values, options.seed)
-    return vouched(tested) if options.aligned else tested
+    if options.aligned:
+        return vouched(tested)
+    return joined_by_ids(tested) if inputs.joined.by_id else tested
 
 
 def _values(cells: Sequence[str | None]) -> np.ndarray:

@@ -96,7 +96,7 @@ def _further_numbers(report: AuditReport) -> list[tuple[str, str, str]]:
             )
         )
     several += [
-        (f"{name} (untested)", number(reads), "UAR; trained for the true labels only")
+        (f"{name} (outside the test)", number(reads), "UAR; trained for the true labels only")
         for name, reads in report.untested.items()
     ]
     if report.test.deals > 1 and math.isfinite(report.test.turned):

@@ -32,7 +32,7 @@ def picture(report: AuditReport) -> str:
         high=1.0,
     )
     has_rings = any(mark.shape == "ring" for mark in marks)
-    rings = " Rings: trained for the true labels only, not tested." if has_rings else ""
+    rings = " Rings: outside the test, trained for the true labels only." if has_rings else ""
     return (
         f"<figure>{drawn}<figcaption>{score[0].upper()}{score[1:]} of each attacker on speakers it "
         "does not know: the diamond is the strongest, dots are the others, and the line shows "
@@ -49,7 +49,7 @@ def _marks_of_classes(report: AuditReport) -> list[Mark]:
         if result.name == report.strongest:
             marks.append(
                 _mark(
-                    f"{result.name} (strongest)",
+                    f"{result.name} (strongest tested)",
                     (verdict.uar, verdict.lower, verdict.upper),
                     "diamond",
                 )
@@ -57,7 +57,7 @@ def _marks_of_classes(report: AuditReport) -> list[Mark]:
         else:
             marks.append(_mark(result.name, (result.uar, result.lower, result.upper)))
     marks += [
-        _mark(f"{name} (untested)", (reads, math.nan, math.nan), "ring")
+        _mark(f"{name} (outside the test)", (reads, math.nan, math.nan), "ring")
         for name, reads in report.untested.items()
     ]
     marks[0] = marks[0]._replace(heading=_ONE)
@@ -76,7 +76,7 @@ def _marks_of_number(report: AuditReport, measured: NumberMeasurement) -> list[M
     for result in sorted(measured.attackers.values(), key=lambda r: -r.correlation):
         if result.name == measured.strongest:
             scores = (report.correlation, report.lower, report.upper)
-            marks.append(_mark(f"{result.name} (strongest)", scores, "diamond", heading))
+            marks.append(_mark(f"{result.name} (strongest tested)", scores, "diamond", heading))
         else:
             scores = (result.correlation, result.lower, result.upper)
             marks.append(_mark(result.name, scores, "dot", heading))

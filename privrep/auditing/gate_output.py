@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from privrep.auditing.gate import CANNOT_TELL, FAILED, PASSED, STATUS_NOT_JUDGED
+from privrep.auditing.gate import BOUND, CANNOT_TELL, FAILED, PASSED, STATUS_NOT_JUDGED
 from privrep.files import replace_file
 from privrep.messages import printable
 
@@ -24,6 +24,7 @@ class Checked(NamedTuple):
       summary: the sentence of the headline; "" where nothing could be measured.
       reasons: why it did not pass, sentences.
       seconds: that the audit took.
+      is_bound: failed by an upper bound over its limit, and not by a leak.
     """
 
     attribute: str
@@ -31,6 +32,7 @@ class Checked(NamedTuple):
     summary: str
     reasons: tuple[str, ...]
     seconds: float
+    is_bound: bool = False
 
 
 def check_junit(path: Path) -> None:
@@ -87,7 +89,7 @@ def junit(checked: Sequence[Checked], date: str) -> str:
         )
         if check.status != PASSED:
             text = printable(" ".join(check.reasons))
-            kind = _KINDS.get(check.status, "error")
+            kind = BOUND if check.is_bound else _KINDS.get(check.status, "error")
             tag = "failure" if check in failed else "error"
             ElementTree.SubElement(case, tag, {"type": kind, "message": text}).text = text
         ElementTree.SubElement(case, "system-out").text = printable(check.summary)

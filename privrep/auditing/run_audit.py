@@ -150,7 +150,8 @@ def audit(
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=headline.verdict,
-        reason=_with_doubt(headline, alignment),
+        reason=_with_doubt(headline, alignment)
+        + _planted(headline, None if is_correlation else sensitivity),
         attribute=attribute,
         score="correlation" if is_correlation else "uar",
         chance=0.0 if is_correlation else measured.chance,
@@ -204,6 +205,19 @@ def _with_doubt(headline: Verdict | CorrelationVerdict, alignment: Alignment) ->
     if headline.verdict == "leaks" or alignment.by != BY_CALLER.by or not alignment.doubt:
         return headline.reason
     return f"{headline.reason} {alignment.doubt}"
+
+
+def _planted(headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | None) -> str:
+    """Which planted leak was found, where that is more than the test alone would detect."""
+    least = headline.minimum_detectable
+    if sensitivity is None or headline.verdict == "leaks" or sensitivity.detected <= least:
+        return ""
+    if not math.isfinite(sensitivity.detected):
+        return " No leak that was planted in these representations was found."
+    return (
+        " Of leaks that were planted in these representations the smallest that was found has a "
+        f"UAR of {min(sensitivity.detected, 1):.3f}, which is what counts."
+    )
 
 
 def _no_progress(share: float, what: str) -> None:

@@ -25,7 +25,7 @@ def table(report: AuditReport) -> str:
         values = (result.uar, result.lower, result.upper, result.p)
         lines.append((result.name, *map(number, values)))
     for name, reads in report.untested.items():
-        lines.append((f"{name} (untested)", number(reads), "", "", ""))
+        lines.append((f"{name} (outside the test)", number(reads), "", "", ""))
     for name, verdict in _verdicts(report).items():
         values = (verdict.uar, verdict.lower, verdict.upper, verdict.p)
         lines.append((name, *map(number, values)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privrep.auditing.gate import Limits, limits_of, worst_status
+from privrep.auditing.gate import FAILED, Limits, limits_of, worst_status
 from privrep.auditing.gate_output import ANNOTATIONS, Checked, annotations, check_junit, write_junit
 from privrep.auditing.options import (
     AuditOptions,
@@ -128,25 +128,35 @@ def add_audit(commands: Commands) -> argparse.ArgumentParser:
 
 
 def _audit(parsed: argparse.Namespace) -> int:
-    limits = _limits(parsed)
-    folders = _folders(parsed.output, list(limits))
-    options = options_of(parsed)
-    of_attribute = {name: replace(options, limits=of_it) for name, of_it in limits.items()}
     if parsed.junit is not None:
         check_junit(Path(parsed.junit))
-    from privrep.auditing.read_inputs import Opened
-
-    opened = Opened({}, {})
-    wrong = _wrong(parsed, of_attribute, opened) if len(limits) > 1 else []
-    checked = wrong or [
-        _audit_attribute(parsed, attribute, folders[attribute], of_it, opened)
-        for attribute, of_it in of_attribute.items()
-    ]
+    try:
+        checked = _checked(parsed)
+    except Exception as error:  # of flags and policy: nothing was looked at
+        status, sentence = failed(error)
+        names = parsed.attribute or ["privrep audit"]
+        checked = [Checked(name, status, "", (sentence,), 0.0) for name in names]
     if parsed.junit is not None:
         write_junit(Path(parsed.junit), checked)
     if parsed.annotations is not None:
         say("\n".join(annotations(checked)))
     return worst_status([check.status for check in checked])
+
+
+def _checked(parsed: argparse.Namespace) -> list[Checked]:
+    """Every attribute, audited or found to be impossible to audit."""
+    limits = _limits(parsed)
+    folders = _folders(parsed.output, list(limits))
+    options = options_of(parsed)
+    of_attribute = {name: replace(options, limits=of_it) for name, of_it in limits.items()}
+    from privrep.auditing.read_inputs import Opened
+
+    opened = Opened({}, {})
+    wrong = _wrong(parsed, of_attribute, opened) if len(limits) > 1 else []
+    return wrong or [
+        _audit_attribute(parsed, attribute, folders[attribute], of_it, opened)
+        for attribute, of_it in of_attribute.items()
+    ]
 
 
 def _wrong(
@@ -212,7 +222,15 @@ def _audit_attribute(
         say(printable(reason), sys.stderr)
     summary = f"{report.headline.word}. {report.headline.sentence}"
     seconds = time.monotonic() - start
-    return Checked(attribute, report.gate.status, summary, report.gate.reasons, seconds)
+    leaks = "leaks" in (report.verdict, report.person.verdict) and "leaks" in report.gate.fail_on
+    return Checked(
+        attribute,
+        report.gate.status,
+        summary,
+        report.gate.reasons,
+        seconds,
+        is_bound=report.gate.status == FAILED and not leaks,
+    )
 
 
 def _progress(share: float, what: str) -> None:

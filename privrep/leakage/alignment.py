@@ -91,6 +91,23 @@ def vouched(tested: Alignment) -> Alignment:
     )
 
 
+def joined_by_ids(tested: Alignment) -> Alignment:
+    """What ids on both sides make of the order of rows, beside what was `tested` of it.
+
+    They are believed; but where no column could be read they may name other utterances.
+    """
+    if tested.is_known:
+        return tested._replace(by=BY_IDS.by, sentence=f"{BY_IDS.sentence} {tested.sentence}")
+    names = ", ".join(tested.tried) or "none could be tried"
+    return BY_IDS._replace(
+        tried=tested.tried,
+        needed=tested.needed,
+        doubt="Rows were joined by their ids, and no column of the labels could be read from the "
+        f"representations ({names}): if the ids of one side belong to other utterances, these "
+        "numbers say nothing of what is revealed. Compare a few by hand.",
+    )
+
+
 def align(
     h: np.ndarray, speaker: np.ndarray, columns: Mapping[str, np.ndarray], seed: int
 ) -> Alignment:

@@ -135,7 +135,28 @@ def headline_of_classes(
     needed = _speakers_needed(subject.speakers, verdict.upper - chance, verdict.limit - chance)
     limit = f"{times(verdict.limit)} times in 100"
     extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)
-    return _headline(subject, verdict.verdict, sentence, further, extent)
+    headline = _headline(subject, verdict.verdict, sentence, further, extent)
+    if headline.verdict == "no_leak_shown" and person is not None:
+        return _of_many_utterances(headline, person, subject.confidence)
+    return headline
+
+
+def _of_many_utterances(headline: Headline, person: Verdict, confidence: float) -> Headline:
+    """What a pass from one utterance leaves open, where all of a person are not excluded."""
+    if person.verdict == "no_leak_shown":
+        return headline
+    return headline._replace(
+        still_open=(
+            "Whoever holds many utterances of a person may read more: from all together "
+            f"{_briefly(person, confidence)}.",
+            *headline.still_open,
+        ),
+        next_steps=(
+            "Where many utterances of a person leave the device, limit what they tell together "
+            "(--fail-above-person).",
+            *headline.next_steps,
+        ),
+    )
 
 
 def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headline:

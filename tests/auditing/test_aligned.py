@@ -153,3 +153,17 @@ def test_a_vouched_order_that_no_column_confirms_is_said_to_be_the_word_of_the_c
     columns = LABELS | {"emotion": np.arange(len(SPEAKER)) % 3}
     confirmed = audit(posterior, columns, "gender", options=options)
     assert confirmed.alignment.column == "emotion" and "word of" not in confirmed.reason
+
+
+def test_ids_that_no_column_confirms_are_said_to_be_believed_alone(tmp_path, mixed):
+    """Ids that belong to other utterances join the rows of a shuffled table without a word."""
+    ids = np.array([f"u{i}" for i in range(len(SPEAKER))])
+    h = np.random.default_rng(3).normal(size=(len(SPEAKER), 4)) + 3 * (SPEAKER % 2)[:, None]
+    np.savez(tmp_path / "h.npz", h=h, id=ids)
+    swapped = {name: cells.astype(str) for name, cells in (LABELS | {"id": ids[mixed]}).items()}
+    wrong = audit(tmp_path / "h.npz", swapped, "gender", options=FAST)
+    said = "no column of the labels could be read from the representations (gender, speaker)"
+    assert wrong.verdict != "leaks" and said in " ".join(wrong.headline.still_open)
+    right = audit(tmp_path / "h.npz", swapped | {"id": ids}, "gender", options=FAST)
+    assert right.verdict == "leaks" and right.alignment.column == "gender"
+    assert right.alignment.by == "ids" and not right.alignment.doubt

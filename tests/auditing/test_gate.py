@@ -182,12 +182,13 @@ CHECKED = (
     Checked("accent", 3, "Cannot tell.", ("accent cannot be told.",), 1.0),
     Checked("x,y", 4, "Not judged.", ("100 % unknown",), 1.0),
     Checked("z", 2, "", ("no column",), 0.1),
+    Checked("b", 1, "Cannot tell.", ("b: upper bound 0.654 is above 0.6.",), 0.1, is_bound=True),
 )
 
 
 def test_junit_tells_failures_from_errors():
     suite = ElementTree.fromstring(junit(CHECKED, "2026-01-02T03:04:05+00:00"))
-    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["5", "2", "2"]
+    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["6", "3", "2"]
     cases = {case.get("name"): case for case in suite.iter("testcase")}
     assert cases["gender"].find("failure").get("type") == "leaks"
     assert "<b>&" in cases["gender"].find("failure").get("message")
@@ -195,6 +196,7 @@ def test_junit_tells_failures_from_errors():
     assert cases["accent"].find("failure").get("type") == "cannot_tell"
     assert cases["x,y"].find("error").get("type") == "not_judged"
     assert cases["z"].find("error").get("type") == "error"
+    assert cases["b"].find("failure").get("type") == "bound"
 
 
 def test_an_annotation_is_a_line_that_nothing_breaks_out_of():
@@ -202,7 +204,7 @@ def test_an_annotation_is_a_line_that_nothing_breaks_out_of():
     assert lines[0].startswith("::error title=privrep%3A gender%2C exit status 1::gender leaks.%0A")
     assert lines[1] == "::notice title=privrep%3A age::No leak shown."
     assert lines[3].startswith("::error title=privrep%3A x%2Cy%2C exit status 4::100 %25 unknown")
-    assert len(lines) == 5 and not any("\n" in line or "\x00" in line for line in lines)
+    assert len(lines) == 6 and not any("\n" in line or "\x00" in line for line in lines)
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +252,15 @@ def test_several_attributes_have_a_folder_each_and_one_status(people, capsys):
     assert statuses == {"accent": 0, "gender": 1}
     suite = ElementTree.parse(people / "ci" / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+
+
+def test_wrong_flags_and_policies_reach_continuous_integration_too(people, capsys):
+    outputs = ("--annotations=github", f"--junit={people / 'wrong.xml'}")
+    assert run(people, "--policy=nowhere.toml", *outputs) == 2
+    printed = capsys.readouterr()
+    assert "::error title=privrep%3A gender%2C exit status 2::" in printed.out
+    suite = ElementTree.parse(people / "wrong.xml").getroot()
+    assert suite.get("errors") == "1" and "nowhere.toml" in suite.find("testcase/error").text
 
 
 def test_a_policy_file_is_one_command_and_recorded(people, capsys):

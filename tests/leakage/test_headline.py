@@ -66,6 +66,15 @@ def test_person_and_sessions_are_said_where_they_differ():
     assert headline_of_classes(SUBJECT, LEAK, person=LEAK, beyond=LEAK).further == ()
 
 
+def test_a_pass_from_one_utterance_says_what_many_leave_open():
+    headline = headline_of_classes(SUBJECT, NONE, person=UNKNOWN)
+    assert headline.verdict == "no_leak_shown"
+    assert headline.still_open[0].startswith("Whoever holds many utterances of a person")
+    assert "not more than 65 (cannot tell)" in headline.still_open[0]
+    assert "--fail-above-person" in headline.next_steps[0]
+    assert "Whoever" not in text(headline_of_classes(SUBJECT, NONE, person=NONE))
+
+
 def test_each_verdict_says_what_is_open_and_what_to_do():
     leak = headline_of_classes(SUBJECT, LEAK)
     assert "do not give them to anyone" in text(leak) and "room or the device" not in text(leak)

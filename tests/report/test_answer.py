@@ -69,19 +69,28 @@ def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
 def test_what_all_utterances_of_a_person_tell_is_said_where_it_is_more():
     more = judged("leaks", 0.7, 0.8, place="gender_pooled_all_utterances")
     sentence = answer_of(LEAK, QUIET | more).networks[1].sentence
-    assert "from all utterances of the speaker 70 (it leaks)" in sentence
+    assert "; from all utterances of the speaker 70, at most 80 (it leaks)" in sentence
     same = judged("no_leak_shown", 0.52, 0.58, place="gender_pooled_all_utterances")
     assert "all utterances" not in answer_of(LEAK, QUIET | same).networks[1].sentence
 
 
 @pytest.mark.parametrize(
-    "kind, said", [("lagging", "its adversary was at chance"), ("collapsed", "h lost")]
+    "kind, said", [("lagging", "its adversary never learned"), ("collapsed", "h lost")]
 )
 def test_an_unsound_network_is_said_to_be_and_is_not_picked(kind, said):
     answer = answer_of(LEAK, QUIET, QUIET | {"fold": 1, kind: True})
     sentence = answer.networks[1].sentence
     assert f"In 1 of 2 trainings {said}" in sentence or "its networks collapsed" in sentence
     assert "--pick" not in answer.next_steps
+
+
+def test_a_training_set_that_can_be_read_is_said_on_top():
+    values = {"verdict": "leaks", "auc": 0.74, "p": 0.01, "lower": 0.6, "upper": 0.8}
+    values |= {"loss_auc": None, "shuffled": 0.5, "accuracy": 0.7, "minimum_detectable": 0.6}
+    member = {f"h_membership_{name}": value for name, value in values.items()}
+    said = answer_of(LEAK, QUIET | member).still_open
+    assert "posterior, λ 1: whether a speaker was among those it was trained on" in said
+    assert "whether a speaker" not in answer_of(LEAK, QUIET).still_open
 
 
 def test_of_what_was_not_tested_nothing_is_concluded():

@@ -49,8 +49,10 @@ def test_a_directory_without_results_is_no_latest_and_leaves_nothing():
     path = chosen("", "", "demo", False)
     point_latest(path)
     assert latest(path.parent) is None
+    (path.parent / "latest").unlink()
     workdirs.drop_empty(path)
-    assert not path.exists()
+    assert not path.exists() and not workdirs.OUT.exists()
+    path.mkdir(parents=True)
     kept = begun(path)
     workdirs.drop_empty(kept)
     assert kept.exists()
