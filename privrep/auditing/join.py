@@ -249,7 +249,7 @@ def _rows(representations: Representations, table: Table) -> tuple[list[int], st
         if absent:
             raise ValueError(
                 f"{table.path}: has no row of {len(absent):,} of the representations: {ID} "
-                f"{_first(absent)}"
+                f"{_first(absent)}. Leave them out of the representations, or add their rows"
             )
         note = (
             f"{joined.changed:,} of {len(joined.pairs):,} ids are written in two ways, in "
