@@ -26,8 +26,8 @@ GLOSSARY = {
     "lower bound": "with the stated confidence these attackers read at least so much",
     "minimum detectable": "the smallest leak that this audit would have detected with a "
     "probability of 80 %",
-    "p": "how often labels that are dealt out at random give a score as high, times 1.25 (a fifth of "
-    "the test is spent on scores below chance); small: not by chance",
+    "p": "how often labels that are dealt out at random give a score as high, times 1.25 (a fifth "
+    "of the test is spent on scores below chance); small: not by chance",
     "representation": "the numbers that a network makes of a recording, and that are shared in "
     "its place",
     "session": "what was recorded on one occasion, in one room",
