@@ -47,7 +47,7 @@ def test_msp_improv_two_tasks(tmp_path, capsys):
         assert {row["lambda"] for row in rows if row["control"]} == {None}
     printed = capsys.readouterr()
     assert "emotion UAR" in printed.out and "untrained" in printed.out
-    assert f"results: {workdir}" in printed.out
+    assert f"report: {workdir}" in printed.out
     assert "60 utterances, 8,438 were published: is the copy whole?" in printed.err
     assert "2 of 2" in printed.err or "[2/2] acoustic valence gender" in printed.err
 

@@ -38,6 +38,11 @@ from experiments.results.summary import (
 from privrep.files import replace_file
 from privrep.training.selection import ALLOWED_LEAK
 
+_TRANSDUCTIVE = (
+    "transductive: the state of a person (mean, covariance) is of the very utterances that are "
+    "scored. No device knows them beforehand: these rows are no results to quote and are never "
+    "chosen. --enrolment=20 takes the state from utterances that are not scored."
+)
 _WIDTH, _NARROW = 120, 80
 
 
@@ -163,11 +168,7 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             "speakers."
         )
     if any(map(is_transductive, summary)):
-        notes.append(
-            "transductive: the state of a person (mean, covariance) is of the very utterances that "
-            "are scored. No device knows them beforehand: these rows are no results to quote and "
-            "are never chosen. --enrolment=20 takes the state from utterances that are not scored."
-        )
+        notes.append(_TRANSDUCTIVE)
     for title, entries in blocks(summary):
         notes += _notes_of_block(title, entries)
     return notes
@@ -222,6 +223,7 @@ def _name(entry: Entry) -> str:
 def narrow_text(summary: Sequence[Entry], given: Sequence[Answer]) -> str:
     """For a terminal: the answers, and what 80 columns hold of the table."""
     lines = [*answers_text(given), *narrow_table(summary), NOTE]
+    lines += [_TRANSDUCTIVE] if any(map(is_transductive, summary)) else []
     return "\n".join(line if "  " in line.strip() else _wrapped(line, _NARROW) for line in lines)
 
 

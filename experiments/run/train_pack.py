@@ -123,7 +123,10 @@ def train(
                 log(done, stage.history)
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
-                bar.initial, bar.start_t = first[1], time.time()  # compiling is not to come again
+                # The time left is without compiling, which is not to come again. A bar that began
+                # after its last print would think that it was never shown, and end in no line.
+                bar.initial, bar.start_t = first[1], time.time()
+                bar.last_print_t = bar.start_t
             running = int((stage.status == RUNNING).sum())
             bar.total = int(stage.epoch.sum()) + running * max(until - done, 0)
             bar.n = int(stage.epoch.sum())

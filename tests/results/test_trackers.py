@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import time
 
 import pytest
 
@@ -62,6 +63,9 @@ def test_weights_and_biases_has_them_offline(tmp_path, monkeypatch):
     track(["wandb"], tmp_path / "demo" / "trial")
     (folder,) = (tmp_path / "demo" / "trial" / "wandb").glob("offline-run-*")
     (written,) = folder.glob("*.wandb")
+    end = time.monotonic() + 60  # a process of its own writes it, which may lag
+    while b"a/fold=0/train_loss" not in written.read_bytes() and time.monotonic() < end:
+        time.sleep(0.2)
     assert b"a/fold=0/train_loss" in written.read_bytes()
 
 
