@@ -343,5 +343,16 @@ def _probabilities(outputs: np.ndarray, is_posterior: bool) -> np.ndarray:
 
 
 def _person(person: Person | str | os.PathLike | None) -> Person | None:
-    """The statistics, read if they are a path."""
-    return read_person(person) if isinstance(person, str | os.PathLike) else person
+    """The statistics, read if they are a path.
+
+    Raises:
+      ValueError: it is neither; or see `person_file.read_person`.
+    """
+    if isinstance(person, str | os.PathLike):
+        return read_person(person)
+    if person is not None and not isinstance(person, Person):
+        raise ValueError(
+            f"person is a {type(person).__name__}: give what `enrol` returns, or the path of a "
+            "person file"
+        )
+    return person

@@ -73,6 +73,31 @@ def test_what_cannot_be_exported_leaves_no_file(here, capsys, arguments, message
     assert {*here.iterdir()} == before
 
 
+def test_no_output_takes_the_place_of_a_person_file_or_of_somebodys_file(here, capsys):
+    """What is written beside --output counts too: <name>.person.npz, and of StableHLO .json."""
+    (here / "me.npz").rename("m.person.npz")
+    (here / "mine.onnx").write_bytes(b"somebody's")
+    (here / "m.json").write_text('{"mine": 1}')
+    before = {path.name: path.read_bytes() for path in here.glob("*.*")}
+    for flags, message in (
+        (["--output=m.onnx", "--person=m.person.npz"], "writes m.person.npz): that file is read"),
+        (["--output=mine.onnx"], "no earlier output of this command"),
+        (["--format=stablehlo", "--output=m.stablehlo"], "(it also writes m.json): a file is"),
+        (["--format=stablehlo", "--output=model/model.stablehlo"], "writes model/model.json): a"),
+    ):
+        assert main(["export", "model", *flags]) == 2
+        assert message in capsys.readouterr().err
+    (here / "other").mkdir()
+    (here / "other" / "m.person.npz").write_bytes(before["m.person.npz"])
+    beside = ["--output=other/m.onnx", "--person=m.person.npz"]
+    assert main(["export", "model", *beside]) == 2
+    assert "no earlier output of this command" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in here.glob("*.*")} == before
+    for _ in range(2):
+        flags = ["--output=again.onnx", "--person=m.person.npz"]
+        assert main(["export", "model", *flags]) == 0
+
+
 def test_without_onnx_a_sentence_names_the_extra(here, capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "privrep.deploy.onnx_graph", raising=False)
     monkeypatch.delattr("privrep.deploy.onnx_graph", raising=False)
