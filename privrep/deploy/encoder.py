@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from privrep.deploy import network
 from privrep.deploy.blocks import SIZES, corpus_of, divided
+from privrep.deploy.check_arrays import check_arrays
 from privrep.deploy.description import FRAMES, STATE, Description
 from privrep.deploy.model_folder import Model, read_model
 from privrep.deploy.person_file import Person, read_person
@@ -71,7 +72,8 @@ def load(folder: str | Path) -> "Encoder":
 
     Raises:
       FileNotFoundError: there is no such folder, or no model in it.
-      ValueError: a file of it is missing or not as it was written, or it is of another version.
+      ValueError: a file of it is missing or not as it was written, it is of another version, or
+        its description does not fit its arrays.
 
     Example: one second of a tone, by a model whose frames are in units of its training part.
       >>> model = load("model")
@@ -82,7 +84,9 @@ def load(folder: str | Path) -> "Encoder":
       >>> result.emotion[0] in model.description.task.classes
       True
     """
-    return Encoder(read_model(Path(folder)))
+    model = read_model(Path(folder))
+    check_arrays(model)
+    return Encoder(model)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from privrep import Recordings
 from privrep.deploy import blocks
 from privrep.deploy import encoder as encoders
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
-from privrep.deploy.model_folder import write_model
+from privrep.deploy.model_folder import read_model, write_model
 from privrep.deploy.person_file import write_person
 from privrep.files import sha256
 from privrep.inputs.packing import PackingSettings, pack
@@ -263,6 +263,31 @@ def test_values_of_another_kind_are_named(model, given, message):
     with pytest.raises(ValueError, match=message):
         model.encode(Recordings(**({"sample_rate": 16000} | given)))
     assert "Recordings(audio=" in repr(Recordings(**given))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"release": "secret"}, "release 'secret' is not known to this version"),
+        ({"precision": "int4"}, "precision 'int4' is not known"),
+        ({"task": TaskOutput("activation", ("low", "high"))}, "task.classes, head_layers or"),
+        ({"head_layers": 2}, "task.classes, head_layers or head_width does not fit arrays.npz"),
+        ({"encoders": {"acoustic": small_models.ACOUSTIC | {"gru_width": 9}}}, "encoders.acoustic"),
+        ({"encoders": {"acoustic": {"depth": 3}}}, "describe no network of this version"),
+        ({"encoders": {"visual": {}}}, "encoders: 'visual' is not one of"),
+        ({"acoustic": AcousticInput(9, "none", None)}, "encoders.acoustic"),
+        ({"acoustic": None}, "acoustic and encoders disagree"),
+    ],
+)
+def test_a_description_that_does_not_fit_the_arrays_is_refused(tmp_path, changes, message):
+    """Sealed, as one is that was edited and sealed again: only its content can be judged."""
+    model = read_model(write(tmp_path / "good"))
+    arrays = model.params, model.release, model.inputs
+    write_model(tmp_path / "bad", small_models.description(**changes), *arrays)
+    with pytest.raises(ValueError) as error:
+        privrep.load(tmp_path / "bad")
+    assert f"{tmp_path / 'bad' / 'model.json'}: " in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_person_of_another_kind_is_named(model):
