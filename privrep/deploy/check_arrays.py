@@ -96,8 +96,8 @@ def _check_inputs(model: Model, place: str) -> None:
             expected[f"inputs/{name}"] = "acoustic.num_features", size, shape
     if described.lexical is not None and described.lexical.kind == "vectors":
         vectors = np.shape(inputs["word_vectors"]) if "word_vectors" in inputs else None
-        size = (len(inputs.get("vocabulary", ())), described.lexical.size)
-        expected["inputs/word_vectors"] = "lexical.size", size, vectors
+        table = (len(inputs.get("vocabulary", ())), described.lexical.size)
+        expected["inputs/word_vectors"] = "lexical.size", table, vectors
     for name, (field, wanted, shape) in expected.items():
         if wanted != shape:
             raise ValueError(

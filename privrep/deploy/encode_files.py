@@ -12,7 +12,7 @@ from privrep.deploy.description import FRAMES, STATE
 from privrep.deploy.encoder import Encoded, Encoder, load
 from privrep.deploy.outputs import Output, check_output, check_writable, is_encoded
 from privrep.deploy.person_file import Person, read_person, write_person
-from privrep.deploy.recordings import Recordings, UnusableRecordings
+from privrep.deploy.recordings import MissingInput, Recordings, UnusableRecordings
 from privrep.files import replacing
 from privrep.formats.ids import matched, without_ending
 from privrep.formats.sequences import files_of, is_by_file, open_sequences, sources_of
@@ -23,6 +23,12 @@ from privrep.inputs.ready_features import open_ready, read_features
 from privrep.messages import first
 
 Say = Callable[[str], None]
+_FLAG = {  # of the arguments of `Recordings`
+    "audio": "their names behind that of the model",
+    "transcripts": "--transcripts=FILE",
+    "frames": "--acoustic_features=SOURCE",
+    "words": "--lexical_features=SOURCE",
+}
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,8 @@ def _advice_of_flags() -> Iterator[None]:
     except UnusableRecordings as error:
         remedy = "\nRepair them, or leave them out with --unusable=drop." * error.can_drop
         raise ValueError(error.what + remedy) from None
+    except MissingInput as error:
+        raise ValueError(f"{error}, by {_FLAG[error.name]}") from None
 
 
 def _small_state(encoder: Encoder, person: Person | None) -> list[str]:

@@ -77,6 +77,18 @@ class UnusableRecordings(ValueError):
         self.what, self.can_drop = what, can_drop
 
 
+class MissingInput(ValueError):
+    """What the network reads was not given.
+
+    Attributes:
+      name: the argument of `Recordings`.
+    """
+
+    def __init__(self, sentence: str, name: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+
+
 class Words(NamedTuple):
     """The words of N transcripts.
 
@@ -209,9 +221,10 @@ def check_given(
         needed["words"] = f"ready word vectors [L, {lexical.size}]"
     elif lexical is not None:
         needed["transcripts"] = "transcripts"
-    missing = [text for name, text in needed.items() if given.get(name) is None]
-    if missing:
-        raise ValueError(f"this model reads {' and '.join(needed.values())}: give {missing[0]}")
+    for name, text in needed.items():
+        if given.get(name) is None:
+            sentence = f"this model reads {' and '.join(needed.values())}: give {text}"
+            raise MissingInput(sentence, name)
     extra = [name for name, value in given.items() if value is not None and name not in needed]
     if extra:
         raise ValueError(f"this model reads {' and '.join(needed.values())}, and no {extra[0]}")

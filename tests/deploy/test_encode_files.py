@@ -96,9 +96,9 @@ def test_a_person_is_enrolled_used_and_updated(here, capsys):
         (["model", "u0.wav", "none.wav"], "none: audio file missing"),
         (["model", "u0.wav", "--update"], "--update: of which person? Name the file by --person"),
         (["model", "u0.wav", "--person=model/arrays.npz"], "is no person file"),
-        (["words", "u0.wav"], "this model reads transcripts: give transcripts"),
+        (["words", "u0.wav"], "reads transcripts: give transcripts, by --transcripts=FILE"),
         (["words", "--transcripts=none.csv"], "none.csv"),
-        (["ready", "u0.wav"], "this model reads ready acoustic features [T, 8]"),
+        (["ready", "u0.wav"], "[T, 8], by --acoustic_features=SOURCE"),
         (["ready", "--acoustic_features=none.npz"], "none.npz"),
     ],
 )
