@@ -44,7 +44,7 @@ class Encoded:
       emotion: N names of classes, recognised from h; of a regression the ratings, float64[N].
       probabilities: float32[N, C] of the classes; None of a regression.
       classes: C names; () of a regression.
-      notes: sentences about what was repaired, left out or unknown.
+      notes: sentences about what was repaired, left out, unknown or unlike the training data.
     """
 
     ids: tuple[str, ...]
