@@ -54,7 +54,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "emotion alone with --selection=emotion), lambda 0 too: it may name another setting",
     )
     parser.add_argument(
-        "--cache_dir", default="", help="folder of prepared data, if the main job had another"
+        "--cache_dir",
+        default="",
+        help="folder of prepared data, if the main job had another than $XDG_CACHE_HOME/privrep, "
+        "or ~/.cache/privrep",
     )
     parser.add_argument(
         "--format",

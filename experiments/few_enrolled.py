@@ -44,7 +44,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "(default: %(default)s)",
     )
     parser.add_argument(
-        "--cache_dir", default="", help="folder of prepared data, if the main job had another"
+        "--cache_dir",
+        default="",
+        help="folder of prepared data, if the main job had another than $XDG_CACHE_HOME/privrep, "
+        "or ~/.cache/privrep",
     )
     parsed = parser.parse_args(argv)
     words = parsed.utterances.split(",")

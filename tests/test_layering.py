@@ -51,8 +51,11 @@ ROOMS = {
     ),
     "privrep/deploy": Room("host", "inputs files messages cores types"),
     "privrep/deploy/network.py": Room("jax", "unlearning networks training types"),
+    "privrep/deploy/check_arrays.py": Room(
+        "both", "deploy deploy/network unlearning networks types"
+    ),
     "privrep/deploy/encoder.py": Room(
-        "both", "deploy deploy/network unlearning inputs messages types"
+        "both", "deploy deploy/network deploy/check_arrays unlearning inputs messages types"
     ),
     "privrep/deploy/encode_files.py": Room(
         "both", "deploy/encoder deploy inputs formats files messages"

@@ -271,7 +271,8 @@ def test_a_model_encodes_without_corpus_cache_and_experiments(folder, tmp_path):
 
 def test_an_unfinished_directory_and_another_corpus_are_refused(folder, tmp_path, capsys):
     for workdir, message in (
-        (tmp_path, "is no finished result directory"),
+        (tmp_path, "is no finished result directory of experiments.main$"),
+        (folder, "is no finished result directory of experiments.main; results lie in .*acoustic"),
         (folder / "acoustic", "no run has recipe=strong: recipe is none, "),
     ):
         with pytest.raises(SystemExit, match=message):

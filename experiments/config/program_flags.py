@@ -60,7 +60,8 @@ flags.DEFINE_multi_enum(
 flags.DEFINE_string(
     "cache_dir",
     "",
-    "folder of prepared data and compiled programs, which later runs find there",
+    "folder of prepared data, the demo corpus and compiled programs, which later runs find there; "
+    "by default $XDG_CACHE_HOME/privrep, or ~/.cache/privrep",
 )
 flags.DEFINE_enum(
     "export",

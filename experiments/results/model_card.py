@@ -4,6 +4,7 @@ Every number is a cell of runs.csv; None stands for what was not measured there.
 these facts, `model_card_page.py` puts them in words.
 """
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from experiments.config.lambdas import is_zero
 from experiments.config.parse import PATHS
 from experiments.config.settings import FIELDS, flag_default, flag_name
 from experiments.results.columns import Row, chance, members, name_of
+from experiments.results.languages import fault_of
 from experiments.results.picked import Picked
 from privrep.deploy.description import FRAMES, STATE, Description
 
@@ -32,6 +34,11 @@ CORPUS_LICENSE = {  # as their publishers state it, by its identifier on model h
     "crema_d": "odbl",
 }
 UNKNOWN = "unknown"
+TERMS_OF_DEMO = (
+    "The demo corpus is synthetic speech: this package has made it with espeak-ng, of sentences "
+    "and speakers that it drew. espeak-ng is under GPL-3.0, which is of the program; of what it "
+    "speaks no terms are stated"
+)
 CORPUS_LANGUAGE = {  # of the corpora that are of one, as ISO 639-1 names it
     **dict.fromkeys(("demo", "iemocap", "msp_improv", "msp_podcast", "ravdess", "crema_d"), "en"),
     "emodb": "de",
@@ -87,9 +94,11 @@ def terms_of(license_: str | None, languages: str | None) -> Terms:
             f"--license={license_}: an identifier that model hubs read is expected, in small "
             "letters: cc-by-4.0, cc-by-nc-sa-4.0, odbl, apache-2.0, other or unknown"
         )
-    if languages is not None and not re.fullmatch(r"[a-z]{2,3}(,[a-z]{2,3})*", languages):
+    problem = "" if languages is None else fault_of(languages)
+    if problem:
         raise ValueError(
-            f"--language={languages}: codes of ISO 639 are expected, joined by commas: en or en,de"
+            f"--language={languages}: {problem}; codes of ISO 639 are expected, joined by commas: "
+            "en or en,de"
         )
     return Terms(license_, languages)
 
@@ -114,6 +123,7 @@ class Measured:
       attacker_has: of a person, a name in AMOUNTS; of membership h or labels.
       score: UAR, or of membership AUC.
       lower, upper: its bounds at 95 % confidence over speakers.
+      p: of the permutation test over speakers, which a leak is shown by.
       minimum_detectable: the smallest score that the test detects in four of five cases.
       verdict: leaks, no_leak_shown or cannot_tell.
     """
@@ -121,12 +131,13 @@ class Measured:
     subject: str
     is_private: bool
     attacker_has: str
-    score: float | None
-    lower: float | None
-    upper: float | None
     chance: float | None
-    minimum_detectable: float | None
-    verdict: str | None
+    score: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p: float | None = None
+    minimum_detectable: float | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ def card_of(
     """
     training, dataset = description.training, str(row["dataset"])
     is_final = training["fold"] is None
-    privacy = _privacy(row, [*description.private])
+    privacy = _privacy(row, description.private)
     emotion = _emotion(row, not description.task.classes)
     network = {
         "dataset": dataset,
@@ -219,7 +230,7 @@ def card_of(
         scope=SCOPE_OF_FINAL if is_final else SCOPE,
         notes=[*picked.notes],
         emotion=emotion,
-        emotion_chance=_number(row, chance("emotion")),
+        emotion_chance=_chance(row, "emotion", description.task.classes),
         privacy=privacy,
         not_tested=_not_tested(description, row, emotion, privacy),
         needs={name: _NEEDS[name] for name in description.needs},
@@ -266,37 +277,41 @@ def _score(row: Row, title: str, name: str, prefix: str) -> Score:
     return Score(title, *(_number(row, n) for n in (name, f"{prefix}_lower", f"{prefix}_upper")))
 
 
-def _privacy(row: Row, private: Sequence[str]) -> list[Measured]:
-    subjects = dict.fromkeys(private)  # first, and also where they were not measured
+def _chance(row: Row, subject: str, classes: Sequence[str]) -> float | None:
+    """The score of guessing: UAR of a network that knows nothing is one over the classes."""
+    known = _number(row, chance(subject))
+    return 1 / len(classes) if known is None and classes else known
+
+
+def _privacy(row: Row, private: Mapping[str, Sequence[str]]) -> list[Measured]:
+    subjects = dict.fromkeys(private)  # they come first, and also where they were not measured
     for pattern in AMOUNTS.values():
         of_pattern = members(f"{pattern}_verdict", row)
         subjects |= dict.fromkeys(name for name, cell in of_pattern.items() if row[cell])
-    kept_out = [] if is_zero(row["lambda"]) else private
-    measured = [
-        _measured(row, name_of(pattern, name), "uar", name, name in kept_out, amount)
-        for name in subjects
-        for amount, pattern in AMOUNTS.items()
-    ]
+    kept_out = [] if is_zero(row["lambda"]) else [*private]
+    measured = []
+    for name in subjects:
+        # Of speakers verification is measured, of pairs of which one half is by definition.
+        guessing = 0.5 if name == "speaker" else _chance(row, name, private.get(name, ()))
+        for amount, pattern in AMOUNTS.items():
+            of_attack = Measured(name, name in kept_out, amount, guessing)
+            measured.append(_measured(row, name_of(pattern, name), "uar", of_attack))
     for known, cell in members(f"{_MEMBERSHIP}_verdict", row).items():
         if row[cell]:
             prefix = name_of(_MEMBERSHIP, known)
-            measured.append(_measured(row, prefix, "auc", "membership", False, known))
+            of_attack = Measured("membership", False, known, 0.5)
+            measured.append(_measured(row, prefix, "auc", of_attack))
     return measured
 
 
-def _measured(
-    row: Row, prefix: str, score: str, subject: str, is_private: bool, attacker_has: str
-) -> Measured:
-    is_verification = score == "auc" or subject == "speaker"  # of pairs, one half by definition
-    guessing = 0.5 if is_verification else _number(row, chance(subject))
-    return Measured(
-        subject=subject,
-        is_private=is_private,
-        attacker_has=attacker_has,
+def _measured(row: Row, prefix: str, score: str, attack: Measured) -> Measured:
+    """The attack with what the row has measured of it."""
+    return dataclasses.replace(
+        attack,
         score=_number(row, f"{prefix}_{score}"),
         lower=_number(row, f"{prefix}_lower"),
         upper=_number(row, f"{prefix}_upper"),
-        chance=guessing,
+        p=_number(row, f"{prefix}_p"),
         minimum_detectable=_number(row, f"{prefix}_minimum_detectable"),
         verdict=row.get(f"{prefix}_verdict") or None,
     )
@@ -317,8 +332,8 @@ def _not_tested(
         sentences.append("how well emotion is recognised among the groups of an attribute")
     sentences += [
         f"recordings, rooms, microphones and languages other than those of {row['dataset']}",
-        "attackers other than linear and kernel ones, and who have more or other data than this "
-        "corpus, or the network's unreleased h",
+        "attackers other than those of the verdicts, linear and kernel ones, and who have "
+        "more or other data than this corpus, or the network's unreleased h",
         "whether voice or words can be restored from h",
         "files of other formats that were made of this folder, but for those that an exported.json "
         "beside this file judges",

@@ -12,14 +12,19 @@ from typing import Any
 
 import yaml
 
+from experiments.config.parse import PATHS
 from experiments.results.markdown import in_markdown
-from experiments.results.model_card import UNKNOWN, ModelCard, Score
+from experiments.results.model_card import TERMS_OF_DEMO, UNKNOWN, ModelCard, Score
 from privrep.messages import printable
 
 PAGE, FACTS = "README.md", "card.json"  # in a model folder
 SCHEMA_VERSION = 1  # of card.json
 NOT_MEASURED = "not measured"
 _IN_SHORT = "of the procedure (all folds), not of this file"
+_MEMBER_BY = {  # what attackers on membership have, see `identify.KNOWLEDGE`
+    "h": "h alone",
+    "labels": "labels, which is h, the emotion head and the true emotion of each utterance",
+}
 _METRIC = {"UAR": "recall", "CCC": "concordance_correlation_coefficient"}  # as hubs name them
 
 
@@ -47,6 +52,8 @@ def card_page(card: ModelCard) -> str:
         "the corpus binds what may be done with the network"
         + (": look it up before you pass the network on." if card.license == UNKNOWN else ".")
     )
+    if data["dataset"] == "demo":
+        data_line += f" {TERMS_OF_DEMO}."
     of_final = ", of the procedure, not of this file" * is_final(card)
     needs = "Nothing: no person file."
     if card.needs:
@@ -54,6 +61,8 @@ def card_page(card: ModelCard) -> str:
             f"A person file of `privrep enrol`: {' and '.join(card.needs.values())}. It says how "
             "the person sounds, and stays where the recordings are. Without it nothing is encoded."
         )
+    has_places = any(name in PATHS for name in card.flags)
+    capitals = " Words in capitals stand for places of files." * has_places
     versions = ", ".join(f"{name} {version}" for name, version in card.versions.items())
     parts = [
         f"---\n{_front_matter(card)}---",
@@ -79,14 +88,16 @@ def card_page(card: ModelCard) -> str:
         _privacy(card),
         "Bounds at 95 % confidence over speakers, of the strongest attacker. Smallest detectable: "
         "found in four of five cases. *cannot tell*: too few speakers to say. speaker: whether two "
-        "utterances are of the same person.",
+        "utterances are of the same person. p: share of permutations over speakers that score "
+        "as high; a small one shows a leak even where the score is near chance. Attacker has: "
+        f"{_attacker_has(card)}.",
         "## Not tested",
         _bullets(card.not_tested),
         "## What it needs of a person",
         needs,
         "## How to repeat it",
         _commands(card),
-        f"Versions: {in_markdown(versions)}. Words in capitals stand for places of files. Data: "
+        f"Versions: {in_markdown(versions)}.{capitals} Data: "
         f"prepared_hash `{data['prepared_hash']}`, data_hash `{data['data_hash']}`.",
     ]
     return printable("\n\n".join(filter(None, parts))) + "\n"
@@ -152,12 +163,13 @@ def _emotion(card: ModelCard) -> str:
 
 
 def _privacy(card: ModelCard) -> str:
-    header = ["predicted", "attacker has", "score", "lower bound", "upper bound", "chance"]
+    header = ["predicted", "attacker has", "score", "lower bound", "upper bound", "chance", "p"]
     lines = [
         [
             f"{m.subject} (to be kept out)" if m.is_private else m.subject,
             m.attacker_has,
             *map(_number, (m.score, m.lower, m.upper, m.chance)),
+            _p(m.p, NOT_MEASURED),
             _number(m.minimum_detectable, "none" if m.verdict else NOT_MEASURED),
             (m.verdict or NOT_MEASURED).replace("_", " "),
         ]
@@ -166,6 +178,23 @@ def _privacy(card: ModelCard) -> str:
     if not lines:
         return f"Privacy: {NOT_MEASURED}."
     return _table([*header, "smallest detectable", "verdict"], lines)
+
+
+def _attacker_has(card: ModelCard) -> str:
+    """What the attackers of the table have, in words."""
+    words = "so many utterances of h of a person whose attribute is not known"
+    if any(m.subject == "membership" for m in card.privacy):
+        words += (
+            f"; of membership, whether a speaker was trained on: {_MEMBER_BY['h']}, or "
+            f"{_MEMBER_BY['labels']}"
+        )
+    return words
+
+
+def _p(value: float | None, missing: str) -> str:
+    if value is None:
+        return missing
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -21,7 +21,7 @@ from experiments.results.h_map import Map, read_maps
 from experiments.results.runs_csv import read_rows, read_runs
 from experiments.results.speaker_counts import FILE as COUNTS
 from experiments.results.speaker_counts import SpeakerCounts, read_counts
-from experiments.results.workdirs import result_directory
+from experiments.results.workdirs import result_directory, results_below
 from privrep.datasets import DATASETS
 from privrep.formats.sequences import JOINED, sources_of
 
@@ -136,7 +136,7 @@ def _rows(folder: Path) -> tuple[list[Row], bool, bool]:
         problem = "holds no runs.csv" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{folder} {problem}: name a result directory of experiments.main, its --workdir, in "
-            "which all packs of runs have finished"
+            f"which all packs of runs have finished{results_below(folder)}"
         )
     rows = read_runs(path)
     if not rows or all(row.get("control") for row in rows):

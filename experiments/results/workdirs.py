@@ -12,6 +12,7 @@ from pathlib import Path
 
 from experiments.results.resume import has_flags
 from privrep.files import replace_file
+from privrep.messages import first
 
 OUT = Path("out")
 LATEST = "latest"
@@ -105,6 +106,14 @@ def latest(folder: Path) -> Path | None:
 def result_directory(folder: Path) -> Path:
     """The directory that a command reads: of out/<dataset> the latest, else the folder itself."""
     return latest(folder) or folder
+
+
+def results_below(folder: Path) -> str:
+    """A clause that names the result directories in a folder that is none; "" without any."""
+    names = sorted(
+        str(table.parent) for depth in ("*", "*/*") for table in folder.glob(f"{depth}/runs.csv")
+    )
+    return f"; results lie in {first(names)}: name one of these" if names else ""
 
 
 def same_flags(folder: Path, text: str) -> list[Path]:

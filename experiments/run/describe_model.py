@@ -17,6 +17,7 @@ from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.deploy.description import AcousticInput, Description, LexicalInput, TaskOutput
 from privrep.files import sha256
 from privrep.inputs.audio import FeatureSettings
+from privrep.types import Ragged
 
 _OF_MEASUREMENT = ("verdict", "chance", "strongest")
 
@@ -55,7 +56,7 @@ def describe(pack: Pack, config: Config, loaded: Loaded, row: Row) -> Descriptio
         lexical=lexical,
         task=task,
         private=private,
-        training=_training(config, row),
+        training=_training(config, row) | _longest(corpus.frames, acoustic),
         privacy={"scope": SCOPE, "figures": _figures(row)},
     )
 
@@ -113,6 +114,14 @@ def _training(config: Config, row: Row) -> dict[str, Any]:
         "data_hash": str(row["data_hash"]),
         "versions": {n.removeprefix("version_"): v for n, v in row.items() if n[:8] == "version_"},
     }
+
+
+def _longest(frames: Ragged | None, acoustic: AcousticInput | None) -> dict[str, float]:
+    """Seconds of the longest recording of the corpus, of which `privrep.load` takes note."""
+    if frames is None or acoustic is None or acoustic.log_mel is None:
+        return {}
+    settings, last = acoustic.log_mel, int(np.max(frames.length)) - 1
+    return {"longest_seconds": (last * settings.frame_shift_ms + settings.frame_length_ms) / 1000}
 
 
 def _figures(row: Row) -> dict[str, Any]:

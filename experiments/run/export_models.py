@@ -20,6 +20,7 @@ from experiments.results.model_card_page import FACTS, PAGE, card_json, card_pag
 from experiments.results.picked import SETTINGS, Picked, parse_words, pick
 from experiments.results.resume import read_flags
 from experiments.results.runs_csv import read_runs, written
+from experiments.results.workdirs import results_below
 from experiments.run.describe_model import describe, inputs_of_model
 from experiments.run.load_data import Loaded, choose, load, preparable, prepare_inputs, read
 from privrep.deploy.description import Description
@@ -92,7 +93,9 @@ def setting_of(workdir: Path, words: str, cache_dir: Path, say: Say) -> Setting:
     check_plan(workdir, rows)
     rows = [*map(_filled, rows)]
     if not rows:
-        raise ValueError(f"{workdir} is no finished result directory of experiments.main")
+        raise ValueError(
+            f"{workdir} is no finished result directory of experiments.main{results_below(workdir)}"
+        )
     picked = pick(rows, given)
     say(picked.notes)
     packs, flags = _packs(workdir), read_flags(workdir) or {}

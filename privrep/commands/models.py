@@ -26,7 +26,11 @@ def add_models(commands: Commands) -> dict[str, argparse.ArgumentParser]:
     )
     _add_recordings(encode)
     encode.add_argument(
-        "--output", required=True, metavar="FILE", help=".npz with h, id, emotion, probabilities"
+        "--output",
+        required=True,
+        metavar="FILE",
+        help=".npz with h, id, emotion, probabilities, classes, model; an earlier one of encode is "
+        "replaced, any other file is not",
     )
     encode.add_argument(
         "--person",
@@ -36,7 +40,8 @@ def add_models(commands: Commands) -> dict[str, argparse.ArgumentParser]:
     encode.add_argument(
         "--update",
         action="store_true",
-        help="add the recordings to the statistics afterwards, for those to come",
+        help="add the recordings to the statistics afterwards, for those to come; moments are "
+        "added, so give a recording once",
     )
     encode.set_defaults(run=_encode)
 
@@ -47,9 +52,17 @@ def add_models(commands: Commands) -> dict[str, argparse.ArgumentParser]:
         "sounds on average: keep it where the recordings are. Exit status 2 as of encode.",
     )
     _add_recordings(enrol)
-    enrol.add_argument("--person", required=True, metavar="FILE", help=".npz to be written")
     enrol.add_argument(
-        "--update", action="store_true", help="add the recordings to the file that is there"
+        "--person",
+        required=True,
+        metavar="FILE",
+        help=".npz to be written; one that is there is never replaced, but added to with --update",
+    )
+    enrol.add_argument(
+        "--update",
+        action="store_true",
+        help="add the recordings to the person file that is there: moments are added, and a "
+        "recording that is given again counts twice",
     )
     enrol.set_defaults(run=_enrol)
 
@@ -68,12 +81,17 @@ def add_models(commands: Commands) -> dict[str, argparse.ArgumentParser]:
         "stablehlo: log-Mel frames of a batch in, for jax.export (%(default)s)",
     )
     export.add_argument(
-        "--output", required=True, metavar="FILE", help="the file, .onnx or .stablehlo"
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the file, .onnx or .stablehlo; an earlier one "
+        "of export is replaced, any other file is not",
     )
     export.add_argument(
         "--person",
         metavar="FILE",
-        help="person file, whose statistics are written beside the output as inputs of the file",
+        help="person file, whose statistics are written beside the output as inputs of the file, "
+        "in NAME.person.npz",
     )
     export.set_defaults(run=_export)
     return {"encode": encode, "enrol": enrol, "export": export}

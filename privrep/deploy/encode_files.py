@@ -1,7 +1,8 @@
 """What `privrep encode` and `privrep enrol` do: files of one person in, one whole file out."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from privrep.deploy.description import FRAMES, STATE
 from privrep.deploy.encoder import Encoded, Encoder, load
+from privrep.deploy.outputs import Output, check_output, check_writable, is_encoded
 from privrep.deploy.person_file import Person, read_person, write_person
-from privrep.deploy.recordings import Recordings
+from privrep.deploy.recordings import MissingInput, Recordings, UnusableRecordings
 from privrep.files import replacing
 from privrep.formats.ids import matched, without_ending
 from privrep.formats.sequences import files_of, is_by_file, open_sequences, sources_of
@@ -21,6 +23,12 @@ from privrep.inputs.ready_features import open_ready, read_features
 from privrep.messages import first
 
 Say = Callable[[str], None]
+_FLAG = {  # of the arguments of `Recordings`
+    "audio": "their names behind that of the model",
+    "transcripts": "--transcripts=FILE",
+    "frames": "--acoustic_features=SOURCE",
+    "words": "--lexical_features=SOURCE",
+}
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,15 @@ def encode_files(
       ValueError, FileNotFoundError: see `encoder.load` and `Encoder.encode`; then neither file was
         written.
     """
+    flag = f"--output={output}"
     if output.suffix != ".npz":
-        raise ValueError(f"--output={output}: a name that ends in .npz expected")
-    _check_apart(output, model, recordings, person_file)
+        raise ValueError(f"{flag}: a name that ends in .npz expected")
+    _check_apart(flag, output, model)
+    check_output(Output(flag, output, is_encoded), _read_by(recordings, person_file))
     if is_update and person_file is None:
         raise ValueError("--update: of which person? Name the file by --person")
+    if is_update and person_file is not None:
+        check_writable(f"--person={person_file}", person_file)
     encoder = load(model)
     person = None if person_file is None else read_person(person_file)
     if person is not None and not encoder.needs:
@@ -75,7 +87,8 @@ def encode_files(
     if encoder.description.running and not is_update:
         say("the model was measured with a state that goes on with every utterance: use --update")
     inputs = _read(recordings)
-    encoded = encoder.encode(inputs, person=person, progress=True)
+    with _advice_of_flags():
+        encoded = encoder.encode(inputs, person=person, progress=True)
     for note in encoded.notes:
         say(note)
     # Before anything is written: what fails here leaves both files as they were.
@@ -88,18 +101,18 @@ def encode_files(
     say(f"{_summary(encoded)}: {output}")
 
 
-def _check_apart(
-    output: Path, model: Path, recordings: RecordingFiles, person_file: Path | None
-) -> None:
-    """Refuses an output that would take the place of an input or of a file of the model."""
-    sources = (recordings.transcripts, recordings.acoustic_features, recordings.lexical_features)
-    named = [*recordings.audio, recordings.word_vectors, person_file, *sources]
-    read = {Path(name).resolve() for name in named if name is not None}
-    place = output.resolve()
-    if place in read:
-        raise ValueError(f"--output={output}: that file is read; give the output another name")
-    if model.resolve() in place.parents:
-        raise ValueError(f"--output={output}: it lies in the model folder; choose another place")
+def _check_apart(flag: str, path: Path, model: Path) -> None:
+    """Refuses a file in the model folder, which is passed on as a whole."""
+    if model.resolve() in path.resolve().parents:
+        raise ValueError(f"{flag}: it lies in the model folder; choose another place")
+
+
+def _read_by(recordings: RecordingFiles, person_file: Path | None = None) -> list[Path]:
+    """The files that a command names as inputs."""
+    sources = (recordings.acoustic_features, recordings.lexical_features)
+    joined = [part for source in sources if source is not None for part in sources_of(source)]
+    named = [*recordings.audio, recordings.transcripts, recordings.word_vectors, person_file]
+    return [Path(name) for name in (*named, *joined) if name is not None]
 
 
 def enrol_files(
@@ -114,8 +127,11 @@ def enrol_files(
       ValueError, FileNotFoundError: see `encoder.load` and `Encoder.enrol`, or the person file is
         there already; then nothing was written.
     """
+    flag = f"--person={person_file}"
     if person_file.suffix != ".npz":
-        raise ValueError(f"--person={person_file}: a name that ends in .npz expected")
+        raise ValueError(f"{flag}: a name that ends in .npz expected")
+    _check_apart(flag, person_file, model)
+    check_output(Output(flag, person_file, lambda _: True), _read_by(recordings))
     if person_file.exists() and not is_update:
         raise ValueError(
             f"{person_file} is there already: add the recordings to it with --update, or name "
@@ -123,7 +139,9 @@ def enrol_files(
         )
     encoder = load(model)
     before = read_person(person_file) if is_update else None
-    person = encoder.enrol(_read(recordings), person=before, progress=True)
+    inputs = _read(recordings)
+    with _advice_of_flags():
+        person = encoder.enrol(inputs, person=before, progress=True)
     person_file.parent.mkdir(parents=True, exist_ok=True)
     write_person(person_file, person)
     for note in _small_state(encoder, person):
@@ -135,6 +153,18 @@ def enrol_files(
         )
     say(f"{person.utterances:,} recordings are enrolled: {person_file}")
     say("It says how this person sounds: keep it on the device.")
+
+
+@contextlib.contextmanager
+def _advice_of_flags() -> Iterator[None]:
+    """Names the flag where the library advises an argument."""
+    try:
+        yield
+    except UnusableRecordings as error:
+        remedy = "\nRepair them, or leave them out with --unusable=drop." * error.can_drop
+        raise ValueError(error.what + remedy) from None
+    except MissingInput as error:
+        raise ValueError(f"{error}, by {_FLAG[error.name]}") from None
 
 
 def _small_state(encoder: Encoder, person: Person | None) -> list[str]:

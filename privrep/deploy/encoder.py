@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from privrep.deploy import network
 from privrep.deploy.blocks import SIZES, corpus_of, divided
+from privrep.deploy.check_arrays import check_arrays
 from privrep.deploy.description import FRAMES, STATE, Description
 from privrep.deploy.model_folder import Model, read_model
 from privrep.deploy.person_file import Person, read_person
@@ -43,7 +44,7 @@ class Encoded:
       emotion: N names of classes, recognised from h; of a regression the ratings, float64[N].
       probabilities: float32[N, C] of the classes; None of a regression.
       classes: C names; () of a regression.
-      notes: sentences about what was repaired, left out or unknown.
+      notes: sentences about what was repaired, left out, unknown or unlike the training data.
     """
 
     ids: tuple[str, ...]
@@ -71,7 +72,8 @@ def load(folder: str | Path) -> "Encoder":
 
     Raises:
       FileNotFoundError: there is no such folder, or no model in it.
-      ValueError: a file of it is missing or not as it was written, or it is of another version.
+      ValueError: a file of it is missing or not as it was written, it is of another version, or
+        its description does not fit its arrays.
 
     Example: one second of a tone, by a model whose frames are in units of its training part.
       >>> model = load("model")
@@ -82,7 +84,9 @@ def load(folder: str | Path) -> "Encoder":
       >>> result.emotion[0] in model.description.task.classes
       True
     """
-    return Encoder(read_model(Path(folder)))
+    model = read_model(Path(folder))
+    check_arrays(model)
+    return Encoder(model)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -343,5 +347,16 @@ def _probabilities(outputs: np.ndarray, is_posterior: bool) -> np.ndarray:
 
 
 def _person(person: Person | str | os.PathLike | None) -> Person | None:
-    """The statistics, read if they are a path."""
-    return read_person(person) if isinstance(person, str | os.PathLike) else person
+    """The statistics, read if they are a path.
+
+    Raises:
+      ValueError: it is neither; or see `person_file.read_person`.
+    """
+    if isinstance(person, str | os.PathLike):
+        return read_person(person)
+    if person is not None and not isinstance(person, Person):
+        raise ValueError(
+            f"person is a {type(person).__name__}: give what `enrol` returns, or the path of a "
+            "person file"
+        )
+    return person

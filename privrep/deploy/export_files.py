@@ -9,6 +9,14 @@ import numpy as np
 
 from privrep.deploy.encoder import load
 from privrep.deploy.model_folder import Model
+from privrep.deploy.outputs import (
+    Output,
+    check_output,
+    is_notes,
+    is_onnx,
+    is_person_inputs,
+    is_stablehlo,
+)
 from privrep.deploy.person_file import read_person
 from privrep.files import replace_file, replacing, sha256
 
@@ -46,10 +54,14 @@ class Format(NamedTuple):
     Attributes:
       suffix: of its files' names.
       export: the file of a model.
+      is_earlier: whether a file is of this format and was written here.
+      has_notes: whether it comes with a second file.
     """
 
     suffix: str
     export: Callable[[Model], Exported]
+    is_earlier: Callable[[Path], bool]
+    has_notes: bool = False
 
 
 def export_file(
@@ -64,12 +76,14 @@ def export_file(
         are written beside the output, <output>.person.npz.
 
     Raises:
-      ValueError, FileNotFoundError: see `encoder.load`; the format cannot hold what the model does,
-        or a package is missing; then nothing was written.
+      ValueError, FileNotFoundError: see `encoder.load` and `outputs.check_output`; the format
+        cannot hold what the model does, or a package is missing; then nothing was written.
     """
     kind = FORMATS[format_]
     if output.suffix != kind.suffix:
         raise ValueError(f"--output={output}: a name that ends in {kind.suffix} expected")
+    for written in _outputs(kind, output, person_file):
+        check_output(written, [] if person_file is None else [person_file])
     encoder = load(model)
     arrays: dict[str, np.ndarray] = {}
     if person_file is not None:
@@ -103,6 +117,17 @@ def export_file(
     say(f"{output}: {len(exported.content) / 1e6:.1f} MB, SHA-256 {sha256(output)}")
 
 
+def _outputs(kind: Format, output: Path, person_file: Path | None) -> list[Output]:
+    """The files that are written: the model, its notes, the inputs of a person."""
+    flag = f"--output={output}"
+    outputs = [Output(flag, output, kind.is_earlier)]
+    if kind.has_notes:
+        outputs.append(Output(flag, output.with_suffix(".json"), is_notes))
+    if person_file is not None:
+        outputs.append(Output(flag, output.with_suffix(".person.npz"), is_person_inputs))
+    return outputs
+
+
 def _onnx(model: Model) -> Exported:
     from privrep.deploy.onnx_graph import onnx_graph
 
@@ -129,7 +154,7 @@ def _stablehlo(model: Model) -> Exported:
 
 
 FORMATS = {
-    "onnx": Format(".onnx", _onnx),
-    "onnx_int8": Format(".onnx", _onnx_int8),
-    "stablehlo": Format(".stablehlo", _stablehlo),
+    "onnx": Format(".onnx", _onnx, is_onnx),
+    "onnx_int8": Format(".onnx", _onnx_int8, is_onnx),
+    "stablehlo": Format(".stablehlo", _stablehlo, is_stablehlo, has_notes=True),
 }

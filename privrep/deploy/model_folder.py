@@ -100,6 +100,8 @@ def read_model(folder: Path) -> Model:
             inside = sorted(folder.glob(f"**/{DESCRIPTION}"))[:1]
             hint = f"; there is one in {inside[0].parent}" if inside else ""
             what = f"no model folder, it has no {DESCRIPTION}{hint}"
+        elif folder.exists():
+            what = f"that is a file; give its folder, {folder.parent}"
         raise FileNotFoundError(f"{folder}: {what}")
     problem = fault(folder / SEAL)
     if problem:

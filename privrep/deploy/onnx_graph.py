@@ -105,8 +105,10 @@ def onnx_graph(model: Model, card: Sequence[str] = ()) -> onnx.ModelProto:
     h = graph.add("Concat", *views, axis=1)
     graph.part = RELEASE
     released = graph.add("Squeeze", _released(graph, model, h), graph.integers(0))
+    released = _nan_of_nan(graph, description, released)
     size = sum(encoder.dense_width for encoder in encoders.values())
-    return graph.model(released, OUTPUT, [size], metadata_of(model, card))
+    metadata = metadata_of(model, card) | _of_waveform(description)
+    return graph.model(released, OUTPUT, [size], metadata)
 
 
 def person_arrays(model: Model, person: Person | None) -> dict[str, np.ndarray]:
@@ -155,6 +157,35 @@ def metadata_of(model: Model, card: Sequence[str]) -> dict[str, str]:
         words = [str(word) for word in model.inputs["vocabulary"]]
         metadata["vocabulary"] = json.dumps(words, ensure_ascii=False)
     return metadata
+
+
+def _of_waveform(description: Description) -> dict[str, str]:
+    """What a caller must know of the waveform that a graph reads."""
+    if description.acoustic is None or description.acoustic.log_mel is None:
+        return {}
+    settings = description.acoustic.log_mel
+    return {
+        "least_samples": str(settings.frame_length),
+        "waveform": (
+            f"float32 in [-1, 1], a channel at {settings.sample_rate} Hz, {settings.frame_length} "
+            "samples (a frame) or more; the caller refuses silence, of which h says nothing, and "
+            "samples that are not finite, of which h is NaN"
+        ),
+    }
+
+
+def _nan_of_nan(graph: GraphBuilder, description: Description, h: str) -> str:
+    """h [D], or NaN where an input has a number that is not finite, which Max and Round lose."""
+    given = {"acoustic": "frames", "lexical": "words"}
+    if description.acoustic is not None and description.acoustic.log_mel is not None:
+        given["acoustic"] = "waveform"
+    if description.lexical is not None and description.lexical.kind != "ready":
+        del given["lexical"]  # numbers of words
+    for modality, name in given.items():
+        if modality in description.encoders:
+            zeros = graph.add("Mul", name, graph.floats(0))  # NaN of NaN and of infinity
+            h = graph.add("Add", h, graph.add("ReduceSum", zeros, keepdims=0))
+    return h
 
 
 def _frames(graph: GraphBuilder, acoustic: AcousticInput, arrays: Mapping[str, np.ndarray]) -> str:

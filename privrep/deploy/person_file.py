@@ -79,8 +79,10 @@ def read_person(path: str | os.PathLike) -> Person:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
-    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        raise ValueError(f"{path} is no person file, or is damaged: {error}") from None
+    except (ValueError, zipfile.BadZipFile, OSError, EOFError):  # numpy's advice is to unpickle
+        raise ValueError(
+            f"{path} is no person file, or is damaged: give one that privrep enrol has written"
+        ) from None
     if not {"version", "model", "utterances", "sha256"} <= {*arrays}:
         raise ValueError(f"{path} is no person file: it was not written by privrep enrol")
     if int(arrays["version"]) != VERSION:

@@ -12,11 +12,11 @@ from privrep.deploy.recordings import (
     Audio,
     Recordings,
     check_given,
-    frames_of_audio,
     ready_frames,
     usable,
     words_of_transcripts,
 )
+from privrep.deploy.sounds import frames_of_audio
 
 UNUSABLE = ("stop", "drop")
 
@@ -68,16 +68,17 @@ def prepared(
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable={unusable!r}: it is one of {', '.join(UNUSABLE)}")
     names = ("audio", "transcripts", "frames", "words")
-    given = {name: _several(getattr(recordings, name)) for name in names}
+    given = {name: _several(name, getattr(recordings, name)) for name in names}
     check_given(acoustic, lexical, given)
-    ids = _ids(given, _several(recordings.ids))
+    ids = _ids(given, _several("ids", recordings.ids))
     notes: list[str] = []
     frames: Sequence[Any] | None = None
     words: Sequence[Any] | None = None
     vectors = None
     if acoustic is not None and acoustic.log_mel is not None:
         rate, settings = recordings.sample_rate, acoustic.log_mel
-        frames, notes = frames_of_audio(given["audio"], ids, rate, settings, progress)
+        longest = description.training.get("longest_seconds")
+        frames, notes = frames_of_audio(given["audio"], ids, rate, settings, longest, progress)
     elif acoustic is not None:
         frames = ready_frames(given["frames"], ids, acoustic.num_features)
     if lexical is not None and lexical.kind == "ready":
@@ -97,9 +98,47 @@ def prepared(
     )
 
 
-def _several(value: Any) -> Any:
-    """A single path or text as a list of it; else as it is."""
-    return [value] if isinstance(value, str | os.PathLike) else value
+def _several(name: str, value: Any) -> Any:
+    """What is given of N utterances as a sequence: a single path, text or waveform as a list of it.
+
+    Args:
+      name: of the argument of `Recordings`, for messages.
+
+    Raises:
+      ValueError: it is none, or its values are of no use.
+    """
+    if value is None:
+        return None
+    is_text = name in ("transcripts", "ids")
+    if isinstance(value, str | os.PathLike):
+        return [value]
+    if name == "audio" and hasattr(value, "__array__"):
+        if np.ndim(value) == 1 and np.asarray(value).dtype.kind == "f":
+            return [np.asarray(value)]
+        if np.ndim(value) == 2:
+            raise ValueError(
+                f"audio is an array of shape {[*np.shape(value)]}: give a list, [array] of one "
+                "recording [n, channels], list(array) of several [n]"
+            )
+    if not hasattr(value, "__len__") or not hasattr(value, "__getitem__") or hasattr(value, "keys"):
+        raise ValueError(f"{name} is a {type(value).__name__}: give a list, of each utterance one")
+    return [_checked(name, i, item, is_text) for i, item in enumerate(value)]
+
+
+def _checked(name: str, number: int, item: Any, is_text: bool) -> Any:
+    """What is given of an utterance; arrays of other libraries as numpy's."""
+    if isinstance(item, str) or (name == "audio" and isinstance(item, os.PathLike)):
+        if is_text or name == "audio":
+            return item
+    elif not is_text and hasattr(item, "__array__") and np.ndim(item) > 0:
+        return np.asarray(item)
+    elif name in ("frames", "words") and isinstance(item, list | tuple):
+        return item
+    expected = {
+        "audio": "the path of a file or a waveform float[n], such as np.asarray(samples, 'float32')"
+    }
+    wanted = "a text" if is_text else expected.get(name, "an array of real numbers")
+    raise ValueError(f"{name}[{number}] is a {type(item).__name__}: {wanted} is expected")
 
 
 def _ids(given: Mapping[str, Any], ids: Sequence[str] | None) -> list[str]:

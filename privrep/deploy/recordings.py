@@ -7,24 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from privrep.cores import usable_cores
 from privrep.deploy.description import AcousticInput, LexicalInput
 from privrep.files import sha256
-from privrep.inputs.audio import (
-    CANCELLED,
-    FeatureSettings,
-    Heard,
-    UnusableUtterance,
-    heard,
-    read_log_mel,
-)
-from privrep.inputs.extraction import as_float16, map_in_order
+from privrep.inputs.audio import UnusableUtterance
+from privrep.inputs.extraction import as_float16
 from privrep.inputs.text import coverage, encode_all, tokenise
 from privrep.inputs.word_vectors import read_word_vectors
-from privrep.messages import first
-from privrep.types import Utterance
 
 Audio = str | os.PathLike | np.ndarray
 Frames = np.ndarray | UnusableUtterance
@@ -38,7 +27,8 @@ class Recordings:
     Attributes:
       audio: N paths of audio files, or waveforms of floats in [-1, 1], [n] or [n, channels]; of
         several channels the mean is taken, and other rates are resampled, as in training. A single
-        path is a single file, as a single text is one transcript or id.
+        path is a single file, and a single waveform [n] a single recording, as a single text is one
+        transcript or id.
       sample_rate: of waveforms, in Hz.
       transcripts: N texts, of a model that reads words.
       frames: N ready acoustic features [T, F], of a model that was trained on such.
@@ -48,7 +38,7 @@ class Recordings:
       word_vectors: the file that the model was trained with, for words its corpus had not.
     """
 
-    audio: Sequence[Audio] | str | os.PathLike | None = None
+    audio: Sequence[Audio] | np.ndarray | str | os.PathLike | None = None
     _: KW_ONLY
     sample_rate: int | None = None
     transcripts: Sequence[str] | str | None = None
@@ -62,12 +52,41 @@ class Recordings:
         """One line: the inputs that are given, and how many."""
         names = ("audio", "transcripts", "frames", "words")
         given = {name: getattr(self, name) for name in names}
-        counts = [
-            f"{name}={1 if isinstance(value, str | os.PathLike) else len(value)}"
-            for name, value in given.items()
-            if value is not None
-        ]
+        counts = [f"{name}={_count(value)}" for name, value in given.items() if value is not None]
         return f"Recordings({', '.join(counts)})"
+
+
+def _count(value: Any) -> Any:
+    """How many utterances a value is of; "?" where that cannot be said."""
+    if isinstance(value, str | os.PathLike) or getattr(value, "ndim", 0) == 1:
+        return 1
+    return len(value) if hasattr(value, "__len__") else "?"
+
+
+class UnusableRecordings(ValueError):
+    """Some of the recordings cannot be used.
+
+    Attributes:
+      what: which, and why.
+      can_drop: whether others are left.
+    """
+
+    def __init__(self, what: str, can_drop: bool) -> None:
+        remedy = "\nRepair them, or leave them out with unusable='drop'." if can_drop else ""
+        super().__init__(what + remedy)
+        self.what, self.can_drop = what, can_drop
+
+
+class MissingInput(ValueError):
+    """What the network reads was not given.
+
+    Attributes:
+      name: the argument of `Recordings`.
+    """
+
+    def __init__(self, sentence: str, name: str) -> None:
+        super().__init__(sentence)
+        self.name = name
 
 
 class Words(NamedTuple):
@@ -82,78 +101,6 @@ class Words(NamedTuple):
     rows: list[np.ndarray]
     vectors: np.ndarray | None
     notes: tuple[str, ...]
-
-
-def frames_of_audio(
-    audio: Sequence[Audio],
-    ids: Sequence[str],
-    rate: int | None,
-    settings: FeatureSettings,
-    progress: bool = False,
-) -> tuple[list[Frames], list[str]]:
-    """Log-Mel frames of files or waveforms, and sentences about what was repaired.
-
-    Args:
-      audio: N paths of audio files, or waveforms of real numbers in [-1, 1], [n] or [n, channels].
-      ids: N names, for messages.
-      rate: of the waveforms in Hz; other rates than the model's are resampled, as in training.
-      settings: of the frames.
-      progress: whether a progress bar is shown.
-
-    Returns:
-      float16[T, F] of each, or why there is none: what training cannot use either, and silence and
-      constant sound, of which h would say nothing.
-
-    Raises:
-      ValueError: waveforms without a rate.
-    """
-    if any(isinstance(sound, np.ndarray) for sound in audio) and not rate:
-        raise ValueError("of waveforms give the sample_rate in Hz")
-
-    def frames_of(item: tuple[str, Audio]) -> Heard | UnusableUtterance:
-        id_, sound = item
-        try:
-            if isinstance(sound, np.ndarray):
-                utterance = Utterance(id_, None)
-                result = heard(utterance, _samples(id_, sound), int(rate or 0), settings)
-            else:
-                utterance = Utterance(id_, None, wav=Path(sound))
-                result = read_log_mel(utterance, settings)
-        except UnusableUtterance as fault:
-            return fault
-        if result.remark and result.remark != CANCELLED:
-            return UnusableUtterance(id_, utterance.wav, result.remark)
-        return result
-
-    results = map_in_order(frames_of, zip(ids, audio), usable_cores())
-    bar = tqdm(results, "reading", len(ids), unit=" recordings", disable=not progress, delay=2)
-    frames: list[Frames] = []
-    repaired = []
-    for id_, result in zip(ids, bar):
-        if isinstance(result, UnusableUtterance):
-            frames.append(result)
-            continue
-        frames.append(result.frames.astype(np.float16))
-        repaired += [id_] * bool(result.remark)
-    notes = [f"{CANCELLED}: {first(repaired)}"] if repaired else []
-    return frames, notes
-
-
-def _samples(id_: str, waveform: np.ndarray) -> np.ndarray:
-    """float32[n, channels] of a waveform [n] or [n, channels]."""
-    shape = list(waveform.shape)
-    if waveform.ndim not in (1, 2) or waveform.dtype.kind != "f":
-        raise UnusableUtterance(
-            id_,
-            None,
-            "waveform is not [n] or [n, channels] in [-1, 1]",
-            f"{waveform.dtype} {shape}",
-        )
-    if waveform.size == 0:
-        raise UnusableUtterance(id_, None, "audio empty")
-    if not np.isfinite(waveform).all():
-        raise UnusableUtterance(id_, None, "audio has samples that are not finite")
-    return np.ascontiguousarray(waveform.reshape(len(waveform), -1), np.float32)
 
 
 def ready_frames(arrays: Sequence[np.ndarray], ids: Sequence[str], size: int) -> list[Frames]:
@@ -235,7 +182,7 @@ def usable(
       unusable: "stop", or "drop" to leave out what cannot be used.
 
     Raises:
-      ValueError: some cannot be used and are not to be left out, or none can be.
+      UnusableRecordings: some cannot be used and are not to be left out, or none can be.
     """
     faults: dict[int, UnusableUtterance] = {}
     for part in parts:
@@ -250,8 +197,7 @@ def usable(
         listed.append(f"\n  and {len(faults) - _LISTED:,} more")
     what = f"{len(faults):,} of {len(ids):,} recordings cannot be used:{''.join(listed)}"
     if unusable == "stop" or not len(rows):
-        remedy = "\nRepair them, or leave them out with unusable=drop." if len(rows) else ""
-        raise ValueError(what + remedy)
+        raise UnusableRecordings(what, can_drop=bool(len(rows)))
     return rows, [f"left out, {what}"]
 
 
@@ -275,9 +221,10 @@ def check_given(
         needed["words"] = f"ready word vectors [L, {lexical.size}]"
     elif lexical is not None:
         needed["transcripts"] = "transcripts"
-    missing = [text for name, text in needed.items() if given.get(name) is None]
-    if missing:
-        raise ValueError(f"this model reads {' and '.join(needed.values())}: give {missing[0]}")
+    for name, text in needed.items():
+        if given.get(name) is None:
+            sentence = f"this model reads {' and '.join(needed.values())}: give {text}"
+            raise MissingInput(sentence, name)
     extra = [name for name, value in given.items() if value is not None and name not in needed]
     if extra:
         raise ValueError(f"this model reads {' and '.join(needed.values())}, and no {extra[0]}")

@@ -118,7 +118,7 @@ def read_audio(utterance: Utterance, sample_rate: int) -> np.ndarray:
       UnusableUtterance: the file is missing, unreadable, truncated or empty, does not reach the
         utterance's start and end, or holds samples that are not finite.
     """
-    samples, rate = _read_samples(utterance)
+    samples, rate = read_samples(utterance)
     return _at_rate(_mono(samples, _remark(samples)), rate, sample_rate)
 
 
@@ -146,8 +146,12 @@ def _mono(samples: np.ndarray, remark: str = "") -> np.ndarray:
     return samples.mean(axis=1)
 
 
-def _read_samples(utterance: Utterance) -> tuple[np.ndarray, int]:
-    """Samples float32[n, channels] and their rate, errors as of `read_audio`."""
+def read_samples(utterance: Utterance) -> tuple[np.ndarray, int]:
+    """Samples float32[n, channels] of the utterance's file as they are, and their rate in Hz.
+
+    Raises:
+      UnusableUtterance: as `read_audio`.
+    """
     path = utterance.wav
     fault = functools.partial(UnusableUtterance, utterance.id, path)
     if path is None:
@@ -256,7 +260,7 @@ def read_log_mel(utterance: Utterance, settings: FeatureSettings) -> Heard:
     Raises:
       UnusableUtterance: as `read_audio`, or the audio is shorter than one frame.
     """
-    return heard(utterance, *_read_samples(utterance), settings)
+    return heard(utterance, *read_samples(utterance), settings)
 
 
 def heard(utterance: Utterance, samples: np.ndarray, rate: int, settings: FeatureSettings) -> Heard:

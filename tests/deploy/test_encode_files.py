@@ -96,9 +96,9 @@ def test_a_person_is_enrolled_used_and_updated(here, capsys):
         (["model", "u0.wav", "none.wav"], "none: audio file missing"),
         (["model", "u0.wav", "--update"], "--update: of which person? Name the file by --person"),
         (["model", "u0.wav", "--person=model/arrays.npz"], "is no person file"),
-        (["words", "u0.wav"], "this model reads transcripts: give transcripts"),
+        (["words", "u0.wav"], "reads transcripts: give transcripts, by --transcripts=FILE"),
         (["words", "--transcripts=none.csv"], "none.csv"),
-        (["ready", "u0.wav"], "this model reads ready acoustic features [T, 8]"),
+        (["ready", "u0.wav"], "[T, 8], by --acoustic_features=SOURCE"),
         (["ready", "--acoustic_features=none.npz"], "none.npz"),
     ],
 )
@@ -126,9 +126,37 @@ def test_an_output_in_the_place_of_an_input_is_refused(here, capsys, output):
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
 
+def test_only_an_earlier_output_is_replaced(here, capsys):
+    """h can be made again; a person file, a table of somebody and what is no .npz cannot."""
+    me, output = here / "me.npz", here / "h.npz"
+    for _ in range(2):
+        assert main(["encode", "model", "u0.wav", f"--output={output}"]) == 0
+    assert main(["enrol", "personal", "u0.wav", f"--person={me}"]) == 0
+    np.savez(here / "mine.npz", h=np.zeros(3))
+    (here / "text.npz").write_bytes(b"a text")
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    for name in ("me.npz", "mine.npz", "text.npz"):
+        assert main(["encode", "model", "u0.wav", f"--output={here / name}"]) == 2
+        assert "that is no earlier output of this command" in capsys.readouterr().err
+    assert main(["enrol", "personal", "u0.wav", "--person=personal/me.npz"]) == 2
+    assert "it lies in the model folder" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_a_place_that_cannot_be_written_to_is_named_before_anything_is_read(here, capsys):
+    for command in (["encode", "none", "--output="], ["enrol", "none", "--person="]):
+        assert main([*command[:2], "u0.wav", f"{command[2]}{Path('u0.wav').resolve()}/x.npz"]) == 2
+        error = capsys.readouterr().err
+        assert f"{command[2]}" in error and "u0.wav is a file, no folder" in error
+    (here / "h.npz").mkdir()
+    assert main(["encode", "none", "u0.wav", f"--output={here / 'h.npz'}"]) == 2
+    assert "that is a folder; name a file in it" in capsys.readouterr().err
+
+
 def test_a_full_disk_leaves_the_file_that_was_there(here, capsys, monkeypatch):
     output = here / "h.npz"
-    output.write_bytes(b"before")
+    assert main(["encode", "model", "u0.wav", f"--output={output}"]) == 0
+    before = output.read_bytes()
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
@@ -136,7 +164,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(here, capsys, monkeypatch):
     monkeypatch.setattr("privrep.deploy.encode_files.np.savez", full)
     assert main(["encode", "model", "u0.wav", f"--output={output}"]) == 2
     assert "no space is left on the device" in capsys.readouterr().err
-    assert output.read_bytes() == b"before" and [*here.iterdir()] == [output]
+    assert output.read_bytes() == before and [*here.iterdir()] == [output]
 
 
 def test_a_faulty_recording_is_left_out_on_demand(here, capsys):
@@ -145,6 +173,14 @@ def test_a_faulty_recording_is_left_out_on_demand(here, capsys):
     assert main(["encode", "model", "silence.wav", "u0.wav", *flags]) == 0
     assert arrays(output)["id"].tolist() == ["u0"]
     assert "left out, 1 of 2 recordings cannot be used" in capsys.readouterr().err
+
+
+def test_the_advice_of_a_command_names_a_flag(here, capsys):
+    for command in (["encode", "model", "--output=h.npz"], ["enrol", "personal", "--person=m.npz"]):
+        *words, flag = command
+        place = f"{flag.split('=')[0]}={here / 'x.npz'}"
+        assert main([*words, "silence.wav", "u0.wav", place]) == 2
+        assert "or leave them out with --unusable=drop." in capsys.readouterr().err
 
 
 def test_transcripts_are_joined_by_id(here, capsys):

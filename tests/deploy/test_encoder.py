@@ -13,7 +13,7 @@ from privrep import Recordings
 from privrep.deploy import blocks
 from privrep.deploy import encoder as encoders
 from privrep.deploy.description import AcousticInput, LexicalInput, TaskOutput
-from privrep.deploy.model_folder import write_model
+from privrep.deploy.model_folder import read_model, write_model
 from privrep.deploy.person_file import write_person
 from privrep.files import sha256
 from privrep.inputs.packing import PackingSettings, pack
@@ -204,13 +204,96 @@ def test_what_cannot_be_used_is_listed_and_left_out_on_demand(model, tmp_path):
         assert f"utterance {text}" in message
     assert "broken: audio unreadable" in message and "none: audio file missing" in message
     kept = model.encode(Recordings(paths, unusable="drop"))
-    assert kept.ids == ("good",) and "left out, 4 of 5" in kept.notes[0]
+    assert kept.ids == ("good",) and "left out, 4 of 5" in kept.notes[-1]
     with pytest.raises(ValueError, match="1 of 1 recordings cannot be used"):
         model.encode(Recordings(paths[:1], unusable="drop"))
     wrong = [np.zeros(8, np.int16), np.full(800, np.nan), np.zeros((2, 2, 2)), np.zeros(0)]
     with pytest.raises(ValueError) as error:
         model.encode(Recordings(wrong, sample_rate=16000))
     assert str(error.value).startswith("4 of 4") and "not finite" in str(error.value)
+
+
+def test_sounds_out_of_scale_folders_and_patterns_are_refused(model, tmp_path):
+    wave = tones(1)[0]
+    soundfile.write(tmp_path / "loud.wav", 1000 * wave, 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "over.wav", 1.4 * wave / abs(wave).max(), 16000, subtype="FLOAT")
+    (tmp_path / "folder").mkdir()
+    paths = [tmp_path / name for name in ("loud.wav", "folder", "*.mp3", "over.wav")]
+    with pytest.raises(ValueError) as error:
+        model.encode(paths)
+    message = str(error.value)
+    assert message.startswith("3 of 4") and "utterance loud: samples are out of scale" in message
+    assert "utterance folder: is a folder: name its files" in message
+    assert "utterance *: no file matches: " in message and "unusable='drop'" in message
+    waves = [wave * 32768, np.stack([wave, wave])]
+    with pytest.raises(ValueError, match="2 of 2") as error:
+        model.encode(Recordings(waves, sample_rate=16000))
+    assert "divide by 32768" in str(error.value)
+    assert "waveform is not [n, channels]: transpose it (shape [2, " in str(error.value)
+
+
+def test_recordings_unlike_those_of_training_are_noted(tmp_path):
+    training = small_models.description().training | {"longest_seconds": 0.4}
+    model = privrep.load(write(tmp_path, training=training))
+    good, long = tones(1, seconds=0.5)[0], tones(1, seconds=0.9)[0]
+    encoded = model.encode(Recordings([good, long, good[:4000]], sample_rate=16000))
+    assert [note.rpartition(": ")[2] for note in encoded.notes] == ["1", "2"]
+    assert encoded.notes[0].startswith("more than 2 times as long as the longest of the training")
+    assert encoded.notes[1].startswith("shorter than 0.3 s")
+    (note,) = model.encode(Recordings(good[:4000], sample_rate=8000)).notes
+    assert note.startswith("sampled at 8000 Hz, below the 16000 Hz of the model")
+    assert model.encode(Recordings(good, sample_rate=16000)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"audio": [0.1, 0.2]}, r"audio\[0\] is a float: the path of a file or a waveform float"),
+        ({"audio": [[0.1, 0.2]]}, r"audio\[0\] is a list: the path of a file or a waveform"),
+        ({"audio": np.zeros((2, 800))}, r"audio is an array of shape \[2, 800\]: give a list"),
+        ({"audio": (wave for wave in tones(1))}, "audio is a generator: give a list"),
+        ({"audio": {"a": tones(1)[0]}}, "audio is a dict: give a list"),
+        ({"audio": tones(1), "ids": [1]}, r"ids\[0\] is a int: a text is expected"),
+        ({"audio": tones(1), "sample_rate": float("nan")}, "sample_rate=nan: a whole number of Hz"),
+        ({"audio": tones(1), "sample_rate": -16000}, "sample_rate=-16000: a whole number"),
+        ({"audio": tones(1), "sample_rate": "16000"}, "sample_rate='16000': a whole number"),
+    ],
+)
+def test_values_of_another_kind_are_named(model, given, message):
+    with pytest.raises(ValueError, match=message):
+        model.encode(Recordings(**({"sample_rate": 16000} | given)))
+    assert "Recordings(audio=" in repr(Recordings(**given))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"release": "secret"}, "release 'secret' is not known to this version"),
+        ({"precision": "int4"}, "precision 'int4' is not known"),
+        ({"task": TaskOutput("activation", ("low", "high"))}, "task.classes, head_layers or"),
+        ({"head_layers": 2}, "task.classes, head_layers or head_width does not fit arrays.npz"),
+        ({"encoders": {"acoustic": small_models.ACOUSTIC | {"gru_width": 9}}}, "encoders.acoustic"),
+        ({"encoders": {"acoustic": {"depth": 3}}}, "describe no network of this version"),
+        ({"encoders": {"visual": {}}}, "encoders: 'visual' is not one of"),
+        ({"acoustic": AcousticInput(9, "none", None)}, "encoders.acoustic"),
+        ({"acoustic": None}, "acoustic and encoders disagree"),
+    ],
+)
+def test_a_description_that_does_not_fit_the_arrays_is_refused(tmp_path, changes, message):
+    """Sealed, as one is that was edited and sealed again: only its content can be judged."""
+    model = read_model(write(tmp_path / "good"))
+    arrays = model.params, model.release, model.inputs
+    write_model(tmp_path / "bad", small_models.description(**changes), *arrays)
+    with pytest.raises(ValueError) as error:
+        privrep.load(tmp_path / "bad")
+    assert f"{tmp_path / 'bad' / 'model.json'}: " in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_person_of_another_kind_is_named(model):
+    for person in ({}, 3):
+        with pytest.raises(ValueError, match=r"person is a (dict|int): give what `enrol` returns"):
+            model.encode(Recordings(tones(1), sample_rate=16000), person=person)
 
 
 @pytest.mark.parametrize(

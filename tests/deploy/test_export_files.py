@@ -1,6 +1,7 @@
 """`privrep export`: a model folder in, one whole file out, or a sentence and nothing."""
 
 import json
+import re
 import sys
 
 import jax
@@ -18,6 +19,7 @@ from privrep.deploy.onnx_graph import person_arrays
 from privrep.deploy.person_file import read_person
 from tests.support import small_models
 from tests.support.onnx_runs import sent_by
+from tests.support.paths import ROOT
 from tests.support.small_models import RATE, tones, write
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -71,6 +73,44 @@ def test_what_cannot_be_exported_leaves_no_file(here, capsys, arguments, message
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
     assert {*here.iterdir()} == before
+
+
+def test_no_output_takes_the_place_of_a_person_file_or_of_somebodys_file(here, capsys):
+    """What is written beside --output counts too: <name>.person.npz, and of StableHLO .json."""
+    (here / "me.npz").rename("m.person.npz")
+    (here / "mine.onnx").write_bytes(b"somebody's")
+    (here / "m.json").write_text('{"mine": 1}')
+    before = {path.name: path.read_bytes() for path in here.glob("*.*")}
+    for flags, message in (
+        (["--output=m.onnx", "--person=m.person.npz"], "writes m.person.npz): that file is read"),
+        (["--output=mine.onnx"], "no earlier output of this command"),
+        (["--format=stablehlo", "--output=m.stablehlo"], "(it also writes m.json): a file is"),
+        (["--format=stablehlo", "--output=model/model.stablehlo"], "writes model/model.json): a"),
+    ):
+        assert main(["export", "model", *flags]) == 2
+        assert message in capsys.readouterr().err
+    (here / "other").mkdir()
+    (here / "other" / "m.person.npz").write_bytes(before["m.person.npz"])
+    beside = ["--output=other/m.onnx", "--person=m.person.npz"]
+    assert main(["export", "model", *beside]) == 2
+    assert "no earlier output of this command" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in here.glob("*.*")} == before
+    for _ in range(2):
+        flags = ["--output=again.onnx", "--person=m.person.npz"]
+        assert main(["export", "model", *flags]) == 0
+
+
+def test_the_example_of_the_readme_runs(here):
+    """onnxruntime sends what `encode` sends, and whoever receives h finds the same class."""
+    readme = (ROOT / "privrep/deploy/README.md").read_text(encoding="utf-8")
+    example = re.search(r"```py\n(.*?)```", readme, re.DOTALL)[1].replace('"MODEL"', '"model"')
+    assert main(["export", "model", "--output=model.onnx", "--person=me.npz"]) == 0
+    (here / "u0.wav").rename("new.wav")
+    names = {}
+    exec(compile(example, "README", "exec"), names)
+    encoded = privrep.load("model").encode("new.wav", person="me.npz")
+    np.testing.assert_allclose(names["h"], encoded.h[0], atol=2e-4)
+    assert names["emotion"] == encoded.emotion[0]
 
 
 def test_without_onnx_a_sentence_names_the_extra(here, capsys, monkeypatch):

@@ -83,6 +83,8 @@ def test_where_there_is_no_model_the_next_one_is_named(tmp_path):
     _write(tmp_path / "models" / "fold_0")
     with pytest.raises(FileNotFoundError, match=r"no model\.json; there is one in .*fold_0$"):
         read_model(tmp_path / "models")
+    with pytest.raises(FileNotFoundError, match=r"that is a file; give its folder, .*fold_0$"):
+        read_model(tmp_path / "models" / "fold_0" / DESCRIPTION)
 
 
 def test_a_folder_of_another_version_is_refused(tmp_path, monkeypatch):

@@ -95,8 +95,20 @@ def test_frames_are_those_of_the_filterbank():
             assert np.abs(made[0].T - expected).mean() < 1e-5
 
 
+@pytest.mark.parametrize("release", ["none", "decision"])
+def test_a_waveform_with_a_sample_that_is_no_number_gives_no_h(tmp_path, release):
+    graph = onnx_graph(privrep.load(write(tmp_path, release=release)).model)
+    for value in (np.nan, np.inf):
+        wave = np.sin(np.arange(4000) / 9).astype(np.float32)
+        wave[2000] = value
+        assert np.isnan(sent_by(graph, waveform=[wave])).all()
+
+
 def test_a_waveform_that_is_shorter_than_a_frame_is_no_h(tmp_path):
     graph = onnx_graph(privrep.load(write(tmp_path)).model)
+    assert sent_by(graph, waveform=[np.ones(400, np.float32)]).shape == (1, 8)
+    said = session_of(graph).get_modelmeta().custom_metadata_map
+    assert said["least_samples"] == "400" and "caller refuses silence" in said["waveform"]
     with pytest.raises(Exception, match="Invalid input shape"):
         sent_by(graph, waveform=[np.ones(399, np.float32)])
 

@@ -42,8 +42,9 @@ def test_a_damaged_file_and_one_of_another_kind_are_refused(tmp_path, monkeypatc
         read_person(path)
     for content in (b"", b"no zip", b"PK\x03\x04 damaged"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is no person file, or is damaged"):
+        with pytest.raises(ValueError, match="is no person file, or is damaged") as error:
             read_person(path)
+        assert "pickle" not in str(error.value)  # which numpy advises to allow
     np.savez(path, h=np.zeros(3))
     with pytest.raises(ValueError, match="was not written by privrep enrol"):
         read_person(path)

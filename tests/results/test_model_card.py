@@ -26,7 +26,7 @@ from tests.support.card_pages import EVIL
 from tests.support.result_rows import NAN, run
 
 ODD = f"{EVIL}\n---\n# a `code` | cell: [x](http://y) {{}}"
-VERDICT = ("uar", "lower", "upper", "minimum_detectable")
+VERDICT = ("uar", "lower", "upper", "minimum_detectable", "p")
 EMOTION = {"emotion_pooled_uar": 0.512, "emotion_pooled_lower": 0.43, "emotion_pooled_upper": 0.59}
 BY_GENDER = {
     "emotion_among_gender=female_uar": 0.551,
@@ -51,10 +51,10 @@ def verdict(prefix, values, word):
 
 
 MEASURED = EMOTION | BY_GENDER
-MEASURED |= verdict("gender_pooled", (0.561, 0.48, 0.632, 0.64), "no_leak_shown")
-MEASURED |= verdict("gender_pooled_20_utterances", (0.614, 0.5, 0.713, 0.69), "cannot_tell")
-MEASURED |= verdict("gender_pooled_all_utterances", (0.802, 0.62, 0.951, NAN), "leaks")
-MEASURED |= verdict("speaker_pooled", (0.581, 0.53, 0.64, 0.57), "leaks")
+MEASURED |= verdict("gender_pooled", (0.561, 0.48, 0.632, 0.64, 0.062), "no_leak_shown")
+MEASURED |= verdict("gender_pooled_20_utterances", (0.614, 0.5, 0.713, 0.69, 0.101), "cannot_tell")
+MEASURED |= verdict("gender_pooled_all_utterances", (0.802, 0.62, 0.951, NAN, 0.0002), "leaks")
+MEASURED |= verdict("speaker_pooled", (0.581, 0.53, 0.64, 0.57, 0.004), "leaks")
 MEASURED |= {"num_speakers": 20, "num_utterances": 1200}
 
 
@@ -94,11 +94,13 @@ def test_what_was_measured_stands_there_with_its_bounds():
     of = "| gender (to be kept out) | "
     assert (
         line_of(page, f"{of}1 ") == f"{of}1 utterance | 0.561 | 0.480 | 0.632 | 0.500 "
-        "| 0.640 | no leak shown |"
+        "| 0.062 | 0.640 | no leak shown |"
     )
-    assert "| 0.713 | 0.500 | 0.690 | cannot tell |" in line_of(page, f"{of}20 ")
-    assert "| 0.951 | 0.500 | none | leaks |" in line_of(page, f"{of}all ")
-    assert "| leaks |" in line_of(page, "| speaker | 1 utterance")
+    assert "| 0.713 | 0.500 | 0.101 | 0.690 | cannot tell |" in line_of(page, f"{of}20 ")
+    assert "| 0.951 | 0.500 | below 0.001 | none | leaks |" in line_of(page, f"{of}all ")
+    speaker = line_of(page, "| speaker | 1 utterance")
+    assert "| 0.500 | 0.004 | 0.570 | leaks |" in speaker
+    assert "a small one shows a leak even where the score is near chance" in page
     assert page.count("Figures of the procedure, not of this file alone") == 2
     assert "20 speakers, 1,200 utterances, 5 folds" in page
     assert "membership" not in page and "among those whom the network was trained on" in page
@@ -108,7 +110,7 @@ def test_numbers_of_the_page_are_those_of_the_row():
     """Every number with three decimals is a cell, or the chance of two that are drawn alike."""
     page = card_page(made(**MEASURED))
     cells = {f"{v:.3f}" for v in MEASURED.values() if isinstance(v, float)}
-    assert {*re.findall(r"-?\b\d\.\d{3}\b", page)} <= cells | {"0.500", "0.333"}
+    assert {*re.findall(r"-?\b\d\.\d{3}\b", page)} <= cells | {"0.500", "0.333", "0.001"}
 
 
 def test_what_was_not_measured_is_said():
@@ -116,13 +118,15 @@ def test_what_was_not_measured_is_said():
     assert line_of(page, "| UAR |") == f"| UAR | {NOT_MEASURED} | {NOT_MEASURED} |"
     for amount in AMOUNTS:
         line = line_of(page, f"| gender (to be kept out) | {amount}")
-        assert line.count(NOT_MEASURED) == 5 and "leak" not in line
+        assert line.count(NOT_MEASURED) == 6 and "leak" not in line
     assert f"speakers {NOT_MEASURED}" in page and "- any attribute" in page
     assert "among the groups of an attribute" in page
     assert "model-index" not in front_matter(page)
-    some = card_page(made(**EMOTION, **verdict("gender_pooled", (0.5, 0.4, NAN, None), "leaks")))
+    some = card_page(
+        made(**EMOTION, **verdict("gender_pooled", (0.5, 0.4, NAN, None, NAN), "leaks"))
+    )
     assert "- gender from 20 utterances\n- gender from all utterances" in some
-    assert "| 0.500 | 0.400 | not measured | 0.500 | none | leaks |" in some
+    assert "| 0.500 | 0.400 | not measured | 0.500 | not measured | none | leaks |" in some
     assert "nan" not in some
 
 
@@ -130,6 +134,8 @@ def test_membership_is_said_where_it_was_measured():
     cells = {"h_membership_auc": 0.66, "h_membership_upper": 0.7, "h_membership_verdict": "leaks"}
     page = card_page(made(**cells))
     assert "| membership | h | 0.660 | not measured | 0.700 | 0.500 |" in page
+    assert "labels, which is h, the emotion head and the true emotion" in page
+    assert "of membership, whether" not in card_page(made(**MEASURED))
     assert "among those whom the network was trained on" not in page
 
 
@@ -168,9 +174,24 @@ def test_licence_and_language_of_the_data_can_be_given():
     for license_ in ("CC BY 4.0", "", "a\nb", "-x"):
         with pytest.raises(ValueError, match="an identifier that model hubs read"):
             terms_of(license_, None)
-    for language in ("English", "en, de", "", "e"):
-        with pytest.raises(ValueError, match=r"--language=.*: codes of ISO 639"):
+    for language in ("English", "en, de", "", "e", "zz", "en,en"):
+        with pytest.raises(ValueError, match=r"--language=.*; codes of ISO 639"):
             terms_of(None, language)
+
+
+def test_what_is_known_of_the_demo_s_terms_is_said():
+    page = card_page(made(**MEASURED))
+    assert "synthetic speech: this package has made it with espeak-ng" in page
+    assert "espeak-ng" not in card_page(made(dataset="kaldi"))
+
+
+def test_guessing_is_known_without_a_column():
+    """Of what is not measured too: one over the classes, and one half of verification."""
+    private = {"gender": ("f", "m"), "accent": ("a", "b", "c", "d"), "speaker": ()}
+    card = made({"private": private}, gender_chance=None, emotion_chance=None)
+    guessing = {m.subject: m.chance for m in card.privacy}
+    assert guessing == {"gender": 0.5, "accent": 0.25, "speaker": 0.5}
+    assert card.emotion_chance == 1 / 3
 
 
 def test_the_card_of_a_final_network_says_that_the_figures_are_not_of_it():
@@ -221,6 +242,9 @@ def test_the_commands_name_no_place_of_this_machine():
     command = line_of(page, "python -m experiments.main")
     assert "--dataset=demo --data_dir=DATA_DIR" in command and "--folds=folds.csv" in command
     assert "--lambda=0,1 --recipe=auto" in command and "--n0" not in command
+    assert "Words in capitals stand for places" in page
+    nowhere = {name: value for name, value in FLAGS.items() if name != "data_dir"}
+    assert "Words in capitals" not in card_page(made(flags=nowhere))
     export = line_of(page, "python -m experiments.export_model")
     assert export.endswith("--pick=lambda=1,recipe=posterior,seed=0")
 
@@ -242,6 +266,6 @@ def test_no_name_of_data_breaks_out(odd):
     headings = [line for line in body.split("\n") if line.startswith("#")]
     assert len(headings) == len(re.findall(r"^#", plain.split("\n---\n", 1)[1], re.M))
     rows = [line for line in body.split("\n") if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4, 9}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4, 10}
     facts = json.loads(card_json(card))
     assert facts["network"]["dataset"] == odd and facts["schema_version"] == 1

@@ -5,7 +5,14 @@ import os
 import pytest
 
 from experiments.results import workdirs
-from experiments.results.workdirs import chosen, latest, point_latest, result_directory, same_flags
+from experiments.results.workdirs import (
+    chosen,
+    latest,
+    point_latest,
+    result_directory,
+    results_below,
+    same_flags,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +96,13 @@ def test_a_place_that_cannot_be_written_is_said():
     os.chmod(".", 0o500)
     with pytest.raises(ValueError, match="say with --workdir where results go"):
         chosen("", "", "demo", False)
+
+
+def test_result_directories_in_a_folder_are_named(tmp_path):
+    assert results_below(tmp_path) == ""
+    for name in ("b", "a", "begun"):
+        (tmp_path / name).mkdir()
+    for name in ("b", "a"):
+        (tmp_path / name / "runs.csv").touch()
+    named = f"{tmp_path / 'a'}, {tmp_path / 'b'}"
+    assert results_below(tmp_path) == f"; results lie in {named}: name one of these"
