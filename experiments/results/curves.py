@@ -14,11 +14,17 @@ from experiments.results.trackers import tracking
 from privrep.parallel.processes import is_first
 
 Described = Sequence[tuple[Config, int]]  # of networks: settings and fold
-Track = Callable[[Described, int, Mapping[str, np.ndarray]], None]
+LogEpoch = Callable[[int, Mapping[str, np.ndarray]], None]  # (epoch from 1, {scalar: float32[R]})
+Track = Callable[[Described], LogEpoch]
 
 
-def not_tracked(described: Described, epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
+def not_logged(epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
+    """A `LogEpoch` for nobody."""
+
+
+def not_tracked(described: Described) -> LogEpoch:
     """A `Track` for nobody."""
+    return not_logged
 
 
 def curve_name(settings: Sequence[str], folder: Path, row: Mapping[str, Any]) -> str:
@@ -39,11 +45,13 @@ def tracked(
         return lambda folder: not_tracked
     log = stack.enter_context(tracking(trackers, workdir))
 
-    def track(
-        folder: Path, described: Described, epoch: int, scalars: Mapping[str, np.ndarray]
-    ) -> None:
+    def track(folder: Path, described: Described) -> LogEpoch:
         rows = [row_settings(config) | {"fold": fold} for config, fold in described]
         names = [curve_name(captions, folder, row) for row in rows]
-        log(epoch, {n: {s: v[r] for s, v in scalars.items()} for r, n in enumerate(names)})
+
+        def log_epoch(epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
+            log(epoch, {n: {s: v[r] for s, v in scalars.items()} for r, n in enumerate(names)})
+
+        return log_epoch
 
     return lambda folder: partial(track, folder)

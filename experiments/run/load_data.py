@@ -58,8 +58,8 @@ class Job(NamedTuple):
       number: of the pack, from 0; the column `pack` of runs.csv.
       folder: where its checkpoints are.
       title: for progress bars.
-      track: is handed the settings of the networks, the epoch, from 1, and {scalar: float32[R]} of
-        them, after every epoch; NaN of networks that have stopped.
+      track: of networks, their settings and folds, what is handed each epoch and its scalars; NaN
+        of those that have stopped.
     """
 
     number: int

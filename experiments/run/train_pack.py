@@ -1,8 +1,7 @@
 """Training of a pack: its networks are trained together and saved on the way."""
 
-import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from experiments.config import build
 from experiments.config.settings import Config
 from experiments.results import checkpoints
+from experiments.results.curves import LogEpoch, not_logged
 from experiments.run.load_data import Job, Loaded
 from privrep.parallel.processes import decision_of_first, is_first
 from privrep.parallel.run_axis import Run, take
@@ -77,7 +77,7 @@ def train_pack(job: Job, loaded: Loaded) -> Trained:
     data = place(loaded.packed.data)
     # Runs that differ only in what follows training share one network.
     learners, learner_of = build.trained_alike(runs)
-    log = functools.partial(job.track, [described[i] for i in learners])
+    log = job.track([described[i] for i in learners])
     arguments = (architecture, settings, data, take(runs, learners))
     fits, history, pace = train(*arguments, job.folder, job.title, log)
     return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
@@ -90,7 +90,7 @@ def train(
     runs: Run,
     folder: Path,
     title: str,
-    log: Callable[[int, Mapping[str, np.ndarray]], None] = lambda epoch, scalars: None,
+    log: LogEpoch = not_logged,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
     """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went.
 
@@ -101,9 +101,8 @@ def train(
     fits, history = checkpoints.load_progress(folder, like)
     epochs = [] if not history else [dict(zip(history, e)) for e in zip(*history.values())]
     done = len(epochs)
-    if is_first():
-        for epoch, scalars in enumerate(epochs, 1):  # of a run that goes on
-            log(epoch, scalars)
+    for epoch, scalars in enumerate(epochs, 1):  # of a run that goes on
+        log(epoch, scalars)
     count = len(runs.fold)
     # For the bar alone: each run ends by itself, after its steps or epochs.
     fewest = int(np.asarray(data.folds.split.train).sum(-1).min())
@@ -119,8 +118,7 @@ def train(
         for stage in stages:
             done += 1
             epochs.append(stage.history)
-            if is_first():
-                log(done, stage.history)
+            log(done, stage.history)
             if first is None:
                 first = time.monotonic(), int(stage.epoch.sum())
                 # The time left is without compiling, which is not to come again. A bar that began

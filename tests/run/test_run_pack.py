@@ -106,7 +106,7 @@ def test_steps_decide_the_length_whatever_epochs_there_are(tmp_path):
     """32 training rows are two steps an epoch, so that ten steps are five epochs and not three."""
     (swept,) = expand(FLAGS | {"lambda_": "0", "max_steps": "10", "patience": "9"})
     epochs = []
-    job = Job(0, swept, tmp_path, "", lambda described, epoch, scalars: epochs.append(epoch))
+    job = Job(0, swept, tmp_path, "", lambda described: lambda epoch, scalars: epochs.append(epoch))
     trained = train_pack(job, loaded_of())
     assert set(trained.fits.epoch) == {5} and epochs == [1, 2, 3, 4, 5]
     again = train_pack(job, loaded_of())  # it goes on from the end
