@@ -107,21 +107,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parsed = parse(argv)
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     with errors_in_a_line():
-        from absl import logging
-
-        from experiments.results.workdirs import result_directory
         from experiments.run.export_models import export_models, setting_of
         from experiments.run.final_model import export_final
-        from experiments.run.load_data import default_cache_dir
+        from experiments.run.finished_job import finished_job
 
-        logging.set_verbosity(logging.FATAL)  # orbax narrates every file
-        cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        picked = (result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
+        job = finished_job(parsed.folder, parsed.pick, parsed.cache_dir)
         models = None
         if parsed.final:
-            folders = [export_final(setting_of(*picked), parsed.terms)]
+            folders = [export_final(setting_of(*job), parsed.terms)]
         else:
-            models = export_models(*picked, parsed.terms)
+            models = export_models(*job, parsed.terms)
             folders = models.folders
         if parsed.format:
             _write_files(folders, parsed.format, models if parsed.audit else None)
@@ -134,6 +129,7 @@ def _write_files(
     """Writes the files of a format, and audits them together with those of the other one."""
     try:
         from experiments.run.export_audit import AUDITED, audit_exported, write_files
+        from experiments.run.finished_job import tell
 
         for name in (format_,) if audited is None else AUDITED:
             write_files(folders, name)
@@ -142,12 +138,7 @@ def _write_files(
             f"--format needs {error.name}, which is not installed: pip install 'privrep[export]'"
         ) from error
     if audited is not None:
-        audit_exported(audited, AUDITED, _tell)
-
-
-def _tell(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        say(printable(sentence), sys.stderr)
+        audit_exported(audited, AUDITED, tell)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 from privrep.messages import printable
 from privrep.program import errors_in_a_line, say
@@ -62,27 +61,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parsed = parse(argv)
     warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     with errors_in_a_line():
-        from absl import logging
-
-        from experiments.results.workdirs import result_directory
         from experiments.run.export_models import setting_of
         from experiments.run.few_enrolled import curve, table
-        from experiments.run.load_data import default_cache_dir
+        from experiments.run.finished_job import finished_job, tell
 
-        logging.set_verbosity(logging.FATAL)  # orbax narrates every file
-        cache_dir = Path(parsed.cache_dir or default_cache_dir()).expanduser()
-        setting = setting_of(result_directory(Path(parsed.folder)), parsed.pick, cache_dir, _tell)
+        setting = setting_of(*finished_job(parsed.folder, parsed.pick, parsed.cache_dir))
         points = []
         for point in curve(setting, parsed.utterances):
             points.append(point)
-            _tell([f"{point.utterances} utterances, units {point.units or 'of nobody'}: measured"])
+            tell([f"{point.utterances} utterances, units {point.units or 'of nobody'}: measured"])
         attributes = [a for a in setting.config.attributes if a != "speaker"]
         say(printable("\n".join(table(points, attributes))))
-
-
-def _tell(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        say(printable(sentence), sys.stderr)
 
 
 if __name__ == "__main__":

@@ -78,21 +78,12 @@ NEEDLESS: Mapping[str, str] = {
         "all cores that the process may use are used; taskset or Slurm gives it fewer",
     ),
 }
-# Values of other programs, by the field that has them.
+# Values of other programs, by the field that has them; of tasks the corpus answers, see `labels`.
 USUAL_VALUES: Mapping[str, Mapping[str, str]] = {
     "modality": {
         **dict.fromkeys(("audio", "speech", "acoustics", "voice", "sound"), "acoustic"),
         **dict.fromkeys(("text", "words", "language", "transcript", "linguistic"), "lexical"),
         **dict.fromkeys(("both", "all", "fusion", "audio+text", "bimodal"), "multimodal"),
-    },
-    "task": {
-        **dict.fromkeys(("arousal", "act", "activity"), "activation"),
-        **dict.fromkeys(("val", "pleasure", "sentiment"), "valence"),
-        **dict.fromkeys(("emotions", "category", "categorical", "emo"), "emotion"),
-    },
-    "private": {
-        "sex": "gender",
-        **dict.fromkeys(("identity", "speaker_id", "spk", "id"), "speaker"),
     },
     "recipe": {**dict.fromkeys(("grl", "reversal", "adversarial", "dann"), "paper")},
 }
@@ -137,6 +128,6 @@ def unknown_flag(name: str, known: Iterable[str]) -> str:
 
 
 def usual_value(field: str, text: str) -> str:
-    """ " (it is called activation here)" of a value that has another name here; else ""."""
+    """ " (it is called acoustic here)" of a value that has another name here; else ""."""
     here = USUAL_VALUES.get(field, {}).get(text.casefold())
     return f" (it is called {here} here)" if here else ""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero, lambda_text
 from experiments.results.result_directories import Row
+from experiments.results.seeds import number
 from experiments.results.selected import (
     ORDINARY,
     Cell,
@@ -163,8 +164,7 @@ def _of_network(
             called, NOT_TESTED, "Not tested", _SIGN, math.nan, math.nan, math.nan, emotion, sentence
         )
     answer = ANSWERS[verdict["verdict"]]
-    upper = math.nan if verdict["upper"] is None else verdict["upper"]
-    lower = math.nan if verdict["lower"] is None else verdict["lower"]
+    lower, upper = number(verdict["lower"]), number(verdict["upper"])
     sentence = (
         f"{answer.word.lower()}. {_reads(attribute, verdict['uar'], upper, chance)}"
         f"{_from_all(entry, attribute)}; {kept}.{_unsound(entry)}"
@@ -187,8 +187,13 @@ def _reads(attribute: str, uar: float, upper: float, chance: float) -> str:
         what = "An attacker tells whether two utterances are of one unseen speaker rightly"
     else:
         what = f"An attacker names the {attribute} of an unseen speaker rightly"
-    bound = "no upper bound" if math.isnan(upper) else f"at most {times(min(upper, 1), up=True)}"
+    bound = "no upper bound" if math.isnan(upper) else f"at most {_bound(upper)}"
     return f"{what} {times(uar)} times in 100 (guessing {times(chance)}, {bound})"
+
+
+def _bound(upper: float) -> str:
+    """An upper bound as times in 100; of a bound over 1 it is 100."""
+    return times(min(upper, 1), up=True)
 
 
 def _from_all(entry: Entry, attribute: str) -> str:

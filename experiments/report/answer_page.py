@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from experiments.report.answer import NOT_TESTED, Answer, NetworkAnswer
-from privrep.auditing.card_svg import ORANGE, Mark, Zone, strips
+from privrep.auditing.card_svg import ORANGE, Mark, Zone, leak_zones, strips
 from privrep.leakage.headline import ANSWERS
 from privrep.types import LIMIT
 
@@ -54,15 +54,10 @@ def _picture(answer: Answer) -> str:
     known = [network for network in answer.networks if not math.isnan(network.emotion[0])]
     drawn = []
     if tested:
-        limit = answer.chance + LIMIT
         marks = [_mark(network, (network.uar, network.lower, network.upper)) for network in tested]
         marks[0] = marks[0]._replace(heading=f"What an attacker reads: {answer.attribute}")
-        left = min([answer.chance - 0.1, *(m.low for m in marks if math.isfinite(m.low))])
-        zones = [
-            Zone(f"guessing, up to {answer.chance:.2f}", max(left, 0.0), "currentColor", 0.05),
-            Zone(f"below the limit of {limit:.2f}", answer.chance, "currentColor", 0.16),
-            Zone(f"leak, above {limit:.2f}", limit, ORANGE, 0.3),
-        ]
+        left = max(min([answer.chance - 0.1, *_ends(marks)]), 0.0)
+        zones = leak_zones(left, answer.chance, answer.chance + LIMIT)
         drawn.append(strips(_in_words("attacker", marks), zones, marks, high=1.0))
     if known:
         marks = [_mark(network, network.emotion) for network in known]

@@ -6,14 +6,14 @@ Computed from rows (see `experiments.results.summary`), never while training.
 import json
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
 from experiments.report.answer import Answer, answers, answers_markdown, answers_text
 from experiments.report.narrow_table import NOTE, narrow_table
-from experiments.report.side_tables import SideTable, detectable, score, side_tables
+from experiments.report.side_tables import SideTable, detectable, ends, score, side_tables
 from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
     MEMORISED,
@@ -80,7 +80,7 @@ def table(summary: Sequence[Entry]) -> MainTable:
         lines += [[]] if lines else []
         for entry in entries:
             emotion = [str(entry["n"]), _score(entry, emotion_column(entry, "test"))]
-            emotion += [_interval(entry["interval"])] if has_interval else []
+            emotion += [ends(entry["interval"])] if has_interval else []
             emotion += [_change(entry, emotion_column(entry, "test"))] if has_change else []
             for attribute in attributes(entry) or [""]:
                 cells = [attribute] if several else []
@@ -105,10 +105,6 @@ def _score(entry: Entry, column: str) -> str:
         return "-"
     spread = "" if scores["sd"] is None or entry["control"] == "chance" else f"±{scores['sd']:.3f}"
     return f"{scores['mean']:.3f}{spread}"
-
-
-def _interval(interval: Mapping[str, float]) -> str:
-    return f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
 
 
 def _verdict(entry: Entry, attribute: str) -> list[str]:

@@ -4,11 +4,13 @@ All of its scores are over the test speakers of all folds together, and verdict 
 of the attacker whose score stands beside them; means over folds are in the main table.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.report.side_tables import score
+from experiments.report.side_tables import ends, score
 from experiments.report.text_table import aligned
+from experiments.results.questions import CONTROLS_SHOWN
 from experiments.results.selected import network_name
 from experiments.results.summary import (
     Entry,
@@ -40,14 +42,13 @@ def narrow_table(summary: Sequence[Entry]) -> list[str]:
 
 def _is_shown(entry: Entry) -> bool:
     """Not the controls that only say what guessing gives."""
-    return entry["control"] not in ("chance", "majority", "shuffled")
+    return not entry["control"] or entry["control"] in CONTROLS_SHOWN
 
 
 def _lines(entry: Entry, several: bool) -> list[list[str]]:
-    interval = entry["interval"]
     emotion = emotion_pooled(entry)
-    bounds = f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
-    cells = [_shortened(network_name(entry)), score(emotion) if emotion == emotion else "-", bounds]
+    known = None if math.isnan(emotion) else emotion
+    cells = [_shortened(network_name(entry)), score(known), ends(entry["interval"])]
     lines: list[list[str]] = []
     for attribute in attributes(entry) or [""]:
         name, *emotion_cells = cells if not lines else [""] * len(cells)

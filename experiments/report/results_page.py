@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from privrep.auditing.card_svg import ORANGE, Mark, Zone, strips
+from privrep.auditing.card_svg import Mark, leak_zones, strips
 from privrep.types import LIMIT
 
 EXPERIMENTS = Path(__file__).resolve().parents[1]
@@ -133,12 +133,7 @@ def picture(record: Record) -> str:
         )
         marks.append(Mark("", label, reads, reads, upper, "dot"))
     marks[0] = marks[0]._replace(heading=_HEADING)
-    limit = 0.5 + LIMIT
-    zones = [
-        Zone("guessing, up to 0.50", 0.4, "currentColor", 0.05),
-        Zone(f"below the limit of {limit:.2f}", 0.5, "currentColor", 0.16),
-        Zone(f"leak, above {limit:.2f}", limit, ORANGE, 0.3),
-    ]
+    zones = leak_zones(0.4, 0.5, 0.5 + LIMIT)
     drawn = strips(f"{_HEADING}. {'; '.join(mark.label for mark in marks)}.", zones, marks, high=1)
     # A file of its own has no page whose width and colour it could take.
     begin, end = drawn.split(">", 1)

@@ -80,7 +80,7 @@ def _reads(summary: Sequence[Entry]) -> SideTable:
         for task, read in entry["reads"].items():
             name = "ccc" if "ccc" in read else "uar"
             change = entry["over_speakers"].get(f"{task}{READ}", {})
-            scores = [name.upper(), score(read[name]), f"{read['lower']:.2f}-{read['upper']:.2f}"]
+            scores = [name.upper(), score(read[name]), ends(read)]
             scores += [score(read["chance"]), f"{change['difference']:+.3f}" if change else ""]
             interval = f"{change['lower']:+.3f} to {change['upper']:+.3f}" if change else ""
             lines.append([*cells, task, *scores, interval])
@@ -328,6 +328,11 @@ def _columns(summary: Sequence[Entry]) -> list[str]:
 def score(value: float | None) -> str:
     """Three decimal places; "-" where there is none."""
     return "-" if value is None else f"{value:.3f}"
+
+
+def ends(interval: Mapping[str, float]) -> str:
+    """Of an interval, such as 0.55-0.61; "" where there is none."""
+    return f"{interval['lower']:.2f}-{interval['upper']:.2f}" if interval else ""
 
 
 def detectable(verdict: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ fewer utterances. The smaller enrolments are parts of the greatest, and the scor
 those of the main job in all of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -28,7 +28,6 @@ from privrep.unlearning.person_release import PERSON_RELEASES
 from privrep.unlearning.released_h import represent
 
 ALL, ENROLLED = "all", "enrolled"  # utterances of a person whose frames give the units
-Say = Callable[[Sequence[str]], None]
 
 
 class Point(NamedTuple):

@@ -9,7 +9,7 @@ from privrep.auditing.questions import USUAL
 from privrep.auditing.read_inputs import AuditInputs
 from privrep.formats.numbers import MANY, are_codes, as_numbers
 from privrep.formats.tables import ID
-from privrep.leakage.alignment import Alignment, align, joined_by_ids, vouched
+from privrep.leakage.alignment import BY_CALLER, BY_IDS, Alignment, align, believed
 
 
 def alignment_of(inputs: AuditInputs, attribute: str, options: AuditOptions) -> Alignment:
@@ -20,8 +20,8 @@ def alignment_of(inputs: AuditInputs, attribute: str, options: AuditOptions) -> 
     values = {name: _values(columns[name]) for name in order if name not in (options.speaker, ID)}
     tested = align(inputs.sample.h, inputs.sample.speaker, values, options.seed)
     if options.aligned:
-        return vouched(tested)
-    return joined_by_ids(tested) if inputs.joined.by_id else tested
+        return believed(BY_CALLER, tested)
+    return believed(BY_IDS, tested) if inputs.joined.by_id else tested
 
 
 def _values(cells: Sequence[str | None]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import math
 
 from privrep.auditing.answer_tables import interval, number
-from privrep.auditing.card_svg import ORANGE, Mark, Zone, strips
+from privrep.auditing.card_svg import Mark, Zone, leak_zones, strips
 from privrep.auditing.report import AuditReport
 from privrep.leakage.number_measurement import NumberMeasurement
 from privrep.types import NOT_JUDGED
@@ -95,11 +95,7 @@ def _mark(
 def _zones(chance: float, limit: float, marks: list[Mark], least: float) -> list[Zone]:
     lows = [low for mark in marks for low in (mark.value, mark.low) if math.isfinite(low)]
     left = max(min([chance - _LEFT * (1 - chance), *lows]), least)
-    return [
-        Zone(f"guessing, up to {chance:.2f}", left, "currentColor", 0.05),
-        Zone(f"below the limit of {limit:.2f}", chance, "currentColor", 0.16),
-        Zone(f"leak, above {limit:.2f}", limit, ORANGE, 0.3),
-    ]
+    return leak_zones(left, chance, limit)
 
 
 def _in_words(report: AuditReport, marks: list[Mark], score: str) -> str:

@@ -26,6 +26,15 @@ class Zone(NamedTuple):
     opacity: float
 
 
+def leak_zones(left: float, chance: float, limit: float) -> list[Zone]:
+    """The scale of an attacker's score: guessing, below the limit, and a leak."""
+    return [
+        Zone(f"guessing, up to {chance:.2f}", left, "currentColor", 0.05),
+        Zone(f"below the limit of {limit:.2f}", chance, "currentColor", 0.16),
+        Zone(f"leak, above {limit:.2f}", limit, ORANGE, 0.3),
+    ]
+
+
 class Mark(NamedTuple):
     """A score with its interval (NaN: none), on a strip of its own.
 

@@ -74,38 +74,29 @@ BY_IDS = Alignment("ids", "", {}, ALPHA, "Rows were joined by the ids of both in
 BY_CALLER = Alignment("caller", "", {}, ALPHA, "Rows belong together by the word of the caller.")
 
 
-def vouched(tested: Alignment) -> Alignment:
-    """What the word of the caller makes of the order of rows, beside what was `tested` of it.
+_UNCONFIRMED = {  # what is left open where no column could be read
+    BY_CALLER.by: "That the rows stand in one order is the word of the caller alone (--aligned): "
+    "no column of the labels could be read from the representations ({}). If the order is wrong, "
+    "these numbers say nothing of what is revealed.",
+    BY_IDS.by: "Rows were joined by their ids, and no column of the labels could be read from the "
+    "representations ({}): if the ids of one side belong to other utterances, these numbers say "
+    "nothing of what is revealed. Compare a few by hand.",
+}
 
-    The caller is believed; where no column could be read, that is all there is, and a `doubt`.
+
+def believed(given: Alignment, tested: Alignment) -> Alignment:
+    """What ids, or the word of the caller, make of the order of rows, beside what was `tested`.
+
+    They are believed; where no column could be read, that is all there is, and a `doubt`.
+
+    Args:
+      given: BY_IDS or BY_CALLER.
     """
     if tested.is_known:
-        return tested._replace(by=BY_CALLER.by, sentence=f"{BY_CALLER.sentence} {tested.sentence}")
+        return tested._replace(by=given.by, sentence=f"{given.sentence} {tested.sentence}")
     names = ", ".join(tested.tried) or "none could be tried"
-    return BY_CALLER._replace(
-        tried=tested.tried,
-        needed=tested.needed,
-        doubt="That the rows stand in one order is the word of the caller alone (--aligned): no "
-        f"column of the labels could be read from the representations ({names}). If the order is "
-        "wrong, these numbers say nothing of what is revealed.",
-    )
-
-
-def joined_by_ids(tested: Alignment) -> Alignment:
-    """What ids on both sides make of the order of rows, beside what was `tested` of it.
-
-    They are believed; but where no column could be read they may name other utterances.
-    """
-    if tested.is_known:
-        return tested._replace(by=BY_IDS.by, sentence=f"{BY_IDS.sentence} {tested.sentence}")
-    names = ", ".join(tested.tried) or "none could be tried"
-    return BY_IDS._replace(
-        tried=tested.tried,
-        needed=tested.needed,
-        doubt="Rows were joined by their ids, and no column of the labels could be read from the "
-        f"representations ({names}): if the ids of one side belong to other utterances, these "
-        "numbers say nothing of what is revealed. Compare a few by hand.",
-    )
+    doubt = _UNCONFIRMED[given.by].format(names)
+    return given._replace(tried=tested.tried, needed=tested.needed, doubt=doubt)
 
 
 def align(
