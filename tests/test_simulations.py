@@ -32,3 +32,10 @@ def test_more_draws_than_were_asked_for_are_left_out(tmp_path):
     resumed(path, COLUMNS, simulated, {"a": 3, "b": 1})
     rows = resumed(path, COLUMNS, refused, {"a": 1})
     assert [tuple(row.values()) for row in rows] == [("a", "0", "1")]
+
+
+def test_draws_divided_over_two_machines_are_those_of_one(tmp_path):
+    whole = resumed(tmp_path / "whole.csv", COLUMNS, simulated, {"a": 4, "b": 2})
+    head = resumed(tmp_path / "head.csv", COLUMNS, simulated, {"a": 2, "b": 2})
+    tail = resumed(tmp_path / "tail.csv", COLUMNS, simulated, {"a": 4, "b": 2}, first=2)
+    assert sorted(map(str, head + tail)) == sorted(map(str, whole))

@@ -9,7 +9,8 @@ The parts are:
     worlds         whether "no leak shown" is ever said of a world that leaks
     seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
     power          how often a leak is found that is just the minimum detectable, and whether the
-                   bounds hold (these four resume from the draws in --output)
+                   bounds hold (these four resume from the draws in --output, and begin at seed
+                   --first, so that their draws may be divided over sessions or machines)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
     numbers        the same for a private attribute that is a number
     intervals      coverage of the confidence intervals of a score
@@ -41,6 +42,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.simulations.designs import designs, seeds, worlds
+from experiments.simulations.draws import Draws
 from experiments.simulations.fold_worlds import folds
 from experiments.simulations.membership_worlds import members
 from experiments.simulations.power import power
@@ -284,21 +286,21 @@ def given(draws: int) -> Iterator[str]:
         )
 
 
-def _in_folder(part: Callable[[int, Path], Iterator[str]]) -> Callable[[int], Iterator[str]]:
-    """A part that resumes, with the folder of --output."""
+def _resumes(part: Callable[[Draws], Iterator[str]]) -> Callable[[int], Iterator[str]]:
+    """A part that resumes, with the first seed and the folder of the flags."""
 
     @functools.wraps(part)
-    def with_folder(draws: int) -> Iterator[str]:
-        return part(draws, Path(FLAGS.output))
+    def of_flags(draws: int) -> Iterator[str]:
+        return part(Draws(draws, Path(FLAGS.output), FLAGS.first))
 
-    return with_folder
+    return of_flags
 
 
 PARTS = {
-    "designs": _in_folder(designs),
-    "worlds": _in_folder(worlds),
-    "seeds": _in_folder(seeds),
-    "power": _in_folder(power),
+    "designs": _resumes(designs),
+    "worlds": _resumes(worlds),
+    "seeds": _resumes(seeds),
+    "power": _resumes(power),
     "verdicts": verdicts,
     "numbers": numbers,
     "intervals": intervals,
@@ -315,6 +317,8 @@ PARTS = {
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         end_with(f"error: what is {argv[1]!r}? Values stand behind a flag: --only=verdicts")
+    if FLAGS.first >= FLAGS.draws:
+        end_with(f"error: --first={FLAGS.first} leaves no seed below --draws={FLAGS.draws}")
     for name in FLAGS.only:
         print(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
         for line in PARTS[name](FLAGS.draws):
@@ -325,4 +329,7 @@ if __name__ == "__main__":
     flags.DEFINE_multi_enum("only", list(PARTS), list(PARTS), "Part to run; may be repeated.")
     flags.DEFINE_string("output", "out/simulations", "Folder of the draws that were made.")
     flags.DEFINE_integer("draws", 400, "Corpora drawn per line.", lower_bound=1)
+    flags.DEFINE_integer(
+        "first", 0, "First seed of the parts that resume; the last is --draws - 1.", lower_bound=0
+    )
     app.run(main, flags_parser=parse_flags)

@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from experiments.simulations.draws import resumed, share
+from experiments.simulations.draws import Draws, resumed, share
 from privrep.attacks.suite import QUICK, suite
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
@@ -140,15 +139,20 @@ def one_seed(name: str, seed: int) -> tuple[str | float, ...]:
     return (name, seed, verdict.uar, verdict.upper, verdict.p, verdict.verdict, "", "")
 
 
-def designs(draws: int, folder: Path) -> Iterator[str]:
+def designs(draws: Draws) -> Iterator[str]:
     """A line per design of corpora without a leak: alarms and their exact 95 % interval.
 
-    Every draw is a line of folder/designs.csv as soon as it is made; those there are not repeated.
+    Every draw is a line of designs.csv as soon as it is made; those there are not repeated.
     """
-    draws_of = {name: min(draws, design.most) for name, design in DESIGNS.items()}
-    rows = resumed(folder / "designs.csv", COLUMNS, one_draw, draws_of)
+    draws_of = {
+        name: min(draws.end, design.most)
+        for name, design in DESIGNS.items()
+        if draws.first < design.most
+    }
+    rows = resumed(draws.folder / "designs.csv", COLUMNS, one_draw, draws_of, draws.first)
     every = []
-    for name, design in DESIGNS.items():
+    for name in draws_of:
+        design = DESIGNS[name]
         column = "beyond_verdict" if design.beyond else "verdict"
         verdicts = [row[column] for row in rows if row["design"] == name]
         every += verdicts
@@ -156,20 +160,22 @@ def designs(draws: int, folder: Path) -> Iterator[str]:
     yield f"{'all':32s} {share(every.count('leaks'), len(every))}"
 
 
-def worlds(draws: int, folder: Path) -> Iterator[str]:
+def worlds(draws: Draws) -> Iterator[str]:
     """A line per world that leaks: how often it is said to leak, and how often not to."""
     leaking = [name for name, world in WORLDS.items() if world.leaks]
-    rows = resumed(folder / "worlds.csv", COLUMNS, one_world, dict.fromkeys(leaking, draws))
+    draws_of = dict.fromkeys(leaking, draws.end)
+    rows = resumed(draws.folder / "worlds.csv", COLUMNS, one_world, draws_of, draws.first)
     for name in leaking:
         verdicts = [row["verdict"] for row in rows if row["design"] == name]
         shown = share(verdicts.count("no_leak_shown"), len(verdicts))
         yield f"{name:16s} leaks {share(verdicts.count('leaks'), len(verdicts))}, none {shown}"
 
 
-def seeds(draws: int, folder: Path) -> Iterator[str]:
+def seeds(draws: Draws) -> Iterator[str]:
     """Corpora of 100 speakers without a leak whose verdict is the same for five seeds."""
-    draws_of = {"100 speakers": max(1, draws // 10) * SEEDS}
-    rows = resumed(folder / "seeds.csv", COLUMNS, one_seed, draws_of)
+    first = draws.first // 10
+    draws_of = {"100 speakers": max(first + 1, draws.end // 10) * SEEDS}
+    rows = resumed(draws.folder / "seeds.csv", COLUMNS, one_seed, draws_of, first * SEEDS)
     by_corpus: dict[int, set[str]] = {}
     for row in rows:
         by_corpus.setdefault(int(row["seed"]) // SEEDS, set()).add(row["verdict"])

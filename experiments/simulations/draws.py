@@ -7,10 +7,22 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import Value
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from typing import NamedTuple
 
 from scipy.stats import binomtest
 
 from privrep.cores import usable_cores
+
+
+class Draws(NamedTuple):
+    """What is drawn: seeds `first` to `end` - 1 of every line, and the folder of their rows.
+
+    The seeds below `first` were drawn elsewhere, for instance on another machine.
+    """
+
+    end: int
+    folder: Path
+    first: int = 0
 
 
 def resumed(
@@ -18,6 +30,7 @@ def resumed(
     columns: Sequence[str],
     simulate: Callable[[str, int], tuple[str | float, ...]],
     draws_of: Mapping[str, int],
+    first: int = 0,
 ) -> list[dict[str, str]]:
     """The rows of so many draws of every name; what the file holds is not drawn again.
 
@@ -25,7 +38,8 @@ def resumed(
       path: of a CSV file, which gets a line per draw as soon as it is made.
       columns: its header, from "design", the name, and "seed".
       simulate: (name, seed) -> row of `columns`, in a process of its own.
-      draws_of: seeds 0 to n - 1 of every name.
+      draws_of: seeds `first` to n - 1 of every name.
+      first: the first seed of every name.
     """
     rows = _read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,12 +58,14 @@ def resumed(
         writer = csv.writer(file)
         done = {(row["design"], int(row["seed"])) for row in rows}
         # Seed by seed over all names, so that all are equally far if it ends early.
-        tasks = sorted((s, name) for name, draws in draws_of.items() for s in range(draws))
+        tasks = sorted((s, name) for name, draws in draws_of.items() for s in range(first, draws))
         tasks = [(s, name) for s, name in tasks if (name, s) not in done]
         for row in pool.map(simulate, [name for _, name in tasks], [s for s, _ in tasks]):
             writer.writerow(row)
             file.flush()
-    return [row for row in _read(path) if int(row["seed"]) < draws_of.get(row["design"], 0)]
+    return [
+        row for row in _read(path) if first <= int(row["seed"]) < draws_of.get(row["design"], 0)
+    ]
 
 
 def _on_one_core(started: Synchronized) -> None:

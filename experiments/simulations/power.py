@@ -1,12 +1,11 @@
 """Simulated corpora with leaks of several sizes: power, the minimum detectable UAR, and bounds."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
-from experiments.simulations.draws import resumed, share
+from experiments.simulations.draws import Draws, resumed, share
 from privrep.attacks.suite import QUICK, suite
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import linear
@@ -32,7 +31,7 @@ def one_leak(name: str, seed: int) -> tuple[str | float, ...]:
     )
 
 
-def power(draws: int, folder: Path) -> Iterator[str]:
+def power(draws: Draws) -> Iterator[str]:
     """A line per size of corpus and leak; in how many a leak is found that is just detectable.
 
     The truth of a leak is the mean UAR of its best attacker. The power at the median of the minimum
@@ -43,7 +42,8 @@ def power(draws: int, folder: Path) -> Iterator[str]:
         for speakers, strengths in STRENGTHS.items()
         for strength in strengths
     ]
-    rows = resumed(folder / "power.csv", COLUMNS, one_leak, dict.fromkeys(names, draws))
+    draws_of = dict.fromkeys(names, draws.end)
+    rows = resumed(draws.folder / "power.csv", COLUMNS, one_leak, draws_of, draws.first)
     covered = {"upper": 0, "lower": 0}
     for speakers, strengths in STRENGTHS.items():
         truths, powers, detectable = [], [], []
