@@ -58,3 +58,30 @@ def test_the_checker_catches_planted_names(text):
 def test_the_checker_passes_what_only_reads_or_contains_such_a_word():
     text = "one_hot = found.told(own=1)\nnot_found = one_by_one = 'found'"
     assert not list(empty_names(ast.parse(text)))
+
+
+def wide_functions(tree, most=7):
+    """(line, name, count) of every function that takes more than `most` parameters."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names = [
+                a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            ]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            if count > most:
+                yield node.lineno, node.name, count
+
+
+@pytest.mark.parametrize("folder", ["privrep", "experiments"])
+def test_what_belongs_together_travels_in_one_type(folder):
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name} takes {count} parameters"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line, name, count in wide_functions(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_parameters_by_name_count_and_self_does_not():
+    text = "class A:\n def f(self, a, b, c, d, e, f, g): pass\ndef g(a, b, c, d, e, f, g, *, h): 0"
+    assert list(wide_functions(ast.parse(text))) == [(3, "g", 8)]

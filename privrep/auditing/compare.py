@@ -18,7 +18,14 @@ from privrep.formats.tables import ID
 from privrep.leakage.headline import equally, times
 from privrep.leakage.measurement import Measurement, measure
 from privrep.statistics.design import speaker_labels
-from privrep.statistics.difference import LESS, MORE, NO_MORE, UNSURE, judge_difference
+from privrep.statistics.difference import (
+    LESS,
+    MORE,
+    NO_MORE,
+    UNSURE,
+    ScoredAttacker,
+    judge_difference,
+)
 from privrep.types import NOT_JUDGED, InferenceSettings
 
 _DEFAULTS = AuditOptions()
@@ -154,10 +161,8 @@ def compare(
     sample = inputs[0].sample.take(order[0])
     chance = of_old.chance
     judged = judge_difference(
-        of_new.counts,
-        of_old.counts,
-        np.array(of_new.attackers[of_new.strongest].null),
-        np.array(of_old.attackers[of_old.strongest].null),
+        _scored(of_new),
+        _scored(of_old),
         speaker_labels(sample.labels, sample.speaker),
         margin=share * (1 - chance),
         alpha=settings.alpha,
@@ -215,6 +220,12 @@ def share_of_margin(margin: str | float) -> float:
             "way from chance to certainty, such as 10%"
         )
     return share
+
+
+def _scored(measurement: Measurement) -> ScoredAttacker:
+    """The strongest attacker."""
+    null = measurement.attackers[measurement.strongest].null
+    return ScoredAttacker(measurement.counts, np.array(null))
 
 
 def _measured(prepared: Prepared, rows: np.ndarray, settings: InferenceSettings) -> Measurement:

@@ -327,7 +327,7 @@ def _verdict(
         judged, scarce = judged.beyond(chance), "sessions"
         evidence = "one utterance beyond what sessions tell"
     return judge(
-        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
+        judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
     )[0]
 
 

@@ -153,12 +153,12 @@ def measure(
     several, all_utterances = victim_sizes(tested.speaker, tested.labels)
     dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds, several)
     num_classes, test = known.num_classes, (settings.limit, settings.alpha)
-    verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
+    verdict, judged = judge(dealt.one_utterance, permutations, num_classes, *test)
     person, _ = judge(
-        *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
+        dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
     of_several = {
-        size: judge(*dealt.several[size], permutations, num_classes, *test)[0] for size in several
+        size: judge(dealt.several[size], permutations, num_classes, *test)[0] for size in several
     }
     class_of = speaker_labels(known.labels, known.speaker)
     num_of_class = speakers_per_class(known.labels, known.speaker)
@@ -181,7 +181,7 @@ def measure(
         predictions[sample.labels >= 0] = of_all
         uar_of_all = float(uars_of(of_all[None], known.labels[None], num_classes)[0])
         verdict = _at(verdict, uar_of_all)
-    single = [judge(*scores, permutations, num_classes, *test)[0] for scores in dealt.of_deal]
+    single = [judge(scores, permutations, num_classes, *test)[0] for scores in dealt.of_deal]
     turned = [
         doubted(of_deal, [*rare, *blind], most).verdict != verdict.verdict for of_deal in single
     ]

@@ -97,7 +97,7 @@ def beyond_sessions(
     dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
     chance = 1 / apart.num_classes
     verdict, _ = judge(
-        *dealt.one_utterance.beyond(chance),
+        dealt.one_utterance.beyond(chance),
         permutations,
         apart.num_classes,
         settings.limit,

@@ -63,7 +63,7 @@ from privrep.leakage.membership.games import (
 from privrep.statistics.paired_comparison import Comparison
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.total_bound import bound_total
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 from privrep.types import SECONDARY, InferenceSettings, Split, renumber
 
 KNOWLEDGE = ("h", "labels")  # what an attacker has
@@ -284,7 +284,7 @@ def _judged(
     """The verdict on the attackers called `names`, with `size` utterances of a speaker."""
     aucs, wins, counts = scores.aucs, scores.wins, scores.counts
     errors = np.array([_jackknife(of_attacker, counts)[0] for of_attacker in wins])
-    result, judged = judge(aucs, errors, permutations, 2, settings.limit, settings.alpha)
+    result, judged = judge(Scores(aucs, errors), permutations, 2, settings.limit, settings.alpha)
     result = bound_total(result, aucs[:, 0], judged)
     best = int(np.argmax(aucs[:, 0]))
     return Identified(
