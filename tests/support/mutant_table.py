@@ -354,8 +354,8 @@ _ROWS = (
     Mutant(
         "sessions_not_subtracted",
         "privrep/leakage/sessions.py",
-        "*dealt.one_utterance.beyond(chance),",
-        "*dealt.one_utterance,",
+        "dealt.one_utterance.beyond(chance),",
+        "dealt.one_utterance,",
         (_SESSIONS + "test_two_sites_leak_in_total_and_not_beyond_them",),
     ),
     Mutant(
