@@ -65,7 +65,7 @@ def audit_exported(models: ExportedModels, formats: Sequence[str], say: Say) -> 
     """Judges the files of all folds and writes the card of each into its model folder.
 
     Args:
-      models: of `export_models.exported_models`.
+      models: of `export_models.export_models`.
       formats: of AUDITED; the files are those of `write_files`.
       say: prints the table of the verdicts in JAX and in these formats.
 

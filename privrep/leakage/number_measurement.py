@@ -88,7 +88,7 @@ class NumberMeasurement(NamedTuple):
       share_within: share of the numbers' variance that is within speakers, 0 where every speaker
         has one number. A speaker is predicted as the mean, whatever the share.
       num_folds: K; num_deals: of the speakers into folds.
-      permuted_between: between whom numbers were permuted, see `permutation_test.Design`.
+      permuted_between: between whom numbers were permuted, see `design.Design`.
       num_permutations: permuted labellings for which every attacker was trained anew.
       distinct_permutations: labellings that the design allows, the true one included; 10**18
         stands for that number or more.

@@ -64,7 +64,7 @@ def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure
     A task without two settings, or without curves, has no such figure. To be drawn in STYLE.
 
     Args:
-      summary: of `experiments.summary.summarise`.
+      summary: of `experiments.results.summary.summarise`.
       curves: (settings, {scalar: its value after each epoch}) of each run; modality, task, private
         and lambda must be there, and of the other settings of the summary those that vary have a
         line each. The scalars train_emotion_loss, train_adversary_loss, val_emotion_uar (or
