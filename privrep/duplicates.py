@@ -161,7 +161,7 @@ def is_saturated(equal: np.ndarray, speaker: np.ndarray) -> bool:
     """Whether pairs of equal rows are about as frequent within speakers as between them.
 
     Then h has few values, as a saturated posterior has, and equal rows are no copies. They may be
-    half as frequent within, by chance, or `_MORE_WITHIN` times, since h may tell something of the
+    half as frequent within, by chance, or `_MORE_WITHIN` times, since h may reveal something of the
     speaker; a corpus that has recordings twice has many more.
 
     Args:

@@ -1,9 +1,9 @@
 """How emotion and leak move where a person has enrolled few utterances, or none.
 
-The networks are those of a finished result directory, as they are. Only the persons change whom
-they have not met: their state, and with --normalise=speaker the units of their frames too, are of
-fewer utterances. The smaller enrolments are parts of the greatest, and the scored utterances are
-those of the main job in all of them.
+The networks are those of a finished result directory, as they are. Only the enrolment of
+held-out speakers varies: their state, and with --normalise=speaker the units of their frames too,
+are estimated from fewer utterances. The smaller enrolments are parts of the greatest, and the
+scored utterances are those of the main job in all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -173,7 +173,7 @@ def _in_units(raw: Ragged, data: Data, enrolled: np.ndarray, fold: int) -> Ragge
     if not np.isfinite(values).all():
         raise ValueError(
             "a feature that never varies in the enrolled utterances of a person does in others: "
-            "nothing can be said in units of so few; take more --utterances"
+            "units cannot be estimated from so few; take more --utterances"
         )
     return frames._replace(values=values)
 

@@ -130,7 +130,7 @@ def train_final(pack: Pack, loaded: Loaded, settings: FitSettings, folder: Path)
     runs, _ = build.run_table(pack.runs, 1)
     data = place(loaded.packed.data)
     fits, _, _ = train(architecture, settings, data, runs, folder, "all speakers")
-    # After the last step: `best` was chosen by speakers whom the network has met.
+    # After the last step: `best` was chosen by speakers who are training speakers here.
     _, _, learned = represent(architecture, data, runs, fits.params)
     params = take(collect(fits.params), 0)
     return Trained(params, take(learned, 0), inputs_of_model(pack.config, loaded, 0))

@@ -497,7 +497,7 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
     ]
     if config.state == "running":
         notes.append(
-            "state: it goes on with every utterance that is scored, behind it, in the order of the "
+            "state: updated after every utterance that is scored, in the order of the "
             "corpus (--state=running)"
         )
     if drawn.num_short:

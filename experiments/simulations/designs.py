@@ -1,4 +1,4 @@
-"""Simulated corpora without a leak, in the designs that people have: false alarms and bounds."""
+"""Simulated corpora without a leak, in the designs that corpora have: false alarms and bounds."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ class Design(NamedTuple):
     Attributes:
       draw: (rng) -> Corpus.
       rooms: how much sessions differ in h, in standard deviations of speakers.
-      beyond: whether a false alarm is one beyond sessions; in total the sessions tell the label.
+      beyond: whether a false alarm is one beyond sessions; in total the sessions reveal the label.
       most: draws of it at most, where one takes long.
     """
 
@@ -102,7 +102,7 @@ DESIGNS: dict[str, Design] = {
 
 
 def draw(design: Design, seed: int) -> Sample:
-    """A corpus of the design, in which h tells speaker and session, and no label."""
+    """A corpus of the design, in which h reveals speaker and session, and no label."""
     rng = np.random.default_rng((seed, 29))
     labels, speaker, session = design.draw(rng)
     h = rng.normal(size=(len(speaker), SIZE))
@@ -161,7 +161,7 @@ def designs(draws: Draws) -> Iterator[str]:
 
 
 def worlds(draws: Draws) -> Iterator[str]:
-    """A line per world that leaks: how often it is said to leak, and how often not to."""
+    """A line per world that leaks: how often the verdict is leaks, and how often no_leak_shown."""
     leaking = [name for name, world in WORLDS.items() if world.leaks]
     draws_of = dict.fromkeys(leaking, draws.end)
     rows = resumed(draws.folder / "worlds.csv", COLUMNS, one_world, draws_of, draws.first)

@@ -19,7 +19,7 @@ from privrep.statistics.planning import Expected, expected
 from privrep.types import PRIMARY, SECONDARY
 
 _DEFAULTS = AuditOptions()
-_LARGEST = 10**6  # speakers; more are not said
+_LARGEST = 10**6  # speakers; larger numbers are not reported
 
 
 @dataclass(frozen=True, repr=False)

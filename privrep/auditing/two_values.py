@@ -1,8 +1,8 @@
 """Speakers with several values of an attribute that others have one value of (host).
 
-A gender that differs between two utterances of one speaker is a slip in the labels, or two people
-under one name; either way the attack is judged by wrong labels. An emotion differs within most
-speakers, which is as it should be.
+A gender that differs between two utterances of one speaker is an error in the labels, or two
+speakers under one name; either way the attack is judged by wrong labels. An emotion differs within
+most speakers, which is as it should be.
 """
 
 from collections import Counter

@@ -67,8 +67,8 @@ def load(folder: str | Path) -> "Encoder":
       folder: it holds model.json. It is read once, and checked against its checksums.
 
     Returns:
-      The model, whose `encode` and `enrol` are functions of what they are given: no corpus and no
-      state is behind them.
+      The model, whose `encode` and `enrol` are functions of their arguments: they keep no corpus
+      and no state.
 
     Raises:
       FileNotFoundError: there is no such folder, or no model in it.

@@ -1,4 +1,4 @@
-"""What the columns of people's tables are called, and the one way from files to labels (host).
+"""The column names of users' tables, and the one way from files to labels (host).
 
 Manifest and audit read their tables by `labels`: columns get the names that this project uses, rows
 an id, speakers the facts of another table, and values one spelling.

@@ -77,10 +77,10 @@ BY_CALLER = Alignment("caller", "", {}, ALPHA, "Rows belong together by the word
 _UNCONFIRMED = {  # what is left open where no column could be read
     BY_CALLER.by: "That the rows stand in one order is the word of the caller alone (--aligned): "
     "no column of the labels could be read from the representations ({}). If the order is wrong, "
-    "these numbers say nothing of what is revealed.",
+    "these numbers do not show what is revealed.",
     BY_IDS.by: "Rows were joined by their ids, and no column of the labels could be read from the "
-    "representations ({}): if the ids of one side belong to other utterances, these numbers say "
-    "nothing of what is revealed. Compare a few by hand.",
+    "representations ({}): if the ids of one side belong to other utterances, these numbers do "
+    "not show what is revealed. Compare a few by hand.",
 }
 
 
@@ -137,7 +137,7 @@ def align(
         tried[name] = test(count)
         if tried[name] <= needed:
             sentence = (
-                f"Rows belong together: the representations tell {name} better than permuted "
+                f"Rows belong together: the representations predict {name} better than permuted "
                 f"labels do (p = {tried[name]:.2g}, of {len(tests)} columns)."
             )
             doubt = _DOUBT if name in doubtful else ""

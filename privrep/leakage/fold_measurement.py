@@ -325,7 +325,7 @@ def _verdict(
     scarce = "speakers"
     if excess:
         judged, scarce = judged.beyond(chance), "sessions"
-        evidence = "one utterance beyond what sessions tell"
+        evidence = "one utterance beyond what sessions reveal"
     return judge(
         judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
     )[0]

@@ -33,7 +33,7 @@ class Scores(NamedTuple):
         """What exceeds the mean of the permuted labellings, added to chance; within [0, 1].
 
         Where labels are permuted within sessions only, or sessions as wholes, that mean is what the
-        sessions tell.
+        sessions reveal.
         """
         excess = self.uars - self.uars[:, 1:].mean(1, keepdims=True)
         return self._replace(uars=np.clip(chance + excess, 0, 1))

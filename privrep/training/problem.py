@@ -103,7 +103,7 @@ def steps_per_epoch(num_rows: jax.Array | int, batch_size: int) -> Any:
 def length(settings: FitSettings, num_rows: jax.Array | int) -> Length:
     """The length of a run of `num_rows` training rows.
 
-    The first epoch that may be chosen is never behind the last.
+    The first epoch that may be chosen is never later than the last.
 
     >>> settings = FitSettings(batch_size=128, max_epochs=60, patience=5, max_steps=400)
     >>> int(length(settings, 900).last)  # 8 steps an epoch

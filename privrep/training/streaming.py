@@ -103,7 +103,7 @@ def ranges(
     Args:
       length: int[N], frames of the utterances.
       count: frames in a window.
-      rows: int[S, n, b], the batches of each run, -1 for padding. Empty batches behind all others
+      rows: int[S, n, b], the batches of each run, -1 for padding. Empty batches after all others
         are not computed.
 
     Yields:

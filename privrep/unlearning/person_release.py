@@ -342,7 +342,7 @@ def send_running(
 
 
 def _with_nobody(states: PersonState, speaker: jax.Array) -> tuple[PersonState, jax.Array]:
-    """The states of S persons and an empty one behind them; of each row the number of its state."""
+    """The states of S speakers, an empty one appended, and the index of each row's state."""
     states = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), states)
     return states, _segments(speaker, jnp.ones(len(speaker), bool), len(states.num_rows) - 1)
 
