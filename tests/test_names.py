@@ -8,10 +8,12 @@ from tests.support.paths import ROOT
 
 # Each fits any value: write `uars`, `membership`, `permuted`, `actual`, `first`, `row` ... instead.
 EMPTY = {"found", "told", "one", "own"}
+# A test may call what a program printed `said`.
+EMPTY_IN_CODE = EMPTY | {"said", "there"}
 
 
-def empty_names(tree):
-    """(line, name) of every variable, argument and function of a syntax tree that is in EMPTY."""
+def empty_names(tree, names=EMPTY):
+    """(line, name) of every variable, argument and function of a syntax tree that is in `names`."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
@@ -20,7 +22,7 @@ def empty_names(tree):
                 pass
             case _:
                 continue
-        if name in EMPTY:
+        if name in names:
             yield node.lineno, name
 
 
@@ -28,10 +30,11 @@ def empty_names(tree):
 def test_no_name_fits_any_value(folder):
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
+    names = EMPTY if folder == "tests" else EMPTY_IN_CODE
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {name} does not say what it is"
         for path in paths
-        for line, name in empty_names(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in empty_names(ast.parse(path.read_text(encoding="utf-8")), names)
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -228,27 +228,27 @@ def _emotion(entry: Entry, score: float, ordinary: Entry | None) -> str:
 def _unsound(entry: Entry) -> str:
     """What was wrong with its trainings, which keeps it from being chosen before others."""
     runs = entry["n"] + entry["diverged"]
-    said = {
+    fault_of = {
         "lagging": "its adversary never learned the attribute, so that nothing was unlearned",
         "collapsed": "h lost what it should keep",
         "diverged": "the training diverged",
     }
     return "".join(
         f" In {entry[kind]} of {runs} trainings {what}."
-        for kind, what in said.items()
+        for kind, what in fault_of.items()
         if entry[kind]
     )
 
 
 def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:
-    said = {
+    phrase_of = {
         "leaks": f"{attribute} can be read from",
         "no_leak_shown": f"no leak of {attribute} is shown from",
         "cannot_tell": f"whether {attribute} can be read is not known from",
         NOT_TESTED: f"{attribute} was not tested for",
     }
     parts = []
-    for verdict, words in said.items():
+    for verdict, words in phrase_of.items():
         names = [n.network for n in networks if n.verdict == verdict]
         if names:
             parts.append(f"{words} {_listed(names)}")

@@ -104,8 +104,8 @@ def align(
 ) -> Alignment:
     """Whether a column of the table is read from h.
 
-    Labels are exchanged within speakers where they vary there, else between speakers. Of speakers
-    it is asked, last, whether the rows of one are alike: the rows are exchanged, and, as a table
+    Labels are permuted within speakers where they vary there, else between speakers. Of speakers
+    it is asked, last, whether the rows of one are alike: the rows are permuted, and, as a table
     may have the speakers in another order, the runs of rows of one speaker. Where all runs are of
     one length, such a table cannot be told from the right one, which is a `doubt`.
 
@@ -166,7 +166,7 @@ def _is_testable(values: np.ndarray) -> bool:
 
 
 def _alternates_alike(values: np.ndarray, speaker: np.ndarray) -> bool:
-    """Whether values vary within speakers, in the same order in each: speakers may be exchanged."""
+    """Whether values vary within speakers, in the same order in each: speakers may be permuted."""
     by_speaker = np.nan_to_num(values, nan=-1).reshape(speaker.max() + 1, -1)
     return bool((by_speaker == by_speaker[0]).all() and np.ptp(by_speaker[0]) > 0)
 

@@ -12,8 +12,8 @@ from privrep.statistics.design import (
     FREE,
     WHOLE,
     WITHIN,
-    Exchange,
-    exchange,
+    PermutationRule,
+    permutation_rule,
     speaker_blocks,
     tying_speakers,
 )
@@ -78,7 +78,7 @@ def beyond_sessions(
             f"{len(names)} speakers are in so many sessions that they tie them into one; they were "
             "left out here. "
         )
-    rule = exchange(apart.labels, apart.speaker, apart.session, settings.folds)
+    rule = permutation_rule(apart.labels, apart.speaker, apart.session, settings.folds)
     reason = _why_not(apart, sample.num_classes, rule)
     if reason:
         return BeyondSessions(None, rule.permuted_between, names, left_out + reason)
@@ -112,7 +112,7 @@ def beyond_sessions(
     return BeyondSessions(verdict, rule.permuted_between, names, note)
 
 
-def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:
+def _why_not(apart: Sample, num_classes: int, rule: PermutationRule) -> str:
     """Why a leak beyond sessions cannot be measured, in a sentence; empty if it can."""
     of_class = np.unique(np.stack([apart.speaker, apart.labels]), axis=1)[1]
     if np.bincount(of_class, minlength=num_classes).min() < 2:
