@@ -1,4 +1,4 @@
-"""How emotion and leak move where persons have enrolled few utterances, or none.
+"""Emotion and leak when speakers have enrolled few utterances, or none (program).
 
     python -m experiments.main --dataset=demo --recipe=keep
     python -m experiments.few_enrolled out/demo --pick=recipe=keep

@@ -122,8 +122,8 @@ def shared_rows(
 ) -> np.ndarray:
     """bool[M]: which rows of one corpus are rows of another, up to the rounding of float16.
 
-    They are the equal ones, unless something else explains these, see `copied_rows`. Whatever
-    explains them, rows that should be the same are, if most of them are equal.
+    They are the equal ones, unless something else explains these, see `copied_rows`. Paired rows
+    count as copies if most pairs are equal, whatever else may explain equal rows.
 
     Args:
       rows: float[M, D].

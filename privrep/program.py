@@ -1,4 +1,4 @@
-"""How the programs of this project begin and end: output, signals, faults of the system (host).
+"""Start and end of this project's programs: output, signals, faults of the system (host).
 
 Exit statuses: 0, WRONG where the user or the system did something wrong, FAULT where the program
 did, and of a signal what the system gives it. Never Python's 1, which would say either; the audit

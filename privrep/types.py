@@ -1,4 +1,4 @@
-"""What an utterance is: a record on the host, rows of arrays on the device.
+"""Data types that all folders share: utterances, samples, settings of inference.
 
 Symbols used in every docstring of the package: N utterances, B batch, T frames, F features per
 frame (Mel bands), L words, E word-vector size, D representation size, C classes, K folds,

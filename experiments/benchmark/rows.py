@@ -40,7 +40,7 @@ def row(part: str, contest: str, contestant: str, measured: Measured, unit: str)
 
 
 def versus(ours: Measured, theirs: Measured) -> Row:
-    """How many times as fast as theirs ours is; nothing of ours itself."""
+    """The speed-up of ours over theirs; empty for our own row."""
     return {} if ours is theirs else {"privrep_is_times": ratio(ours, theirs)}
 
 

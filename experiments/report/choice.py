@@ -1,4 +1,4 @@
-"""Which recipe a rule chooses that was written before the comparison.
+"""The choice of a recipe by a rule that was written before the comparison.
 
     python -m experiments.report.choice out/rule/*
 

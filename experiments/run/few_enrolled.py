@@ -1,4 +1,4 @@
-"""How emotion and leak move where a person has enrolled few utterances, or none.
+"""Emotion and leak when a speaker has enrolled few utterances, or none.
 
 The networks are those of a finished result directory, as they are. Only the enrolment of
 held-out speakers varies: their state, and with --normalise=speaker the units of their frames too,

@@ -1,4 +1,4 @@
-"""What else h serves for: every task of the corpus read from h, columns of runs.csv."""
+"""Scores of a linear reader of every task of the corpus from h, columns of runs.csv."""
 
 from collections.abc import Iterable, Sequence
 

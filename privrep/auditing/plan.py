@@ -1,4 +1,4 @@
-"""What an audit of these labels could show, before there are representations (host)."""
+"""Predictions of what an audit of given labels can show, before there is any h (host)."""
 
 import json
 import math

@@ -49,7 +49,7 @@ def quantity_of(
     options: AuditOptions,
     intervals: tuple[Interval, ...] | None = None,
 ) -> tuple[JoinedSample, Quantity | None]:
-    """The sample with bins for classes, and the numbers; as it is and None of other attributes.
+    """The sample with bins as classes, and the numbers; the same sample and None if no number.
 
     The number of a speaker is the mean over the utterances. Utterances of speakers in no bin are
     left out.

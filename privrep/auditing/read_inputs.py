@@ -195,7 +195,7 @@ def read_inputs(
 
 
 def read_labels(labels: Columns, attribute: str, options: AuditOptions) -> JoinedSample:
-    """Labels without representations, checked as those of an audit are; h says nothing.
+    """Reads labels without representations and checks them as an audit does.
 
     Raises:
       FileNotFoundError, ValueError: the labels cannot be read or audited.

@@ -134,7 +134,6 @@ def audit(
     begin(0.10, "attackers")
     measured = measure(inputs.sample, attackers=prepared.attackers, settings=settings)
     quick_attacker = strongest_quick(measured)
-    # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
     begin(0.50, "sensitivity" if inputs.numbers is None else "the number, sensitivity")
     number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
     is_correlation = number is not None and not options.bins

@@ -1,4 +1,4 @@
-"""What the encoders of a model read of recordings: checked, named and prepared (host)."""
+"""Checking and preparing the recordings that the encoders of a model read (host)."""
 
 import os
 from collections.abc import Mapping, Sequence

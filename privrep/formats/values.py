@@ -198,9 +198,8 @@ def unify(
     del counts[""]
     declared = declared or {}
     meaning_of_key = {key_of(word): what for word, what in declared.items()}
-    kept = {
-        key for key, what in meaning_of_key.items() if key_of(what) == key
-    }  # none=none: it is a value
+    # none=none: it is a value
+    kept = {key for key, what in meaning_of_key.items() if key_of(what) == key}
     meaning: dict[str, str] = {"": ""}
     missing: Counter[str] = Counter()
     unknown: Counter[str] = Counter()

@@ -1,9 +1,9 @@
-"""Whether the rows of a table belong to the rows of h: is any column read above chance? (host).
+"""The alignment of a table with h, tested by whether any column is read above chance (host).
 
-Of a table in another order every attacker is at chance, whatever h reveals; "no leak shown" would
-be said of it. A column that h is associated with more than permuted labels are shows that the order
-is right. An h in which speakers cannot be told apart is not suspect by that: another column, such
-as the emotion, may be read.
+If the table is in another order, every attacker is at chance whatever h reveals, and the verdict
+would be no_leak_shown. A column that h is associated with more than permuted labels are shows
+that the order is right. An h in which speakers cannot be told apart is not suspect by that: another
+column, such as the emotion, may be read.
 
 The statistic of a column is how far its classes lie apart in h (the sum of squares between classes,
 along principal directions as they are, and again with directions evened out), or how much its
@@ -85,9 +85,9 @@ _UNCONFIRMED = {  # what is left open where no column could be read
 
 
 def believed(given: Alignment, tested: Alignment) -> Alignment:
-    """What ids, or the word of the caller, make of the order of rows, beside what was `tested`.
+    """Combines trust in ids, or in the caller, with the outcome of the test.
 
-    They are believed; where no column could be read, that is all there is, and a `doubt`.
+    They are trusted; where no column could be read, nothing supports them, which is a `doubt`.
 
     Args:
       given: BY_IDS or BY_CALLER.

@@ -1,4 +1,4 @@
-"""Who shares a fold and between whom labels are permuted: the design of a permutation test (host).
+"""The design of a permutation test: speakers that share a fold, and permutable labels (host).
 
 Null hypothesis: h carries no information about the attribute, so that the labels of speakers are
 exchangeable. Nothing but the labels may differ between the true labelling and a permuted one.

@@ -26,7 +26,7 @@ OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
 }
 
 
-GROUP = 8  # rows of a group that stay together in the order of an epoch
+GROUP = 8  # number of rows of a group (speaker) that are adjacent in the shuffled order
 
 
 class EpochProgress(NamedTuple):
@@ -113,7 +113,9 @@ def shuffled_batches(
 
 
 def _shared_by_chunks(noise: jax.Array, groups: jax.Array) -> jax.Array:
-    """The noise of each row, inf for those left out, given to GROUP rows of one group together."""
+    """Gives GROUP rows of one group the noise of the first, so that sorting keeps them adjacent.
+
+    It is inf for rows that do not train."""
     order = jnp.lexsort((noise, groups))
     sorted_groups, place = groups[order], jnp.arange(len(order))
     starts = jnp.concatenate([jnp.ones(1, bool), sorted_groups[1:] != sorted_groups[:-1]])

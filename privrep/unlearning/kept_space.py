@@ -1,4 +1,4 @@
-"""What is sent of a linear map of h: rounded coordinates of the space that the map keeps.
+"""Rounded coordinates of the space that a linear map of h keeps, sent in place of its output.
 
 A float32 product with a matrix of less than full rank is not of less than full rank: in the
 directions that the matrix should remove, rounding errors of 1e-7 remain. They are functions of all

@@ -39,15 +39,15 @@ class Architecture(NamedTuple):
         `adversaries.step_hook`.
       adversary_restart: steps after which one adversary is initialised anew; 0: never.
       memory: the number of latest utterances, the batch among them, over which speakers' means,
-        `mmd` and `hsic` are taken and from which the further steps of the adversaries draw. A batch
-        that is larger counts whole.
+        `mmd` and `hsic` are taken and from which the further steps of the adversaries draw. A
+        larger batch is used in full.
       matched: what `mmd` and `hsic` match: "attribute" the classes of each private attribute,
         "speaker" all speakers, for which no label of the attribute is needed.
       relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
       num_speakers: S, of whom states are kept; 0 where no run has a release of PERSON_RELEASES.
       n0: see `person_release.Shrinkage`.
-      running: whether the state of a person, and the mean that is taken off h, goes on with every
-        utterance after the enrolment; else they are those of the enrolment.
+      running: whether a speaker's state, and the mean that is subtracted from h, are updated after
+        every utterance; else they stay as estimated from the enrolled utterances.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
       masks: over the frames of training batches.
@@ -190,10 +190,10 @@ def objective(
 def _in_units(
     net: EmotionNet, params: PyTree, views: Mapping[str, jax.Array], is_valid: jax.Array
 ) -> tuple[PyTree, Mapping[str, jax.Array]]:
-    """Views in units of their moments over the batch, and parameters whose `Units` change nothing.
+    """Views standardised by the batch's moments, and parameters whose `Units` are the identity.
 
-    The gradient includes the moments, so that it has no part along the scale of h. With moments
-    that it does not reach, a larger h at every step would fool the adversaries.
+    The gradient includes the moments, so that it has no part along the scale of h. If it did not
+    pass through them, scaling h up at every step would lower the adversaries' accuracy.
     """
     if net.adversary_input != "standardised" or not net.private:
         return params, views
