@@ -1,4 +1,4 @@
-"""Local names say what the value is. The source is read, nothing imported."""
+"""Local names say what the value is; a class name has one meaning. The source is read only."""
 
 import ast
 
@@ -88,3 +88,32 @@ def test_what_belongs_together_travels_in_one_type(folder):
 def test_parameters_by_name_count_and_self_does_not():
     text = "class A:\n def f(self, a, b, c, d, e, f, g): pass\ndef g(a, b, c, d, e, f, g, *, h): 0"
     assert list(wide_functions(ast.parse(text))) == [(3, "g", 8)]
+
+
+def classes_by_name(trees):
+    """{name of a class: its "place:line"s} of {place: syntax tree}."""
+    places = {}
+    for place, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{place}:{node.lineno}")
+    return places
+
+
+def test_a_class_name_has_one_meaning():
+    trees = {
+        path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8"))
+        for folder in ("privrep", "experiments")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    wrong = [
+        f"{name}: {', '.join(places)}"
+        for name, places in classes_by_name(trees).items()
+        if len(places) > 1
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_classes_of_one_name_are_collected():
+    trees = {"a.py": ast.parse("class A: 0"), "b.py": ast.parse("def f():\n class A: 0")}
+    assert classes_by_name(trees) == {"A": ["a.py:1", "b.py:2"]}

@@ -16,7 +16,7 @@ from privrep.auditing.two_values import settle_values
 from privrep.duplicates import shared_rows
 from privrep.formats.columns import Labels, check_values_there, no_speaker
 from privrep.formats.columns import labels as labels_of
-from privrep.formats.numbers import Interval
+from privrep.formats.numbers import NumberBin
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
 from privrep.formats.unpacked import taken
@@ -109,7 +109,7 @@ class _Reader(NamedTuple):
         read: Representations,
         table: Table,
         only: Mapping[str, Sequence[str]] | None = None,
-        intervals: tuple[Interval, ...] | None = None,
+        intervals: tuple[NumberBin, ...] | None = None,
     ) -> tuple[JoinedSample, Quantity | None]:
         """The joined sample, its classes checked, and its numbers if the attribute is a number.
 

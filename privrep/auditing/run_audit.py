@@ -223,7 +223,7 @@ def _no_progress(share: float, what: str) -> None:
     """Ignores the progress."""
 
 
-class Prepared(NamedTuple):
+class PreparedAudit(NamedTuple):
     """What an audit needs, read and checked.
 
     Attributes:
@@ -247,7 +247,7 @@ def prepare(
     output: str | Path | None,
     options: AuditOptions,
     opened: Opened | None = None,
-) -> Prepared:
+) -> PreparedAudit:
     """Reads and checks everything that was asked for, before anything is measured; see `audit`.
 
     Args:
@@ -275,7 +275,7 @@ def prepare(
     attackers = _suite(options, frames, inputs.joined.num_frames)
     if output is not None:
         check_output(output)
-    return Prepared(inputs, attackers, options, settings, sources)
+    return PreparedAudit(inputs, attackers, options, settings, sources)
 
 
 def _suite(

@@ -57,7 +57,7 @@ NUMBERS_OF_SPEAKERS = ["age"]
 _CODES = 5  # values of one flag that a message proposes
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
-Rows = list[tuple[str, dict[str, str]]]
+TableRows = list[tuple[str, dict[str, str]]]
 _AS_WRITTEN = Naming()
 
 
@@ -87,7 +87,7 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
     return _utterances(read_)
 
 
-def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
+def utterances_of(rows: TableRows, root: Path) -> list[Utterance]:
     """The utterances of ("path:line", {column: cell}), the columns those of the module's docstring.
 
     Args:

@@ -13,7 +13,7 @@ from privrep.statistics.verdict import Verdict
 from privrep.types import NOT_JUDGED
 
 
-class Answer(NamedTuple):
+class VerdictMark(NamedTuple):
     """A verdict as it is shown: word and sign carry the meaning, the colour only repeats it."""
 
     word: str
@@ -22,10 +22,10 @@ class Answer(NamedTuple):
 
 
 ANSWERS = {
-    "leaks": Answer("It leaks", "▲", "#D55E00"),
-    "no_leak_shown": Answer("No leak shown", "●", "#0072B2"),
-    "cannot_tell": Answer("Cannot tell", "?", "#5A5A5A"),
-    NOT_JUDGED: Answer("Not judged", "◇", "#8B4A8B"),
+    "leaks": VerdictMark("It leaks", "▲", "#D55E00"),
+    "no_leak_shown": VerdictMark("No leak shown", "●", "#0072B2"),
+    "cannot_tell": VerdictMark("Cannot tell", "?", "#5A5A5A"),
+    NOT_JUDGED: VerdictMark("Not judged", "◇", "#8B4A8B"),
 }
 
 
@@ -58,7 +58,7 @@ class Headline(NamedTuple):
     Attributes:
       question: that the measurement answers.
       verdict: "leaks", "no_leak_shown", "cannot_tell" or "not_judged".
-      word, sign, colour: see `Answer`.
+      word, sign, colour: see `VerdictMark`.
       sentence: what an attacker reads, beside guessing, and the bound.
       further: the same from all utterances of a person, and beyond sessions, where they differ.
       certainty: on how many speakers it rests, and the smallest leak that would have been detected.

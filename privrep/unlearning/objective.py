@@ -13,7 +13,7 @@ from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
-from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
+from privrep.unlearning.defences import DEFENCES, MEASURES, DependenceRows
 from privrep.unlearning.rows import Rows, joined, moments, relative, same_speaker
 
 PyTree = Any
@@ -73,7 +73,7 @@ class Architecture(NamedTuple):
     masks: MaskSettings = MaskSettings()
 
 
-class Labels(NamedTuple):
+class BatchLabels(NamedTuple):
     """Labels of utterances.
 
     Attributes:
@@ -100,7 +100,7 @@ class Batch(NamedTuple):
     """
 
     utterances: Utterances
-    labels: Labels
+    labels: BatchLabels
     is_valid: jax.Array
     memory: Rows | None = None
 
@@ -177,7 +177,7 @@ def objective(
     rows = seen(architecture, run, rows)
     views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
-    measured = _measured(architecture, rows, fold)
+    measured = _dependence_rows(architecture, rows, fold)
     params, read = _in_units(net, params, views, batch.is_valid)
     arguments = (read, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
@@ -213,7 +213,7 @@ def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Ro
     return Rows(used, labels.task, labels.private, labels.speaker, batch.is_valid)
 
 
-def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
+def _dependence_rows(architecture: Architecture, rows: Rows, fold: Fold) -> DependenceRows:
     """The rows over which `mmd` and `hsic` measure, and their classes and strata."""
     net = architecture.net
     classes = {
@@ -227,11 +227,11 @@ def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
         classes = dict.fromkeys(classes, of_speaker)
     is_valid = rows.is_valid[:, None]
     classes = {a: jnp.where(is_valid, of_class, 0) for a, of_class in classes.items()}
-    return Measured(rows.views, classes, jnp.where(is_valid, _strata(net, rows.task), 0))
+    return DependenceRows(rows.views, classes, jnp.where(is_valid, _strata(net, rows.task), 0))
 
 
 def _emotion_loss(
-    architecture: Architecture, outputs: jax.Array, labels: Labels, fold: Fold
+    architecture: Architecture, outputs: jax.Array, labels: BatchLabels, fold: Fold
 ) -> jax.Array:
     """float[B], 0 where the label is unknown."""
     if labels.target is None:
@@ -240,7 +240,7 @@ def _emotion_loss(
     return loss(outputs[:, 0], labels.target, jnp.ones(len(outputs), bool))
 
 
-def _further_loss(outputs: Mapping[str, jax.Array], labels: Labels, fold: Fold) -> jax.Array:
+def _further_loss(outputs: Mapping[str, jax.Array], labels: BatchLabels, fold: Fold) -> jax.Array:
     """float[B]: the mean over the further tasks, 0 where a label is unknown or there is no task."""
     total = jnp.zeros(len(labels.task))
     if labels.further is None or fold.further_weights is None:
