@@ -16,7 +16,7 @@ from privrep.statistics.permutation_test import (
 )
 
 
-def standardised(scores: np.ndarray) -> np.ndarray:
+def standardised_scores(scores: np.ndarray) -> np.ndarray:
     """Mean 0 and sd 1 over the last axis; it holds the true labelling, so the test is exact."""
     spread = np.maximum(scores.std(-1, keepdims=True), 1e-12)
     return (scores - scores.mean(-1, keepdims=True)) / spread
