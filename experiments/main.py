@@ -286,7 +286,7 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) 
 
 
 def _choose_workdir(dataset: str) -> Path:
-    """The directory of the results, which the first process names, and tells the others."""
+    """The directory of the results, which the first process names and sends to the others."""
     names: list[str] = []
 
     def choose() -> None:

@@ -1,4 +1,4 @@
-"""What each network's predictions come to, speaker by speaker, kept to compare networks of packs.
+"""Confusion counts of each network by speaker, kept to compare networks of several packs.
 
     <workdir>/checkpoints/003/counts.npz    of the runs of pack 3, without controls
 

@@ -12,7 +12,7 @@ from privrep.auditing.aligned import alignment_of
 from privrep.auditing.gate import CANNOT_TELL, FAILED, PASSED, STATUS_NOT_JUDGED, share_over_chance
 from privrep.auditing.options import MARGIN, AuditOptions, Columns, Vectors
 from privrep.auditing.read_inputs import AuditInputs, Opened, check_output
-from privrep.auditing.run_audit import Prepared, prepare
+from privrep.auditing.run_audit import PreparedAudit, prepare
 from privrep.files import replace_file
 from privrep.formats.tables import ID
 from privrep.leakage.headline import equally, times
@@ -228,7 +228,9 @@ def _scored(measurement: Measurement) -> ScoredAttacker:
     return ScoredAttacker(measurement.counts, np.array(null))
 
 
-def _measured(prepared: Prepared, rows: np.ndarray, settings: InferenceSettings) -> Measurement:
+def _measured(
+    prepared: PreparedAudit, rows: np.ndarray, settings: InferenceSettings
+) -> Measurement:
     """From one utterance, in total, by the tested attackers."""
     attackers = prepared.attackers._replace(untested={})
     sample = replace(prepared.inputs.sample.take(rows), session=None)

@@ -1,4 +1,4 @@
-"""What `privrep encode` and `privrep enrol` do: files of one person in, one whole file out."""
+"""Implementation of `privrep encode` and `privrep enrol`: files of one person in, a file out."""
 
 import contextlib
 from collections import Counter

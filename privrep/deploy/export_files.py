@@ -1,4 +1,4 @@
-"""What `privrep export` does: a model folder in, one whole file of another format out."""
+"""Implementation of `privrep export`: a model folder in, one file of another format out."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class Exported(NamedTuple):
 
     Attributes:
       content: its bytes.
-      card: sentences on what it is.
+      card: sentences that describe the file, for the model card.
       notes: what a caller must know of it that the file itself cannot hold: a second file, .json.
     """
 

@@ -139,7 +139,7 @@ def _tested(
         ((name, reason),) = design.left_out.items()
         return _untested(f"Speaker verification {name}: the speaker {reason}.", settings), "", {}
     permutations = permuted_speakers(
-        drawn.target, drawn.speaker, design.exchange, settings.permutations, settings.seed
+        drawn.target, drawn.speaker, design.permutation, settings.permutations, settings.seed
     )
     scores, errors, names = [], [], []
     kinds: dict[str, Verdict] = {}

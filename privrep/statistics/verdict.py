@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
-from privrep.statistics.family_test import p_value, standardised, verdict_word, why_too_few
+from privrep.statistics.family_test import p_value, standardised_scores, verdict_word, why_too_few
 from privrep.statistics.permutation_test import HIGH_SHARE, Permutations
 from privrep.statistics.upper_bound import (
     POWER,
@@ -33,7 +33,7 @@ class Scores(NamedTuple):
         """What exceeds the mean of the permuted labellings, added to chance; within [0, 1].
 
         Where labels are permuted within sessions only, or sessions as wholes, that mean is what the
-        sessions tell.
+        sessions reveal.
         """
         excess = self.uars - self.uars[:, 1:].mean(1, keepdims=True)
         return self._replace(uars=np.clip(chance + excess, 0, 1))
@@ -115,7 +115,7 @@ def judge(
         _judge_attacker(row, float(error), smallest_share, chance, alpha)
         for row, error in zip(uars, errors)
     )
-    standard = standardised(uars)
+    standard = standardised_scores(uars)
     highest, lowest = standard.max(0), standard.min(0)
     p = p_value(highest, lowest, smallest_share)
     smallest_p = min(1.0, smallest_share / HIGH_SHARE)
@@ -162,7 +162,7 @@ def _judge_attacker(
     detectable = np.inf
     if smallest_share / HIGH_SHARE <= alpha:
         detectable = minimum_detectable(null, error, HIGH_SHARE * alpha)
-    scores = standardised(uars)
+    scores = standardised_scores(uars)
     return JudgedAttacker(
         lower=lower_bound(uar, null, error, alpha),
         upper=upper_bound(uar, null, error, chance, alpha),

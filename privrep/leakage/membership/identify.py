@@ -39,8 +39,8 @@ Where no speaker changes sides between networks, as in an official split, test s
 recorded with another device, or in another year, look like non-members to any attacker, though the
 network has memorised nothing. If most non-members share a session with a member, members and
 non-members are matched by session, and places are permuted within it. Otherwise the same attack is
-made on the inputs of the network, which it did not make: "leaks" is said only if these do not
-separate the two sides, and h separates them better; else the verdict is "cannot_tell".
+made on the inputs of the network, which it did not make: the verdict is "leaks" only if these do
+not separate the two sides, and h separates them better; else it is "cannot_tell".
 """
 
 from collections.abc import Sequence

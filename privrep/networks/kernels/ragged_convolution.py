@@ -145,7 +145,7 @@ def convolved(
       convolutions: of which layers.
       mean_length: of the utterances of the corpus, approximately. The windows are sized so that a
         batch of this mean length fills them.
-      params: of `convolutions.stack`.
+      params: of `convolution.stack`.
       spans: the utterances.
       length: int32[B], their numbers of frames.
       hidden: what is 0 in place of their frames; None: nothing.
