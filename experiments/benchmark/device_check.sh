@@ -1,31 +1,30 @@
 #!/usr/bin/env bash
-# On a machine with an accelerator, in the project's root: what runs there, and how fast. Each part has
-# its own time limit (400 s in all), and the next part runs whatever became of it.
+# On a machine with an accelerator, in the project's root: how fast it is, and what runs there. The most
+# important first, ten minutes in all; each part has its own time limit, and the next one runs whatever
+# became of it.
 #
-#   experiments/benchmark/device_check.sh             all parts
-#   experiments/benchmark/device_check.sh growth ...  these alone: versions, correct, growth, train
+#   experiments/benchmark/device_check.sh              all of it
+#   experiments/benchmark/device_check.sh kernel ...   these alone: versions, correct, or parts of
+#                                                      `python -m experiments.benchmark.device_check`
 #
-# Under $OUT (a new folder if it is not set): log.txt, growth.json, train.json. Exit status 1 if a part
-# failed. What the machine lacks is installed from .wheels/*.whl if that folder is there.
-# DEVICE_CHECK_CPU=1: on a machine without an accelerator, at tiny sizes and with five times as long,
-# to see that every part runs.
+# Under $OUT (a new folder if it is not set): log.txt, device.jsonl, to which a line is added as soon as a
+# figure is there; what it holds already is not measured again. Exit status 1 if something failed. What
+# the machine lacks is installed from .wheels/*.whl if that folder is there.
+# DEVICE_CHECK_CPU=1: on a machine without an accelerator, at tiny sizes and with ten times as long, to
+# see that every part runs.
 set -u
 export PYTHONUNBUFFERED=1 OUT=${OUT:-$(mktemp -d)} XLA_PYTHON_CLIENT_PREALLOCATE=false
 CPU=${DEVICE_CHECK_CPU:-}
 PYTHON=${PYTHON:-python3}
 mkdir -p "$OUT"
-wanted=" $* "
 failed=0
 site=$(mktemp -d)
 trap 'rm -rf "$site"' EXIT
 
-part() { # seconds, name, command ...
+run() { # seconds, name, command ...
   local limit=$1 name=$2 start=$SECONDS status output
-  [ -z "$CPU" ] || limit=$((limit * 5))
+  [ -z "$CPU" ] || limit=$((limit * 10))
   shift 2
-  if [ "$wanted" != "  " ] && [ "$name" != install ] && [ "${wanted#* "$name" }" = "$wanted" ]; then
-    return
-  fi
   echo "== $name (at most $limit s)" | tee -a "$OUT/log.txt"
   output=$(mktemp)
   timeout -k 5 "$limit" "$@" >"$output" 2>&1
@@ -40,33 +39,40 @@ part() { # seconds, name, command ...
 if [ -z "$CPU" ]; then
   nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader | tee -a "$OUT/log.txt"
   if compgen -G '.wheels/*.whl' >/dev/null; then
-    part 40 install "$PYTHON" -m pip install -q --no-deps --no-index --no-compile --upgrade \
+    run 20 install "$PYTHON" -m pip install -q --no-deps --no-index --no-compile --upgrade \
       --target "$site" .wheels/*.whl
   fi
 fi
 export PYTHONPATH=$PWD:$site
 
-part 30 versions "$PYTHON" -c "
+versions() {
+  run 20 versions "$PYTHON" -c "
 import jax, flax, optax, orbax.checkpoint, numpy
 print(*(m.__version__ for m in (jax, flax, optax, orbax.checkpoint, numpy)), jax.devices())"
+}
 
-part 120 correct "$PYTHON" -m pytest -q -m "" -p no:cacheprovider tests/test_on_accelerator.py
+measure() { # parts, joined by commas; all of them if it is empty
+  run 460 measure "$PYTHON" -m experiments.benchmark.device_check ${CPU:+--tiny} \
+    --seconds=$((CPU ? 4500 : 450)) --only="$1" --output="$OUT/device.jsonl"
+}
 
-# Networks side by side: 1, 20, 100, 400 of the default shape, in turns within one run.
-part 110 growth "$PYTHON" -c "
-import json, os
-from experiments.benchmark.growth import measure_growth
-from experiments.benchmark.parts import device
-from experiments.benchmark.rows import tables
-from experiments.benchmark.work import QUICK, Size
-small = bool(os.environ.get('DEVICE_CHECK_CPU'))
-whole = Size(rounds=1, growth={'runs': (1, 20, 100, 400)})
-rows = measure_growth(QUICK._replace(growth={'runs': (1, 2)}) if small else whole)
-print(tables(rows))
-json.dump(device() | {'rows': rows}, open(os.environ['OUT'] + '/growth.json', 'w'), indent=1)"
+correct() {
+  run 90 correct "$PYTHON" -m pytest -q -m "" -p no:cacheprovider -k "not lowers" tests/test_on_accelerator.py
+}
 
-part 100 train "$PYTHON" -m experiments.benchmark --device --only=train --shapes=mid \
-  ${CPU:+--quick} --rounds=1 --output="$OUT/train.json"
+if [ $# = 0 ]; then
+  versions
+  measure ""
+  correct
+fi
+parts=()
+for name in "$@"; do
+  case $name in
+    versions | correct) "$name" ;;
+    *) parts+=("$name") ;;
+  esac
+done
+[ ${#parts[@]} = 0 ] || measure "$(IFS=,; echo "${parts[*]}")"
 
 ls -la "$OUT"
 exit "$failed"

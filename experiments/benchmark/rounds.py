@@ -77,11 +77,11 @@ class RoundFigures(NamedTuple):
 
     def rates(self, clock: str = "seconds") -> list[float]:
         """Units per second of each round, or per "cpu_seconds"."""
-        return [measured["units"] / measured[clock] for measured in self.rounds]
+        return [each["units"] / each[clock] for each in self.rounds]
 
     def median(self, name: str) -> float:
         """The median of a measurement over the rounds."""
-        return median(measured[name] for measured in self.rounds)
+        return median(each[name] for each in self.rounds)
 
 
 def ratio(ours: RoundFigures, theirs: RoundFigures, clock: str = "seconds") -> float:
@@ -109,7 +109,7 @@ def interleave(
         bar = stack.enter_context(tqdm(desc=title, total=len(names) * (rounds + 1), unit="round"))
         children = {
             name: [
-                stack.enter_context(_child(name, contestant, folder, quick))
+                stack.enter_context(child(name, contestant, folder, quick))
                 for _ in range(contestant.processes)
             ]
             for name, contestant in contestants.items()
@@ -119,17 +119,18 @@ def interleave(
             order = names[::-1] if number % 2 else names
             for together in [order] if quick else [[name] for name in order]:
                 time.sleep(0 if quick else _SETTLE)
-                for child in (child for name in together for child in children[name]):
-                    child.start_round()
+                for program in (c for name in together for c in children[name]):
+                    program.start_round()
                 for name in together:
                     replies[name].append(side_by_side([c.reply() for c in children[name]]))
                     bar.update()
-    return {
-        name: RoundFigures(
-            first["facts"], first["seconds"], later, (later or [first])[-1]["peak_mb"]
-        )
-        for name, (first, *later) in replies.items()
-    }
+    return {name: measured(each) for name, each in replies.items()}
+
+
+def measured(replies: Sequence[dict[str, Any]]) -> RoundFigures:
+    """The measurements of a contestant from its replies, the first of which compiled."""
+    first, *later = replies
+    return RoundFigures(first["facts"], first["seconds"], later, replies[-1]["peak_mb"])
 
 
 def side_by_side(replies: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def side_by_side(replies: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return replies[0] | sums | {"units": units, "seconds": units / speed}
 
 
-class _Child(NamedTuple):
+class Child(NamedTuple):
     """The process of a contestant, seen from here; `contestants/__main__.py` is its side."""
 
     name: str
@@ -153,7 +154,14 @@ class _Child(NamedTuple):
         with suppress(BrokenPipeError):  # `reply` will say that it failed
             self.connection.send(self.arguments)
 
-    def reply(self) -> dict[str, Any]:
+    def reply(self, limit: float | None = None) -> dict[str, Any]:
+        """The measurements of the round, waited for at most `limit` seconds.
+
+        Raises:
+          RuntimeError: the process failed, or took longer.
+        """
+        if not self.connection.poll(limit):
+            raise RuntimeError(f"{self.name} was not done in time")
         try:
             return self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -163,7 +171,8 @@ class _Child(NamedTuple):
 
 
 @contextmanager
-def _child(name: str, contestant: Contestant, folder: str, quick: bool) -> Iterator[_Child]:
+def child(name: str, contestant: Contestant, folder: str, quick: bool) -> Iterator[Child]:
+    """The process of a contestant, which ends with the context; arguments as in `interleave`."""
     # What a child writes to its temporary folder is removed with `folder`.
     environment = os.environ | {"TMPDIR": folder} | dict(contestant.environment)
     environment |= _QUICK if quick else _MEASURED
@@ -181,7 +190,7 @@ def _child(name: str, contestant: Contestant, folder: str, quick: bool) -> Itera
                 pass_fds=[far.fileno()],
             )
         try:
-            yield _Child(name, contestant.arguments, here, output)
+            yield Child(name, contestant.arguments, here, output)
         finally:
             process.kill()
             process.wait()

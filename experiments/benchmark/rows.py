@@ -26,6 +26,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "compile_seconds": ("compile s", ".1f"),
     "peak_mb": ("peak MB", ".0f"),
     "device_peak_mb": ("on device MB", ".0f"),
+    "estimated_mb": ("estimated MB", ".0f"),
+    "difference": ("difference", ".1e"),
 }
 
 

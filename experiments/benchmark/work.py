@@ -48,6 +48,8 @@ class Training(NamedTuple):
       adversary_steps: steps of the adversary of the recipe `strong` for each of the network's; 0
         stands for a linear adversary that takes one.
       recipe: a name in RECIPES, whose networks are trained; "" for plain reversal.
+      precision, recurrence: the settings of these names.
+      is_streamed: the frames stay on the host and come in windows of a third of them.
       regression: the emotion head predicts a rating, with the loss 1 - CCC.
     """
 
@@ -59,6 +61,9 @@ class Training(NamedTuple):
     adversary_steps: int = 0
     regression: bool = False
     recipe: str = ""
+    precision: str = "float32"
+    recurrence: str = "loop"
+    is_streamed: bool = False
 
 
 class Shape(NamedTuple):

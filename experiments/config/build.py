@@ -11,7 +11,7 @@ from experiments.config.settings import Config
 from experiments.config.sweep import Pack, is_relative, resists
 from privrep.inputs.packing import Packed
 from privrep.networks.emotion_net import EmotionNet
-from privrep.networks.encoders import MODALITIES, AcousticEncoder, LexicalEncoder
+from privrep.networks.encoders import LOOP, MODALITIES, AcousticEncoder, LexicalEncoder
 from privrep.networks.frame_masks import MaskSettings
 from privrep.parallel.run_axis import Run, run_key
 from privrep.training.problem import FitSettings
@@ -40,6 +40,7 @@ def architecture(pack: Pack, packed: Packed) -> Architecture:
             "dropout",
         )
     }
+    shared["recurrence"] = config.recurrence if jax.default_backend() == "gpu" else LOOP
     encoders = {
         "acoustic": AcousticEncoder(
             conv_layers=config.conv_layers,

@@ -36,7 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Training": (
         *("optimiser", "learning_rate", "weight_decay", "clip_norm", "batch_size", "max_epochs"),
         *("min_epochs", "max_steps", "min_steps", "patience", "selection", "selection_leak"),
-        "precision",
+        *("precision", "recurrence"),
     ),
     "Attack: who tries to read it": ("attackers", "membership", "validation_scores"),
     "Search": ("search", "search_rule"),

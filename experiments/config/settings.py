@@ -26,7 +26,7 @@ from privrep.inputs.normalisation import NORMALISATIONS
 from privrep.inputs.packing import CLASS_WEIGHTS
 from privrep.inputs.selection import DUPLICATES, TWO_GENDERS
 from privrep.networks.emotion_net import GIVEN, INPUTS, PLACEMENTS
-from privrep.networks.encoders import ACTIVATIONS, MODALITIES, POOLINGS
+from privrep.networks.encoders import ACTIVATIONS, LOOP, MODALITIES, POOLINGS, RECURRENCES
 from privrep.training.epoch import OPTIMISERS
 from privrep.training.regression import LOSSES
 from privrep.training.schedules import SCHEDULES
@@ -540,6 +540,12 @@ class Config:
         "precision of matrix products in the network; float32 is exact, the others are faster on "
         "accelerators",
         PRECISIONS,
+    )
+    recurrence: str = _setting(
+        LOOP,
+        "how a GPU computes the GRU: a loop of XLA's, or one Pallas kernel for widths up to 64, "
+        "which no GPU has been measured with yet",
+        tuple(RECURRENCES),
     )
 
     # Attack

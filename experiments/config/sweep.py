@@ -24,7 +24,7 @@ from experiments.config.recipes import (
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from privrep.inputs.fold_file import is_fold_file, read_folds
 from privrep.inputs.labels import CONTINUOUS
-from privrep.networks.encoders import ENCODERS, MODALITIES
+from privrep.networks.encoders import ENCODERS, KERNEL, MODALITIES
 from privrep.unlearning.defences import MEASURES
 from privrep.unlearning.person_release import PERSON_RELEASES
 
@@ -186,6 +186,8 @@ def _check(config: Config) -> None:
             "--state=running goes on from an enrolment, and with --enrolment=0 there is none: take "
             f"--enrolment={ENROLMENT}, or --state=enrolled"
         )
+    if config.recurrence == KERNEL:
+        _check_kernel(config)
     if config.is_regression:
         _check_regression(config)
     if config.head_layers > 1:
@@ -198,6 +200,16 @@ def _check(config: Config) -> None:
             )
     if config.task in config.attributes:
         raise ValueError(f"--task={config.task} is in --private too: keep it or unlearn it")
+
+
+def _check_kernel(config: Config) -> None:
+    from privrep.networks.kernels.gru_pallas import WIDEST  # here: Pallas is slow to import
+
+    if config.gru_width > WIDEST:
+        raise ValueError(
+            f"--recurrence={KERNEL} with --gru_width={config.gru_width}: the kernel keeps the "
+            f"weights of widths up to {WIDEST} on chip; leave --recurrence out"
+        )
 
 
 def _release_flag(config: Config) -> str:
@@ -240,8 +252,10 @@ def idle_flags(flags: Mapping[str, str], configs: Sequence[Config]) -> list[str]
     continuous = any(config.is_regression for config in configs)
     drawn = flags["test_set"] != "all" and all(config.folds != "official" for config in configs)
     stateless = flags["state"] != flag_default("state") and not any(map(has_state, configs))
+    loops = flags["recurrence"] != flag_default("recurrence") and jax.default_backend() != "gpu"
     return (
         ["note: --data_dir has no effect with --dataset=demo"] * bool(unread)
+        + ["note: --recurrence has no effect: jax sees no GPU, which alone has a kernel"] * loops
         + ["note: --state has no effect: no network of this sweep has one"] * stateless
         + ["note: --test_set has no effect without --folds=official"] * bool(drawn)
         + _of_regression(flags, continuous)

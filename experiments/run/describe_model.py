@@ -62,8 +62,10 @@ def describe(pack: Pack, config: Config, loaded: Loaded, row: Row) -> Descriptio
 
 
 def _settings_of(module: Any) -> dict[str, Any]:
-    fields = [field.name for field in dataclasses.fields(module)]
-    return {name: getattr(module, name) for name in fields if name not in ("parent", "name")}
+    # The recurrence is a matter of the machine, not of the model.
+    left_out = ("parent", "name", "recurrence")
+    fields = [field.name for field in dataclasses.fields(module) if field.name not in left_out]
+    return {name: getattr(module, name) for name in fields}
 
 
 def _lexical(config: Config, loaded: Loaded) -> LexicalInput:

@@ -74,6 +74,23 @@ def _max(pooled: jax.Array, states: jax.Array, time: jax.Array, length: jax.Arra
 POOLINGS: dict[str, Pooling] = {"mean": _mean, "last": _last, "max": _max}
 
 
+def _loop(gates: jax.Array, recurrent: jax.Array, bias: jax.Array, length: jax.Array) -> jax.Array:
+    return layers.gru(gates, recurrent, bias)
+
+
+def _kernel(
+    gates: jax.Array, recurrent: jax.Array, bias: jax.Array, length: jax.Array
+) -> jax.Array:
+    from privrep.networks.kernels import gru_pallas  # here: Pallas is for GPUs and slow to import
+
+    return gru_pallas.gru(gates, recurrent, bias, length)
+
+
+# The forms of a padded GRU layer, (gates, recurrent, bias, length) -> states, see `kernels.gru`.
+LOOP, KERNEL = "loop", "kernel"
+RECURRENCES: dict[str, Callable] = {LOOP: _loop, KERNEL: _kernel}
+
+
 class GRU(nn.Module):
     """A stack of GRU layers whose last states are pooled over time to one vector, [B, width].
 
@@ -85,6 +102,7 @@ class GRU(nn.Module):
     num_layers: int
     width: int
     pooling: str = "mean"
+    recurrence: str = LOOP  # a name in RECURRENCES; utterances end to end have their own form
 
     @nn.compact
     def __call__(
@@ -121,7 +139,7 @@ class GRU(nn.Module):
             return gru_pooled(pool, lanes, longest, stack, x, first, length)
         for kernel, bias, recurrent, inner_bias in stack:
             gates = matmul.matmul(x, kernel) + jnp.expand_dims(bias, (0, 1))
-            x = layers.gru(gates, recurrent, inner_bias)
+            x = RECURRENCES[self.recurrence](gates, recurrent, inner_bias, length)
         time = jax.lax.broadcasted_iota(jnp.int32, x.shape[:2], 0)
         return pool(jnp.zeros(x.shape[1:], x.dtype), x, time, length)
 
@@ -150,7 +168,8 @@ def _to_vector(
     unpadded: Unpadded | None = None,
 ) -> jax.Array:
     """The last layers of both encoders: GRU, pooling over time, dense layers. -> [B, D]."""
-    h = GRU(encoder.gru_layers, encoder.gru_width, encoder.pooling)(x, length, unpadded)
+    gru = GRU(encoder.gru_layers, encoder.gru_width, encoder.pooling, encoder.recurrence)
+    h = gru(x, length, unpadded)
     dense = MLP(encoder.dense_layers, encoder.dense_width, encoder.activation, encoder.dropout)
     return dense(h, train)
 
@@ -167,6 +186,7 @@ class AcousticEncoder(nn.Module):
       pooling: of the GRU's states over time, a name in POOLINGS.
       activation: a name in ACTIVATIONS.
       dropout: the probability that a unit is dropped in training.
+      recurrence: how a padded GRU is computed, a name in RECURRENCES.
     """
 
     conv_layers: int = 3
@@ -180,6 +200,7 @@ class AcousticEncoder(nn.Module):
     pooling: str = "mean"
     activation: str = "relu"
     dropout: float = 0.0
+    recurrence: str = LOOP
 
     @property
     def rates(self) -> tuple[int, ...]:
@@ -252,6 +273,7 @@ class LexicalEncoder(nn.Module):
     pooling: str = "mean"
     activation: str = "relu"
     dropout: float = 0.0
+    recurrence: str = LOOP
 
     @nn.compact
     def __call__(self, utterances: Utterances, train: bool) -> jax.Array:

@@ -2,6 +2,7 @@ import doctest
 import itertools
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -255,12 +256,25 @@ def test_the_plan_counts_settings_packs_and_programs():
         ({"head_layers": "2", "recipe": "keep"}, None),
         ({"state": "running"}, "--state has no effect: no network of this sweep has one"),
         ({"state": "running", "recipe": "relative"}, None),
+        ({"recurrence": "kernel"}, "--recurrence has no effect: jax sees no GPU"),
     ],
 )
 def test_what_was_asked_for_and_comes_to_nothing_is_named(given, said):
     flags = {name: flag_default(name) for name in FIELDS} | given
     lines = idle_flags(flags, [config for pack in expand(given) for config in pack.runs])
     assert len(lines) == (said is not None) and all(said in line for line in lines), lines
+
+
+def test_the_kernel_of_the_gru_is_for_gpus_and_for_narrow_networks(monkeypatch):
+    """A directory that a GPU made is read on a CPU, so there the flag does nothing."""
+    (pack,) = expand({"recurrence": "kernel"})
+    of_backend = {}
+    for backend in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        of_backend[backend] = architecture(pack, PACKED).net.encoders["acoustic"].recurrence
+    assert of_backend == {"cpu": "loop", "gpu": "kernel"}
+    with pytest.raises(ValueError, match="--gru_width=96: the kernel keeps the weights of widths"):
+        expand({"recurrence": "kernel", "gru_width": "96"})
 
 
 def test_ready_features_are_normalised_by_the_training_part_unless_told_otherwise(tmp_path):

@@ -1,12 +1,22 @@
 """An utterance's representation is its own: not its padding's, not its neighbours'."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from privrep.networks.encoders import ENCODERS, GRU, MODALITIES, POOLINGS, LexicalEncoder
+from privrep.networks.encoders import (
+    ENCODERS,
+    GRU,
+    MODALITIES,
+    POOLINGS,
+    RECURRENCES,
+    LexicalEncoder,
+)
 from privrep.networks.kernels import gru as layers
+from privrep.networks.kernels import gru_pallas
 from privrep.types import Utterances
 from tests.support.small_data import relative_error
 
@@ -61,6 +71,19 @@ def params_of(encoder, batch):
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(lambda key: encoder.init(key, batch, False), jax.random.key(0))
     return jax.tree.map(lambda a: rng.normal(0, 0.5, a.shape).astype(a.dtype), shapes)
+
+
+def test_the_kernel_is_given_the_loops_arguments(monkeypatch):
+    """Interpreted; an empty utterance and garbage in the padding included."""
+    interpreted = partial(gru_pallas.gru, launch=gru_pallas.Launch(interpret=True))
+    monkeypatch.setitem(RECURRENCES, "kernel", interpreted)
+    encoder, batch = case("pooled twice", garbage=7)
+    params = params_of(encoder, batch)
+    loop, kernel = (
+        jax.jit(encoder.clone(recurrence=form).apply, static_argnums=2)(params, batch, False)
+        for form in RECURRENCES
+    )
+    assert relative_error(kernel, loop) < 1e-6 and np.any(loop[1:] != loop[:1])
 
 
 @pytest.mark.parametrize("name", CASES)

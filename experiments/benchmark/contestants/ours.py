@@ -2,6 +2,7 @@
 
 import experiments.devices  # isort: skip  # before jax
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from experiments.config.settings import Config
 from privrep.attacks.trained.dense import ATTACKERS, AttackData, attack
 from privrep.inputs.labels import CONTINUOUS
 from privrep.inputs.packing import Packed, PackingSettings, pack
-from privrep.parallel.run_axis import run_key
-from privrep.training.fit import fit
-from privrep.training.problem import DIVERGED
+from privrep.parallel.memory import peak_bytes
+from privrep.parallel.run_axis import Run, run_key
+from privrep.training.fit import _epoch_one, fit, start_all
+from privrep.training.problem import DIVERGED, FitSettings
+from privrep.training.streaming import place
 from privrep.types import Corpus, Ragged, Split, Utterance, room
 from privrep.unlearning.training_problem import network_problem
 
@@ -30,8 +33,12 @@ VALIDATION = 4  # utterances: an epoch has to be scored on something
 ENDLESS = 10**6  # epochs
 
 
-def train(work: Training) -> Started:
-    """A round is one epoch of `work`, through `fit.fit`."""
+def train(work: Training, with_estimate: bool = False) -> Started:
+    """A round is one epoch of `work`, through `fit.fit`; it returns the loss of each network.
+
+    Args:
+      with_estimate: the memory that `fit` estimates is among the facts, in MB.
+    """
     network = work.network
     packed = make_corpus(work)
     settings: dict[str, Any] = {"defence": "grl", "adversary_layers": "0"}
@@ -44,19 +51,37 @@ def train(work: Training) -> Started:
     # A model-step is what the peers take; the attacker of the default choice is no part of it.
     settings |= {"max_epochs": ENDLESS, "patience": ENDLESS, "selection_leak": "adversary"}
     settings |= {"bins": _bins(work)}
+    settings |= {"precision": work.precision, "recurrence": work.recurrence}
     settings["lambda_"] = by_attribute([0.5], ["gender"])
     configs = [Config(**settings, seed=seed) for seed in range(work.runs)]
     architecture = build.architecture(sweep.Pack(configs[0], tuple(configs)), packed)
     table, _ = build.run_table(configs, 1)
     fit_settings = build.fit_settings(configs[0])
-    stack = fit(network_problem, architecture, fit_settings, packed.data, table)
+    data = packed.data
+    if work.is_streamed:
+        assert data.corpus.frames is not None
+        data = place(data, data.corpus.frames.values.nbytes // 3)
+    stack = fit(network_problem, architecture, fit_settings, data, table)
 
-    def run_round() -> dict[str, float]:
-        if (next(stack).status == DIVERGED).any():
+    def run_round() -> dict[str, Any]:
+        stage = next(stack)
+        if (stage.status == DIVERGED).any():
             raise RuntimeError("a network diverged and stopped, so its speed means nothing")
-        return _device_peak()
+        losses = stage.history["train_emotion_loss"]
+        return _device_peak() | {"emotion_loss": losses.tolist()}
 
-    return Started(work.runs * work.steps, run_round, _device())
+    facts = _device()
+    if with_estimate:
+        facts["estimated_mb"] = work.runs * _bytes_of_run(architecture, fit_settings, data, table)
+    return Started(work.runs * work.steps, run_round, facts)
+
+
+def _bytes_of_run(architecture: Any, settings: FitSettings, data: Any, runs: Run) -> float:
+    """The memory of one run as `fit` estimates it, in MB."""
+    program = partial(_epoch_one, network_problem, architecture, settings)
+    fits = jax.eval_shape(partial(start_all, network_problem, architecture, settings), data, runs)
+    rows = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), (runs, fits))
+    return peak_bytes(program, data, rows) / 1e6
 
 
 def make_corpus(work: Training) -> Packed:

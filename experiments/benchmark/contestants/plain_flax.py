@@ -4,6 +4,7 @@ It imports no experiments.devices: jax runs in it as it does out of the box. It 
 few batches again and again and scores nothing, which is less work than privrep's own training does.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -61,12 +62,29 @@ def loss(net: PlainFlax, params: Any, batch: tuple[Any, ...], lambda_: float) ->
 
 def one_by_one(work: Training) -> Started:
     """A round is `steps` steps of one network."""
+    return _started(work._replace(runs=1), lambda step: step)
+
+
+def side_by_side(work: Training) -> Started:
+    """A round is `steps` steps of `runs` networks under vmap, which read the same batches."""
+    return _started(work, lambda step: jax.vmap(step, in_axes=(0, None)))
+
+
+def _started(work: Training, over_networks: Callable) -> Started:
     # One padded size, as every other would be compiled anew.
     padded = work.frames or int(LONGEST * FRAMES_PER_SECOND)
     batches = jax.device_put(draw_batches(work, work.steps, padded))
     net, adam = PlainFlax(work.network), optax.adam(1e-3)
-    params = jax.jit(net.init)(jax.random.key(0), *batches[0][:2], 0.5)
-    state = params, jax.jit(adam.init)(params)
+
+    def start(key: jax.Array) -> tuple[Any, Any]:
+        params = net.init(key, *batches[0][:2], 0.5)
+        return params, adam.init(params)
+
+    keys = jax.random.split(jax.random.key(0), work.runs)
+    # One after another: an orthogonal start under vmap can starve a CPU's threads.
+    state = jax.jit(lambda keys: jax.lax.map(start, keys))(keys)
+    if work.runs == 1:
+        state = jax.tree.map(lambda a: a[0], state)
 
     def step(state: tuple[Any, Any], batch: tuple[Any, ...]) -> tuple[Any, Any]:
         params, optimiser = state
@@ -74,7 +92,7 @@ def one_by_one(work: Training) -> Started:
         updates, optimiser = adam.update(gradients, optimiser)
         return optax.apply_updates(params, updates), optimiser
 
-    compiled = jax.jit(step, donate_argnums=0)
+    compiled = jax.jit(over_networks(step), donate_argnums=0)
 
     def run_round() -> dict[str, float]:
         nonlocal state
@@ -83,4 +101,4 @@ def one_by_one(work: Training) -> Started:
         jax.block_until_ready(state)
         return {}
 
-    return Started(work.steps, run_round)
+    return Started(work.runs * work.steps, run_round)

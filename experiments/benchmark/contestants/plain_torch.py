@@ -51,7 +51,7 @@ class PlainTorch(nn.Module):
     def forward(
         self, x: torch.Tensor, length: torch.Tensor, lambda_: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        mask = (torch.arange(x.shape[1])[None] < length[:, None]).to(x.dtype)
+        mask = (torch.arange(x.shape[1], device=x.device)[None] < length[:, None]).to(x.dtype)
         x = x.transpose(1, 2)
         for i, convolution in enumerate(self.convolutions):
             x = relu(convolution(x)) * mask[:, None]
@@ -66,7 +66,8 @@ class PlainTorch(nn.Module):
     def _states(self, x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
         if not self.packed:
             return self.gru(x)[0]
-        rows = pack_padded_sequence(x, length.long(), batch_first=True, enforce_sorted=False)
+        lengths = length.long().cpu()  # which the packing reads on the host
+        rows = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.gru(rows)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
@@ -77,18 +78,77 @@ def loss(net: nn.Module, batch: Sequence[torch.Tensor], lambda_: float) -> torch
     return cross_entropy(logits[0], emotion.long()) + cross_entropy(logits[1], gender.long())
 
 
-def one_by_one(work: Training, packed: bool = False) -> Started:
-    """A round is `steps` steps of one network, each batch padded to its own longest."""
-    drawn = draw_batches(work, work.steps, room=0)
-    batches = [[torch.from_numpy(array) for array in batch] for batch in drawn]
-    net = PlainTorch(work.network, packed)
-    adam = torch.optim.Adam(net.parameters(), 1e-3)
+def one_by_one(work: Training, packed: bool = False, on_device: bool = False) -> Started:
+    """A round is `steps` steps of one network, each batch padded to its own longest.
+
+    Args:
+      packed: see `PlainTorch`.
+      on_device: on the GPU that PyTorch sees, whose GRU is cuDNN's.
+    """
+    device = _device() if on_device else torch.device("cpu")
+    batches, trained = _batches(work, device), _Trained(work.network, packed, device)
 
     def run_round() -> dict[str, float]:
         for batch in batches:
-            adam.zero_grad(set_to_none=True)
-            loss(net, batch, 0.5).backward()
-            adam.step()
-        return {}
+            trained.step(batch)
+        return _finish(device)
 
-    return Started(work.steps, run_round)
+    return Started(work.steps, run_round, {"device": _name(device)})
+
+
+def under_streams(work: Training) -> Started:
+    """A round is `steps` steps of `runs` networks, each in a CUDA stream of its own.
+
+    The host starts the kernels of one network after another, and the GPU may run them side by side.
+    Without a GPU there are no streams.
+    """
+    device = _device()
+    batches = _batches(work, device)
+    networks = [_Trained(work.network, False, device) for _ in range(work.runs)]
+    is_gpu = device.type == "cuda"
+    streams = [torch.cuda.Stream() if is_gpu else None for _ in networks]
+    if is_gpu:
+        torch.cuda.synchronize()  # the batches and networks were made in the first stream
+
+    def run_round() -> dict[str, float]:
+        for batch in batches:
+            for trained, stream in zip(networks, streams):
+                with torch.cuda.stream(stream):
+                    trained.step(batch)
+        return _finish(device)
+
+    return Started(work.runs * work.steps, run_round, {"device": _name(device)})
+
+
+class _Trained:
+    """A network and its optimiser."""
+
+    def __init__(self, network: Network, packed: bool, device: torch.device) -> None:
+        self.net = PlainTorch(network, packed).to(device)
+        self.adam = torch.optim.Adam(self.net.parameters(), 1e-3)
+
+    def step(self, batch: Sequence[torch.Tensor]) -> None:
+        self.adam.zero_grad(set_to_none=True)
+        loss(self.net, batch, 0.5).backward()
+        self.adam.step()
+
+
+def _batches(work: Training, device: torch.device) -> list[list[torch.Tensor]]:
+    drawn = draw_batches(work, work.steps, room=0)
+    return [[torch.from_numpy(array).to(device) for array in batch] for batch in drawn]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _finish(device: torch.device) -> dict[str, float]:
+    """Waits for the device; its peak memory."""
+    if device.type != "cuda":
+        return {}
+    torch.cuda.synchronize()
+    return {"device_peak_mb": torch.cuda.max_memory_allocated() / 1e6}
