@@ -12,7 +12,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
     Discriminants,
@@ -40,7 +39,7 @@ from privrep.attacks.scaling import (
     standardised,
     whitened,
 )
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -190,7 +189,7 @@ def prepared(attack: Attack, h: np.ndarray) -> Attack:
     """
     if attack is not linear:
         return attack
-    with threadpool_limits(1, "blas"):  # as in `_tuned`
+    with one_blas_thread():  # as in `_tuned`
         maps = tuple(_linear_maps(h))
 
     def linear_on_h(
@@ -286,7 +285,7 @@ def _tuned(
     chosen, uncalibrated = [""] * num_folds, {}
     # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
     # with them on a busy machine; pairs of folds are processed in parallel instead.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         for name, features, penalties in maps.maps:
             ridges = tuple(penalties.values())
             training = _sum_folds(pool, features, units, num_classes)

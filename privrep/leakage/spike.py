@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.special
+from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda import linear
 from privrep.attacks.ridge import ridge
@@ -110,7 +111,8 @@ def _smallest(
 def spread_of(h: np.ndarray) -> np.ndarray:
     """float64[D, r]: the principal directions of h, a standard deviation long each."""
     centred = h.astype(np.float64) - h.mean(0, dtype=np.float64)
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
+    with threadpool_limits(1, "blas"):
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
     kept = values > 1e-12 * max(values[-1], 1e-300)
     return vectors[:, kept] * np.sqrt(values[kept])
 
