@@ -1,12 +1,22 @@
 """Tests of the rows of simulated draws."""
 
-from experiments.simulations.draws import resumed
+import pytest
+
+from experiments.simulations import comparisons, plans
+from experiments.simulations.draws import Draws, resumed
 
 COLUMNS = ("design", "seed", "value")
 
 
 def simulated(name, seed):
     return (name, seed, len(name) + seed)
+
+
+def as_planned(name, seed):
+    """A row whose upper bound is a quantile of the plan."""
+    result = plans.planned(name)
+    upper = plans.limit_passed(result, 0.95 * (seed + 0.5) / 20)
+    return (name, seed, upper, result.minimum_detectable, "cannot_tell")
 
 
 def refused(name, seed):
@@ -39,3 +49,24 @@ def test_draws_divided_over_two_machines_are_those_of_one(tmp_path):
     head = resumed(tmp_path / "head.csv", COLUMNS, simulated, {"a": 2, "b": 2})
     tail = resumed(tmp_path / "tail.csv", COLUMNS, simulated, {"a": 4, "b": 2}, first=2)
     assert sorted(map(str, head + tail)) == sorted(map(str, whole))
+
+
+def test_a_plan_that_holds_is_passed_as_often_as_it_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(plans, "one_plan", as_planned)
+    lines = [*plans.plan(Draws(20, tmp_path))]
+    assert len(lines) == len(plans.SPEAKERS) * len(plans.SCORES) * (1 + len(plans.CHANCES))
+    for line in lines:
+        if "limit" in line:
+            chance, passed = line.split("planned ")[1].split("%: ")
+            assert int(passed.split(" of ")[0]) / 20 == pytest.approx(int(chance) / 95, abs=0.05)
+
+
+def test_rows_of_plans_and_comparisons_are_those_of_their_seed(monkeypatch):
+    for module, simulate, name in (
+        (plans, plans.one_plan, "20 speakers, UAR"),
+        (plans, plans.one_plan, "20 speakers, correlation"),
+        (comparisons, comparisons.one_comparison, "28 speakers, 0.5 to 1.4"),
+    ):
+        monkeypatch.setattr(module, "PERMUTATIONS", 24)
+        row = simulate(name, 3)
+        assert row == simulate(name, 3) and len(row) == len(module.COLUMNS) and row[:2] == (name, 3)

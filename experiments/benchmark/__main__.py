@@ -2,7 +2,8 @@
 
     python -m experiments.benchmark                                all parts
     python -m experiments.benchmark --only=train --shapes=mid      one contest
-    python -m experiments.benchmark --only=audit                   `privrep audit` of 100,000 x 256
+    python -m experiments.benchmark --only=audit                   `privrep audit`, two sizes
+    python -m experiments.benchmark --only=audit --against=DIR     in turn with another checkout
     python -m experiments.benchmark --device                       privrep alone, on a GPU or TPU
     python -m experiments.benchmark --profile=out/trace            a trace for Perfetto
 
@@ -105,11 +106,27 @@ def _check(flag: str, chosen: Sequence[str], valid: Iterable[str]) -> None:
             raise ValueError(f"--{flag}={name}: choose from {', '.join(valid)}")
 
 
+def _audit_size(text: str) -> tuple[int, int, int]:
+    try:
+        speakers, utterances, columns = map(int, text.split("x"))
+    except ValueError:
+        end_with(f"error: --audit={text}: speakers x utterances x columns, such as 40x50x192")
+    return speakers, utterances, columns
+
+
+def _check_against(checkout: str) -> None:
+    if checkout and not Path(checkout, "privrep").is_dir():
+        end_with(f"error: --against={checkout}: no checkout of privrep: it has no folder privrep")
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         end_with(f"error: what is {argv[1]!r}? Values stand behind a flag: --only=train")
     size = QUICK if FLAGS.quick else Size(rounds=FLAGS.rounds)
-    size = size._replace(shapes=FLAGS.shapes)
+    size = size._replace(shapes=FLAGS.shapes, against=FLAGS.against)
+    _check_against(FLAGS.against)
+    if FLAGS.audit:
+        size = size._replace(audits=[_audit_size(text) for text in FLAGS.audit])
     try:
         if FLAGS.profile:
             _check("shapes", FLAGS.shapes, SHAPES)
@@ -135,6 +152,8 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_list("only", [], f"parts to measure, of {', '.join(PARTS)}; all if left out")
     flags.DEFINE_list("shapes", [], f"networks and lengths to train, of {', '.join(SHAPES)}")
+    flags.DEFINE_list("audit", [], "sizes of audits, as 40x50x192: speakers, utterances, columns")
+    flags.DEFINE_string("against", "", "another checkout, to be compared by --only=audit")
     flags.DEFINE_bool("device", False, "privrep alone, on the accelerator that jax sees")
     flags.DEFINE_integer("rounds", 5, "times each is measured", lower_bound=1)
     flags.DEFINE_string("output", "out/benchmark.json", "file of the figures")

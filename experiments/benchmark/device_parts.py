@@ -28,7 +28,7 @@ class Planned(NamedTuple):
     contestant: Contestant
 
 
-class Part(NamedTuple):
+class CheckPart(NamedTuple):
     """A part of the check.
 
     Attributes:
@@ -165,14 +165,14 @@ def _launches(size: Size) -> list[Planned]:
     return [_layer("launches", name, of, **more) for name, (of, more) in variants.items()]
 
 
-PARTS: dict[str, Part] = {  # the most important first
-    "networks": Part(110, _networks),
-    "kernel": Part(60, _kernel),
-    "steps": Part(70, _steps),
-    "peers": Part(60, _peers),
-    "shapes": Part(70, _shapes),
-    "precision": Part(60, _precision),
-    "where": Part(60, _where),
-    "streaming": Part(60, _streaming),
-    "launches": Part(40, _launches),
+PARTS: dict[str, CheckPart] = {  # the most important first
+    "networks": CheckPart(110, _networks),
+    "kernel": CheckPart(60, _kernel),
+    "steps": CheckPart(70, _steps),
+    "peers": CheckPart(60, _peers),
+    "shapes": CheckPart(70, _shapes),
+    "precision": CheckPart(60, _precision),
+    "where": CheckPart(60, _where),
+    "streaming": CheckPart(60, _streaming),
+    "launches": CheckPart(40, _launches),
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.benchmark.encode import measure_encode
 from experiments.benchmark.growth import measure_growth
-from experiments.benchmark.rounds import Contestant, interleave
+from experiments.benchmark.rounds import Contestant, interleave, ratio
 from experiments.benchmark.rows import BenchmarkRow, efficiency, installed, row, versus
 from experiments.benchmark.train import measure_one_core, measure_train
 from experiments.benchmark.work import Size
@@ -62,11 +62,16 @@ def measure_attack(size: Size) -> list[BenchmarkRow]:
 
 
 def measure_audit(size: Size) -> list[BenchmarkRow]:
-    """`privrep audit` of a large synthetic corpus, from two files to the card, once.
+    """`privrep audit` of synthetic corpora, from two files to the card.
 
-    The default attackers and permutations, with all questions that the labels allow.
+    The default attackers and permutations, with all questions that the labels allow. Once, or, with
+    another checkout of privrep, in turn with that one.
     """
-    speakers, utterances, width = size.audit
+    return [row for shape in size.audits for row in _measure_audit(shape, size)]
+
+
+def _measure_audit(shape: tuple[int, int, int], size: Size) -> list[BenchmarkRow]:
+    speakers, utterances, width = shape
     count = speakers * utterances
     with tempfile.TemporaryDirectory() as folder:
         h, labels = Path(folder, "h.npy"), Path(folder, "labels.csv")
@@ -78,10 +83,27 @@ def measure_audit(size: Size) -> list[BenchmarkRow]:
         np.savetxt(labels, columns, "%s", ",", header="speaker,gender,emotion", comments="")
         command = ["-m", "privrep", "audit", str(h), str(labels), "--attribute=gender"]
         command.append("--fail-on=none")  # of whatever verdict, the time is measured
-        figures = _whole_command("audit", [*command, f"--output={folder}/out"])
+        contestants = {"privrep": _audit(command, f"{folder}/out", None)}
+        if size.against:
+            contestants[size.against] = _audit(command, f"{folder}/other", Path(size.against))
+        measured = interleave("audit", contestants, size.rounds if size.against else 0)
     contest = f"{count:,} x {width} of {speakers} speakers, default attackers"
-    rate = count / figures["seconds"]
-    return [figures | {"contest": contest, "rate": rate, "unit": "utterances/s"}]
+    rows = []
+    for name, theirs in measured.items():
+        seconds = theirs.median("seconds") if theirs.rounds else theirs.first_seconds
+        figures: BenchmarkRow = {"part": "audit", "contest": contest, "contestant": name}
+        figures |= {"rate": count / seconds, "unit": "utterances/s", "seconds": seconds}
+        figures["peak_mb"] = theirs.peak_mb
+        if theirs is not measured["privrep"]:
+            figures |= versus(measured["privrep"], theirs)
+            figures["per_core_second"] = ratio(measured["privrep"], theirs, "cpu_seconds")
+        rows.append(figures)
+    return rows
+
+
+def _audit(command: list[str], output: str, checkout: Path | None) -> Contestant:
+    arguments = {"arguments": [*command, f"--output={output}"], "checkout": checkout}
+    return Contestant("whole_command", "run", arguments)
 
 
 def measure_demo(size: Size) -> list[BenchmarkRow]:

@@ -115,7 +115,9 @@ class Size(NamedTuple):
       growth: {field of `Training`: its values}.
       minutes: minutes of audio to prepare.
       rows: utterances whose h is attacked.
-      audit: speakers, utterances of each, and width of h of a corpus to audit.
+      audits: speakers, utterances of each, and width of h of the corpora to audit.
+      against: another checkout of privrep, whose audits take turns with those of this one; "" for
+        none.
       demo: flags of the demo command.
       utterances: that are encoded one after another.
     """
@@ -137,7 +139,8 @@ class Size(NamedTuple):
     }
     minutes: float = 10.0
     rows: int = 500
-    audit: tuple[int, int, int] = (400, 250, 256)
+    audits: Sequence[tuple[int, int, int]] = ((40, 50, 192), (400, 250, 256))
+    against: str = ""
     demo: Sequence[str] = ()
     utterances: int = 20
 
@@ -163,7 +166,7 @@ QUICK = Size(
     minutes=0.2,
     rows=40,
     utterances=2,
-    audit=(12, 4, 4),
+    audits=((12, 4, 4),),
     demo=(
         *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),
         *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8"),

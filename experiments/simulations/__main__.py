@@ -9,7 +9,10 @@ The parts are:
     worlds         whether "no leak shown" is ever the verdict of a world that leaks
     seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
     power          how often a leak of the minimum detectable size is detected, and whether the
-                   bounds hold (these four resume from the draws in --output, and begin at seed
+                   bounds hold
+    plan           whether detectable leak, upper bound and chance to pass are as privrep plan says
+    compare        false alarms, power and bounds of the paired comparison of two representations
+                   (these six resume from the draws in --output, and begin at seed
                    --first, so that their draws may be divided over sessions or machines)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak
     numbers        the same for a private attribute that is a number
@@ -41,10 +44,12 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
+from experiments.simulations.comparisons import compare
 from experiments.simulations.designs import designs, seeds, worlds
 from experiments.simulations.draws import Draws
 from experiments.simulations.fold_worlds import folds
 from experiments.simulations.membership_worlds import members
+from experiments.simulations.plans import plan
 from experiments.simulations.power import power
 from experiments.simulations.readme_figure import readme_figure
 from privrep.attacks.lda import ATTACKS
@@ -301,6 +306,8 @@ PARTS = {
     "worlds": _resumes(worlds),
     "seeds": _resumes(seeds),
     "power": _resumes(power),
+    "plan": _resumes(plan),
+    "compare": _resumes(compare),
     "verdicts": verdicts,
     "numbers": numbers,
     "intervals": intervals,

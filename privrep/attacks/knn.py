@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, chunks, temperature
 from privrep.attacks.protocol import Attacked, training_sample
 from privrep.attacks.scaling import squared_distances, standardised
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 from privrep.statistics.uar import mean_recall
 
 NEIGHBOURS = (1, 5, 20, 80)
@@ -76,7 +75,7 @@ def knn(
                     log_likelihoods[rows, 0] = 0
                     log_likelihoods[rows, 1:] = factor * scores[:, 0]
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(attack, range(num_folds) if only is None else (only,)))
     return Attacked(predictions.T, log_likelihoods, tuple(chosen))
 

@@ -7,24 +7,27 @@ anew for every permutation costs little more than a single attack.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import (
+    Discriminants,
+    LabelUnits,
     Moments,
     added,
     choose,
     chunks,
-    decide,
+    class_of_units,
+    count_hits,
     discriminant_scores,
     discriminants,
-    product,
     sum_moments,
     temperature,
+    unit_sums,
+    units_of,
     without,
 )
 from privrep.attacks.nystroem import Landmarks, draw_landmarks, gaussian_features
@@ -36,7 +39,7 @@ from privrep.attacks.scaling import (
     standardised,
     whitened,
 )
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 from privrep.statistics.uar import mean_recall
 
 # Of columns of standard deviation 1; of equal UARs the first is selected. The largest shrink all
@@ -186,7 +189,8 @@ def prepared(attack: Attack, h: np.ndarray) -> Attack:
     """
     if attack is not linear:
         return attack
-    maps = tuple(_linear_maps(h))
+    with one_blas_thread():  # as in `_tuned`
+        maps = tuple(_linear_maps(h))
 
     def linear_on_h(
         seed: int,
@@ -242,12 +246,24 @@ def _kernel_maps(x: np.ndarray, landmarks: Landmarks) -> Iterator[FeatureMap]:
         yield FeatureMap("", x, penalties)
 
 
-class _FoldMoments(NamedTuple):
-    """The usable rows int[n] of each fold, their moments, and the sum of the moments."""
+class _Folds(NamedTuple):
+    """The usable utterances of each fold, their moments, and the sum of the moments.
 
-    rows: Sequence[np.ndarray]
+    Attributes:
+      units, moments: of each fold.
+      total: of all folds.
+      basis: of the moments, see `Moments.of_class`.
+    """
+
+    units: Sequence[LabelUnits]
     moments: Sequence[Moments]
     total: Moments
+    basis: np.ndarray | None
+
+    def fits(self, penalties: Sequence[float | np.ndarray], *left_out: int) -> Discriminants:
+        """With each penalty, trained without the folds `left_out`."""
+        training = functools.reduce(without, (self.moments[f] for f in left_out), self.total)
+        return discriminants(training, penalties, self.basis)
 
 
 def _tuned(
@@ -262,90 +278,106 @@ def _tuned(
     num_folds, num_labellings = int(folds.max()) + 1, labels.shape[1]
     tested_folds = range(num_folds) if only is None else (only,)
     usable = np.arange(len(folds)) if maps.usable is None else maps.usable
-    inside = [usable[folds[usable] == fold] for fold in range(num_folds)]
+    units = [units_of(labels, usable[folds[usable] == fold]) for fold in range(num_folds)]
     best = np.full((num_folds, num_labellings), -1.0)
     scores = np.full((*labels.shape, num_classes - 1), np.nan, np.float32)
     log_likelihoods = np.full((len(folds), num_classes), np.nan, np.float32)
-    chosen = [""] * num_folds
+    chosen, uncalibrated = [""] * num_folds, {}
     # Matrices as small as these gain nothing from several BLAS threads, and are ten times as slow
     # with them on a busy machine; pairs of folds are processed in parallel instead.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         for name, features, penalties in maps.maps:
-            moments_of = functools.partial(_moments, features, labels, num_classes)
-            moments = list(pool.map(moments_of, inside))
-            total = added(moments)
-            training = _FoldMoments(inside, moments, total)
-            fit = functools.partial(discriminants, penalties=tuple(penalties.values()))
-            uars, of_row_0 = _validate(pool, features, labels, training, tested_folds, fit)
+            ridges = tuple(penalties.values())
+            training = _sum_folds(pool, features, units, num_classes)
+            uars, of_row_0 = _validate(pool, features, training, tested_folds, ridges)
             for fold in tested_folds:
                 rows = np.flatnonzero(folds == fold)
                 pick = uars[fold].argmax(0)
                 uar = uars[fold].max(0)
                 is_better = uar > best[fold]
                 best[fold] = np.maximum(best[fold], uar)
-                weights, offsets = _picked(list(fit(without(total, moments[fold]))), pick)
+                fits = training.fits(ridges, fold)
                 if is_better[0]:
                     chosen[fold] = name + list(penalties)[pick[0]]
-                    validation = np.concatenate(_except(inside, fold))
-                    prior = total.counts[0] - moments[fold].counts[0]
-                    factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)
-                    log_likelihoods[rows, 0] = 0
-                    of_truth = product(features[rows], weights[:, 0]) + offsets[0]
-                    log_likelihoods[rows, 1:] = factor * of_truth
-                for block in chunks(rows):
-                    of_block = discriminant_scores(features[block], weights, offsets)
-                    scores[block] = np.where(is_better[:, None], of_block, scores[block])
+                    validation = np.concatenate([part.rows for part in _except(units, fold)])
+                    prior = training.total.counts[0] - training.moments[fold].counts[0]
+                    of_truth = discriminant_scores(features[rows], fits.of(pick[0], slice(1)))
+                    log_likelihoods[rows, 1:] = of_truth[0, :, 0]
+                    uncalibrated[fold] = (of_row_0[fold][pick[0]], labels[validation, 0], prior)
+                for penalty in np.unique(pick[is_better]):
+                    picked = np.flatnonzero(is_better & (pick == penalty))
+                    for block in chunks(rows):
+                        of_block = discriminant_scores(features[block], fits.of(penalty, picked))
+                        scores[block[:, None], picked] = of_block[0]
+    for fold, validated in uncalibrated.items():
+        rows = np.flatnonzero(folds == fold)
+        log_likelihoods[rows, 0] = 0
+        log_likelihoods[rows, 1:] *= temperature(*validated)
     predictions = np.full(labels.shape, -1, np.int16)
     tested = np.isin(folds, tested_folds)
     predictions[tested] = choose(scores[tested])
     return Attacked(predictions.T, log_likelihoods, tuple(chosen), scores.swapaxes(0, 1))
 
 
-def _moments(
-    features: np.ndarray, labels: np.ndarray, num_classes: int, rows: np.ndarray
-) -> Moments:
-    return sum_moments(features[rows], labels[rows], num_classes)
+def _sum_folds(
+    pool: Executor, features: np.ndarray, units: Sequence[LabelUnits], num_classes: int
+) -> _Folds:
+    """The moments of every fold: in the basis of the units where that is less work."""
+    width, columns = features.shape[1], units[0].labels.shape[1] * (num_classes - 1)
+    count = sum(len(part.labels) for part in units)
+    basis: np.ndarray | None = None
+    in_basis: Sequence[np.ndarray | None] = [None] * len(units)
+    if count * (width + columns) < width * columns:
+        basis = np.concatenate([unit_sums(features, part) for part in units], 1)
+        in_basis = _in_basis(units, num_classes)
+    moments = list(
+        pool.map(
+            lambda part, coordinates: sum_moments(features, part, num_classes, coordinates),
+            units,
+            in_basis,
+        )
+    )
+    return _Folds(units, moments, added(moments), basis)
 
 
-_Fit = Callable[[Moments], Iterator[tuple[np.ndarray, np.ndarray]]]  # a discriminant per penalty
+def _in_basis(units: Sequence[LabelUnits], num_classes: int) -> list[np.ndarray]:
+    """float64[r, P, C] of each fold: which of the r units of all folds belongs to which class."""
+    of_folds = [class_of_units(part, num_classes) for part in units]
+    ends = np.cumsum([len(part) for part in of_folds])
+    coordinates = [np.zeros((ends[-1], *of_folds[0].shape[1:])) for _ in of_folds]
+    for part, of_fold, end in zip(coordinates, of_folds, ends):
+        part[end - len(of_fold) : end] = of_fold
+    return coordinates
 
 
 def _validate(
     pool: Executor,
     features: np.ndarray,
-    labels: np.ndarray,
-    training: _FoldMoments,
+    training: _Folds,
     tested_folds: Sequence[int],
-    fit: _Fit,
+    penalties: Sequence[float | np.ndarray],
 ) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """Predicts every fold other than the tested one from the rest, with each of L penalties.
 
     Returns:
       {tested fold: UAR [L, P]} and {tested fold: scores of row 0 [L, n, C - 1]}, the latter in the
-      order of the other folds.
+      order of the units of the other folds.
     """
-    inside, moments, total = training
-    num_folds = len(inside)
+    num_folds, total = len(training.units), training.total
     hits_of: list[list] = [[None] * num_folds for _ in range(num_folds)]
     of_row_0: list[list] = [[None] * num_folds for _ in range(num_folds)]
 
     def train_without(pair: tuple[int, int]) -> None:
         a, b = pair
-        fits = list(fit(without(without(total, moments[a]), moments[b])))
+        fits = training.fits(penalties, a, b)
         for tested, held_out in ((a, b), (b, a)):
             if tested not in tested_folds:
                 continue
-            rows = inside[held_out]
-            x = features[rows]
-            scores = [product(x, weights[:, 0]) + offsets[0] for weights, offsets in fits]
-            of_row_0[tested][held_out] = np.stack(scores)
-            hits = np.zeros((len(fits), *total.counts.shape))
-            for i, (weights, offsets) in enumerate(fits):
-                for block in chunks(rows):
-                    correct = decide(features[block], weights, offsets) == labels[block]
-                    for c in range(total.counts.shape[1]):
-                        hits[i, :, c] += (correct & (labels[block] == c)).sum(0)
-            hits_of[tested][held_out] = hits
+            units = training.units[held_out]
+            x = features[units.rows]
+            truth = Discriminants(fits.left, fits.right[:, :, :1], fits.offsets[:, :1])
+            of_row_0[tested][held_out] = discriminant_scores(x, truth)[:, :, 0]
+            hits_of[tested][held_out] = count_hits(x, units, fits)
 
     pairs = [
         pair for pair in itertools.combinations(range(num_folds), 2) if {*pair} & {*tested_folds}
@@ -353,19 +385,10 @@ def _validate(
     list(pool.map(train_without, pairs))
     uars, scores = {}, {}
     for fold in tested_folds:
-        support = (total.counts - moments[fold].counts)[None]
+        support = (total.counts - training.moments[fold].counts)[None]
         uars[fold] = mean_recall(functools.reduce(np.add, _except(hits_of[fold], fold)), support)
         scores[fold] = np.concatenate(_except(of_row_0[fold], fold), 1)
     return uars, scores
-
-
-def _picked(
-    fits: Sequence[tuple[np.ndarray, np.ndarray]], pick: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and offsets of the penalty with number pick[p] for labelling p."""
-    weights, offsets = (np.stack(parts) for parts in zip(*fits))
-    labelling = np.arange(len(pick))
-    return weights[pick, :, labelling].swapaxes(0, 1), offsets[pick, labelling]
 
 
 def _except(parts: Sequence, fold: int) -> list:

@@ -29,15 +29,19 @@ def answer_tables(report: AuditReport) -> list[AnswerTable]:
 def how_far(report: AuditReport) -> list[str]:
     """Sentences on alignment and sensitivity: how far the result can be relied on."""
     sentences = [" ".join([report.alignment.sentence, report.alignment.doubt]).strip()]
-    sensitivity = report.sensitivity
-    if sensitivity is not None:
-        planted = f"leaks planted in these representations (UAR {number(sensitivity.tried[0])}"
+    for score, attacker, sensitivity in (
+        ("correlation", "linear ridge regression", report.correlation_sensitivity),
+        ("UAR", "the linear attacker", report.sensitivity),
+    ):
+        if sensitivity is None:
+            continue
+        planted = f"leaks planted in these representations ({score} {number(sensitivity.tried[0])}"
         if len(sensitivity.tried) > 1:
             planted += f" to {number(sensitivity.tried[-1])}"
         outcome = "none was detected"
         if math.isfinite(sensitivity.detected):
             outcome = f"{number(sensitivity.detected)} is the smallest that was detected"
-        sentences.append(f"Sensitivity: of {planted}) {outcome}, by the linear attacker.")
+        sentences.append(f"Sensitivity: of {planted}) {outcome}, by {attacker}.")
     return sentences
 
 
@@ -72,7 +76,9 @@ def _given(report: AuditReport) -> AnswerTable:
         sentences.append(
             "h: UAR from h. covariate: UAR from the covariate without h. beyond: UAR from h among "
             "utterances with one value of the covariate, the mean within its strata; upper bound, "
-            "p and verdict are of this. shared = h - beyond."
+            "p and verdict are of this. shared = h - beyond. All of it is measured on one deal of "
+            "folds by one or two attackers; h is therefore close to the UAR of the headline, which "
+            "is that of the strongest of all attackers over several deals, and not the same."
         )
     header = ("given", "h", "covariate", "beyond", "shared", "upper bound", "p", "verdict")
     return AnswerTable(f"What explains {report.attribute} in h", header, rows, sentences)

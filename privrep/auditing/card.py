@@ -57,8 +57,15 @@ def _headline(report: AuditReport) -> str:
         f"<code>{escape(headline.verdict)}</code>"
         f'<p class="sentence">{explained(headline.sentence)}</p>{further}</div>'
         + table((), rows, text_columns=2)
-        + f'<p class="small">In statistical terms: {explained(report.reason)}</p>'
+        + _in_statistical_terms(report)
     )
+
+
+def _in_statistical_terms(report: AuditReport) -> str:
+    """The reason of the verdict, unless the headline has given it as what is still open."""
+    if report.reason in report.headline.still_open:
+        return ""
+    return f'<p class="small">In statistical terms: {explained(report.reason)}</p>'
 
 
 def _answer(report: AuditReport) -> str:

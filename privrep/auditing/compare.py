@@ -23,7 +23,6 @@ from privrep.statistics.difference import (
     MORE,
     NO_MORE,
     UNSURE,
-    ScoredAttacker,
     judge_difference,
 )
 from privrep.types import NOT_JUDGED, InferenceSettings
@@ -161,8 +160,8 @@ def compare(
     sample = inputs[0].sample.take(order[0])
     chance = of_old.chance
     judged = judge_difference(
-        _scored(of_new),
-        _scored(of_old),
+        of_new.scored,
+        of_old.scored,
         speaker_labels(sample.labels, sample.speaker),
         margin=share * (1 - chance),
         alpha=settings.alpha,
@@ -220,12 +219,6 @@ def share_of_margin(margin: str | float) -> float:
             "way from chance to certainty, such as 10%"
         )
     return share
-
-
-def _scored(measurement: Measurement) -> ScoredAttacker:
-    """The strongest attacker."""
-    null = measurement.attackers[measurement.strongest].null
-    return ScoredAttacker(measurement.counts, np.array(null))
 
 
 def _measured(

@@ -10,7 +10,7 @@ a UAR of 0.40.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from privrep.messages import nearest
@@ -41,6 +41,7 @@ class Limits:
       above_person: likewise, from all utterances of a person together.
       above_correlation: that the upper bound of the correlation of a number must not exceed.
       least_speakers: fewer cannot pass.
+      policy: the file that they stand in; "" where they came by flags.
     """
 
     fail_on: tuple[str, ...] = (LEAKS, UNSURE)
@@ -48,6 +49,7 @@ class Limits:
     above_person: float | None = None
     above_correlation: float | None = None
     least_speakers: int = 0
+    policy: str = field(default="", compare=False)
 
 
 DEFAULT_LIMITS = Limits()
@@ -57,7 +59,7 @@ class Bound(NamedTuple):
     """A limit that was compared with an upper bound.
 
     Attributes:
-      flag: that sets it.
+      flag: that sets it, or key and policy file, such as "fail_above in gate.toml".
       given: the limit as it is given, of two equally likely classes; of a correlation, itself.
       limit: in the units of `upper`: a UAR of the classes there are, or a correlation.
       upper: the upper bound; NaN where there is none.
@@ -67,6 +69,12 @@ class Bound(NamedTuple):
     given: float
     limit: float
     upper: float
+
+    @property
+    def setting(self) -> str:
+        """The limit as it stands on the command line or in the policy file."""
+        key, _, policy = self.flag.partition(" in ")
+        return f"{key} = {self.given:g} in {policy}" if policy else f"{key}={self.given:g}"
 
 
 class GateOutcome(NamedTuple):
@@ -128,6 +136,7 @@ def limits_of(
     fail_above_person: str | float | None = None,
     fail_above_correlation: float | None = None,
     least_speakers: int = 0,
+    policy: str = "",
 ) -> Limits:
     """Limits as they are given by flags, by a policy file or in Python.
 
@@ -137,6 +146,7 @@ def limits_of(
       fail_above, fail_above_person: see `share_over_chance`.
       fail_above_correlation: over 0, up to 1.
       least_speakers: fewer cannot pass.
+      policy: the file that they stand in; errors then name its keys, and not flags.
 
     Raises:
       ValueError: a limit that is none, or limits that contradict each other.
@@ -144,28 +154,39 @@ def limits_of(
     >>> limits_of(fail_above="20%") == limits_of(["leaks", "cannot_tell", "bound"], 0.60)
     True
     """
-    above = _share("--fail-above", fail_above)
-    person = _share("--fail-above-person", fail_above_person)
+    above = _share(_setting("fail_above", fail_above, policy), fail_above)
+    person = _share(_setting("fail_above_person", fail_above_person, policy), fail_above_person)
     if fail_above_correlation is not None and not 0 < fail_above_correlation <= 1:
-        raise ValueError(
-            f"--fail-above-correlation={fail_above_correlation:g}: a correlation, over 0 and up to "
-            "1, such as 0.30"
-        )
+        given = _setting("fail_above_correlation", f"{fail_above_correlation:g}", policy)
+        raise ValueError(f"{given}: a correlation, over 0 and up to 1, such as 0.30")
     if least_speakers < 0:
-        raise ValueError(f"--least-speakers={least_speakers}: 0 is the least")
+        given = _setting("least_speakers", least_speakers, policy)
+        raise ValueError(f"{given}: 0 is the least")
     has_bound = any(limit is not None for limit in (above, person, fail_above_correlation))
     if fail_on is None:
         reasons = FAIL_ON if has_bound else DEFAULT_LIMITS.fail_on
     else:
-        reasons = _reasons(fail_on)
+        reasons = _reasons(fail_on, policy)
+        bound, on = (_name(key, policy) for key in ("fail_above", "fail_on"))
         if BOUND in reasons and not has_bound:
-            raise ValueError("--fail-on=bound: which bound? Give it by --fail-above, such as 0.60")
+            given = _setting("fail_on", BOUND, policy)
+            raise ValueError(f"{given}: which bound? Give it by {bound}, such as 0.60")
         if has_bound and BOUND not in reasons:
+            given = _setting("fail_on", ",".join(reasons) or NOTHING, policy)
             raise ValueError(
-                f"--fail-on={','.join(reasons) or NOTHING}: no bound is looked at, but one is "
-                "given (--fail-above); add bound to --fail-on, or leave the bound out"
+                f"{given}: no bound is looked at, but one is given ({bound}); add bound to {on}, "
+                "or leave the bound out"
             )
-    return Limits(reasons, above, person, fail_above_correlation, least_speakers)
+    return Limits(reasons, above, person, fail_above_correlation, least_speakers, policy)
+
+
+def _name(key: str, policy: str) -> str:
+    """What a limit is called where it was given: a key of a policy file, or a flag."""
+    return key if policy else f"--{key.replace('_', '-')}"
+
+
+def _setting(key: str, value: object, policy: str) -> str:
+    return f"{key} = {value}" if policy else f"{_name(key, policy)}={value}"
 
 
 def share_over_chance(limit: str | float) -> float:
@@ -225,12 +246,13 @@ def judge_gate(judged: Judged, limits: Limits) -> GateOutcome:
             sentence = f"{judged.attribute} leaks from all utterances of a person together."
             failures.append((FAILED, f"{sentence} {judged.person.reason}"))
         failures += [failure for bound in bounds for failure in _of_bound(bound, judged)]
-        if limits.above_correlation is not None and judged.correlation is None:
+        most = limits.above_correlation
+        if most is not None and judged.correlation is None:
             failures.append(
                 (
                     WRONG,
-                    f"--fail-above-correlation={limits.above_correlation:g}: {judged.attribute} "
-                    "has classes and no correlation.",
+                    f"{_setting('fail_above_correlation', f'{most:g}', limits.policy)}: "
+                    f"{judged.attribute} has classes and no correlation.",
                 )
             )
         if UNSURE in limits.fail_on and judged.verdict == UNSURE:
@@ -263,16 +285,17 @@ def worst_status(statuses: Sequence[int]) -> int:
     return next((status for status in _PRECEDENCE if status in statuses), PASSED)
 
 
-def _share(flag: str, limit: str | float | None) -> float | None:
+def _share(setting: str, limit: str | float | None) -> float | None:
     if limit is None:
         return None
     try:
         return share_over_chance(limit)
     except ValueError as error:
-        raise ValueError(f"{flag}={error}") from error
+        # The error begins with the value, which is the end of the setting.
+        raise ValueError(f"{setting.removesuffix(str(limit))}{error}") from error
 
 
-def _reasons(fail_on: str | Iterable[str]) -> tuple[str, ...]:
+def _reasons(fail_on: str | Iterable[str], policy: str) -> tuple[str, ...]:
     words = fail_on.split(",") if isinstance(fail_on, str) else list(fail_on)
     words = [word.strip() for word in words if word.strip()]
     if words == [NOTHING]:
@@ -280,7 +303,8 @@ def _reasons(fail_on: str | Iterable[str]) -> tuple[str, ...]:
     wrong = [word for word in words if word not in FAIL_ON]
     if wrong or not words:
         raise ValueError(
-            f"--fail-on={','.join(words)}: of {', '.join(FAIL_ON)}, one or several, or {NOTHING}"
+            f"{_setting('fail_on', ','.join(words), policy)}: of {', '.join(FAIL_ON)}, one or "
+            f"several, or {NOTHING}"
             f"{nearest(wrong[0], FAIL_ON) if wrong else ''}"
         )
     return tuple(word for word in FAIL_ON if word in words)
@@ -293,19 +317,25 @@ def _bounds(judged: Judged, limits: Limits) -> tuple[Bound, ...]:
             flag, _EVEN + share * (1 - _EVEN), chance + share * (1 - chance), float(verdict.upper)
         )
         for flag, share, verdict in (
-            ("--fail-above", limits.above, judged.one_utterance),
-            ("--fail-above-person", limits.above_person, judged.person),
+            (_place("fail_above", limits), limits.above, judged.one_utterance),
+            (_place("fail_above_person", limits), limits.above_person, judged.person),
         )
         if share is not None
     ]
     if limits.above_correlation is not None and judged.correlation is not None:
         most, upper = limits.above_correlation, float(judged.correlation.upper)
-        bounds.append(Bound("--fail-above-correlation", most, most, upper))
+        bounds.append(Bound(_place("fail_above_correlation", limits), most, most, upper))
     return tuple(bounds)
 
 
+def _place(key: str, limits: Limits) -> str:
+    """The flag of a limit, or its key and the policy file."""
+    name = _name(key, limits.policy)
+    return f"{name} in {limits.policy}" if limits.policy else name
+
+
 def _of_bound(bound: Bound, judged: Judged) -> list[tuple[int, str]]:
-    flag = f"{bound.flag}={bound.given:g}"
+    flag = bound.setting
     if not math.isfinite(bound.upper):
         why = f"no upper bound can be given, so that it is not shown to be within {flag}: "
         return [(CANNOT_TELL, why + judged.reason)]
@@ -314,6 +344,6 @@ def _of_bound(bound: Bound, judged: Judged) -> list[tuple[int, str]]:
     text = f"{judged.attribute}: upper bound {bound.upper:.3f} is above {flag}"
     if not math.isclose(bound.limit, bound.given):
         text += f", which is {bound.limit:.3f} of {judged.num_classes} classes"
-    if bound.given <= _EVEN and bound.flag != "--fail-above-correlation":
+    if bound.given <= _EVEN and "correlation" not in bound.flag:
         text += f", which no audit can pass: chance is {1 / judged.num_classes:.3f}"
     return [(FAILED, f"{text}.")]

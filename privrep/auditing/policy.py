@@ -57,7 +57,7 @@ def read_policy(path: str | Path) -> dict[str, Limits]:
             raise ValueError(f"{path}: attributes.{name} is no table; write [attributes.{name}]")
         _check_keys(path, f"attributes.{name}.", of_attribute)
         try:
-            limits[name] = limits_of(**{**read, **of_attribute})
+            limits[name] = limits_of(**{**read, **of_attribute}, policy=str(path))
         except ValueError as error:
             raise ValueError(f"{path}: {name}: {error}") from error
     return limits

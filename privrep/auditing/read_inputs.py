@@ -194,8 +194,12 @@ def read_inputs(
     )
 
 
-def read_labels(labels: Columns, attribute: str, options: AuditOptions) -> JoinedSample:
+def read_labels(
+    labels: Columns, attribute: str, options: AuditOptions
+) -> tuple[JoinedSample, Quantity | None]:
     """Reads labels without representations and checks them as an audit does.
+
+    Of an attribute that is a number, the numbers too.
 
     Raises:
       FileNotFoundError, ValueError: the labels cannot be read or audited.
@@ -207,9 +211,9 @@ def read_labels(labels: Columns, attribute: str, options: AuditOptions) -> Joine
     cells = {name: column for name, column in read.cells.items() if name != ID}
     table = replace(read.table, cells=cells)
     noise = np.random.default_rng(0).normal(size=(len(table), 2))
-    joined, _ = reader.join(checked_vectors("labels", noise), table, options.only)
+    joined, quantity = reader.join(checked_vectors("labels", noise), table, options.only)
     check_given(options.given, joined, attribute)
-    return joined
+    return joined, quantity
 
 
 def speaker_names(inputs: AuditInputs, column: str) -> list[str]:

@@ -166,8 +166,9 @@ class AuditReport:
       alignment: why the rows of both inputs are taken to belong together; where it is not known
         that they do, every verdict is "not_judged", and there are no bounds, p and minimum
         detectable scores.
-      sensitivity: the smallest planted leak that was detected; None where there was a leak, or
-        nothing could be detected.
+      sensitivity: the smallest planted leak of classes that was detected; None where there was a
+        leak, or nothing could be detected.
+      correlation_sensitivity: likewise of an attribute that is a number; None where it has classes.
       data: the audited data.
       test: the test that was made.
       not_tested: what the audit does not cover, sentences.
@@ -208,6 +209,7 @@ class AuditReport:
     bins: Verdict | None
     alignment: Alignment
     sensitivity: Sensitivity | None
+    correlation_sensitivity: Sensitivity | None
     data: AuditedData
     test: PermutationTest
     not_tested: tuple[str, ...]
@@ -246,9 +248,13 @@ class AuditReport:
             confidence=1 - self.test.alpha,
             misaligned="" if self.alignment.is_known else self.alignment.sentence,
             doubt=self.alignment.doubt,
+            deals=self.test.deals,
         )
         if self.number is not None and self.score == "correlation":
-            return headline_of_number(subject, self.number.verdict)
+            least = self.minimum_detectable
+            return headline_of_number(
+                subject, self.number.verdict._replace(minimum_detectable=least)
+            )
         untested = max(self.untested.items(), key=lambda item: item[1], default=None)
         return headline_of_classes(
             subject, self.of_classes, person=self.person, beyond=self.beyond, untested=untested

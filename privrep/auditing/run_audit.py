@@ -62,8 +62,12 @@ from privrep.formats.sequences import files_of, sources_of
 from privrep.leakage.alignment import BY_CALLER, Alignment
 from privrep.leakage.learning_curve import CurvePoint, learning_curve
 from privrep.leakage.measurement import Measurement, measure
-from privrep.leakage.number_measurement import measure_number
-from privrep.leakage.spike import Sensitivity, smallest_detected
+from privrep.leakage.number_measurement import NumberMeasurement, measure_number
+from privrep.leakage.spike import (
+    Sensitivity,
+    smallest_detected,
+    smallest_detected_correlation,
+)
 from privrep.messages import first
 from privrep.statistics.correlation import CorrelationVerdict
 from privrep.statistics.permutation_test import least_permutations
@@ -139,6 +143,8 @@ def audit(
     is_correlation = number is not None and not options.bins
     headline = number.verdict if number is not None and is_correlation else measured.verdict
     sensitivity = _sensitivity(inputs, measured, alignment, settings)
+    of_correlation = _sensitivity_of_number(inputs, number, alignment, settings)
+    planted = of_correlation if is_correlation else sensitivity
     begin(0.60, "further questions")
     answers = ask(inputs, attribute, options, measured.strongest, settings)
     begin(0.85, "fewer speakers")
@@ -149,8 +155,7 @@ def audit(
     online_code = code_length(inputs, quick_attacker, settings.seed)
     report = AuditReport(
         verdict=headline.verdict,
-        reason=_with_doubt(headline, alignment)
-        + _planted(headline, None if is_correlation else sensitivity),
+        reason=_with_doubt(headline, alignment) + _planted(headline, planted),
         attribute=attribute,
         score="correlation" if is_correlation else "uar",
         chance=0.0 if is_correlation else measured.chance,
@@ -161,7 +166,7 @@ def audit(
         limit=headline.limit,
         p=headline.p,
         smallest_p=headline.smallest_p,
-        minimum_detectable=_minimum_detectable(headline, sensitivity, is_correlation),
+        minimum_detectable=_minimum_detectable(headline, planted),
         person=measured.person,
         beyond_sessions=_beyond_sessions(inputs, measured, options),
         worst_protected=_worst_protected(inputs, measured, options),
@@ -180,6 +185,7 @@ def audit(
         bins=None if number is None else measured.verdict,
         alignment=alignment,
         sensitivity=sensitivity,
+        correlation_sensitivity=of_correlation,
         data=_data(inputs, attribute, measured, sources, options),
         test=_test(measured, settings, options),
         not_tested=_not_tested(attribute, measured, inputs.joined.h.ndim == 3),
@@ -215,7 +221,8 @@ def _planted(headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | 
         return " No leak that was planted in these representations was detected."
     return (
         " Of leaks that were planted in these representations the smallest that was detected has a "
-        f"UAR of {min(sensitivity.detected, 1):.3f}: take this as the minimum detectable UAR."
+        f"{'UAR' if isinstance(headline, Verdict) else 'correlation'} of "
+        f"{min(sensitivity.detected, 1):.3f}: take this as the minimum detectable one."
     )
 
 
@@ -368,13 +375,28 @@ def _sensitivity(
     return smallest_detected(inputs.sample, least, settings)
 
 
+def _sensitivity_of_number(
+    inputs: AuditInputs,
+    number: NumberMeasurement | None,
+    alignment: Alignment,
+    settings: InferenceSettings,
+) -> Sensitivity | None:
+    """Of an attribute that is a number, where it did not leak."""
+    if number is None or inputs.numbers is None or number.verdict.verdict == "leaks":
+        return None
+    least = number.verdict.minimum_detectable
+    if not alignment.is_known or not math.isfinite(least):
+        return None
+    return smallest_detected_correlation(inputs.numbers.with_known_values(), least, settings)
+
+
 def _minimum_detectable(
-    headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | None, is_correlation: bool
+    headline: Verdict | CorrelationVerdict, planted: Sensitivity | None
 ) -> float:
-    """That of the test, raised to the smallest planted leak detected (a UAR, so no correlation)."""
-    if sensitivity is None or is_correlation:
+    """That of the test, raised to the smallest planted leak that was detected."""
+    if planted is None:
         return headline.minimum_detectable
-    return max(headline.minimum_detectable, sensitivity.detected)
+    return max(headline.minimum_detectable, planted.detected)
 
 
 def _learning_curve(

@@ -97,8 +97,9 @@ def _summary(report: AuditReport) -> list[str]:
         f"{data.utterances:,} utterances of {data.speakers:,} speakers; {scale}chance "
         f"{number(report.chance)}, minimum detectable {number(report.minimum_detectable)}, "
         f"limit {number(report.limit)}",
-        f"online code: {number(code.bits)} bits per utterance in place of "
-        f"{number(code.prior)} without h ({code.attacker})",
+        f"online code (how briefly the labels can be sent to someone who holds h): "
+        f"{number(code.bits)} bits per utterance in place of {number(code.prior)} without h "
+        f"({code.attacker})",
         f"worst protected: {worst.speaker}, {worst.recall:.0%} of {worst.utterances} utterances "
         "named rightly",
     ]
@@ -107,8 +108,9 @@ def _summary(report: AuditReport) -> list[str]:
         sentences.append(f"true positive rate at 1 % false positives: {number(certain)}")
     if report.test.deals > 1 and math.isfinite(report.test.turned):
         sentences.append(
-            f"{report.test.turned:.0%} of the {report.test.deals} deals of folds by themselves "
-            "would have given another verdict."
+            f"{report.test.turned:.0%} of the {report.test.deals} deals of folds (random divisions "
+            "of the speakers into training and test) would have given another verdict by "
+            "themselves."
         )
     if report.verdict != NOT_JUDGED:
         person = report.person
@@ -137,10 +139,14 @@ def _beside(report: AuditReport) -> list[str]:
 def _attackers_of_threats(report: AuditReport) -> str:
     quick = report.strongest_quick
     others = {t.threat: t.attacker for t in report.threats if t.attacker != quick}
+    terms = (
+        "informed: trained on representations like these, of other speakers; float16, int8: "
+        "likewise, of values stored in so many bits."
+    )
     if not others:
-        return f"All threats are by {quick}."
+        return f"All threats are by {quick}. {terms}"
     by = [f"{threat} by {name}" for threat, name in others.items()]
-    return f"{first(by, len(by))}; the other threats by {quick}, which is quickly trained."
+    return f"{first(by, len(by))}; the other threats by {quick}, which is quickly trained. {terms}"
 
 
 def _classes(report: AuditReport) -> str:

@@ -96,7 +96,11 @@ def add_audit(commands: Commands) -> argparse.ArgumentParser:
         help="a .toml with a table [attributes.NAME] of each attribute, and what it must keep: "
         "fail_on, fail_above, fail_above_person, fail_above_correlation, least_speakers",
     )
-    audit.add_argument("--junit", metavar="FILE", help="write a JUnit report, a case per attribute")
+    audit.add_argument(
+        "--junit",
+        metavar="FILE",
+        help="write a JUnit report, a case per attribute; its folder is made if there is none",
+    )
     audit.add_argument(
         "--annotations", choices=ANNOTATIONS, help="print the outcome as workflow commands"
     )

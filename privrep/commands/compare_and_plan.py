@@ -61,6 +61,12 @@ def add_plan(commands: Commands) -> argparse.ArgumentParser:
     plan.add_argument("--attribute", required=True, metavar="COLUMN", help="the private column")
     plan.add_argument("--output", help="folder for the plan")
     plan.add_argument("--fail-above", metavar="UAR", help="limit of the gate, see privrep audit")
+    plan.add_argument(
+        "--fail-above-correlation",
+        metavar="R",
+        type=float,
+        help="likewise, of an attribute that is a number, such as 0.30",
+    )
     add_columns(plan)
     add_test(plan)
     plan.set_defaults(run=_plan)
@@ -93,6 +99,7 @@ def _plan(parsed: argparse.Namespace) -> int:
         parsed.attribute,
         parsed.output,
         fail_above=parsed.fail_above,
+        fail_above_correlation=parsed.fail_above_correlation,
         options=options_of(parsed),
     )
     say(printable(planned.in_words))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
@@ -113,7 +114,8 @@ def _speaker(
         VerificationTarget(sample.h, folds != fold, folds == fold)
         for fold in range(folds.max() + 1)
     ]
-    result = verify(targets, speaker, settings, Conditions(session, contents))
+    with threadpool_limits(1, "blas"):
+        result = verify(targets, speaker, settings, Conditions(session, contents))
     rows = [Attribute(SPEAKER, 2, 0.5, result.verdict)]
     if len(result.kinds) > 1 or not result.strongest:
         rows += [Attribute(f"{SPEAKER}, {kind}", 2, 0.5, v) for kind, v in result.kinds.items()]

@@ -14,7 +14,7 @@ import numpy as np
 from privrep.attacks.lda import prepared
 from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import Suite
-from privrep.leakage.victims import groups_of, person_counts, uars_of_counts, uars_of_groups
+from privrep.leakage.victims import groups_of, persons_of, uars_of_groups
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import deal_folds, speaker_labels
 from privrep.statistics.permutation_test import Permutations
@@ -161,15 +161,13 @@ def _score(
     """Args: groups: {size: the groups int[N] of every labelling}, see `groups_of`."""
     uars = uars_of(attacked.predictions, labels, num_classes)
     counts = confusion_counts(attacked.predictions[0], labels[0], speaker, num_classes)
-    persons = [
-        person_counts(attacked, row, labels[row], speaker, num_classes)
-        for row in range(len(labels))
-    ]
+    persons = persons_of(labels, speaker, num_classes)
+    person_uars, person_counts = uars_of_groups(attacked, labels, speaker, num_classes, persons)
     several = {
         size: uars_of_groups(attacked, labels, speaker, num_classes, of_labellings)
         for size, of_labellings in groups.items()
     }
-    return _OfDeal(uars, uars_of_counts(persons), counts, persons[0], several)
+    return _OfDeal(uars, person_uars, counts, person_counts, several)
 
 
 def _of_truth(attacked: Attacked) -> Attacked:

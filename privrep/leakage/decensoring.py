@@ -15,7 +15,14 @@ import numpy as np
 import scipy.linalg
 
 from privrep.attacks.lda import COARSE
-from privrep.attacks.lda_moments import added, decide, discriminants, sum_moments, without
+from privrep.attacks.lda_moments import (
+    added,
+    decide,
+    discriminants,
+    sum_moments,
+    units_of,
+    without,
+)
 from privrep.attacks.scaling import standardised
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import design, speaker_labels
@@ -82,7 +89,7 @@ def decensor(
     folds = [np.flatnonzero(dealt.folds == fold) for fold in range(dealt.folds.max() + 1)]
     columns = np.ascontiguousarray(permutations.labels.T.astype(np.int16))
     pairs = [_pair_moments(p[rows], u[rows]) for rows in folds]
-    moments = [sum_moments(u[rows], columns[rows], num_classes) for rows in folds]
+    moments = [sum_moments(u, units_of(columns, rows), num_classes) for rows in folds]
     all_pairs = _PairMoments(*(functools.reduce(operator.add, parts) for parts in zip(*pairs)))
     all_moments = added(moments)
     predictions = np.zeros(columns.shape, np.int16)
@@ -100,16 +107,15 @@ def decensor(
             truth = columns[folds[other]]
             support += np.stack([(truth == c).sum(0) for c in range(num_classes)], -1)
             fits = discriminants(without(training, moments[other]), COARSE)
-            for i, (weights, offsets) in enumerate(fits):
-                correct = decide(mapped, weights, offsets) == truth
-                for c in range(num_classes):
-                    hits[i, :, c] += (correct & (truth == c)).sum(0)
+            correct = decide(mapped, fits) == truth
+            for c in range(num_classes):
+                hits[..., c] += (correct & (truth == c)).sum(1)
         pick = (hits / np.maximum(support, 1)).sum(-1).argmax(0)
         mapped = _map(rest, ridge, p[rows])
-        for i, (weights, offsets) in enumerate(discriminants(training, COARSE)):
-            if (is_picked := pick == i).any():
-                predicted = decide(mapped, weights[:, is_picked], offsets[is_picked])
-                predictions[np.ix_(rows, is_picked)] = predicted
+        fits = discriminants(training, COARSE)
+        for i in np.unique(pick):
+            picked = np.flatnonzero(pick == i)
+            predictions[np.ix_(rows, picked)] = decide(mapped, fits.of(i, picked))[0]
         squared_error += float(((u[rows] - mapped) ** 2).sum())
         ridges.append(ridge)
     uars = uars_of(predictions.T, permutations.labels, num_classes)

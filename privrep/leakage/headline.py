@@ -9,6 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from privrep.statistics.correlation import CorrelationVerdict
+from privrep.statistics.planning import (
+    Expected,
+    ExpectedCorrelation,
+    expected,
+    expected_correlation,
+    rounded_up,
+    speakers_needed,
+)
 from privrep.statistics.verdict import Verdict
 from privrep.types import NOT_JUDGED
 
@@ -40,6 +48,7 @@ class Subject(NamedTuple):
       confidence: of each bound, such as 0.95.
       misaligned: why it is not known that labels belong to their rows; "" where it is.
       doubt: what is left of that question; "" where nothing is.
+      deals: of folds.
     """
 
     attribute: str
@@ -50,6 +59,7 @@ class Subject(NamedTuple):
     confidence: float
     misaligned: str = ""
     doubt: str = ""
+    deals: int = 2
 
 
 class Headline(NamedTuple):
@@ -132,7 +142,9 @@ def headline_of_classes(
         if math.isfinite(verdict.upper)
         else "of any size"
     )
-    needed = _speakers_needed(subject.speakers, verdict.upper - chance, verdict.limit - chance)
+    utterances = [subject.utterances / subject.speakers] * subject.speakers
+    plan = expected([*subject.classes.values()], utterances, subject.deals)
+    needed = _speakers_needed(plan, subject.speakers, verdict.upper - chance, verdict.limit)
     limit = f"{times(verdict.limit)} times in 100"
     extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)
     headline = _headline(subject, verdict.verdict, sentence, further, extent)
@@ -178,7 +190,8 @@ def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headlin
     detectable = verdict.minimum_detectable
     smallest = f"A correlation of {min(detectable, 1):.2f}" if math.isfinite(detectable) else ""
     room_for_leak = f"up to a correlation of {upper:.2f}" if math.isfinite(upper) else "of any size"
-    needed = _speakers_needed(subject.speakers, upper, verdict.limit)
+    plan = expected_correlation([1] * subject.speakers, subject.deals)
+    needed = _speakers_needed(plan, subject.speakers, upper, verdict.limit)
     limit = f"a correlation of {verdict.limit:.2f}"
     extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)
     return _headline(subject, verdict.verdict, sentence, [], extent)
@@ -200,7 +213,8 @@ class _Extent(NamedTuple):
       smallest: leak that would have been detected; "" where there is none.
       room_for_leak: what the bound does not exclude.
       limit: the leak that counts.
-      needed: speakers with whom the bound would come to the limit; 0 if it does.
+      needed: speakers with whom the bound comes to the limit with 80 % probability; 0 if it does
+        with those there are.
       reason: of the verdict, sentences.
     """
 
@@ -276,8 +290,8 @@ def _after_no_answer(subject: Subject, extent: _Extent) -> _Outlook:
     if extent.needed:
         advice = (
             f"Audit with more speakers: if there is no leak, about {extent.needed:,} in place of "
-            f"{subject.speakers:,} would exclude one over {extent.limit}. More utterances of the "
-            "same speakers hardly help."
+            f"{subject.speakers:,} exclude one over {extent.limit} with a probability of 80 %. "
+            "More utterances of the same speakers hardly help."
         )
     else:
         advice = "Repair what is listed as open, and audit again."
@@ -358,13 +372,22 @@ def _halves(correlation: float) -> float:
     return 0.5 + math.asin(max(-1.0, min(correlation, 1.0))) / math.pi
 
 
-def _speakers_needed(speakers: int, margin: float, allowed: float) -> int:
+def _speakers_needed(
+    plan: Expected | ExpectedCorrelation, speakers: int, margin: float, limit: float
+) -> int:
     """About how many speakers bring an upper bound without a leak to the limit; 0 if that is met.
 
-    Bounds come nearer by the root of the number of speakers; rounded up to two digits.
+    As many as `privrep plan` says, or more where this bound is higher than is to be expected of so
+    many speakers: bounds come nearer by the root of their number.
+
+    Args:
+      plan: of as many speakers.
+      speakers: that were measured.
+      margin: upper bound - chance.
+      limit: that the bound is to come to.
     """
+    allowed = limit - plan.chance
     if not math.isfinite(margin) or margin <= allowed:
         return 0
-    needed = speakers * (margin / allowed) ** 2
-    unit = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
-    return math.ceil(needed / unit) * unit
+    planned = speakers_needed(plan, speakers, limit)
+    return int(max(planned, rounded_up(speakers * (margin / allowed) ** 2)))

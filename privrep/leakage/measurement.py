@@ -34,6 +34,7 @@ from privrep.statistics.design import (
     speaker_labels,
     speakers_per_class,
 )
+from privrep.statistics.difference import ScoredAttacker
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.statistics.uar import uars_of
 from privrep.statistics.verdict import JudgedAttacker, Verdict, doubted, judge
@@ -105,6 +106,11 @@ class Measurement(NamedTuple):
     seconds: dict[str, float]
     counts: np.ndarray
     predictions: np.ndarray
+
+    @property
+    def scored(self) -> ScoredAttacker:
+        """The strongest attacker, to be compared with that of other representations."""
+        return ScoredAttacker(self.counts, np.array(self.attackers[self.strongest].null))
 
 
 def measure(

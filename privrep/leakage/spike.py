@@ -6,16 +6,21 @@ not show that labels belong to their rows: because the leak is planted by the gi
 detected even if these are in the wrong order.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import scipy.special
+from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda import linear
+from privrep.attacks.ridge import ridge
 from privrep.leakage.measurement import measure
+from privrep.leakage.number_measurement import measure_number
 from privrep.leakage.subsample import draw_evenly
-from privrep.types import InferenceSettings, Sample
+from privrep.statistics.correlation import midranks
+from privrep.types import InferenceSettings, NumberSample, Sample
 
 _GROWTH = (1.0, 1.3, 1.7, 2.2, 3.0)  # of the leak over chance, from one planted leak to the next
 _UTTERANCES = 10_000
@@ -26,8 +31,9 @@ class Sensitivity(NamedTuple):
     """The planted leaks, and the smallest that was detected.
 
     Attributes:
-      detected: the smallest planted UAR that was detected, infinity where none was.
-      tried: UARs of the planted leaks, ascending.
+      detected: the smallest planted UAR, or correlation, that was detected, infinity where none
+        was.
+      tried: UARs, or correlations, of the planted leaks, ascending.
     """
 
     detected: float
@@ -55,23 +61,58 @@ def smallest_detected(
     settings = replace(settings, permutations=permutations, deals=1)
     chance = 1 / sample.num_classes
     spread = spread_of(sample.h)
+
+    def p_of(uar: float) -> float:
+        spiked = replace(sample, h=plant(sample, uar, spread, settings.seed))
+        return measure(spiked, attackers={"linear": linear}, settings=settings).verdict.p
+
+    return _smallest(p_of, chance, minimum_detectable, settings.alpha)
+
+
+def smallest_detected_correlation(
+    sample: NumberSample, minimum_detectable: float, settings: InferenceSettings
+) -> Sensitivity:
+    """`smallest_detected` of an attribute that is a number: rank correlations in place of UARs.
+
+    The test is that of linear ridge regression alone.
+
+    Args:
+      sample: all numbers known.
+      minimum_detectable: correlation to begin with; finite.
+      settings: of the measurement.
+    """
+    rows = draw_evenly(sample.speaker, _UTTERANCES, settings.seed, least=1)
+    sample = replace(sample.take(rows), session=None)
+    permutations = min(settings.permutations, _PERMUTATIONS)
+    settings = replace(settings, permutations=permutations, deals=1)
+
+    def p_of(correlation: float) -> float:
+        spiked = replace(sample, h=plant_number(sample, correlation, settings.seed))
+        return measure_number(spiked, attackers={"ridge": ridge}, settings=settings).verdict.p
+
+    return _smallest(p_of, 0.0, minimum_detectable, settings.alpha)
+
+
+def _smallest(
+    p_of: Callable[[float], float], chance: float, minimum_detectable: float, alpha: float
+) -> Sensitivity:
+    """Of leaks from the minimum detectable one on, the first whose p is at most `alpha`."""
     tried: list[float] = []
     for growth in _GROWTH:
-        uar = min(chance + growth * (minimum_detectable - chance), 0.999)
-        if tried and uar <= tried[-1]:
+        score = min(chance + growth * (minimum_detectable - chance), 0.999)
+        if tried and score <= tried[-1]:
             break
-        tried.append(uar)
-        spiked = replace(sample, h=plant(sample, uar, spread, settings.seed))
-        result = measure(spiked, attackers={"linear": linear}, settings=settings)
-        if result.verdict.p <= settings.alpha:
-            return Sensitivity(uar, tuple(tried))
+        tried.append(score)
+        if p_of(score) <= alpha:
+            return Sensitivity(score, tuple(tried))
     return Sensitivity(np.inf, tuple(tried))
 
 
 def spread_of(h: np.ndarray) -> np.ndarray:
     """float64[D, r]: the principal directions of h, a standard deviation long each."""
     centred = h.astype(np.float64) - h.mean(0, dtype=np.float64)
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
+    with threadpool_limits(1, "blas"):
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(h))
     kept = values > 1e-12 * max(values[-1], 1e-300)
     return vectors[:, kept] * np.sqrt(values[kept])
 
@@ -95,6 +136,32 @@ def plant(sample: Sample, uar: float, spread: np.ndarray, seed: int) -> np.ndarr
     axes, _ = np.linalg.qr(rng.normal(size=(max(rank, num_classes), num_classes)))
     shift = distance(uar, num_classes) * corners @ axes[:rank].T
     return sample.h.astype(np.float64) + (shift @ spread.T)[sample.labels]
+
+
+def plant_number(sample: NumberSample, correlation: float, seed: int) -> np.ndarray:
+    """float64[N, D]: h with its speakers moved along a random direction, in order of their numbers.
+
+        h + a z(number of the speaker) direction,    a^2 = r^2 / (1 - r^2),  r = 2 sin(pi c / 6)
+
+    z are normal scores, and along the direction the means of the speakers have variance 1 and are
+    uncorrelated with their other directions. Of normal means the best estimate from all utterances
+    of a speaker then has the rank correlation c with the number (Pearson 1907).
+
+    Args:
+      sample: h and its numbers, all known.
+      correlation: c, from 0 to 1.
+      seed: of the direction.
+    """
+    counts = np.bincount(sample.speaker)
+    means = np.zeros((len(counts), sample.h.shape[1]))
+    np.add.at(means, sample.speaker, sample.h.astype(np.float64))
+    spread = spread_of(means / counts[:, None])
+    axis = np.random.default_rng(seed).normal(size=(spread.shape[1], 1))
+    direction = (spread @ (axis / np.sqrt((axis * axis).sum())))[:, 0]
+    scores = scipy.special.ndtri((midranks(sample.of_speakers) + 0.5) / len(counts))
+    pearson = 2 * np.sin(np.pi * correlation / 6)
+    move = pearson / np.sqrt(1 - pearson**2) * scores / scores.std()
+    return sample.h.astype(np.float64) + np.outer(move, direction)[sample.speaker]
 
 
 def distance(uar: float, num_classes: int) -> float:

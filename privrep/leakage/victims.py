@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from privrep.attacks.lda_moments import choose
 from privrep.attacks.protocol import Attacked
 from privrep.statistics.design import speaker_labels
-from privrep.statistics.uar import confusion_counts, uar
+from privrep.statistics.uar import confusion_counts, uars_of
 
 VICTIM_UTTERANCES = (1, 2, 5, 20)
 
@@ -42,10 +43,25 @@ def groups_of(
       seed: of the order.
     """
     order = np.random.default_rng(seed).permutation(len(speaker))
-    class_of = speaker_labels(labels[0], speaker)
-    if (labels[0] == class_of[speaker]).all():  # whatever the labelling, a person is a speaker
+    if is_of_speakers(labels[0], speaker):  # whatever the labelling, a person is a speaker
         return [_divided(speaker, order, size)] * len(labels)
     return [_divided(speaker * num_classes + row, order, size) for row in labels]
+
+
+def persons_of(labels: np.ndarray, speaker: np.ndarray, num_classes: int) -> list[np.ndarray]:
+    """int[N] of every labelling: the person to whom an utterance belongs.
+
+    Where the attribute varies within a speaker, the utterances of one class are a person of their
+    own. Arguments as of `groups_of`.
+    """
+    if is_of_speakers(labels[0], speaker):
+        return [speaker] * len(labels)
+    return [speaker * num_classes + row for row in labels]
+
+
+def is_of_speakers(labels: np.ndarray, speaker: np.ndarray) -> bool:
+    """Whether every speaker has one class: labels int[N], speaker int[N] from 0."""
+    return bool((labels == speaker_labels(labels, speaker)[speaker]).all())
 
 
 def _divided(person: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
@@ -61,58 +77,6 @@ def _divided(person: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
     return group
 
 
-def person_counts(
-    attacked: Attacked, row: int, labels: np.ndarray, speaker: np.ndarray, num_classes: int
-) -> np.ndarray:
-    """int64[S, C, C]: confusion counts of persons, each judged by all utterances together.
-
-    Where the attribute varies within a speaker, the utterances of one class are a person of their
-    own.
-
-    Args:
-      attacked: all labellings.
-      row: of the labelling.
-      labels: int[N], of this labelling.
-      speaker: int[N] from 0.
-      num_classes: C.
-    """
-    person = speaker * num_classes + labels
-    return group_counts(attacked, row, labels, speaker, num_classes, person)
-
-
-def group_counts(
-    attacked: Attacked,
-    row: int,
-    labels: np.ndarray,
-    speaker: np.ndarray,
-    num_classes: int,
-    group: np.ndarray,
-) -> np.ndarray:
-    """int64[S, C, C]: confusion counts of groups of utterances, each judged by all together.
-
-    The scores of the utterances of a group add up, as log-likelihood ratios do; of an attacker
-    that keeps none, the predictions are counted.
-
-    Args:
-      attacked, row, labels, speaker, num_classes: see `person_counts`.
-      group: int[N], -1 for an utterance that is in none; a group has one speaker and one class.
-    """
-    size = int(group.max()) + 2
-    group = np.where(group < 0, size - 1, group)
-    if attacked.scores is None:
-        predicted = attacked.predictions[row]
-        sums = np.bincount(group * num_classes + predicted, minlength=size * num_classes)
-        sums = sums.reshape(size, num_classes)
-    else:
-        columns = [
-            np.bincount(group, attacked.scores[row, :, c], size) for c in range(num_classes - 1)
-        ]
-        sums = np.stack([np.zeros(size), *columns], 1)
-    here, member = np.unique(group, return_index=True)
-    here, member = here[here < size - 1], member[here < size - 1]
-    return confusion_counts(sums[here].argmax(1), labels[member], speaker[member], num_classes)
-
-
 def uars_of_groups(
     attacked: Attacked,
     labels: np.ndarray,
@@ -122,18 +86,55 @@ def uars_of_groups(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The UAR of every labelling float[P] and the counts of the first int64[S, C, C], of groups.
 
+    A group is judged by all its utterances together: their scores add up, as log-likelihood ratios
+    do; of an attacker that keeps none, the predictions are counted.
+
     Args:
-      attacked, speaker, num_classes: see `person_counts`.
+      attacked: of these labellings, or more, the first of which count.
       labels: int[P, N].
-      groups: int[N] of every labelling, see `groups_of`.
+      speaker: int[N] from 0.
+      num_classes: C.
+      groups: int[N] of every labelling, -1 for an utterance that is in none; a group has one
+        speaker and one class. See `groups_of`.
     """
-    counts = [
-        group_counts(attacked, row, labels[row], speaker, num_classes, groups[row])
-        for row in range(len(labels))
+    if all(group is groups[0] for group in groups):  # all labellings at once
+        return _judged_together(attacked, labels, speaker, num_classes, groups[0])
+    each = [
+        _judged_together(_of_row(attacked, row), labels[row : row + 1], speaker, num_classes, group)
+        for row, group in enumerate(groups)
     ]
-    return uars_of_counts(counts), counts[0]
+    return np.concatenate([uars for uars, _ in each]), each[0][1]
 
 
-def uars_of_counts(of_labellings: Sequence[np.ndarray]) -> np.ndarray:
-    """float[P]: the UAR of the counts int64[S, C, C] of every labelling."""
-    return np.array([float(uar(counts.sum(0))) for counts in of_labellings])
+def _of_row(attacked: Attacked, row: int) -> Attacked:
+    scores = None if attacked.scores is None else attacked.scores[row : row + 1]
+    return attacked._replace(predictions=attacked.predictions[row : row + 1], scores=scores)
+
+
+def _judged_together(
+    attacked: Attacked,
+    labels: np.ndarray,
+    speaker: np.ndarray,
+    num_classes: int,
+    group: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`uars_of_groups` where the groups `group` int[N] are those of every labelling."""
+    order = np.argsort(group, kind="stable")
+    order = order[np.searchsorted(group[order], 0) :]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    if attacked.scores is None:
+        votes = attacked.predictions[: len(labels)].T[order]
+        sums = np.stack(
+            [
+                np.add.reduceat((votes == c).astype(np.float64), starts, axis=0)
+                for c in range(num_classes)
+            ],
+            -1,
+        )
+        named = sums.argmax(-1).T
+    else:
+        scores = attacked.scores[: len(labels)].swapaxes(0, 1)[order]
+        named = choose(np.add.reduceat(scores, starts, axis=0, dtype=np.float64)).T
+    member = order[starts]
+    counts = confusion_counts(named[0], labels[0, member], speaker[member], num_classes)
+    return uars_of(named, labels[:, member], num_classes), counts

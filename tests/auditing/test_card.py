@@ -120,6 +120,7 @@ REPORT = AuditReport(
     command="privrep audit h.npy labels.csv --attribute=gender --output=out",
     alignment=Alignment("column", "emotion", {"emotion": 0.002}, 0.01, "Emotion is read.", "But."),
     sensitivity=Sensitivity(0.66, (0.631, 0.66)),
+    correlation_sensitivity=None,
     limits=limits_of(fail_above=0.6),
     date="2026-01-02T03:04:05+00:00",
 )
@@ -296,7 +297,7 @@ def test_the_terminal_table_has_every_attacker_the_strongest_first():
 
 
 def test_the_terminal_says_who_the_attacker_of_a_threat_is():
-    assert "All threats are by kernel.\n" in table(report())
+    assert "All threats are by kernel. informed: trained on representations" in table(report())
     *others, several = REPORT.threats
     said = table(report(threats=(*others, several._replace(attacker="mlp"))))
     assert "5 utterances by mlp; the other threats by kernel, which is quickly trained." in said

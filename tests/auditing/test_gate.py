@@ -154,6 +154,9 @@ def test_a_policy_has_limits_for_all_and_for_each(tmp_path):
         "age": limits_of("leaks,bound", 0.7, least_speakers=100),
     }
     assert [*policy] == ["gender", "age"]
+    failed = judge_gate(judged(upper=0.7), policy["gender"])
+    assert f"above fail_above = 0.6 in {path}" in failed.reasons[0]
+    assert failed.bounds[0].flag == f"fail_above in {path}" and "--" not in failed.in_words
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,10 @@ def test_a_policy_has_limits_for_all_and_for_each(tmp_path):
         ("[attributes]\ngender = 0.6", "write \\[attributes.gender\\]"),
         ("[attributes.gender]\nfail_abov = 0.6", "did you mean fail_above"),
         ("fail_ab = 0.6\n[attributes.gender]", "no key fail_ab "),
-        ("[attributes.gender]\nfail_above = 0.3", "gender: --fail-above=0.3: .*from 0.5"),
+        ("[attributes.gender]\nfail_above = 0.3", "gender: fail_above = 0.3: .*from 0.5"),
+        ("[attributes.gender]\nleast_speakers = -1", "gender: least_speakers = -1: 0 is"),
+        ('[attributes.gender]\nfail_on = "bound"', "fail_on = bound: .* by fail_above, such"),
+        ('fail_on = "leaks"\nfail_above = 0.6\n[attributes.x]', "add bound to fail_on, or"),
         ("[attributes.gender]\nleast_speakers = true", "another type"),
         ("[attributes.gender]\nfail_on = [1]", "a list of words"),
     ],

@@ -1,12 +1,14 @@
 """A plan is made of labels alone, and says when an audit cannot succeed."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from privrep.auditing.options import AuditOptions
 from privrep.auditing.plan import plan
+from privrep.auditing.run_audit import audit
 from privrep.cli import main
 
 SPEAKER = np.repeat(np.arange(40), 10)
@@ -34,9 +36,46 @@ def test_a_rare_class_never_passes():
     assert any("A class has 5 speakers; under 10" in note for note in planned.notes)
 
 
-def test_a_number_is_planned_in_its_bins_and_wrong_labels_are_refused():
-    ages = {"speaker": SPEAKER, "age": 20 + SPEAKER}
-    assert [*plan(ages, "age").speakers_per_class.values()] == [20, 20]
+AGES = {"speaker": SPEAKER, "age": 20 + SPEAKER}
+
+
+def test_a_number_is_planned_as_it_is_audited_by_correlation_or_in_bins_on_demand():
+    number = plan(AGES, "age")
+    assert number.score == "correlation" and number.limit == 0.3
+    assert 0.4 < number.expected.upper < 0.6 and number.chance_to_pass < 0.05
+    enough = 20 + np.repeat(np.arange(number.speakers_needed), 3)
+    many = plan({"speaker": enough, "age": enough}, "age")
+    assert many.chance_to_pass == pytest.approx(0.8, abs=0.03)
+    assert f"about {number.speakers_needed} speakers are needed" in number.in_words
+    assert "a correlation of about" in number.in_words
+    assert json.loads(number.to_json())["score"] == "correlation"
+    strict = plan(AGES, "age", fail_above_correlation=0.2)
+    assert strict.limit == 0.2 and strict.speakers_needed > number.speakers_needed
+    for bins in (
+        plan(AGES, "age", fail_above=0.6),
+        plan(AGES, "age", options=AuditOptions(bins="halves")),
+    ):
+        assert bins.score == "uar" and [*bins.speakers_per_class.values()] == [20, 20]
+    with pytest.raises(ValueError, match="gender is planned for in classes"):
+        plan(LABELS, "gender", fail_above_correlation=0.3)
+
+
+def test_an_audit_that_cannot_tell_asks_for_as_many_speakers_as_the_plan():
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(400, 8)) + rng.normal(size=(40, 8))[SPEAKER]
+    for labels, name in ((LABELS, "gender"), (AGES, "age")):
+        options = AuditOptions(permutations=30, deals=2, attackers=("linear",), aligned=True)
+        report = audit(h, labels, name, options=options)
+        assert report.verdict == "cannot_tell"
+        needed = plan(labels, name, options=options).speakers_needed
+        count = re.search(r"about ([\d,]+) in place of 40", " ".join(report.headline.next_steps))
+        assert int(count[1]) >= needed
+        expected = plan(labels, name, options=options).expected
+        if report.upper <= expected.upper_high:
+            assert int(count[1]) == needed
+
+
+def test_wrong_labels_and_limits_are_refused():
     with pytest.raises(ValueError, match="has no column 'gendr'"):
         plan(LABELS, "gendr")
     with pytest.raises(ValueError, match=r"from 0\.5 to 1"):

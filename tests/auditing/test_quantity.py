@@ -9,6 +9,7 @@ import pytest
 
 from privrep import AuditOptions, audit
 from privrep.auditing.gate import limits_of
+from privrep.auditing.terminal import table
 from privrep.cli import main
 from privrep.leakage.number_worlds import linear
 from tests.support.paths import ROOT
@@ -150,3 +151,18 @@ def test_bins_of_another_corpus_are_those_of_this_one(world, columns):
     options = replace(FEW, other=other.h, other_labels=labels, bins="young:<45,old:>=45")
     report = audit(world.h, columns, "age", options=options)
     assert "transferred" in [threat.threat for threat in report.threats]
+
+
+def test_leaks_are_planted_for_a_number_that_does_not_leak():
+    speaker = np.repeat(np.arange(24), 4)
+    h = np.random.default_rng(0).normal(size=(96, 4))
+    h += np.random.default_rng(1).normal(size=(24, 4))[speaker]
+    options = AuditOptions(permutations=30, deals=1, attackers=("linear",), aligned=True)
+    report = audit(h, {"speaker": speaker, "age": 20 + speaker % 23}, "age", options=options)
+    assert report.verdict != "leaks" and report.score == "correlation"
+    planted = report.correlation_sensitivity
+    assert planted.tried[0] == report.number.verdict.minimum_detectable
+    assert report.minimum_detectable == max(planted.tried[0], planted.detected)
+    assert "(correlation " in table(report) and "by linear ridge regression" in table(report)
+    if np.isfinite(planted.detected):
+        assert f"A correlation of {report.minimum_detectable:.2f}" in report.headline.certainty

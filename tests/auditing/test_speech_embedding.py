@@ -1,4 +1,9 @@
-"""The audit of real speech by a real network: RAVDESS by google/speech_embedding."""
+"""The audit of real speech by a real network: RAVDESS by google/speech_embedding.
+
+A network that was trained to recognise speakers would be a control. Of the wheels on PyPI in 2026
+none was found that holds one: redimnet2-onnx, speakeronnx and wespeakerruntime load it from
+elsewhere, of polyvoice no wheel could be had, others need torch and unpickle.
+"""
 
 import os
 from pathlib import Path

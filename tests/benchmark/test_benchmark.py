@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmark.contestants.ours import make_corpus
+from experiments.benchmark.contestants.whole_command import run
 from experiments.benchmark.rounds import (
     CHECKOUT,
     Contestant,
@@ -117,6 +118,13 @@ print(measured.first_seconds, measured.peak_mb)
     seconds, peak = map(float, done.stdout.split())
     assert 0.3 <= seconds < 10
     assert 200 <= peak < 2000
+
+
+def test_a_command_of_another_checkout_imports_from_there_and_its_processor_time_counts(tmp_path):
+    (tmp_path / "privrep.py").write_text("import time\nwhile time.process_time() < 0.3: pass\n")
+    started = run(["-c", "import privrep; open('made', 'w').write(privrep.__file__)"], tmp_path)
+    assert started.run_round()["cpu_seconds"] >= 0.3
+    assert (tmp_path / "made").read_text() == str(tmp_path / "privrep.py")
 
 
 TRAINING = {"compile_seconds", "cores_at_work"}

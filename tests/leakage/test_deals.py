@@ -8,7 +8,7 @@ from privrep.attacks.protocol import Attacked
 from privrep.attacks.suite import SMALL, Suite
 from privrep.leakage.deals import attack_deals
 from privrep.leakage.measurement import measure
-from privrep.leakage.victims import group_counts, groups_of, person_counts
+from privrep.leakage.victims import groups_of, persons_of, uars_of_groups
 from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import deal_folds, speaker_labels, speakers_per_class
@@ -17,6 +17,12 @@ from privrep.statistics.uar import confusion_counts, uar, uars_of
 from privrep.types import InferenceSettings, Sample
 
 LINEAR = {"linear": ATTACKS["linear"]}
+
+
+def person_counts(attacked, labels, speaker):
+    """Confusion counts of persons of two classes, by the true labels."""
+    persons = persons_of(labels[None], speaker, 2)
+    return uars_of_groups(attacked, labels[None], speaker, 2, persons)[1]
 
 
 def test_a_labelling_has_the_mean_of_its_deals():
@@ -46,7 +52,7 @@ def test_errors_are_those_of_all_deals_together():
         folds = deal_folds(sample.speaker, None, 4, seed)
         arguments = (permutations.labels, sample.speaker, folds, 2)
         attacked = ATTACKS["linear"](seed, sample.h, *arguments)
-        persons = persons + person_counts(attacked, 0, sample.labels, sample.speaker, 2)
+        persons = persons + person_counts(attacked, sample.labels, sample.speaker)
     for scores, counts in ((dealt.one_utterance, dealt.counts["linear"]), (dealt.person, persons)):
         assert scores.errors[0] == pytest.approx(standard_error(counts, uar, class_of))
 
@@ -112,10 +118,10 @@ def test_the_scores_of_a_person_add_up():
     scores[6:] *= -1
     predictions = (scores > 0).astype(np.int16)
     attacked = Attacked(predictions[None], np.zeros((12, 2)), ("",), scores[None, :, None])
-    counts = person_counts(attacked, 0, labels, speaker, 2).sum(0)
+    counts = person_counts(attacked, labels, speaker).sum(0)
     np.testing.assert_array_equal(counts, [[2, 0], [0, 2]])
     # Without scores the majority decides, wrongly here.
-    voted = person_counts(attacked._replace(scores=None), 0, labels, speaker, 2).sum(0)
+    voted = person_counts(attacked._replace(scores=None), labels, speaker).sum(0)
     np.testing.assert_array_equal(voted, [[0, 2], [2, 0]])
 
 
@@ -243,6 +249,21 @@ def test_one_utterance_is_a_group_of_its_own():
     scores = rng.normal(size=(1, 24, 1))
     attacked = Attacked((scores[..., 0] > 0).astype(np.int16), np.zeros((24, 2)), (), scores)
     (group,) = groups_of(labels[None], speaker, 2, 1, seed=0)
-    counts = group_counts(attacked, 0, labels, speaker, 2, group)
+    _, counts = uars_of_groups(attacked, labels[None], speaker, 2, [group])
     expected = confusion_counts(attacked.predictions[0], labels, speaker, 2)
     np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("has_scores", [True, False])
+def test_groups_of_all_labellings_at_once_are_those_of_one_at_a_time(has_scores):
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(9), 7)
+    labels = np.stack([rng.permutation(np.arange(9) % 3)[speaker] for _ in range(5)])
+    scores = rng.normal(size=(5, 63, 2)).astype(np.float32)
+    predictions = rng.integers(0, 3, (5, 63)).astype(np.int16)
+    attacked = Attacked(predictions, np.zeros((63, 3)), (), scores if has_scores else None)
+    groups = groups_of(labels, speaker, 3, 2, seed=0)
+    together = uars_of_groups(attacked, labels, speaker, 3, groups)
+    apart = uars_of_groups(attacked, labels, speaker, 3, [group.copy() for group in groups])
+    np.testing.assert_array_equal(together[0], apart[0])
+    np.testing.assert_array_equal(together[1], apart[1])

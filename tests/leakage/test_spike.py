@@ -5,8 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from privrep.leakage.spike import distance, plant, smallest_detected, spread_of
-from privrep.types import InferenceSettings, Sample
+from privrep.leakage.number_worlds import linear as number_world
+from privrep.leakage.spike import (
+    distance,
+    plant,
+    plant_number,
+    smallest_detected,
+    smallest_detected_correlation,
+    spread_of,
+)
+from privrep.statistics.correlation import rank_correlation
+from privrep.types import InferenceSettings, NumberSample, Sample
 
 SETTINGS = InferenceSettings(permutations=24, deals=1)
 
@@ -62,3 +71,27 @@ def test_one_column_and_many_classes_can_be_spiked():
     sample = noise(num_classes=4, size=1)
     spiked = plant(sample, 0.6, spread_of(sample.h), 0)
     assert spiked.shape == sample.h.shape and np.isfinite(spiked).all()
+
+
+@pytest.mark.parametrize("correlation", [0.3, 0.8])
+def test_the_best_estimate_has_the_correlation_that_was_planted(correlation):
+    """Least squares on the means of 20,000 speakers in six columns of unequal size."""
+    rng = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(20_000), 2)
+    age = np.exp(rng.normal(size=20_000))
+    h = (rng.normal(size=(20_000, 6))[speaker] + rng.normal(size=(40_000, 6))) * np.geomspace(
+        1e-3, 1e3, 6
+    )
+    sample = NumberSample.of(h, age[speaker], speaker)
+    spiked = plant_number(sample, correlation, seed=1).reshape(20_000, 2, 6).mean(1)
+    ranks = age.argsort().argsort()
+    design = np.column_stack([spiked / spiked.std(0), np.ones(20_000)])
+    estimate = design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
+    assert rank_correlation(estimate, age) == pytest.approx(correlation, abs=0.02)
+
+
+def test_the_smallest_planted_correlation_that_is_detected_is_told():
+    result = smallest_detected_correlation(number_world(0, 40, 6, 5, 0.0), 0.5, SETTINGS)
+    assert 0.5 == result.tried[0] <= result.detected == result.tried[-1] < 1
+    few = smallest_detected_correlation(number_world(0, 4, 6, 5, 0.0), 0.5, SETTINGS)
+    assert few.detected == math.inf and len(few.tried) > 1

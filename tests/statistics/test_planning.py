@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from privrep.leakage.measurement import measure
-from privrep.statistics.planning import expected
+from privrep.statistics.planning import expected, expected_correlation, speakers_needed
 from privrep.types import InferenceSettings, Sample
 
 # Speakers of each class, utterances, deals; of so many corpora without a leak the mean upper bound
@@ -41,6 +41,33 @@ def test_the_chance_to_pass_does_too(speakers, limit, share):
     """Of 25 corpora a share of a half has a standard error of 10 points."""
     result = expected([speakers // 2] * 2, [10] * speakers, deals=1)
     assert result.passes(limit) == pytest.approx(share, abs=0.15)
+
+
+# Speakers, deals; mean upper bound and median minimum detectable correlation of 13 or 14 corpora
+# of `number_worlds.linear` without a leak, 10 utterances, 8 columns, 99 permutations.
+CORRELATIONS = [
+    *((20, 1, 0.704, 0.721), (40, 1, 0.546, 0.551), (100, 1, 0.348, 0.354)),
+    *((20, 6, 0.668, 0.662), (40, 6, 0.475, 0.506), (100, 6, 0.340, 0.333)),
+]
+
+
+@pytest.mark.parametrize(("speakers", "deals", "upper", "detectable"), CORRELATIONS)
+def test_correlations_agree_with_corpora_that_were_simulated(speakers, deals, upper, detectable):
+    """The mean bound of 13 corpora has a standard error of 0.02."""
+    result = expected_correlation([1] * speakers, deals)
+    assert result.upper == pytest.approx(upper, abs=0.04)
+    assert result.minimum_detectable == pytest.approx(detectable, abs=0.04)
+    assert result.upper_low < result.upper < result.upper_high
+
+
+def test_so_many_speakers_as_are_needed_pass_with_80_percent():
+    for limit in (0.2, 0.3, 0.5):
+        needed = speakers_needed(expected_correlation([1] * 30, 6), 30, limit)
+        assert expected_correlation([1] * int(needed), 6).passes(limit) >= 0.799
+        assert expected_correlation([1] * int(0.8 * needed), 6).passes(limit) < 0.8
+    assert speakers_needed(expected([20, 20], [10] * 40, 1), 40, 0.5) == math.inf
+    few = expected_correlation([1, 1, 1], 1)
+    assert few.minimum_detectable == math.inf and few.passes(0.9) == 0
 
 
 def corpus(seed, classes, utterances):

@@ -148,8 +148,8 @@ _ROWS = (
     Mutant(
         "linear_calibrated_on_the_tested",
         "privrep/attacks/lda.py",
-        "factor = temperature(of_row_0[fold][pick[0]], labels[validation, 0], prior)",
-        "factor = temperature(features[rows] @ weights[:, 0] + offsets[0], labels[rows, 0], prior)",
+        "uncalibrated[fold] = (of_row_0[fold][pick[0]], labels[validation, 0], prior)",
+        "uncalibrated[fold] = (of_truth[0, :, 0], labels[rows, 0], prior)",
         (_LDA + "test_calibration_uses_no_label_of_the_tested_speakers",),
     ),
     Mutant(
@@ -162,7 +162,7 @@ _ROWS = (
     Mutant(
         "covariance_of_all_classes_together",
         "privrep/attacks/lda_moments.py",
-        "within = np.linalg.inv(np.eye(prior.shape[1]) - between @ overlap)",
+        "within = _inverted(np.eye(prior.shape[1]) - between @ overlap)",
         "within = np.broadcast_to(np.eye(prior.shape[1]), overlap.shape)",
         (_LDA + "test_linear_is_discriminant_analysis",),
     ),
@@ -319,22 +319,22 @@ _ROWS = (
     Mutant(
         "person_by_votes_of_scores",
         "privrep/leakage/victims.py",
-        "np.bincount(group, attacked.scores[row, :, c], size)",
-        "np.bincount(group, np.sign(attacked.scores[row, :, c]), size)",
+        "scores = attacked.scores[: len(labels)].swapaxes(0, 1)[order]",
+        "scores = np.sign(attacked.scores[: len(labels)].swapaxes(0, 1)[order])",
         (_DEALS + "test_the_scores_of_a_person_add_up",),
     ),
     Mutant(
         "states_of_a_speaker_are_one_person",
         "privrep/leakage/victims.py",
-        "person = speaker * num_classes + labels",
-        "person = speaker * num_classes + speaker_labels(labels, speaker)[speaker]",
+        "return [speaker * num_classes + row for row in labels]",
+        "return [speaker * num_classes + speaker_labels(r, speaker)[speaker] for r in labels]",
         (_DEALS + "test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list",),
     ),
     Mutant(
         "person_scores_of_the_truth",
-        "privrep/leakage/deals.py",
-        "person_counts(attacked, row, labels[row], speaker, num_classes)",
-        "person_counts(attacked, 0, labels[row], speaker, num_classes)",
+        "privrep/leakage/victims.py",
+        "_judged_together(_of_row(attacked, row), labels",
+        "_judged_together(_of_row(attacked, 0), labels",
         (_DEALS + "test_a_person_is_judged_in_every_labelling_as_by_a_sum_over_a_list",),
     ),
     Mutant(

@@ -1,17 +1,32 @@
 """A whole command of this project, such as `python -m privrep audit`, as one contestant."""
 
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiments.benchmark.rounds import Started
 
 
-def run(arguments: Sequence[str]) -> Started:
-    """A round is `python arguments` from start to end."""
+def run(arguments: Sequence[str], checkout: Path | None = None) -> Started:
+    """A round is `python arguments` from start to end.
+
+    Args:
+      arguments: of the interpreter.
+      checkout: the folder in which it starts, whose modules are the first to be imported; None for
+        that of this process.
+    """
 
     def run_round() -> dict[str, float]:
-        subprocess.run([sys.executable, *arguments], check=True)
-        return {}
+        before = _cpu_seconds()
+        subprocess.run([sys.executable, *arguments], check=True, cwd=checkout)
+        return {"cpu_seconds": _cpu_seconds() - before}
 
     return Started(1, run_round)
+
+
+def _cpu_seconds() -> float:
+    """Of the children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -257,17 +257,9 @@ def _forward_block(
     jax.lax.fori_loop(count, steps, clear, None)
 
 
-def _backward_block(
-    gates_ref: Any,
-    recurrent_ref: Any,
-    transposed_ref: Any,
-    bias_ref: Any,
-    length_ref: Any,
-    states_ref: Any,
-    dy_ref: Any,
-    dgates_ref: Any,
-    dinner_ref: Any,
-) -> None:
+def _backward_block(*refs: Any) -> None:
+    gates_ref, recurrent_ref, transposed_ref, bias_ref, length_ref, *rest = refs
+    states_ref, dy_ref, dgates_ref, dinner_ref = rest
     steps, rows, width = states_ref.shape
     total = _summed(gates_ref)
     weights, transposed = (
