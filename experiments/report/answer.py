@@ -31,7 +31,7 @@ from experiments.results.summary import (
 )
 from privrep.leakage.headline import ANSWERS, times
 
-NOT_TESTED = "not tested"
+NOT_TESTED = "not_tested"
 _SIGN = "·"
 
 

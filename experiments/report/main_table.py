@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
 from experiments.report.answer import Answer, answers, answers_markdown, answers_text
+from experiments.report.answer_json import answers_json
 from experiments.report.narrow_table import NOTE, narrow_table
 from experiments.report.side_tables import SideTable, detectable, ends, score, side_tables
 from experiments.report.text_table import aligned, is_word
@@ -345,10 +346,15 @@ def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -
     """
     rows = list(rows)
     summary = summarise(rows, settings)
-    parts = [answers_markdown(answers(summary, rows)), "## All settings", table_markdown(summary)]
+    given = answers(summary, rows)
+    parts = [answers_markdown(given), "## All settings", table_markdown(summary)]
     text = "\n\n".join(["# Summary", *filter(None, parts)]) + "\n"
     replace_file(workdir / "summary.md", text)
-    content = {"table": summary, "reading": conclusions_of(summary)}
+    content = {
+        "answers": answers_json(given),
+        "table": summary,
+        "reading": conclusions_of(summary),
+    }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     replace_file(workdir / "summary.json", text)
     return summary

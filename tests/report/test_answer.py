@@ -1,10 +1,19 @@
 """Tests that the answer on top says what the rows hold, in words, and no more."""
 
+import json
+import re
+from html import unescape
+
+import jsonschema
 import pytest
 
 from experiments.report.answer import answers, answers_markdown, answers_text
-from experiments.report.main_table import narrow_text
+from experiments.report.answer_json import answers_json
+from experiments.report.answer_page import answers_page
+from experiments.report.main_table import narrow_text, write_summary
 from experiments.results.summary import summarise
+from privrep.leakage.headline import times
+from tests.support.paths import ROOT
 from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
 
 SETTINGS = [*SETTINGS, "recipe"]
@@ -95,7 +104,7 @@ def test_a_training_set_that_can_be_read_is_said_on_top():
 
 def test_of_what_was_not_tested_nothing_is_concluded():
     answer = answer_of(*ROWS)
-    assert all(network.verdict == "not tested" for network in answer.networks)
+    assert all(network.verdict == "not_tested" for network in answer.networks)
     assert answer.short.startswith("Gender was not tested for")
     assert "Nothing was judged" in answer.next_steps
 
@@ -121,3 +130,41 @@ def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
     line = next(line for line in lines if line.startswith("posterior, λ 1  "))
     assert line.split()[3:] == ["0.500", "0.520", "0.578", "no", "leak", "shown"]
     assert any(line.startswith("decision") for line in lines)
+
+
+def test_terminal_document_page_and_object_say_the_same_in_words_and_numbers(tmp_path):
+    rows = [LEAK, QUIET, PLAIN]
+    summary = write_summary(tmp_path, rows, SETTINGS)
+    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
+    given = answers(summary, rows)
+    page = " ".join(unescape(re.sub("<[^>]*>", "", answers_page(given))).split())
+    document = (tmp_path / "summary.md").read_text("utf-8")
+    terminal = " ".join(narrow_text(summary, given).split())
+    sentences = [answer[n] for n in ("question", "short", "certainty", "still_open", "next_steps")]
+    sentences += [network["sentence"] for network in answer["networks"]]
+    for place in (page, document, terminal):
+        for sentence in sentences:
+            assert sentence in place
+    assert [network["network"] for network in answer["networks"]] == [
+        *("ordinary", "paper, λ 1", "posterior, λ 1")
+    ]
+    for network, row in zip(answer["networks"], (LEAK, PLAIN, QUIET)):
+        assert network["uar"] == row["gender_pooled_uar"]
+        assert network["upper"] == row["gender_pooled_upper"]
+        assert network["verdict"] == row["gender_pooled_verdict"]
+        numbers = (times(network["uar"]), times(network["upper"], up=True))
+        assert (
+            "rightly {} times in 100 (guessing 50, at most {})".format(*numbers)
+            in (network["sentence"])
+        )
+        # The picture and the terminal's table have the same numbers, as shares.
+        assert f"{network['network']}: {network['uar']:.2f}, bounds" in page
+        assert f"{network['uar']:.3f}" in terminal and f"{network['upper']:.3f}" in terminal
+
+
+@pytest.mark.parametrize("rows", [[LEAK, QUIET, PLAIN], ROWS, BOTH])
+def test_the_object_keeps_its_schema_whatever_was_tested(rows):
+    schema = json.loads((ROOT / "experiments/report/answers.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    written = json.dumps(answers_json(answers(summarise(rows, SETTINGS), rows)), allow_nan=False)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(written))

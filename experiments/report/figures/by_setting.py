@@ -16,6 +16,7 @@ from experiments.report.figures.style import (
     GREY,
     SHAPES,
     Look,
+    Point,
     categories,
     chance_in_legend,
     chance_line,
@@ -23,6 +24,7 @@ from experiments.report.figures.style import (
     finish,
     framed,
     in_legend,
+    name_points,
     titled,
     whiskers,
 )
@@ -35,6 +37,7 @@ from experiments.results.selected import (
     choices,
     leak_of,
     modality_name,
+    network_name,
     pooled_of,
 )
 from experiments.results.summary import (
@@ -123,13 +126,14 @@ def _line_against_lambda(
     ax: Axes, line: Line, measure: str, ticks: Sequence[str], shift: float, look: Look
 ) -> None:
     points = [(entry["settings"]["lambda"], _point(entry, measure)) for entry in line]
-    points = [(lambda_, point) for lambda_, point in points if not math.isnan(point[0])]
+    points = [(lambda_, point) for lambda_, point in points if not math.isnan(point.score)]
     x = [ticks.index(lambda_text(lambda_)) + shift for lambda_, _ in points]
     whiskers(ax, x, [point for _, point in points], look, line=True)
-    for place, (lambda_, (score, _, _)) in zip(x, points):
+    for place, (lambda_, point) in zip(x, points):
         if is_zero(lambda_):
-            ax.axhline(score, color=look.colour, **_BASELINE)
-            ax.plot(place, score, mec=look.colour, **_ZERO)
+            ax.axhline(point.score, color=look.colour, **_BASELINE)
+            (ring,) = ax.plot(place, point.score, mec=look.colour, **_ZERO)
+            name_points(ring, [str(point)])
 
 
 def _axis_name(entries: Sequence[Entry], measure: str) -> str:
@@ -146,18 +150,19 @@ def _axis_name(entries: Sequence[Entry], measure: str) -> str:
     return f"{measure} privacy, test: 1 − UAR of\nthe attacker best on validation,\nmean over folds"
 
 
-def _point(entry: Entry, measure: str) -> tuple[float, float, float]:
+def _point(entry: Entry, measure: str) -> Point:
     """Score and the ends of its interval over speakers; three times the mean over folds if none."""
+    name = network_name(entry)
     if measure == "emotion":
         interval = entry["interval"]
         if interval:
             score = interval.get("uar", interval.get("ccc"))
-            return score, interval["lower"], interval["upper"]
-        return (emotion_mean(entry, "test"),) * 3
+            return Point(name, score, interval["lower"], interval["upper"])
+        return Point(name, *(emotion_mean(entry, "test"),) * 3)
     if entry["collapsed"]:  # an h without information is not private
-        return (math.nan,) * 3
+        return Point(name, *(math.nan,) * 3)
     leak, lower, upper = leak_of(entry, measure)
-    return 1 - leak, 1 - upper, 1 - lower
+    return Point(name, 1 - leak, 1 - upper, 1 - lower)
 
 
 def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
@@ -169,9 +174,9 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
     for ax, attribute in zip(axes[0], attributes(entries[0])):
         for i, networks in enumerate(shown.values()):
             for name, entry in networks.items():
-                point = leak_of(entry, attribute)
+                point = Point(network_name(entry), *leak_of(entry, attribute))
                 shift = 0.75 * (names.index(name) + 0.5) / len(names) - 0.375
-                if not math.isnan(point[0]):
+                if not math.isnan(point.score):
                     whiskers(ax, [i + shift], [point], looks[name])
         chance_line(ax, entries[0]["chance"].get(attribute, 0.5))
         categories(ax, [modality_name(cell.modality) for cell in shown])
@@ -221,12 +226,13 @@ def _map(title: str, panels: Mapping[str, Map]) -> Figure:
     for ax, (name, points) in zip(axes[0], panels.items()):
         ax.set_title(textwrap.fill(name, 36))
         for emotion in np.unique(points.emotion):
-            rows = points.emotion == emotion
-            edges = [colours[c % len(colours)] for c in points.private[rows]]
-            shape = SHAPES[emotion % len(SHAPES)]
-            ax.scatter(
-                *points.xy[rows].T, 16, marker=shape, facecolors="none", edgecolors=edges, lw=0.8
-            )
+            for value in np.unique(points.private):
+                rows = (points.emotion == emotion) & (points.private == value)
+                look: dict[str, Any] = {"marker": SHAPES[emotion % len(SHAPES)], "mfc": "none"}
+                look |= {"mec": colours[value % len(colours)], "ms": 4, "mew": 0.8}
+                (drawn,) = ax.plot(*points.xy[rows].T, ls="", **look)
+                named = f"{points.private_names[value]}, {points.emotion_names[emotion]}"
+                name_points(drawn, [named] * int(rows.sum()))
         ax.set_xlabel(f"direction of {points.attribute}\n(standard deviations within classes)")
     axes[0, 0].set_ylabel("direction of emotion\n(standard deviations within classes)")
     handles = [

@@ -16,6 +16,8 @@ from experiments.results.h_map import Map
 from experiments.results.summary import summarise
 from tests.support.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 @pytest.fixture(autouse=True)
 def style():
@@ -160,12 +162,15 @@ def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
     figures = drawn(rows, maps=list(zip(columns, map(a_map, (4, 2, 1)))))
     figure = figures["map_demo_acoustic_activation_gender"]
     assert [ax.get_title() for ax in figure.axes] == ["ordinary, λ = 0", "λ = 1"]
-    shown = np.concatenate([group.get_offsets() for group in figure.axes[0].collections])
+    shown = np.concatenate([line.get_xydata() for line in figure.axes[0].lines])
     np.testing.assert_allclose(sorted(map(tuple, shown)), sorted(map(tuple, a_map(4).xy)))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["gender: female", "gender: male", "low", "mid", "high"]
-    shapes = {tuple(map(tuple, c.get_paths()[0].vertices)) for c in figure.axes[0].collections}
-    assert len(shapes) == 3
+    assert len({line.get_marker() for line in figure.axes[0].lines}) == 3
+    low_female = ((a_map(4).private == 0) & (a_map(4).emotion == 0)).sum()
+    text = inline_svg(figure, "map", "Map")
+    assert text.count("<title>female, low</title>") == 2 * low_female  # in either panel
+    assert f"female, low, {low_female} points" in text
 
 
 def test_legends_and_titles_of_figures_overlap_nothing():
@@ -258,10 +263,41 @@ def test_a_figure_in_a_page_takes_its_colours_and_says_what_it_is(tmp_path):
     save(figure, tmp_path / "a.png")
     text = inline_svg(figure, name, 'what <it> "shows"')
     root = ElementTree.fromstring(text)
-    assert root.get("aria-label") == root[0].text == 'what <it> "shows"'
+    assert root[0].text == 'what <it> "shows"'
+    assert root.get("aria-label").startswith('what <it> "shows". ')
     assert "currentColor" in text and "#000000" not in text and "<style" not in text
     names = re.findall(r'\bid="([^"]*)"', text)
     assert len({*names}) == len(names) and all(n.startswith(f"{name}-") for n in names)
     used = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
     assert used and {a or b for a, b in used} <= {*names}
     assert text == inline_svg(figure, name, 'what <it> "shows"')
+
+
+def test_every_point_bears_its_network_and_numbers_and_the_text_of_the_figure_lists_them():
+    rows = [
+        run(0.0, **pooled(0.5, 0.7), **member("h", 0.55)),
+        run(1.0, **pooled(0.6, 0.6), **member("h", 0.45, lower=0.4), recipe="paper"),
+        control("decision", 0.5, **pooled(0.5, 0.55)),
+    ]
+    names = [*SETTINGS, "recipe"]
+    summary = summarise(rows, names)
+    figures = dict([*report_figures(summary, ()), *membership_figures(summary)])
+    figures |= dict(draw(summary, [curve(0.0, 0.3), curve(1.0, 0.4, recipe="paper")]))
+    expected = {
+        "lambda": ["ordinary: 0.500 (0.400 to 0.600)", "paper, λ 1: 0.400 (0.300 to 0.500)"],
+        "leakage": ["paper, λ 1: 0.600 (0.500 to 0.700)", "decision: 0.550 (0.450 to 0.650)"],
+        "membership": ["paper, λ 1, cannot tell: 0.450 (0.400 to 0.550)"],
+        "front": ["paper, λ 1: attacker 0.700, emotion", "decision: attacker 0.650, emotion"],
+        "curves": ["λ = 0: 0.300 at epoch 1, 0.500 at epoch 3"],
+    }
+    assert {name.split("_")[0] for name in figures} == {*expected}
+    for name, figure in figures.items():
+        root = ElementTree.fromstring(inline_svg(figure, name, "caption"))
+        titles = [title.text for title in root.iter(f"{SVG}title")][1:]
+        marks = [use for use in root.iter(f"{SVG}use") if use.find(f"{SVG}title") is not None]
+        assert marks or name.startswith("curves")
+        for text in expected[name.split("_")[0]]:
+            assert any(title.startswith(text) for title in titles), (name, text, titles)
+            assert text in root.get("aria-label"), (name, text)
+        for title in titles:  # what is shown on hovering is said to those who do not see as well
+            assert title in root.get("aria-label")
