@@ -335,7 +335,8 @@ def _next_steps(
         )
         return [
             f"Of those that show no leak, {answer.network} recognises emotion best on validation "
-            f"speakers: python -m experiments.export_model DIR {pick} writes it for use."
+            "speakers. To write it for use, where DIR is this directory of results: "
+            f"python -m experiments.export_model DIR {pick}"
         ]
     if any(answer.verdict == "cannot_tell" for answer, _ in protected):
         return ["Do not take this for a pass: measure with more speakers."]

@@ -5,6 +5,7 @@ colours of the page, light or dark.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -19,6 +20,7 @@ STYLE = """
 .both ul{list-style:none;margin:0;padding:0}.both li{margin:0 0 .6em;padding-left:1.6em}
 .sign{float:left;margin-left:-1.6em;width:1.2em;text-align:center;font-weight:700}
 .word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
+code{white-space:nowrap}.command{display:block;overflow-x:auto;padding:.3em 0}
 .both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
 """
 
@@ -30,12 +32,20 @@ def answers_page(given: Sequence[Answer]) -> str:
 
 def _answer(answer: Answer) -> str:
     networks = "\n".join(map(_network, answer.networks))
-    parts = "".join(f"<dt>{escape(t)}</dt><dd>{escape(text)}</dd>" for t, text in answer.parts)
+    parts = "".join(f"<dt>{escape(t)}</dt><dd>{_with_code(text)}</dd>" for t, text in answer.parts)
     return (
         f'<section class="answer"><h2>{escape(answer.question)}</h2>\n'
         f'<p class="short">{escape(answer.short)}</p>\n<div class="both">\n'
         f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n{_picture(answer)}</div></section>"
     )
+
+
+def _with_code(text: str) -> str:
+    """HTML of a sentence: a command has a line of its own, which scrolls where it is too long."""
+    shown = re.sub(
+        r"python -m \S+(?: DIR)?(?: --\S+)*", r'<code class="command">\g<0></code>', escape(text)
+    )
+    return re.sub(r"(?<= |\()--\w+=[\w,]+\w(?![^<]*</code>)", r"<code>\g<0></code>", shown)
 
 
 def _network(network: NetworkAnswer) -> str:
@@ -72,9 +82,10 @@ def _picture(answer: Answer) -> str:
         return ""
     return (
         f"<figure>{''.join(drawn)}<figcaption>Scores on all test speakers together, with 95 % "
-        "bounds over speakers. Above: of the strongest attacker, further left is more private; the "
-        "right end of a line is what to compare with the limit. Below: of emotion, further right "
-        "is better.</figcaption></figure>"
+        "bounds over speakers; 0.70 is rightly 70 times in 100. Above: of the strongest attacker, "
+        "further left is more private; the right end of a line is what to compare with the limit. "
+        "Below: of emotion, further right is better. ordinary: the network without protection, "
+        "which is recipe none with λ 0.</figcaption></figure>"
     )
 
 

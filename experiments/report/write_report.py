@@ -40,7 +40,7 @@ from privrep.messages import first
 from privrep.program import errors_in_a_line
 
 _CAPTIONS = {
-    "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
+    "lambda": "Emotion and the attacker's score against the strength λ of the protection",
     "leakage": "Score of a freshly trained attacker, modality by modality",
     "front": "Emotion recognition against leakage, of all settings",
     "curves": "Training: emotion and the adversary after each epoch",

@@ -88,7 +88,7 @@ def _lines(summary: Sequence[Entry], networks: Mapping[str, Entry]) -> dict[str,
 
 
 def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Figure:
-    """A column per modality; emotion, then the privacy of each attribute."""
+    """A column per modality; emotion, then the attacker of each attribute."""
     cells = [cell for cell in lines if lines[cell]]
     entries = [entry for cell in cells for line in lines[cell].values() for entry in line]
     names = list(dict.fromkeys(name for cell in cells for name in lines[cell]))
@@ -106,7 +106,7 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
                 _line_against_lambda(ax, line, measure, ticks, shift, looks[name])
             chance = entries[0]["chance"].get(measure)
             if chance is not None:
-                chance_line(ax, chance if measure == "emotion" else 1 - chance)
+                chance_line(ax, chance)
             categories(ax, ticks)
     for ax, measure in zip(axes[:, 0], panels):
         ax.set_ylabel(_axis_name(entries, measure))
@@ -115,9 +115,9 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
         handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
         handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
     finish(figure, [*handles, chance_in_legend()])
-    bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of privacy"
+    bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of the attacker"
     if any(entry["collapsed"] for entry in entries):
-        bars += "; privacy is not drawn for settings with collapsed runs"
+        bars += "; no attacker is drawn for settings with collapsed runs"
     titled(figure, title, bars)
     return figure
 
@@ -143,11 +143,11 @@ def _axis_name(entries: Sequence[Entry], measure: str) -> str:
         sample = "all speakers together" if pooled else "mean over folds"
         return f"{emotion_name(entries)}, test\n({sample})"
     if measure == "speaker":
-        return "speaker privacy, test\n(equal error rate\nof verification)"
+        return "speaker attacker's 1 − equal error\nrate, test (lower is more private)"
+    attacker = "best on validation, mean over folds"
     if pooled_of(entries, measure):
-        attacker = "the strongest of linear and kernel\nattackers, all speakers together"
-        return f"{measure} privacy, test: 1 − UAR of\n{attacker}"
-    return f"{measure} privacy, test: 1 − UAR of\nthe attacker best on validation,\nmean over folds"
+        attacker = "strongest of linear and kernel,\nall speakers together"
+    return f"{measure} attacker's UAR, test\n({attacker};\nlower is more private)"
 
 
 def _point(entry: Entry, measure: str) -> Point:
@@ -161,8 +161,7 @@ def _point(entry: Entry, measure: str) -> Point:
         return Point(name, *(emotion_mean(entry, "test"),) * 3)
     if entry["collapsed"]:  # an h without information is not private
         return Point(name, *(math.nan,) * 3)
-    leak, lower, upper = leak_of(entry, measure)
-    return Point(name, 1 - leak, 1 - upper, 1 - lower)
+    return Point(name, *leak_of(entry, measure))
 
 
 def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:

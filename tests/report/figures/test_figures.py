@@ -61,10 +61,10 @@ def test_figures_show_the_means_and_hide_nothing(tmp_path):
     figures = drawn(ROWS, [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)])
     kinds = ("lambda_demo_activation_gender", "leakage_demo_activation_gender")
     assert [*figures] == [*kinds, "front_activation", "curves_activation"]
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
-    assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
-    means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
-    for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
+    assert [tick.get_text() for tick in attacker.get_xticklabels()] == ["0", "0.5", "1"]
+    means = [[0.55, 0.54, 0.42], [0.75, 0.74, 0.54]]
+    for ax, y, guess in zip((emotion, attacker), means, (1 / 3, 0.5)):
         for values in (y, [guess, guess], [y[0], y[0]]):  # chance, lambda 0 across the panel
             assert any(same(line, values) for line in ax.lines)
     uar = figures["curves_activation"].axes[0]
@@ -76,10 +76,10 @@ def test_bars_are_the_intervals_over_speakers():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
     rows.append(control("raw", 0.9, **pooled(0.5, 0.85)))
     figures = drawn(rows)
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
     assert any(same(line, [0.5, 0.6]) for line in emotion.lines)
     assert any(same(line, [0.5, 0.7]) for line in emotion.lines)  # of lambda 1
-    assert any(same(line, [0.3, 0.5]) for line in privacy.lines)
+    assert any(same(line, [0.5, 0.7]) for line in attacker.lines)
     (leak,) = figures["leakage_demo_activation_gender"].axes
     assert any(same(line, [0.75, 0.95]) for line in leak.lines)  # of what the network is given
 
@@ -121,11 +121,11 @@ def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
 def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
     figures = drawn([*rows, run(2.0, gender=0.5, collapsed=True)])
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
     assert "all speakers together" in emotion.get_ylabel()
-    assert "strongest of linear and kernel" in " ".join(privacy.get_ylabel().split())
-    assert not any(len(line.get_xdata()) == 3 for line in privacy.lines)
-    assert "privacy is not drawn" in figures["lambda_demo_activation_gender"].get_suptitle()
+    assert "strongest of linear and kernel" in " ".join(attacker.get_ylabel().split())
+    assert not any(len(line.get_xdata()) == 3 for line in attacker.lines)
+    assert "no attacker is drawn" in figures["lambda_demo_activation_gender"].get_suptitle()
     (leak,) = figures["leakage_demo_activation_gender"].axes
     assert "strongest of linear and kernel" in leak.get_ylabel()
     means = drawn([run(0.0), run(1.0)])
@@ -284,7 +284,7 @@ def test_every_point_bears_its_network_and_numbers_and_the_text_of_the_figure_li
     figures = dict([*report_figures(summary, ()), *membership_figures(summary)])
     figures |= dict(draw(summary, [curve(0.0, 0.3), curve(1.0, 0.4, recipe="paper")]))
     expected = {
-        "lambda": ["ordinary: 0.500 (0.400 to 0.600)", "paper, λ 1: 0.400 (0.300 to 0.500)"],
+        "lambda": ["ordinary: 0.500 (0.400 to 0.600)", "paper, λ 1: 0.600 (0.500 to 0.700)"],
         "leakage": ["paper, λ 1: 0.600 (0.500 to 0.700)", "decision: 0.550 (0.450 to 0.650)"],
         "membership": ["paper, λ 1, cannot tell: 0.450 (0.400 to 0.550)"],
         "front": ["paper, λ 1: attacker 0.700, emotion", "decision: attacker 0.650, emotion"],
