@@ -49,8 +49,8 @@ def test_every_network_is_answered_and_the_first_sentence_sums_up():
     answer = answer_of(LEAK, QUIET, PLAIN)
     assert answer.question.startswith("demo (synthetic), audio, activation: can gender be read")
     assert answer.short == (
-        "Gender can be read from ordinary and paper, λ 1; no leak of gender is shown from "
-        "posterior, λ 1."
+        "Gender can be read from the ordinary network and paper (λ 1); no leak of gender is shown "
+        "from posterior (λ 1)."
     )
     ordinary, paper, posterior = answer.networks
     assert (ordinary.verdict, paper.verdict, posterior.verdict) == (
@@ -69,6 +69,9 @@ def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
     assert "--pick" not in answer_of(LEAK, PLAIN).next_steps
     assert "Treat all of them as revealing gender" in answer_of(LEAK, PLAIN).next_steps
     assert "--recipe=posterior" in answer_of(LEAK).next_steps
+    assert "try --recipe=posterior or --recipe=keep, or" in answer_of(LEAK, PLAIN).next_steps
+    leaking = row(1.0, "posterior", "leaks", 0.6, 0.7)
+    assert "try --recipe=keep, or another --lambda" in answer_of(LEAK, leaking).next_steps
     unknown = row(1.0, "keep", "cannot_tell", 0.58, 0.71)
     answer = answer_of(LEAK, unknown)
     assert "Do not take this for a pass" in answer.next_steps
@@ -93,6 +96,23 @@ def test_an_unsound_network_is_said_to_be_and_is_not_picked(kind, said):
     assert "--pick" not in answer.next_steps
 
 
+def test_a_recipe_all_of_whose_networks_collapsed_is_named():
+    lost = run(1.0, emotion=0.4, recipe="paper", collapsed=True, val=(0.4, 0.5))
+    assert "paper: all of its networks collapsed" in answer_of(LEAK, QUIET, lost).still_open
+    assert "collapsed" not in answer_of(LEAK, QUIET, PLAIN).still_open
+
+
+def test_several_answers_begin_with_a_list_of_them():
+    rows = [LEAK, QUIET, *({**row, "task": "valence"} for row in (LEAK, PLAIN))]
+    given = answers(summarise(rows, SETTINGS), rows)
+    page = answers_page(given)
+    head, _, rest = page.partition('<section class="answer">')
+    for i, answer in enumerate(given):
+        assert answer.short in unescape(head) and f'href="#answer{i}"' in head
+        assert f'id="answer{i}"' in rest
+    assert "In short" not in answers_page(given[:1])
+
+
 def test_a_training_set_that_can_be_read_is_said_on_top():
     values = {"verdict": "leaks", "auc": 0.74, "p": 0.01, "lower": 0.6, "upper": 0.8}
     values |= {"loss_auc": None, "shuffled": 0.5, "accuracy": 0.7, "minimum_detectable": 0.6}
@@ -105,7 +125,7 @@ def test_a_training_set_that_can_be_read_is_said_on_top():
 def test_of_what_was_not_tested_nothing_is_concluded():
     answer = answer_of(*ROWS)
     assert all(network.verdict == "not_tested" for network in answer.networks)
-    assert answer.short.startswith("Gender was not tested for")
+    assert answer.short.startswith("Nothing was tested of")
     assert "Nothing was judged" in answer.next_steps
 
 
