@@ -20,7 +20,8 @@ STYLE = """
 .both ul{list-style:none;margin:0;padding:0}.both li{margin:0 0 .6em;padding-left:1.6em}
 .sign{float:left;margin-left:-1.6em;width:1.2em;text-align:center;font-weight:700}
 .word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
-code{overflow-wrap:anywhere}.command{display:block;padding:.3em 0 .3em 2em;text-indent:-2em}
+code{white-space:nowrap}.command,code{font-family:ui-monospace,monospace;font-size:.9em}
+.command code{font-size:1em}.command{display:block;padding:.3em 0 .3em 2em;text-indent:-2em}
 .glance a{color:inherit}.glance li{margin:0 0 .3em}
 .both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
 """
@@ -65,10 +66,12 @@ def _answer(number: int, answer: Answer) -> str:
 
 def _with_code(text: str) -> str:
     """HTML of a sentence: a command has a line of its own, which breaks between its words."""
-    shown = re.sub(
-        r"python -m \S+(?: DIR)?(?: --\S+)*", r'<code class="command">\g<0></code>', escape(text)
+    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", escape(text))
+    return re.sub(
+        r"python -m \S+(?: DIR)?(?: <code>[^<]*</code>)*",
+        r'<span class="command">\g<0></span>',
+        flags,
     )
-    return re.sub(r"(?<= |\()--\w+=[\w,]+\w(?![^<]*</code>)", r"<code>\g<0></code>", shown)
 
 
 def _network(network: NetworkAnswer) -> str:

@@ -103,7 +103,8 @@ def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
     for question, cells in by_question(chosen).items():
         networks = {c.modality: chosen[c][ORDINARY] for c in cells if ORDINARY in chosen[c]}
         for attribute in question.private.split("+"):
-            leaks = {name: leak_of(entry, attribute)[0] for name, entry in networks.items()}
+            standing = {name: entry for name, entry in networks.items() if not entry["collapsed"]}
+            leaks = {name: leak_of(entry, attribute)[0] for name, entry in standing.items()}
             leaks = {name: leak for name, leak in leaks.items() if not math.isnan(leak)}
             if len(leaks) > 1:
                 order = sorted(leaks, key=lambda name: -leaks[name])

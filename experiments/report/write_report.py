@@ -178,8 +178,8 @@ def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
     def keep(name: str, figure: Figure) -> None:
         png = folder / f"{name}.png"
         save(figure, png, folder / f"{name}.pdf")
-        kind, _, subject = name.partition("_")
-        caption = f"{_CAPTIONS[kind]} ({subject})"
+        kind = name.partition("_")[0]
+        caption = _CAPTIONS[kind]
         pictures[kind].append(Picture(inline_svg(figure, name, caption), caption))
 
     with matplotlib.rc_context(STYLE):

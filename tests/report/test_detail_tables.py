@@ -32,11 +32,13 @@ def test_leakage_lists_networks_and_controls_with_their_bounds():
     ]
     lines = [line[2:] for line in of("leakage", rows).lines]
     assert lines == [
-        ["Audio", "ordinary", "gender", "0", "0.800", "0.200", "0.820", "0.700 to 0.900", "leaks"],
-        ["Audio", "", "gender", "1", "0.600", "0.400", "0.610", "0.500 to 0.700", "cannot tell"],
-        ["Audio", "raw", "gender", "", "0.850", "0.150", "0.900", "0.800 to 1.000", "leaks"],
-        ["Lexical", "ordinary", "gender", "0", "0.800", "", "", "", "1 of 1 collapsed"],
+        ["Audio", "ordinary", "gender", "0", "0.820", "0.700 to 0.900", "leaks"],
+        ["Audio", "", "gender", "1", "0.610", "0.500 to 0.700", "cannot tell"],
+        ["Audio", "raw", "gender", "", "0.900", "0.800 to 1.000", "leaks"],
+        ["Lexical", "ordinary", "gender", "0", "", "", "1 of 1 collapsed"],
     ]
+    (line, *_) = of("leakage", [run(0.0, gender=0.8)]).lines
+    assert line[2:] == ["Audio", "ordinary", "gender", "0", "0.800", "", ""]
 
 
 def test_placements_stand_beside_each_other_where_both_were_run():

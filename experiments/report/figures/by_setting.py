@@ -175,7 +175,8 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
             for name, entry in networks.items():
                 point = Point(network_name(entry), *leak_of(entry, attribute))
                 shift = 0.75 * (names.index(name) + 0.5) / len(names) - 0.375
-                if not math.isnan(point.score):
+                # An h without information is not private.
+                if not math.isnan(point.score) and not entry["collapsed"]:
                     whiskers(ax, [i + shift], [point], looks[name])
         chance_line(ax, entries[0]["chance"].get(attribute, 0.5))
         categories(ax, [modality_name(cell.modality) for cell in shown])
@@ -188,7 +189,10 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
         ax.set_ylabel(f"{attribute} attacker's {kind}\n({attacker};\ntest; lower is more private)")
     handles = [in_legend(name or "λ > 0", look, line=False) for name, look in looks.items()]
     finish(figure, [*handles, chance_in_legend()])
-    titled(figure, title, "bars: one-sided 95 % bounds over speakers")
+    bars = "bars: one-sided 95 % bounds over speakers"
+    if any(entry["collapsed"] for entry in entries):
+        bars += "; networks that collapsed are not drawn"
+    titled(figure, title, bars)
     return figure
 
 

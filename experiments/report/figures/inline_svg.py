@@ -48,7 +48,8 @@ def inline_svg(figure: Figure, name: str, caption: str) -> str:
     body = "".join(_with_titles(group, lines) for group in re.split(r'(?=<g id=")', body))
     # Names of clips and marks are of the whole page.
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
-    in_words = escape(". ".join([caption, *_panels_in_words(figure)]))
+    title = " ".join(figure.get_suptitle().split())
+    in_words = escape(". ".join(filter(None, [caption, title, *_panels_in_words(figure)])))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'{size[0]} role="img" aria-label="{in_words}" style="{_STYLE}">'
