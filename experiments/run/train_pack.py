@@ -149,9 +149,9 @@ def train(
             bar.total = int(stage.epoch.sum()) + running * max(until - done, 0)
             bar.n = int(stage.epoch.sum())
             bar.set_postfix_str(f"{running} of {count} runs training, epoch {done}")
-            elapsed = time.monotonic() - first[0]
-            if running and not is_said and elapsed > _SECONDS_OF_PACE:
-                each = elapsed / (bar.n - first[1])
+            elapsed, trained = time.monotonic() - first[0], bar.n - first[1]
+            if running and trained and not is_said and elapsed > _SECONDS_OF_PACE:
+                each = elapsed / trained
                 watch.say([_time(watch.title, count, until, each * (bar.total - bar.n))])
                 is_said = True
             due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
