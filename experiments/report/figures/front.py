@@ -95,8 +95,9 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     return figure
 
 
-def _named(entry: Entry, leak: float, emotion: float) -> str:
-    return f"{network_name(entry)}: attacker {leak:.3f}, emotion {emotion:.3f}"
+def _named(entry: Entry, leak: float, emotion: float, bounded: bool) -> str:
+    attacker = "attacker at most" if bounded else "attacker, mean over folds,"
+    return f"{network_name(entry)}: {attacker} {leak:.3f}, emotion {emotion:.3f}"
 
 
 def _draw_panel(
@@ -113,7 +114,7 @@ def _draw_panel(
         look = looks[name]
         x, y, _ = zip(*points)
         (drawn,) = ax.plot(x, y, color=look.colour, marker=look.shape, ms=6, lw=1.2)
-        name_points(drawn, [_named(entry, *at) for *at, entry in points])
+        name_points(drawn, [_named(e, x, y, bounded) for x, y, e in points])
         handles[name or "λ = 0"] = in_legend("", look)
         for leak, emotion, entry in points:
             ends = [entry["interval"].get(end, emotion) for end in ("lower", "upper")]
@@ -131,7 +132,7 @@ def _draw_panel(
             place = panel.leak(entry, bounded), emotion_mean(entry, "test")
             shape = _CONTROL_SHAPES[control]
             (drawn,) = ax.plot(*place, shape, color=GREY, ms=9, zorder=3)
-            name_points(drawn, [_named(entry, *place)])
+            name_points(drawn, [_named(entry, *place, bounded)])
             handles[control] = Line2D([], [], color=GREY, ls="", marker=shape, ms=9)
     chance = panel.entries[0]["chance"].get(panel.attribute, 0.5)
     ax.axvline(chance, color=GREY, ls=(0, (5, 3)), lw=1)

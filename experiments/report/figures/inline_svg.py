@@ -15,7 +15,12 @@ from matplotlib.lines import Line2D
 # Letters stay letters, and what is the same has the same name, whenever it is drawn.
 _AS_TEXT: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "privrep"}
 _STYLE = "max-width:100%;height:auto;stroke-linejoin:round;fill:currentColor"
-_COLOURS = {"#000000": "currentColor", "#e6e6e6": "#88888850"}  # of lines and letters, of the grid
+# Of lines and letters, of the grid, and of hollow marks, which else look filled on a dark page.
+_COLOURS = {
+    "#000000": "currentColor",
+    "#e6e6e6": "#88888850",
+    "#ffffff": "var(--page, #fff)",
+}
 _NAMED = "named"  # begins the id of a line whose points have names
 
 

@@ -265,7 +265,12 @@ def test_a_figure_in_a_page_takes_its_colours_and_says_what_it_is(tmp_path):
     root = ElementTree.fromstring(text)
     assert root[0].text == 'what <it> "shows"'
     assert root.get("aria-label").startswith('what <it> "shows". ')
-    assert "currentColor" in text and "#000000" not in text and "<style" not in text
+    assert (
+        "currentColor" in text
+        and "#000000" not in text
+        and "#ffffff" not in text
+        and "<style" not in text
+    )
     names = re.findall(r'\bid="([^"]*)"', text)
     assert len({*names}) == len(names) and all(n.startswith(f"{name}-") for n in names)
     used = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
@@ -287,7 +292,7 @@ def test_every_point_bears_its_network_and_numbers_and_the_text_of_the_figure_li
         "lambda": ["ordinary: 0.500 (0.400 to 0.600)", "paper, λ 1: 0.600 (0.500 to 0.700)"],
         "leakage": ["paper, λ 1: 0.600 (0.500 to 0.700)", "decision: 0.550 (0.450 to 0.650)"],
         "membership": ["paper, λ 1, cannot tell: 0.450 (0.400 to 0.550)"],
-        "front": ["paper, λ 1: attacker 0.700, emotion", "decision: attacker 0.650, emotion"],
+        "front": ["paper, λ 1: attacker at most 0.700,", "decision: attacker at most 0.650,"],
         "curves": ["λ = 0: 0.300 at epoch 1, 0.500 at epoch 3"],
     }
     assert {name.split("_")[0] for name in figures} == {*expected}
