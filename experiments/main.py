@@ -46,10 +46,12 @@ from experiments.results.checkpoints import (
     begun_on,
     chosen_fault,
     drop_progress,
+    has_progress,
 )
 from experiments.results.curves import Track, tracked
 from experiments.results.fold_files import folds_lost
 from experiments.results.writer import Writer
+from experiments.run.expected_time import duration, expected_seconds, keep_seconds
 from experiments.run.export_h import export
 from experiments.run.export_models import export_picked
 from experiments.run.load_data import (
@@ -75,6 +77,7 @@ from privrep.program import (
 )
 
 FLAGS = flags.FLAGS
+Say = Callable[[list[str]], None]
 IN_CAPTIONS = ("dataset", "modality", "task", "private", "recipe", "lambda_")
 NOT_IN_CAPTIONS = ("seed", "data_dir")  # they stand in runs.csv and flags.txt
 
@@ -185,7 +188,8 @@ def experiment() -> None:
         first_before_others(enter)
         say(first_before_others(lambda: _write_flags(workdir, text)))
         captions = _in_captions(given)
-        jobs = _jobs(packs, workdir, tracked(stack, FLAGS.track, workdir, captions))
+        track_of = tracked(stack, FLAGS.track, workdir, captions)
+        jobs = _jobs(packs, workdir, track_of, say)
         finished = first_before_others(lambda: _whole(workdir, jobs))
         writer.watch()
         begun = _begun(workdir, jobs)
@@ -248,22 +252,33 @@ def _run_all(
 ) -> None:
     """Runs the packs that are wanted, and says how long those that are left may take."""
     left = sum(len(runs) for i, runs in wanted.items() if i not in finished)
+    load_job.say(_expected(jobs, wanted, finished, load_job))
     began, done = time.monotonic(), 0
     for i, runs in wanted.items():
         _run(jobs[i], runs, i in finished, load_job)
         done += len(runs) if i not in finished else 0
         if 0 < done < left:
             seconds = (time.monotonic() - began) / done * (left - done)
-            load_job.say([f"{done:,} of {left:,} settings done, about {_in_words(seconds)} to go"])
+            load_job.say([f"{done:,} of {left:,} settings done, about {duration(seconds)} to go"])
 
 
-def _in_words(seconds: float) -> str:
-    """
-    >>> _in_words(50), _in_words(300), _in_words(8000)
-    ('1 min', '5 min', '2 h 13 min')
-    """
-    hours, minutes = divmod(max(round(seconds / 60), 1), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+def _expected(
+    jobs: Sequence[Job],
+    wanted: Mapping[int, Sequence[Config]],
+    finished: set[int],
+    load_job: Loader,
+) -> list[str]:
+    """A line on how long the packs that are not finished will take, as far as that is known."""
+    packs = [(jobs[i].pack.config, len(runs)) for i, runs in wanted.items() if i not in finished]
+    if not packs:
+        return []
+    seconds = expected_seconds(load_job.cache_dir, packs, len(load_job.utterances))
+    if seconds is None:
+        return [
+            "time: not known before the first epochs of a pack; this machine has not run all of "
+            "these packs yet"
+        ]
+    return [f"time: about {duration(seconds)}, which these packs took on this machine before"]
 
 
 def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) -> None:
@@ -272,12 +287,17 @@ def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) 
         return
     loaded, writer = load_job(job), load_job.writer
     if not is_finished:
+        began, goes_on = time.monotonic(), has_progress(job.folder)
         rows = run_pack(job, loaded, runs)
+        seconds = (time.monotonic() - began) / len(runs)
         stamp = provenance.stamp(loaded.hash, loaded.content)
         writer.check()
         if is_first():
             writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
             drop_progress(job.folder)
+            if not goes_on:  # else a part of it was trained before
+                utterances = len(load_job.utterances)
+                keep_seconds(load_job.cache_dir, job.pack.config, utterances, seconds)
     if FLAGS.export != "none":
         to = writer.workdir / "representations" / job.folder.name
         exported = tuple(run for run in job.pack.runs if run in runs)
@@ -379,13 +399,16 @@ def _in_captions(given: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _jobs(packs: Sequence[Pack], workdir: Path, track_of: Callable[[Path], Track]) -> list[Job]:
+def _jobs(
+    packs: Sequence[Pack], workdir: Path, track_of: Callable[[Path, str], Track], say: Say
+) -> list[Job]:
     jobs = []
     for i, pack in enumerate(packs):
         config = pack.config
         title = f"[{i + 1}/{len(packs)}] {config.modality} {config.task} {config.private}"
         folder = workdir / "checkpoints" / f"{i:03d}"
-        jobs.append(Job(i, pack, folder, title, track_of(folder)))
+        tracks = track_of(folder, ""), track_of(folder, "/attack")
+        jobs.append(Job(i, pack, folder, title, *tracks, say))
     return jobs
 
 

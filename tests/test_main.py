@@ -50,6 +50,14 @@ def test_msp_improv_two_tasks(tmp_path, capsys):
     assert f"report: {workdir}" in printed.out
     assert "60 utterances, 8,438 were published: is the copy whole?" in printed.err
     assert "2 of 2" in printed.err or "[2/2] acoustic valence gender" in printed.err
+    for said in (
+        "time: not known before the first epochs",
+        "GB of memory while they are trained",
+        "gender: linear, mlp_2x32 on all networks",
+        "gender: permutation test on ordinary",
+        "gender: permutation test on posterior, λ 1",
+    ):
+        assert said in printed.err, said
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ from experiments.results.seeds import number
 from experiments.results.selected import (
     ORDINARY,
     Cell,
+    cell_of,
     cell_of_settings,
     choices,
     corpus_name,
@@ -27,11 +28,13 @@ from experiments.results.summary import (
     emotion_mean,
     emotion_name,
     emotion_pooled,
+    is_transductive,
+    recipe_of,
     sound,
 )
 from privrep.leakage.headline import ANSWERS, times
 
-NOT_TESTED = "not tested"
+NOT_TESTED = "not_tested"
 _SIGN = "·"
 
 
@@ -99,10 +102,17 @@ def answers(summary: Sequence[Entry], rows: Sequence[Row]) -> list[Answer]:
       rows: of runs.csv, for the numbers of speakers and utterances.
     """
     return [
-        _answer(cell, attribute, networks, rows)
+        _answer(cell, attribute, networks, _left_out(cell, networks, summary), rows)
         for cell, networks in choices(summary).items()
         for attribute in attributes(next(iter(networks.values())))
     ]
+
+
+def _left_out(cell: Cell, networks: Mapping[str, Entry], summary: Sequence[Entry]) -> list[str]:
+    """The recipes of a cell of which no network can be answered for."""
+    runs = [e for e in summary if not e["control"] and cell_of(e) == cell]
+    protected = [e for e in runs if not is_zero(e["settings"]["lambda"]) and not is_transductive(e)]
+    return [name for name in dict.fromkeys(map(recipe_of, protected)) if name not in networks]
 
 
 def answers_text(given: Sequence[Answer]) -> list[str]:
@@ -127,7 +137,11 @@ def answers_markdown(given: Sequence[Answer]) -> str:
 
 
 def _answer(
-    cell: Cell, attribute: str, networks: Mapping[str, Entry], rows: Sequence[Row]
+    cell: Cell,
+    attribute: str,
+    networks: Mapping[str, Entry],
+    left_out: Sequence[str],
+    rows: Sequence[Row],
 ) -> Answer:
     ordinary = networks.get(ORDINARY)
     entries = list(networks.values())
@@ -143,9 +157,13 @@ def _answer(
         chance_of_emotion=next((e["chance"].get("emotion") or 0.0 for e in entries), 0.0),
         networks=given,
         certainty=_certainty(cell, attribute, entries, rows),
-        still_open=" ".join(_still_open(cell, attribute, networks)),
-        next_steps=" ".join(_next_steps(attribute, given, networks)),
+        still_open=" ".join([*map(_collapsed, left_out), *_still_open(cell, attribute, networks)]),
+        next_steps=" ".join(_next_steps(attribute, given, networks, left_out)),
     )
+
+
+def _collapsed(recipe: str) -> str:
+    return f"{recipe or 'λ > 0'}: all of its networks collapsed or diverged; it is not known."
 
 
 def _of_network(
@@ -245,15 +263,26 @@ def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:
         "leaks": f"{attribute} can be read from",
         "no_leak_shown": f"no leak of {attribute} is shown from",
         "cannot_tell": f"whether {attribute} can be read is not known from",
-        NOT_TESTED: f"{attribute} was not tested for",
+        NOT_TESTED: "nothing was tested of",
     }
     parts = []
     for verdict, words in phrase_of.items():
-        names = [n.network for n in networks if n.verdict == verdict]
+        names = [_in_a_list(n.network) for n in networks if n.verdict == verdict]
         if names:
             parts.append(f"{words} {_listed(names)}")
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def _in_a_list(network: str) -> str:
+    """
+    >>> _in_a_list("ordinary"), _in_a_list("paper, λ 1")
+    ('the ordinary network', 'paper (λ 1)')
+    """
+    name, _, strength = network.partition(", ")
+    if network == ORDINARY:
+        return "the ordinary network"
+    return f"{name} ({strength})" if strength else name
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -312,7 +341,10 @@ def _still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> li
 
 
 def _next_steps(
-    attribute: str, given: Sequence[NetworkAnswer], networks: Mapping[str, Entry]
+    attribute: str,
+    given: Sequence[NetworkAnswer],
+    networks: Mapping[str, Entry],
+    left_out: Sequence[str],
 ) -> list[str]:
     protected = [
         (answer, entry)
@@ -321,8 +353,10 @@ def _next_steps(
     ]
     if all(answer.verdict == NOT_TESTED for answer in given):
         return ["Nothing was judged: train longer (--min_steps), or on more data."]
-    if not protected:
-        return ["Protect them: --recipe=posterior or --recipe=keep, with --lambda=0,1."]
+    tried = {*networks, *left_out}
+    untried = [f"--recipe={name}" for name in ("posterior", "keep") if name not in tried]
+    if not protected and untried:
+        return [f"Protect them: {' or '.join(untried)}, with --lambda=0,1."]
     quiet = [(a, e) for a, e in protected if a.verdict == "no_leak_shown" and sound(e)]
     if quiet:
         answer, entry = max(quiet, key=lambda pair: emotion_mean(pair[1], "val"))
@@ -333,11 +367,10 @@ def _next_steps(
         )
         return [
             f"Of those that show no leak, {answer.network} recognises emotion best on validation "
-            f"speakers: python -m experiments.export_model DIR {pick} writes it for use."
+            "speakers. To write it for use, where DIR is this directory of results: "
+            f"python -m experiments.export_model DIR {pick}"
         ]
     if any(answer.verdict == "cannot_tell" for answer, _ in protected):
         return ["Do not take this for a pass: measure with more speakers."]
-    return [
-        f"Treat all of them as revealing {attribute}; try --recipe=posterior or --recipe=keep, or "
-        "another --lambda."
-    ]
+    recipes = f"{' or '.join(untried)}, or " if untried else ""
+    return [f"Treat all of them as revealing {attribute}; try {recipes}another --lambda."]

@@ -5,6 +5,7 @@ colours of the page, light or dark.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -19,22 +20,57 @@ STYLE = """
 .both ul{list-style:none;margin:0;padding:0}.both li{margin:0 0 .6em;padding-left:1.6em}
 .sign{float:left;margin-left:-1.6em;width:1.2em;text-align:center;font-weight:700}
 .word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
+code{white-space:nowrap}.command,code{font-family:ui-monospace,monospace;font-size:.9em}
+.command code{font-size:1em}.command{display:block;padding:.3em 0 .3em 2em;text-indent:-2em}
+.glance a{color:inherit}.glance li{margin:0 0 .3em}
 .both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
 """
 
 
+_HOW_TO_READ = (
+    "How to read this: scores are on all test speakers together, with 95 % bounds over speakers; "
+    "0.70 is rightly 70 times in 100. Above: the strongest attacker, further left is more private. "
+    "An attacker who is better than guessing leaks, if chance does not explain it, below the limit "
+    "too; no leak is shown where the right end of the line lies below the limit and the attacker "
+    "is not better. Below: emotion, further right is better. ordinary: the network without "
+    "protection, which is recipe none with λ 0."
+)
+
+
 def answers_page(given: Sequence[Answer]) -> str:
-    """HTML of all answers; "" where there is none."""
-    return "\n".join(map(_answer, given))
+    """HTML of all answers; "" where there is none. Several begin with a list of them all."""
+    return "\n".join([*_in_short(given), *map(_answer, range(len(given)), given)])
 
 
-def _answer(answer: Answer) -> str:
+def _in_short(given: Sequence[Answer]) -> list[str]:
+    if len(given) < 2:
+        return []
+    lines = "".join(
+        f'<li><a href="#answer{i}">{escape(answer.question.partition(":")[0])}</a>: '
+        f"{escape(answer.short)}</li>"
+        for i, answer in enumerate(given)
+    )
+    return [f'<section class="glance"><h2>In short</h2><ul>{lines}</ul></section>']
+
+
+def _answer(number: int, answer: Answer) -> str:
     networks = "\n".join(map(_network, answer.networks))
-    parts = "".join(f"<dt>{escape(t)}</dt><dd>{escape(text)}</dd>" for t, text in answer.parts)
+    parts = "".join(f"<dt>{escape(t)}</dt><dd>{_with_code(text)}</dd>" for t, text in answer.parts)
     return (
-        f'<section class="answer"><h2>{escape(answer.question)}</h2>\n'
+        f'<section class="answer"><h2 id="answer{number}">{escape(answer.question)}</h2>\n'
         f'<p class="short">{escape(answer.short)}</p>\n<div class="both">\n'
-        f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n{_picture(answer)}</div></section>"
+        f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n"
+        f"{_picture(answer, is_first=number == 0)}</div></section>"
+    )
+
+
+def _with_code(text: str) -> str:
+    """HTML of a sentence: a command has a line of its own, which breaks between its words."""
+    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", escape(text))
+    return re.sub(
+        r"python -m \S+(?: DIR)?(?: <code>[^<]*</code>)*",
+        r'<span class="command">\g<0></span>',
+        flags,
     )
 
 
@@ -49,7 +85,7 @@ def _network(network: NetworkAnswer) -> str:
     )
 
 
-def _picture(answer: Answer) -> str:
+def _picture(answer: Answer, is_first: bool) -> str:
     tested = [network for network in answer.networks if network.verdict != NOT_TESTED]
     known = [network for network in answer.networks if not math.isnan(network.emotion[0])]
     drawn = []
@@ -57,7 +93,10 @@ def _picture(answer: Answer) -> str:
         marks = [_mark(network, (network.uar, network.lower, network.upper)) for network in tested]
         marks[0] = marks[0]._replace(heading=f"What an attacker reads: {answer.attribute}")
         left = max(min([answer.chance - 0.1, *_ends(marks)]), 0.0)
-        zones = leak_zones(left, answer.chance, answer.chance + LIMIT)
+        limit = answer.chance + LIMIT
+        zones = leak_zones(left, answer.chance, limit)
+        # Not "leak": a small one may lie below the limit.
+        zones[-1] = zones[-1]._replace(name=f"above the limit of {limit:.2f}")
         drawn.append(strips(_in_words("attacker", marks), zones, marks, high=1.0))
     if known:
         marks = [_mark(network, network.emotion) for network in known]
@@ -70,12 +109,8 @@ def _picture(answer: Answer) -> str:
         drawn.append(strips(_in_words("emotion", marks), zones, marks, high=1.0))
     if not drawn:
         return ""
-    return (
-        f"<figure>{''.join(drawn)}<figcaption>Scores on all test speakers together, with 95 % "
-        "bounds over speakers. Above: of the strongest attacker, further left is more private; the "
-        "right end of a line is what to compare with the limit. Below: of emotion, further right "
-        "is better.</figcaption></figure>"
-    )
+    caption = f"<figcaption>{_HOW_TO_READ}</figcaption>" if is_first else ""
+    return f"<figure>{''.join(drawn)}{caption}</figure>"
 
 
 def _mark(network: NetworkAnswer, scores: tuple[float, float, float]) -> Mark:

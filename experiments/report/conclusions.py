@@ -23,7 +23,7 @@ from experiments.results.summary import Entry, attributes, recipe_of, sound
 
 
 def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
-    """For each line over lambda whether privacy drops again beyond some strength."""
+    """For each line over lambda whether the attacker gains again beyond some strength."""
     sentences = []
     for cell, networks in choices(summary).items():
         for recipe, chosen in networks.items():
@@ -48,28 +48,28 @@ def _left_out(line: Sequence[Entry]) -> str:
 
 
 def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
-    def privacy(entry: Entry) -> float:
-        """The privacy that the figure shows."""
-        return 1 - leak_of(entry, attribute)[0]
+    def leak(entry: Entry) -> float:
+        """The score that the figure shows."""
+        return leak_of(entry, attribute)[0]
 
-    known = [entry for entry in line if sound(entry) and not math.isnan(privacy(entry))]
+    known = [entry for entry in line if sound(entry) and not math.isnan(leak(entry))]
     if len(known) < 2:
-        return f"{attribute} privacy is known at fewer than two λ."
-    best = max(known, key=privacy)
+        return f"the score of the {attribute} attacker is known at fewer than two λ."
+    best = min(known, key=leak)
     beyond = known[known.index(best) + 1 :]
-    highest = (
-        f"{attribute} privacy, as in the figure, is highest at λ {_lambda(best)} "
-        f"({privacy(best):.3f})"
+    lowest = (
+        f"the score of the {attribute} attacker is lowest, which is most private, at λ "
+        f"{_lambda(best)} ({leak(best):.3f})"
     )
     if not beyond:
         largest = "that was run" if best is line[-1] else "that is not left out"
-        return f"{highest}, the largest {largest}: it does not drop again."
-    lowest = min(beyond, key=privacy)
-    lower, pairs = _lower(lowest, best, f"test_{attribute}_privacy", rows)
+        return f"{lowest}, the largest {largest}: it does not rise again."
+    worst = max(beyond, key=leak)
+    lower, pairs = _lower(worst, best, f"test_{attribute}_privacy", rows)
     return (
-        f"{highest} and drops beyond it, to {privacy(lowest):.3f} at λ {_lambda(lowest)}. By the "
-        f"attacker best on validation it is lower in {lower} of {pairs} pairs of fold and seed; no "
-        "test over speakers compares the two."
+        f"{lowest} and higher beyond it, {leak(worst):.3f} at λ {_lambda(worst)}. The attacker "
+        f"that is best on validation is stronger there in {lower} of {pairs} pairs of fold and "
+        "seed; no test over speakers compares the two."
     )
 
 
@@ -103,7 +103,8 @@ def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
     for question, cells in by_question(chosen).items():
         networks = {c.modality: chosen[c][ORDINARY] for c in cells if ORDINARY in chosen[c]}
         for attribute in question.private.split("+"):
-            leaks = {name: leak_of(entry, attribute)[0] for name, entry in networks.items()}
+            standing = {name: entry for name, entry in networks.items() if not entry["collapsed"]}
+            leaks = {name: leak_of(entry, attribute)[0] for name, entry in standing.items()}
             leaks = {name: leak for name, leak in leaks.items() if not math.isnan(leak)}
             if len(leaks) > 1:
                 order = sorted(leaks, key=lambda name: -leaks[name])

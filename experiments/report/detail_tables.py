@@ -61,34 +61,56 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
     """The attacker's scores by modality: of the ordinary network, each recipe, and the controls."""
     lines: list[list[str]] = []
     shown = with_controls(choices(summary), summary)
+    pooled = any(entry["verdicts"] for networks in shown.values() for entry in networks.values())
     for question, cells in by_question(shown).items():
         lines += [[]] if lines else []
         for cell in cells:
             for name, entry in shown[cell].items():
                 placed = [corpus_name(cell.dataset), cell.task, modality_name(cell.modality), name]
-                lines += [[*placed, a, *_leak(entry, a)] for a in question.private.split("+")]
-    header = ["corpus", "task", "", "network", "attribute", "λ", "attacker", "privacy"]
+                lines += [
+                    [*placed, a, *_leak(entry, a, pooled)] for a in question.private.split("+")
+                ]
+    if pooled:
+        attacker = (
+            "UAR of the strongest attacker on the speakers of all folds together (linear or "
+            "kernel; seen or own), with its one-sided bounds and its verdict"
+        )
+    else:
+        attacker = (
+            "UAR of the freshly trained attacker that was best on validation, mean over folds and "
+            "seeds"
+        )
     return SideTable(
         "Leakage by modality",
-        [*header, "all speakers", "95 % bounds", "verdict"],
+        [
+            *(
+                "corpus",
+                "task",
+                "",
+                "network",
+                "attribute",
+                "λ",
+                "attacker",
+                "95 % bounds",
+                "verdict",
+            )
+        ],
         lines,
-        "attacker: UAR of the freshly trained attacker that was best on validation, mean over "
-        "folds and seeds; of speaker, 1 - equal error rate of verification of held-out speakers. "
-        "all speakers: UAR of the strongest attacker on the speakers of all folds together (linear "
-        "or kernel; seen or own), with its one-sided bounds. raw: the input of the network; "
-        "untrained: its encoder before training; decision: the predicted emotion class and nothing "
-        "else.",
+        f"attacker: {attacker}; of speaker, 1 - equal error rate of verification of held-out "
+        "speakers. raw: the input of the network; untrained: its encoder before training; "
+        "decision: the predicted emotion class and nothing else.",
     )
 
 
-def _leak(entry: Entry, attribute: str) -> list[str]:
+def _leak(entry: Entry, attribute: str, pooled: bool) -> list[str]:
+    """Cells from λ on; of all attackers of a table the scores are of one kind."""
     test = entry["verdicts"].get(attribute, {})
     lambda_ = "" if entry["control"] else lambda_text(entry["settings"]["lambda"])
-    scores = [mean(entry, f"test_{attribute}_{c}") for c in ("attacker_uar", "privacy")]
+    attacker = test.get("uar") if pooled else mean(entry, f"test_{attribute}_attacker_uar")
     verdict = test.get("verdict", "").replace("_", " ")
     if entry["collapsed"]:
         verdict = f"{entry['collapsed']} of {entry['n']} collapsed"
-    return [lambda_, *map(score, scores), score(test.get("uar")), _bounds(test), verdict]
+    return [lambda_, score(attacker), _bounds(test), verdict]
 
 
 def _bounds(test: Mapping[str, Any]) -> str:
@@ -127,7 +149,7 @@ def placement(summary: Sequence[Entry]) -> SideTable:
             placed.append(_spread(entry, emotion_column(entry, "test")))
             for a in attributes(entry):
                 privacy = _spread(entry, f"test_{a}_privacy")
-                lines.append([*placed, a, privacy, *_leak(entry, a)[3:]])
+                lines.append([*placed, a, privacy, *_leak(entry, a, pooled=True)[1:]])
     header = [*_PLACED, "recipe", "λ", "placement", "emotion", "attribute", "privacy"]
     return SideTable(
         "Placement of the adversary: on the joint h, or on the part of each modality",

@@ -12,8 +12,17 @@ from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
 from experiments.report.answer import Answer, answers, answers_markdown, answers_text
+from experiments.report.answer_json import answers_json
 from experiments.report.narrow_table import NOTE, narrow_table
-from experiments.report.side_tables import SideTable, detectable, ends, score, side_tables
+from experiments.report.side_tables import (
+    SideTable,
+    detectable,
+    ends,
+    header_of,
+    placed,
+    score,
+    side_tables,
+)
 from experiments.report.text_table import aligned, is_word
 from experiments.results.summary import (
     MEMORISED,
@@ -27,7 +36,6 @@ from experiments.results.summary import (
     is_transductive,
     label,
     mean,
-    place,
     recipe_of,
     selected,
     selected_within_leak,
@@ -70,7 +78,7 @@ def table(summary: Sequence[Entry]) -> MainTable:
     has_interval = any(entry["interval"] for entry in summary)
     has_verdict = any(a in entry["verdicts"] for entry in summary for a in attributes(entry))
     change = ["change"] if has_change else []
-    header = [*columns, "lambda", "n", emotion_name(summary)]
+    header = [*header_of(columns), "n", emotion_name(summary)]
     header += [*(["95 %"] if has_interval else []), *change]
     header += [*(["attribute"] if several else []), "adversary", "attacker", "privacy", *change]
     if has_verdict:
@@ -86,7 +94,7 @@ def table(summary: Sequence[Entry]) -> MainTable:
                 cells = [attribute] if several else []
                 cells += _privacy(entry, attribute, has_change)
                 cells += _verdict(entry, attribute) if has_verdict else []
-                lines.append([*place(entry, columns), *emotion, *cells])
+                lines.append([*placed(entry, columns), *emotion, *cells])
                 emotion = [""] * len(emotion)  # the emotion score belongs to no attribute
     return MainTable(header, lines, _notes(summary), conclusions_of(summary))
 
@@ -345,10 +353,15 @@ def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -
     """
     rows = list(rows)
     summary = summarise(rows, settings)
-    parts = [answers_markdown(answers(summary, rows)), "## All settings", table_markdown(summary)]
+    given = answers(summary, rows)
+    parts = [answers_markdown(given), "## All settings", table_markdown(summary)]
     text = "\n\n".join(["# Summary", *filter(None, parts)]) + "\n"
     replace_file(workdir / "summary.md", text)
-    content = {"table": summary, "reading": conclusions_of(summary)}
+    content = {
+        "answers": answers_json(given),
+        "table": summary,
+        "reading": conclusions_of(summary),
+    }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     replace_file(workdir / "summary.json", text)
     return summary

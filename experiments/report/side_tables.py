@@ -4,7 +4,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from experiments.config.lambdas import is_zero
 from experiments.results.seeds import READ, RECOGNISED
+from experiments.results.selected import ORDINARY
 from experiments.results.summary import Entry, attributes, blocks, place, varying
 from privrep.types import ALPHA
 
@@ -318,11 +320,28 @@ def _membership(summary: Sequence[Entry]) -> SideTable:
 def _placed(summary: Sequence[Entry]) -> list[tuple[list[str], Entry]]:
     """Entries in the order of the table, each with the cells that distinguish it from others."""
     columns = varying(summary)
-    return [(place(entry, columns), entry) for _, entries in blocks(summary) for entry in entries]
+    return [(placed(entry, columns), entry) for _, entries in blocks(summary) for entry in entries]
 
 
 def _columns(summary: Sequence[Entry]) -> list[str]:
-    return [*varying(summary), "lambda"]
+    return header_of(varying(summary))
+
+
+def header_of(columns: Sequence[str]) -> list[str]:
+    """The names of the cells of `placed`; a recipe, or its absence, is the name of a network."""
+    return [*("network" if name == "recipe" else name for name in columns), "lambda"]
+
+
+def placed(entry: Entry, columns: Sequence[str]) -> list[str]:
+    """The first cells of a line: settings, and lambda. A control is a network, and no lambda."""
+    cells = place(entry, columns)
+    if "recipe" in columns:
+        network = columns.index("recipe")
+        if entry["control"]:
+            cells[network], cells[-1] = cells[-1], ""
+        elif is_zero(entry["settings"]["lambda"]):
+            cells[network] = ORDINARY
+    return cells
 
 
 def score(value: float | None) -> str:

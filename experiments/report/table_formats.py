@@ -177,21 +177,25 @@ def comma_separated(table: SideTable) -> str:
 
 
 def html(table: SideTable) -> str:
-    """A table element with its caption and note; nothing in it is markup."""
+    """A table element with its caption and note; nothing in it is markup.
+
+    Each cell names its column, which a page shows beside it where it is too narrow for a table.
+    """
     right = numeric(table)
     groups = grouped(table.header)
     names = [name for _, group in groups for name in group]
+    columns = [" ".join(filter(None, (of, name))) for of, group in groups for name in group]
     above = "".join(
         f"<th colspan={len(of_group)}{' class=over' if group else ''}>{escape(group)}</th>"
         for group, of_group in groups
     )
-    head = _html_line("th", names, right)
+    head = _head(names, right)
     if any(group for group, _ in groups):
         head = f"<tr>{above}</tr>{head}"
     lines: list[str] = []
     previous = True
     for line in table.lines:
-        lines += [_html_line("td", line, right, ruled=not previous)] if line else []
+        lines += [_html_line(line, columns, right, ruled=not previous)] if line else []
         previous = bool(line)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
@@ -200,10 +204,21 @@ def html(table: SideTable) -> str:
     )
 
 
-def _html_line(tag: str, cells: Sequence[str], right: Sequence[bool], ruled: bool = False) -> str:
+def _head(names: Sequence[str], right: Sequence[bool]) -> str:
+    cells = (f"<th{_class_of(of)}>{escape(name)}</th>" for name, of in zip(names, right))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _class_of(is_number: bool) -> str:
+    return " class=n" if is_number else ""
+
+
+def _html_line(
+    cells: Sequence[str], columns: Sequence[str], right: Sequence[bool], ruled: bool
+) -> str:
     texts = [
-        f"<{tag}{' class=n' if is_number else ''}>{_marked(escape(cell))}</{tag}>"
-        for cell, is_number in zip(cells, right)
+        f'<td{_class_of(of)} data-column="{escape(column)}">{_marked(escape(cell))}</td>'
+        for cell, column, of in zip(cells, columns, right)
     ]
     return f"<tr{' class=ruled' if ruled else ''}>{''.join(texts)}</tr>"
 

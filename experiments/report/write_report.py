@@ -40,7 +40,7 @@ from privrep.messages import first
 from privrep.program import errors_in_a_line
 
 _CAPTIONS = {
-    "lambda": "Emotion and privacy against the strength of the protection, as the axes name them",
+    "lambda": "Emotion and the attacker's score against the strength λ of the protection",
     "leakage": "Score of a freshly trained attacker, modality by modality",
     "front": "Emotion recognition against leakage, of all settings",
     "curves": "Training: emotion and the adversary after each epoch",
@@ -178,8 +178,8 @@ def _draw(summary: Sequence[Entry], results: Results, folder: Path) -> Pictures:
     def keep(name: str, figure: Figure) -> None:
         png = folder / f"{name}.png"
         save(figure, png, folder / f"{name}.pdf")
-        kind, _, subject = name.partition("_")
-        caption = f"{_CAPTIONS[kind]} ({subject})"
+        kind = name.partition("_")[0]
+        caption = _CAPTIONS[kind]
         pictures[kind].append(Picture(inline_svg(figure, name, caption), caption))
 
     with matplotlib.rc_context(STYLE):

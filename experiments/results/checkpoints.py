@@ -159,6 +159,11 @@ def _chosen(folder: Path) -> Path:
     return folder / "chosen.sha256"
 
 
+def has_progress(folder: Path) -> bool:
+    """Whether a training may go on from what the folder holds."""
+    return (folder / "progress").exists()
+
+
 def drop_progress(folder: Path) -> None:
     """Forgets what was kept to resume a pack, when all that came of it is saved."""
     shutil.rmtree(folder / "progress", ignore_errors=True)

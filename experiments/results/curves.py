@@ -39,19 +39,22 @@ def curve_name(settings: Sequence[str], folder: Path, row: Mapping[str, Any]) ->
 
 def tracked(
     stack: contextlib.ExitStack, trackers: Sequence[str], workdir: Path, captions: Sequence[str]
-) -> Callable[[Path], Track]:
-    """What hands the scalars of a folder's pack to trackers, until `stack` ends."""
+) -> Callable[[Path, str], Track]:
+    """What hands the scalars of a folder's pack to trackers, until `stack` ends.
+
+    Those of training are of the networks themselves, "", those of the attack of a part of them.
+    """
     if not is_first():
-        return lambda folder: not_tracked
+        return lambda folder, part: not_tracked
     log = stack.enter_context(tracking(trackers, workdir))
 
-    def track(folder: Path, described: Described) -> LogEpoch:
+    def track(folder: Path, part: str, described: Described) -> LogEpoch:
         rows = [row_settings(config) | {"fold": fold} for config, fold in described]
-        names = [curve_name(captions, folder, row) for row in rows]
+        names = [f"{curve_name(captions, folder, row)}{part}" for row in rows]
 
         def log_epoch(epoch: int, scalars: Mapping[str, np.ndarray]) -> None:
             log(epoch, {n: {s: v[r] for s, v in scalars.items()} for r, n in enumerate(names)})
 
         return log_epoch
 
-    return lambda folder: partial(track, folder)
+    return lambda folder, part: partial(track, folder, part)

@@ -10,8 +10,10 @@ from experiments.results.columns import Row
 from experiments.run.load_data import Loaded
 from privrep.attacks.trained.fresh_attackers import (
     SPEAKER,
+    AttackerProgress,
     attack_data_of,
     attack_with_fresh,
+    not_shown,
 )
 from privrep.attacks.trained.pair_verification import Pairs
 from privrep.inputs.labels import private_labels
@@ -57,12 +59,14 @@ def attack_targets(
     loaded: Loaded,
     attribute: str,
     attackers: Sequence[str],
+    progress: AttackerProgress = not_shown,
 ) -> list[Row]:
     """Attacks all targets in one program.
 
     Args:
       runs: rows [R, ...], to which `AttackTarget.run` refers.
       attackers: names in ATTACKER_NAMES.
+      progress: is handed each attacker with its UAR on every target that has h, in their order.
 
     Returns:
       {column: score} of each target, see `attack_with_fresh`; {} where it has no h.
@@ -79,7 +83,7 @@ def attack_targets(
         pairs = Pairs(*map(np.stack, zip(*(target.pairs for target in attacked))))
     speakers, _ = private_labels(loaded.utterances, SPEAKER)
     size = loaded.packed.num_private[attribute]
-    columns = attack_with_fresh(attribute, data, size, attackers, pairs, speakers)
+    columns = attack_with_fresh(attribute, data, size, attackers, pairs, speakers, progress)
     rows: list[Row] = [{} for _ in targets]
     for name, values in columns.items():
         cells = values if isinstance(values, list) else np.asarray(values).tolist()

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,6 +51,10 @@ from privrep.types import Corpus, Ragged, Split, Utterance, renumber, take_rows
 from privrep.unlearning.rows import LEAST as LEAST_ROWS
 
 
+def unsaid(lines: list[str]) -> None:
+    """Sentences for nobody."""
+
+
 class Job(NamedTuple):
     """A pack of a sweep and its place in the result directory.
 
@@ -60,6 +64,8 @@ class Job(NamedTuple):
       title: for progress bars.
       track: of networks, their settings and folds, what is handed each epoch and its scalars; NaN
         of those that have stopped.
+      track_attack: the same of the attack, by number of the attacker.
+      say: prints sentences for the user.
     """
 
     number: int
@@ -67,6 +73,8 @@ class Job(NamedTuple):
     folder: Path
     title: str
     track: Track = not_tracked
+    track_attack: Track = not_tracked
+    say: Callable[[list[str]], None] = unsaid
 
 
 class Loaded(NamedTuple):

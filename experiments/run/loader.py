@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from experiments.config.settings import Config
 from experiments.results import corpus_record, parts
 from experiments.results.checkpoints import begin
@@ -41,7 +43,8 @@ class Messages:
         """Prints the lines that were not printed before."""
         for line in lines:
             if line not in self.printed and is_first():
-                print(line, file=sys.stderr)
+                with tqdm.external_write_mode(file=sys.stderr):  # else a bar would run on
+                    print(line, file=sys.stderr)
             self.printed.add(line)
 
 

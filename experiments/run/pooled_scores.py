@@ -7,6 +7,7 @@ utterances, drawn evenly from the speakers, as in an audit: speakers are the sca
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,6 +107,7 @@ def pooled(
     loaded: Loaded,
     attributes: Sequence[str],
     kept: dict[str, list["Counted"]] | None = None,
+    begins: Callable[[str, AttackTarget], None] = lambda attribute, target: None,
 ) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
 
@@ -136,13 +138,14 @@ def pooled(
       attributes: that are unlearned.
       kept: {attribute: counts of the strongest attacker of each group}, added to; speakers are
         those of `tested_speakers`.
+      begins: is handed each attribute that is unlearned with the first target of each group.
     """
     rows: list[Row] = [{} for _ in targets]
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
     _put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
-        counted = _put_unlearned(rows, groups, shown, attribute)
+        counted = _put_unlearned(rows, groups, shown, attribute, partial(begins, attribute))
         if kept is not None:
             kept[attribute] = counted
     for attribute, labels in others(loaded, attributes).items():
@@ -257,7 +260,11 @@ def _put_emotion(
 
 
 def _put_unlearned(
-    rows: Sequence[Row], groups: Sequence[Group], shown: _Shown, attribute: str
+    rows: Sequence[Row],
+    groups: Sequence[Group],
+    shown: _Shown,
+    attribute: str,
+    begins: Callable[[AttackTarget], None],
 ) -> list["Counted"]:
     """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
     labels = shown.labels(attribute)
@@ -266,6 +273,7 @@ def _put_unlearned(
     counted, label_alone = [], None
     numbers = shown.numbers(attribute)
     for group in groups:
+        begins(group.targets[0])
         sample, emotion = shown.sample(group, labels), shown.emotion(group)
         measured = _put_measured(rows, group, sample, attribute)
         counted.append(Counted(group, measured.counts))

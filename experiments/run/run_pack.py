@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from experiments.config import build, sweep
 from experiments.config.settings import Config
 from experiments.results import checkpoints
 from experiments.results.columns import Row, chance
+from experiments.results.curves import LogEpoch
 from experiments.results.h_map import Labelling, write_maps
 from experiments.results.speaker_counts import write_counts
+from experiments.run.attack_progress import attack_progress
 from experiments.run.attack_stage import AttackTarget, attack_targets
-from experiments.run.controls import TrainedRuns, guesses, make_targets
+from experiments.run.controls import TrainedRuns, guesses, least_protected, make_targets
 from experiments.run.kept_counts import kept_counts
 from experiments.run.load_data import Job, Loaded
 from experiments.run.membership_scores import membership
@@ -24,6 +25,7 @@ from experiments.run.reading_scores import reading_scores
 from experiments.run.task_scores import task_scores
 from experiments.run.train_pack import Trained, train_pack
 from experiments.run.validation_scores import validation_scores
+from privrep.attacks.trained.dense import ATTACKERS
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.parallel.processes import is_first
 from privrep.parallel.run_axis import collect, share, take
@@ -46,7 +48,8 @@ def run_pack(job: Job, loaded: Loaded, configs: Sequence[Config] | None = None) 
     wanted = pack.runs if configs is None else configs
     index = np.array([i for i, (config, _) in enumerate(trained.described) if config in wanted])
     runs = _trained_runs(pack, trained, index, loaded.places)
-    rows, learned = _measured(pack.config, runs, loaded.scored, folder, job.title)
+    log = job.track_attack([trained.described[i] for i in index])
+    rows, learned = _measured(pack.config, runs, loaded.scored, job, log)
     history = {n: series[:, trained.learner_of[index]] for n, series in trained.history.items()}
     learned = take(learned, slice(len(index)))
     checkpoints.save_chosen(folder, runs.fits.best, runs.settings, history, learned)
@@ -74,39 +77,59 @@ def _trained_runs(
 
 
 def _measured(
-    config: Config, trained: TrainedRuns, loaded: Loaded, folder: Path, title: str
+    config: Config, trained: TrainedRuns, loaded: Loaded, job: Job, log: LogEpoch
 ) -> tuple[list[Row], Learned]:
     """Rows of the runs and of the controls, and what the releases of both have learned.
 
-    Maps of h of some runs go to the folder.
+    Maps of h of some runs go to the folder of the job.
     """
     private = list(loaded.packed.num_private)
-    total = 2 + len(private)
-    with tqdm(total=total, desc=f"{title}: attack", unit="stage", disable=not is_first()) as bar:
+    kept: dict[str, list[Counted]] = {}
+    with attack_progress(job.title, _steps(config, trained), trained.settings, log) as progress:
+        progress.stage("computing h")
         targets, learned = make_targets(trained, loaded)
-        _write_maps(folder, targets, loaded)
+        _write_maps(job.folder, targets, loaded)
         scores: list[list[Row]] = [[dict(target.scores) for target in targets]]
-        bar.update()
         for attribute in private:
-            names = config.attacker_names
-            scores.append(attack_targets(targets, trained.runs, loaded, attribute, names))
-            bar.update()
-        kept: dict[str, list[Counted]] = {}
-        scores.append(pooled(targets, loaded, private, kept))
+            names, shown = config.attacker_names, progress.fresh(attribute)
+            scores.append(attack_targets(targets, trained.runs, loaded, attribute, names, shown))
+        scores.append(
+            pooled(
+                targets,
+                loaded,
+                private,
+                kept,
+                lambda attribute, of: progress.network(attribute, of.settings, of.control),
+            )
+        )
+        progress.stage("tasks read from h")
         scores_of_task = task_scores if loaded.packed.ratings is None else rating_scores
         scores.append(scores_of_task(targets, loaded, private))
         scores.append(reading_scores(targets, loaded, config))
         if config.validation_scores == "on":
             scores.append(validation_scores(targets, loaded.of_validation, private, config))
         if config.membership == "on":
+            progress.stage("membership")
             scores.append(membership(targets, loaded, private))
-        bar.update()
     if is_first():
-        write_counts(folder, kept_counts(targets, loaded, kept))
+        write_counts(job.folder, kept_counts(targets, loaded, kept))
     rows = _described(targets, scores)
     rows += guesses(loaded, [target for target in targets if target.control == "raw"])
     shared = _shared_columns(loaded)
     return [row | shared for row in rows], learned
+
+
+def _steps(config: Config, trained: TrainedRuns) -> int:
+    """The number of steps of `_measured`, of which the longest are the permutation tests."""
+    settings, private = trained.settings, config.attributes
+    per_network = len({row["fold"] for row in settings})
+    networks = len(settings) // per_network
+    # Those of `make_targets`: untrained, decision, raw; shuffled h is not judged over all speakers.
+    judged = networks + 3 * len(least_protected(settings)) // per_network
+    dense = [name for name in config.attacker_names if name in ATTACKERS]
+    fresh = len(config.attacker_names) - max(len(dense) - 1, 0)  # the dense ones are one step
+    of_attributes = sum(1 if a == SPEAKER else fresh + judged for a in private)
+    return 2 + of_attributes + (config.membership == "on")
 
 
 def _write_maps(folder: Path, targets: Sequence[AttackTarget], loaded: Loaded) -> None:

@@ -1,10 +1,19 @@
 """Tests that the answer on top says what the rows hold, in words, and no more."""
 
+import json
+import re
+from html import unescape
+
+import jsonschema
 import pytest
 
 from experiments.report.answer import answers, answers_markdown, answers_text
-from experiments.report.main_table import narrow_text
+from experiments.report.answer_json import answers_json
+from experiments.report.answer_page import answers_page
+from experiments.report.main_table import narrow_text, write_summary
 from experiments.results.summary import summarise
+from privrep.leakage.headline import times
+from tests.support.paths import ROOT
 from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
 
 SETTINGS = [*SETTINGS, "recipe"]
@@ -40,8 +49,8 @@ def test_every_network_is_answered_and_the_first_sentence_sums_up():
     answer = answer_of(LEAK, QUIET, PLAIN)
     assert answer.question.startswith("demo (synthetic), audio, activation: can gender be read")
     assert answer.short == (
-        "Gender can be read from ordinary and paper, λ 1; no leak of gender is shown from "
-        "posterior, λ 1."
+        "Gender can be read from the ordinary network and paper (λ 1); no leak of gender is shown "
+        "from posterior (λ 1)."
     )
     ordinary, paper, posterior = answer.networks
     assert (ordinary.verdict, paper.verdict, posterior.verdict) == (
@@ -60,6 +69,9 @@ def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
     assert "--pick" not in answer_of(LEAK, PLAIN).next_steps
     assert "Treat all of them as revealing gender" in answer_of(LEAK, PLAIN).next_steps
     assert "--recipe=posterior" in answer_of(LEAK).next_steps
+    assert "try --recipe=posterior or --recipe=keep, or" in answer_of(LEAK, PLAIN).next_steps
+    leaking = row(1.0, "posterior", "leaks", 0.6, 0.7)
+    assert "try --recipe=keep, or another --lambda" in answer_of(LEAK, leaking).next_steps
     unknown = row(1.0, "keep", "cannot_tell", 0.58, 0.71)
     answer = answer_of(LEAK, unknown)
     assert "Do not take this for a pass" in answer.next_steps
@@ -84,6 +96,23 @@ def test_an_unsound_network_is_said_to_be_and_is_not_picked(kind, said):
     assert "--pick" not in answer.next_steps
 
 
+def test_a_recipe_all_of_whose_networks_collapsed_is_named():
+    lost = run(1.0, emotion=0.4, recipe="paper", collapsed=True, val=(0.4, 0.5))
+    assert "paper: all of its networks collapsed" in answer_of(LEAK, QUIET, lost).still_open
+    assert "collapsed" not in answer_of(LEAK, QUIET, PLAIN).still_open
+
+
+def test_several_answers_begin_with_a_list_of_them():
+    rows = [LEAK, QUIET, *({**row, "task": "valence"} for row in (LEAK, PLAIN))]
+    given = answers(summarise(rows, SETTINGS), rows)
+    page = answers_page(given)
+    head, _, rest = page.partition('<section class="answer">')
+    for i, answer in enumerate(given):
+        assert answer.short in unescape(head) and f'href="#answer{i}"' in head
+        assert f'id="answer{i}"' in rest
+    assert "In short" not in answers_page(given[:1])
+
+
 def test_a_training_set_that_can_be_read_is_said_on_top():
     values = {"verdict": "leaks", "auc": 0.74, "p": 0.01, "lower": 0.6, "upper": 0.8}
     values |= {"loss_auc": None, "shuffled": 0.5, "accuracy": 0.7, "minimum_detectable": 0.6}
@@ -95,8 +124,8 @@ def test_a_training_set_that_can_be_read_is_said_on_top():
 
 def test_of_what_was_not_tested_nothing_is_concluded():
     answer = answer_of(*ROWS)
-    assert all(network.verdict == "not tested" for network in answer.networks)
-    assert answer.short.startswith("Gender was not tested for")
+    assert all(network.verdict == "not_tested" for network in answer.networks)
+    assert answer.short.startswith("Nothing was tested of")
     assert "Nothing was judged" in answer.next_steps
 
 
@@ -121,3 +150,41 @@ def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
     line = next(line for line in lines if line.startswith("posterior, λ 1  "))
     assert line.split()[3:] == ["0.500", "0.520", "0.578", "no", "leak", "shown"]
     assert any(line.startswith("decision") for line in lines)
+
+
+def test_terminal_document_page_and_object_say_the_same_in_words_and_numbers(tmp_path):
+    rows = [LEAK, QUIET, PLAIN]
+    summary = write_summary(tmp_path, rows, SETTINGS)
+    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
+    given = answers(summary, rows)
+    page = " ".join(unescape(re.sub("<[^>]*>", "", answers_page(given))).split())
+    document = (tmp_path / "summary.md").read_text("utf-8")
+    terminal = " ".join(narrow_text(summary, given).split())
+    sentences = [answer[n] for n in ("question", "short", "certainty", "still_open", "next_steps")]
+    sentences += [network["sentence"] for network in answer["networks"]]
+    for place in (page, document, terminal):
+        for sentence in sentences:
+            assert sentence in place
+    assert [network["network"] for network in answer["networks"]] == [
+        *("ordinary", "paper, λ 1", "posterior, λ 1")
+    ]
+    for network, row in zip(answer["networks"], (LEAK, PLAIN, QUIET)):
+        assert network["uar"] == row["gender_pooled_uar"]
+        assert network["upper"] == row["gender_pooled_upper"]
+        assert network["verdict"] == row["gender_pooled_verdict"]
+        numbers = (times(network["uar"]), times(network["upper"], up=True))
+        assert (
+            "rightly {} times in 100 (guessing 50, at most {})".format(*numbers)
+            in (network["sentence"])
+        )
+        # The picture and the terminal's table have the same numbers, as shares.
+        assert f"{network['network']}: {network['uar']:.2f}, bounds" in page
+        assert f"{network['uar']:.3f}" in terminal and f"{network['upper']:.3f}" in terminal
+
+
+@pytest.mark.parametrize("rows", [[LEAK, QUIET, PLAIN], ROWS, BOTH])
+def test_the_object_keeps_its_schema_whatever_was_tested(rows):
+    schema = json.loads((ROOT / "experiments/report/answers.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    written = json.dumps(answers_json(answers(summarise(rows, SETTINGS), rows)), allow_nan=False)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(written))

@@ -32,11 +32,13 @@ def test_leakage_lists_networks_and_controls_with_their_bounds():
     ]
     lines = [line[2:] for line in of("leakage", rows).lines]
     assert lines == [
-        ["Audio", "ordinary", "gender", "0", "0.800", "0.200", "0.820", "0.700 to 0.900", "leaks"],
-        ["Audio", "", "gender", "1", "0.600", "0.400", "0.610", "0.500 to 0.700", "cannot tell"],
-        ["Audio", "raw", "gender", "", "0.850", "0.150", "0.900", "0.800 to 1.000", "leaks"],
-        ["Lexical", "ordinary", "gender", "0", "0.800", "", "", "", "1 of 1 collapsed"],
+        ["Audio", "ordinary", "gender", "0", "0.820", "0.700 to 0.900", "leaks"],
+        ["Audio", "", "gender", "1", "0.610", "0.500 to 0.700", "cannot tell"],
+        ["Audio", "raw", "gender", "", "0.900", "0.800 to 1.000", "leaks"],
+        ["Lexical", "ordinary", "gender", "0", "", "", "1 of 1 collapsed"],
     ]
+    (line, *_) = of("leakage", [run(0.0, gender=0.8)]).lines
+    assert line[2:] == ["Audio", "ordinary", "gender", "0", "0.800", "", ""]
 
 
 def test_placements_stand_beside_each_other_where_both_were_run():
@@ -70,14 +72,14 @@ def test_the_front_lists_what_nothing_beats_on_validation():
     assert lines[0][3:5] == ["0.600", "0.520"]
 
 
-def test_words_say_where_privacy_drops_again():
+def test_words_say_where_the_attacker_gains_again():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
-    assert "highest at λ 0.5 (0.400) and drops beyond it, to 0.300 at λ 1" in sentence
-    assert "lower in 2 of 2 pairs" in sentence
+    assert "most private, at λ 0.5 (0.600) and higher beyond it, 0.700 at λ 1" in sentence
+    assert "stronger there in 2 of 2 pairs" in sentence
     rising = [row for row in rows if row["lambda"] != 1]
     (sentence,) = lambda_conclusions(summarise([*rising, run(2.0, gender=0.5)], SETTINGS), rows)
-    assert "highest at λ 2 (0.500), the largest that was run" in sentence
+    assert "at λ 2 (0.500), the largest that was run: it does not rise again" in sentence
 
 
 def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
@@ -85,7 +87,7 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
     rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
-    assert "highest at λ 0.5 (0.400)" in sentence
+    assert "lowest, which is most private, at λ 0.5 (0.600)" in sentence
     assert sentence.endswith(
         "Left out: λ 2 (1 collapsed, 0 diverged, 0 lagged of 2 runs), "
         "λ 3 (0 collapsed, 1 diverged, 0 lagged of 2 runs)."
@@ -102,10 +104,7 @@ def test_words_speak_of_the_numbers_that_are_drawn():
         run(1.0, gender=0.5, **judged(0.75, 0.7, 0.9)),
     ]
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
-    assert (
-        "as in the figure, is highest at λ 0.5 (0.280) and drops beyond it, to 0.250 at λ 1"
-        in sentence
-    )
+    assert "at λ 0.5 (0.720) and higher beyond it, 0.750 at λ 1" in sentence
     rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
     (sentence,) = modality_conclusions(summarise(rows, SETTINGS))
     assert "Audio 0.800, b 0.600" in sentence

@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.report.main_table import table as main_table
 from experiments.report.main_table import table_markdown, table_text
 from experiments.report.side_tables import side_tables
 from experiments.results.summary import summarise
@@ -229,3 +230,20 @@ def test_a_small_p_beside_an_interval_that_holds_no_change_is_explained(p, upper
     table = titled["Change of UAR against lambda 0, over speakers"]
     assert table.lines[0][-1] == f"{p:.3f}{mark}"
     assert ("disagree" in table.note) == bool(mark)
+
+
+def test_controls_and_the_ordinary_network_are_rows_of_the_column_network():
+    names = [*SETTINGS, "recipe"]
+    rows = [
+        run(0.0, **GENDER, recipe="none"),
+        run(1.0, **GENDER, recipe="paper"),
+        run(1.0, **GENDER, recipe="strong"),
+        control("untrained", 0.7, **GENDER, recipe=None),
+    ]
+    expected = [["ordinary", "0"], ["paper", "1"], ["strong", "1"], ["untrained", ""]]
+    summary = summarise(rows, names)
+    header, lines, *_ = main_table(summary)
+    assert header[:2] == ["network", "lambda"] and [line[:2] for line in lines] == expected
+    given = next(t for t in side_tables(summary) if t.title.startswith("What the emotion label"))
+    assert given.header[:2] == ["network", "lambda"]
+    assert [line[:2] for line in given.lines] == expected

@@ -102,13 +102,18 @@ def test_runs_depend_on_neither_the_test_part_nor_the_other_runs(tmp_path):
         )
 
 
-def test_steps_decide_the_length_whatever_epochs_there_are(tmp_path):
+def test_steps_decide_the_length_whatever_epochs_there_are(tmp_path, monkeypatch):
     """32 training rows are two steps an epoch, so that ten steps are five epochs and not three."""
+    monkeypatch.setattr("experiments.run.train_pack._SECONDS_OF_PACE", 0.0)
     (swept,) = expand(FLAGS | {"lambda_": "0", "max_steps": "10", "patience": "9"})
-    epochs = []
+    epochs, said = [], []
     job = Job(0, swept, tmp_path, "", lambda described: lambda epoch, scalars: epochs.append(epoch))
+    job = job._replace(say=said.extend)
     trained = train_pack(job, loaded_of())
     assert set(trained.fits.epoch) == {5} and epochs == [1, 2, 3, 4, 5]
+    memory, time = said  # each once, memory before the first epoch
+    assert memory.startswith("3 networks of ") and "GB of memory" in memory
+    assert "more to train 3 networks for up to 5 epochs, at the speed of the first" in time
     again = train_pack(job, loaded_of())  # it goes on from the end
     np.testing.assert_equal(again.history, trained.history)
     assert epochs[5:] == [1, 2, 3, 4, 5]

@@ -199,6 +199,10 @@ def check_results(
         check_report(workdir / "report", rows[0]["dataset"], task, private)
     curves = list((workdir / "tensorboard").glob(f"{real[0]['pack']:03d}_*/*/events.out.tfevents*"))
     assert len(curves) == runs and all(file.stat().st_size > 100 for file in curves)
+    of_attack = [file.parent / "attack" / file.name for file in curves]
+    assert all(
+        b"attacker_uar" in f.read_bytes() or b"linear_uar" in f.read_bytes() for f in of_attack
+    )
 
     folder = workdir / "checkpoints" / f"{real[0]['pack']:03d}"
     described, history = load_chosen(folder)

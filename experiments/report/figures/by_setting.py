@@ -16,6 +16,7 @@ from experiments.report.figures.style import (
     GREY,
     SHAPES,
     Look,
+    ScoredPoint,
     categories,
     chance_in_legend,
     chance_line,
@@ -23,6 +24,7 @@ from experiments.report.figures.style import (
     finish,
     framed,
     in_legend,
+    name_points,
     titled,
     whiskers,
 )
@@ -35,6 +37,7 @@ from experiments.results.selected import (
     choices,
     leak_of,
     modality_name,
+    network_name,
     pooled_of,
 )
 from experiments.results.summary import (
@@ -85,7 +88,7 @@ def _lines(summary: Sequence[Entry], networks: Mapping[str, Entry]) -> dict[str,
 
 
 def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Figure:
-    """A column per modality; emotion, then the privacy of each attribute."""
+    """A column per modality; emotion, then the attacker of each attribute."""
     cells = [cell for cell in lines if lines[cell]]
     entries = [entry for cell in cells for line in lines[cell].values() for entry in line]
     names = list(dict.fromkeys(name for cell in cells for name in lines[cell]))
@@ -103,7 +106,7 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
                 _line_against_lambda(ax, line, measure, ticks, shift, looks[name])
             chance = entries[0]["chance"].get(measure)
             if chance is not None:
-                chance_line(ax, chance if measure == "emotion" else 1 - chance)
+                chance_line(ax, chance)
             categories(ax, ticks)
     for ax, measure in zip(axes[:, 0], panels):
         ax.set_ylabel(_axis_name(entries, measure))
@@ -112,9 +115,9 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
         handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
         handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
     finish(figure, [*handles, chance_in_legend()])
-    bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of privacy"
+    bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of the attacker"
     if any(entry["collapsed"] for entry in entries):
-        bars += "; privacy is not drawn for settings with collapsed runs"
+        bars += "; no attacker is drawn for settings with collapsed runs"
     titled(figure, title, bars)
     return figure
 
@@ -123,13 +126,14 @@ def _line_against_lambda(
     ax: Axes, line: Line, measure: str, ticks: Sequence[str], shift: float, look: Look
 ) -> None:
     points = [(entry["settings"]["lambda"], _point(entry, measure)) for entry in line]
-    points = [(lambda_, point) for lambda_, point in points if not math.isnan(point[0])]
+    points = [(lambda_, point) for lambda_, point in points if not math.isnan(point.score)]
     x = [ticks.index(lambda_text(lambda_)) + shift for lambda_, _ in points]
     whiskers(ax, x, [point for _, point in points], look, line=True)
-    for place, (lambda_, (score, _, _)) in zip(x, points):
+    for place, (lambda_, point) in zip(x, points):
         if is_zero(lambda_):
-            ax.axhline(score, color=look.colour, **_BASELINE)
-            ax.plot(place, score, mec=look.colour, **_ZERO)
+            ax.axhline(point.score, color=look.colour, **_BASELINE)
+            (ring,) = ax.plot(place, point.score, mec=look.colour, **_ZERO)
+            name_points(ring, [str(point)])
 
 
 def _axis_name(entries: Sequence[Entry], measure: str) -> str:
@@ -139,25 +143,25 @@ def _axis_name(entries: Sequence[Entry], measure: str) -> str:
         sample = "all speakers together" if pooled else "mean over folds"
         return f"{emotion_name(entries)}, test\n({sample})"
     if measure == "speaker":
-        return "speaker privacy, test\n(equal error rate\nof verification)"
+        return "speaker attacker's 1 − equal error\nrate, test (lower is more private)"
+    attacker = "best on validation, mean over folds"
     if pooled_of(entries, measure):
-        attacker = "the strongest of linear and kernel\nattackers, all speakers together"
-        return f"{measure} privacy, test: 1 − UAR of\n{attacker}"
-    return f"{measure} privacy, test: 1 − UAR of\nthe attacker best on validation,\nmean over folds"
+        attacker = "strongest of linear and kernel,\nall speakers together"
+    return f"{measure} attacker's UAR, test\n({attacker};\nlower is more private)"
 
 
-def _point(entry: Entry, measure: str) -> tuple[float, float, float]:
+def _point(entry: Entry, measure: str) -> ScoredPoint:
     """Score and the ends of its interval over speakers; three times the mean over folds if none."""
+    name = network_name(entry)
     if measure == "emotion":
         interval = entry["interval"]
         if interval:
             score = interval.get("uar", interval.get("ccc"))
-            return score, interval["lower"], interval["upper"]
-        return (emotion_mean(entry, "test"),) * 3
+            return ScoredPoint(name, score, interval["lower"], interval["upper"])
+        return ScoredPoint(name, *(emotion_mean(entry, "test"),) * 3)
     if entry["collapsed"]:  # an h without information is not private
-        return (math.nan,) * 3
-    leak, lower, upper = leak_of(entry, measure)
-    return 1 - leak, 1 - upper, 1 - lower
+        return ScoredPoint(name, *(math.nan,) * 3)
+    return ScoredPoint(name, *leak_of(entry, measure))
 
 
 def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
@@ -169,9 +173,10 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
     for ax, attribute in zip(axes[0], attributes(entries[0])):
         for i, networks in enumerate(shown.values()):
             for name, entry in networks.items():
-                point = leak_of(entry, attribute)
+                point = ScoredPoint(network_name(entry), *leak_of(entry, attribute))
                 shift = 0.75 * (names.index(name) + 0.5) / len(names) - 0.375
-                if not math.isnan(point[0]):
+                # An h without information is not private.
+                if not math.isnan(point.score) and not entry["collapsed"]:
                     whiskers(ax, [i + shift], [point], looks[name])
         chance_line(ax, entries[0]["chance"].get(attribute, 0.5))
         categories(ax, [modality_name(cell.modality) for cell in shown])
@@ -184,7 +189,10 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
         ax.set_ylabel(f"{attribute} attacker's {kind}\n({attacker};\ntest; lower is more private)")
     handles = [in_legend(name or "λ > 0", look, line=False) for name, look in looks.items()]
     finish(figure, [*handles, chance_in_legend()])
-    titled(figure, title, "bars: one-sided 95 % bounds over speakers")
+    bars = "bars: one-sided 95 % bounds over speakers"
+    if any(entry["collapsed"] for entry in entries):
+        bars += "; networks that collapsed are not drawn"
+    titled(figure, title, bars)
     return figure
 
 
@@ -221,12 +229,13 @@ def _map(title: str, panels: Mapping[str, Map]) -> Figure:
     for ax, (name, points) in zip(axes[0], panels.items()):
         ax.set_title(textwrap.fill(name, 36))
         for emotion in np.unique(points.emotion):
-            rows = points.emotion == emotion
-            edges = [colours[c % len(colours)] for c in points.private[rows]]
-            shape = SHAPES[emotion % len(SHAPES)]
-            ax.scatter(
-                *points.xy[rows].T, 16, marker=shape, facecolors="none", edgecolors=edges, lw=0.8
-            )
+            for value in np.unique(points.private):
+                rows = (points.emotion == emotion) & (points.private == value)
+                look: dict[str, Any] = {"marker": SHAPES[emotion % len(SHAPES)], "mfc": "none"}
+                look |= {"mec": colours[value % len(colours)], "ms": 4, "mew": 0.8}
+                (drawn,) = ax.plot(*points.xy[rows].T, ls="", **look)
+                named = f"{points.private_names[value]}, {points.emotion_names[emotion]}"
+                name_points(drawn, [named] * int(rows.sum()))
         ax.set_xlabel(f"direction of {points.attribute}\n(standard deviations within classes)")
     axes[0, 0].set_ylabel("direction of emotion\n(standard deviations within classes)")
     handles = [

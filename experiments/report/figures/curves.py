@@ -22,6 +22,7 @@ from experiments.report.figures.style import (
     file_name,
     finish,
     framed,
+    name_points,
 )
 from experiments.results.columns import FIRST, PROTECTION
 from experiments.results.selected import corpus_name
@@ -124,7 +125,8 @@ def _over_epochs(
         row_axes[0].set_ylabel(", ".join(filter(None, (modality, names))), fontweight="bold")
         for ax, panel in zip(row_axes, panels):
             for line, (colour, dash) in looks.items():
-                _band(ax, [_values(c, panel) for c in of_row if c.line == line], colour, dash)
+                runs = [_values(c, panel) for c in of_row if c.line == line]
+                _band(ax, runs, colour, dash, _named(line))
             if panel.chance in chance:
                 ax.axhline(chance[panel.chance], color=GREY, ls=(0, (5, 3)), lw=1, zorder=1)
     for ax, panel in zip(axes[0], panels):
@@ -136,8 +138,7 @@ def _over_epochs(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     handles: list[Line2D | Patch] = []
     for line, (colour, dash) in looks.items():
-        name = ", ".join(filter(None, (line.kind, f"λ = {line.lambda_}")))
-        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=name))
+        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=_named(line)))
     handles.append(Patch(color=GREY, alpha=0.25, label="± standard deviation"))
     finish(figure, [*handles, chance_in_legend()])
     per_line = Counter((place, c.line) for place, of_row in rows.items() for c in of_row)
@@ -170,7 +171,11 @@ def _looks(curves: Sequence[_Curve]) -> dict[_Line, tuple[str, Any]]:
     return {line: (of_lambda[line.lambda_], dashes[line.kind]) for line in lines if line in drawn}
 
 
-def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash: Any) -> None:
+def _named(line: _Line) -> str:
+    return ", ".join(filter(None, (line.kind, f"λ = {line.lambda_}")))
+
+
+def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash: Any, name: str) -> None:
     """Mean and spread over the runs that still have a number at an epoch."""
     length = max(map(len, runs), default=0)
     values = np.full((len(runs), length), np.nan)
@@ -181,7 +186,12 @@ def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash: Any) -> 
     values, known = values[:, epochs], known[:, epochs]
     middle = np.mean(values, axis=0, where=known)
     spread = np.std(values, axis=0, where=known)
-    ax.plot(epochs + 1, middle, color=colour, ls=dash, lw=1.5, marker="o" * (len(epochs) == 1))
+    if not len(epochs):
+        return
+    marker = "o" * (len(epochs) == 1)
+    (drawn,) = ax.plot(epochs + 1, middle, color=colour, ls=dash, lw=1.5, marker=marker)
+    ends = [f"{middle[i]:.3f} at epoch {epochs[i] + 1}" for i in sorted({0, len(epochs) - 1})]
+    name_points(drawn, [f"{name}: {', '.join(ends)}"])
     ax.fill_between(epochs + 1, middle - spread, middle + spread, color=colour, alpha=0.12, lw=0)
 
 

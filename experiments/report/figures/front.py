@@ -2,15 +2,26 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.config.lambdas import lambda_text
-from experiments.report.figures.style import COLOURS, GREY, SHAPES, Look, finish, framed, titled
+from experiments.report.figures.style import (
+    COLOURS,
+    GREY,
+    SHAPES,
+    Look,
+    finish,
+    framed,
+    in_legend,
+    name_points,
+    titled,
+)
 from experiments.results.pareto import pareto
+from experiments.results.selected import network_name
 from experiments.results.summary import (
     Entry,
     attributes,
@@ -22,6 +33,7 @@ from experiments.results.summary import (
 )
 
 _MOST = 12  # panels
+_RING: dict[str, Any] = {"marker": "o", "ls": "", "ms": 13, "mfc": "none", "color": GREY, "mew": 1}
 _CONTROL_SHAPES = {"decision": "*", "untrained": "x"}
 
 
@@ -83,6 +95,11 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     return figure
 
 
+def _named(entry: Entry, leak: float, emotion: float, bounded: bool) -> str:
+    attacker = "attacker at most" if bounded else "attacker, mean over folds,"
+    return f"{network_name(entry)}: {attacker} {leak:.3f}, emotion {emotion:.3f}"
+
+
 def _draw_panel(
     ax: Axes, panel: _FrontPanel, bounded: bool, looks: dict[str, Look]
 ) -> dict[str, Line2D]:
@@ -96,9 +113,9 @@ def _draw_panel(
         points = [(panel.leak(e, bounded), emotion_mean(e, "test"), e) for e in line]
         look = looks[name]
         x, y, _ = zip(*points)
-        (handles[name or "λ = 0"],) = ax.plot(
-            x, y, color=look.colour, marker=look.shape, ms=6, lw=1.2
-        )
+        (drawn,) = ax.plot(x, y, color=look.colour, marker=look.shape, ms=6, lw=1.2)
+        name_points(drawn, [_named(e, x, y, bounded) for x, y, e in points])
+        handles[name or "λ = 0"] = in_legend("", look)
         for leak, emotion, entry in points:
             ends = [entry["interval"].get(end, emotion) for end in ("lower", "upper")]
             ax.plot([leak, leak], ends, color=look.colour, lw=0.8, alpha=0.5)
@@ -107,14 +124,16 @@ def _draw_panel(
             ax.annotate(text, place, textcoords="offset points", xytext=(6, 5), fontsize=7.5)
     for entry in pareto(panel.entries):
         place = panel.leak(entry, bounded), emotion_mean(entry, "test")
-        (ring,) = ax.plot(*place, "o", ms=13, mfc="none", color=GREY, mew=1, zorder=2)
-        handles["Pareto front on validation"] = ring
+        ax.plot(*place, zorder=2, **_RING)
+        handles["Pareto front on validation"] = Line2D([], [], **_RING)
     for entry in panel.entries:
         control = entry["control"]
         if control in _CONTROL_SHAPES:
             place = panel.leak(entry, bounded), emotion_mean(entry, "test")
             shape = _CONTROL_SHAPES[control]
-            (handles[control],) = ax.plot(*place, shape, color=GREY, ms=9, zorder=3)
+            (drawn,) = ax.plot(*place, shape, color=GREY, ms=9, zorder=3)
+            name_points(drawn, [_named(entry, *place, bounded)])
+            handles[control] = Line2D([], [], color=GREY, ls="", marker=shape, ms=9)
     chance = panel.entries[0]["chance"].get(panel.attribute, 0.5)
     ax.axvline(chance, color=GREY, ls=(0, (5, 3)), lw=1)
     return handles

@@ -1,7 +1,6 @@
 """Figure of membership identification, and its conclusions in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from experiments.report.figures.style import (
     GREY,
     SHAPES,
     Look,
+    ScoredPoint,
     categories,
     chance_in_legend,
     chance_line,
@@ -31,6 +31,7 @@ from experiments.results.selected import (
     choices,
     corpus_name,
     modality_name,
+    network_name,
 )
 from experiments.results.summary import Entry, label, recipe_of
 
@@ -119,7 +120,7 @@ def _figure(title: str, shown: Mapping[Cell, Sequence[Entry]]) -> Figure:
                     name, place = _name(entry), float(ticks.index(label(entry)))
                     if name in recipes:
                         place += 0.14 * (recipes.index(name) - (len(recipes) - 1) / 2)
-                    _draw_membership(ax, place, entry["membership"][known], looks[name])
+                    _draw_membership(ax, place, entry, known, looks[name])
             chance_line(ax, _CHANCE_AUC)
             categories(ax, ticks)
     for ax, known in zip(axes[:, 0], attackers):
@@ -138,9 +139,11 @@ def _figure(title: str, shown: Mapping[Cell, Sequence[Entry]]) -> Figure:
     return figure
 
 
-def _draw_membership(ax: Axes, place: float, scores: Mapping[str, Any], look: Look) -> None:
+def _draw_membership(ax: Axes, place: float, entry: Entry, known: str, look: Look) -> None:
+    scores = entry["membership"][known]
     lower = scores["auc"] if scores["lower"] is None else scores["lower"]
-    whiskers(ax, [place], [(scores["auc"], lower, scores["upper"])], look)
+    name = f"{network_name(entry)}, {scores['verdict'].replace('_', ' ')}"
+    whiskers(ax, [place], [ScoredPoint(name, scores["auc"], lower, scores["upper"])], look)
     if scores["verdict"] != "leaks":
         ax.lines[-1].set_markerfacecolor("white")
 

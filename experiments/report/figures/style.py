@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -45,6 +45,24 @@ class Look(NamedTuple):
     shape: str
 
 
+class ScoredPoint(NamedTuple):
+    """A score with the ends of its interval, and the name of the network that it is of."""
+
+    name: str
+    score: float
+    lower: float
+    upper: float
+
+    def __str__(self) -> str:
+        """As a pointer that rests on it shows it.
+
+        >>> str(ScoredPoint("paper, λ 1", 0.7, 0.6, 0.8)), str(ScoredPoint("raw", 0.7, 0.7, 0.7))
+        ('paper, λ 1: 0.700 (0.600 to 0.800)', 'raw: 0.700')
+        """
+        ends = f" ({self.lower:.3f} to {self.upper:.3f})" * (self.lower < self.upper)
+        return f"{self.name}: {self.score:.3f}{ends}"
+
+
 def save(figure: Figure, *paths: Path) -> None:
     """Writes a figure as .png or .pdf, the same bytes at any time; its layout is made once."""
     figure.draw_without_rendering()
@@ -85,16 +103,27 @@ def framed(
 def whiskers(
     ax: Axes,
     x: Sequence[float],
-    points: Sequence[tuple[float, float, float]],
+    points: Sequence[ScoredPoint],
     look: Look,
     line: bool = False,
 ) -> None:
-    """Draws points (score, lower, upper) with vertical bars, joined by a line if `line`."""
-    for place, (_, lower, upper) in zip(x, points):
-        ax.plot([place, place], [lower, upper], color=look.colour, lw=1.1, zorder=2)
+    """Draws points with vertical bars, joined by a line if `line`; each bears its name."""
+    for place, point in zip(x, points):
+        ax.plot([place, place], [point.lower, point.upper], color=look.colour, lw=1.1, zorder=2)
     style = "-" if line else ""
-    scores = [score for score, _, _ in points]
-    ax.plot(x, scores, color=look.colour, marker=look.shape, ls=style, lw=1.3, ms=5.5, zorder=3)
+    scores = [point.score for point in points]
+    (drawn,) = ax.plot(
+        x, scores, color=look.colour, marker=look.shape, ls=style, lw=1.3, ms=5.5, zorder=3
+    )
+    name_points(drawn, map(str, points))
+
+
+def name_points(drawn: Line2D, names: Iterable[str]) -> None:
+    """Gives every point of a line its name, or the line its own if it has no marks.
+
+    `inline_svg` shows the names where a pointer rests, and lists them for those who do not see.
+    """
+    drawn.set_label("\n".join(names))
 
 
 def chance_line(ax: Axes, chance: float) -> None:

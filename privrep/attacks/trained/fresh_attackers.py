@@ -1,6 +1,6 @@
 """Freshly trained attackers on the h of trained networks, and the scores of the best one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,14 @@ from privrep.parallel.run_axis import ReservedKey, Run, reserved_key
 from privrep.types import Fold, Split
 
 SPEAKER = "speaker"
+_SCORED = ("val", "test")
 ATTACKER_NAMES = (*ATTACKERS, *CLASSICAL)
+# Is handed the name of an attacker that begins, with {}, and that ends, with {part: UAR [R]}.
+AttackerProgress = Callable[[str, Mapping[str, np.ndarray]], None]
+
+
+def not_shown(attacker: str, uars: Mapping[str, np.ndarray]) -> None:
+    """An `AttackerProgress` for nobody."""
 
 
 def attack_data_of(folds: Fold, runs: Run, h: jax.Array | np.ndarray, attribute: str) -> AttackData:
@@ -44,6 +51,7 @@ def attack_with_fresh(
     attackers: Sequence[str] = tuple(ATTACKERS),
     pairs: Pairs | None = None,
     speakers: np.ndarray | None = None,
+    progress: AttackerProgress = not_shown,
 ) -> dict[str, Any]:
     """Trains attackers from scratch on h and reports the one that is best on validation.
 
@@ -58,6 +66,7 @@ def attack_with_fresh(
       attackers: names in ATTACKER_NAMES.
       pairs: rows [R, ...], for "speaker".
       speakers: [N], the speaker of each utterance, for the attackers of CLASSICAL.
+      progress: is handed each attacker; the dense ones are trained together and begin as one.
 
     Returns:
       {score: [R]}: <part>_<attribute>_<attacker>_uar of every attacker for val and test,
@@ -71,11 +80,13 @@ def attack_with_fresh(
     if attribute == SPEAKER:
         if pairs is None:
             raise ValueError("the attribute speaker is attacked by verification, which needs pairs")
+        progress("verification", {})
         accuracy = 1 - verification_eer(attack_data, *pairs)
+        progress("verification", {"test": np.asarray(accuracy)})
         names = ["verification"] * len(accuracy)
         scores[f"test_{attribute}_attacker_uar"] = accuracy
     else:
-        parts = _uars(attackers, attack_data, num_classes, speakers)
+        parts = _uars(attackers, attack_data, num_classes, speakers, progress)
         best = jnp.argmax(jnp.nan_to_num(parts["val"], nan=-1.0), 0)
         names = [attackers[i] for i in best]
         for part in ("val", "test"):
@@ -92,21 +103,26 @@ def _uars(
     attack_data: AttackData,
     num_classes: int,
     speakers: np.ndarray | None,
+    progress: AttackerProgress,
 ) -> dict[str, np.ndarray]:
     """{part: UAR [len(attackers), R]} of dense and classical attackers, in the given order."""
     dense = [name for name in attackers if name in ATTACKERS]
     classical = [name for name in attackers if name in CLASSICAL]
-    of_dense: dict[str, Any] = attack(dense, attack_data, num_classes) if dense else {}
-    of_classical: dict[str, Any] = {}
+    of_name: dict[str, dict[str, np.ndarray]] = {}
+    if dense:
+        progress(", ".join(dense), {})
+        of_dense = attack(dense, attack_data, num_classes)
+        for i, name in enumerate(dense):
+            of_name[name] = {part: np.asarray(of_dense[part][i]) for part in _SCORED}
+            progress(name, of_name[name])
     if classical:
         if speakers is None:
             raise ValueError(f"the attackers {', '.join(classical)} need the speakers")
         h, labels = np.asarray(attack_data.h), np.asarray(attack_data.labels)
         split = Split(*(np.asarray(part) for part in attack_data.split))
-        of_classical = attack_classically(classical, h, labels, split, speakers, num_classes)
-    uars = {}
-    for part in ("val", "test"):
-        of_name = dict(zip(dense, of_dense.get(part, ())))
-        of_name |= zip(classical, of_classical.get(part, ()))
-        uars[part] = np.stack([of_name[name] for name in attackers])
-    return uars
+        for name in classical:
+            progress(name, {})
+            uars = attack_classically([name], h, labels, split, speakers, num_classes)
+            of_name[name] = {part: uars[part][0] for part in _SCORED}
+            progress(name, of_name[name])
+    return {part: np.stack([of_name[name][part] for name in attackers]) for part in _SCORED}

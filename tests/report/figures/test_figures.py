@@ -16,6 +16,8 @@ from experiments.results.h_map import Map
 from experiments.results.summary import summarise
 from tests.support.result_rows import BOTH, NAN, ROWS, SETTINGS, control, run
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 @pytest.fixture(autouse=True)
 def style():
@@ -59,10 +61,10 @@ def test_figures_show_the_means_and_hide_nothing(tmp_path):
     figures = drawn(ROWS, [curve(0.0, 0.3), curve(0.0, 0.5), curve(1.0, 0.4)])
     kinds = ("lambda_demo_activation_gender", "leakage_demo_activation_gender")
     assert [*figures] == [*kinds, "front_activation", "curves_activation"]
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
-    assert [tick.get_text() for tick in privacy.get_xticklabels()] == ["0", "0.5", "1"]
-    means = [[0.55, 0.54, 0.42], [0.25, 0.26, 0.46]]
-    for ax, y, guess in zip((emotion, privacy), means, (1 / 3, 0.5)):
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
+    assert [tick.get_text() for tick in attacker.get_xticklabels()] == ["0", "0.5", "1"]
+    means = [[0.55, 0.54, 0.42], [0.75, 0.74, 0.54]]
+    for ax, y, guess in zip((emotion, attacker), means, (1 / 3, 0.5)):
         for values in (y, [guess, guess], [y[0], y[0]]):  # chance, lambda 0 across the panel
             assert any(same(line, values) for line in ax.lines)
     uar = figures["curves_activation"].axes[0]
@@ -74,10 +76,10 @@ def test_bars_are_the_intervals_over_speakers():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
     rows.append(control("raw", 0.9, **pooled(0.5, 0.85)))
     figures = drawn(rows)
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
     assert any(same(line, [0.5, 0.6]) for line in emotion.lines)
     assert any(same(line, [0.5, 0.7]) for line in emotion.lines)  # of lambda 1
-    assert any(same(line, [0.3, 0.5]) for line in privacy.lines)
+    assert any(same(line, [0.5, 0.7]) for line in attacker.lines)
     (leak,) = figures["leakage_demo_activation_gender"].axes
     assert any(same(line, [0.75, 0.95]) for line in leak.lines)  # of what the network is given
 
@@ -119,11 +121,11 @@ def test_without_membership_or_where_all_collapsed_there_is_no_figure_of_it():
 def test_axes_name_the_number_and_collapse_is_not_drawn_as_privacy():
     rows = [run(0.0, **pooled(0.5, 0.7)), run(1.0, **pooled(0.6, 0.6))]
     figures = drawn([*rows, run(2.0, gender=0.5, collapsed=True)])
-    emotion, privacy = figures["lambda_demo_activation_gender"].axes
+    emotion, attacker = figures["lambda_demo_activation_gender"].axes
     assert "all speakers together" in emotion.get_ylabel()
-    assert "strongest of linear and kernel" in " ".join(privacy.get_ylabel().split())
-    assert not any(len(line.get_xdata()) == 3 for line in privacy.lines)
-    assert "privacy is not drawn" in figures["lambda_demo_activation_gender"].get_suptitle()
+    assert "strongest of linear and kernel" in " ".join(attacker.get_ylabel().split())
+    assert not any(len(line.get_xdata()) == 3 for line in attacker.lines)
+    assert "no attacker is drawn" in figures["lambda_demo_activation_gender"].get_suptitle()
     (leak,) = figures["leakage_demo_activation_gender"].axes
     assert "strongest of linear and kernel" in leak.get_ylabel()
     means = drawn([run(0.0), run(1.0)])
@@ -160,12 +162,15 @@ def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
     figures = drawn(rows, maps=list(zip(columns, map(a_map, (4, 2, 1)))))
     figure = figures["map_demo_acoustic_activation_gender"]
     assert [ax.get_title() for ax in figure.axes] == ["ordinary, λ = 0", "λ = 1"]
-    shown = np.concatenate([group.get_offsets() for group in figure.axes[0].collections])
+    shown = np.concatenate([line.get_xydata() for line in figure.axes[0].lines])
     np.testing.assert_allclose(sorted(map(tuple, shown)), sorted(map(tuple, a_map(4).xy)))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["gender: female", "gender: male", "low", "mid", "high"]
-    shapes = {tuple(map(tuple, c.get_paths()[0].vertices)) for c in figure.axes[0].collections}
-    assert len(shapes) == 3
+    assert len({line.get_marker() for line in figure.axes[0].lines}) == 3
+    low_female = ((a_map(4).private == 0) & (a_map(4).emotion == 0)).sum()
+    text = inline_svg(figure, "map", "Map")
+    assert text.count("<title>female, low</title>") == 2 * low_female  # in either panel
+    assert f"female, low, {low_female} points" in text
 
 
 def test_legends_and_titles_of_figures_overlap_nothing():
@@ -258,10 +263,46 @@ def test_a_figure_in_a_page_takes_its_colours_and_says_what_it_is(tmp_path):
     save(figure, tmp_path / "a.png")
     text = inline_svg(figure, name, 'what <it> "shows"')
     root = ElementTree.fromstring(text)
-    assert root.get("aria-label") == root[0].text == 'what <it> "shows"'
-    assert "currentColor" in text and "#000000" not in text and "<style" not in text
+    assert root[0].text == 'what <it> "shows"'
+    assert root.get("aria-label").startswith('what <it> "shows". ')
+    assert (
+        "currentColor" in text
+        and "#000000" not in text
+        and "#ffffff" not in text
+        and "<style" not in text
+    )
     names = re.findall(r'\bid="([^"]*)"', text)
     assert len({*names}) == len(names) and all(n.startswith(f"{name}-") for n in names)
     used = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
     assert used and {a or b for a, b in used} <= {*names}
     assert text == inline_svg(figure, name, 'what <it> "shows"')
+
+
+def test_every_point_bears_its_network_and_numbers_and_the_text_of_the_figure_lists_them():
+    rows = [
+        run(0.0, **pooled(0.5, 0.7), **member("h", 0.55)),
+        run(1.0, **pooled(0.6, 0.6), **member("h", 0.45, lower=0.4), recipe="paper"),
+        control("decision", 0.5, **pooled(0.5, 0.55)),
+    ]
+    names = [*SETTINGS, "recipe"]
+    summary = summarise(rows, names)
+    figures = dict([*report_figures(summary, ()), *membership_figures(summary)])
+    figures |= dict(draw(summary, [curve(0.0, 0.3), curve(1.0, 0.4, recipe="paper")]))
+    expected = {
+        "lambda": ["ordinary: 0.500 (0.400 to 0.600)", "paper, λ 1: 0.600 (0.500 to 0.700)"],
+        "leakage": ["paper, λ 1: 0.600 (0.500 to 0.700)", "decision: 0.550 (0.450 to 0.650)"],
+        "membership": ["paper, λ 1, cannot tell: 0.450 (0.400 to 0.550)"],
+        "front": ["paper, λ 1: attacker at most 0.700,", "decision: attacker at most 0.650,"],
+        "curves": ["λ = 0: 0.300 at epoch 1, 0.500 at epoch 3"],
+    }
+    assert {name.split("_")[0] for name in figures} == {*expected}
+    for name, figure in figures.items():
+        root = ElementTree.fromstring(inline_svg(figure, name, "caption"))
+        titles = [title.text for title in root.iter(f"{SVG}title")][1:]
+        marks = [use for use in root.iter(f"{SVG}use") if use.find(f"{SVG}title") is not None]
+        assert marks or name.startswith("curves")
+        for text in expected[name.split("_")[0]]:
+            assert any(title.startswith(text) for title in titles), (name, text, titles)
+            assert text in root.get("aria-label"), (name, text)
+        for title in titles:  # what is shown on hovering is said to those who do not see as well
+            assert title in root.get("aria-label")

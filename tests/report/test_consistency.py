@@ -1,0 +1,54 @@
+"""Numbers that stand on one page agree: of marks and their count, of a score and its verdict."""
+
+import re
+
+import pytest
+
+from experiments.report.answer import answers
+from experiments.report.main_table import narrow_text, table
+from experiments.report.paper_tables import paper_tables
+from experiments.results.summary import summarise
+from tests.support.result_rows import SETTINGS, run
+
+NAMES = [*SETTINGS, "recipe"]
+
+
+def compared(place, difference, lower, upper, p):
+    columns = {"difference": difference, "lower": lower, "upper": upper, "p": p}
+    return {f"{place}_change_{name}": value for name, value in columns.items()}
+
+
+@pytest.mark.parametrize(
+    "of_emotion, marks",
+    [((-0.05, -0.09, -0.01, 0.001), 1), ((-0.05, -0.11, 0.01, 0.001), 0), ((0.0, -1, 1, 0.9), 0)],
+)
+def test_as_many_cells_are_marked_as_are_counted_to_stand(of_emotion, marks):
+    """Also where p is small and the interval holds 0: one rule, whoever counts."""
+    rows = [
+        run(0.0, recipe="none"),
+        run(1.0, recipe="paper")
+        | compared("emotion", *of_emotion)
+        | compared("gender", -0.01, -0.05, 0.03, 0.6),
+    ]
+    (of_paper,) = paper_tables(summarise(rows, NAMES)).values()
+    marked = len(re.findall("[▲▼]", str(of_paper.lines)))
+    stand, of = re.search(r"(\d+) of the (\d+) comparisons of this page", of_paper.note).groups()
+    assert (marked, int(stand), int(of)) == (marks, marks, 2)
+
+
+def test_the_attacker_of_a_row_is_the_one_whose_verdict_and_bound_stand_in_it():
+    """The best on validation has 0.484 on test; who leaks is another one, with 0.61."""
+    judged = {"uar": 0.61, "lower": 0.55, "upper": 0.68, "p": 0.01, "verdict": "leaks"}
+    judged |= {"attacker": "own_kernel", "minimum_detectable": 0.6}
+    columns = {f"gender_pooled_{name}": value for name, value in judged.items()}
+    row = run(1.0, gender=0.484, recipe="paper") | columns
+    summary = summarise([row], NAMES)
+    header, (line, *_), *_ = table(summary)
+    cells = dict(zip(header, line))
+    assert cells["strongest"] == "0.610" and cells["by"] == "own_kernel"
+    assert cells["upper bound"] == "0.680" and cells["verdict"] == "leaks"
+    given = answers(summary, [row])
+    printed = narrow_text(summary, given)
+    assert "0.610" in printed and "0.680" in printed and "0.484" not in printed
+    assert "rightly 61 times in 100" in given[0].networks[0].sentence
+    assert "48" not in given[0].networks[0].sentence
