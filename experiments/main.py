@@ -34,6 +34,15 @@ from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import STATELESS, default_recipes, keeps_state
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.engines.packs import (
+    TASKS,
+    PackTasks,
+    Stages,
+    environment_of_tasks,
+    in_this_process,
+)
+from experiments.engines.registry import ENGINES, parse_options
+from experiments.engines.tasks import EngineSettings, imported
 from experiments.report.finish import finish
 from experiments.results import (
     parts,
@@ -54,6 +63,7 @@ from experiments.run.export_h import export
 from experiments.run.export_models import export_picked
 from experiments.run.load_data import (
     Job,
+    Loaded,
     check,
     check_begun,
     choose,
@@ -92,6 +102,7 @@ def main(argv: list[str]) -> None:
 def _started() -> None:
     try:
         _keep_float32()
+        _choose_engine()
         _join_processes()
         check_devices()
         experiment()
@@ -115,6 +126,19 @@ def _keep_float32() -> None:
     if jax.config.values["jax_enable_x64"]:
         print("note: JAX_ENABLE_X64 has no effect: all is float32", file=sys.stderr)
         jax.config.update("jax_enable_x64", False)
+
+
+def _choose_engine() -> None:
+    parse_options(FLAGS.engine, FLAGS.engine_options)
+    if FLAGS.engine == "here":
+        return
+    if FLAGS.coordinator:
+        raise ValueError(
+            f"--coordinator={FLAGS.coordinator} --engine={FLAGS.engine}: one process hands out the "
+            "packs; several that share a pack are --engine_options=nodes=2,processes=2 of slurm"
+        )
+    imported(ENGINES[FLAGS.engine].package, FLAGS.engine)
+    jax.config.update("jax_platforms", "cpu")  # the devices are the tasks'
 
 
 def _join_processes() -> None:
@@ -195,11 +219,11 @@ def experiment() -> None:
         load_job = Loader(utterances, cache_dir, writer, say, resume.places(workdir))
         load_job.restore_records(unchanged)
         wanted = {job.number: list(job.pack.runs) for job in jobs}
+        stages = _stages(stack, jobs, load_job, given)
         if candidates:
-            write = partial(writer.write, "search")
             rules = RULES if FLAGS.search_rule == "both" else (FLAGS.search_rule,)
-            wanted = search(jobs, candidates, workdir, load_job, write, say, rules)
-        _run_all(jobs, wanted, finished["runs"], load_job)
+            wanted = search(jobs, candidates, workdir, stages.compare, say, rules)
+        _run_all(jobs, wanted, finished["runs"], load_job, stages)
         lost = decision_of_first(is_first() and folds_lost(workdir))
         described = set() if lost else finished["split_findings"]
         for i in sorted((finished["runs"] | finished["search"]) - described):
@@ -209,6 +233,7 @@ def experiment() -> None:
             _restore_tables(workdir)
             finish(workdir, [jobs[i].folder for i in wanted], captions, FLAGS.wide)
             writer.check()
+            shutil.rmtree(workdir / TASKS, ignore_errors=True)
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
 
@@ -240,19 +265,35 @@ def _flags_text(given: Mapping[str, str], searches: bool) -> str:
     return text
 
 
+def _stages(
+    stack: contextlib.ExitStack, jobs: Sequence[Job], load_job: Loader, given: Mapping[str, str]
+) -> Stages:
+    """What is done with packs, by the engine of --engine, which is open until `stack` ends."""
+    if FLAGS.engine == "here":
+        return in_this_process(jobs, load_job, partial(_run, load_job=load_job))
+    options = parse_options(FLAGS.engine, FLAGS.engine_options)
+    folder = load_job.writer.workdir.resolve() / TASKS
+    settings = EngineSettings(options, environment_of_tasks(options), str(folder / FLAGS.engine))
+    engine = stack.enter_context(ENGINES[FLAGS.engine].open(settings))
+    return PackTasks(engine, jobs, load_job, given, FLAGS.export).stages
+
+
 def _run_all(
     jobs: Sequence[Job],
     wanted: Mapping[int, Sequence[Config]],
     finished: set[int],
     load_job: Loader,
+    stages: Stages,
 ) -> None:
     """Runs the packs that are wanted, and says how long those that are left may take."""
-    left = sum(len(runs) for i, runs in wanted.items() if i not in finished)
+    for i in (i for i in wanted if i in finished and FLAGS.export != "none"):
+        _export(jobs[i], wanted[i], load_job(jobs[i]), load_job)
+    missing = {i: runs for i, runs in wanted.items() if i not in finished}
+    left = sum(map(len, missing.values()))
     began, done = time.monotonic(), 0
-    for i, runs in wanted.items():
-        _run(jobs[i], runs, i in finished, load_job)
-        done += len(runs) if i not in finished else 0
-        if 0 < done < left:
+    for i in stages.measure(missing):
+        done += len(missing[i])
+        if done < left:
             seconds = (time.monotonic() - began) / done * (left - done)
             load_job.say([f"{done:,} of {left:,} settings done, about {_in_words(seconds)} to go"])
 
@@ -266,23 +307,24 @@ def _in_words(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) -> None:
+def _run(job: Job, runs: Sequence[Config], load_job: Loader) -> None:
     """Trains, attacks and saves the runs of a pack that are wanted, and exports their h."""
-    if is_finished and FLAGS.export == "none":
-        return
     loaded, writer = load_job(job), load_job.writer
-    if not is_finished:
-        rows = run_pack(job, loaded, runs)
-        stamp = provenance.stamp(loaded.hash, loaded.content)
-        writer.check()
-        if is_first():
-            writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
-            drop_progress(job.folder)
+    rows = run_pack(job, loaded, runs)
+    stamp = provenance.stamp(loaded.hash, loaded.content)
+    writer.check()
+    if is_first():
+        writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
+        drop_progress(job.folder)
     if FLAGS.export != "none":
-        to = writer.workdir / "representations" / job.folder.name
-        exported = tuple(run for run in job.pack.runs if run in runs)
-        export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
-        load_job.say([f"representations: {to}"])
+        _export(job, runs, loaded, load_job)
+
+
+def _export(job: Job, runs: Sequence[Config], loaded: Loaded, load_job: Loader) -> None:
+    to = load_job.writer.workdir / "representations" / job.folder.name
+    exported = tuple(run for run in job.pack.runs if run in runs)
+    export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
+    load_job.say([f"representations: {to}"])
 
 
 def _choose_workdir(dataset: str) -> Path:

@@ -44,7 +44,24 @@ def write_part(
     if table == "runs":
         check_rows(rows, f"a row for {_table(workdir, table)}", written=True)
     names = list(dict.fromkeys([*columns, *(column for row in rows for column in row)]))
-    cells = [[written(row.get(name), name) for name in names] for row in rows]
+    _put(workdir, table, pack, names, [[written(r.get(n), n) for n in names] for r in rows])
+
+
+def take_part(workdir: Path, table: str, pack: int, folder: Path) -> None:
+    """Takes the rows of a pack that `write_part` has written for another folder, as they are.
+
+    Raises:
+      ValueError: they are not as they were written.
+    """
+    path = _part(folder, table, pack)
+    if problem := _fault(path):
+        raise ValueError(f"{problem}: {REPAIR}")
+    _put(workdir, table, pack, *read_cells(path))
+
+
+def _put(
+    workdir: Path, table: str, pack: int, names: list[str], cells: Sequence[Sequence[str]]
+) -> None:
     path, text = _part(workdir, table, pack), text_of(names, cells)
     before = path.read_bytes() if path.exists() else None
     if before == text.encode() and _fault(path) is None:
