@@ -48,3 +48,9 @@ def late(place: str) -> None:
             time.sleep(0.05)
         (attempt.folder / "text").write_text(f"by attempt {attempt.number}", encoding="utf-8")
         publish(attempt, {})
+
+
+def preempted(path: str) -> None:
+    """Its first process waits to be preempted."""
+    if not Path(path).exists():
+        wait_for_ever(path)
