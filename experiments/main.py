@@ -189,7 +189,7 @@ def experiment() -> None:
         utterances = first_before_others(lambda: read(packs[0].config, cache_dir))
         say = Messages().say
         configs = [pack.config for pack in packs]
-        say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+        say([*([] if candidates else [plan(packs, FLAGS.engine)]), *idle_flags(given, configs)])
         if not candidates and FLAGS.search_rule != RULES[0]:
             say(["note: --search_rule has no effect without --search=grid"])
         utterances, lines = choose(configs, utterances)

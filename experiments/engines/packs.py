@@ -113,11 +113,10 @@ class PackTasks:
         yield from self._carried(MEASURE, {i: dict.fromkeys(of, 0) for i, of in wanted.items()})
 
     def _compare(self, wanted: Wanted) -> Iterator[Compared]:
-        table = self.load_job.writer.workdir / f"{COMPARE}.csv"
+        workdir = self.load_job.writer.workdir
         for count, number in enumerate(self._carried(COMPARE, wanted), 1):
-            rows = [row for row in runs_csv.read_rows(table) if row["pack"] == number]
             self.load_job.say([f"search: {count:,} of {len(wanted):,} packs compared"])
-            yield Compared(number, rows, None)
+            yield Compared(number, parts.read_part(workdir, COMPARE, number), None)
 
     def _carried(self, stage: str, wanted: Wanted) -> Iterator[int]:
         tasks = [self._task(stage, number, runs) for number, runs in wanted.items()]

@@ -61,7 +61,7 @@ def ray(settings: EngineSettings) -> Iterator[Engine]:
         try:
             return Outcome(*module.get(ready[0]))
         except module.exceptions.RayError as error:
-            return Outcome(number, DIED, str(error).strip().partition("\n")[0])
+            return Outcome(number, DIED, str(error).strip().partition("\n")[0].partition(". ")[0])
 
     def cancel() -> None:
         for reference in number_of:

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.results.columns import check_rows
-from experiments.results.runs_csv import read_cells, text_of, written
+from experiments.results.columns import Row, check_rows
+from experiments.results.runs_csv import read_cells, read_rows, text_of, written
 from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.inputs.split_linter import Finding
 
@@ -57,6 +57,11 @@ def take_part(workdir: Path, table: str, pack: int, folder: Path) -> None:
     if problem := _fault(path):
         raise ValueError(f"{problem}: {REPAIR}")
     _put(workdir, table, pack, *read_cells(path))
+
+
+def read_part(workdir: Path, table: str, pack: int) -> list[Row]:
+    """The rows of a pack, see `runs_csv.read_rows`."""
+    return read_rows(_part(workdir, table, pack))
 
 
 def _put(

@@ -54,3 +54,12 @@ def preempted(path: str) -> None:
     """Its first process waits to be preempted."""
     if not Path(path).exists():
         wait_for_ever(path)
+
+
+def import_pack_task() -> None:
+    """What every process of a pack does before it reads the data."""
+    import jax
+
+    import experiments.engines.pack_task  # noqa: F401
+
+    jax.devices()
