@@ -63,11 +63,14 @@ class _State:
         self.taken: set[int] = set()
         self._running: Counter[int] = Counter()
         self._deaths: Counter[int] = Counter()
-        self._given_up: dict[int, int] = {}  # the latest attempt when a task was submitted again
+        self._given_up: dict[int, int] = {}  # the latest attempt when a task was submitted
         self._signs: dict[int, tuple[tuple[int, bytes], float]] = {}
         self._looked = time.monotonic()
 
     def submit(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:  # whoever begins now is a later attempt
+            sign = self.watch.sign(task)
+            self._given_up[task.number] = sign[0] if sign else 0
         self.engine.submit(tasks)
         self._running.update(task.number for task in tasks)
 
@@ -115,7 +118,5 @@ class _State:
             self._again(task, f"no sign of life for {SILENCE:.0f} s")
 
     def _again(self, task: Task, reason: str) -> None:
-        sign = self.watch.sign(task)
-        self._given_up[task.number] = sign[0] if sign else 0
         self.say([f"pack {task.number:03d} is submitted again: {reason}"])
         self.submit([task])

@@ -83,8 +83,12 @@ def test_a_task_without_a_sign_of_life_is_submitted_once_more(monkeypatch):
     clock = itertools.count(0, 50)
     monkeypatch.setattr(driver.time, "monotonic", lambda: next(clock))
     script, said = Script(*[None] * 40), []
-    signs = {0: (1, b"the same"), 1: None, 2: None}
-    watch = Watch(script.watch.published, lambda task: signs[task.number])
+    signs = {0: [None], 1: [(4, b"of a driver that was stopped")], 2: [None]}  # then and now
+    signs[0] += [(1, b"the same")] * 40
+    watch = Watch(
+        script.watch.published,
+        lambda task: signs[task.number].pop(0) if signs[task.number][1:] else signs[task.number][0],
+    )
     with pytest.raises(IndexError):  # of the script's end
         [*in_order(script.engine, TASKS, watch, said.extend)]
     assert script.submitted == [0, 1, 2, 0]  # those that wait for a machine are left alone

@@ -1,6 +1,9 @@
 """Every engine keeps the same promises: submit, wait and cancel, whatever the machines."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -96,6 +99,31 @@ def test_a_process_that_dies_is_named_and_its_task_submitted_again(remote, tmp_p
     assert "its process has died" in said[0]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_tasks_of_ray_end_with_the_driver_however_it_ends(number, tmp_path):
+    program = f"""
+from privrep.program import begin
+begin("stopped")
+from tests.engines.test_engines import *
+settings = EngineSettings(parse_options("ray", ""), {{}}, "")
+with ENGINES["ray"].open(settings) as engine:
+    engine.submit([Task(0, WORK + ":wait_for_ever", {{"path": {str(tmp_path / "process")!r}}})])
+    while True:
+        engine.wait(0.5)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    driver = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    path = tmp_path / "process"
+    wait_until(lambda: driver.poll() is not None or (path.exists() and path.read_text()))
+    driver.send_signal(number)
+    assert driver.wait(30) == -number
+    assert number == signal.SIGKILL or driver.stderr.read().endswith("stopped\n")
+    wait_until(lambda: not is_running(int(path.read_text())))
+
+
 def wait_until(is_so):
     end = time.monotonic() + 60
     while not is_so():
@@ -130,8 +158,6 @@ def test_a_wrong_option_is_named_with_those_there_are(engine, text, message):
 
 @pytest.mark.parametrize("name", ["ray", "slurm"])
 def test_an_engine_that_is_not_installed_says_the_pip_command(name, tmp_path, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, ENGINES[name].package, None)
     settings = EngineSettings(parse_options(name, ""), {}, str(tmp_path))
     message = rf"--engine={name} needs .*pip install 'privrep\[{name}\]'"

@@ -21,6 +21,9 @@ from tests.support.paths import ROOT
 from tests.support.small_data import devices
 
 PROGRAM = """
+from experiments.start import STOPPED
+from privrep.program import begin
+begin(STOPPED)
 from absl import app
 from experiments import main
 main.finish = lambda *arguments: None

@@ -54,7 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="of all engines (%(default)s)")
     os.environ["PYTHONPATH"] = str(ROOT)
-    os.environ["RAY_worker_niceness"] = "0"  # else other users of the machine go first
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # else others go first
     kinds = ("opening", "nothing", "importing")
     seconds: dict[tuple[str, str], list[float]] = {(n, k): [] for n in OPTIONS for k in kinds}
     for _ in range(parser.parse_args().rounds):
