@@ -136,4 +136,4 @@ def _publish(task: PackPlan, attempt: Attempt, rows: Sequence[Row]) -> None:
     table = attempt.folder / TABLE
     table.mkdir()
     parts.write_part(table, task.stage, task.number, rows)
-    publish(attempt, {"data_hash": task.data_hash})
+    publish(attempt, {"data_hash": task.data_hash, "export": task.export})

@@ -135,10 +135,11 @@ class PackTasks:
         self._folds[number] = len(loaded.split.train)
         place = workdir / TASKS / f"{stage}_{number:03d}"
         place.mkdir(parents=True, exist_ok=True)
-        was_published = attempts.has_published(place)  # before the driver was stopped
-        if was_published and attempts.read_record(place)["data_hash"] != loaded.hash:
-            shutil.rmtree(place)
-            place.mkdir()
+        if attempts.has_published(place):  # before the driver was stopped
+            record = attempts.read_record(place)
+            if (record["data_hash"], record["export"]) != (loaded.hash, self.export):
+                shutil.rmtree(place)
+                place.mkdir()
         plan = PackPlan(
             given=dict(self.given),
             number=number,

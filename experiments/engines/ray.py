@@ -34,8 +34,6 @@ def ray(settings: EngineSettings) -> Iterator[Engine]:
       ValueError: Ray is not installed, or there is no cluster at that address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Without a GPU Ray would hide all from a task; the task's platform is pinned by jax's variable.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     module: Any = imported("ray", "ray")
     options = settings.options
     address = options["address"] or os.environ.get("RAY_ADDRESS") or "local"
