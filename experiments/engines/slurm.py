@@ -131,7 +131,8 @@ def _executor(submitit: Any, settings: EngineSettings) -> Any:
 
 def _outcome(job: Any, number: int, cluster: str) -> Outcome:
     """Of a job that has ended; of several processes the first that did not do its part."""
-    if cluster == "local" and not job.paths.result_pickle.exists():
+    of_processes = [job.task(i).paths.result_pickle for i in range(job.num_tasks)]
+    if cluster == "local" and not all(path.exists() for path in of_processes):
         return Outcome(number, DIED, "it left no result")  # on a shared disk one may come later
     try:
         outcomes = [Outcome(*outcome) for outcome in job.results()]
