@@ -87,7 +87,7 @@ def test_a_search_on_slurm_that_is_stopped_and_resumed_leaves_what_here_does(cor
     job.terminate()
     assert job.wait(60) == -signal.SIGTERM
     log = (tmp_path / "slurm.log").read_text(encoding="utf-8")
-    assert log.endswith("stopped; go on with the same flags and --resume\n"), log
+    assert "stopped; go on with the same flags and --resume\n" in log, log
     _wait_until(lambda: not _processes_of(tmp_path / "slurm"))  # it has cancelled them
     _run(corpus, tmp_path / "slurm", *flags, *SLURM, "--resume")
     here, slurm = (_files(tmp_path / name) for name in ("here", "slurm"))

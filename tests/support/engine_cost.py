@@ -67,7 +67,8 @@ def main() -> None:
     for (name, kind), values in seconds.items():
         print(
             f"{name:6} {kind:10} {statistics.median(values):7.3f} {min(values):7.3f} "
-            f"{max(values):7.3f}"
+            f"{max(values):7.3f}",
+            flush=True,
         )
 
 
