@@ -1,5 +1,6 @@
 """Work for engines to carry out, small enough for a test, in a process that knows no jax."""
 
+import json
 import os
 import signal
 import time
@@ -56,10 +57,12 @@ def preempted(path: str) -> None:
         wait_for_ever(path)
 
 
-def import_pack_task() -> None:
-    """What every process of a pack does before it reads the data."""
-    import jax
+def spend(path: str, importing: bool) -> None:
+    """Notes the process and its processor time so far; before that, what a pack imports."""
+    if importing:
+        import jax
 
-    import experiments.engines.pack_task  # noqa: F401
+        import experiments.engines.pack_task  # noqa: F401
 
-    jax.devices()
+        jax.devices()
+    Path(path).write_text(json.dumps([os.getpid(), time.process_time()]), encoding="utf-8")
