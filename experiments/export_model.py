@@ -48,7 +48,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default="",
         metavar="WORDS",
         help="settings of the networks, such as recipe=posterior,lambda=1,seed=0; among those that "
-        "are left validation picks, and it is said what: of the protected ones the best emotion of "
+        "are left validation picks, which is printed: of the protected ones the best emotion of "
         "those whose attacker is near chance (the rule emotion_within_leak), else the least leak. "
         "The sentence of the main job chooses by the paper's rule, emotion less the leak (by "
         "emotion alone with --selection=emotion), lambda 0 too: it may name another setting",
@@ -90,8 +90,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parsed = parser.parse_args(argv)
     if parsed.audit and parsed.final:
         parser.error(
-            "--audit is of the networks of the folds: that of --final has met every speaker, and "
-            "nobody is left to judge it by. Audit without --final"
+            "--audit is of the networks of the folds: that of --final was trained on every "
+            "speaker, and nobody is left to judge it by. Audit without --final"
         )
     try:
         parsed.terms = terms_of(parsed.license, parsed.language)

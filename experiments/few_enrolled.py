@@ -1,10 +1,10 @@
-"""How emotion and leak move where persons have enrolled few utterances, or none.
+"""Emotion and leak when speakers have enrolled few utterances, or none (program).
 
     python -m experiments.main --dataset=demo --recipe=keep
     python -m experiments.few_enrolled out/demo --pick=recipe=keep
 
 The networks of a finished result directory are measured again, on the utterances that the main job
-scored. Of the persons whom a network has not met only the first 0, 5, 10 or 20 enrolled utterances
+scored. Of the speakers held out from a network only the first 0, 5, 10 or 20 enrolled utterances
 are known: the state is of these, and with --normalise=speaker so are the units of the frames, in
 the lines `enrolled`; in the lines `all` these are of all utterances, as in the main job. 0: the
 state and the units of the training speakers stand in.

@@ -328,7 +328,7 @@ def _export(job: Job, runs: Sequence[Config], loaded: Loaded, load_job: Loader) 
 
 
 def _choose_workdir(dataset: str) -> Path:
-    """The directory of the results, which the first process names, and tells the others."""
+    """The directory of the results, which the first process names and sends to the others."""
     names: list[str] = []
 
     def choose() -> None:

@@ -45,9 +45,9 @@ SENT = {
 _WIDTH = 96
 _LEGEND = (
     "emotion: UAR, of a regression CCC. one, all: how often the attribute of a test speaker is "
-    "predicted from one utterance, and from all of the speaker, UAR. people: those of whom it is, "
-    "from all. predicts, confidence: of {speaker}, from all. upper bound, verdict: of the UAR per "
-    "utterance, over all speakers, as in the main table."
+    "predicted from one utterance, and from all of the speaker, UAR. speakers: those of whom it "
+    "is, from all. predicts, confidence: of {speaker}, from all. upper bound, verdict: of the UAR "
+    "per utterance, over all speakers, as in the main table."
 )
 _NOWHERE: Mapping[str, int] = {}
 _ALWAYS = ("recipe", "lambda")  # columns of the table, whatever varies
@@ -155,7 +155,7 @@ def report(
     settings_of = {network: _settings(network) for network in guess_of}
     names = list(next(iter(settings_of.values())))[len(_ALWAYS) :]
     varying = [n for n in names if len({settings[n] for settings in settings_of.values()}) > 1]
-    header = [*_ALWAYS, *varying, "emotion", "one", "all", "people"]
+    header = [*_ALWAYS, *varying, "emotion", "one", "all", "speakers"]
     header += ["predicts", "confidence", "upper bound", "verdict"]
     lines = []
     for network, settings in sorted(settings_of.items(), key=lambda item: _in_order(item[1])):
@@ -171,7 +171,7 @@ def report(
                 _emotion(_row_of(rows, settings, attribute)),
                 f"{single:.2f}",
                 f"{whole:.2f}",
-                _people(of_network),
+                _named_speakers(of_network),
                 *prediction,
                 *_bound_and_verdict(_row_of(rows, settings, attribute), attribute),
             ]
@@ -206,7 +206,7 @@ def in_words(
     attribute: str,
     elsewhere: Mapping[str, int] = _NOWHERE,
 ) -> list[str]:
-    """Lines on the networks of the recipes SENT, and on what all utterances of a person tell."""
+    """Lines on the networks of the recipes SENT, and on what all utterances of a speaker reveal."""
     everyone = [guess for of_network in guess_of.values() for guess in of_network.values()]
     chance = 1 / len({guess.true for guess in everyone})
     speakers = len({name for of_network in guess_of.values() for name in of_network})
@@ -229,10 +229,10 @@ def in_words(
     if not sentences:
         return []
     sentences.append(
-        "What all utterances of a person tell: the little that is in each adds up, here of some "
-        f"{each}. Guessing is right {chance:.0%} ± {spread:.0%} of the time with {speakers} people,"
-        f" and more is read of {' and '.join(read_of_all) or 'none of these'}. Whoever gives all "
-        "utterances away is protected as far as that, not as far as one utterance is."
+        "All utterances of a person reveal more: the little that is in each adds up, here of some "
+        f"{each}. Guessing is right {chance:.0%} ± {spread:.0%} of the time with {speakers} "
+        f"speakers, and more is read of {' and '.join(read_of_all) or 'none of these'}. Whoever "
+        "gives all utterances away is protected as far as that, not as far as one utterance is."
     )
     absent = [name for name in ("keep", "posterior") if not of_recipe[name]]
     sentences += [
@@ -245,7 +245,7 @@ def in_words(
     return [line for text in sentences for line in textwrap.wrap(text, _WIDTH)]
 
 
-def _people(of_network: Mapping[str, Guess]) -> str:
+def _named_speakers(of_network: Mapping[str, Guess]) -> str:
     correct = sum(guess.value == guess.true for guess in of_network.values())
     return f"{correct} of {len(of_network)}"
 

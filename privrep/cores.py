@@ -1,4 +1,4 @@
-"""How many cores this process may use (host)."""
+"""The number of cores this process may use (host)."""
 
 import os
 

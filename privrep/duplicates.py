@@ -122,8 +122,8 @@ def shared_rows(
 ) -> np.ndarray:
     """bool[M]: which rows of one corpus are rows of another, up to the rounding of float16.
 
-    They are the equal ones, unless something else explains these, see `copied_rows`. Whatever
-    explains them, rows that should be the same are, if most of them are equal.
+    They are the equal ones, unless something else explains these, see `copied_rows`. Paired rows
+    count as copies if most pairs are equal, whatever else may explain equal rows.
 
     Args:
       rows: float[M, D].
@@ -161,7 +161,7 @@ def is_saturated(equal: np.ndarray, speaker: np.ndarray) -> bool:
     """Whether pairs of equal rows are about as frequent within speakers as between them.
 
     Then h has few values, as a saturated posterior has, and equal rows are no copies. They may be
-    half as frequent within, by chance, or `_MORE_WITHIN` times, since h may tell something of the
+    half as frequent within, by chance, or `_MORE_WITHIN` times, since h may reveal something of the
     speaker; a corpus that has recordings twice has many more.
 
     Args:

@@ -5,9 +5,11 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 _PARTIAL = re.compile(r".+\.[0-9a-f]{8}\.partial")
 _HEADER = "# SHA-256 of the lines below: "
@@ -48,6 +50,17 @@ def replace_file(path: Path, text: str) -> None:
     """Writes `text` as UTF-8, see `replacing`."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def replace_arrays(path: Path, arrays: Mapping[str, np.ndarray], compressed: bool = False) -> None:
+    """Writes arrays as .npz, see `replacing`.
+
+    Raises:
+      ValueError: an array of objects, which could be read back only by running what it holds.
+    """
+    save: Callable[..., None] = np.savez_compressed if compressed else np.savez
+    with replacing(path) as file:
+        save(file, allow_pickle=False, **arrays)
 
 
 def drop_partial(folders: Iterable[Path]) -> None:

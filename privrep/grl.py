@@ -11,8 +11,8 @@ def gradient_reversal(x, lambda_):
         forward     y = x
         backward    dL/dx = -lambda_ * dL/dy        dL/dlambda_ = 0
 
-    What stands behind it (an adversary) minimises its loss, and what stands before it (an encoder)
-    maximises `lambda_` times that loss, in one gradient of one sum. From Ganin and Lempitsky,
+    Layers after it (an adversary) minimise their loss, and layers before it (an encoder) maximise
+    `lambda_` times that loss, in one gradient of one sum. From Ganin and Lempitsky,
     "Unsupervised Domain Adaptation by Backpropagation", ICML 2015, section 3.2.
 
     `lambda_` is an ordinary argument: it may be traced, so it can follow a schedule inside `scan`,

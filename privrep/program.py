@@ -1,4 +1,4 @@
-"""How the programs of this project begin and end: output, signals, faults of the system (host).
+"""Start and end of this project's programs: output, signals, faults of the system (host).
 
 Exit statuses: 0, WRONG where the user or the system did something wrong, FAULT where the program
 did, and of a signal what the system gives it. Never Python's 1, which would say either; the audit
@@ -45,7 +45,7 @@ def begin(line: str) -> None:
     exception may be swallowed, and while the main thread computes outside Python. No clean-up runs,
     as at SIGKILL, which leaves nothing that is later taken for complete.
 
-    Where the locale's encoding is ASCII (LC_ALL=C) and Python was told not to take UTF-8 in its
+    Where the locale's encoding is ASCII (LC_ALL=C) and Python is set not to take UTF-8 in its
     place, the program starts once more with UTF-8: names of files have other characters.
 
     An exception that nobody takes ends the program with FAULT, see `end_faults`.
@@ -150,12 +150,12 @@ def errors_in_a_line() -> Iterator[None]:
 def sentence_of(error: Exception) -> str | None:
     """A sentence on what the user or the system did wrong; None if it is the program's own error.
 
-    Libraries wrap what the system refuses in errors of their own, or tell it in words alone.
+    Libraries wrap what the system refuses in errors of their own, or report it in words alone.
     """
     if isinstance(error, ValueError) and (
         isinstance(error.__cause__, OSError) or _raised_in(error) in _OURS
     ):
-        return str(error)  # told in words of the project
+        return str(error)  # already a message of the project
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _REFUSALS:
             at = f"{cause.filename}: " if cause.filename else ""

@@ -1,4 +1,4 @@
-"""What an utterance is: a record on the host, rows of arrays on the device.
+"""Data types that all folders share: utterances, samples, settings of inference.
 
 Symbols used in every docstring of the package: N utterances, B batch, T frames, F features per
 frame (Mel bands), L words, E word-vector size, D representation size, C classes, K folds,
@@ -231,7 +231,7 @@ def room(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 ALPHA = 0.05  # level of tests and of one-sided bounds
 LIMIT = 0.10  # of the leak UAR - chance
 NOT_JUDGED = "not_judged"  # a verdict: it is not known that labels belong to their rows of h
-# Of a correlation. Of normal numbers, whoever predicts them with correlation r tells the upper half
+# Of a correlation. Of normal numbers, predictions with correlation r separate the upper half
 # from the lower with the UAR 1/2 + arcsin(r) / pi (Sheppard 1899): 0.597 at 0.30, as much as LIMIT.
 CORRELATION_LIMIT = 0.30
 
@@ -433,14 +433,14 @@ class InferenceSettings:
       folds: K, at least 3; fewer are made where there are fewer speakers or sessions.
       permutations: permuted labellings for which every attacker is trained anew; where the design
         has at most twice as many, all of them.
-      limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      limit: the leak UAR - chance that must be excluded before the verdict is no_leak_shown.
       alpha: level of the test and of the one-sided bounds.
       seed: of folds, permutations and attackers; the same seed gives the same result.
       deals: of folds, over which the UAR (or correlation) of every labelling is averaged.
       utterances: the test is made on at most so many, drawn evenly from the speakers; the UAR of
         the strongest attacker is of all.
-      correlation_limit: the correlation that must be excluded before "no leak" may be said of an
-        attribute that is a number; see CORRELATION_LIMIT.
+      correlation_limit: the correlation that must be excluded before the verdict is no_leak_shown,
+        of an attribute that is a number; see CORRELATION_LIMIT.
     """
 
     folds: int = 5

@@ -85,7 +85,7 @@ def test_what_is_sent_is_put_in_words_side_by_side(exported):
     assert order == sorted(order)
     assert "which serves other tasks too. Emotion 0.600; the gender is read" in text
     assert "only how likely each emotion is. Emotion unknown" in text
-    assert "here of some 8. Guessing is right 50% ± 22% of the time with 20 people, " in text
+    assert "here of some 8. Guessing is right 50% ± 22% of the time with 20 speakers, " in text
     assert (
         "and more is read of the ordinary network and keep." in text and "Not in these" not in text
     )
@@ -119,7 +119,7 @@ def test_a_line_for_each_network_with_its_bound_and_verdict(exported):
     assert float(table[0][3]) > 0.95 and table[0][4:9] == ["1.00", "20", "of", "20", "female"]
     assert table[1][:2] == ["keep", "1"]
     assert table[2][:2] == ["posterior", "1"] and table[2][-4:] == ["0.580", "no", "leak", "shown"]
-    assert any("What all utterances of a person tell" in line for line in lines)
+    assert any("All utterances of a person reveal more" in line for line in lines)
 
 
 def test_lines_name_what_their_networks_do_not_share_and_find_their_own_verdict():

@@ -32,7 +32,7 @@ from typing import Any
 from absl import app, flags
 
 from experiments.benchmark.parts import ON_DEVICE, PARTS, device, write_profile
-from experiments.benchmark.rows import Row, installed, tables
+from experiments.benchmark.rows import BenchmarkRow, installed, tables
 from experiments.benchmark.work import QUICK, SHAPES, Size
 from privrep.cores import usable_cores
 from privrep.program import FAULT, WRONG, end_with
@@ -45,7 +45,7 @@ _PEERS = {
 }
 
 
-def machine() -> Row:
+def machine() -> BenchmarkRow:
     """What the figures depend on, and nothing that identifies the machine's owner."""
     versions: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for package in PACKAGES:

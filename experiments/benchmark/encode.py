@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from experiments.benchmark.rounds import Contestant, interleave, ratio
-from experiments.benchmark.rows import Row, efficiency, installed, row, versus
+from experiments.benchmark.rows import BenchmarkRow, efficiency, installed, row, versus
 from experiments.benchmark.work import Size
 
 MODALITIES = ("acoustic", "lexical", "multimodal")
@@ -13,7 +13,7 @@ _SECONDS = 8.0  # of sound; a transcript has 20 words
 FORMS = {"privrep, JAX": "jax", "ONNX float32": "onnx", "ONNX int8": "onnx_int8"}
 
 
-def measure_encode(size: Size) -> list[Row]:
+def measure_encode(size: Size) -> list[BenchmarkRow]:
     """Latency, times real time, size and memory of the default network, for each modality.
 
     JAX takes the cores that it likes, a file one thread; `per_core_second` compares the work.
@@ -30,7 +30,7 @@ def measure_encode(size: Size) -> list[Row]:
     return rows
 
 
-def _of_modality(folder: Path, modality: str, size: Size) -> list[Row]:
+def _of_modality(folder: Path, modality: str, size: Size) -> list[BenchmarkRow]:
     work = {"folder": str(folder), "modality": modality, "seconds": _SECONDS}
     work |= {"count": size.utterances}
     contestants = {}

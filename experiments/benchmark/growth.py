@@ -5,11 +5,11 @@ takes more and more steps for each of the network's; 0 stands for a linear one t
 """
 
 from experiments.benchmark.rounds import Contestant, interleave
-from experiments.benchmark.rows import Row, efficiency, row
+from experiments.benchmark.rows import BenchmarkRow, efficiency, row
 from experiments.benchmark.work import Size, Training
 
 
-def measure_growth(size: Size) -> list[Row]:
+def measure_growth(size: Size) -> list[BenchmarkRow]:
     """A table for each thing that grows."""
     rows = []
     work = size.training("mid", size.growing_runs)._replace(steps=size.growing_steps)

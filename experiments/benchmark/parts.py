@@ -11,7 +11,7 @@ import numpy as np
 from experiments.benchmark.encode import measure_encode
 from experiments.benchmark.growth import measure_growth
 from experiments.benchmark.rounds import Contestant, interleave
-from experiments.benchmark.rows import Row, efficiency, installed, row, versus
+from experiments.benchmark.rows import BenchmarkRow, efficiency, installed, row, versus
 from experiments.benchmark.train import measure_one_core, measure_train
 from experiments.benchmark.work import Size
 from privrep.leakage.worlds import WORLDS
@@ -20,7 +20,7 @@ _WORLD = "emotion_tied"  # has a covariate that explains the leak
 _ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def measure_prepare(size: Size) -> list[Row]:
+def measure_prepare(size: Size) -> list[BenchmarkRow]:
     """Audio to arrays: hours of audio per second, and times real time per core at work.
 
     librosa is compared with what it does too, reading wav files and computing frames, and with
@@ -51,7 +51,7 @@ def measure_prepare(size: Size) -> list[Row]:
     return rows
 
 
-def measure_attack(size: Size) -> list[Row]:
+def measure_attack(size: Size) -> list[BenchmarkRow]:
     """The paper's grid of attackers on frozen h, each from start to its last epoch."""
     width = size.shape("mid").network.dense_width
     work = {"runs": size.runs, "rows": size.rows, "width": width}
@@ -61,7 +61,7 @@ def measure_attack(size: Size) -> list[Row]:
     return [row("attack", contest, "privrep", measured, "attackers/s") | efficiency(measured)]
 
 
-def measure_audit(size: Size) -> list[Row]:
+def measure_audit(size: Size) -> list[BenchmarkRow]:
     """`privrep audit` of a large synthetic corpus, from two files to the card, once.
 
     The default attackers and permutations, with all questions that the labels allow.
@@ -84,7 +84,7 @@ def measure_audit(size: Size) -> list[Row]:
     return [figures | {"contest": contest, "rate": rate, "unit": "utterances/s"}]
 
 
-def measure_demo(size: Size) -> list[Row]:
+def measure_demo(size: Size) -> list[BenchmarkRow]:
     """The demo command from an empty cache, once."""
     with tempfile.TemporaryDirectory() as folder:
         places = [f"--workdir={folder}/out", f"--cache_dir={folder}/cache"]
@@ -96,14 +96,14 @@ def measure_demo(size: Size) -> list[Row]:
     return [figures | {"contest": "whole command", "rate": rate, "unit": "runs/s", "runs": runs}]
 
 
-def _whole_command(part: str, command: list[str]) -> Row:
+def _whole_command(part: str, command: list[str]) -> BenchmarkRow:
     contestants = {"privrep": Contestant("whole_command", "run", {"arguments": command})}
     measured = interleave(part, contestants, 0)["privrep"]
-    figures: Row = {"part": part, "contestant": "privrep", "peak_mb": measured.peak_mb}
+    figures: BenchmarkRow = {"part": part, "contestant": "privrep", "peak_mb": measured.peak_mb}
     return figures | {"seconds": measured.first_seconds}
 
 
-PARTS: dict[str, Callable[[Size], list[Row]]] = {
+PARTS: dict[str, Callable[[Size], list[BenchmarkRow]]] = {
     "prepare": measure_prepare,
     "train": measure_train,
     "one_core": measure_one_core,

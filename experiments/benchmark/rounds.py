@@ -59,7 +59,7 @@ class Started(NamedTuple):
     facts: Mapping[str, Any] = {}
 
 
-class Measured(NamedTuple):
+class RoundFigures(NamedTuple):
     """The measurements of a contestant.
 
     Attributes:
@@ -84,14 +84,14 @@ class Measured(NamedTuple):
         return median(measured[name] for measured in self.rounds)
 
 
-def ratio(ours: Measured, theirs: Measured, clock: str = "seconds") -> float:
+def ratio(ours: RoundFigures, theirs: RoundFigures, clock: str = "seconds") -> float:
     """How many times as fast `ours` is: the median over rounds of the ratio within a round."""
     return median(a / b for a, b in zip(ours.rates(clock), theirs.rates(clock)))
 
 
 def interleave(
     title: str, contestants: Mapping[str, Contestant], rounds: int, quick: bool = False
-) -> dict[str, Measured]:
+) -> dict[str, RoundFigures]:
     """Lets every contestant do its work once to warm up and then `rounds` times, in turn.
 
     Args:
@@ -125,7 +125,9 @@ def interleave(
                     replies[name].append(side_by_side([c.reply() for c in children[name]]))
                     bar.update()
     return {
-        name: Measured(first["facts"], first["seconds"], later, (later or [first])[-1]["peak_mb"])
+        name: RoundFigures(
+            first["facts"], first["seconds"], later, (later or [first])[-1]["peak_mb"]
+        )
         for name, (first, *later) in replies.items()
     }
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from experiments.benchmark.rounds import Measured, ratio
+from experiments.benchmark.rounds import RoundFigures, ratio
 
-Row = dict[str, Any]
+BenchmarkRow = dict[str, Any]
 
 # {column: (heading, format)}, in the order of a table, which has those that its rows have.
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -29,29 +29,36 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 
-def row(part: str, contest: str, contestant: str, measured: Measured, unit: str) -> Row:
+def row(
+    part: str, contest: str, contestant: str, measured: RoundFigures, unit: str
+) -> BenchmarkRow:
     """The figures that every contestant has."""
     rates = measured.rates()
-    figures: Row = {"part": part, "contest": contest, "contestant": contestant, "unit": unit}
+    figures: BenchmarkRow = {
+        "part": part,
+        "contest": contest,
+        "contestant": contestant,
+        "unit": unit,
+    }
     figures |= {"rate": median(rates), "rates": rates, "peak_mb": measured.peak_mb}
     if "device_peak_mb" in measured.rounds[-1]:
         figures["device_peak_mb"] = measured.rounds[-1]["device_peak_mb"]
     return figures | dict(measured.facts)
 
 
-def versus(ours: Measured, theirs: Measured) -> Row:
-    """How many times as fast as theirs ours is; nothing of ours itself."""
+def versus(ours: RoundFigures, theirs: RoundFigures) -> BenchmarkRow:
+    """The speed-up of ours over theirs; empty for our own row."""
     return {} if ours is theirs else {"privrep_is_times": ratio(ours, theirs)}
 
 
-def efficiency(measured: Measured) -> Row:
+def efficiency(measured: RoundFigures) -> BenchmarkRow:
     """How many cores worked, and how much longer than the others the first round took."""
     compiling = max(measured.first_seconds - measured.median("seconds"), 0.0)
     busy = [each["cpu_seconds"] / each["seconds"] for each in measured.rounds]
     return {"cores_at_work": median(busy), "compile_seconds": compiling}
 
 
-def tables(rows: Sequence[Row]) -> str:
+def tables(rows: Sequence[BenchmarkRow]) -> str:
     """Aligned text, a table for each contest."""
     lines = []
     for part, contest in dict.fromkeys((row["part"], row["contest"]) for row in rows):
@@ -69,7 +76,7 @@ def tables(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: BenchmarkRow, name: str) -> str:
     if name not in row:
         return ""
     form = COLUMNS[name][1]

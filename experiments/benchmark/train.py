@@ -16,7 +16,7 @@ A model-step is forward, backward and Adam of one network on one batch. The peer
 from collections.abc import Mapping
 
 from experiments.benchmark.rounds import Contestant, interleave, ratio
-from experiments.benchmark.rows import Row, efficiency, installed, row, versus
+from experiments.benchmark.rows import BenchmarkRow, efficiency, installed, row, versus
 from experiments.benchmark.work import SHAPES, Size, Training
 from privrep.cores import usable_cores
 
@@ -35,7 +35,7 @@ _KEEP_MEMORY = {
 }
 
 
-def measure_train(size: Size) -> list[Row]:
+def measure_train(size: Size) -> list[BenchmarkRow]:
     """Training on all cores, or on the accelerator."""
     rows = []
     for name in size.shapes or (("mid",) if size.quick else ("mid", "pooled", "real")):
@@ -53,7 +53,7 @@ def measure_train(size: Size) -> list[Row]:
     return rows
 
 
-def measure_one_core(size: Size) -> list[Row]:
+def measure_one_core(size: Size) -> list[BenchmarkRow]:
     """Training on one core, of as many networks as would be its share of all."""
     rows = []
     for name in size.shapes or (("lexical",) if size.quick else tuple(SHAPES)):
@@ -83,7 +83,9 @@ def _in_one_process(work: Training, stacks: bool) -> dict[str, Contestant]:
     return contestants
 
 
-def _contest(part: str, name: str, size: Size, contestants: Mapping[str, Contestant]) -> list[Row]:
+def _contest(
+    part: str, name: str, size: Size, contestants: Mapping[str, Contestant]
+) -> list[BenchmarkRow]:
     ours = contestants["privrep"]
     peers = {
         peer: contestant

@@ -21,7 +21,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("lexical_features", "word_vectors"),
     ),
     "Task: what the network recognises": ("task", "further_tasks", "regression_loss"),
-    "Unlearning: what it must not tell": (
+    "Unlearning: what h must not reveal": (
         *("private", "lambda", "recipe", "placement", "defence", "release", "relative"),
         *("enrolment", "enrolled_moods", "state", "n0", "defence_weight", "memory", "matched"),
         *("adversaries", "adversary_layers", "adversary_width", "adversary_input"),

@@ -17,7 +17,7 @@ SEARCHES = ("none", "grid")
 SEARCH_RULES = ("paper", "leak_aware", "both")
 EXPORTS = ("none", "test", "all")
 _ABOUT = """\
-The paper's experiment on any corpus: train, unlearn, attack, and say what is revealed.
+The paper's experiment on any corpus: train, unlearn, attack, and report what is revealed.
 
     python -m experiments.main --dataset=demo
 
@@ -38,8 +38,8 @@ flags.DEFINE_enum(
     "search_rule",
     "paper",
     SEARCH_RULES,
-    "by what --search=grid chooses among protected networks: paper, emotion less the leak that a "
-    "freshly trained attacker finds on validation speakers; leak_aware, the best emotion of those "
+    "by what --search=grid chooses among protected networks: paper, emotion less the leak to a "
+    "freshly trained attacker on validation speakers; leak_aware, the best emotion of those "
     f"whose attacker is within {LIMIT:g} of chance there, else the least leak; both measures the "
     "choices of either. chosen.csv has both scores",
 )
@@ -54,7 +54,7 @@ flags.DEFINE_multi_enum(
     "track",
     ["tensorboard"],
     TRACKERS,
-    "who is told the scalars of every network after each epoch; may be repeated, --track=wandb "
+    "what receives the scalars of every network after each epoch; may be repeated, --track=wandb "
     "--track=tensorboard. tensorboard: files in the folder of the results; wandb: Weights & "
     "Biases; mlflow (both with pip install 'privrep[tracking]')",
 )

@@ -184,10 +184,10 @@ def _of_network(
 
 def _reads(attribute: str, uar: float, upper: float, chance: float) -> str:
     if attribute == "speaker":
-        what = "An attacker tells whether two utterances are of one unseen speaker rightly"
+        what = "An attacker decides whether two utterances are of one unseen speaker rightly"
     else:
         what = f"An attacker names the {attribute} of an unseen speaker rightly"
-    bound = "no upper bound" if math.isnan(upper) else f"at most {_bound(upper)}"
+    bound = "no upper bound" if math.isnan(upper) else f"upper bound {_bound(upper)}"
     return f"{what} {times(uar)} times in 100 (guessing {times(chance)}, {bound})"
 
 
@@ -204,9 +204,7 @@ def _from_all(entry: Entry, attribute: str) -> str:
     if person["verdict"] == verdict["verdict"] and times(person["uar"]) == times(verdict["uar"]):
         return ""
     word = ANSWERS[person["verdict"]].word.lower()
-    bound = (
-        "" if person["upper"] is None else f", at most {times(min(person['upper'], 1), up=True)}"
-    )
+    bound = "" if person["upper"] is None else f", upper bound {_bound(person['upper'])}"
     return f"; from all utterances of the speaker {times(person['uar'])}{bound} ({word})"
 
 
@@ -230,27 +228,27 @@ def _emotion(entry: Entry, score: float, ordinary: Entry | None) -> str:
 def _unsound(entry: Entry) -> str:
     """What was wrong with its trainings, which keeps it from being chosen before others."""
     runs = entry["n"] + entry["diverged"]
-    said = {
+    fault_of = {
         "lagging": "its adversary never learned the attribute, so that nothing was unlearned",
         "collapsed": "h lost what it should keep",
         "diverged": "the training diverged",
     }
     return "".join(
         f" In {entry[kind]} of {runs} trainings {what}."
-        for kind, what in said.items()
+        for kind, what in fault_of.items()
         if entry[kind]
     )
 
 
 def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:
-    said = {
+    phrase_of = {
         "leaks": f"{attribute} can be read from",
         "no_leak_shown": f"no leak of {attribute} is shown from",
         "cannot_tell": f"whether {attribute} can be read is not known from",
         NOT_TESTED: f"{attribute} was not tested for",
     }
     parts = []
-    for verdict, words in said.items():
+    for verdict, words in phrase_of.items():
         names = [n.network for n in networks if n.verdict == verdict]
         if names:
             parts.append(f"{words} {_listed(names)}")
@@ -291,7 +289,7 @@ def _still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> li
     if ORDINARY not in networks:
         sentences.append("No ordinary network (λ 0) was run: what a defence costs is not known.")
     if cell.dataset == "demo":
-        sentences.append("The demo speech is synthetic: nothing here is said about people.")
+        sentences.append("The demo speech is synthetic: the results describe no real speakers.")
     for entry in networks.values():
         verdict = entry["verdicts"].get(attribute, {})
         if verdict.get("verdict") == "cannot_tell" and verdict["upper"] is not None:
@@ -307,8 +305,8 @@ def _still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> li
                 f"be read (AUC {member['auc']:.2f}, guessing 0.5; see Membership)."
             )
     sentences.append(
-        "A stronger attacker, or one with more speakers to learn from, may read more; nothing is "
-        "said about other attributes or other speakers."
+        "A stronger attacker, or one with more speakers to learn from, may read more; no statement "
+        "is made about other attributes or other speakers."
     )
     return sentences
 

@@ -1,4 +1,4 @@
-"""Which recipe a rule chooses that was written before the comparison.
+"""The choice of a recipe by a rule that was written before the comparison.
 
     python -m experiments.report.choice out/rule/*
 
@@ -35,7 +35,7 @@ _NETWORK = ("dataset", "modality", "task", "private")
 Network = tuple[str, ...]
 
 
-class Candidate(NamedTuple):
+class RecipeCandidate(NamedTuple):
     """A recipe over all networks; changes are against lambda 0.
 
     Attributes:
@@ -68,7 +68,7 @@ class Candidate(NamedTuple):
         return is_candidate and is_kept and not self.unsound
 
 
-def candidates(rows: Iterable[Row]) -> list[Candidate]:
+def candidates(rows: Iterable[Row]) -> list[RecipeCandidate]:
     """Every recipe that all networks have, those that pass first, each kind by its leak.
 
     Args:
@@ -90,7 +90,7 @@ def candidates(rows: Iterable[Row]) -> list[Candidate]:
     return sorted(made, key=lambda candidate: (not candidate.passes, candidate.leak))
 
 
-def chosen(of_all: Sequence[Candidate]) -> str:
+def chosen(of_all: Sequence[RecipeCandidate]) -> str:
     """The recipe that the rule chooses, from `candidates`."""
     return of_all[0].recipe if of_all and of_all[0].passes else LAST_RESORT
 
@@ -103,7 +103,7 @@ def _name(row: Row) -> str:
     )
 
 
-def _candidate(name: str, lots: Mapping[Network, Mapping[str, Sequence[Row]]]) -> Candidate:
+def _candidate(name: str, lots: Mapping[Network, Mapping[str, Sequence[Row]]]) -> RecipeCandidate:
     emotion, from_one, from_20, unsound = [], [], [], 0
     others: dict[str, list[float]] = {}
     for network, of_network in lots.items():
@@ -122,7 +122,7 @@ def _candidate(name: str, lots: Mapping[Network, Mapping[str, Sequence[Row]]]) -
             from_20.append(_of_validation(protected, f"{place}_20_utterances_uar") - chance)
         unsound += sum(any(bool(row.get(flag)) for flag in _UNSOUND) for row in protected)
     means = {task: fmean(changes) for task, changes in others.items()}
-    return Candidate(name, fmean(emotion), means, fmean(from_one), fmean(from_20), unsound)
+    return RecipeCandidate(name, fmean(emotion), means, fmean(from_one), fmean(from_20), unsound)
 
 
 def _validated(rows: Sequence[Row]) -> list[str]:
@@ -145,7 +145,7 @@ def _mean(rows: Sequence[Row], column: str) -> float:
     return fmean(values)
 
 
-def table(of_all: Sequence[Candidate]) -> str:
+def table(of_all: Sequence[RecipeCandidate]) -> str:
     """Candidates as a Markdown table, with a last line that names the choice."""
     tasks = list(dict.fromkeys(task for candidate in of_all for task in candidate.others))
     header = [

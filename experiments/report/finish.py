@@ -1,4 +1,4 @@
-"""What a job leaves at its end: summary, curves, report, and what the terminal shows."""
+"""The outputs at the end of a job: summary, curves, report and terminal text."""
 
 from collections.abc import Sequence
 from pathlib import Path

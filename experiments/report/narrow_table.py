@@ -23,8 +23,8 @@ from experiments.results.summary import (
 _LONGEST = 24  # letters of a network's name
 NOTE = (
     "emotion, attacker: on all test speakers together; emotion with its 95 % interval over "
-    "speakers, the strongest freshly trained attacker with the upper bound of its score at 95 % "
-    "confidence. --wide shows all columns and tables, summary.md and the report have them too."
+    "speakers; attacker: the strongest freshly trained one; upper: the upper bound of its score at "
+    "95 % confidence. --wide shows all columns and tables, summary.md and the report have them too."
 )
 
 
@@ -34,7 +34,7 @@ def narrow_table(summary: Sequence[Entry]) -> list[str]:
     for title, entries in blocks(summary):
         several = any(len(attributes(entry)) > 1 for entry in entries)
         header = ["network", *(["attribute"] if several else [])]
-        header += [emotion_name(entries), "95 %", "attacker", "at most", "verdict"]
+        header += [emotion_name(entries), "95 %", "attacker", "upper", "verdict"]
         rows = [line for entry in entries if _is_shown(entry) for line in _lines(entry, several)]
         lines += ["", title, *aligned(header, rows)]
     return lines[1:]

@@ -128,8 +128,8 @@ def picture(record: Record) -> str:
         row = of_task[recipe]
         reads, upper = max(float(row["seen"]), float(row["own"])), float(row["upper bound"])
         label = (
-            f"{name}: {reads:.2f}, at most {upper:.2f}; from 20 utterances {float(row['20']):.2f}. "
-            f"Emotion UAR {float(row['UAR']):.2f}"
+            f"{name}: {reads:.2f}, upper bound {upper:.2f}; from 20 utterances "
+            f"{float(row['20']):.2f}. Emotion UAR {float(row['UAR']):.2f}"
         )
         marks.append(Mark("", label, reads, reads, upper, "dot"))
     marks[0] = marks[0]._replace(heading=_HEADING)

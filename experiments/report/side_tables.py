@@ -90,7 +90,7 @@ def _reads(summary: Sequence[Entry]) -> SideTable:
         [*_columns(summary), *header],
         lines,
         "How well a freshly trained linear reader reads each task of the corpus from h, whatever h "
-        "was trained for; on test speakers, whom neither the network nor the reader has met, all "
+        "was trained for; on test speakers, held out from the network and the reader, all "
         "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
         "over speakers.",
     )

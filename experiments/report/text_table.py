@@ -26,7 +26,7 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def is_word(header: Sequence[str]) -> list[bool]:
-    """Of each column whether its cells are words, which are set to the left.
+    """For each column, whether its cells are words, which are aligned left.
 
     They are in the columns before "lambda" (or, of two systems, before the "first" score) and in
     some that are known by name.

@@ -16,7 +16,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from experiments.results.parts import REPAIR
-from privrep.files import fault, replace_file, replacing, write_seal
+from privrep.files import fault, replace_arrays, replace_file, write_seal
 from privrep.parallel.processes import gather, is_first
 from privrep.unlearning.releases import Learned, from_arrays, to_arrays
 
@@ -38,7 +38,7 @@ def save_progress(
         if epoch not in kept:
             # First the history; the seal makes the save count.
             if is_first():
-                _save_arrays(_history(folder, epoch), history)
+                replace_arrays(_history(folder, epoch), history)
             checkpointer.save(epoch, fits)
     if not is_first():
         return
@@ -105,11 +105,6 @@ def _seal_of(folder: Path, epoch: int) -> Path:
     return folder / f"progress_{epoch}.sha256"
 
 
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # allow_pickle
-
-
 def _checkpointer(folder: Path) -> ocp.training.Checkpointer:
     return ocp.training.Checkpointer(
         (folder / "progress").absolute(),
@@ -145,8 +140,8 @@ def save_chosen(
     params = jax.tree.map(np.asarray, params)
     ocp.save((folder / "params").absolute(), params, overwrite=True)
     if is_first():
-        _save_arrays(folder / "history.npz", history)
-        _save_arrays(folder / "release.npz", to_arrays(learned))
+        replace_arrays(folder / "history.npz", history)
+        replace_arrays(folder / "release.npz", to_arrays(learned))
         replace_file(folder / "runs.json", json.dumps(list(rows), indent=1))
         names = ("params", "history.npz", "release.npz", "runs.json", "map.npz", "counts.npz")
         write_seal(_chosen(folder), [folder / name for name in names if (folder / name).exists()])

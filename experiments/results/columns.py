@@ -359,7 +359,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 MODALITY_COLUMNS: tuple[Column, ...] = (
     Column("dataset", "text", "the corpus"),
-    Column("task", "text", 'the task; of a regression with "(rating)" behind it'),
+    Column("task", "text", 'the task; of a regression followed by "(rating)"'),
     Column("private", "text", "the private attributes that were unlearned"),
     Column(
         "network", "text", "ordinary, or the recipe; validation has chosen one of each modality"

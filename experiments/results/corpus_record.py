@@ -1,4 +1,4 @@
-"""What the data of a result directory were, utterance by utterance, to name what differs later.
+"""A record of the utterances of a result directory, to name later differences.
 
 <workdir>/data/<prepared hash>.jsonl.gz, .sha256    a line of JSON for each utterance
 """

@@ -1,4 +1,4 @@
-"""Training curves: their names, and who is told of them while networks are trained."""
+"""Training curves: their names, and the trackers that receive them during training."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence

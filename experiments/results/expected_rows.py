@@ -147,7 +147,7 @@ def _named(key: tuple[str, ...]) -> str:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    """What tells a row apart; its protection does not where it is a control."""
+    """What identifies a row: its settings, without those of protection where it is a control."""
     defaults = {flag_name(name): field.default for name, field in FIELDS.items()}
     filled = defaults | row
     left = PROTECTION if row.get("control") else ()

@@ -1,4 +1,4 @@
-"""Modalities compared: what sound tells that words do not, of emotion and of who speaks.
+"""Modalities compared: what sound reveals that words do not, of emotion and of who speaks.
 
 The networks are those that validation chooses (`selected.choices`) of one corpus, task and private
 attributes: the ordinary ones of two modalities, or two of one recipe. They are tested on the same

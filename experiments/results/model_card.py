@@ -22,12 +22,12 @@ from privrep.deploy.description import FRAMES, STATE, Description
 
 SCOPE = (
     "of the procedure, not of this file alone: the networks of all folds, each on the test "
-    "speakers of its own fold, whom it has not met"
+    "speakers of its own fold, held out from its training"
 )
 SCOPE_OF_FINAL = (
     "of the procedure, not of this file: the networks of all folds, each on the test speakers of "
-    "its own fold, whom it has not met. The network of this file has met every speaker, so that "
-    "nothing could be measured of it"
+    "its own fold, held out from its training. The network of this file was trained on every "
+    "speaker, so that nothing could be measured of it"
 )
 CORPUS_LICENSE = {  # as their publishers state it, by its identifier on model hubs
     "ravdess": "cc-by-nc-sa-4.0",

@@ -44,11 +44,11 @@ def write_flags(workdir: Path, text: str, resume: bool) -> bool:
         replace_file(path, text)
         write_seal(_seal(workdir), [path])
         return False
-    there, now = _flags(_text(path)), _flags(text)
-    differing = _differing(there, now)
+    recorded, now = _flags(_text(path)), _flags(text)
+    differing = _differing(recorded, now)
     if differing:
         lines = [
-            f"  there: {_line(there, name)}\n  now:   {_line(now, name)}" for name in differing
+            f"  there: {_line(recorded, name)}\n  now:   {_line(now, name)}" for name in differing
         ]
         changed = fault(_seal(workdir)) if _seal(workdir).exists() else None
         doubt = f"\n{changed}: if the lines of now are right, put them there." if changed else ""
@@ -127,10 +127,12 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _differing(there: dict[str, str], now: dict[str, str]) -> list[str]:
+def _differing(recorded: dict[str, str], now: dict[str, str]) -> list[str]:
     """Names of the flags that do not say the same."""
     return [
-        name for name in sorted({*there, *now}) if _compared(there, name) != _compared(now, name)
+        name
+        for name in sorted({*recorded, *now})
+        if _compared(recorded, name) != _compared(now, name)
     ]
 
 

@@ -94,7 +94,7 @@ def choices(summary: Sequence[Entry]) -> dict[Cell, dict[str, Entry]]:
 
 
 def cell_of(entry: Entry) -> Cell:
-    """Of an entry or a control."""
+    """The cell of an entry or a control."""
     return cell_of_settings(entry["settings"])
 
 

@@ -1,4 +1,4 @@
-"""What each network's predictions come to, speaker by speaker, kept to compare networks of packs.
+"""Confusion counts of each network by speaker, kept to compare networks of several packs.
 
     <workdir>/checkpoints/003/counts.npz    of the runs of pack 3, without controls
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.results.columns import Row
-from privrep.files import replacing
+from privrep.files import replace_arrays
 
 FILE = "counts.npz"
 
@@ -42,8 +42,7 @@ def write_counts(folder: Path, counts: Sequence[SpeakerCounts]) -> None:
     arrays = {"described": np.array(json.dumps(described))}
     for i, of in enumerate(counts):
         arrays |= {f"speakers_{i}": np.asarray(of.speakers, str), f"sums_{i}": of.sums}
-    with replacing(folder / FILE) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # allow_pickle
+    replace_arrays(folder / FILE, arrays, compressed=True)
 
 
 def read_counts(folder: Path) -> list[SpeakerCounts]:

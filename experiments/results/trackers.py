@@ -1,7 +1,7 @@
 """Trackers of a training: after every epoch each is handed the scalars of every network.
 
-TensorBoard's files lie in the result directory. Weights & Biases and MLflow are told as well where
---track names them (extra `[tracking]`), as their own environment variables say where and how.
+TensorBoard's files lie in the result directory. Weights & Biases and MLflow receive the scalars
+too where --track names them (extra `[tracking]`), configured by their own environment variables.
 """
 
 import contextlib

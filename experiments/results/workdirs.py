@@ -1,4 +1,4 @@
-"""Where results go if --workdir does not say it: out/<dataset>/<date-time>, the last one `latest`.
+"""The default result directory: out/<dataset>/<date-time>, the last one `latest`.
 
 `latest` is a symbolic link in out/<dataset>, or a file that holds the name where links are
 impossible. A command that is given out/<dataset> takes the directory to which it points.

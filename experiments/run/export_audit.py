@@ -37,7 +37,7 @@ CARD = "exported.json"  # beside model.json
 _COLUMNS = ("uar", "lower", "upper", "verdict")
 _SCOPE = (
     "of these files together, not of one by itself: each was run over all utterances of its fold; "
-    "attackers were trained on h of the speakers whom its network has met, and of others, and "
+    "attackers were trained on h of its network's training speakers, and of others, and "
     "predicted the test speakers of the fold; the predictions of all folds were pooled. The row "
     "jax is that of the main job, whose emotion is of all seeds of the setting"
 )
@@ -65,7 +65,7 @@ def audit_exported(models: ExportedModels, formats: Sequence[str], say: Say) -> 
     """Judges the files of all folds and writes the card of each into its model folder.
 
     Args:
-      models: of `export_models.exported_models`.
+      models: of `export_models.export_models`.
       formats: of AUDITED; the files are those of `write_files`.
       say: prints the table of the verdicts in JAX and in these formats.
 
@@ -128,7 +128,7 @@ def _cell(pair: tuple[str, Any]) -> str:
         return ""
     if isinstance(value, str):
         return value
-    return f"(up to {value:.3f})" if name == "upper" else f"{value:.3f}"
+    return f"(upper bound {value:.3f})" if name == "upper" else f"{value:.3f}"
 
 
 def _figures(row: Row, attributes: Sequence[str]) -> dict[str, dict[str, Any]]:

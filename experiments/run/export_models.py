@@ -25,7 +25,7 @@ from experiments.run.describe_model import describe, inputs_of_model
 from experiments.run.load_data import Loaded, choose, load, preparable, prepare_inputs, read
 from privrep.deploy.description import Description
 from privrep.deploy.model_folder import write_model
-from privrep.inputs.cache import Prepared
+from privrep.inputs.cache import PreparedCorpus
 from privrep.parallel.run_axis import take
 from privrep.unlearning.person_release import PERSON_RELEASES
 from privrep.unlearning.releases import Learned, to_arrays
@@ -51,7 +51,7 @@ class ExportedModels(NamedTuple):
     loaded: Loaded
 
 
-class Setting(NamedTuple):
+class PickedSetting(NamedTuple):
     """A setting of a finished result directory that was picked, and its data.
 
     Attributes:
@@ -72,10 +72,10 @@ class Setting(NamedTuple):
     config: Config
     flags: Mapping[str, str]
     repeat: str
-    prepared: Prepared
+    prepared: PreparedCorpus
 
 
-def setting_of(workdir: Path, words: str, cache_dir: Path, say: Say) -> Setting:
+def setting_of(workdir: Path, words: str, cache_dir: Path, say: Say) -> PickedSetting:
     """The setting of a finished result directory whose networks are to be used.
 
     Args:
@@ -107,7 +107,7 @@ def setting_of(workdir: Path, words: str, cache_dir: Path, say: Say) -> Setting:
             f"{workdir}: an earlier version, whose settings meant something else, has made these "
             "networks: export them with that version, or train them again"
         )
-    return Setting(
+    return PickedSetting(
         workdir=workdir,
         folder=workdir / "models" / setting_name(picked.rows[0], rows),
         picked=picked,
@@ -147,14 +147,14 @@ def export_models(
         folder = setting.folder / f"fold_{row['fold']}"
         description = describe(setting.pack, config, loaded, row)
         inputs = inputs_of_model(config, loaded, row["fold"])
-        trained = Trained(of_row, take(networks.learned, place), inputs)
+        trained = TrainedNetwork(of_row, take(networks.learned, place), inputs)
         write_network(folder, setting, description, row, trained, terms)
         folders.append(folder)
         rows_of_folders.append(row)
     return ExportedModels(folders, rows_of_folders, config, loaded)
 
 
-class Networks(NamedTuple):
+class FoldNetworks(NamedTuple):
     """The networks of a pack.
 
     Attributes:
@@ -167,7 +167,7 @@ class Networks(NamedTuple):
     places: Mapping[int, int]
 
 
-def load_networks(setting: Setting) -> Networks:
+def load_networks(setting: PickedSetting) -> FoldNetworks:
     """Reads the networks of the setting's pack, as the main job has chosen them.
 
     Raises:
@@ -177,10 +177,10 @@ def load_networks(setting: Setting) -> Networks:
     described = [*map(_filled, load_chosen(checkpoint)[0])]
     like = setting.picked.rows[0]
     places = {d["fold"]: i for i, d in enumerate(described) if _is_same(d, like)}
-    return Networks(load_params(checkpoint), load_release(checkpoint), places)
+    return FoldNetworks(load_params(checkpoint), load_release(checkpoint), places)
 
 
-class Trained(NamedTuple):
+class TrainedNetwork(NamedTuple):
     """A trained network.
 
     Attributes:
@@ -196,10 +196,10 @@ class Trained(NamedTuple):
 
 def write_network(
     folder: Path,
-    setting: Setting,
+    setting: PickedSetting,
     description: Description,
     row: Row,
-    trained: Trained,
+    trained: TrainedNetwork,
     terms: Terms,
 ) -> None:
     """Writes a network as a model folder with its card; what only training needs stays behind.
@@ -270,7 +270,9 @@ def _is_same(settings: Mapping[str, Any], row: Row) -> bool:
     return all(written(settings.get(n), n) == written(row.get(n), n) for n in names)
 
 
-def _prepared(configs: Sequence[Config], config: Config, row: Row, cache_dir: Path) -> Prepared:
+def _prepared(
+    configs: Sequence[Config], config: Config, row: Row, cache_dir: Path
+) -> PreparedCorpus:
     """The inputs of the corpus that the networks were trained on.
 
     Raises:

@@ -1,9 +1,9 @@
-"""How emotion and leak move where a person has enrolled few utterances, or none.
+"""Emotion and leak when a speaker has enrolled few utterances, or none.
 
-The networks are those of a finished result directory, as they are. Only the persons change whom
-they have not met: their state, and with --normalise=speaker the units of their frames too, are of
-fewer utterances. The smaller enrolments are parts of the greatest, and the scored utterances are
-those of the main job in all of them.
+The networks are those of a finished result directory, as they are. Only the enrolment of
+held-out speakers varies: their state, and with --normalise=speaker the units of their frames too,
+are estimated from fewer utterances. The smaller enrolments are parts of the greatest, and the
+scored utterances are those of the main job in all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from experiments.config import build
 from experiments.config.sweep import Pack, has_state, row_settings
 from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
-from experiments.run.export_models import Setting, load_networks
+from experiments.run.export_models import PickedSetting, load_networks
 from experiments.run.load_data import Loaded, load
 from experiments.run.pooled_scores import essential
 from privrep.attacks.trained.fresh_attackers import SPEAKER
@@ -45,7 +45,7 @@ class Point(NamedTuple):
     scores: Row
 
 
-def curve(setting: Setting, counts: Sequence[int]) -> Iterator[Point]:
+def curve(setting: PickedSetting, counts: Sequence[int]) -> Iterator[Point]:
     """Measures the networks of a setting with every number of enrolled utterances.
 
     0: the state and the units of the training speakers stand in for those of the person.
@@ -72,7 +72,7 @@ def curve(setting: Setting, counts: Sequence[int]) -> Iterator[Point]:
                 yield Point(count, units, _scores(setting, loaded, count, units))
 
 
-def _check(setting: Setting, counts: Sequence[int]) -> None:
+def _check(setting: PickedSetting, counts: Sequence[int]) -> None:
     config, most = setting.config, max(counts)
     if most > config.enrolment:
         raise ValueError(
@@ -88,7 +88,7 @@ def _check(setting: Setting, counts: Sequence[int]) -> None:
         raise ValueError(f"{setting.repeat}: a running state goes on beyond what is enrolled")
 
 
-def _scores(setting: Setting, loaded: Loaded, count: int, units: str) -> Row:
+def _scores(setting: PickedSetting, loaded: Loaded, count: int, units: str) -> Row:
     config, data = setting.config, loaded.packed.data
     enrolled = _enrolled(loaded, setting, count)
     architecture = build.architecture(Pack(config, (config,)), loaded.packed)
@@ -120,7 +120,7 @@ def _scores(setting: Setting, loaded: Loaded, count: int, units: str) -> Row:
     return essential(targets, loaded.scored, attributes)[0]
 
 
-def _enrolled(loaded: Loaded, setting: Setting, count: int) -> np.ndarray:
+def _enrolled(loaded: Loaded, setting: PickedSetting, count: int) -> np.ndarray:
     """bool[N], the first `count` utterances of the enrolment of each person."""
     data, config = loaded.packed.data, setting.config
     speaker, is_used = np.asarray(data.speaker), np.any(loaded.split, (0, 1))
@@ -132,7 +132,7 @@ def _enrolled(loaded: Loaded, setting: Setting, count: int) -> np.ndarray:
     return drawn.is_enrolled & data.enrolled
 
 
-def _raw_frames(setting: Setting, loaded: Loaded) -> Ragged:
+def _raw_frames(setting: PickedSetting, loaded: Loaded) -> Ragged:
     """The frames of the pack's utterances, in units of nobody."""
     row_of = {u.id: i for i, u in enumerate(setting.prepared.utterances)}
     frames = setting.prepared.frames
@@ -173,7 +173,7 @@ def _in_units(raw: Ragged, data: Data, enrolled: np.ndarray, fold: int) -> Ragge
     if not np.isfinite(values).all():
         raise ValueError(
             "a feature that never varies in the enrolled utterances of a person does in others: "
-            "nothing can be said in units of so few; take more --utterances"
+            "units cannot be estimated from so few; take more --utterances"
         )
     return frames._replace(values=values)
 

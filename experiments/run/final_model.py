@@ -21,7 +21,7 @@ from experiments.config.sweep import Pack, row_settings
 from experiments.results.columns import Row
 from experiments.results.model_card import SCOPE_OF_FINAL, Terms
 from experiments.run.describe_model import describe, inputs_of_model
-from experiments.run.export_models import Setting, Trained, is_finite, write_network
+from experiments.run.export_models import PickedSetting, TrainedNetwork, is_finite, write_network
 from experiments.run.load_data import Loaded, load
 from experiments.run.train_pack import train
 from privrep.deploy.description import Description
@@ -48,7 +48,7 @@ class Steps(NamedTuple):
     networks: int
 
 
-def export_final(setting: Setting, terms: Terms) -> Path:
+def export_final(setting: PickedSetting, terms: Terms) -> Path:
     """Trains one network on all speakers and writes its model folder, which it returns.
 
     Interrupted, the same call goes on from the last save.
@@ -120,7 +120,7 @@ def settings_of(settings: FitSettings, steps: Steps, per_epoch: int) -> FitSetti
     )
 
 
-def train_final(pack: Pack, loaded: Loaded, settings: FitSettings, folder: Path) -> Trained:
+def train_final(pack: Pack, loaded: Loaded, settings: FitSettings, folder: Path) -> TrainedNetwork:
     """Trains the pack's only run on the only fold, and lets its release learn from all of it.
 
     Args:
@@ -130,10 +130,10 @@ def train_final(pack: Pack, loaded: Loaded, settings: FitSettings, folder: Path)
     runs, _ = build.run_table(pack.runs, 1)
     data = place(loaded.packed.data)
     fits, _, _ = train(architecture, settings, data, runs, folder, "all speakers")
-    # After the last step: `best` was chosen by speakers whom the network has met.
+    # After the last step: `best` was chosen by speakers who are training speakers here.
     _, _, learned = represent(architecture, data, runs, fits.params)
     params = take(collect(fits.params), 0)
-    return Trained(params, take(learned, 0), inputs_of_model(pack.config, loaded, 0))
+    return TrainedNetwork(params, take(learned, 0), inputs_of_model(pack.config, loaded, 0))
 
 
 def _of_all(description: Description, facts: Mapping[str, Any]) -> Description:
@@ -147,7 +147,7 @@ def _of_all(description: Description, facts: Mapping[str, Any]) -> Description:
     )
 
 
-def _digest(setting: Setting, settings: FitSettings) -> str:
+def _digest(setting: PickedSetting, settings: FitSettings) -> str:
     """A name for what the progress depends on, so that none is resumed with other settings."""
     facts = [row_settings(setting.config), setting.prepared.hash, settings]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

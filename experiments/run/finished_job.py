@@ -1,4 +1,4 @@
-"""What a command that works on a finished job begins with: the job, the pick, and whom to tell."""
+"""The start of a command on a finished job: the job, the pick and the lines it prints."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether a training did what it says: lengths, and adversaries that learned what they should."""
+"""Checks that a training ran its planned length and that its adversaries learned."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,13 +1,13 @@
 """The hours of sound of a corpus beside those of its publication: counts alone hide a cut copy."""
 
 from privrep.datasets import DATASETS
-from privrep.inputs.cache import Prepared
+from privrep.inputs.cache import PreparedCorpus
 
 # Relative deviations from the published hours that say nothing: of a whole corpus, of a part.
 _SAME, _LIKE = 0.02, 0.2
 
 
-def hours_note(name: str, prepared: Prepared, total: int) -> list[str]:
+def hours_note(name: str, prepared: PreparedCorpus, total: int) -> list[str]:
     """A sentence on the hours that were read and published; [] where no sound was decoded.
 
     Of a part of the corpus, such as the utterances with labels, as many hours are expected as the

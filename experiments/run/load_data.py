@@ -22,7 +22,7 @@ from privrep.formats.columns import Naming, naming_of
 from privrep.formats.numbers import parse_bins
 from privrep.formats.sequences import exists, sources_of
 from privrep.inputs.audio import CANCELLED, FeatureSettings
-from privrep.inputs.cache import Prepared, describe, prepare
+from privrep.inputs.cache import PreparedCorpus, describe, prepare
 from privrep.inputs.digests import contents
 from privrep.inputs.enrolment import LEAST, draw_enrolment, num_enrolled
 from privrep.inputs.extraction import TRANSCRIPTS, FeatureSources, hash_of
@@ -75,7 +75,7 @@ class Loaded(NamedTuple):
     Attributes:
       utterances: the N that have all labels.
       split: bool[K, N] each.
-      hash, content: of the prepared data, see `Prepared`; in the hash are the word vectors too.
+      hash, content: see `PreparedCorpus`; the hash includes the word vectors.
       findings: of the split linter, the fatal ones too.
       notes: sentences for the user.
       places: {column: where the data lay when the sweep was begun}, as its rows name it.
@@ -259,7 +259,7 @@ def inputs_of(config: Config) -> tuple[tuple[str, ...], FeatureSettings]:
 
 def prepare_inputs(
     config: Config, utterances: Sequence[Utterance], cache_dir: Path, progress: bool
-) -> Prepared:
+) -> PreparedCorpus:
     """Computes frames and words of the utterances, once for these settings."""
     prepared = prepare(
         config.dataset,
@@ -350,7 +350,7 @@ def _feature_sources(config: Config) -> FeatureSources:
     )
 
 
-def load(config: Config, prepared: Prepared, everyone: bool = False) -> Loaded:
+def load(config: Config, prepared: PreparedCorpus, everyone: bool = False) -> Loaded:
     """Lays out one pack: utterances with all its labels, folds, arrays.
 
     Args:
@@ -497,7 +497,7 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
     ]
     if config.state == "running":
         notes.append(
-            "state: it goes on with every utterance that is scored, behind it, in the order of the "
+            "state: updated after every utterance that is scored, in the order of the "
             "corpus (--state=running)"
         )
     if drawn.num_short:
@@ -508,7 +508,7 @@ def _with_enrolment(packed: Packed, split: Split, config: Config) -> tuple[Packe
     return packed._replace(data=packed.data._replace(enrolled=drawn.is_enrolled)), notes
 
 
-def _dropped(prepared: Prepared) -> list[str]:
+def _dropped(prepared: PreparedCorpus) -> list[str]:
     total = len(prepared.utterances) + len(prepared.dropped)
     ids_of: dict[str, list[str]] = {}
     for id_, reason in prepared.dropped.items():
@@ -540,7 +540,9 @@ def _labelled(utterances: Sequence[Utterance], config: Config) -> tuple[np.ndarr
     return rows, Counter(label for label in lacking if label is not None)
 
 
-def _usable(prepared: Prepared, config: Config) -> tuple[np.ndarray, list[Utterance], list[str]]:
+def _usable(
+    prepared: PreparedCorpus, config: Config
+) -> tuple[np.ndarray, list[Utterance], list[str]]:
     """The rows of those with all labels, these utterances with the chosen classes, and notes."""
     row_of = {u.id: i for i, u in enumerate(prepared.utterances)}
     classes = parse_classes(config.classes)
@@ -556,7 +558,7 @@ def _usable(prepared: Prepared, config: Config) -> tuple[np.ndarray, list[Uttera
 
 
 def _same(
-    prepared: Prepared, rows: np.ndarray, utterances: Sequence[Utterance], config: Config
+    prepared: PreparedCorpus, rows: np.ndarray, utterances: Sequence[Utterance], config: Config
 ) -> SameContent | None:
     """Which of the utterances, `rows` of the prepared ones, have the same frames."""
     if prepared.same is None:
@@ -569,7 +571,7 @@ def _same(
 
 
 def _words(
-    config: Config, prepared: Prepared, rows: np.ndarray
+    config: Config, prepared: PreparedCorpus, rows: np.ndarray
 ) -> tuple[Ragged | None, np.ndarray | None, tuple[str, ...], list[str]]:
     """Words of a pack, their vectors, the vocabulary, and notes about them."""
     if prepared.words is None:

@@ -24,7 +24,7 @@ from experiments.run.load_data import (
     preparable,
     prepare_inputs,
 )
-from privrep.inputs.cache import Prepared
+from privrep.inputs.cache import PreparedCorpus
 from privrep.inputs.split_linter import grouped, stop_on_fatal
 from privrep.parallel.processes import is_first, text_of_first, wait_for_all
 from privrep.program import sentence_of
@@ -59,7 +59,7 @@ class Loader:
     writer: Writer
     say: Callable[[list[str]], None]
     places: Mapping[str, str]
-    latest: dict[Any, Prepared] = field(default_factory=dict)
+    latest: dict[Any, PreparedCorpus] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Loaded:
         """The data of a pack that begins, or goes on."""

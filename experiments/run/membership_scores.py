@@ -11,7 +11,7 @@ from experiments.run.load_data import Loaded
 from experiments.run.pooled_scores import Group, groups_of, put, without_protection
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.leakage.membership.identify import Identified, Networks, changed, identify
-from privrep.types import Split
+from privrep.types import Split, renumber
 
 
 def membership(
@@ -57,7 +57,7 @@ def _identified(
     folds, utterances = loaded.packed.data.folds, loaded.utterances
     speakers = np.array([u.speaker for u in utterances])
     balanced = [a for a in attributes if a != SPEAKER] or ["gender"]  # as the folds are
-    kind = _numbered([str([u.private.get(a) for a in balanced]) for u in utterances])
+    kind = renumber([str([u.private.get(a) for a in balanced]) for u in utterances])
     sessions = [u.session for u in utterances if u.session is not None]
     raw = [t.pooled_h for group in groups for t in group.targets if t.control == "raw"]
     results: dict[tuple[int, ...], Mapping[str, Identified]] = {}
@@ -81,7 +81,7 @@ def _identified(
                 losses=losses,
                 emotion=task[0],
                 kind=kind,
-                session=_numbered(sessions) if len(sessions) == len(utterances) else None,
+                session=renumber(sessions) if len(sessions) == len(utterances) else None,
                 inputs=raw[0] if raw else None,
             )
             results[group.numbers] = identify(networks)
@@ -129,7 +129,3 @@ def _losses(logits: np.ndarray, task: np.ndarray) -> np.ndarray:
     """float[N]: cross-entropy of logits [N, C] at the labels, of unknown ones at class 0."""
     odds = scipy.special.log_softmax(np.asarray(logits, np.float64), axis=1)
     return -odds[np.arange(len(task)), np.maximum(task, 0)]
-
-
-def _numbered(values: Sequence[str]) -> np.ndarray:
-    return np.unique(values, return_inverse=True)[1]

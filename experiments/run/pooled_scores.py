@@ -184,7 +184,7 @@ class _Shown:
         split = loaded.packed.data.folds.split
         used = np.flatnonzero((split.train | split.val | split.test).any(0))
         speakers = _speakers(loaded)
-        codes = np.unique(speakers[used], return_inverse=True)[1]
+        codes = renumber(speakers[used])
         self.folds = loaded.packed.data.folds
         self.index = used[draw_evenly(codes, MAX_UTTERANCES, seed=0)]
         self.speakers = speakers[self.index]
@@ -435,7 +435,7 @@ def _emotion_counts(
     tested = (truth >= 0) & among
     if not tested.any():
         return np.zeros((0, 1, 1), int)
-    who = np.unique(speakers[tested], return_inverse=True)[1]
+    who = renumber(speakers[tested])
     return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
 
 

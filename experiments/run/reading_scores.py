@@ -1,4 +1,4 @@
-"""What else h serves for: every task of the corpus read from h, columns of runs.csv."""
+"""Scores of a linear reader of every task of the corpus from h, columns of runs.csv."""
 
 from collections.abc import Iterable, Sequence
 
@@ -31,7 +31,7 @@ _MOST_CLASSES = 30  # of a category; one with more, such as a sentence, is no ta
 def reading_scores(targets: Sequence[AttackTarget], loaded: Loaded, config: Config) -> list[Row]:
     """Scores of a linear reader of each target's h, for every task of the corpus.
 
-    The networks of all folds together, on speakers that neither they nor the reader has met: of
+    The networks of all folds together, on speakers held out from them and from the reader: of
     a category, and of a rating in levels, UAR; of a rating where --bins=continuous, CCC.
 
     <task>_read_{uar or ccc, lower, upper, chance}: with a 95 % interval over speakers, all seeds

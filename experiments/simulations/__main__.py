@@ -6,9 +6,9 @@
 The parts are:
 
     designs        false alarms of the usual suite in the designs that corpora have
-    worlds         whether "no leak shown" is ever said of a world that leaks
+    worlds         whether "no leak shown" is ever the verdict of a world that leaks
     seeds          whether the seed of the test turns the verdict (a tenth of --draws corpora)
-    power          how often a leak is found that is just the minimum detectable, and whether the
+    power          how often a leak of the minimum detectable size is detected, and whether the
                    bounds hold (these four resume from the draws in --output, and begin at seed
                    --first, so that their draws may be divided over sessions or machines)
     verdicts       false alarms, power and coverage of the bounds, by number of speakers and leak

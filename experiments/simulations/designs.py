@@ -1,4 +1,4 @@
-"""Simulated corpora without a leak, in the designs that people have: false alarms and bounds."""
+"""Simulated corpora without a leak, in the designs that corpora have: false alarms and bounds."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ SIZE, EACH, SEEDS = 8, 6, 5
 COLUMNS = ("design", "seed", "uar", "upper", "p", "verdict", "beyond_p", "beyond_verdict")
 
 
-class Corpus(NamedTuple):
+class SimulatedLabels(NamedTuple):
     """Who speaks where: labels int[N], speaker int[N], and session int[N] or None."""
 
     labels: np.ndarray
@@ -24,36 +24,36 @@ class Corpus(NamedTuple):
     session: np.ndarray | None = None
 
 
-class Design(NamedTuple):
+class SimulatedDesign(NamedTuple):
     """A kind of corpus.
 
     Attributes:
-      draw: (rng) -> Corpus.
+      draw: (rng) -> SimulatedLabels.
       rooms: how much sessions differ in h, in standard deviations of speakers.
-      beyond: whether a false alarm is one beyond sessions; in total the sessions tell the label.
+      beyond: whether a false alarm is one beyond sessions; in total the sessions reveal the label.
       most: draws of it at most, where one takes long.
     """
 
-    draw: Callable[[np.random.Generator], Corpus]
+    draw: Callable[[np.random.Generator], SimulatedLabels]
     rooms: float = 0.0
     beyond: bool = False
     most: int = 10**9
 
 
-def _speakers(num_speakers: int, share: float, rng: np.random.Generator) -> Corpus:
+def _speakers(num_speakers: int, share: float, rng: np.random.Generator) -> SimulatedLabels:
     classes = (np.arange(num_speakers) < round(share * num_speakers)).astype(int)
     speaker = np.repeat(np.arange(num_speakers), EACH)
-    return Corpus(rng.permutation(classes)[speaker], speaker)
+    return SimulatedLabels(rng.permutation(classes)[speaker], speaker)
 
 
-def _zipf(rng: np.random.Generator) -> Corpus:
+def _zipf(rng: np.random.Generator) -> SimulatedLabels:
     """Sixty speakers, of whom the first has sixty utterances and the last one."""
     counts = np.maximum(60 // np.arange(1, 61), 1)
     speaker = np.repeat(np.arange(60), counts)
-    return Corpus(rng.permutation(np.arange(60) % 2)[speaker], speaker)
+    return SimulatedLabels(rng.permutation(np.arange(60) % 2)[speaker], speaker)
 
 
-def _rooms(interviewer: bool, rng: np.random.Generator) -> Corpus:
+def _rooms(interviewer: bool, rng: np.random.Generator) -> SimulatedLabels:
     """Ten rooms of four speakers of one gender; an interviewer may be in all of them."""
     speaker = np.repeat(np.arange(40), EACH)
     room, gender_of_room = speaker // 4, rng.permutation(np.arange(10) % 2)
@@ -62,47 +62,47 @@ def _rooms(interviewer: bool, rng: np.random.Generator) -> Corpus:
         speaker = np.concatenate([speaker, np.full(10 * EACH, 40)])
         room = np.concatenate([room, np.repeat(np.arange(10), EACH)])
         labels = np.concatenate([labels, np.full(10 * EACH, rng.integers(2))])
-    return Corpus(labels, speaker, room)
+    return SimulatedLabels(labels, speaker, room)
 
 
-def _days(rng: np.random.Generator) -> Corpus:
+def _days(rng: np.random.Generator) -> SimulatedLabels:
     """A state that is another on two of four days of each of 28 speakers."""
     speaker = np.repeat(np.arange(28), 4 * EACH)
     day = np.arange(len(speaker)) // EACH
     state = rng.permuted(np.tile([0, 0, 1, 1], (28, 1)), axis=1).reshape(-1)
-    return Corpus(state[day], speaker, day)
+    return SimulatedLabels(state[day], speaker, day)
 
 
-def _sites(rng: np.random.Generator) -> Corpus:
+def _sites(rng: np.random.Generator) -> SimulatedLabels:
     """Two sites of thirty speakers, 24 of them women at one and six at the other."""
     site = np.repeat([0, 1], 30)
     women = np.concatenate([rng.permutation(30) < 24, rng.permutation(30) < 6]).astype(int)
     speaker = np.repeat(np.arange(60), EACH)
-    return Corpus(women[speaker], speaker, site[speaker])
+    return SimulatedLabels(women[speaker], speaker, site[speaker])
 
 
-def _three_classes(rng: np.random.Generator) -> Corpus:
+def _three_classes(rng: np.random.Generator) -> SimulatedLabels:
     speaker = np.repeat(np.arange(30), EACH)
-    return Corpus(rng.permutation(np.repeat([0, 1, 2], [14, 14, 2]))[speaker], speaker)
+    return SimulatedLabels(rng.permutation(np.repeat([0, 1, 2], [14, 14, 2]))[speaker], speaker)
 
 
-DESIGNS: dict[str, Design] = {
-    "10 speakers": Design(functools.partial(_speakers, 10, 0.5)),
-    "28 speakers": Design(functools.partial(_speakers, 28, 0.5)),
-    "100 speakers": Design(functools.partial(_speakers, 100, 0.5)),
-    "300 speakers": Design(functools.partial(_speakers, 300, 0.5), most=100),
-    "Zipf counts": Design(_zipf),
-    "80:20": Design(functools.partial(_speakers, 50, 0.2)),
-    "classes 14/14/2": Design(_three_classes),
-    "rooms of one gender": Design(functools.partial(_rooms, False), 2.0, True),
-    "the same, an interviewer in all": Design(functools.partial(_rooms, True), 2.0, True),
-    "two sites": Design(_sites, 5.0, True),
-    "state by day": Design(_days, 1.5),
+DESIGNS: dict[str, SimulatedDesign] = {
+    "10 speakers": SimulatedDesign(functools.partial(_speakers, 10, 0.5)),
+    "28 speakers": SimulatedDesign(functools.partial(_speakers, 28, 0.5)),
+    "100 speakers": SimulatedDesign(functools.partial(_speakers, 100, 0.5)),
+    "300 speakers": SimulatedDesign(functools.partial(_speakers, 300, 0.5), most=100),
+    "Zipf counts": SimulatedDesign(_zipf),
+    "80:20": SimulatedDesign(functools.partial(_speakers, 50, 0.2)),
+    "classes 14/14/2": SimulatedDesign(_three_classes),
+    "rooms of one gender": SimulatedDesign(functools.partial(_rooms, False), 2.0, True),
+    "the same, an interviewer in all": SimulatedDesign(functools.partial(_rooms, True), 2.0, True),
+    "two sites": SimulatedDesign(_sites, 5.0, True),
+    "state by day": SimulatedDesign(_days, 1.5),
 }
 
 
-def draw(design: Design, seed: int) -> Sample:
-    """A corpus of the design, in which h tells speaker and session, and no label."""
+def draw(design: SimulatedDesign, seed: int) -> Sample:
+    """A corpus of the design, in which h reveals speaker and session, and no label."""
     rng = np.random.default_rng((seed, 29))
     labels, speaker, session = design.draw(rng)
     h = rng.normal(size=(len(speaker), SIZE))
@@ -161,7 +161,7 @@ def designs(draws: Draws) -> Iterator[str]:
 
 
 def worlds(draws: Draws) -> Iterator[str]:
-    """A line per world that leaks: how often it is said to leak, and how often not to."""
+    """A line per world that leaks: how often the verdict is leaks, and how often no_leak_shown."""
     leaking = [name for name, world in WORLDS.items() if world.leaks]
     draws_of = dict.fromkeys(leaking, draws.end)
     rows = resumed(draws.folder / "worlds.csv", COLUMNS, one_world, draws_of, draws.first)

@@ -14,7 +14,7 @@ from privrep.types import InferenceSettings, Split
 FOLDS, EACH, SIZE = 5, 6, 8
 
 
-class World(NamedTuple):
+class FoldWorld(NamedTuple):
     """How h comes about; `draw` makes it.
 
     Attributes:
@@ -36,21 +36,21 @@ class World(NamedTuple):
     kernel: bool = False
 
 
-WORLDS: dict[str, World] = {
-    "24 speakers": World(24),
-    "24 speakers, kernel": World(24, kernel=True),
-    "100 speakers": World(100),
-    "80:20": World(60, women=2),
-    "10 rooms of one gender": World(40, rooms=4),
-    "30 rooms of one gender": World(90, rooms=3),
-    "20 rooms of both": World(40, rooms=2, mixed=True),
-    "leak": World(40, shift=1.5),
-    "leak in unseen speakers": World(40, shift=3.0, hidden=True),
-    "leak in rooms of both": World(40, rooms=2, mixed=True, shift=3.0),
+WORLDS: dict[str, FoldWorld] = {
+    "24 speakers": FoldWorld(24),
+    "24 speakers, kernel": FoldWorld(24, kernel=True),
+    "100 speakers": FoldWorld(100),
+    "80:20": FoldWorld(60, women=2),
+    "10 rooms of one gender": FoldWorld(40, rooms=4),
+    "30 rooms of one gender": FoldWorld(90, rooms=3),
+    "20 rooms of both": FoldWorld(40, rooms=2, mixed=True),
+    "leak": FoldWorld(40, shift=1.5),
+    "leak in unseen speakers": FoldWorld(40, shift=3.0, hidden=True),
+    "leak in rooms of both": FoldWorld(40, rooms=2, mixed=True, shift=3.0),
 }
 
 
-def draw(world: World, seed: int) -> FoldSample:
+def draw(world: FoldWorld, seed: int) -> FoldSample:
     """Speakers have places of their own in every network; rooms have louder ones."""
     rng = np.random.default_rng([seed, 2])  # the attacks are seeded by the seed itself
     room = np.arange(world.speakers) // world.rooms

@@ -32,7 +32,7 @@ def one_leak(name: str, seed: int) -> tuple[str | float, ...]:
 
 
 def power(draws: Draws) -> Iterator[str]:
-    """A line per size of corpus and leak; in how many a leak is found that is just detectable.
+    """A line per corpus and leak size: how often a leak of the minimum detectable size is detected.
 
     The truth of a leak is the mean UAR of its best attacker. The power at the median of the minimum
     detectable UAR is interpolated between the leaks.

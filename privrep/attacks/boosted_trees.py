@@ -42,7 +42,7 @@ def trees(
     from sklearn.ensemble import HistGradientBoostingClassifier  # here: it takes a second to import
 
     usable = training_sample(seed, speakers, TRAINING_UTTERANCES)
-    # Trees need no scale. Clipped columns would hide what outliers tell, float32 small differences.
+    # Trees need no scale. Clipped columns would hide outliers, float32 small differences.
     x, num_folds = h.astype(np.float64), int(folds.max()) + 1
     predictions = np.full(labels.shape, -1, np.int16)
     log_likelihoods = np.full((len(h), num_classes), np.nan, np.float32)

@@ -105,7 +105,7 @@ def leave_group_out(
             (z[rows] * inverse[:, None]).reshape(-1, z.shape[1]).astype(np.float32)
             for rows in rows_of
         ]
-        cells = _Cells.of(z, usable, labels, speakers)
+        cells = _SumsOfCells.of(z, usable, labels, speakers)
         size = max(1, _NUMBERS // ((len(rows_of) + num_parts) * num_classes * z.shape[1]))
         for chunk in chunks(np.arange(len(labels)), size):
             y = labels[chunk]
@@ -134,7 +134,7 @@ class _Sums(NamedTuple):
         return _Sums(self.weight - other.weight, self.first - other.first)
 
 
-class _Cells(NamedTuple):
+class _SumsOfCells(NamedTuple):
     """Sums over utterances whose labels are the same in every labelling.
 
     If the attribute is constant within speakers, these are all utterances of a speaker.
@@ -154,14 +154,14 @@ class _Cells(NamedTuple):
     @classmethod
     def of(
         cls, z: np.ndarray, usable: np.ndarray, labels: np.ndarray, speakers: np.ndarray
-    ) -> "_Cells":
+    ) -> "_SumsOfCells":
         rows = usable[np.argsort(speakers[usable], kind="stable")]
         speaker, start, count = np.unique(speakers[rows], return_index=True, return_counts=True)
         if (labels[:, rows] != labels[:, np.repeat(rows[start], count)]).any():
             return cls(np.ones(len(rows)), z[rows], speakers[rows], rows)
         return cls(count.astype(np.float64), np.add.reduceat(z[rows], start), speaker, rows[start])
 
-    def weighted(self, speakers: np.ndarray, weight: float) -> "_Cells":
+    def weighted(self, speakers: np.ndarray, weight: float) -> "_SumsOfCells":
         """With this weight of the utterances of some speakers."""
         factor = np.where(np.isin(self.speaker, speakers), weight, 1.0)
         return self._replace(weight=self.weight * factor, first=self.first * factor[:, None])
@@ -195,7 +195,7 @@ class _Known(NamedTuple):
     @classmethod
     def of(
         cls,
-        cells: _Cells,
+        cells: _SumsOfCells,
         labels: np.ndarray,
         victims: Victims,
         groups: np.ndarray,

@@ -102,7 +102,7 @@ def ridge(
         "ranks, ": midranks(h.T).T,
         "repeated values, ": repeated_values(h),
     }
-    maps = ((name, _standardised(x).__getitem__) for name, x in forms.items() if x.shape[1])
+    maps = ((name, _unit_variance(x).__getitem__) for name, x in forms.items() if x.shape[1])
     return _tuned(maps, targets, speakers, folds, only)
 
 
@@ -118,7 +118,7 @@ def kernel_ridge(
 
     There are up to 256 landmarks; the width is selected with the penalty.
     """
-    columns = _standardised(h.astype(np.float64))
+    columns = _unit_variance(h.astype(np.float64))
     landmarks = draw_landmarks(seed, columns, speakers, LANDMARKS)
 
     def maps() -> Iterator[tuple[str, Features]]:
@@ -136,7 +136,7 @@ def _on_rows(of: Features, columns: np.ndarray) -> Features:
 NUMBER_ATTACKS: dict[str, NumberAttack] = {"ridge": ridge, "kernel_ridge": kernel_ridge}
 
 
-def _standardised(columns: np.ndarray) -> np.ndarray:
+def _unit_variance(columns: np.ndarray) -> np.ndarray:
     """float64[N, D]: mean 0 and standard deviation 1; a column of one value becomes 0."""
     centred = columns - columns.mean(0)
     sd = centred.std(0)

@@ -115,8 +115,8 @@ def normal_scores(h: np.ndarray) -> np.ndarray:
 def repeated_values(h: np.ndarray) -> np.ndarray:
     """Where h holds a value that its column repeats: 1 there, else 0, a column for each value.
 
-    A number that stands for none (0, -1, a mean) may lie among the others, where no monotone
-    function of its column tells it from its neighbours, and yet be more frequent in one class. A
+    A placeholder (0, -1, the mean) may lie inside the range of its column, where no monotone
+    function isolates it from its neighbours, and yet be more frequent in one class. A
     value counts that is held by 2 % to 98 % of the rows, and by five at least; there are at most
     64 of them, the most frequent ones. A continuous column has none.
 

@@ -21,7 +21,7 @@ _LEAST = 1e-3  # variance between speakers along any direction; that within them
 def whitened(
     h: np.ndarray, training: np.ndarray, speaker: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """float64[n, D]: the utterances `rows`, of which nothing is learned, as x.
+    """float64[n, D]: h of the utterances `rows`, whitened by statistics of the training rows.
 
     Args:
       h: float[N, D].

@@ -26,7 +26,9 @@ _MODULES = {  # "module:function"
 }
 # Attackers on h that train for hundreds of labellings at once.
 EVERY_DEAL = ("linear", "kernel")  # cheap enough to repeat with several deals of folds
-QUICK = (*EVERY_DEAL, "ranks", "kernel_ranks", "knn")
+SMALL_H = ("ranks", "kernel_ranks", "knn")  # cheap enough where h has at most SMALL values
+QUICK = (*EVERY_DEAL, *SMALL_H)
+SMALL = 65_536  # N D: a corpus where one deal would decide the verdict is smaller
 # Attackers on h that are trained separately for every labelling.
 SLOW = ("trees", "mlp")
 SEQUENCE = "sequence"  # an attacker on frames [N, T, D], trained separately likewise
@@ -42,19 +44,26 @@ class Suite(NamedTuple):
 
     Attributes:
       every_deal: trained for every labelling in every deal of folds.
+      small_h: likewise where h has at most SMALL values, else in the first deal. The upper bound is
+        the largest of all attackers: one that saw a single deal moves it with the seed.
       one_deal: trained for every labelling in the first deal.
       untested: trained for the true labels only, in the first deal. No p comes from them; if one
         predicts better than the upper bound of the others, "no leak shown" is not said.
     """
 
     every_deal: Mapping[str, Attack]
+    small_h: Mapping[str, Attack] = _NO_ATTACKERS
     one_deal: Mapping[str, Attack] = _NO_ATTACKERS
     untested: Mapping[str, Attack] = _NO_ATTACKERS
 
     @property
     def tested(self) -> dict[str, Attack]:
         """Those that are trained for every labelling."""
-        return {**self.every_deal, **self.one_deal}
+        return {**self.every_deal, **self.small_h, **self.one_deal}
+
+    def repeated(self, size: int) -> dict[str, Attack]:
+        """Those that are trained in every deal for an h of N D = `size` values."""
+        return {**self.every_deal, **(self.small_h if size <= SMALL else {})}
 
 
 def usual_suite() -> Suite:
@@ -92,9 +101,10 @@ def suite(
         name: _load(name)(frames, num_frames) if name == SEQUENCE else _load(name) for name in names
     }
     every_deal = {name: attack for name, attack in attacks.items() if name in EVERY_DEAL}
-    one_deal = {name: attack for name, attack in attacks.items() if name not in EVERY_DEAL}
+    small_h = {name: attack for name, attack in attacks.items() if name in SMALL_H}
+    one_deal = {name: attack for name, attack in attacks.items() if name not in QUICK}
     once = {name: _load(name) for name in untested if name not in names}
-    return Suite(every_deal, one_deal, once)
+    return Suite(every_deal, small_h, one_deal, once)
 
 
 def attacker(name: str) -> Attack:

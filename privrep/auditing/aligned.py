@@ -1,4 +1,4 @@
-"""Whether the rows of the inputs of an audit belong together (host)."""
+"""The test of whether the rows of an audit's inputs belong together (host)."""
 
 from collections.abc import Sequence
 

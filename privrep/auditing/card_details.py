@@ -206,11 +206,11 @@ def _learning_curve(report: AuditReport) -> str:
     points = [(point.speakers, point.uar) for point in report.leak_by_speakers]
     if len(points) < 2:
         return ""
-    said = "; ".join(f"{score:.3f} with {speakers:g} speakers" for speakers, score in points)
+    scores = "; ".join(f"{score:.3f} with {speakers:g} speakers" for speakers, score in points)
     return (
         "<figure>"
         + curve(
-            f"UAR of {report.strongest_quick}, chance {_chance(report):.3f}. {said}.",
+            f"UAR of {report.strongest_quick}, chance {_chance(report):.3f}. {scores}.",
             points,
             _chance(report),
             "training speakers",

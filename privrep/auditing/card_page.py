@@ -13,7 +13,7 @@ GLOSSARY = {
     "private attribute, and is then tested on other speakers",
     "auc": "area under the curve: how often the attacker ranks a speaker of one class over a "
     "speaker of another rightly; 0.5 is guessing",
-    "bits": "how much an utterance tells of the attribute, as this attacker can use it "
+    "bits": "how much an utterance reveals of the attribute, as this attacker can use it "
     "(V-information); 0 is nothing",
     "bounds": "the range in which the true score lies, by the same confidence as the verdict",
     "chance": "the score of guessing",

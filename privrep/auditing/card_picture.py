@@ -100,10 +100,10 @@ def _zones(chance: float, limit: float, marks: list[Mark], least: float) -> list
 
 def _in_words(report: AuditReport, marks: list[Mark], score: str) -> str:
     """The picture for those who do not see it: every number in it."""
-    said = []
+    descriptions = []
     for mark in marks:
-        said.append(f"{mark.heading}: {mark.label}" if mark.heading else mark.label)
+        descriptions.append(f"{mark.heading}: {mark.label}" if mark.heading else mark.label)
     return (
         f"{score} of each attacker. Guessing is {report.chance:.2f}, and a leak is above "
-        f"{report.limit:.2f}. {'; '.join(said)}."
+        f"{report.limit:.2f}. {'; '.join(descriptions)}."
     )

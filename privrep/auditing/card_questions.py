@@ -51,7 +51,7 @@ def _linkability(report: AuditReport) -> tuple[str, ...]:
         ANSWERS[row.verdict.verdict].word,
         _figure(row.verdict, "1 − equal error rate", row.chance),
         "Verification of speakers whom the attacker does not know: pairs of utterances of one or "
-        "of two people, of the kind that reveals most.",
+        "of two speakers, of the kind that reveals most.",
     )
 
 

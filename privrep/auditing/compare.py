@@ -12,13 +12,20 @@ from privrep.auditing.aligned import alignment_of
 from privrep.auditing.gate import CANNOT_TELL, FAILED, PASSED, STATUS_NOT_JUDGED, share_over_chance
 from privrep.auditing.options import MARGIN, AuditOptions, Columns, Vectors
 from privrep.auditing.read_inputs import AuditInputs, Opened, check_output
-from privrep.auditing.run_audit import Prepared, prepare
+from privrep.auditing.run_audit import PreparedAudit, prepare
 from privrep.files import replace_file
 from privrep.formats.tables import ID
 from privrep.leakage.headline import equally, times
 from privrep.leakage.measurement import Measurement, measure
 from privrep.statistics.design import speaker_labels
-from privrep.statistics.difference import LESS, MORE, NO_MORE, UNSURE, judge_difference
+from privrep.statistics.difference import (
+    LESS,
+    MORE,
+    NO_MORE,
+    UNSURE,
+    ScoredAttacker,
+    judge_difference,
+)
 from privrep.types import NOT_JUDGED, InferenceSettings
 
 _DEFAULTS = AuditOptions()
@@ -154,10 +161,8 @@ def compare(
     sample = inputs[0].sample.take(order[0])
     chance = of_old.chance
     judged = judge_difference(
-        of_new.counts,
-        of_old.counts,
-        np.array(of_new.attackers[of_new.strongest].null),
-        np.array(of_old.attackers[of_old.strongest].null),
+        _scored(of_new),
+        _scored(of_old),
         speaker_labels(sample.labels, sample.speaker),
         margin=share * (1 - chance),
         alpha=settings.alpha,
@@ -217,7 +222,15 @@ def share_of_margin(margin: str | float) -> float:
     return share
 
 
-def _measured(prepared: Prepared, rows: np.ndarray, settings: InferenceSettings) -> Measurement:
+def _scored(measurement: Measurement) -> ScoredAttacker:
+    """The strongest attacker."""
+    null = measurement.attackers[measurement.strongest].null
+    return ScoredAttacker(measurement.counts, np.array(null))
+
+
+def _measured(
+    prepared: PreparedAudit, rows: np.ndarray, settings: InferenceSettings
+) -> Measurement:
     """From one utterance, in total, by the tested attackers."""
     attackers = prepared.attackers._replace(untested={})
     sample = replace(prepared.inputs.sample.take(rows), session=None)

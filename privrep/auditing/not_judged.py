@@ -1,4 +1,4 @@
-"""What an audit whose rows may not belong together says of anything: nothing (host)."""
+"""Removal of verdicts and bounds from audits whose rows may not belong together (host)."""
 
 import math
 from dataclasses import fields, is_dataclass, replace

@@ -48,7 +48,7 @@ class AuditOptions:
         separately for each of them. Fewer than `permutation_test.least_permutations` are refused.
       deals: of folds; None for 6.
       quick: one deal, 99 permutations and no trees, unless asked for otherwise.
-      limit: the leak UAR - chance that must be excluded before "no leak" may be said.
+      limit: the leak UAR - chance that must be excluded before the verdict is no_leak_shown.
       correlation_limit: the correlation that must be excluded before, of an attribute that is a
         number; see `types.CORRELATION_LIMIT`.
       measured_as: in MEASURED_AS, whether the attribute is a number or has classes; "auto" decides

@@ -1,4 +1,4 @@
-"""What an audit of these labels could show, before there are representations (host)."""
+"""Predictions of what an audit of given labels can show, before there is any h (host)."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from privrep.statistics.planning import Expected, expected
 from privrep.types import PRIMARY, SECONDARY
 
 _DEFAULTS = AuditOptions()
-_LARGEST = 10**6  # speakers; more are not said
+_LARGEST = 10**6  # speakers; larger numbers are not reported
 
 
 @dataclass(frozen=True, repr=False)

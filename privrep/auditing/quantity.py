@@ -14,7 +14,7 @@ from privrep.formats.columns import kind_of
 from privrep.formats.numbers import (
     QUANTILES,
     Bins,
-    Interval,
+    NumberBin,
     are_codes,
     as_numbers,
     bin_speakers,
@@ -40,16 +40,16 @@ class Quantity(NamedTuple):
     """
 
     values: np.ndarray
-    intervals: tuple[Interval, ...]
+    intervals: tuple[NumberBin, ...]
 
 
 def quantity_of(
     joined: JoinedSample,
     attribute: str,
     options: AuditOptions,
-    intervals: tuple[Interval, ...] | None = None,
+    intervals: tuple[NumberBin, ...] | None = None,
 ) -> tuple[JoinedSample, Quantity | None]:
-    """The sample with bins for classes, and the numbers; as it is and None of other attributes.
+    """The sample with bins as classes, and the numbers; the same sample and None if no number.
 
     The number of a speaker is the mean over the utterances. Utterances of speakers in no bin are
     left out.

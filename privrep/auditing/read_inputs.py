@@ -16,7 +16,7 @@ from privrep.auditing.two_values import settle_values
 from privrep.duplicates import shared_rows
 from privrep.formats.columns import Labels, check_values_there, no_speaker
 from privrep.formats.columns import labels as labels_of
-from privrep.formats.numbers import Interval
+from privrep.formats.numbers import NumberBin
 from privrep.formats.sequences import Sequences, lengths_beside, open_sequences, sources_of
 from privrep.formats.tables import ID, Table, read_table, table_of_columns
 from privrep.formats.unpacked import taken
@@ -109,7 +109,7 @@ class _Reader(NamedTuple):
         read: Representations,
         table: Table,
         only: Mapping[str, Sequence[str]] | None = None,
-        intervals: tuple[Interval, ...] | None = None,
+        intervals: tuple[NumberBin, ...] | None = None,
     ) -> tuple[JoinedSample, Quantity | None]:
         """The joined sample, its classes checked, and its numbers if the attribute is a number.
 
@@ -195,7 +195,7 @@ def read_inputs(
 
 
 def read_labels(labels: Columns, attribute: str, options: AuditOptions) -> JoinedSample:
-    """Labels without representations, checked as those of an audit are; h says nothing.
+    """Reads labels without representations and checks them as an audit does.
 
     Raises:
       FileNotFoundError, ValueError: the labels cannot be read or audited.
@@ -368,7 +368,7 @@ def _other(
     quantity: Quantity | None,
     scale: np.ndarray,
 ) -> tuple[OtherCorpus, list[str]]:
-    """The other corpus, labelled by `table`, without audited people, in the classes of `audited`;
+    """The other corpus, labelled by `table`, without audited speakers, in the classes of `audited`;
     and notes.
 
     Its h is divided by `scale`, as `audited_h` was.
@@ -399,7 +399,7 @@ def _other(
     if num_speakers < _MIN_SPEAKERS:
         text = (
             f"{note} {table.path}: {num_speakers} speakers have a value of {attribute} that occurs "
-            f"here; {_MIN_SPEAKERS} at least are needed to train on: give a corpus of other people"
+            f"here; {_MIN_SPEAKERS} at least are needed to train on: give one of other speakers"
         )
         raise ValueError(text.lstrip())
     return left, [note] if note else []
@@ -418,7 +418,7 @@ def _pairs(joined: JoinedSample, audited: JoinedSample) -> list[tuple[int, int]]
 def _without_copies(
     other: OtherCorpus, copies: np.ndarray, joined: JoinedSample, name: str, options: AuditOptions
 ) -> tuple[OtherCorpus, str]:
-    """The other corpus without the people who speak in `copies` bool[M], and a note on them.
+    """The other corpus without the speakers of the rows `copies` bool[M], and a note on them.
 
     Where equal rows are declared to be equal by what was said, only the rows are left out.
     """

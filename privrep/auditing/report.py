@@ -73,7 +73,7 @@ class PermutationTest:
 
     Attributes:
       alpha: level of the test and of each bound.
-      limit: the leak over chance that must be excluded before "no leak" may be said.
+      limit: the leak over chance that must be excluded before the verdict is no_leak_shown.
       correlation_limit: likewise, of an attribute that is a number.
       permutations: permuted labellings for which every attacker was trained anew.
       possible_permutations: labellings that the design allows; 10**18 or more are 10**18.
@@ -103,7 +103,7 @@ class SessionResult:
     """What h reveals beyond sessions, see `sessions.BeyondSessions`; speakers by name.
 
     Attributes:
-      verdict: None where nothing is said.
+      verdict: None where there is none.
       permuted_between: between whom labels were permuted for it.
       left_out: speakers who tie the sessions into one.
       note: a sentence on what was done.
@@ -128,8 +128,8 @@ class WorstProtectedSpeaker:
 class AuditReport:
     """The result of `run_audit.audit`. Scores are UARs on held-out speakers, unless stated.
 
-    Where the attribute is a number, such as an age, `score` says what the headline (verdict,
-    reason, chance, lower, upper, limit, p, smallest_p, minimum_detectable) is of: the rank
+    Where the attribute is a number, such as an age, `score` names the quantity of the headline
+    (verdict, reason, chance, lower, upper, limit, p, smallest_p, minimum_detectable): the rank
     correlation of `number`, or the UAR of its bins. Everything else is of the bins.
 
     A number that does not exist is NaN or infinity here, and null in the JSON.
@@ -148,7 +148,7 @@ class AuditReport:
       p, smallest_p: of the test; the smallest p that the design can give.
       minimum_detectable: minimum detectable UAR, with 80 % power; infinity where there is none.
       person: as the fields above, from all utterances of a person together.
-      beyond_sessions: the leak beyond what sessions tell; None without a session column.
+      beyond_sessions: the leak beyond what sessions reveal; None without a session column.
       worst_protected: the speaker whom the strongest attacker names best.
       strongest: name of the strongest attacker.
       attackers: every attacker of the suite.

@@ -134,7 +134,6 @@ def audit(
     begin(0.10, "attackers")
     measured = measure(inputs.sample, attackers=prepared.attackers, settings=settings)
     quick_attacker = strongest_quick(measured)
-    # What explains the leak, other attributes, de-censoring: in that order, in `questions.ask`.
     begin(0.50, "sensitivity" if inputs.numbers is None else "the number, sensitivity")
     number = None if inputs.numbers is None else measure_number(inputs.numbers, settings=settings)
     is_correlation = number is not None and not options.bins
@@ -201,30 +200,30 @@ def audit(
 
 
 def _with_doubt(headline: Verdict | CorrelationVerdict, alignment: Alignment) -> str:
-    """The reason of the verdict; of a leak there is no doubt that rows belong together."""
+    """The verdict's reason and the alignment's doubt; a leak proves that rows belong together."""
     if headline.verdict == "leaks" or alignment.by != BY_CALLER.by or not alignment.doubt:
         return headline.reason
     return f"{headline.reason} {alignment.doubt}"
 
 
 def _planted(headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | None) -> str:
-    """Which planted leak was found, where that is more than the test alone would detect."""
+    """A sentence on the smallest planted leak detected, if over the minimum detectable one."""
     least = headline.minimum_detectable
     if sensitivity is None or headline.verdict == "leaks" or sensitivity.detected <= least:
         return ""
     if not math.isfinite(sensitivity.detected):
-        return " No leak that was planted in these representations was found."
+        return " No leak that was planted in these representations was detected."
     return (
-        " Of leaks that were planted in these representations the smallest that was found has a "
-        f"UAR of {min(sensitivity.detected, 1):.3f}, which is what counts."
+        " Of leaks that were planted in these representations the smallest that was detected has a "
+        f"UAR of {min(sensitivity.detected, 1):.3f}: take this as the minimum detectable UAR."
     )
 
 
 def _no_progress(share: float, what: str) -> None:
-    """Says nothing."""
+    """Ignores the progress."""
 
 
-class Prepared(NamedTuple):
+class PreparedAudit(NamedTuple):
     """What an audit needs, read and checked.
 
     Attributes:
@@ -248,7 +247,7 @@ def prepare(
     output: str | Path | None,
     options: AuditOptions,
     opened: Opened | None = None,
-) -> Prepared:
+) -> PreparedAudit:
     """Reads and checks everything that was asked for, before anything is measured; see `audit`.
 
     Args:
@@ -276,7 +275,7 @@ def prepare(
     attackers = _suite(options, frames, inputs.joined.num_frames)
     if output is not None:
         check_output(output)
-    return Prepared(inputs, attackers, options, settings, sources)
+    return PreparedAudit(inputs, attackers, options, settings, sources)
 
 
 def _suite(
@@ -361,7 +360,7 @@ def _check_limit(limit: float, chance: float) -> None:
 def _sensitivity(
     inputs: AuditInputs, measured: Measurement, alignment: Alignment, settings: InferenceSettings
 ) -> Sensitivity | None:
-    """Of the classes, where none leaked: what leaks shows by itself that leaks are detected."""
+    """Plants leaks of classes in h; None if the classes leak, as leaks are then detected."""
     verdict = measured.verdict
     least = verdict.minimum_detectable
     if not alignment.is_known or verdict.verdict == "leaks" or not math.isfinite(least):
@@ -372,7 +371,7 @@ def _sensitivity(
 def _minimum_detectable(
     headline: Verdict | CorrelationVerdict, sensitivity: Sensitivity | None, is_correlation: bool
 ) -> float:
-    """That of the test; a planted leak, which is one of classes, only raises it."""
+    """That of the test, raised to the smallest planted leak detected (a UAR, so no correlation)."""
     if sensitivity is None or is_correlation:
         return headline.minimum_detectable
     return max(headline.minimum_detectable, sensitivity.detected)
@@ -437,12 +436,12 @@ def _measurement_notes(
         columns = [str(column) for column in measured.constant_columns]
         notes.append(
             f"{len(columns)} columns of h have one value only ({first(columns, 5)}, counted from "
-            "0): they tell nothing."
+            "0): they carry no information."
         )
     if inputs.sample.session is not None and measured.beyond_sessions is not None:
         notes.append(measured.beyond_sessions.note)
     elif options.session in inputs.joined.columns:
-        pass  # what became of the column is said where it was read
+        pass  # `read_inputs` notes why the column was not used
     elif measured.varies_within_speaker:
         notes.append(
             f"{attribute} varies within speakers and there is no column {options.session}: what "

@@ -48,8 +48,9 @@ def threats(
     """The rungs of `threat_ladder.ladder` by the attacker called `name`, and several utterances.
 
     An informed attacker is what was measured: the strongest has the bounds of the result, another
-    one those of the table of attackers. What any attacker reads of one utterance bounds what an
-    informed one may read: no upper bound of an informed one is below, of rounded h either.
+    one those of the table of attackers. The upper bound
+    of an informed attacker is at least the best score of any attacker on one utterance, for rounded
+    h too.
     """
     informed = measured.attackers.get(name)
     rungs = ladder(

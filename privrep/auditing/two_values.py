@@ -1,8 +1,8 @@
 """Speakers with several values of an attribute that others have one value of (host).
 
-A gender that differs between two utterances of one speaker is a slip in the labels, or two people
-under one name; either way the attack is judged by wrong labels. An emotion differs within most
-speakers, which is as it should be.
+A gender that differs between two utterances of one speaker is an error in the labels, or two
+speakers under one name; either way the attack is judged by wrong labels. An emotion differs within
+most speakers, which is as it should be.
 """
 
 from collections import Counter
@@ -106,8 +106,8 @@ def _described(
 
 def _with_labels(joined: JoinedSample, labels: np.ndarray, note: str) -> JoinedSample:
     """The sample with other labels, by the numbers of its classes, of which some may be gone."""
-    there, renumbered = np.unique(labels, return_inverse=True)
-    classes = tuple(joined.classes[i] for i in there)
+    remaining, renumbered = np.unique(labels, return_inverse=True)
+    classes = tuple(joined.classes[i] for i in remaining)
     pairs = np.unique(np.stack([renumbered, joined.speaker]), axis=1)[0]
     return joined._replace(
         labels=renumbered.astype(np.int32),

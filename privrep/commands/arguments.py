@@ -1,4 +1,4 @@
-"""What several commands of the console script share: arguments, options, messages."""
+"""Arguments, options and messages that several commands of the console script share."""
 
 import argparse
 import sys

@@ -78,8 +78,8 @@ def add_audit(commands: Commands) -> argparse.ArgumentParser:
     audit.add_argument(
         "--fail-above-person",
         metavar="UAR",
-        help="likewise from all utterances of a person together; with 40 people chance alone makes "
-        "0.60 likely",
+        help="likewise from all utterances of a person together; with 40 speakers chance alone "
+        "makes 0.60 likely",
     )
     audit.add_argument(
         "--fail-above-correlation",

@@ -83,8 +83,8 @@ def _actors(table: Path) -> dict[str, dict[str, str]]:
     """{actor: {attribute: value}}."""
     if not table.is_file():
         raise ValueError(
-            f"{table} is missing, which tells who of the actors is a woman, their age, race and "
-            f"ethnicity: put it beside AudioWAV. {OBTAIN}"
+            f"{table} is missing, which lists the actors' gender, age, race and ethnicity: "
+            f" put it beside AudioWAV. {OBTAIN}"
         )
     columns = ["ActorID", "Age", "Sex", "Race", "Ethnicity"]
     actors: dict[str, dict[str, str]] = {}

@@ -39,7 +39,7 @@ TRANSCRIPT = re.compile(r"(Ses\S+)\s+\[[\d.]+ *- *[\d.]+\]\s*:?(.*)")
 
 
 def read(root: Path) -> list[Utterance]:
-    """Reads the release under `root`, or under the folder below or above (of one session).
+    """Reads the release; `root` is it, the folder that holds it, or a session folder in it.
 
     Ratings are valence, activation and dominance; categories are emotion and scenario (improvised,
     scripted). `[LAUGHTER]` and other bracketed events are removed from the transcripts.
@@ -63,7 +63,7 @@ def read(root: Path) -> list[Utterance]:
 
 
 def _read_session(session: Path) -> Iterator[tuple[str, Utterance]]:
-    # By "Ses0", since archives made on a Mac carry a binary twin "._Ses01F_impro01.txt" of each.
+    # Only Ses0*: archives made on a Mac hold a binary file "._Ses01F_impro01.txt" beside each.
     labels = sorted((session / "dialog/EmoEvaluation").glob("Ses0*.txt"))
     transcribed = sorted((session / "dialog/transcriptions").glob("Ses0*.txt"))
     unlabelled = {path.name for path in transcribed} - {path.name for path in labels}
@@ -88,7 +88,7 @@ def _read_transcripts(path: Path) -> Iterator[tuple[str, str]]:
         match = TRANSCRIPT.fullmatch(line.strip())
         if match:
             yield match[1], " ".join(re.sub(r"\[[^]]*\]", " ", match[2]).split())
-        elif line.strip() and not re.match(r"[FM]:", line):  # an event of a person, without a turn
+        elif line.strip() and not re.match(r"[FM]:", line):  # M: [LAUGHTER], no turn
             raise misread(place, line, "'TURN [start-end]: words'")
 
 

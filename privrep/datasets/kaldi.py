@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from privrep.datasets.manifest import Rows, utterances_of
+from privrep.datasets.manifest import TableRows, utterances_of
 from privrep.datasets.parsing import PARTS, locate, not_found
 from privrep.formats.text_files import read_lines
 from privrep.messages import first, misread
@@ -81,7 +81,7 @@ def _is_directory(folder: Path) -> bool:
     return any((folder / name).is_file() for name in SPEAKERS)
 
 
-def _rows(folder: Path, part: str) -> Rows:
+def _rows(folder: Path, part: str) -> TableRows:
     speakers = _speakers(folder)
     audio = _audio(folder)
     segments = _read(folder / "segments")

@@ -4,7 +4,7 @@
     u1,wav/u1.wav,what a day,anna,f,4.2,3.0,happy,day1,train,northern
 
 It is a table of any kind that `tables.read_table` takes; `columns.SYNONYMS` lists what its columns
-may be called besides, and `values` what its cells may say. Columns:
+may be called besides, and `values` what its cells may contain. Columns:
   speaker: required, and at least one column to predict or to hide.
   id: the path of the audio (and the start in it) where there is no such column.
   audio: a path, relative to the table; start, end: the utterance's place in it, in seconds or as
@@ -57,7 +57,7 @@ NUMBERS_OF_SPEAKERS = ["age"]
 _CODES = 5  # values of one flag that a message proposes
 ANY = (-math.inf, math.inf)
 Scale = tuple[float, float]
-Rows = list[tuple[str, dict[str, str]]]
+TableRows = list[tuple[str, dict[str, str]]]
 _AS_WRITTEN = Naming()
 
 
@@ -87,7 +87,7 @@ def read(root: Path, naming: Naming = _AS_WRITTEN) -> list[Utterance]:
     return _utterances(read_)
 
 
-def utterances_of(rows: Rows, root: Path) -> list[Utterance]:
+def utterances_of(rows: TableRows, root: Path) -> list[Utterance]:
     """The utterances of ("path:line", {column: cell}), the columns those of the module's docstring.
 
     Args:
@@ -171,7 +171,7 @@ def _is_numeric(read_: Labels, name: str) -> bool:
 
 
 def _is_of_speakers(read_: Labels, name: str) -> bool:
-    """Whether a column is of numbers that tell of speakers, such as their age, and no rating."""
+    """Whether a column is of numbers that describe speakers, such as their age, and no rating."""
     if name in NUMBERS_OF_SPEAKERS:
         return True
     if name in RATINGS + CLASSES or not _is_numeric(read_, name):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privrep.deploy.prepared import Prepared
+from privrep.deploy.prepared import PreparedRecordings
 from privrep.types import Corpus, Ragged, ragged
 
 SIZES = (1, 4, 32)  # utterances of a block
@@ -31,7 +31,7 @@ def divided(length: np.ndarray) -> list[tuple[np.ndarray, int]]:
 
 
 def corpus_of(
-    inputs: Prepared, rows: np.ndarray, size: int
+    inputs: PreparedRecordings, rows: np.ndarray, size: int
 ) -> tuple[Corpus, tuple[int, int], np.ndarray]:
     """A block as a corpus: the utterances `rows`, with room for `size` of them.
 

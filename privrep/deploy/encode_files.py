@@ -1,4 +1,4 @@
-"""What `privrep encode` and `privrep enrol` do: files of one person in, one whole file out."""
+"""Implementation of `privrep encode` and `privrep enrol`: files of one person in, a file out."""
 
 import contextlib
 from collections import Counter
@@ -13,7 +13,7 @@ from privrep.deploy.encoder import Encoded, Encoder, load
 from privrep.deploy.outputs import Output, check_output, check_writable, is_encoded
 from privrep.deploy.person_file import Person, read_person, write_person
 from privrep.deploy.recordings import MissingInput, Recordings, UnusableRecordings
-from privrep.files import replacing
+from privrep.files import replace_arrays
 from privrep.formats.ids import matched, without_ending
 from privrep.formats.sequences import files_of, is_by_file, open_sequences, sources_of
 from privrep.formats.tables import read_table
@@ -94,8 +94,7 @@ def encode_files(
     # Before anything is written: what fails here leaves both files as they were.
     updated = encoder.enrol(inputs, person=person) if is_update and encoder.needs else None
     output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as file:
-        np.savez(file, allow_pickle=False, **_arrays(encoder, encoded))  # type: ignore[arg-type]
+    replace_arrays(output, _arrays(encoder, encoded))
     if updated is not None and person_file is not None:
         write_person(person_file, updated)
     say(f"{_summary(encoded)}: {output}")

@@ -19,7 +19,7 @@ from privrep.deploy.check_arrays import check_arrays
 from privrep.deploy.description import FRAMES, STATE, Description
 from privrep.deploy.model_folder import Model, read_model
 from privrep.deploy.person_file import Person, read_person
-from privrep.deploy.prepared import Prepared, prepared, recordings_of
+from privrep.deploy.prepared import PreparedRecordings, prepared, recordings_of
 from privrep.deploy.recordings import Audio, Recordings
 from privrep.inputs.normalisation import moments_of, normalise_by
 from privrep.messages import first
@@ -67,8 +67,8 @@ def load(folder: str | Path) -> "Encoder":
       folder: it holds model.json. It is read once, and checked against its checksums.
 
     Returns:
-      The model, whose `encode` and `enrol` are functions of what they are given: no corpus and no
-      state is behind them.
+      The model, whose `encode` and `enrol` are functions of their arguments: they keep no corpus
+      and no state.
 
     Raises:
       FileNotFoundError: there is no such folder, or no model in it.
@@ -177,12 +177,16 @@ class Encoder:
 
     def _prepared(
         self, recordings: Recordings | Sequence[Audio] | str | os.PathLike, progress: bool
-    ) -> Prepared:
+    ) -> PreparedRecordings:
         given = recordings_of(recordings)
         return prepared(given, self.description, self.model.inputs, progress)
 
     def _enrolled(
-        self, inputs: Prepared, person: Person | None, units: Person | None, progress: bool
+        self,
+        inputs: PreparedRecordings,
+        person: Person | None,
+        units: Person | None,
+        progress: bool,
     ) -> Person:
         moments = None if person is None else person.frames
         if units is not None:
@@ -234,7 +238,7 @@ class Encoder:
             )
 
     def _blocks(
-        self, inputs: Prepared, person: Person | None, progress: bool
+        self, inputs: PreparedRecordings, person: Person | None, progress: bool
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """(rows int[n], h before release float32[n, D]) of blocks, see `blocks.divided`."""
         description = self.description
@@ -253,7 +257,7 @@ class Encoder:
                 bar.update(len(rows))
         return done
 
-    def _in_units(self, inputs: Prepared, person: Person | None) -> Prepared:
+    def _in_units(self, inputs: PreparedRecordings, person: Person | None) -> PreparedRecordings:
         """The inputs with frames in the person's units, where the model needs these.
 
         Raises:
@@ -274,7 +278,7 @@ class Encoder:
             )
         return inputs._replace(frames=frames)
 
-    def _sent(self, inputs: Prepared, person: Person | None, progress: bool) -> Encoded:
+    def _sent(self, inputs: PreparedRecordings, person: Person | None, progress: bool) -> Encoded:
         description = self.description
         net, learned = _network(description), from_arrays(self.model.release)
         weights = network.Weights(self.model.params, learned)

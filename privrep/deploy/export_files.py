@@ -1,4 +1,4 @@
-"""What `privrep export` does: a model folder in, one whole file of another format out."""
+"""Implementation of `privrep export`: a model folder in, one file of another format out."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from privrep.deploy.outputs import (
     is_stablehlo,
 )
 from privrep.deploy.person_file import read_person
-from privrep.files import replace_file, replacing, sha256
+from privrep.files import replace_arrays, replace_file, replacing, sha256
 
 Say = Callable[[str], None]
 _ENCODER = "encoder"  # the part of a graph that int8 rounds
@@ -39,7 +39,7 @@ class Exported(NamedTuple):
 
     Attributes:
       content: its bytes.
-      card: sentences on what it is.
+      card: sentences that describe the file, for the model card.
       notes: what a caller must know of it that the file itself cannot hold: a second file, .json.
     """
 
@@ -109,8 +109,7 @@ def export_file(
         say(sentence)
     if arrays:
         beside = output.with_suffix(".person.npz")
-        with replacing(beside) as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        replace_arrays(beside, arrays)
         say(f"{beside}: inputs that say how the person sounds: keep them on the device")
     elif person_file is not None:
         say(f"{model} needs no statistics of a person: --person has no effect")

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from privrep.deploy.description import Description, from_json, to_json
-from privrep.files import drop_partial, fault, replace_file, replacing, sha256, write_seal
+from privrep.files import drop_partial, fault, replace_arrays, replace_file, sha256, write_seal
 
 DESCRIPTION, ARRAYS, SEAL = "model.json", "arrays.npz", "model.sha256"
 NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
@@ -75,8 +75,7 @@ def write_model(
     arrays = {f"params/{name}": array for name, array in _flat(params)}
     arrays |= {f"release/{name}": np.asarray(array) for name, array in release.items()}
     arrays |= {f"inputs/{name}": np.asarray(array) for name, array in inputs.items()}
-    with replacing(folder / ARRAYS) as file:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    replace_arrays(folder / ARRAYS, arrays)
     content = to_json(description) | {"files": {ARRAYS: sha256(folder / ARRAYS)}}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
     replace_file(folder / DESCRIPTION, f"{text}\n")

@@ -94,6 +94,7 @@ def encoded(
     """h before release of the utterances `index` int32[B] of a corpus, -1 for padding: [B, D]."""
     with jax.default_matmul_precision(reading.precision):
         batch = batch_of(corpus, transform, index, reading.longest, reading.fill)
+        # The type of `apply` has a second form, with changed variables; here nothing changes.
         views: dict[str, jax.Array] = net.apply({"params": params}, batch, method="encode")  # type: ignore[assignment]
         return views[JOINT]
 

@@ -1,4 +1,4 @@
-"""Where a command may write: over an earlier output of its kind, and over nothing else (host)."""
+"""Checks of output paths: only an earlier output of the same kind is overwritten (host)."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from privrep.files import replacing
+from privrep.files import replace_arrays
 from privrep.inputs.normalisation import FrameMoments
 
 VERSION = 1
@@ -44,7 +44,7 @@ class Person:
 
 
 def write_person(path: Path, person: Person) -> None:
-    """Writes a person file, see `files.replacing`.
+    """Writes a person file, see `files.replace_arrays`.
 
     Raises:
       OSError: it cannot be written.
@@ -59,8 +59,7 @@ def write_person(path: Path, person: Person) -> None:
         arrays |= {f"frames_{name}": np.asarray(value) for name, value in named.items()}
     if person.state is not None:
         arrays |= {f"state_{n}": np.asarray(a) for n, a in zip(_STATE, person.state)}
-    with replacing(path) as file:
-        np.savez(file, allow_pickle=False, sha256=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
+    replace_arrays(path, {"sha256": np.array(_digest(arrays)), **arrays})
 
 
 def read_person(path: str | os.PathLike) -> Person:

@@ -112,6 +112,7 @@ def sender(
         answers, edges = map(jnp.asarray, learned.stand_ins)
 
     def emotion(h: jax.Array) -> jax.Array:
+        # The type of `apply` has a second form, with changed variables; here nothing changes.
         return net.apply({"params": params}, h, method="emotion")  # type: ignore[return-value]
 
     def released(batch: Mapping[str, jax.Array], h: jax.Array) -> jax.Array:

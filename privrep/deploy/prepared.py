@@ -1,4 +1,4 @@
-"""What the encoders of a model read of recordings: checked, named and prepared (host)."""
+"""Checking and preparing the recordings that the encoders of a model read (host)."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from privrep.deploy.sounds import frames_of_audio
 UNUSABLE = ("stop", "drop")
 
 
-class Prepared(NamedTuple):
+class PreparedRecordings(NamedTuple):
     """What the encoders read of the N utterances that can be used.
 
     Attributes:
@@ -53,7 +53,7 @@ def prepared(
     description: Description,
     inputs: Mapping[str, np.ndarray],
     progress: bool,
-) -> Prepared:
+) -> PreparedRecordings:
     """Prepares recordings as training prepared those of its corpus.
 
     Args:
@@ -89,7 +89,7 @@ def prepared(
         words, vectors = of_words.rows, of_words.vectors
         notes += of_words.notes
     rows, left_out = usable(ids, [p for p in (frames, words) if p is not None], unusable)
-    return Prepared(
+    return PreparedRecordings(
         tuple(ids[i] for i in rows),
         None if frames is None else [frames[i] for i in rows],
         None if words is None else [words[i] for i in rows],

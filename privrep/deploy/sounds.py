@@ -1,4 +1,4 @@
-"""Log-Mel frames of audio files and waveforms, and what is to be said of them (host)."""
+"""Log-Mel frames of audio files and waveforms, and notes on them (host)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -22,7 +22,7 @@ def stablehlo(model: Model) -> tuple[bytes, dict[str, Any]]:
     Its `call` takes {name: array} and gives the released h float32[B, D]. Of B utterances, as far
     as the model reads them:
       frames: float32[B, T, F], log-Mel or ready, T a multiple of `frames_multiple_of`.
-      num_frames: int32[B], at least 1; the frames behind are padding.
+      num_frames: int32[B], at least 1; later frames are padding.
       word_numbers: int32[B, L], rows of the vocabulary, 0 unknown; or words: float32[B, L, E].
       num_words: int32[B], at least 1.
       frame_mean, frame_deviation: float32[B, F], and person_mean float32[B, D], person_turn

@@ -1,4 +1,4 @@
-"""What the columns of people's tables are called, and the one way from files to labels (host).
+"""The column names of users' tables, and the one way from files to labels (host).
 
 Manifest and audit read their tables by `labels`: columns get the names that this project uses, rows
 an id, speakers the facts of another table, and values one spelling.
@@ -234,14 +234,14 @@ def labels(tables: Sequence[Table], naming: Naming, keep: Collection[str] = ()) 
     sources = [*tables, *([read_table(naming.speakers)] if naming.speakers else [])]
     absent = dict(read.absent)
     for name, declared in naming.values.items():
-        there = [
+        source_cells = [
             cell
             for table in sources
             for column, cells in table.cells.items()
             if column in original[name] or _letters(column) in SYNONYMS.get(name, ())
             for cell in cells
         ]
-        gone = not_there(name, there, declared)
+        gone = not_there(name, source_cells, declared)
         for word, meaning in declared.items():
             if word not in gone:
                 absent.pop(_declaration(name, word, meaning), None)
@@ -394,14 +394,14 @@ def names_of(table: Table, naming: Naming, keep: Collection[str] = ()) -> dict[s
     for ours, synonyms in SYNONYMS.items():
         if ours in {*names, *left_out, *stay, *exact}:
             continue
-        there = {}
+        rank_of = {}
         free = {*table.cells} - taken
         if ours == "audio":  # a path may be the id, too
             free |= {names.get(ID, "")}
         for theirs in table.cells:
             if theirs in free and _letters(theirs) in synonyms:
-                there[theirs] = synonyms.index(_letters(theirs))
-        for theirs in sorted(there, key=there.__getitem__):
+                rank_of[theirs] = synonyms.index(_letters(theirs))
+        for theirs in sorted(rank_of, key=rank_of.__getitem__):
             if _is_fit(ours, table.cells[theirs]):
                 names[ours] = theirs
                 taken.add(theirs)

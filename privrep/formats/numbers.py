@@ -28,7 +28,7 @@ _FORMS = (
 )
 
 
-class Interval(NamedTuple):
+class NumberBin(NamedTuple):
     """The numbers from `low` to `high`, both included."""
 
     name: str
@@ -36,7 +36,7 @@ class Interval(NamedTuple):
     high: float
 
 
-Bins = int | tuple[Interval, ...]  # a number of quantiles, or intervals
+Bins = int | tuple[NumberBin, ...]  # a number of quantiles, or intervals
 
 
 class SpeakerBins(NamedTuple):
@@ -49,7 +49,7 @@ class SpeakerBins(NamedTuple):
     """
 
     name_of: dict[str, str | None]
-    intervals: tuple[Interval, ...]
+    intervals: tuple[NumberBin, ...]
     note: str
 
 
@@ -210,20 +210,24 @@ def _bins(text: str) -> Bins:
     return tuple(intervals)
 
 
-def _interval(match: re.Match[str]) -> Interval:
+def _interval(match: re.Match[str]) -> NumberBin:
     name = (match["name"] or match[0]).strip()
     if match["sign"]:
         bound, sign = float(match["bound"]), match["sign"]
         if sign[0] == "<":
-            return Interval(name, -math.inf, bound if "=" in sign else np.nextafter(bound, -np.inf))
-        return Interval(name, bound if "=" in sign else np.nextafter(bound, np.inf), math.inf)
+            return NumberBin(
+                name, -math.inf, bound if "=" in sign else np.nextafter(bound, -np.inf)
+            )
+        return NumberBin(name, bound if "=" in sign else np.nextafter(bound, np.inf), math.inf)
     low, high = float(match["low"]), float(match["high"])
     if not low <= high:
         raise ValueError(f"{match[0]!r} ends before it begins")
-    return Interval(name, low, high)
+    return NumberBin(name, low, high)
 
 
-def _quantiles(attribute: str, numbers_of: Mapping[str, float], count: int) -> tuple[Interval, ...]:
+def _quantiles(
+    attribute: str, numbers_of: Mapping[str, float], count: int
+) -> tuple[NumberBin, ...]:
     numbers = np.sort(np.array([*numbers_of.values()]))
     places = np.flatnonzero(np.diff(numbers) > 0) + 1  # where one may cut
     if len(places) < count - 1:
@@ -239,12 +243,12 @@ def _quantiles(attribute: str, numbers_of: Mapping[str, float], count: int) -> t
         cuts.append(int(possible[np.argmin(np.abs(possible - wanted))]))
     lows, highs = numbers[cuts], numbers[[*(c - 1 for c in cuts[1:]), len(numbers) - 1]]
     return tuple(
-        Interval(f"{low:g}-{high:g}" if low < high else f"{low:g}", float(low), float(high))
+        NumberBin(f"{low:g}-{high:g}" if low < high else f"{low:g}", float(low), float(high))
         for low, high in zip(lows, highs)
     )
 
 
-def _name(attribute: str, number: float, intervals: Sequence[Interval]) -> str | None:
+def _name(attribute: str, number: float, intervals: Sequence[NumberBin]) -> str | None:
     names = [interval.name for interval in intervals if interval.low <= number <= interval.high]
     if len(names) > 1:
         raise ValueError(

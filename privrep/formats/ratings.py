@@ -1,4 +1,4 @@
-"""What columns of ratings are called besides their names: abbreviations and joint columns (host).
+"""Other names of rating columns: abbreviations, affixes and joint columns (host).
 
 A lone A or V may be anything (audio, video). They are activation and valence where they stand in
 one table as a group (V,A,D or v_mean,a_mean) and hold numbers.

@@ -197,8 +197,9 @@ def unify(
     counts = Counter(cells)
     del counts[""]
     declared = declared or {}
-    said = {key_of(word): what for word, what in declared.items()}
-    kept = {key for key, what in said.items() if key_of(what) == key}  # none=none: it is a value
+    meaning_of_key = {key_of(word): what for word, what in declared.items()}
+    # none=none: it is a value
+    kept = {key for key, what in meaning_of_key.items() if key_of(what) == key}
     meaning: dict[str, str] = {"": ""}
     missing: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
@@ -208,10 +209,10 @@ def unify(
         if kind == TEXT and not declared:  # such columns are long
             meaning[cell] = cell if cell.isascii() else unicodedata.normalize("NFC", cell)
             continue
-        form = plain(said.get(key_of(cell), cell) if said else cell)
+        form = plain(meaning_of_key.get(key_of(cell), cell) if meaning_of_key else cell)
         form_of[cell], key = form, number_form(form.casefold())
         if kind == TEXT:
-            meaning[cell] = said.get(key_of(cell), cell)
+            meaning[cell] = meaning_of_key.get(key_of(cell), cell)
         elif not form:
             meaning[cell] = ""
         elif is_missing(key, kind) and key not in kept:
@@ -269,13 +270,13 @@ def not_there(name: str, cells: Iterable[str], declared: Mapping[str, str]) -> d
     if not declared:
         return {}
     counts = Counter(cell for cell in cells if cell)
-    there = {*map(key_of, counts)}
+    held_keys = {*map(key_of, counts)}
     values = dict.fromkeys(plain(cell) for cell, _ in counts.most_common())
     return {
         word: f"no cell of {name} is {shown(word)}. It has: "
         f"{first([*values], most=_LISTED) or 'no value'}{nearest(word, values)}"
         for word in declared
-        if key_of(word) not in there
+        if key_of(word) not in held_keys
     }
 
 
@@ -458,7 +459,7 @@ class Paired(NamedTuple):
     changed: int
 
 
-def paired(wanted: Iterable[str], there: Iterable[str]) -> Paired:
+def paired(wanted: Iterable[str], available: Iterable[str]) -> Paired:
     """Finds names in another table by the strictest comparison that finds the most of them.
 
     A comparison by which two names of one table would be the same is not used.
@@ -466,7 +467,7 @@ def paired(wanted: Iterable[str], there: Iterable[str]) -> Paired:
     >>> paired(["01", "2"], ["1", "2", "3"]).pairs
     {'01': '1', '2': '2'}
     """
-    names, others = dict.fromkeys(wanted), dict.fromkeys(there)
+    names, others = dict.fromkeys(wanted), dict.fromkeys(available)
     best = Paired({}, "", 0)
     for differ, key in _COMPARED:
         theirs: dict[str, str] = {key(name): name for name in others}

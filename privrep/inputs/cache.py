@@ -50,7 +50,7 @@ _SAME = "same.npz"
 _Features = dict[str, Any] | UnusableUtterance
 
 
-class Prepared(NamedTuple):
+class PreparedCorpus(NamedTuple):
     """A corpus with its features.
 
     Attributes:
@@ -89,7 +89,7 @@ def prepare(
     unusable: str = "stop",
     workers: int | None = None,
     progress: bool = True,
-) -> Prepared:
+) -> PreparedCorpus:
     """Computes the features of `utterances`, or reads them from the cache if that was done before.
 
     They are computed again when a setting, `FEATURES_VERSION`, or the corpus changes: the ids,
@@ -144,7 +144,7 @@ def prepare(
     rows = np.flatnonzero([u.id not in faults for u in utterances if u.id not in store.faults])
     frames, ready_words = _select(store.frames, rows), _select(store.words, rows)
     lengths = [part.length.tolist() for part in (frames, ready_words) if part is not None]
-    return Prepared(
+    return PreparedCorpus(
         utterances=kept,
         frames=frames,
         words=tuple(tokenise(u.transcript or "") for u in kept)
@@ -164,7 +164,7 @@ class Described(NamedTuple):
     """What `prepare` would make, without making it.
 
     Attributes:
-      hash: `Prepared.hash`.
+      hash: `PreparedCorpus.hash`.
       utterances: those given to `describe`.
       contents: of each [digest, size in bytes] of its files, None of one that is not there.
     """

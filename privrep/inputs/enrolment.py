@@ -1,4 +1,4 @@
-"""Which utterances of a person are enrolled, for a release with a state per person (host).
+"""The choice of enrolled utterances, for a release with a state per person (host).
 
 Only the others are scored: a state that was made of scored utterances knows what it is tried on.
 """

@@ -22,7 +22,7 @@ from privrep.formats.values import SPLITS, key_of, paired, plain
 from privrep.messages import first, misread, nearest
 from privrep.types import Split, Utterance
 
-KEYS = ("id", "speaker", "session")  # what a table may tell the parts of, the first it has
+KEYS = ("id", "speaker", "session")  # what a table may assign to parts, the first it has
 _PARTS = ("part", "set", *SYNONYMS["split"])
 _FOLDS = ("fold", "folds", "foldid", "cvfold")
 _MOST = 8  # names of a part that a sentence lists

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import optimize, sparse
 
 from privrep.messages import first
-from privrep.types import Split, Utterance
+from privrep.types import Split, Utterance, renumber
 
 # Cost of each speaker of some value that a share lacks: higher than that of any imbalance.
 _MISSING_COST = 1e3
@@ -262,11 +262,11 @@ def _groups(utterances: Sequence[Utterance], num_folds: int) -> np.ndarray:
     if len(sessions) == len(utterances):
         roots = _connected_sessions(speakers, sessions)
         names = np.array([roots[session] for session in sessions])
-        groups = np.unique(names, return_inverse=True)[1]
+        groups = renumber(names)
         sizes = np.bincount(groups)
         if len(sizes) >= num_folds and sizes.max() * num_folds <= 2 * len(utterances):
             return groups
-    return np.unique(np.array(speakers), return_inverse=True)[1]
+    return renumber(np.array(speakers))
 
 
 def _connected_sessions(speakers: Sequence[str], sessions: Sequence[str]) -> dict[str, str]:

@@ -39,7 +39,7 @@ class ReadyFeatures(NamedTuple):
 
 
 def open_ready(source: str | Path, ids: Sequence[str]) -> ReadyFeatures:
-    """Opens ready features of the utterances `ids`; what is taken for what is said by warnings.
+    """Opens ready features of the utterances `ids`; warnings report which file serves which one.
 
     Args:
       source: a source of `formats.sequences`, or several joined by +.
@@ -81,7 +81,7 @@ def _opened(source: str, ids: Sequence[str]) -> Sequences:
 def ready_files(source: str | Path, ids: Sequence[str]) -> list[list[Path]]:
     """The files on which the features of each of the utterances `ids` depend.
 
-    Of a file that is looked for and not there it is where it would be.
+    A missing file is listed by the path at which it is expected.
     """
     files: list[list[Path]] = [[] for _ in ids]
     for part in sources_of(source):

@@ -45,7 +45,7 @@ def parse_only(text: str) -> dict[str, tuple[str, ...]]:
         if equals:
             column = name.strip()
             if column in values_of:
-                raise ValueError(f"{column} stands there twice; list its values behind one =")
+                raise ValueError(f"{column} stands there twice; list its values after one =")
             values_of[column], part = [], value.strip()
         if not column or not part:
             raise ValueError("COLUMN=VALUE expected, such as scenario=improvised; more by commas")

@@ -1,9 +1,9 @@
-"""Whether the rows of a table belong to the rows of h: is any column read above chance? (host).
+"""The alignment of a table with h, tested by whether any column is read above chance (host).
 
-Of a table in another order every attacker is at chance, whatever h reveals; "no leak shown" would
-be said of it. A column that h is associated with more than permuted labels are shows that the order
-is right. An h in which speakers cannot be told apart is not suspect by that: another column, such
-as the emotion, may be read.
+If the table is in another order, every attacker is at chance whatever h reveals, and the verdict
+would be no_leak_shown. A column that h is associated with more than permuted labels are shows
+that the order is right. An h in which speakers cannot be told apart is not suspect by that: another
+column, such as the emotion, may be read.
 
 The statistic of a column is how far its classes lie apart in h (the sum of squares between classes,
 along principal directions as they are, and again with directions evened out), or how much its
@@ -77,17 +77,17 @@ BY_CALLER = Alignment("caller", "", {}, ALPHA, "Rows belong together by the word
 _UNCONFIRMED = {  # what is left open where no column could be read
     BY_CALLER.by: "That the rows stand in one order is the word of the caller alone (--aligned): "
     "no column of the labels could be read from the representations ({}). If the order is wrong, "
-    "these numbers say nothing of what is revealed.",
+    "these numbers do not show what is revealed.",
     BY_IDS.by: "Rows were joined by their ids, and no column of the labels could be read from the "
-    "representations ({}): if the ids of one side belong to other utterances, these numbers say "
-    "nothing of what is revealed. Compare a few by hand.",
+    "representations ({}): if the ids of one side belong to other utterances, these numbers do "
+    "not show what is revealed. Compare a few by hand.",
 }
 
 
 def believed(given: Alignment, tested: Alignment) -> Alignment:
-    """What ids, or the word of the caller, make of the order of rows, beside what was `tested`.
+    """Combines trust in ids, or in the caller, with the outcome of the test.
 
-    They are believed; where no column could be read, that is all there is, and a `doubt`.
+    They are trusted; where no column could be read, nothing supports them, which is a `doubt`.
 
     Args:
       given: BY_IDS or BY_CALLER.
@@ -104,8 +104,8 @@ def align(
 ) -> Alignment:
     """Whether a column of the table is read from h.
 
-    Labels are exchanged within speakers where they vary there, else between speakers. Of speakers
-    it is asked, last, whether the rows of one are alike: the rows are exchanged, and, as a table
+    Labels are permuted within speakers where they vary there, else between speakers. Of speakers
+    it is asked, last, whether the rows of one are alike: the rows are permuted, and, as a table
     may have the speakers in another order, the runs of rows of one speaker. Where all runs are of
     one length, such a table cannot be told from the right one, which is a `doubt`.
 
@@ -137,7 +137,7 @@ def align(
         tried[name] = test(count)
         if tried[name] <= needed:
             sentence = (
-                f"Rows belong together: the representations tell {name} better than permuted "
+                f"Rows belong together: the representations predict {name} better than permuted "
                 f"labels do (p = {tried[name]:.2g}, of {len(tests)} columns)."
             )
             doubt = _DOUBT if name in doubtful else ""
@@ -166,7 +166,7 @@ def _is_testable(values: np.ndarray) -> bool:
 
 
 def _alternates_alike(values: np.ndarray, speaker: np.ndarray) -> bool:
-    """Whether values vary within speakers, in the same order in each: speakers may be exchanged."""
+    """Whether values vary within speakers, in the same order in each: speakers may be permuted."""
     by_speaker = np.nan_to_num(values, nan=-1).reshape(speaker.max() + 1, -1)
     return bool((by_speaker == by_speaker[0]).all() and np.ptp(by_speaker[0]) > 0)
 

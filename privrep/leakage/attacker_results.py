@@ -1,4 +1,4 @@
-"""What one attacker found, in plain values: its scores, its victims, its worst case (host)."""
+"""The scores of one attacker in plain values: all, victims, worst case (host)."""
 
 from typing import NamedTuple
 

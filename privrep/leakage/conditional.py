@@ -26,7 +26,7 @@ from privrep.statistics.strata import (
     within_uar,
 )
 from privrep.statistics.uar import confusion_counts, uar, uars_of
-from privrep.statistics.verdict import Verdict, judge
+from privrep.statistics.verdict import Scores, Verdict, judge
 from privrep.types import SECONDARY, InferenceSettings, Sample, renumber
 
 ATTACKERS: dict[str, Attack] = {"linear": linear, "kernel": kernel}
@@ -163,8 +163,7 @@ def explain(
             counts = confusion_counts(result.predictions[0], labels, speaker, sample.num_classes)
             errors.append(standard_error(counts, uar, speaker_labels(labels, speaker)))
         return judge(
-            np.array(rows),
-            np.array(errors),
+            Scores(np.array(rows), np.array(errors)),
             permutations,
             sample.num_classes,
             settings.limit,
@@ -226,11 +225,9 @@ def _beyond(
             rows.append(studentised(scores, score_errors, chance))
             errors.append(score_errors[0])
             names.append(f"{name}, {form_name} strata")
-    uars = np.array(rows)
-    verdict, _ = judge(
-        uars, np.array(errors), permutations, num_classes, settings.limit, settings.alpha
-    )
-    return verdict, names[int(np.argmax(uars[:, 0]))]
+    of_all = Scores(np.array(rows), np.array(errors))
+    verdict, _ = judge(of_all, permutations, num_classes, settings.limit, settings.alpha)
+    return verdict, names[int(np.argmax(of_all.uars[:, 0]))]
 
 
 def _one_hot(covariate: Covariate) -> np.ndarray:

@@ -94,9 +94,10 @@ def attack_deals(
     }
     first, of_truth = {}, {}
     seconds = dict.fromkeys((*attackers, *suite.untested), 0.0)
+    repeated = suite.repeated(sample.h.size)
     for number, seed in enumerate(deals):
         folds = deal_folds(speaker, fold_group, num_folds, seed)
-        for name in attackers if number == 0 else suite.every_deal:
+        for name in attackers if number == 0 else repeated:
             start = time.perf_counter()
             attacked = attackers[name](
                 seed, sample.h, permutations.labels, speaker, folds, num_classes

@@ -21,7 +21,7 @@ from privrep.statistics.confidence import standard_error
 from privrep.statistics.design import design, speaker_labels
 from privrep.statistics.permutation_test import permute
 from privrep.statistics.uar import confusion_counts, uar, uars_of
-from privrep.statistics.verdict import Verdict, judge
+from privrep.statistics.verdict import Scores, Verdict, judge
 from privrep.types import SECONDARY, InferenceSettings, Sample
 
 RIDGES = (1.0, 0.1, 0.01, 0.001, 1e-4)  # of standardised columns, per utterance
@@ -116,8 +116,7 @@ def decensor(
     counts = confusion_counts(predictions[:, 0], labels, speaker, num_classes)
     error = standard_error(counts, uar, speaker_labels(labels, speaker))
     verdict, _ = judge(
-        uars[None],
-        np.array([error]),
+        Scores(uars[None], np.array([error])),
         permutations,
         num_classes,
         settings.limit,

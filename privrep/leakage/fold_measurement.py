@@ -102,8 +102,8 @@ def measure_folds(
     attackers *own* know the other test speakers as well (`own_predictions`): a network may hide the
     attribute of those it was trained on, and of nobody else. The predictions of all folds are
     pooled, as every speaker is tested once. All is repeated with the attribute permuted between
-    speakers that are tested in the same fold: the folds are balanced for the attribute, and
-    permuting it between folds would destroy the balance and thereby set the true labelling apart.
+    speakers that are tested in the same fold: the folds are balanced for the attribute;
+    after permutations between folds they would not be, and the true labelling would stand out.
     All attackers are judged as one family, by the same permutations.
 
     With a covariate `given`, such as the emotion labels, every attacker *seen* is used in both
@@ -325,9 +325,9 @@ def _verdict(
     scarce = "speakers"
     if excess:
         judged, scarce = judged.beyond(chance), "sessions"
-        evidence = "one utterance beyond what sessions tell"
+        evidence = "one utterance beyond what sessions reveal"
     return judge(
-        *judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
+        judged, permutations, known.num_classes, settings.limit, settings.alpha, evidence, scarce
     )[0]
 
 

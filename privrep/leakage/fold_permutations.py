@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.leakage.fold_sample import KnownRows
-from privrep.statistics.design import FREE, exchange, speaker_blocks, tying_speakers
+from privrep.statistics.design import FREE, permutation_rule, speaker_blocks, tying_speakers
 from privrep.statistics.permutation_test import Permutations, permute
 from privrep.types import InferenceSettings, renumber
 
@@ -82,7 +82,7 @@ def _beyond_sessions(known: KnownRows, num_folds: int) -> tuple[np.ndarray, np.n
     fold_of = known.fold_of_speaker
     tying = tying_speakers(known.speaker, known.session)
     rows = ~np.isin(known.speaker, tying)
-    rule = exchange(
+    rule = permutation_rule(
         known.labels[rows], renumber(known.speaker[rows]), renumber(known.session[rows]), num_folds
     )
     if rule.permuted_between == FREE:

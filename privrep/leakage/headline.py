@@ -13,7 +13,7 @@ from privrep.statistics.verdict import Verdict
 from privrep.types import NOT_JUDGED
 
 
-class Answer(NamedTuple):
+class VerdictMark(NamedTuple):
     """A verdict as it is shown: word and sign carry the meaning, the colour only repeats it."""
 
     word: str
@@ -22,10 +22,10 @@ class Answer(NamedTuple):
 
 
 ANSWERS = {
-    "leaks": Answer("It leaks", "▲", "#D55E00"),
-    "no_leak_shown": Answer("No leak shown", "●", "#0072B2"),
-    "cannot_tell": Answer("Cannot tell", "?", "#5A5A5A"),
-    NOT_JUDGED: Answer("Not judged", "◇", "#8B4A8B"),
+    "leaks": VerdictMark("It leaks", "▲", "#D55E00"),
+    "no_leak_shown": VerdictMark("No leak shown", "●", "#0072B2"),
+    "cannot_tell": VerdictMark("Cannot tell", "?", "#5A5A5A"),
+    NOT_JUDGED: VerdictMark("Not judged", "◇", "#8B4A8B"),
 }
 
 
@@ -58,7 +58,7 @@ class Headline(NamedTuple):
     Attributes:
       question: that the measurement answers.
       verdict: "leaks", "no_leak_shown", "cannot_tell" or "not_judged".
-      word, sign, colour: see `Answer`.
+      word, sign, colour: see `VerdictMark`.
       sentence: what an attacker reads, beside guessing, and the bound.
       further: the same from all utterances of a person, and beyond sessions, where they differ.
       certainty: on how many speakers it rests, and the smallest leak that would have been detected.
@@ -152,7 +152,7 @@ def _of_many_utterances(headline: Headline, person: Verdict, confidence: float) 
             *headline.still_open,
         ),
         next_steps=(
-            "Where many utterances of a person leave the device, limit what they tell together "
+            "Where many utterances of a person leave the device, limit what they reveal together "
             "(--fail-above-person).",
             *headline.next_steps,
         ),
@@ -165,8 +165,8 @@ def headline_of_number(subject: Subject, verdict: CorrelationVerdict) -> Headlin
     sentence = (
         f"From all utterances of an unseen speaker, the strongest attacker's estimate of "
         f"{subject.attribute} has a correlation of {r:.2f} with the truth (0 is guessing, 1 the "
-        f"right order), which tells the higher half of the speakers from the lower rightly about "
-        f"{times(_halves(r))} times in 100; guessing 50; "
+        f"right order), which separates the higher half of the speakers from the lower rightly "
+        f"about {times(_halves(r))} times in 100; guessing 50; "
     )
     if math.isfinite(upper):
         sentence += (
@@ -280,7 +280,7 @@ def _after_no_answer(subject: Subject, extent: _Extent) -> _Outlook:
             "same speakers hardly help."
         )
     else:
-        advice = "Mend what is said to be open, and audit again."
+        advice = "Repair what is listed as open, and audit again."
     return (
         (f"Whether it leaks: one {extent.room_for_leak} is not excluded.", extent.reason),
         (f"Do not take this for a pass. {advice}",),
@@ -289,7 +289,7 @@ def _after_no_answer(subject: Subject, extent: _Extent) -> _Outlook:
 
 def _after_no_judgement(subject: Subject, extent: _Extent) -> _Outlook:
     return (
-        ("Everything: no number of this audit says how much is revealed.",),
+        ("Everything: no number of this audit shows how much is revealed.",),
         (
             "Give both inputs a column id, by which the rows are joined; or give a column that the "
             "representations are known to reveal, such as the emotion; or, if you know that the "
@@ -353,7 +353,7 @@ def _differs(other: Verdict, verdict: Verdict) -> bool:
 def _halves(correlation: float) -> float:
     """The UAR of the halves of normal numbers that are predicted so well (Sheppard 1899).
 
-    A negative correlation tells them wrongly more often than rightly.
+    A negative correlation separates them wrongly more often than rightly.
     """
     return 0.5 + math.asin(max(-1.0, min(correlation, 1.0))) / math.pi
 

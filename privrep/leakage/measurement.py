@@ -3,7 +3,7 @@
 Two statements are made where the utterances were recorded in sessions. *Total*: what an attacker
 reads, whatever the cause; labels are permuted over all speakers. *Beyond sessions*: what is left
 when the labels change places within sessions, or between sessions as wholes, only: a room in which
-only women were recorded tells gender, and no voice. Limit and gate are of the total.
+only women were recorded reveals gender, and the voice does not. Limit and gate are of the total.
 
 See `fold_measurement` for a network that was trained once per fold.
 """
@@ -54,7 +54,7 @@ class Measurement(NamedTuple):
       strongest: name of the attacker with the highest UAR.
       attackers: {name: AttackerResult}.
       untested: {name: UAR} of attackers that were trained for the true labels only.
-      victims: VictimResult of 1, 2, 5 and 20 utterances, as far as most people have more, and of
+      victims: VictimResult of 1, 2, 5 and 20 utterances, as far as most speakers have more, and of
         all; the first is `verdict`, the last is `person`.
       worst_protected: the speaker whom the strongest attacker names best.
       chance: 1 / C.
@@ -119,8 +119,9 @@ def measure(
     by attackers that were trained on other speakers and tuned on yet others. The whole attack is
     repeated with the attribute permuted between speakers (`permutation_test.permute`), every
     attacker trained anew. The verdict follows from the rank of the true labels among the permuted
-    ones (`verdict.judge`). Whether no leak may be said is further subject to `verdict.doubted`: a
-    class of few speakers, or an untested attacker that reads more than the bound.
+    ones (`verdict.judge`). Whether the verdict may be no_leak_shown is further subject to
+    `verdict.doubted`: a class of few speakers, or an untested attacker that reads
+    more than the bound.
 
     Args:
       sample: see `types.Sample.of`. Utterances with unknown labels do not count. Sessions are
@@ -153,12 +154,12 @@ def measure(
     several, all_utterances = victim_sizes(tested.speaker, tested.labels)
     dealt = attack_deals(tested, permutations, None, suite, deals, settings.folds, several)
     num_classes, test = known.num_classes, (settings.limit, settings.alpha)
-    verdict, judged = judge(*dealt.one_utterance, permutations, num_classes, *test)
+    verdict, judged = judge(dealt.one_utterance, permutations, num_classes, *test)
     person, _ = judge(
-        *dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
+        dealt.person, permutations, num_classes, *test, evidence="all utterances of a person"
     )
     of_several = {
-        size: judge(*dealt.several[size], permutations, num_classes, *test)[0] for size in several
+        size: judge(dealt.several[size], permutations, num_classes, *test)[0] for size in several
     }
     class_of = speaker_labels(known.labels, known.speaker)
     num_of_class = speakers_per_class(known.labels, known.speaker)
@@ -181,7 +182,7 @@ def measure(
         predictions[sample.labels >= 0] = of_all
         uar_of_all = float(uars_of(of_all[None], known.labels[None], num_classes)[0])
         verdict = _at(verdict, uar_of_all)
-    single = [judge(*scores, permutations, num_classes, *test)[0] for scores in dealt.of_deal]
+    single = [judge(scores, permutations, num_classes, *test)[0] for scores in dealt.of_deal]
     turned = [
         doubted(of_deal, [*rare, *blind], most).verdict != verdict.verdict for of_deal in single
     ]
@@ -334,6 +335,6 @@ def _check_classes(labels: np.ndarray, speaker: np.ndarray) -> None:
     if len(single):
         raise ValueError(
             f"class {single[0]} has one speaker: it cannot be learned from one speaker and "
-            "predicted for another, so that nothing can be said about it; leave it out or join it "
+            "predicted for another, so that it cannot be measured; leave it out or join it "
             "with another"
         )

@@ -86,9 +86,9 @@ class NumberMeasurement(NamedTuple):
       num_utterances, num_speakers: with known numbers; only these count.
       lowest, highest: of the speakers' numbers.
       share_within: share of the numbers' variance that is within speakers, 0 where every speaker
-        has one number. A speaker is predicted as the mean, whatever the share.
+        has one number. Predictions are averaged per speaker in any case.
       num_folds: K; num_deals: of the speakers into folds.
-      permuted_between: between whom numbers were permuted, see `permutation_test.Design`.
+      permuted_between: between whom numbers were permuted, see `design.Design`.
       num_permutations: permuted labellings for which every attacker was trained anew.
       distinct_permutations: labellings that the design allows, the true one included; 10**18
         stands for that number or more.

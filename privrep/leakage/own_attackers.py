@@ -1,4 +1,4 @@
-"""Attackers who know unseen speakers: h of the tested speakers' own kind, labelled (host).
+"""Attackers that are also trained on labelled h of other held-out speakers (host).
 
 A network was trained with the labels of its training speakers, and may hide an attribute of these
 speakers alone. An attacker who learns from their h then sees nothing, though h of everybody else

@@ -8,7 +8,7 @@ content, such as the script or the script and the emotion.
 Null hypothesis: h depends on the session and the content, and not on the speaker. Then utterances
 of one session and content are exchangeable between speakers. Where speakers have several sessions,
 a speaker's utterances in a session may be alike for reasons of that day, so that they move
-together: whole recordings are exchanged between the speakers of the session.
+together: whole recordings are permuted between the speakers of the session.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Kind(NamedTuple):
     known: tuple[str, ...] = ()
 
 
-class Exchange(NamedTuple):
+class PairPermutation(NamedTuple):
     """Which labels are permuted.
 
     Attributes:
@@ -75,7 +75,7 @@ class PairDesign(NamedTuple):
     """The kinds of pairs that can be tried, how labels are permuted, and {kind: why it cannot}."""
 
     kinds: tuple[Kind, ...]
-    exchange: Exchange
+    permutation: PairPermutation
     left_out: dict[str, str]
 
 
@@ -94,11 +94,11 @@ def pair_design(
       contents: of n utterances, each of which makes a kind if enough pairs have it in common; the
         finest is the last.
     """
-    base, exchange, reason = _base(target, speaker, session)
+    base, permutation, reason = _base(target, speaker, session)
     if reason:
-        return PairDesign((), exchange, {base.name: reason})
+        return PairDesign((), permutation, {base.name: reason})
     kinds, left_out = [base], {}
-    finest = exchange
+    finest = permutation
     for z in contents:
         name = f"within one {z.name}"
         if base.name != ALL:
@@ -106,8 +106,8 @@ def pair_design(
         content = z.strata if base.content is None else _cells(base.content, z.strata)
         kind = Kind(name, content, base.recording, (*base.known, z.name))
         reason = _too_few(kind, target, speaker)
-        # A recording that is exchanged as a whole takes its contents with it.
-        refined = exchange._replace(cell=_cells(exchange.cell, z.strata))
+        # A recording that is permuted as a whole takes its contents with it.
+        refined = permutation._replace(cell=_cells(permutation.cell, z.strata))
         by_utterance = base.recording is None
         if not reason and by_utterance and _free_share(refined, speaker) < _MIN_SHARE:
             reason = "is shared by too few utterances of different speakers"
@@ -121,7 +121,7 @@ def pair_design(
 
 
 def permuted_speakers(
-    target: np.ndarray, speaker: np.ndarray, exchange: Exchange, count: int, seed: int
+    target: np.ndarray, speaker: np.ndarray, permutation: PairPermutation, count: int, seed: int
 ) -> Permutations:
     """`count` rows of speakers that are permuted between blocks, the true ones first.
 
@@ -129,8 +129,8 @@ def permuted_speakers(
     same pairs.
     """
     rng = np.random.default_rng(seed)
-    first, block = np.unique(exchange.block, return_index=True, return_inverse=True)[1:]
-    cell, owner = exchange.cell[first], speaker[first]
+    first, block = np.unique(permutation.block, return_index=True, return_inverse=True)[1:]
+    cell, owner = permutation.cell[first], speaker[first]
     places = np.argsort(cell, kind="stable")
     labels = np.repeat(speaker[None].astype(np.int32), 1 + count, axis=0)
     for row in labels[1:]:
@@ -149,28 +149,28 @@ def permuted_speakers(
 
 def _base(
     target: np.ndarray, speaker: np.ndarray, session: np.ndarray | None
-) -> tuple[Kind, Exchange, str]:
+) -> tuple[Kind, PairPermutation, str]:
     """The kind before contents, its permutations, and why it cannot be tried or ""."""
     each = np.arange(len(speaker), dtype=np.int32)
     if session is None:
-        kind, exchange = Kind(ALL, None, None), Exchange(each, renumber(target))
-        return kind, exchange, _too_few(kind, target, speaker, _ANY)
+        kind, permutation = Kind(ALL, None, None), PairPermutation(each, renumber(target))
+        return kind, permutation, _too_few(kind, target, speaker, _ANY)
     across = Kind(ACROSS, None, session, (SESSION,))
     if not _too_few(across, target, speaker):
         block, cell = _cells(speaker, session), _cells(target, session)
-        # Sessions of one speaker share nothing with another: they are exchanged as a whole.
+        # Sessions of one speaker share nothing with another: they are permuted as a whole.
         alone = _speakers_of(cell, speaker) == 1
         cell = np.where(alone, renumber(target), target.max() + 1 + cell)
-        return across, Exchange(block, renumber(cell)), ""
+        return across, PairPermutation(block, renumber(cell)), ""
     cell = _cells(target, session)
-    within, exchange = Kind(WITHIN, session, None, (SESSION,)), Exchange(each, cell)
+    within, permutation = Kind(WITHIN, session, None, (SESSION,)), PairPermutation(each, cell)
     reason = _too_few(within, target, speaker, _ANY)
-    if _free_share(exchange, speaker) < _MIN_SHARE:
+    if _free_share(permutation, speaker) < _MIN_SHARE:
         reason = (
             "cannot be separated from the recording, as most speakers were recorded alone and in "
             "one session"
         )
-    return within, exchange, reason
+    return within, permutation, reason
 
 
 def _too_few(
@@ -203,9 +203,9 @@ def pairs_of_one(
     return first[differ], second[differ]
 
 
-def _free_share(exchange: Exchange, speaker: np.ndarray) -> float:
+def _free_share(permutation: PairPermutation, speaker: np.ndarray) -> float:
     """The share of utterances whose cell holds two speakers or more."""
-    return float((_speakers_of(exchange.cell, speaker) > 1).mean())
+    return float((_speakers_of(permutation.cell, speaker) > 1).mean())
 
 
 def _speakers_of(cell: np.ndarray, speaker: np.ndarray) -> np.ndarray:

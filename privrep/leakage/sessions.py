@@ -1,4 +1,4 @@
-"""The leak beyond what sessions tell: rooms, days, devices (host)."""
+"""The leak beyond what sessions reveal: rooms, days, devices (host)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from privrep.statistics.design import (
     FREE,
     WHOLE,
     WITHIN,
-    Exchange,
-    exchange,
+    PermutationRule,
+    permutation_rule,
     speaker_blocks,
     tying_speakers,
 )
@@ -22,9 +22,9 @@ from privrep.statistics.verdict import Verdict, judge
 from privrep.types import InferenceSettings, Sample, renumber
 
 CONFOUNDED = (
-    "Every class was recorded in sessions of its own, too few of them to tell a class from its "
-    "sessions: nothing is said beyond sessions. Sessions of speakers of several classes, or more "
-    "sessions of each class, are needed."
+    "Every class was recorded in sessions of its own, too few of them to separate a class from "
+    "its sessions: a leak beyond sessions cannot be measured. Sessions of speakers of "
+    "several classes, or more sessions of each class, are needed."
 )
 _NOT_SUBTRACTED = {
     FREE: "",
@@ -35,12 +35,12 @@ _NOT_SUBTRACTED[BOTH] = _NOT_SUBTRACTED[WHOLE]
 
 
 class BeyondSessions(NamedTuple):
-    """What h tells beyond the session of an utterance.
+    """What h reveals beyond the session of an utterance.
 
     Attributes:
       verdict: its uar is chance plus what the strongest attacker reads above the mean of labels
         that were permuted within sessions, or between sessions as wholes; None where sessions
-        cannot be told from the attribute, see `note`.
+        cannot be separated from the attribute, see `note`.
       permuted_between: between whom labels were permuted, see `design.Design`.
       left_out: speakers int each, in the order of `numpy.unique`, without whom the sessions come
         apart; see `design.tying_speakers`.
@@ -56,9 +56,9 @@ class BeyondSessions(NamedTuple):
 def beyond_sessions(
     sample: Sample, suite: Suite, deals: Sequence[int], settings: InferenceSettings
 ) -> BeyondSessions | None:
-    """The measurement with what sessions tell subtracted; None without sessions.
+    """The measurement with what sessions reveal subtracted; None without sessions.
 
-    Sessions with several classes exchange labels within, sessions of one class as wholes. All
+    Labels are permuted within sessions of several classes, sessions of one class as wholes. All
     speakers of a session share a fold where possible, so that an attacker never knows the room.
 
     Args:
@@ -78,7 +78,7 @@ def beyond_sessions(
             f"{len(names)} speakers are in so many sessions that they tie them into one; they were "
             "left out here. "
         )
-    rule = exchange(apart.labels, apart.speaker, apart.session, settings.folds)
+    rule = permutation_rule(apart.labels, apart.speaker, apart.session, settings.folds)
     reason = _why_not(apart, sample.num_classes, rule)
     if reason:
         return BeyondSessions(None, rule.permuted_between, names, left_out + reason)
@@ -97,12 +97,12 @@ def beyond_sessions(
     dealt = attack_deals(apart, permutations, rule.fold_group, suite, deals, settings.folds)
     chance = 1 / apart.num_classes
     verdict, _ = judge(
-        *dealt.one_utterance.beyond(chance),
+        dealt.one_utterance.beyond(chance),
         permutations,
         apart.num_classes,
         settings.limit,
         settings.alpha,
-        evidence="one utterance beyond what sessions tell",
+        evidence="one utterance beyond what sessions reveal",
         scarce="sessions",
     )
     note = (
@@ -112,20 +112,20 @@ def beyond_sessions(
     return BeyondSessions(verdict, rule.permuted_between, names, note)
 
 
-def _why_not(apart: Sample, num_classes: int, rule: Exchange) -> str:
-    """Why nothing can be said beyond sessions, in a sentence; empty if something can."""
+def _why_not(apart: Sample, num_classes: int, rule: PermutationRule) -> str:
+    """Why a leak beyond sessions cannot be measured, in a sentence; empty if it can."""
     of_class = np.unique(np.stack([apart.speaker, apart.labels]), axis=1)[1]
     if np.bincount(of_class, minlength=num_classes).min() < 2:
-        return "A class has fewer than two of these speakers: nothing is said beyond sessions."
+        return "A class has fewer than two of these speakers: too few to measure beyond sessions."
     if len(np.unique(renumber(apart.session))) == 1:
-        return "All utterances are of one session: what is said in total holds."
+        return "All utterances are of one session: the verdict in total holds."
     one_stratum = len(np.unique(rule.strata)) == 1
     one_by_one = len(np.unique(rule.units)) == apart.num_speakers
     if one_stratum and one_by_one and not rule.strata.any():
-        return "Every session is of one speaker: what is said in total holds."
+        return "Every session is of one speaker: the verdict in total holds."
     if one_stratum and (one_by_one or len(np.unique(rule.units)) == 1):
         return (
-            "Shared speakers tie the sessions into one: nothing is said beyond sessions unless "
-            "they are left out."
+            "Shared speakers tie the sessions into one: no leak beyond sessions can be measured "
+            "unless they are left out."
         )
     return ""

@@ -1,9 +1,9 @@
 """Sensitivity: the smallest leak, planted in the user's own h, that the test detects (host).
 
 The minimum detectable UAR follows from the spread of the scores; a planted leak goes through the
-whole measurement, and shows what outliers, many columns or few rows of this h swallow. It says
-nothing about whether labels belong to their rows: planted by the labels as they stand, it is found
-in whatever order these are.
+whole measurement, and shows what outliers, many columns or few rows of this h swallow. It does
+not show that labels belong to their rows: because the leak is planted by the given labels, it is
+detected even if these are in the wrong order.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ _PERMUTATIONS = 49
 
 
 class Sensitivity(NamedTuple):
-    """What was planted and found.
+    """The planted leaks, and the smallest that was detected.
 
     Attributes:
       detected: the smallest planted UAR that was detected, infinity where none was.

@@ -31,7 +31,7 @@ class OtherCorpus(NamedTuple):
 
 class Rung(NamedTuple):
     """UAR of the attacker of one threat, with one-sided bounds at 1 - alpha each for this attacker
-    by itself, as `measurement.AttackerResult` has them."""
+    by itself, as `attacker_results.AttackerResult` has them."""
 
     threat: str
     uar: float

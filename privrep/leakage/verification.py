@@ -23,7 +23,7 @@ from privrep.leakage.pair_ranks import rank_pairs, scores_of, standard_error
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.strata import Covariate, combined
 from privrep.statistics.total_bound import bound_total
-from privrep.statistics.verdict import Verdict, judge
+from privrep.statistics.verdict import Scores, Verdict, judge
 from privrep.types import SECONDARY, InferenceSettings, renumber
 
 ANY_SESSION = "any session"
@@ -139,7 +139,7 @@ def _tested(
         ((name, reason),) = design.left_out.items()
         return _untested(f"Speaker verification {name}: the speaker {reason}.", settings), "", {}
     permutations = permuted_speakers(
-        drawn.target, drawn.speaker, design.exchange, settings.permutations, settings.seed
+        drawn.target, drawn.speaker, design.permutation, settings.permutations, settings.seed
     )
     scores, errors, names = [], [], []
     kinds: dict[str, Verdict] = {}
@@ -164,7 +164,7 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     """The verdict on scores float[A, P] of attackers called `names`, and the strongest of them."""
     result, judged = judge(
-        scores, np.array(errors), permutations, 2, settings.limit, settings.alpha
+        Scores(scores, np.array(errors)), permutations, 2, settings.limit, settings.alpha
     )
     result = bound_total(result, scores[:, 0], judged)
     strongest = names[int(np.argmax(scores[:, 0]))]

@@ -12,9 +12,11 @@ VICTIM_UTTERANCES = (1, 2, 5, 20)
 
 
 def victim_sizes(speaker: np.ndarray, labels: np.ndarray) -> tuple[tuple[int, ...], int]:
-    """Of how many utterances, more than one, most people have more, and the most that one has.
+    """The victim sizes over 1 that at least half of the speakers have, and the maximum.
 
-    The utterances of one speaker and class are a person.
+    Sizes are numbers of utterances, of VICTIM_UTTERANCES and smaller than the maximum.
+
+    The utterances of one speaker and class count as one speaker.
 
     >>> victim_sizes(np.repeat([0, 1, 2], 5), np.repeat([0, 1, 0], 5))
     ((2,), 5)

@@ -180,7 +180,7 @@ class Units(nn.Module):
 
 
 class DeepHead(nn.Module):
-    """An emotion head with hidden layers: ReLU and dropout behind each. [B, D] -> [B, C].
+    """An emotion head with hidden layers: ReLU and dropout after each. [B, D] -> [B, C].
 
     Its parameters have other names than those of the linear head, so that nobody takes the kernel
     of its last layer, which reads hidden units, for one that reads h.

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from privrep.networks.kernels import gru as layers
 from privrep.networks.kernels import matmul
 from privrep.networks.kernels.convolution import stack, stack_in_phases
-from privrep.networks.kernels.ragged_convolution import convolved, covered
+from privrep.networks.kernels.ragged_convolution import Convolutions, convolved, covered
 from privrep.networks.kernels.ragged_gru import gru_pooled
 from privrep.types import FrameMasks, Spans, Utterances
 
@@ -204,9 +204,7 @@ class AcousticEncoder(nn.Module):
             assert utterances.fill is not None
             mean_length = utterances.fill * frames.longest
             x, length, first, longest = convolved(
-                partial(stack_in_phases, *settings),
-                rates,
-                self.kernel_width,
+                Convolutions(partial(stack_in_phases, *settings), rates, self.kernel_width),
                 mean_length,
                 params,
                 frames,

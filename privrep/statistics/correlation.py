@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
-from privrep.statistics.family_test import p_value, standardised, verdict_word, why_too_few
+from privrep.statistics.family_test import p_value, standardised_scores, verdict_word, why_too_few
 from privrep.statistics.permutation_test import HIGH_SHARE, Permutations
 from privrep.statistics.upper_bound import POWER, Null
 from privrep.types import ALPHA, CORRELATION_LIMIT
@@ -152,7 +152,7 @@ def judge_correlations(
     """
     correlations = np.clip(correlations, -_LARGEST, _LARGEST)
     z = np.arctanh(correlations)
-    scores = standardised(z)
+    scores = standardised_scores(z)
     highest, lowest = scores.max(0), scores.min(0)
     share = permutations.smallest_share
     attackers = tuple(

@@ -1,4 +1,4 @@
-"""Who shares a fold and between whom labels are permuted: the design of a permutation test (host).
+"""The design of a permutation test: speakers that share a fold, and permutable labels (host).
 
 Null hypothesis: h carries no information about the attribute, so that the labels of speakers are
 exchangeable. Nothing but the labels may differ between the true labelling and a permuted one.
@@ -63,12 +63,12 @@ def design(
     Raises:
       ValueError: fewer than 3 folds can be made.
     """
-    rule = exchange(labels, speaker, session, num_folds)
+    rule = permutation_rule(labels, speaker, session, num_folds)
     folds = deal_folds(speaker, rule.fold_group, num_folds, seed)
     return Design(folds, rule.strata, rule.units, rule.permuted_between)
 
 
-class Exchange(NamedTuple):
+class PermutationRule(NamedTuple):
     """Between whom labels are permuted, whatever the folds.
 
     Attributes:
@@ -83,14 +83,14 @@ class Exchange(NamedTuple):
     fold_group: np.ndarray | None
 
 
-def exchange(
+def permutation_rule(
     labels: np.ndarray, speaker: np.ndarray, session: np.ndarray | None, num_folds: int
-) -> Exchange:
+) -> PermutationRule:
     """Between whom labels are permuted; see `design` for the arguments and the rule."""
     num_speakers = int(speaker.max()) + 1
     each_speaker = np.arange(num_speakers, dtype=np.int32)
     if session is None:
-        return Exchange(np.zeros(num_speakers, np.int32), each_speaker, FREE, None)
+        return PermutationRule(np.zeros(num_speakers, np.int32), each_speaker, FREE, None)
     session_of = tied_speakers(speaker, session)
     class_of = speaker_labels(labels, speaker)
     num_sessions = session_of.max() + 1
@@ -107,7 +107,7 @@ def exchange(
         permuted_between = WHOLE
     balanced = np.bincount(session_of[speaker]).max() * num_folds <= 2 * len(speaker)
     together = (mixed.all() and len(mixed) > 2) or (balanced and len(mixed) >= num_folds)
-    return Exchange(
+    return PermutationRule(
         strata.astype(np.int32),
         units.astype(np.int32),
         permuted_between,

@@ -40,11 +40,21 @@ class Difference(NamedTuple):
     margin: float
 
 
+class ScoredAttacker(NamedTuple):
+    """What an attacker read from one representation.
+
+    Attributes:
+      counts: int[S, C, C], confusion counts of every speaker.
+      null: float[P], UARs under permuted labellings.
+    """
+
+    counts: np.ndarray
+    null: np.ndarray
+
+
 def judge_difference(
-    new_counts: np.ndarray,
-    old_counts: np.ndarray,
-    new_null: np.ndarray,
-    old_null: np.ndarray,
+    new: ScoredAttacker,
+    old: ScoredAttacker,
     strata: np.ndarray,
     margin: float,
     alpha: float,
@@ -53,17 +63,16 @@ def judge_difference(
     """Judges the difference of two attackers.
 
     Args:
-      new_counts, old_counts: int[S, C, C], confusion counts of the same speakers.
-      new_null, old_null: float[P], UARs under the same permuted labellings.
+      new, old: of the same speakers and the same permuted labellings.
       strata: int[S], the class of each speaker.
       margin: the difference that "no_more" excludes.
       alpha: level.
       seed: of the permutations.
     """
-    paired = compare(new_counts, old_counts, strata=strata, level=1 - 2 * alpha, seed=seed)
-    quantile = scipy.special.stdtrit(len(new_counts) - len(np.unique(strata)), 1 - alpha)
+    paired = compare(new.counts, old.counts, strata=strata, level=1 - 2 * alpha, seed=seed)
+    quantile = scipy.special.stdtrit(len(new.counts) - len(np.unique(strata)), 1 - alpha)
     error = (paired.upper - paired.difference) / float(quantile)
-    spread = max(float(np.std(new_null - old_null, ddof=1)), error)
+    spread = max(float(np.std(new.null - old.null, ddof=1)), error)
     reach = float(scipy.special.ndtri(1 - alpha)) * spread
     lower, upper = paired.difference - reach, paired.difference + reach
     verdict = UNSURE

@@ -3,7 +3,7 @@
 The scores of an attacker over all labellings, the true one included, are standardised to mean 0 and
 standard deviation 1. The statistic of a labelling is the highest (and the lowest) standardised
 score of the family; its distribution over the labellings accounts for having selected the strongest
-attacker (Westfall & Young 1993). What the scores are of, UARs or correlations, does not matter.
+attacker (Westfall & Young 1993). The scores may be UARs or correlations.
 """
 
 import numpy as np
@@ -16,14 +16,17 @@ from privrep.statistics.permutation_test import (
 )
 
 
-def standardised(scores: np.ndarray) -> np.ndarray:
-    """Mean 0 and sd 1 over the last axis, the true labelling included: the test stays exact."""
+def standardised_scores(scores: np.ndarray) -> np.ndarray:
+    """Mean 0 and sd 1 over the last axis; it holds the true labelling, so the test is exact."""
     spread = np.maximum(scores.std(-1, keepdims=True), 1e-12)
     return (scores - scores.mean(-1, keepdims=True)) / spread
 
 
 def p_value(highest: np.ndarray, lowest: np.ndarray, smallest_share: float) -> float:
-    """p = min(1, q_high / 0.8, q_low / 0.2), with q the shares as high, or low, as the truth.
+    """p = min(1, q_high / HIGH_SHARE, q_low / LOW_SHARE).
+
+    q_high (q_low) is the share of the labellings whose statistic is at least as high (low) as that
+    of the true one.
 
     Args:
       highest, lowest: float[P], of the standardised scores; those of the true labelling first.
@@ -42,7 +45,7 @@ def verdict_word(p: float, smallest_p: float, upper: float, limit: float, alpha:
     return "no_leak_shown" if smallest_p <= alpha and upper <= limit else "cannot_tell"
 
 
-_MORE = {  # what would help, by what there are too few of
+_REMEDY = {  # what to collect, by what is scarce
     "speakers": "",
     "sessions": " More sessions, or sessions of speakers of several classes, are needed.",
 }
@@ -62,7 +65,7 @@ def why_too_few(
       permutations: of the test.
       smallest_p: the smallest p that they can give.
       alpha: level of the test.
-      labellings: what the design allows a number of, such as "labellings of this design".
+      labellings: the noun for the labellings counted, such as "labellings of this design".
       numbers: the result, for the end of the sentence.
       scarce: what there are too few of, "speakers" or "sessions".
     """
@@ -77,5 +80,5 @@ def why_too_few(
     return (
         f"So few {scarce} cannot show anything at the level {alpha:g}: with the "
         f"{permutations.distinct} {labellings}, p cannot be below {smallest_p:.3g} ({numbers})."
-        f"{_MORE[scarce]}"
+        f"{_REMEDY[scarce]}"
     )

@@ -31,10 +31,9 @@ class Permutations(NamedTuple):
       distinct: number of different labellings of the design, the true one included; at most
         MAX_DISTINCT.
       complete: whether the rows are all of them, once each, rather than random draws.
-      smallest_share: the smallest share of the rows that can be as extreme as row 0. It is 1 / P,
-        or more where renaming the classes gives another labelling of the design: an attacker that
-        is trained anew has the same UAR when every "female" is called "male" and the reverse, so
-        that such labellings tie.
+      smallest_share: the smallest share of the rows that can be as extreme as row 0: 1 / P, or more
+        if the design contains labellings that only rename the classes (female to male and the
+        reverse). A retrained attacker has the same UAR on those, so that they tie with row 0.
     """
 
     labels: np.ndarray
@@ -44,7 +43,7 @@ class Permutations(NamedTuple):
 
     @property
     def only_rename(self) -> bool:
-        """Whether every labelling is the true one with its classes renamed: none can differ."""
+        """Whether all labellings only rename the classes, so that no score can differ."""
         return self.smallest_share >= 1
 
 
@@ -140,7 +139,8 @@ def _hand_over(
     giving: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> None:
-    """Writes into `row` [N] the labels of a speaker's blocks, in random order, for another's.
+    """Assigns the labels of one speaker's blocks, in random order, to another speaker's.
+
 
     Args:
       row: int32[N], changed.
@@ -158,7 +158,7 @@ def _hand_over(
 
 
 def _spread(count: int, size: int) -> np.ndarray:
-    """int[count]: places of a sequence of `size`, each as often as any other, up to rounding."""
+    """int[count]: indices into a sequence of length `size`, equally often each up to rounding."""
     return ((np.arange(count) + 0.5) * size / count).astype(int)
 
 

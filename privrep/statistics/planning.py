@@ -1,4 +1,4 @@
-"""What a measurement can be expected to show, from the numbers of speakers and utterances (host).
+"""Expected bounds of a measurement, from the numbers of speakers and utterances (host).
 
 Under permuted labels the UAR of an attacker scatters, since each speaker is named rightly or not,
 and utterances of one speaker go together. With S_c speakers of class c, p = 1 / C, and r the

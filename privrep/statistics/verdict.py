@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
-from privrep.statistics.family_test import p_value, standardised, verdict_word, why_too_few
+from privrep.statistics.family_test import p_value, standardised_scores, verdict_word, why_too_few
 from privrep.statistics.permutation_test import HIGH_SHARE, Permutations
 from privrep.statistics.upper_bound import (
     POWER,
@@ -33,7 +33,7 @@ class Scores(NamedTuple):
         """What exceeds the mean of the permuted labellings, added to chance; within [0, 1].
 
         Where labels are permuted within sessions only, or sessions as wholes, that mean is what the
-        sessions tell.
+        sessions reveal.
         """
         excess = self.uars - self.uars[:, 1:].mean(1, keepdims=True)
         return self._replace(uars=np.clip(chance + excess, 0, 1))
@@ -83,8 +83,7 @@ class JudgedAttacker(NamedTuple):
 
 
 def judge(
-    uars: np.ndarray,
-    errors: np.ndarray,
+    scores: Scores,
     permutations: Permutations,
     num_classes: int,
     limit: float = LIMIT,
@@ -101,8 +100,7 @@ def judge(
     of the highest standardised UAR takes the place of z where it is larger.
 
     Args:
-      uars: float[A, P], of every attacker on every labelling; column 0 is the true one.
-      errors: float[A], standard errors over speakers of column 0.
+      scores: of the A attackers on P labellings.
       permutations: the P labellings.
       num_classes: C.
       limit: the leak UAR - chance that must be excluded for "no_leak_shown".
@@ -110,14 +108,15 @@ def judge(
       evidence: from what the attackers judge a speaker, for the sentence.
       scarce: of what there are too few where no p can be small, see `family_test.why_too_few`.
     """
+    uars, errors = scores
     chance = 1 / num_classes
     smallest_share = permutations.smallest_share
     attackers = tuple(
         _judge_attacker(row, float(error), smallest_share, chance, alpha)
         for row, error in zip(uars, errors)
     )
-    scores = standardised(uars)
-    highest, lowest = scores.max(0), scores.min(0)
+    standard = standardised_scores(uars)
+    highest, lowest = standard.max(0), standard.min(0)
     p = p_value(highest, lowest, smallest_share)
     smallest_p = min(1.0, smallest_share / HIGH_SHARE)
     strongest = int(np.argmax(uars[:, 0]))
@@ -163,7 +162,7 @@ def _judge_attacker(
     detectable = np.inf
     if smallest_share / HIGH_SHARE <= alpha:
         detectable = minimum_detectable(null, error, HIGH_SHARE * alpha)
-    scores = standardised(uars)
+    scores = standardised_scores(uars)
     return JudgedAttacker(
         lower=lower_bound(uar, null, error, alpha),
         upper=upper_bound(uar, null, error, chance, alpha),

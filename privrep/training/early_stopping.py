@@ -24,7 +24,7 @@ def finish(
     A run diverges where a training loss is not finite, and stops at its last epoch or after
     `settings.patience` epochs without a better selection score. No epoch before the first of
     `length` is chosen or counted: a defence needs some hundred steps before it protects, and an
-    early epoch whose adversary has learned nothing looks as if it did.
+    early epoch whose adversary has learned nothing looks protected.
 
     Args:
       fit, sums: after all steps of the epoch.

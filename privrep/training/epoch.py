@@ -26,7 +26,7 @@ OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
 }
 
 
-GROUP = 8  # rows of a group that stay together in the order of an epoch
+GROUP = 8  # number of rows of a group (speaker) that are adjacent in the shuffled order
 
 
 class EpochProgress(NamedTuple):
@@ -36,7 +36,7 @@ class EpochProgress(NamedTuple):
     sums: Scalars
 
 
-class Interval(NamedTuple):
+class StepRange(NamedTuple):
     """The batches or blocks [first, last) of an epoch, int32."""
 
     first: Array | int
@@ -113,7 +113,9 @@ def shuffled_batches(
 
 
 def _shared_by_chunks(noise: jax.Array, groups: jax.Array) -> jax.Array:
-    """The noise of each row, inf for those left out, given to GROUP rows of one group together."""
+    """Gives GROUP rows of one group the noise of the first, so that sorting keeps them adjacent.
+
+    It is inf for rows that do not train."""
     order = jnp.lexsort((noise, groups))
     sorted_groups, place = groups[order], jnp.arange(len(order))
     starts = jnp.concatenate([jnp.ones(1, bool), sorted_groups[1:] != sorted_groups[:-1]])
@@ -143,7 +145,7 @@ def take_steps(
     settings: FitSettings,
     progress: EpochProgress,
     batches: jax.Array,
-    steps: Interval,
+    steps: StepRange,
 ) -> EpochProgress:
     """Takes the steps [first, last) of an epoch.
 
@@ -198,7 +200,7 @@ def empty_outputs(problem: Problem, params: PyTree) -> PyTree:
 
 
 def outputs_of_blocks(
-    problem: Problem, params: PyTree, outputs: PyTree, blocks: Interval
+    problem: Problem, params: PyTree, outputs: PyTree, blocks: StepRange
 ) -> PyTree:
     """`outputs` [n, b, ...] with those of the blocks [first, last) computed and written."""
 
@@ -224,14 +226,14 @@ def all_outputs(problem: Problem, params: PyTree, count: Array | None = None) ->
     """
     if problem.blocks is None:
         return None
-    blocks = Interval(0, problem.blocks.shape[0] if count is None else count)
+    blocks = StepRange(0, problem.blocks.shape[0] if count is None else count)
     return outputs_of_blocks(problem, params, empty_outputs(problem, params), blocks)
 
 
 def epoch(problem: Problem, key: jax.Array, fit: Fit, settings: FitSettings) -> tuple[Fit, Scalars]:
     """One epoch of one run; returns what `finish` returns."""
     batches, sums = shuffled_batches(problem, key, fit, settings)
-    steps = Interval(0, num_steps(problem, settings))
+    steps = StepRange(0, num_steps(problem, settings))
     fit, sums = take_steps(problem, key, settings, EpochProgress(fit, sums), batches, steps)
     outputs = all_outputs(problem, fit.params, needed_blocks(problem, fit, settings))
     return finish(problem, fit, sums, outputs, settings)

@@ -11,7 +11,7 @@ RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
 
 class StepHook(NamedTuple):
-    """A state that the steps of a run hand on, and updates of parameters after every step.
+    """A state carried from step to step, and updates of the parameters after each step.
 
     Attributes:
       start: (params, B) -> state.
@@ -42,8 +42,8 @@ class Problem(NamedTuple):
       outputs: (params, index int32[b]) -> tree of [b, ...] that `score` needs of the rows `index`,
         with -1 for padding. None: `score` needs nothing but the params.
       blocks: int32[n, b], the rows whose outputs `score` takes, as a tree of [n, b, ...].
-      early_blocks: how many of these are computed in epochs that may not be chosen; the outputs of
-        the others are NaN there. None: all.
+      early_blocks: the number of leading blocks that are computed in epochs before the first that
+        may be chosen; the outputs of the others are NaN there. None: all.
       step_hook: see `StepHook`; None if nothing follows a step.
     """
 
@@ -73,8 +73,8 @@ class FitSettings(NamedTuple):
       clip_norm: the maximum global norm of the gradients, which are scaled down to it; 0 turns
         clipping off.
       optimiser: a name in OPTIMISERS.
-      schedule_steps: steps over which what changes in training goes, of a run that ends before;
-        0: those until its last epoch.
+      schedule_steps: number of steps of the schedules (lambda) of a run that may end earlier; 0:
+        they end with the run's last epoch.
     """
 
     batch_size: int
@@ -103,7 +103,7 @@ def steps_per_epoch(num_rows: jax.Array | int, batch_size: int) -> Any:
 def length(settings: FitSettings, num_rows: jax.Array | int) -> Length:
     """The length of a run of `num_rows` training rows.
 
-    The first epoch that may be chosen is never behind the last.
+    The first epoch that may be chosen is never later than the last.
 
     >>> settings = FitSettings(batch_size=128, max_epochs=60, patience=5, max_steps=400)
     >>> int(length(settings, 900).last)  # 8 steps an epoch

@@ -20,7 +20,7 @@ from privrep.parallel.run_axis import collect, deal, over_runs, share
 from privrep.training.early_stopping import Scalars, finish
 from privrep.training.epoch import (
     EpochProgress,
-    Interval,
+    StepRange,
     empty_outputs,
     needed_blocks,
     outputs_of_blocks,
@@ -103,7 +103,7 @@ def ranges(
     Args:
       length: int[N], frames of the utterances.
       count: frames in a window.
-      rows: int[S, n, b], the batches of each run, -1 for padding. Empty batches behind all others
+      rows: int[S, n, b], the batches of each run, -1 for padding. Empty batches after all others
         are not computed.
 
     Yields:
@@ -143,7 +143,7 @@ def ranges(
         yield np.flatnonzero(inside), first[of_run], last[of_run]
 
 
-def _windows(data: Streamed, rows: np.ndarray) -> Iterator[tuple[Data, Interval]]:
+def _windows(data: Streamed, rows: np.ndarray) -> Iterator[tuple[Data, StepRange]]:
     """The windows, on the devices, with the batches to compute on each; see `ranges`."""
     values, start, length = data.frames
     resident_frames = data.resident.corpus.frames
@@ -156,7 +156,7 @@ def _windows(data: Streamed, rows: np.ndarray) -> Iterator[tuple[Data, Interval]
         for i in utterances:
             held[moved[i] : moved[i] + length[i]] = values[start[i] : start[i] + length[i]]
         frames = resident_frames._replace(values=share(held), start=share(moved))
-        yield _with_frames(data.resident, frames), deal(Interval(first, last))
+        yield _with_frames(data.resident, frames), deal(StepRange(first, last))
 
 
 def _ahead(items: Iterator) -> Iterator:
@@ -207,7 +207,7 @@ def epoch_in_windows(
     program = _Program(make, architecture, settings)
     batches, sums = _batches_all(program, data.resident, runs, fits)
 
-    def steps(window: Data, progress: EpochProgress, interval: Interval) -> EpochProgress:
+    def steps(window: Data, progress: EpochProgress, interval: StepRange) -> EpochProgress:
         return _steps_all(program, window, runs, progress, batches, interval)
 
     fits, sums = _in_windows(steps, data, collect(batches), EpochProgress(fits, sums))
@@ -232,7 +232,7 @@ def outputs_in_windows(
     """
     blocks, outputs = _empty_outputs_all(make, architecture, data.resident, runs, params)
 
-    def some(window: Data, outputs: PyTree, interval: Interval) -> PyTree:
+    def some(window: Data, outputs: PyTree, interval: StepRange) -> PyTree:
         return _outputs_all(make, architecture, window, runs, params, outputs, interval)
 
     blocks = collect(blocks)
@@ -276,7 +276,7 @@ def _steps_all(
     runs: PyTree,
     progress: EpochProgress,
     batches: jax.Array,
-    steps: Interval,
+    steps: StepRange,
 ) -> EpochProgress:
     def of_run(data: Data, row: PyTree) -> EpochProgress:
         run, progress, batches, steps = row
@@ -306,7 +306,7 @@ def _outputs_all(
     runs: PyTree,
     params: PyTree,
     outputs: PyTree,
-    blocks: Interval,
+    blocks: StepRange,
 ) -> PyTree:
     def of_run(data: Data, row: PyTree) -> PyTree:
         run, *rest = row

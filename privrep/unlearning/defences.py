@@ -9,7 +9,7 @@ changes h after training):
     whose losses are averaged; no gradient reaches the parameters of a frozen one.
   views: {view: float[B, D]}, those that adversaries read.
   private: {attribute: int32[B]}, -1 unknown.
-  measured: see `Measured`, for the defences that measure dependence over more than the batch.
+  measured: see `DependenceRows`, for the defences that measure dependence over more than the batch.
   weights: {attribute: float[C]}, class weights.
   lambda_: {attribute: scalar}, the strength. At 0 every defence is `none`.
 """
@@ -28,7 +28,7 @@ Arrays = Mapping[str, jax.Array]
 Adversary = Callable[..., Arrays]
 
 
-class Measured(NamedTuple):
+class DependenceRows(NamedTuple):
     """The rows of h over which dependence is measured, the B of the batch first.
 
     Attributes:
@@ -42,7 +42,7 @@ class Measured(NamedTuple):
     strata: jax.Array
 
 
-Defence = Callable[[Adversary, Arrays, Arrays, Measured, Arrays, Arrays], jax.Array]
+Defence = Callable[[Adversary, Arrays, Arrays, DependenceRows, Arrays, Arrays], jax.Array]
 
 
 def _adversary_loss(
@@ -73,7 +73,7 @@ def adversary_only(
     adversary: Adversary,
     views: Arrays,
     private: Arrays,
-    measured: Measured,
+    measured: DependenceRows,
     weights: Arrays,
     lambda_: Arrays,
 ) -> jax.Array:
@@ -91,7 +91,7 @@ def reversed_gradient(
     adversary: Adversary,
     views: Arrays,
     private: Arrays,
-    measured: Measured,
+    measured: DependenceRows,
     weights: Arrays,
     lambda_: Arrays,
 ) -> jax.Array:
@@ -129,7 +129,7 @@ def _confusion(divergence: Callable[[jax.Array], jax.Array]) -> Defence:
         adversary: Adversary,
         views: Arrays,
         private: Arrays,
-        measured: Measured,
+        measured: DependenceRows,
         weights: Arrays,
         lambda_: Arrays,
     ) -> jax.Array:
@@ -150,15 +150,15 @@ def _independence(measure: Callable[..., jax.Array]) -> Defence:
 
         CE(adversary(stop_gradient(view)), a) + lambda_a measure(view, a within the strata)
 
-    The measure is one number per step, over the rows of `Measured`; it is added to the loss of
-    every utterance of the batch that it counts.
+    The measure is one number per step, over the rows of `DependenceRows`; it is added to the loss
+    of every utterance of the batch that it counts.
     """
 
     def loss(
         adversary: Adversary,
         views: Arrays,
         private: Arrays,
-        measured: Measured,
+        measured: DependenceRows,
         weights: Arrays,
         lambda_: Arrays,
     ) -> jax.Array:

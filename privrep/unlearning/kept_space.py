@@ -1,4 +1,4 @@
-"""What is sent of a linear map of h: rounded coordinates of the space that the map keeps.
+"""Rounded coordinates of the space that a linear map of h keeps, sent in place of its output.
 
 A float32 product with a matrix of less than full rank is not of less than full rank: in the
 directions that the matrix should remove, rounding errors of 1e-7 remain. They are functions of all
@@ -67,8 +67,8 @@ def kept_space(h: jax.Array, map_: Affine, where: jax.Array) -> KeptSpace:
 
     with m the mean of h, s the standard deviation of the columns of h @ matrix, V the eigenvectors
     of their correlations, and step = STEP standard deviations of a coordinate. V_kept are the axes
-    with more than 1e-3 of the largest standard deviation: float32 does not tell smaller ones from
-    the rounding errors in directions that the matrix removes. Columns of h that do not vary in
+    with more than 1e-3 of the largest standard deviation: float32 does not separate smaller ones
+    from rounding errors in directions that the matrix removes. Columns of h that do not vary in
     these rows are not sent; their place takes the mean.
 
     A removed direction has no coordinate, and a kept one has no digits below its step, of which the

@@ -13,7 +13,7 @@ from privrep.parallel.run_axis import Run
 from privrep.training.losses import cross_entropy
 from privrep.training.regression import LOSSES
 from privrep.types import Fold, Size, Utterances
-from privrep.unlearning.defences import DEFENCES, MEASURES, Measured
+from privrep.unlearning.defences import DEFENCES, MEASURES, DependenceRows
 from privrep.unlearning.rows import Rows, joined, moments, relative, same_speaker
 
 PyTree = Any
@@ -39,15 +39,15 @@ class Architecture(NamedTuple):
         `adversaries.step_hook`.
       adversary_restart: steps after which one adversary is initialised anew; 0: never.
       memory: the number of latest utterances, the batch among them, over which speakers' means,
-        `mmd` and `hsic` are taken and from which the further steps of the adversaries draw. A batch
-        that is larger counts whole.
+        `mmd` and `hsic` are taken and from which the further steps of the adversaries draw. A
+        larger batch is used in full.
       matched: what `mmd` and `hsic` match: "attribute" the classes of each private attribute,
         "speaker" all speakers, for which no label of the attribute is needed.
       relative: whether some run of the program has an h relative to the speaker (`Run.relative`).
       num_speakers: S, of whom states are kept; 0 where no run has a release of PERSON_RELEASES.
       n0: see `person_release.Shrinkage`.
-      running: whether the state of a person, and the mean that is taken off h, goes on with every
-        utterance after the enrolment; else they are those of the enrolment.
+      running: whether a speaker's state, and the mean that is subtracted from h, are updated after
+        every utterance; else they stay as estimated from the enrolled utterances.
       leak: whose UAR counts as leakage in `selection`, one of LEAKS.
       regression_loss: of a regression, a name in `regression.LOSSES`.
       masks: over the frames of training batches.
@@ -73,7 +73,7 @@ class Architecture(NamedTuple):
     masks: MaskSettings = MaskSettings()
 
 
-class Labels(NamedTuple):
+class BatchLabels(NamedTuple):
     """Labels of utterances.
 
     Attributes:
@@ -100,7 +100,7 @@ class Batch(NamedTuple):
     """
 
     utterances: Utterances
-    labels: Labels
+    labels: BatchLabels
     is_valid: jax.Array
     memory: Rows | None = None
 
@@ -177,7 +177,7 @@ def objective(
     rows = seen(architecture, run, rows)
     views = {name: view[:size] for name, view in rows.views.items()}
     emotion = _emotion_loss(architecture, bound.emotion(views[JOINT], train=True), labels, fold)
-    measured = _measured(architecture, rows, fold)
+    measured = _dependence_rows(architecture, rows, fold)
     params, read = _in_units(net, params, views, batch.is_valid)
     arguments = (read, labels.private, measured, fold.private_weights, lambda_)
     adversary = adversary_of(net, params, labels.task)
@@ -190,10 +190,10 @@ def objective(
 def _in_units(
     net: EmotionNet, params: PyTree, views: Mapping[str, jax.Array], is_valid: jax.Array
 ) -> tuple[PyTree, Mapping[str, jax.Array]]:
-    """Views in units of their moments over the batch, and parameters whose `Units` change nothing.
+    """Views standardised by the batch's moments, and parameters whose `Units` are the identity.
 
-    The gradient includes the moments, so that it has no part along the scale of h. With moments
-    that it does not reach, a larger h at every step would fool the adversaries.
+    The gradient includes the moments, so that it has no part along the scale of h. If it did not
+    pass through them, scaling h up at every step would lower the adversaries' accuracy.
     """
     if net.adversary_input != "standardised" or not net.private:
         return params, views
@@ -213,7 +213,7 @@ def rows_of(net: EmotionNet, views: Mapping[str, jax.Array], batch: Batch) -> Ro
     return Rows(used, labels.task, labels.private, labels.speaker, batch.is_valid)
 
 
-def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
+def _dependence_rows(architecture: Architecture, rows: Rows, fold: Fold) -> DependenceRows:
     """The rows over which `mmd` and `hsic` measure, and their classes and strata."""
     net = architecture.net
     classes = {
@@ -227,11 +227,11 @@ def _measured(architecture: Architecture, rows: Rows, fold: Fold) -> Measured:
         classes = dict.fromkeys(classes, of_speaker)
     is_valid = rows.is_valid[:, None]
     classes = {a: jnp.where(is_valid, of_class, 0) for a, of_class in classes.items()}
-    return Measured(rows.views, classes, jnp.where(is_valid, _strata(net, rows.task), 0))
+    return DependenceRows(rows.views, classes, jnp.where(is_valid, _strata(net, rows.task), 0))
 
 
 def _emotion_loss(
-    architecture: Architecture, outputs: jax.Array, labels: Labels, fold: Fold
+    architecture: Architecture, outputs: jax.Array, labels: BatchLabels, fold: Fold
 ) -> jax.Array:
     """float[B], 0 where the label is unknown."""
     if labels.target is None:
@@ -240,7 +240,7 @@ def _emotion_loss(
     return loss(outputs[:, 0], labels.target, jnp.ones(len(outputs), bool))
 
 
-def _further_loss(outputs: Mapping[str, jax.Array], labels: Labels, fold: Fold) -> jax.Array:
+def _further_loss(outputs: Mapping[str, jax.Array], labels: BatchLabels, fold: Fold) -> jax.Array:
     """float[B]: the mean over the further tasks, 0 where a label is unknown or there is no task."""
     total = jnp.zeros(len(labels.task))
     if labels.further is None or fold.further_weights is None:

@@ -2,7 +2,7 @@
 
 The device that sends knows whose it is. It keeps a `PersonState`, the moments of utterances that
 this person has said (the enrolment), and sends every other utterance in units of it. What is
-learned once, of the training speakers, is stored with the network (`Learned`).
+learned once, of the training speakers, is stored with the network (`PersonStatistics`).
 
 A state is three arrays: `numpy.savez(file, **state._asdict())` keeps it, and
 `PersonState(**arrays)` reads it back. Whether an enrolment will do is a question for the host
@@ -59,7 +59,7 @@ class PersonState(NamedTuple):
     scatter: jax.Array
 
 
-class Learned(NamedTuple):
+class PersonStatistics(NamedTuple):
     """What is learned of the training speakers, on the principal axes of their covariance C.
 
     C is the pooled covariance within speakers, of the units of h divided by their deviation.
@@ -86,20 +86,20 @@ class PersonMap(NamedTuple):
 
     Attributes:
       mean: float[D], taken off.
-      turn: float[D, D], of the coordinates of `Learned`.
+      turn: float[D, D], of the coordinates of `PersonStatistics`.
     """
 
     mean: jax.Array
     turn: jax.Array
 
 
-PersonRelease = Callable[[PersonState, Learned, Shrinkage], PersonMap]
+PersonRelease = Callable[[PersonState, PersonStatistics, Shrinkage], PersonMap]
 _DEFAULT = Shrinkage()
 
 
 def learn(
     h: jax.Array, speaker: jax.Array, where: jax.Array, shrinkage: Shrinkage = _DEFAULT
-) -> Learned:
+) -> PersonStatistics:
     """Learns the moments of the training speakers: the mean of their means, and within speakers
 
         C = sum over speakers of their scatter / (rows - speakers)
@@ -129,7 +129,7 @@ def learn(
         values, vectors = jnp.linalg.eigh(scaled.T @ scaled / degrees)
         is_kept = values > FLOOR**2 * jnp.maximum(values[-1], FLOOR)
         axes = jnp.where(is_kept[None], vectors, 0)
-        return Learned(
+        return PersonStatistics(
             mean=jnp.where(is_there[:, None], means, 0).sum(0) / jnp.maximum(is_there.sum(), 1),
             encode=axes * jnp.where(is_constant, 0, 1 / unit)[:, None],
             decode=axes.T * jnp.where(is_constant, 0, unit)[None],
@@ -201,19 +201,22 @@ def enrol_all(h: jax.Array, speaker: jax.Array, where: jax.Array, num_speakers: 
     return PersonState(count, mean, jax.lax.scan(add, empty, (rows, of_rows))[0])
 
 
-def whitened(state: PersonState, learned: Learned, shrinkage: Shrinkage = _DEFAULT) -> PersonMap:
+def whitened(
+    state: PersonState, learned: PersonStatistics, shrinkage: Shrinkage = _DEFAULT
+) -> PersonMap:
     """The person's mean taken off, the person's covariance made that of the training speakers:
 
         r(h) = (h - m_p) (C_p + ridge)^-1/2 (C + ridge)^1/2
         C_p = w S_p / (n - 1) + (1 - w) C,    w = n / (n + n0), 0 for n < 2
         m_p = (n m + mean_weight m_0) / (n + mean_weight)    for n <= few, else m
 
-    with n, m and S_p the number of rows, mean and scatter of the state, and m_0 and C of `Learned`.
-    A leak in the mean and the covariance of a person is removed as far as the enrolment knows them.
-    A state without a row is that of nobody in particular: m_p is m_0 and C_p is C.
+    with n, m and S_p the number of rows, mean and scatter of the state, and m_0 and C of
+    `PersonStatistics`. A leak in the mean and the covariance of a person is removed as far as the
+    enrolment knows them. A state without a row is that of nobody in particular: m_p is m_0 and C_p
+    is C.
 
-    The roots are symmetric in the units of `Learned`. (In coordinates in which C is I the map is
-    another one, which left more of a leak in simulated persons and cost more emotion.)
+    The roots are symmetric in the units of `PersonStatistics`. (In coordinates in which C is I the
+    map is another one, which left more of a leak in simulated persons and cost more emotion.)
 
     The function calls LAPACK for one person after another: on a CPU compute those of several runs
     one after another and not under `vmap`.
@@ -243,7 +246,9 @@ def _one_by_one(matrices: jax.Array) -> tuple[jax.Array, jax.Array]:
     return values.reshape(matrices.shape[:-1]), vectors.reshape(matrices.shape)
 
 
-def mean_off(state: PersonState, learned: Learned, shrinkage: Shrinkage = _DEFAULT) -> PersonMap:
+def mean_off(
+    state: PersonState, learned: PersonStatistics, shrinkage: Shrinkage = _DEFAULT
+) -> PersonMap:
     """The person's mean taken off, and no more: `whitened` with an infinite n0."""
     size = learned.mean.shape[-1]
     turn = jnp.broadcast_to(jnp.eye(size, dtype=learned.mean.dtype), state.scatter.shape)
@@ -256,7 +261,7 @@ PERSON_RELEASES: dict[str, PersonRelease] = {"whitened": whitened, "mean_off": m
 def send(
     h: jax.Array,
     state: PersonState,
-    learned: Learned,
+    learned: PersonStatistics,
     shrinkage: Shrinkage = _DEFAULT,
     release: PersonRelease = whitened,
 ) -> jax.Array:
@@ -283,7 +288,7 @@ def send_all(
     h: jax.Array,
     speaker: jax.Array,
     states: PersonState,
-    learned: Learned,
+    learned: PersonStatistics,
     shrinkage: Shrinkage = _DEFAULT,
     release: PersonRelease = whitened,
 ) -> jax.Array:
@@ -313,7 +318,7 @@ def send_running(
     speaker: jax.Array,
     states: PersonState,
     is_enrolled: jax.Array,
-    learned: Learned,
+    learned: PersonStatistics,
     shrinkage: Shrinkage = _DEFAULT,
     release: PersonRelease = whitened,
 ) -> jax.Array:
@@ -342,12 +347,12 @@ def send_running(
 
 
 def _with_nobody(states: PersonState, speaker: jax.Array) -> tuple[PersonState, jax.Array]:
-    """The states of S persons and an empty one behind them; of each row the number of its state."""
+    """The states of S speakers, an empty one appended, and the index of each row's state."""
     states = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), states)
     return states, _segments(speaker, jnp.ones(len(speaker), bool), len(states.num_rows) - 1)
 
 
-def _mean(state: PersonState, learned: Learned, shrinkage: Shrinkage) -> jax.Array:
+def _mean(state: PersonState, learned: PersonStatistics, shrinkage: Shrinkage) -> jax.Array:
     """m_p of `whitened`."""
     count = state.num_rows[..., None]
     total = count + jnp.where(count <= shrinkage.few, shrinkage.mean_weight, 0)
@@ -356,7 +361,7 @@ def _mean(state: PersonState, learned: Learned, shrinkage: Shrinkage) -> jax.Arr
     return share * state.mean + (1 - share) * common
 
 
-def _decoded(z: jax.Array, learned: Learned) -> jax.Array:
+def _decoded(z: jax.Array, learned: PersonStatistics) -> jax.Array:
     return rounded(z, learned.step[None]) @ learned.decode
 
 

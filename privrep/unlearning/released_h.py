@@ -26,7 +26,7 @@ from privrep.training.streaming import Streamed, outputs_in_windows, place, rows
 from privrep.types import Data
 from privrep.unlearning import person_release, stand_ins
 from privrep.unlearning.collapse import collapsed, collapsed_regression, effective_rank
-from privrep.unlearning.objective import Architecture, Labels
+from privrep.unlearning.objective import Architecture, BatchLabels
 from privrep.unlearning.person_release import PERSON_RELEASES, Shrinkage
 from privrep.unlearning.releases import (
     OF_LINEAR_HEAD,
@@ -105,7 +105,7 @@ def _release_all(architecture: Architecture, data: Data, rows: PyTree, outputs: 
 def _release_one(architecture: Architecture, data: Data, row: PyTree) -> Released:
     net, ((run, params), blocks) = architecture.net, row
     fold = take(data.folds, run.fold)
-    labels = Labels(fold.task, fold.private, data.speaker, fold.target)
+    labels = BatchLabels(fold.task, fold.private, data.speaker, fold.target)
     encoded = _in_order(data.blocks.reshape(-1), flat(blocks), len(fold.task))
     is_known = _of_state(data)
     running = architecture.running

@@ -27,8 +27,7 @@ from privrep.unlearning.kept_space import (
     send_kept,
 )
 from privrep.unlearning.leace import leace
-from privrep.unlearning.person_release import PERSON_RELEASES
-from privrep.unlearning.person_release import Learned as PersonLearned
+from privrep.unlearning.person_release import PERSON_RELEASES, PersonStatistics
 from privrep.unlearning.stand_ins import StandIns
 
 Head = tuple[jax.Array, jax.Array]  # kernel float[D, C] and bias float[C] of the emotion head
@@ -71,7 +70,7 @@ class Learned(NamedTuple):
     protects: jax.Array
     space: KeptSpace
     noise: jax.Array
-    person: PersonLearned | None = None
+    person: PersonStatistics | None = None
     stand_ins: StandIns | None = None
 
 
@@ -100,8 +99,8 @@ def from_arrays(arrays: Mapping[str, jax.Array]) -> Learned:
     if missing:
         raise ValueError(f"without {', '.join(missing)}")
     space = KeptSpace(*(arrays[name] for name in KeptSpace._fields))
-    names = [f"person_{name}" for name in PersonLearned._fields]
-    person = PersonLearned(*(arrays[n] for n in names)) if {*names} <= {*arrays} else None
+    names = [f"person_{name}" for name in PersonStatistics._fields]
+    person = PersonStatistics(*(arrays[n] for n in names)) if {*names} <= {*arrays} else None
     names = [f"stand_in_{name}" for name in StandIns._fields]
     answers = StandIns(*(arrays[n] for n in names)) if {*names} <= {*arrays} else None
     return Learned(arrays["protects"], space, arrays["noise"], person, answers)

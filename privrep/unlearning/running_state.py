@@ -19,7 +19,7 @@ def by_earlier(
     person: jax.Array,
     is_enrolled: jax.Array,
 ) -> jax.Array:
-    """read(state, h_t) of every utterance t, by the state of what its person has said before it.
+    """Applies `read` to every utterance, with its speaker's state before that utterance.
 
     That is the enrolment, updated by the person's other utterances in the order of the rows:
 
@@ -31,7 +31,7 @@ def by_earlier(
     Args:
       read: of B states, with a leading B, and their utterances float[B, D].
       update: of a state and an utterance float[D].
-      start: states of P persons, with a leading P, and behind them that of nobody.
+      start: P + 1 states along a leading axis; the last is for rows without a speaker.
       h: float[N, D].
       person: int32[N] up to P, nobody, whose state is not updated.
       is_enrolled: bool[N].

@@ -13,7 +13,7 @@ from privrep.training.problem import Problem
 from privrep.training.schedules import SCHEDULES
 from privrep.types import Data, Fold
 from privrep.unlearning.adversaries import step_hook
-from privrep.unlearning.objective import Architecture, Batch, Labels, objective, rows_of
+from privrep.unlearning.objective import Architecture, Batch, BatchLabels, objective, rows_of
 from privrep.unlearning.rows import Rows
 from privrep.unlearning.validation import score_function, trains_attacker, validation_blocks
 
@@ -107,9 +107,9 @@ def _groups(architecture: Architecture, data: Data, run: Run) -> jax.Array | Non
     return jnp.where(run.relative, data.speaker, jnp.arange(len(data.speaker)))
 
 
-def _labels(data: Data, fold: Fold, rows: jax.Array) -> Labels:
+def _labels(data: Data, fold: Fold, rows: jax.Array) -> BatchLabels:
     """The labels of the rows int32[B]; those of padding (-1) are -1, and targets NaN."""
-    all_labels = Labels(fold.task, fold.private, data.speaker, fold.target, fold.further)
+    all_labels = BatchLabels(fold.task, fold.private, data.speaker, fold.target, fold.further)
     labels = take(all_labels, jnp.maximum(rows, 0))
     known = jax.tree.map(lambda of: jnp.where(rows >= 0, of, -1), labels._replace(target=None))
     if labels.target is None:

@@ -13,7 +13,7 @@ from privrep.training.regression import ccc
 from privrep.training.selection import SELECTIONS
 from privrep.types import Data, Fold
 from privrep.unlearning.fresh_lda import discriminant
-from privrep.unlearning.objective import Architecture, Labels
+from privrep.unlearning.objective import Architecture, BatchLabels
 from privrep.unlearning.rows import centred_by_earlier, centred_by_speaker
 
 PyTree = Any
@@ -64,7 +64,7 @@ def own_views(
     return jax.tree.map(centred, views)
 
 
-def heads(net: EmotionNet, params: PyTree, views: Views, labels: Labels) -> Outputs:
+def heads(net: EmotionNet, params: PyTree, views: Views, labels: BatchLabels) -> Outputs:
     """The outputs of the emotion head and of all adversaries for the views."""
     bound = net.bind({"params": params})
     adversaries = {a: bound.adversary(a, views, labels.task) for a in net.private}
@@ -77,7 +77,7 @@ def emotion_score(net: EmotionNet) -> str:
 
 
 def scores_of(
-    net: EmotionNet, outputs: Outputs, labels: Labels, where: jax.Array
+    net: EmotionNet, outputs: Outputs, labels: BatchLabels, where: jax.Array
 ) -> dict[str, jax.Array]:
     """{`emotion_score`: [], "<attribute>_adversary_uar": []} over the rows `where`.
 
@@ -139,7 +139,7 @@ def score_function(
 
     def score(params: PyTree, views: Views) -> dict[str, jax.Array]:
         index, views = blocks.reshape(-1), flat(views)
-        labels = take(Labels(fold.task, fold.private, data.speaker, fold.target), index)
+        labels = take(BatchLabels(fold.task, fold.private, data.speaker, fold.target), index)
         views = own_views(architecture, run, views, labels.speaker, index >= 0)
         with jax.default_matmul_precision(architecture.precision):
             outputs = heads(net, params, views, labels)

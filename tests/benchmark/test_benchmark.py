@@ -14,7 +14,7 @@ from experiments.benchmark.contestants.ours import make_corpus
 from experiments.benchmark.rounds import (
     CHECKOUT,
     Contestant,
-    Measured,
+    RoundFigures,
     interleave,
     ratio,
     side_by_side,
@@ -51,7 +51,7 @@ def test_every_contestant_computes_the_same_utterances():
 def test_a_ratio_is_of_rounds_that_followed_one_another():
     slowing = [1.0, 2.0, 4.0]  # the machine slows down; the ratio stays
     ours, theirs = (
-        Measured(
+        RoundFigures(
             {},
             0.0,
             [{"units": 6, "seconds": factor * s, "cpu_seconds": factor**2} for s in slowing],
@@ -76,7 +76,7 @@ def test_speeds_of_processes_side_by_side_are_added():
 
 def test_efficiency_is_of_measured_rounds_and_compilation_of_the_first():
     rounds = [{"units": 10, "seconds": 2.0, "cpu_seconds": 3.0}]
-    assert efficiency(Measured({}, 9.0, rounds, 1.0)) == {
+    assert efficiency(RoundFigures({}, 9.0, rounds, 1.0)) == {
         "cores_at_work": 1.5,
         "compile_seconds": 7.0,
     }

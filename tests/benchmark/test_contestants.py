@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmark.contestants.ours import make_corpus
-from experiments.benchmark.contestants.plain_flax import Plain as FlaxPlain
+from experiments.benchmark.contestants.plain_flax import PlainFlax
 from experiments.benchmark.contestants.plain_flax import loss as flax_loss
 from experiments.benchmark.work import Network, Training, draw_lengths
 from experiments.config import build, sweep
@@ -73,7 +73,7 @@ def parts(params):
 
 
 def in_flax(network, params):
-    """This project's parameters as `plain_flax.Plain` has them."""
+    """This project's parameters as `plain_flax.PlainFlax` has them."""
     convolutions, gru, dense = parts(params)
     layers = {}
     for i in range(network.conv_layers):
@@ -93,7 +93,7 @@ def in_flax(network, params):
 
 
 def in_torch(network, params):
-    """The same as `plain_torch.Plain` has them; the GRU's second bias where it differs."""
+    """The same as `plain_torch.PlainTorch` has them; the GRU's second bias where it differs."""
     convolutions, gru, dense = parts(params)
     state_dict = {}
     for i in range(network.conv_layers):
@@ -121,7 +121,7 @@ def assert_near(theirs, ours):
 def test_plain_flax_computes_the_same(ours):
     network, params, batch, loss, gradient = ours
     value, slopes = jax.jit(jax.value_and_grad(flax_loss, 1), static_argnums=0)(
-        FlaxPlain(network), in_flax(network, params), batch, LAMBDA
+        PlainFlax(network), in_flax(network, params), batch, LAMBDA
     )
     assert float(value) == pytest.approx(loss, abs=1e-5)
     expected = in_flax(network, gradient)
@@ -136,9 +136,9 @@ def test_plain_flax_computes_the_same(ours):
 def torch_net(network, params, packed=False):
     import torch
 
-    from experiments.benchmark.contestants.plain_torch import Plain
+    from experiments.benchmark.contestants.plain_torch import PlainTorch
 
-    net = Plain(network, packed)
+    net = PlainTorch(network, packed)
     net.load_state_dict({n: torch.tensor(a) for n, a in in_torch(network, params).items()})
     return net
 

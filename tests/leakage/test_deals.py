@@ -5,7 +5,7 @@ import pytest
 
 from privrep.attacks.lda import ATTACKS
 from privrep.attacks.protocol import Attacked
-from privrep.attacks.suite import Suite
+from privrep.attacks.suite import SMALL, Suite
 from privrep.leakage.deals import attack_deals
 from privrep.leakage.measurement import measure
 from privrep.leakage.victims import group_counts, groups_of, person_counts
@@ -49,6 +49,25 @@ def test_errors_are_those_of_all_deals_together():
         persons = persons + person_counts(attacked, 0, sample.labels, sample.speaker, 2)
     for scores, counts in ((dealt.one_utterance, dealt.counts["linear"]), (dealt.person, persons)):
         assert scores.errors[0] == pytest.approx(standard_error(counts, uar, class_of))
+
+
+@pytest.mark.parametrize(("columns", "deals"), [(4, 3), (SMALL // 120 + 1, 1)])
+def test_what_is_cheap_for_a_small_h_takes_part_in_every_deal_of_it(columns, deals):
+    """120 utterances: its UAR then moves with the seed as little as that of the others."""
+    sample = linear(0, 20, 6, 4, 0.5).sample()
+    h = np.tile(sample.h, columns // 4 + 1)[:, :columns]
+    sample = Sample.of(h, sample.labels, sample.speaker)
+    permutations = permute(sample.labels, sample.speaker, np.zeros(20, int), 2, 0)
+    counted = []
+
+    def attack(seed, h, labels, speakers, folds, num_classes):
+        counted.append(seed)
+        return Attacked(labels.astype(np.int16), np.zeros((len(h), num_classes)), ("",) * 4)
+
+    suite = Suite({}, {"small": attack}, {"once": attack}, {"untested": attack})
+    dealt = attack_deals(sample, permutations, None, suite, (3, 4, 5), 4)
+    assert dealt.deals == {"small": deals, "once": 1}
+    assert sorted(counted) == sorted([3, 4, 5][:deals] + [3, 3])
 
 
 def test_who_shares_a_group_shares_the_fold_in_every_deal():
@@ -125,7 +144,9 @@ def test_an_untested_attacker_that_reads_more_than_the_bound_forbids_no_leak():
     settings = InferenceSettings(permutations=60, deals=1)
     without = measure(sample, attackers=Suite(LINEAR), settings=settings)
     assert without.verdict.verdict == "no_leak_shown"
-    blind = measure(sample, attackers=Suite(LINEAR, {}, {"trees": sees_all}), settings=settings)
+    blind = measure(
+        sample, attackers=Suite(LINEAR, untested={"trees": sees_all}), settings=settings
+    )
     assert blind.verdict.verdict == "cannot_tell" and blind.verdict.upper == 1
     assert "--attackers=trees" in blind.verdict.reason and blind.untested == {"trees": 1.0}
     assert blind.verdict.p == without.verdict.p

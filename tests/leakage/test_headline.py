@@ -88,7 +88,7 @@ def test_each_verdict_says_what_is_open_and_what_to_do():
     assert "about 140 in place of 60 would exclude one over 60 times in 100" in text(unknown)
     assert "Do not take this for a pass." in text(unknown)
     doubted = headline_of_classes(SUBJECT, UNKNOWN._replace(upper=0.58, reason="A rare class."))
-    assert "A rare class." in text(doubted) and "Mend what is said" in text(doubted)
+    assert "A rare class." in text(doubted) and "Repair what is listed" in text(doubted)
 
 
 @pytest.mark.parametrize("subject", [SUBJECT, SUBJECT._replace(attribute="age")])

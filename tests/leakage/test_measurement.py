@@ -12,7 +12,7 @@ from privrep.leakage.worlds import WORLDS, linear
 from privrep.statistics.design import WITHIN
 from privrep.statistics.paired_comparison import compare
 from privrep.statistics.permutation_test import Permutations
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 from privrep.types import InferenceSettings, Sample
 
 # Simulations are of the linear attacker on 10 utterances per speaker of 4 columns, with 99
@@ -219,7 +219,7 @@ def test_the_suites_p_allows_for_having_taken_the_strongest():
     alone, together = 0, 0
     for _ in range(150):
         uars = 0.5 + 0.05 * rng.normal(size=(20, 100))
-        verdict, each = judge(uars, np.full(20, 0.04), permutations, 2)
+        verdict, each = judge(Scores(uars, np.full(20, 0.04)), permutations, 2)
         together += verdict.p <= 0.05
         alone += min(attacker.p for attacker in each) <= 0.05
     assert together <= 0.07 * 150 and alone > 0.5 * 150
@@ -230,11 +230,11 @@ def test_no_leak_is_shown_only_under_the_limit():
     uars = 0.5 + 0.02 * np.random.default_rng(0).normal(size=(1, 100))
     uars[0, 0] = 0.51
     for limit, expected in ((0.1, "no_leak_shown"), (0.02, "cannot_tell")):
-        verdict, _ = judge(uars, np.array([0.02]), permutations, 2, limit=limit)
+        verdict, _ = judge(Scores(uars, np.array([0.02])), permutations, 2, limit=limit)
         assert verdict.verdict == expected and (verdict.upper < 0.5 + limit) == (limit == 0.1)
     # A test that could find nothing shows nothing, however tight its bound.
     few = permutations._replace(smallest_share=0.0625)
-    assert judge(uars, np.array([0.02]), few, 2)[0].verdict == "cannot_tell"
+    assert judge(Scores(uars, np.array([0.02])), few, 2)[0].verdict == "cannot_tell"
 
 
 @pytest.mark.parametrize(

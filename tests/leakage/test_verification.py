@@ -9,7 +9,7 @@ from sklearn.covariance import oas
 
 from privrep.attacks.speaker_backends import BACKENDS, plda, whitened
 from privrep.leakage.attribute_matrix import measure_attributes
-from privrep.leakage.pair_kinds import Drawn, Exchange, Kind, pair_design, permuted_speakers
+from privrep.leakage.pair_kinds import Drawn, Kind, PairPermutation, pair_design, permuted_speakers
 from privrep.leakage.pair_ranks import rank_pairs, scores_of, standard_error
 from privrep.leakage.subsample import draw_evenly
 from privrep.leakage.verification import (
@@ -255,7 +255,7 @@ def test_blocks_move_as_a_whole_within_their_cell():
     speaker = (10 * target + rng.integers(0, 4, 60)).astype(np.int32)
     session = 2 * target + rng.integers(0, 2, 60)
     block = 100 * speaker + session
-    permutations = permuted_speakers(target, speaker, Exchange(block, session), 50, 0)
+    permutations = permuted_speakers(target, speaker, PairPermutation(block, session), 50, 0)
     assert (permutations.labels[0] == speaker).all()
     assert (permutations.labels[1:] != speaker).any(1).mean() > 0.8
     for labels in permutations.labels:
@@ -268,12 +268,12 @@ def test_blocks_move_as_a_whole_within_their_cell():
     )
 
 
-def test_speakers_of_several_sessions_are_exchanged_by_recording():
+def test_speakers_of_several_sessions_are_permuted_by_recording():
     speaker = np.repeat(np.arange(6), 8)
     session = np.tile([0, 0, 0, 0, 1, 1, 1, 1], 6)
     design = pair_design(np.zeros(48, int), speaker, session)
     assert [kind.name for kind in design.kinds] == ["across sessions"]
-    blocks = np.unique(np.stack([design.exchange.block, speaker, session]), axis=1)
+    blocks = np.unique(np.stack([design.permutation.block, speaker, session]), axis=1)
     assert blocks.shape[1] == 12 and len({*blocks[0]}) == 12
 
 
@@ -288,7 +288,7 @@ def test_permuted_speakers_say_of_every_content_as_often_what_it_holds():
     ]
     design = pair_design(np.zeros(300, int), speaker, None, contents)
     assert len(design.kinds) == 3
-    labels = permuted_speakers(np.zeros(300, int), speaker, design.exchange, 20, 0).labels
+    labels = permuted_speakers(np.zeros(300, int), speaker, design.permutation, 20, 0).labels
     assert (labels[1:] != speaker).any(1).all()
     for row in labels:
         for value in range(9):
@@ -297,7 +297,7 @@ def test_permuted_speakers_say_of_every_content_as_often_what_it_holds():
 
 def test_labellings_that_make_the_same_pairs_are_counted():
     """Of the 90 ways of giving 6 utterances to 3 speakers 3! pair the same utterances."""
-    speaker, whole = np.repeat(np.arange(3), 2), Exchange(np.arange(6), np.zeros(6, int))
+    speaker, whole = np.repeat(np.arange(3), 2), PairPermutation(np.arange(6), np.zeros(6, int))
     ways = {*itertools.permutations(speaker.tolist())}
     same = [way for way in ways if way[0] == way[1] and way[2] == way[3] and way[4] == way[5]]
     permutations = permuted_speakers(np.zeros(6, int), speaker, whole, 99, 0)

@@ -47,8 +47,8 @@ def test_every_network_is_answered_and_the_first_sentence_sums_up():
     assert (ordinary.verdict, paper.verdict, posterior.verdict) == (
         *("leaks", "leaks", "no_leak_shown"),
     )
-    assert "rightly 78 times in 100 (guessing 50, at most 86)" in ordinary.sentence
-    assert "rightly 52 times in 100 (guessing 50, at most 58)" in posterior.sentence
+    assert "rightly 78 times in 100 (guessing 50, upper bound 86)" in ordinary.sentence
+    assert "rightly 52 times in 100 (guessing 50, upper bound 58)" in posterior.sentence
     assert "0.012 less than the ordinary network, a difference that may" in posterior.sentence
     assert paper.sentence.endswith("0.050 less than the ordinary network.")
     assert "40 speakers and 800 utterances" in answer.certainty
@@ -69,7 +69,7 @@ def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
 def test_what_all_utterances_of_a_person_tell_is_said_where_it_is_more():
     more = judged("leaks", 0.7, 0.8, place="gender_pooled_all_utterances")
     sentence = answer_of(LEAK, QUIET | more).networks[1].sentence
-    assert "; from all utterances of the speaker 70, at most 80 (it leaks)" in sentence
+    assert "; from all utterances of the speaker 70, upper bound 80 (it leaks)" in sentence
     same = judged("no_leak_shown", 0.52, 0.58, place="gender_pooled_all_utterances")
     assert "all utterances" not in answer_of(LEAK, QUIET | same).networks[1].sentence
 

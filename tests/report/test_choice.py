@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.report.choice import Candidate, candidates, chosen, main, table
+from experiments.report.choice import RecipeCandidate, candidates, chosen, main, table
 from tests.support.result_rows import control, run
 
 
@@ -46,7 +46,7 @@ def test_networks_count_alike_and_a_tasks_own_reading_is_no_other_task():
 def test_where_none_passes_the_last_resort_stays():
     made = candidates([NONE, row("keep", 0.4, 0.1), row("keep", 0.4, 0.2, lambda_=0.5)])
     assert [c.recipe for c in made] == ["keep", "keep 0.5"] and chosen(made) == "posterior"
-    assert chosen([Candidate("keep", -0.02, {"valence": -0.03}, 0.1, 0.1, 0)]) == "keep"
+    assert chosen([RecipeCandidate("keep", -0.02, {"valence": -0.03}, 0.1, 0.1, 0)]) == "keep"
 
 
 def test_results_without_validation_scores_or_lambda_0_are_refused(tmp_path, capsys):

@@ -200,7 +200,7 @@ def test_the_card_of_a_final_network_says_that_the_figures_are_not_of_it():
     for heading in ("Emotion", "Privacy"):
         assert f"\n## {heading}, of the procedure, not of this file\n" in page
     assert "all speakers, 1,200 steps" in page and "fold None" not in page
-    assert page.count("has met every speaker") == 2
+    assert page.count("was trained on every speaker") == 2
     assert "--pick=lambda=1,recipe=posterior,seed=0 --final\n" in page
     facts = json.loads(card_json(made_final))
     assert facts["network"]["fold"] is None and facts["network"]["steps"] == 1200

@@ -34,7 +34,7 @@ def test_the_final_network_ends_at_these_steps_and_nothing_ends_it_before():
 
 def test_what_cannot_be_done_with_the_final_network_is_refused(capsys):
     for flags, message in (
-        (["--final", "--format=onnx", "--audit"], "has met every speaker"),
+        (["--final", "--format=onnx", "--audit"], "was trained on every speaker"),
         (["--license=CC BY"], "an identifier that model hubs read"),
         (["--language=English"], "codes of ISO 639"),
     ):

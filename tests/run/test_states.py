@@ -48,7 +48,7 @@ def test_what_is_enrolled_is_counted_and_scored_in_no_part():
     assert "3 of 6 speakers have fewer than 25 utterances" in notes[1]
     assert notes[1].endswith("2 enrol fewer than 5")
     _, notes = _with_enrolment(packed(SPEAKER), SPLIT, config(enrolment="20", state="running"))
-    assert "goes on with every utterance that is scored, behind it" in notes[1]
+    assert "updated after every utterance that is scored" in notes[1]
     scored = loaded(enrolled=made.data.enrolled).scored
     for part, whole in zip(scored.split, SPLIT):
         np.testing.assert_array_equal(part[0], whole[0] & ~made.data.enrolled)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privrep.statistics.difference import judge_difference
+from privrep.statistics.difference import ScoredAttacker, judge_difference
 
 SPEAKERS = 40
 CLASS = np.arange(SPEAKERS) % 2
@@ -26,7 +26,14 @@ def null(seed, shared=0.0):
 
 
 def judged(new, old, margin=0.05):
-    return judge_difference(new, old, null(1, 1), null(2, 1), CLASS, margin, 0.05, seed=0)
+    return judge_difference(
+        ScoredAttacker(new, null(1, 1)),
+        ScoredAttacker(old, null(2, 1)),
+        CLASS,
+        margin,
+        0.05,
+        seed=0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,12 @@ def test_what_both_have_in_common_under_permuted_labels_does_not_count():
     new, old = counts(0.6, seed=1), counts(0.6, seed=2)
     together = judged(new, old)
     apart = judge_difference(
-        new, old, null(1, 3), null(2, -3), CLASS, margin=0.05, alpha=0.05, seed=0
+        ScoredAttacker(new, null(1, 3)),
+        ScoredAttacker(old, null(2, -3)),
+        CLASS,
+        margin=0.05,
+        alpha=0.05,
+        seed=0,
     )
     assert apart.upper - apart.lower > 2 * (together.upper - together.lower)
 
@@ -59,7 +71,12 @@ def test_the_bounds_are_as_wide_as_the_error_over_speakers_at_least():
     assert result.difference == 0 and result.p == 1
     assert result.upper == pytest.approx(1.6449 * spread, rel=1e-3)
     noisy = judge_difference(
-        counts(0.6, seed=1), counts(0.6, seed=2), null(1), null(1), CLASS, 0.05, 0.05, seed=0
+        ScoredAttacker(counts(0.6, seed=1), null(1)),
+        ScoredAttacker(counts(0.6, seed=2), null(1)),
+        CLASS,
+        0.05,
+        0.05,
+        seed=0,
     )
     assert noisy.upper - noisy.difference > 0.01
 
@@ -69,6 +86,8 @@ def test_the_bounds_hold_in_simulated_corpora():
     missed = 0
     for seed in range(60):
         new, old = counts(0.65, seed=2 * seed), counts(0.6, seed=2 * seed + 1)
-        result = judge_difference(new, old, null(1), null(1), CLASS, 0.05, 0.05, seed=0)
+        result = judge_difference(
+            ScoredAttacker(new, null(1)), ScoredAttacker(old, null(1)), CLASS, 0.05, 0.05, seed=0
+        )
         missed += result.upper < 0.05
     assert missed <= 8

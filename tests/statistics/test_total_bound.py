@@ -6,7 +6,7 @@ import scipy.special
 
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.total_bound import bound_total
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 
 PERMUTATIONS = Permutations(np.zeros((100, 4), np.int32), 10**6, False, 0.01)
 
@@ -15,7 +15,7 @@ def judged(truth, explained, errors, limit=0.1):
     """The verdict on attackers of these scores, of which permuted labels have `explained`."""
     null = explained + 0.01 * np.random.default_rng(0).normal(size=(len(truth), 99))
     scores = np.concatenate([np.array(truth)[:, None], null], 1)
-    verdict, attackers = judge(scores, np.array(errors), PERMUTATIONS, 2, limit)
+    verdict, attackers = judge(Scores(scores, np.array(errors)), PERMUTATIONS, 2, limit)
     return verdict, bound_total(verdict, scores[:, 0], attackers), null.std(1, ddof=1)
 
 

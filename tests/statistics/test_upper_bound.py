@@ -7,14 +7,14 @@ import scipy.stats
 from privrep.statistics.confidence import standard_error
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.uar import uar
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 
 PERMUTATIONS = Permutations(np.zeros((100, 1)), 10**6, False, 1 / 100)
 DRAWS = 120
 
 
 def judged(uars, errors, num_classes=2, **options):
-    return judge(np.asarray(uars), np.asarray(errors), PERMUTATIONS, num_classes, **options)
+    return judge(Scores(np.asarray(uars), np.asarray(errors)), PERMUTATIONS, num_classes, **options)
 
 
 def with_null(rng, true_uars, sd, centre=0.5):

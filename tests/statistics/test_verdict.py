@@ -7,7 +7,7 @@ from privrep.attacks.lda import linear
 from privrep.leakage.measurement import measure
 from privrep.leakage.worlds import WORLDS
 from privrep.statistics.permutation_test import Permutations, least_permutations, permute
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 from privrep.types import InferenceSettings
 
 
@@ -46,7 +46,9 @@ def each_labelling_as_the_true_one(uars):
     rows = []
     for true_one in range(count):
         order = [true_one, *(column for column in range(count) if column != true_one)]
-        verdict, attackers = judge(uars[:, order], np.full(len(uars), 0.02), permutations, 2)
+        verdict, attackers = judge(
+            Scores(uars[:, order], np.full(len(uars), 0.02)), permutations, 2
+        )
         rows.append([verdict.p, *(attacker.p for attacker in attackers)])
     return np.array(rows)
 
@@ -77,6 +79,6 @@ def test_the_floor_is_what_the_suite_reads_where_there_is_nothing():
     labels = (np.arange(40) % 2)[speakers]
     permutations = permute(labels, speakers, np.zeros(40, int), 200, 0)
     uars = np.clip(0.5 + 0.05 * rng.normal(size=(6, len(permutations.labels))), 0, 1)
-    verdict, attackers = judge(uars, np.full(6, 0.03), permutations, 2)
+    verdict, attackers = judge(Scores(uars, np.full(6, 0.03)), permutations, 2)
     assert verdict.floor == pytest.approx(uars[:, 1:].max(0).mean())
     assert verdict.floor > max(attacker.null_mean for attacker in attackers)

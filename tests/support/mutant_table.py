@@ -354,8 +354,8 @@ _ROWS = (
     Mutant(
         "sessions_not_subtracted",
         "privrep/leakage/sessions.py",
-        "*dealt.one_utterance.beyond(chance),",
-        "*dealt.one_utterance,",
+        "dealt.one_utterance.beyond(chance),",
+        "dealt.one_utterance,",
         (_SESSIONS + "test_two_sites_leak_in_total_and_not_beyond_them",),
     ),
     Mutant(
@@ -417,8 +417,8 @@ _ROWS = (
     Mutant(
         "contents_permuted",
         "privrep/leakage/pair_kinds.py",
-        "refined = exchange._replace(cell=_cells(exchange.cell, z.strata))",
-        "refined = exchange",
+        "refined = permutation._replace(cell=_cells(permutation.cell, z.strata))",
+        "refined = permutation",
         (_VERIFICATION + "test_permuted_speakers_say_of_every_content_as_often_what_it_holds",),
     ),
     Mutant(
@@ -433,13 +433,13 @@ _ROWS = (
         "privrep/leakage/pair_kinds.py",
         "block, cell = _cells(speaker, session), _cells(target, session)",
         "block, cell = each, _cells(target, session)",
-        (_VERIFICATION + "test_speakers_of_several_sessions_are_exchanged_by_recording",),
+        (_VERIFICATION + "test_speakers_of_several_sessions_are_permuted_by_recording",),
     ),
     Mutant(
         "voices_of_who_was_recorded_alone",
         "privrep/leakage/pair_kinds.py",
-        "if _free_share(exchange, speaker) < _MIN_SHARE:\n        reason",
-        "if _free_share(exchange, speaker) < 0:\n        reason",
+        "if _free_share(permutation, speaker) < _MIN_SHARE:\n        reason",
+        "if _free_share(permutation, speaker) < 0:\n        reason",
         (_VERIFICATION + "test_who_was_recorded_alone_cannot_be_told_from_the_recording",),
     ),
     Mutant(

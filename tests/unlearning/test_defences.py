@@ -11,8 +11,8 @@ import pytest
 from privrep.networks.emotion_net import adversary_of
 from privrep.training.losses import cross_entropy
 from privrep.unlearning import dependence
-from privrep.unlearning.defences import DEFENCES, Measured
-from privrep.unlearning.objective import Architecture, Batch, Labels, objective
+from privrep.unlearning.defences import DEFENCES, DependenceRows
+from privrep.unlearning.objective import Architecture, Batch, BatchLabels, objective
 from tests.support.small_data import average_net, padded
 
 SIZE = 8
@@ -49,7 +49,7 @@ def added(net, name, params, private, lambda_):
         views = {view: views[view] for view in net.views()}
         adversary = adversary_of(net, params, EMOTION)
         classes = {a: jax.nn.one_hot(of, len(WEIGHTS[a])) for a, of in private.items()}
-        measured = Measured(views, classes, jnp.ones((SIZE, 1)))
+        measured = DependenceRows(views, classes, jnp.ones((SIZE, 1)))
         each = DEFENCES[name](adversary, views, private, measured, WEIGHTS, lambda_)
         return each.sum(), each
 
@@ -111,7 +111,7 @@ def test_none_is_grl_with_lambda_zero(net, params):
 
 def test_of_several_in_a_program_each_run_has_its_own(net, params):
     """The loss and the gradient of the one that is named, as if no other were there."""
-    labels = Labels(EMOTION, PRIVATE, np.zeros(SIZE, np.int32))
+    labels = BatchLabels(EMOTION, PRIVATE, np.zeros(SIZE, np.int32))
     batch, fold = (
         Batch(BATCH, labels, np.ones(SIZE, bool)),
         SimpleNamespace(private_weights=WEIGHTS),

@@ -79,7 +79,7 @@ def uar(attack, h, labels, speaker):
 def scores(leak, release, k=40, shrinkage=DEFAULT):
     """UAR of (linear gender, kernel gender, linear emotion) of what is scored of unseen speakers.
 
-    Learned of the first third of the speakers; of the others k utterances are enrolled, and the
+    Statistics of the first third of the speakers; of the others k utterances are enrolled, and the
     rest of them is scored.
     """
     h, gender, emotion, speaker = world(leak)

@@ -12,7 +12,7 @@ from flax.core import FrozenDict
 from privrep.parallel.run_axis import share, take
 from privrep.training.fit import fit
 from privrep.training.problem import FitSettings
-from privrep.unlearning.objective import Architecture, Batch, Labels, objective
+from privrep.unlearning.objective import Architecture, Batch, BatchLabels, objective
 from privrep.unlearning.rows import (
     LEAST,
     Rows,
@@ -83,7 +83,7 @@ def test_the_latest_are_remembered_newest_first():
 
 NET = average_net()
 UTTERANCES = padded(num_frames=(6, 2, 5, 4) * 2, num_words=(3, 1, 2, 2) * 2)
-LABELS = Labels(
+LABELS = BatchLabels(
     np.int32([0, 2, 1, 2, 0, 0, 1, 0]),
     {"gender": np.int32([0, 1, 0, 1, 0, 1, 1, 1]), "accent": np.int32([2, 0, 0, 1, 2, 0, 1, 2])},
     np.int32([0, 0, 1, 1, 0, 0, 1, 1]),

@@ -24,7 +24,7 @@ from experiments.benchmark.work import (
 from privrep.grl import gradient_reversal
 
 
-class Plain(nn.Module):
+class PlainFlax(nn.Module):
     """Logits of emotion [B, 3] and gender [B, 2] from frames [B, T, F]."""
 
     network: Network
@@ -49,7 +49,7 @@ class Plain(nn.Module):
         return nn.Dense(CLASSES)(h), nn.Dense(PRIVATE_CLASSES)(gradient_reversal(h, lambda_))
 
 
-def loss(net: Plain, params: Any, batch: tuple[Any, ...], lambda_: float) -> jax.Array:
+def loss(net: PlainFlax, params: Any, batch: tuple[Any, ...], lambda_: float) -> jax.Array:
     """The mean cross-entropy of emotion plus that of gender, which is minimised."""
     x, length, emotion, gender = batch
     emotion_logits, gender_logits = net.apply(params, x, length, lambda_)
@@ -64,7 +64,7 @@ def one_by_one(work: Training) -> Started:
     # One padded size, as every other would be compiled anew.
     padded = work.frames or int(LONGEST * FRAMES_PER_SECOND)
     batches = jax.device_put(draw_batches(work, work.steps, padded))
-    net, adam = Plain(work.network), optax.adam(1e-3)
+    net, adam = PlainFlax(work.network), optax.adam(1e-3)
     params = jax.jit(net.init)(jax.random.key(0), *batches[0][:2], 0.5)
     state = params, jax.jit(adam.init)(params)
 

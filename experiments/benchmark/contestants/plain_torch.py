@@ -29,7 +29,7 @@ class Reversal(torch.autograd.Function):
         return -ctx.lambda_ * gradient, None
 
 
-class Plain(nn.Module):
+class PlainTorch(nn.Module):
     """Logits of emotion [B, 3] and gender [B, 2] from frames [B, T, F].
 
     `packed` hands the GRU a packed sequence, which leaves padded steps out.
@@ -81,7 +81,7 @@ def one_by_one(work: Training, packed: bool = False) -> Started:
     """A round is `steps` steps of one network, each batch padded to its own longest."""
     drawn = draw_batches(work, work.steps, room=0)
     batches = [[torch.from_numpy(array) for array in batch] for batch in drawn]
-    net = Plain(work.network, packed)
+    net = PlainTorch(work.network, packed)
     adam = torch.optim.Adam(net.parameters(), 1e-3)
 
     def run_round() -> dict[str, float]:

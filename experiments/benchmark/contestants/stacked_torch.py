@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv1d, cross_entropy, max_pool1d, relu
 
-from experiments.benchmark.contestants.plain_torch import Plain, Reversal
+from experiments.benchmark.contestants.plain_torch import PlainTorch, Reversal
 from experiments.benchmark.rounds import Started
 from experiments.benchmark.work import Training, draw_batches
 
@@ -19,7 +19,7 @@ from experiments.benchmark.work import Training, draw_batches
 class Stacked(nn.Module):
     """The networks `nets` [M]: logits [M, B, 3] and [M, B, 2] of a batch for each."""
 
-    def __init__(self, nets: Sequence[Plain]) -> None:
+    def __init__(self, nets: Sequence[PlainTorch]) -> None:
         super().__init__()
         self.network, self.count = nets[0].network, len(nets)
         width = 2 * self.network.gru_width  # of the two gates
@@ -120,7 +120,7 @@ def stack_batches(batches: Sequence[Sequence[np.ndarray]]) -> list[torch.Tensor]
 def stacked(work: Training) -> Started:
     """A round is `steps` steps of `runs` networks, each on its own batch."""
     batches = stack_batches(draw_batches(work, work.runs, work.frames))
-    net = Stacked([Plain(work.network) for _ in range(work.runs)])
+    net = Stacked([PlainTorch(work.network) for _ in range(work.runs)])
     adam = torch.optim.Adam(net.parameters(), 1e-3)
 
     def run_round() -> dict[str, float]:

@@ -64,10 +64,10 @@ def draw(summary: Sequence[Entry], curves: Curves) -> Iterator[tuple[str, Figure
     A task without two settings, or without curves, has no such figure. To be drawn in STYLE.
 
     Args:
-      summary: of `experiments.summary.summarise`.
+      summary: of `experiments.results.summary.summarise`.
       curves: (settings, {scalar: its value after each epoch}) of each run; modality, task, private
-        and lambda must be there, and of the other settings of the summary those that vary have a
-        line each. The scalars train_emotion_loss, train_adversary_loss, val_emotion_uar (or
+        and lambda must be there, and each combination of the other settings of the summary that
+        vary has a line. The scalars train_emotion_loss, train_adversary_loss, val_emotion_uar (or
         val_emotion_ccc) and val_<attribute>_adversary_uar are read.
     """
     for task in dict.fromkeys(entry["settings"]["task"] for entry in summary):

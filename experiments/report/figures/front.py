@@ -25,7 +25,7 @@ _MOST = 12  # panels
 _CONTROL_SHAPES = {"decision": "*", "untrained": "x"}
 
 
-class _Panel(NamedTuple):
+class _FrontPanel(NamedTuple):
     """The settings of a block and the attribute whose leakage is on the x axis."""
 
     title: str
@@ -57,7 +57,7 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
     """
     summary = [entry for entry in summary if entry["n"]]  # the others diverged
     panels = [
-        _Panel(block, attribute, entries)
+        _FrontPanel(block, attribute, entries)
         for block, entries in blocks(summary)
         for attribute in attributes(entries[0])
         if any(len(line) > 1 for line in series(entries).values())
@@ -84,7 +84,7 @@ def front(title: str, summary: Sequence[Entry]) -> Figure | None:
 
 
 def _draw_panel(
-    ax: Axes, panel: _Panel, bounded: bool, looks: dict[str, Look]
+    ax: Axes, panel: _FrontPanel, bounded: bool, looks: dict[str, Look]
 ) -> dict[str, Line2D]:
     """{name in the legend: handle}"""
     ax.set_title(textwrap.fill(panel.title, 44))

@@ -50,8 +50,8 @@ def sequence(frames: np.ndarray, num_frames: np.ndarray | None) -> Attack:
       num_frames: int[N], at least 1, or None if every utterance has T frames.
 
     Returns:
-      An `Attack` that reads these frames; of the h it is called with only the number of rows is
-      used.
+      An `Attack` that reads these frames; its argument h is ignored except for the number of
+      rows.
     """
     length = np.full(len(frames), frames.shape[1]) if num_frames is None else num_frames
     inside = np.arange(frames.shape[1])[None] < np.asarray(length)[:, None]

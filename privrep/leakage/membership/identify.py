@@ -39,8 +39,8 @@ Where no speaker changes sides between networks, as in an official split, test s
 recorded with another device, or in another year, look like non-members to any attacker, though the
 network has memorised nothing. If most non-members share a session with a member, members and
 non-members are matched by session, and places are permuted within it. Otherwise the same attack is
-made on the inputs of the network, which it did not make: "leaks" is said only if these do not
-separate the two sides, and h separates them better; else the verdict is "cannot_tell".
+made on the inputs of the network, which it did not make: the verdict is "leaks" only if these do
+not separate the two sides, and h separates them better; else it is "cannot_tell".
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ from privrep.leakage.membership.games import (
 from privrep.statistics.paired_comparison import Comparison
 from privrep.statistics.permutation_test import Permutations
 from privrep.statistics.total_bound import bound_total
-from privrep.statistics.verdict import judge
+from privrep.statistics.verdict import Scores, judge
 from privrep.types import SECONDARY, InferenceSettings, Split, renumber
 
 KNOWLEDGE = ("h", "labels")  # what an attacker has
@@ -284,7 +284,7 @@ def _judged(
     """The verdict on the attackers called `names`, with `size` utterances of a speaker."""
     aucs, wins, counts = scores.aucs, scores.wins, scores.counts
     errors = np.array([_jackknife(of_attacker, counts)[0] for of_attacker in wins])
-    result, judged = judge(aucs, errors, permutations, 2, settings.limit, settings.alpha)
+    result, judged = judge(Scores(aucs, errors), permutations, 2, settings.limit, settings.alpha)
     result = bound_total(result, aucs[:, 0], judged)
     best = int(np.argmax(aucs[:, 0]))
     return Identified(

@@ -12,7 +12,7 @@ largest number of iterations of all rows; accelerators use the padded form.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -117,10 +117,22 @@ def _windows_backward(
 over_windows.defvjp(_windows_forward, _windows_backward)
 
 
+class Convolutions(NamedTuple):
+    """A stack of convolutions.
+
+    Attributes:
+      stack: (params, x [T, 1, F], masks [T / rate, 1, 1] of each layer) -> [T / last rate, 1, C].
+      rates: the number of frames of the corpus per frame of each layer, in increasing order.
+      width: in frames.
+    """
+
+    stack: Callable
+    rates: tuple[int, ...]
+    width: int
+
+
 def convolved(
-    stack: Callable,
-    rates: tuple[int, ...],
-    width: int,
+    convolutions: Convolutions,
     mean_length: float,
     params: PyTree,
     spans: Spans,
@@ -130,11 +142,10 @@ def convolved(
     """A stack of convolutions over utterances at any place of a corpus.
 
     Args:
-      stack: (params, x [T, 1, F], masks [T / rate, 1, 1] of each layer) -> [T / last rate, 1, C].
-      rates: the number of frames of the corpus per frame of each layer, in increasing order.
-      width: of the convolutions, in frames.
+      convolutions: of which layers.
       mean_length: of the utterances of the corpus, approximately. The windows are sized so that a
         batch of this mean length fills them.
+      params: of `convolution.stack`.
       spans: the utterances.
       length: int32[B], their numbers of frames.
       hidden: what is 0 in place of their frames; None: nothing.
@@ -143,6 +154,7 @@ def convolved(
       (x, length, first, longest): the result [M, C] with the utterances end to end, their lengths
       in it int32[B], their first rows int32[B], and the largest possible length.
     """
+    stack, rates, width = convolutions
     stride, halo, gap = _spacing(rates, width)
     out_length = -(-length // stride)
     first = jnp.cumsum(out_length + gap) - (out_length + gap)

@@ -20,7 +20,7 @@ PyTree = Any
 _TURN = 16  # steps of a turn; a lane changes its utterance only between turns
 
 
-class Sequences(NamedTuple):
+class RaggedSequences(NamedTuple):
     """Sequences end to end.
 
     Attributes:
@@ -86,7 +86,7 @@ class _Turn(NamedTuple):
     count: jax.Array  # type: ignore[assignment]  # tuple.count, which nobody calls
 
 
-def _turn(i: jax.Array, plan: _Plan, lanes: int, sequences: Sequences) -> _Turn:
+def _turn(i: jax.Array, plan: _Plan, lanes: int, sequences: RaggedSequences) -> _Turn:
     """Turn i of the plan."""
     in_turn = (plan.begin <= i) & (i < plan.begin + plan.turns)
     in_lane = in_turn[None, :] & (plan.lane[None, :] == jnp.arange(lanes)[:, None])
@@ -117,16 +117,16 @@ def gru_pooled(
       lanes: the number of utterances that are computed in parallel.
       longest: the largest possible length.
       layers: (kernel [C, 3H], bias [3H], recurrent [H, 3H], inner bias [H]) of each layer.
-      x, first, length: see `Sequences`.
+      x, first, length: see `RaggedSequences`.
 
     Returns:
       [B, H]; 0 for an empty utterance.
     """
-    return _forward(pool, lanes, longest, layers, Sequences(x, first, length), keep=False)[0]
+    return _forward(pool, lanes, longest, layers, RaggedSequences(x, first, length), keep=False)[0]
 
 
 def _forward(
-    pool: Callable, lanes: int, longest: int, layers: PyTree, sequences: Sequences, keep: bool
+    pool: Callable, lanes: int, longest: int, layers: PyTree, sequences: RaggedSequences, keep: bool
 ) -> tuple[jax.Array, PyTree]:
     """(the result of `gru_pooled`, the residuals of its gradient, without states unless `keep`)."""
     x, _, length = sequences
@@ -171,7 +171,7 @@ def _gru_forward(
     first: jax.Array,
     length: jax.Array,
 ) -> tuple[jax.Array, PyTree]:
-    sequences = Sequences(x, first, length)
+    sequences = RaggedSequences(x, first, length)
     out, kept = _forward(pool, lanes, longest, layers, sequences, keep=True)
     return out, (layers, sequences, kept)
 
