@@ -32,7 +32,7 @@ from experiments.results import parts, runs_csv
 from experiments.results.checkpoints import drop_progress, load_history
 from experiments.run.load_data import Job
 from experiments.run.loader import Loader
-from experiments.search.grid import Compared, Wanted, compared
+from experiments.search.grid import ComparedPack, Wanted, compared
 from privrep.parallel.processes import is_first
 
 TASKS = "tasks"  # folder of a result directory, while the job runs
@@ -51,7 +51,7 @@ class Stages(NamedTuple):
     """
 
     measure: Callable[[Mapping[int, Sequence[Config]]], Measured]
-    compare: Callable[[Wanted], Iterator[Compared]]
+    compare: Callable[[Wanted], Iterator[ComparedPack]]
 
 
 def in_this_process(
@@ -72,13 +72,13 @@ def in_this_process(
             for task in in_order(engine, tasks, watch, load_job.say):
                 yield task.number, results.pop(task.number)
 
-    def compare(wanted: Wanted) -> Iterator[Compared]:
+    def compare(wanted: Wanted) -> Iterator[ComparedPack]:
         for number, (rows, pace) in carried(
             wanted, lambda number: compared(jobs[number], wanted[number], load_job)
         ):
             if is_first():
                 load_job.writer.write(COMPARE, number, rows)
-            yield Compared(number, rows, pace)
+            yield ComparedPack(number, rows, pace)
 
     return Stages(
         lambda wanted: (
@@ -112,11 +112,11 @@ class PackTasks:
     def _measure(self, wanted: Mapping[int, Sequence[Config]]) -> Measured:
         yield from self._carried(MEASURE, {i: dict.fromkeys(of, 0) for i, of in wanted.items()})
 
-    def _compare(self, wanted: Wanted) -> Iterator[Compared]:
+    def _compare(self, wanted: Wanted) -> Iterator[ComparedPack]:
         workdir = self.load_job.writer.workdir
         for count, number in enumerate(self._carried(COMPARE, wanted), 1):
             self.load_job.say([f"search: {count:,} of {len(wanted):,} packs compared"])
-            yield Compared(number, parts.read_part(workdir, COMPARE, number), None)
+            yield ComparedPack(number, parts.read_part(workdir, COMPARE, number), None)
 
     def _carried(self, stage: str, wanted: Wanted) -> Iterator[int]:
         tasks = [self._task(stage, number, runs) for number, runs in wanted.items()]

@@ -43,7 +43,7 @@ Wanted = Mapping[int, Mapping[Config, int]]  # {pack: {run: its candidate}}
 AT_HAND = 8  # packs of which the compiled programs stay in memory; the others' are in --cache_dir
 
 
-class Compared(NamedTuple):
+class ComparedPack(NamedTuple):
     """A pack that was trained and compared.
 
     Attributes:
@@ -61,7 +61,7 @@ def search(
     jobs: Sequence[Job],
     candidates: Sequence[Candidate],
     workdir: Path,
-    compare: Callable[[Wanted], Iterator[Compared]],
+    compare: Callable[[Wanted], Iterator[ComparedPack]],
     say: Callable[[list[str]], None],
     rules: Sequence[str] = RULES[:1],
 ) -> dict[int, list[Config]]:
