@@ -34,6 +34,15 @@ from experiments.config.parse import PATHS, parse
 from experiments.config.recipes import STATELESS, default_recipes, keeps_state
 from experiments.config.settings import AUTO, FIELDS, Config, flag_default, flag_name
 from experiments.config.sweep import Pack, expand, idle_flags, plan
+from experiments.engines.packs import (
+    TASKS,
+    PackTasks,
+    Stages,
+    environment_of_tasks,
+    in_this_process,
+)
+from experiments.engines.registry import ENGINES, parse_options
+from experiments.engines.tasks import EngineSettings, imported
 from experiments.report.finish import finish
 from experiments.results import (
     parts,
@@ -56,6 +65,7 @@ from experiments.run.export_h import export
 from experiments.run.export_models import export_picked
 from experiments.run.load_data import (
     Job,
+    Loaded,
     check,
     check_begun,
     choose,
@@ -95,6 +105,7 @@ def main(argv: list[str]) -> None:
 def _started() -> None:
     try:
         _keep_float32()
+        _choose_engine()
         _join_processes()
         check_devices()
         experiment()
@@ -118,6 +129,19 @@ def _keep_float32() -> None:
     if jax.config.values["jax_enable_x64"]:
         print("note: JAX_ENABLE_X64 has no effect: all is float32", file=sys.stderr)
         jax.config.update("jax_enable_x64", False)
+
+
+def _choose_engine() -> None:
+    parse_options(FLAGS.engine, FLAGS.engine_options)
+    if FLAGS.engine == "here":
+        return
+    if FLAGS.coordinator:
+        raise ValueError(
+            f"--coordinator={FLAGS.coordinator} --engine={FLAGS.engine}: one process hands out the "
+            "packs; several that share a pack are --engine_options=nodes=2,processes=2 of slurm"
+        )
+    imported(ENGINES[FLAGS.engine].package, FLAGS.engine)
+    jax.config.update("jax_platforms", "cpu")  # the devices are the tasks'
 
 
 def _join_processes() -> None:
@@ -168,7 +192,7 @@ def experiment() -> None:
         utterances = first_before_others(lambda: read(packs[0].config, cache_dir))
         say = Messages().say
         configs = [pack.config for pack in packs]
-        say([*([] if candidates else [plan(packs)]), *idle_flags(given, configs)])
+        say([*([] if candidates else [plan(packs, FLAGS.engine)]), *idle_flags(given, configs)])
         if not candidates and FLAGS.search_rule != RULES[0]:
             say(["note: --search_rule has no effect without --search=grid"])
         utterances, lines = choose(configs, utterances)
@@ -199,11 +223,11 @@ def experiment() -> None:
         load_job = Loader(utterances, cache_dir, writer, say, resume.places(workdir))
         load_job.restore_records(unchanged)
         wanted = {job.number: list(job.pack.runs) for job in jobs}
+        stages = _stages(stack, jobs, load_job, given)
         if candidates:
-            write = partial(writer.write, "search")
             rules = RULES if FLAGS.search_rule == "both" else (FLAGS.search_rule,)
-            wanted = search(jobs, candidates, workdir, load_job, write, say, rules)
-        _run_all(jobs, wanted, finished["runs"], load_job)
+            wanted = search(jobs, candidates, workdir, stages.compare, say, rules)
+        _run_all(jobs, wanted, finished["runs"], load_job, stages)
         lost = decision_of_first(is_first() and folds_lost(workdir))
         described = set() if lost else finished["split_findings"]
         for i in sorted((finished["runs"] | finished["search"]) - described):
@@ -213,6 +237,7 @@ def experiment() -> None:
             _restore_tables(workdir)
             finish(workdir, [jobs[i].folder for i in wanted], captions, FLAGS.wide)
             writer.check()
+            shutil.rmtree(workdir / TASKS, ignore_errors=True)
             if FLAGS.export_model:
                 export_picked(workdir, cache_dir, say)
 
@@ -244,32 +269,46 @@ def _flags_text(given: Mapping[str, str], searches: bool) -> str:
     return text
 
 
+def _stages(
+    stack: contextlib.ExitStack, jobs: Sequence[Job], load_job: Loader, given: Mapping[str, str]
+) -> Stages:
+    """What is done with packs, by the engine of --engine, which is open until `stack` ends."""
+    if FLAGS.engine == "here":
+        return in_this_process(jobs, load_job, partial(_run, load_job=load_job))
+    options = parse_options(FLAGS.engine, FLAGS.engine_options)
+    folder = load_job.writer.workdir.resolve() / TASKS
+    settings = EngineSettings(options, environment_of_tasks(options), str(folder / FLAGS.engine))
+    engine = stack.enter_context(ENGINES[FLAGS.engine].open(settings))
+    return PackTasks(engine, jobs, load_job, given, FLAGS.export).stages
+
+
 def _run_all(
     jobs: Sequence[Job],
     wanted: Mapping[int, Sequence[Config]],
     finished: set[int],
     load_job: Loader,
+    stages: Stages,
 ) -> None:
     """Runs the packs that are wanted, and says how long those that are left may take."""
-    left = sum(len(runs) for i, runs in wanted.items() if i not in finished)
-    load_job.say(_expected(jobs, wanted, finished, load_job))
+    for i in (i for i in wanted if i in finished and FLAGS.export != "none"):
+        _export(jobs[i], wanted[i], load_job(jobs[i]), load_job)
+    missing = {i: runs for i, runs in wanted.items() if i not in finished}
+    left = sum(map(len, missing.values()))
+    if FLAGS.engine == "here":  # others carry packs out side by side, on machines of their own
+        load_job.say(_expected(jobs, missing, load_job))
     began, done = time.monotonic(), 0
-    for i, runs in wanted.items():
-        _run(jobs[i], runs, i in finished, load_job)
-        done += len(runs) if i not in finished else 0
-        if 0 < done < left:
+    for i in stages.measure(missing):
+        done += len(missing[i])
+        if done < left:
             seconds = (time.monotonic() - began) / done * (left - done)
             load_job.say([f"{done:,} of {left:,} settings done, about {duration(seconds)} to go"])
 
 
 def _expected(
-    jobs: Sequence[Job],
-    wanted: Mapping[int, Sequence[Config]],
-    finished: set[int],
-    load_job: Loader,
+    jobs: Sequence[Job], missing: Mapping[int, Sequence[Config]], load_job: Loader
 ) -> list[str]:
     """A line on how long the packs that are not finished will take, as far as that is known."""
-    packs = [(jobs[i].pack.config, len(runs)) for i, runs in wanted.items() if i not in finished]
+    packs = [(jobs[i].pack.config, len(runs)) for i, runs in missing.items()]
     if not packs:
         return []
     seconds = expected_seconds(load_job.cache_dir, packs, len(load_job.utterances))
@@ -281,28 +320,28 @@ def _expected(
     return [f"time: about {duration(seconds)}, which these packs took on this machine before"]
 
 
-def _run(job: Job, runs: Sequence[Config], is_finished: bool, load_job: Loader) -> None:
+def _run(job: Job, runs: Sequence[Config], load_job: Loader) -> None:
     """Trains, attacks and saves the runs of a pack that are wanted, and exports their h."""
-    if is_finished and FLAGS.export == "none":
-        return
     loaded, writer = load_job(job), load_job.writer
-    if not is_finished:
-        began, goes_on = time.monotonic(), has_progress(job.folder)
-        rows = run_pack(job, loaded, runs)
-        seconds = (time.monotonic() - began) / len(runs)
-        stamp = provenance.stamp(loaded.hash, loaded.content)
-        writer.check()
-        if is_first():
-            writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
-            drop_progress(job.folder)
-            if not goes_on:  # else a part of it was trained before
-                utterances = len(load_job.utterances)
-                keep_seconds(load_job.cache_dir, job.pack.config, utterances, seconds)
+    began, goes_on = time.monotonic(), has_progress(job.folder)
+    rows = run_pack(job, loaded, runs)
+    seconds = (time.monotonic() - began) / len(runs)
+    stamp = provenance.stamp(loaded.hash, loaded.content)
+    writer.check()
+    if is_first():
+        writer.write("runs", job.number, [{"pack": job.number} | row | stamp for row in rows])
+        drop_progress(job.folder)
+        if not goes_on:  # else a part of it was trained before
+            keep_seconds(load_job.cache_dir, job.pack.config, len(load_job.utterances), seconds)
     if FLAGS.export != "none":
-        to = writer.workdir / "representations" / job.folder.name
-        exported = tuple(run for run in job.pack.runs if run in runs)
-        export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
-        load_job.say([f"representations: {to}"])
+        _export(job, runs, loaded, load_job)
+
+
+def _export(job: Job, runs: Sequence[Config], loaded: Loaded, load_job: Loader) -> None:
+    to = load_job.writer.workdir / "representations" / job.folder.name
+    exported = tuple(run for run in job.pack.runs if run in runs)
+    export(job.pack._replace(runs=exported), loaded, job.folder, to, FLAGS.export)
+    load_job.say([f"representations: {to}"])
 
 
 def _choose_workdir(dataset: str) -> Path:

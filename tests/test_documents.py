@@ -33,7 +33,7 @@ FOLDERS = sorted(
     for path in (ROOT / "privrep").rglob("__init__.py")
     if path.parent.name != "privrep"
 )
-FOLDERS += ["experiments", "experiments/flagfiles", "experiments/notebooks"]
+FOLDERS += ["experiments", *(f"experiments/{f}" for f in ("engines", "flagfiles", "notebooks"))]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"{folder}/README.md" for folder in FOLDERS))
 TEXT = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 FAKES = {  # of 60 utterances with labels, as wherever a whole run is tested
@@ -233,8 +233,9 @@ def test_flags_that_the_documents_name_exist():
     known = {*map(flag_name, FIELDS), *MORE, "flagfile", "output", "keep_first", "only", "quick"}
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
     known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
-    known |= {"format", "audit", "final", "person", "track", "logdir"}
-    for name in ("experiments/README.md", "privrep/unlearning/README.md", "README.md"):
+    known |= {"format", "audit", "final", "person", "track", "logdir", "head", "address"}
+    named = ("experiments/README.md", "experiments/engines/README.md")
+    for name in (*named, "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])
         assert flags and not {f for f in flags if f not in known and f != "no-deps"}, name
     set_flags("--coordinator=auto")

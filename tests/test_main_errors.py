@@ -116,6 +116,11 @@ MINE = ("--dataset=manifest", "--data_dir=my.csv")
         ([*EMODB, "--processes=0"], ["--processes=0: there is at least 1"]),
         ([*EMODB, "--process=1"], ["--process=1: of --processes=1"]),
         ([*EMODB, "--processes=2"], ["--processes=2 needs --coordinator"]),
+        ([*EMODB, "--engine_options=cpus=2"], ["'cpus=2' is no option of --engine=here"]),
+        (
+            [*EMODB, "--engine=ray", "--coordinator=a:1"],
+            ["--coordinator=a:1 --engine=ray: one process hands out the packs"],
+        ),
         ([*EMODB, "--conv_layers=40"], ["--conv_layers=40", "17"]),
         ([*EMODB, "--attackers=all+lda"], ["--attackers=all+lda: all are all"]),
     ],

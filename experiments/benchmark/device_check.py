@@ -35,7 +35,7 @@ _COMPILING = 0.75  # of the time of a part
 _OF_ROUNDS = {"units", "seconds", "cpu_seconds", "peak_mb", "facts"}
 
 
-class Outcome(NamedTuple):
+class CheckOutcome(NamedTuple):
     """Of a contestant either its measurements, or in one sentence why there are none."""
 
     planned: Planned
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 def measure_part(
     planned: Sequence[Planned], rounds: int, until: float, quick: bool
-) -> Iterator[Outcome]:
+) -> Iterator[CheckOutcome]:
     """Measures the contestants of a part, each as soon as all have compiled.
 
     Args:
@@ -71,7 +71,7 @@ def measure_part(
             if isinstance(replies[-1], str):
                 error = replies.pop()
             several = len(replies) > 1  # a first round alone is mostly compilation
-            yield Outcome(each, measured(replies) if several else None, error)
+            yield CheckOutcome(each, measured(replies) if several else None, error)
 
 
 def _replied(process: Child, until: float) -> Any:
@@ -82,7 +82,7 @@ def _replied(process: Child, until: float) -> Any:
         return str(error)
 
 
-def line_of(outcome: Outcome, rounds: int) -> BenchmarkRow:
+def line_of(outcome: CheckOutcome, rounds: int) -> BenchmarkRow:
     """What is written of a contestant: its figures, or "error"."""
     part, name, unit, _ = outcome.planned
     if outcome.measurements is None:

@@ -42,7 +42,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Search": ("search", "search_rule"),
     "Run: where results go, and who works on them": (
         *("workdir", "name", "resume", "wide", "track", "cache_dir", "export", "export_model"),
-        *("coordinator", "processes", "process"),
+        *("engine", "engine_options", "coordinator", "processes", "process"),
     ),
 }
 # Flags of other programs, and the one that does it here.

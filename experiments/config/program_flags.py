@@ -22,6 +22,7 @@ The paper's experiment on any corpus: train, unlearn, attack, and report what is
     python -m experiments.main --dataset=demo
 
 Every flag of a setting takes a comma list, and all combinations are run."""
+ENGINES = ("here", "ray", "slurm")
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 for _field, _spec in FIELDS.items():
@@ -78,6 +79,22 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_bool("wide", False, "print all columns and tables, not only what 80 columns hold")
 flags.DEFINE_bool("resume", False, "continue a stopped sweep of the same flags")
+flags.DEFINE_enum(
+    "engine",
+    "here",
+    ENGINES,
+    "what carries out the packs of runs: here, this process, one after another; ray, tasks on this "
+    "machine or a cluster (pip install 'privrep[ray]'); slurm, job arrays (pip install "
+    "'privrep[slurm]'). The results are the same on machines of one kind, and --resume may take "
+    "another",
+)
+flags.DEFINE_string(
+    "engine_options",
+    "",
+    "options of the engine, cpus=4,gpus=1, of each pack. ray: address of the cluster, cpus, gpus, "
+    "tpus; slurm: partition, account, minutes, cpus, gpus, memory_gb, at_once, nodes and processes "
+    "of a node, which share the pack, and cluster=local, which tries it on this machine",
+)
 flags.DEFINE_string(
     "coordinator",
     "",

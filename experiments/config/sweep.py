@@ -354,7 +354,7 @@ def _of_no_protection(flags: Mapping[str, str]) -> Iterator[str]:
             yield f"note: --recipe={name} with {given} protects nothing: lambda is 0 in all of it"
 
 
-def plan(packs: Sequence[Pack]) -> str:
+def plan(packs: Sequence[Pack], engine: str = "here") -> str:
     """A line on what there is to do: settings, packs, and the largest number of programs."""
     runs = sum(len(pack.runs) for pack in packs)
     # To start, to train, and for h; of an attribute to train attackers and to score them.
@@ -363,6 +363,8 @@ def plan(packs: Sequence[Pack]) -> str:
     devices = f"{jax.device_count()} devices ({kind})"
     if jax.default_backend() == "cpu":
         devices = f"{jax.device_count()} cores of the CPU, no GPU or TPU in use"
+    if engine != "here":  # this process only hands them out
+        devices = f"--engine={engine}"
     return (
         f"plan: {runs:,} settings on every fold, in {len(packs):,} pack{'s' * (len(packs) != 1)} "
         f"on {devices}; at most {programs:,} programs to compile"

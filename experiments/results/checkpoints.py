@@ -70,6 +70,15 @@ def load_progress(folder: Path, like: PyTree) -> tuple[PyTree | None, dict[str, 
         return fits, dict(history)
 
 
+def load_history(folder: Path) -> dict[str, np.ndarray]:
+    """The history that was last saved with the progress of a pack; {} if nothing was."""
+    epoch = _last_whole(folder)
+    if not epoch:
+        return {}
+    with np.load(_history(folder, epoch), allow_pickle=False) as history:
+        return dict(history)
+
+
 def _last_whole(folder: Path) -> int:
     """The last epoch whose save is as it was written; 0 if there is none."""
     progress = folder / "progress"

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.results.columns import check_rows
-from experiments.results.runs_csv import read_cells, text_of, written
+from experiments.results.columns import Row, check_rows
+from experiments.results.runs_csv import read_cells, read_rows, text_of, written
 from privrep.files import fault, replace_file, replacing, write_seal
 from privrep.inputs.split_linter import Finding
 
@@ -44,7 +44,29 @@ def write_part(
     if table == "runs":
         check_rows(rows, f"a row for {_table(workdir, table)}", written=True)
     names = list(dict.fromkeys([*columns, *(column for row in rows for column in row)]))
-    cells = [[written(row.get(name), name) for name in names] for row in rows]
+    _put(workdir, table, pack, names, [[written(r.get(n), n) for n in names] for r in rows])
+
+
+def take_part(workdir: Path, table: str, pack: int, folder: Path) -> None:
+    """Takes the rows of a pack that `write_part` has written for another folder, as they are.
+
+    Raises:
+      ValueError: they are not as they were written.
+    """
+    path = _part(folder, table, pack)
+    if problem := _fault(path):
+        raise ValueError(f"{problem}: {REPAIR}")
+    _put(workdir, table, pack, *read_cells(path))
+
+
+def read_part(workdir: Path, table: str, pack: int) -> list[Row]:
+    """The rows of a pack, see `runs_csv.read_rows`."""
+    return read_rows(_part(workdir, table, pack))
+
+
+def _put(
+    workdir: Path, table: str, pack: int, names: list[str], cells: Sequence[Sequence[str]]
+) -> None:
     path, text = _part(workdir, table, pack), text_of(names, cells)
     before = path.read_bytes() if path.exists() else None
     if before == text.encode() and _fault(path) is None:

@@ -23,7 +23,7 @@ from experiments.results.model_card import SCOPE_OF_FINAL, Terms
 from experiments.run.describe_model import describe, inputs_of_model
 from experiments.run.export_models import PickedSetting, TrainedNetwork, is_finite, write_network
 from experiments.run.load_data import Loaded, load
-from experiments.run.train_pack import Watch, train
+from experiments.run.train_pack import Observer, train
 from privrep.deploy.description import Description
 from privrep.parallel.run_axis import collect, take
 from privrep.training.problem import FitSettings, length, steps_per_epoch
@@ -129,7 +129,7 @@ def train_final(pack: Pack, loaded: Loaded, settings: FitSettings, folder: Path)
     architecture = build.architecture(pack, loaded.packed)
     runs, _ = build.run_table(pack.runs, 1)
     data = place(loaded.packed.data)
-    fits, _, _ = train(architecture, settings, data, runs, folder, Watch("all speakers"))
+    fits, _, _ = train(architecture, settings, data, runs, folder, Observer("all speakers"))
     # After the last step: `best` was chosen by speakers who are training speakers here.
     _, _, learned = represent(architecture, data, runs, fits.params)
     params = take(collect(fits.params), 0)

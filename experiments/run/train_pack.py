@@ -27,7 +27,7 @@ from privrep.unlearning.objective import Architecture
 from privrep.unlearning.training_problem import network_problem
 
 
-class Watch(NamedTuple):
+class Observer(NamedTuple):
     """Who is told of a training.
 
     Attributes:
@@ -98,7 +98,7 @@ def train_pack(job: Job, loaded: Loaded) -> Trained:
     learners, learner_of = build.trained_alike(runs)
     log = job.track([described[i] for i in learners])
     arguments = (architecture, settings, data, take(runs, learners))
-    watch = Watch(job.title, log, job.say)
+    watch = Observer(job.title, log, job.say)
     fits, history, pace = train(*arguments, job.folder, watch)
     return Trained(architecture, data, runs, described, learners, learner_of, fits, history, pace)
 
@@ -109,7 +109,7 @@ def train(
     data: Data,
     runs: Run,
     folder: Path,
-    watch: Watch,
+    watch: Observer,
 ) -> tuple[Fit, dict[str, np.ndarray], Pace]:
     """The pack after its last epoch, {scalar: float32[epochs, R]}, and how fast that went.
 

@@ -9,9 +9,9 @@ import itertools
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -39,15 +39,29 @@ from experiments.search.validation_scores import validated, without_test_labels
 from privrep.files import replace_file, write_seal
 from privrep.parallel.processes import gather, is_first
 
+Wanted = Mapping[int, Mapping[Config, int]]  # {pack: {run: its candidate}}
 AT_HAND = 8  # packs of which the compiled programs stay in memory; the others' are in --cache_dir
+
+
+class ComparedPack(NamedTuple):
+    """A pack that was trained and compared.
+
+    Attributes:
+      number: of the pack.
+      rows: of search.csv, where they are written.
+      pace: how fast it was trained; None where another process did it.
+    """
+
+    number: int
+    rows: list[Row]
+    pace: Pace | None
 
 
 def search(
     jobs: Sequence[Job],
     candidates: Sequence[Candidate],
     workdir: Path,
-    load: Callable[[Job], Loaded],
-    write: Callable[[int, list[Row]], None],
+    compare: Callable[[Wanted], Iterator[ComparedPack]],
     say: Callable[[list[str]], None],
     rules: Sequence[str] = RULES[:1],
 ) -> dict[int, list[Config]]:
@@ -55,8 +69,7 @@ def search(
 
     Args:
       candidates: `candidates_of` the jobs' packs.
-      load: reads a pack's data.
-      write: writes a pack's rows of search.csv.
+      compare: trains packs and writes their rows of search.csv, in order.
       say: prints lines for the user.
       rules: in RULES, by each of which is chosen.
 
@@ -79,15 +92,16 @@ def search(
     done = {row["pack"] for row in rows}
     scores = {s: _score(rows, s) for i in contenders if i in done for s in contenders[i]}
     paces: list[Pace] = []
-    for i in [i for i in contenders if i not in done]:
-        job = jobs[i]
-        new, pace = _compared(job, _runs(job.pack, candidates, contenders[i]), load)
-        if is_first():
-            write(i, new)
+    missing = [i for i in contenders if i not in done]
+    for i, new, pace in compare(
+        {i: _runs(jobs[i].pack, candidates, contenders[i]) for i in missing}
+    ):
         rows += new
         done.add(i)
         scores |= {s: _score(new, s) for s in contenders[i]}
         _forget(jobs, candidates, still_needed(candidates, asked, scores, rules))
+        if pace is None:  # another process has trained it
+            continue
         paces.append(pace._replace(most=most_epochs[i]))
         if len(paces) % AT_HAND == 0:
             jax.clear_caches()
@@ -113,7 +127,7 @@ def search(
     return {i: list(of) for i, of in measured.items()}
 
 
-def _compared(
+def compared(
     job: Job, runs: Mapping[Config, int], load: Callable[[Job], Loaded]
 ) -> tuple[list[Row], Pace]:
     """Rows of search.csv for `runs` {run: its candidate} of a pack, which is trained."""

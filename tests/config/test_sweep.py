@@ -224,6 +224,7 @@ def test_the_plan_counts_settings_packs_and_programs():
     packs = expand({"lambda_": "0,1", "seed": "0,1,2", "gru_layers": "2,3"})
     assert plan(packs).startswith("plan: 18 settings on every fold, in 2 packs on ")
     assert plan(packs).endswith("at most 10 programs to compile")
+    assert " in 2 packs on --engine=ray; " in plan(packs, "ray")
     assert plan(expand({"private": "gender+speaker"})).endswith("at most 7 programs to compile")
 
 

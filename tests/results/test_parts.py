@@ -27,6 +27,20 @@ def test_a_table_is_its_parts_by_pack(workdir):
     assert parts.finished(workdir, "runs") == set() and not parts.check(workdir, "runs")
 
 
+def test_a_part_that_another_folder_holds_is_taken_to_the_byte(workdir, tmp_path):
+    folder = tmp_path / "attempt"
+    folder.mkdir()
+    row = {"pack": 2, "hash": "0012", "of_1": float("nan"), "empty": None, "is": True, "t": "1e5"}
+    parts.write_part(folder, "search", 2, [row])
+    parts.take_part(workdir, "search", 2, folder)
+    part = "rows/search_002.csv"
+    assert (workdir / part).read_bytes() == (folder / part).read_bytes()
+    assert parts.check(workdir, "search") and parts.finished(workdir, "search") == {0, 1, 2}
+    (folder / part).write_text("pack\n2\n")
+    with pytest.raises(ValueError, match=r"search_002\.csv is not as it was written"):
+        parts.take_part(workdir, "search", 2, folder)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -40,7 +40,7 @@ MORE = (
     "search",
     "search_rule",
 )
-MORE += ("coordinator", "processes", "process")
+MORE += ("engine", "engine_options", "coordinator", "processes", "process")
 CONTROLS = ("chance", "majority", "shuffled", "decision", "untrained", "raw")
 
 
