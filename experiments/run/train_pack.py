@@ -28,7 +28,7 @@ from privrep.unlearning.training_problem import network_problem
 
 
 class Observer(NamedTuple):
-    """Who is told of a training.
+    """What receives the progress of a training.
 
     Attributes:
       title: of its progress bar.
