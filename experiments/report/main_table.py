@@ -82,7 +82,7 @@ def table(summary: Sequence[Entry]) -> MainTable:
     header += [*(["95 %"] if has_interval else []), *change]
     header += [*(["attribute"] if several else []), "adversary", "attacker", "privacy", *change]
     if has_verdict:
-        header += ["strongest", "by", "upper bound", "min. detectable", "verdict"]
+        header += ["strongest", "by", "upper bound", "minimum detectable", "verdict"]
     lines: list[list[str]] = []
     for _, entries in blocks(summary):
         lines += [[]] if lines else []
@@ -155,7 +155,7 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
             "validation speakers, those called own also of other speakers, whom it has not seen. "
             "strongest: the highest UAR among them, and by whom. upper bound: of the attackers' "
             "UAR, at 95 % confidence. "
-            "min. detectable: the smallest UAR that this test detects with a power of 80 %; none "
+            "minimum detectable: the smallest UAR that this test detects with 80 % power; none "
             "where not even UAR 1 would be detected, because with so few speakers p cannot reach "
             "0.05. With several seeds the bounds are the widest of theirs, and the verdict is a "
             "leak where twice the median p is 0.05 or less."

@@ -228,7 +228,7 @@ def _numbers(summary: Sequence[Entry]) -> SideTable:
             correlation = score(verdict["correlation"])
             upper, *rest = _tested(verdict)
             lines.append([*cells, attribute, correlation, upper, detectable(verdict), *rest])
-    header = ["attribute", "correlation", "upper bound", "min. detectable", "p", "verdict"]
+    header = ["attribute", "correlation", "upper bound", "minimum detectable", "p", "verdict"]
     return SideTable(
         "Private attributes that are numbers",
         [*_columns(summary), *header],
@@ -300,7 +300,7 @@ def _membership(summary: Sequence[Entry]) -> SideTable:
         *(["inputs"] if with_inputs else []),
         "accuracy",
     ]
-    header += ["upper bound", "min. detectable", "p", "verdict"]
+    header += ["upper bound", "minimum detectable", "p", "verdict"]
     return SideTable(
         "Was this speaker in the training set?",
         [*_columns(summary), *header],

@@ -99,7 +99,7 @@ def simulate(speakers: int, effect: dict[str, Any], seed: int) -> list[float]:
 
 def members(draws: int) -> Iterator[str]:
     """Membership identification: speakers, effect of training | attacker has h | has labels."""
-    yield "AUC (sd), shuffled, upper bound, min. detectable, p <= .05 .2, leaks, none shown"
+    yield "AUC (sd), shuffled, upper bound, minimum detectable, p <= .05 .2, leaks, none shown"
     for speakers, effect in CASES:
         with ProcessPoolExecutor() as pool:
             draw = functools.partial(simulate, speakers, effect)

@@ -36,7 +36,7 @@ def readme_figure(draws: int) -> Iterator[str]:
     given = Covariate("emotion", world.emotion, np.zeros((len(world.emotion), 0)))
     (explained,) = explain(world.sample(), [given], attackers=LINEAR, settings=SETTINGS)
     yield _line("  given emotion", [], explained.beyond)
-    yield "null of the attacker . : - = + * #    o its UAR    D min. detectable    U upper bound"
+    yield "null of the attacker . : - = + * #    o its UAR    D minimum detectable    U upper bound"
 
 
 def _audited(name: str, world: WorldDraw) -> str:

@@ -2,7 +2,7 @@
 
 A network that was trained to recognise speakers would be a control. Of the wheels on PyPI in 2026
 none was found that holds one: redimnet2-onnx, speakeronnx and wespeakerruntime load it from
-elsewhere, of polyvoice no wheel could be had, others need torch and unpickle.
+elsewhere, speechbrain and sherpa-onnx hold none, and that of Resemblyzer is a torch pickle.
 """
 
 import os

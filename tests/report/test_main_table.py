@@ -89,7 +89,7 @@ def test_seeds_are_judged_together():
     lines = cells(text)
     assert lines["0"][-3:] == ["0.810", "0.700", "leaks"]
     assert lines["1"][-4:] == ["0.930", "none", "cannot", "tell"]
-    assert lines["chance"][-1] == "0.500" and "min. detectable: the smallest UAR" in " ".join(
+    assert lines["chance"][-1] == "0.500" and "minimum detectable: the smallest UAR" in " ".join(
         text.split()
     )
     assert "upper bound" not in table_text(summarise(ROWS, SETTINGS))

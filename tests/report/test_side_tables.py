@@ -127,7 +127,7 @@ def test_where_a_network_collapsed_nothing_is_said_of_privacy():
 
 def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_table():
     rows = [run(0.0, **judged("age_pooled", 0.6))]
-    assert "min. detectable" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
+    assert "minimum detectable" not in table_text(summarise(rows, SETTINGS)).splitlines()[0]
 
 
 def placed(known, auc, loss=None, verdict="cannot_tell"):
