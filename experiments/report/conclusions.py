@@ -65,6 +65,8 @@ def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
         largest = "that was run" if best is line[-1] else "that is not left out"
         return f"{lowest}, the largest {largest}: it does not rise again."
     worst = max(beyond, key=leak)
+    if f"{leak(worst):.3f}" == f"{leak(best):.3f}":
+        return f"{lowest}: beyond it the score rises by less than 0.001."
     lower, pairs = _lower(worst, best, f"test_{attribute}_privacy", rows)
     return (
         f"{lowest} and higher beyond it, {leak(worst):.3f} at λ {_lambda(worst)}. The attacker "

@@ -82,6 +82,12 @@ def test_words_say_where_the_attacker_gains_again():
     assert "at λ 2 (0.500), the largest that was run: it does not rise again" in sentence
 
 
+def test_words_call_no_score_higher_that_is_printed_alike():
+    rows = [run(x, gender=g) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.6001), (2, 0.6))]
+    (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
+    assert "at λ 0.5 (0.600): beyond it the score rises by less than 0.001" in sentence
+
+
 def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows = [run(x, fold, gender=g) for fold in (0, 1) for x, g in ((0, 0.8), (0.5, 0.6), (1, 0.7))]
     rows += [run(2.0, 0, gender=0.5, collapsed=True), run(2.0, 1, gender=0.5)]
