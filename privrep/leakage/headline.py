@@ -389,5 +389,7 @@ def _speakers_needed(
     allowed = limit - plan.chance
     if not math.isfinite(margin) or margin <= allowed:
         return 0
+    by_bound = rounded_up(speakers * (margin / allowed) ** 2)
     planned = speakers_needed(plan, speakers, limit)
-    return int(max(planned, rounded_up(speakers * (margin / allowed) ** 2)))
+    # A plan expects nothing of speakers who are too few for any small p.
+    return int(max(planned, by_bound) if math.isfinite(planned) else by_bound)
