@@ -266,14 +266,17 @@ def test_one_column_or_constant_ones_beside_it_are_audited(leaking, tmp_path):
         assert report.data.shape == h.shape and 0 <= report.uar <= 1
 
 
-@pytest.mark.parametrize("unit", [1e-30, 1e30])
-def test_the_unit_of_h_does_not_matter(leaking, tmp_path, unit):
-    np.save(tmp_path / "h.npy", np.load(leaking / "h.npy") * np.float32(unit))
-    labels = leaking / "labels.csv"
-    options = AuditOptions(permutations=60, seed=3)
-    report = audit(tmp_path / "h.npy", labels, "gender", options=options)
-    assert report.verdict == "leaks"
-    assert report.uar == pytest.approx(report_of(leaking)["uar"], abs=0.02)
+def test_the_unit_of_h_does_not_matter(leaking, tmp_path):
+    h, labels = np.load(leaking / "h.npy"), leaking / "labels.csv"
+    options = AuditOptions(permutations=24, deals=2, seed=3)
+    reports = []
+    for unit in (1, 1e-30, 1e30):
+        np.save(tmp_path / "h.npy", h * np.float32(unit))
+        reports.append(audit(tmp_path / "h.npy", labels, "gender", options=options))
+    plain, *others = reports
+    for report in others:  # whose last digits are rounded otherwise
+        assert report.verdict == plain.verdict == "leaks"
+        assert report.uar == pytest.approx(plain.uar, abs=0.005)
 
 
 def test_more_classes_that_vary_within_speakers(tmp_path):
