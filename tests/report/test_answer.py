@@ -174,7 +174,7 @@ def test_terminal_document_page_and_object_say_the_same_in_words_and_numbers(tmp
         assert network["verdict"] == row["gender_pooled_verdict"]
         numbers = (times(network["uar"]), times(network["upper"], up=True))
         assert (
-            "rightly {} times in 100 (guessing 50, at most {})".format(*numbers)
+            "rightly {} times in 100 (guessing 50, upper bound {})".format(*numbers)
             in (network["sentence"])
         )
         # The picture and the terminal's table have the same numbers, as shares.
