@@ -54,4 +54,4 @@ def test_a_grid_chooses_by_validation_what_measuring_everything_would_have(tmp_p
     for row in rows:
         assert row == {name: of_plain[setting_of(row)].get(name) for name in row}
     table = (tmp_path / "grid" / "summary.md").read_text()
-    assert all(f"| {recipe} |" in table for recipe in ("none", "posterior", "paper"))
+    assert all(f"| {recipe} |" in table for recipe in ("ordinary", "posterior", "paper"))
