@@ -42,14 +42,16 @@ def attack_progress(
       log: is handed the number of the attacker, from 1, and its UAR on every network.
     """
     several = len({row["seed"] for row in networks}) > 1
-    count = 0
+    count, begun = 0, 0
     with tqdm(total=steps, desc=f"{title}: attack", unit="step", disable=not is_first()) as bar:
 
         def begin(text: str) -> None:
             bar.set_postfix_str(text)
 
         def stage(text: str) -> None:
-            bar.update(0 if bar.postfix is None else 1)
+            nonlocal begun
+            bar.update(min(begun, 1))  # the step before, if there was one, has ended
+            begun += 1
             begin(text)
 
         def attacker(attribute: str, name: str, uars: Mapping[str, np.ndarray]) -> None:

@@ -42,3 +42,14 @@ def test_several_seeds_are_told_apart_and_verification_has_its_column(capsys):
         progress.fresh("speaker")("verification", {"test": np.float32([0.5] * 4)})
     assert "paper, λ 1, seed 1" in capsys.readouterr().err
     assert [*logged[0][1]] == ["test_speaker_attacker_uar"]
+
+
+def test_a_process_that_shows_no_bar_hands_the_scores_on_all_the_same(capsys, monkeypatch):
+    """The second of several processes, and the tasks of an engine."""
+    monkeypatch.setattr("experiments.run.attack_progress.is_first", lambda: False)
+    logged = []
+    with attack_progress("t", 3, NETWORKS, lambda *args: logged.append(args)) as progress:
+        progress.stage("computing h")
+        progress.network("gender", NETWORKS[1], "")
+        progress.fresh("gender")("lda", {"test": np.float32([0.5, 0.5])})
+    assert not capsys.readouterr().err and len(logged) == 1
