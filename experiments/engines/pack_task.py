@@ -7,20 +7,24 @@ prepared the data before. It writes nothing but its attempt's folder.
 import experiments.devices  # isort: skip  # noqa: F401  # before jax
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
-from experiments.config.sweep import expand
+from experiments.config.sweep import Pack, expand
 from experiments.engines.attempts import Attempt, attempted, publish
 from experiments.results import parts, provenance
 from experiments.results.checkpoints import begin
 from experiments.results.columns import Row
+from experiments.results.curves import Described, LogEpoch
 from experiments.results.resume import places
 from experiments.run.export_h import export
 from experiments.run.load_data import Job, Loaded, choose, load, preparable, prepare_inputs, read
@@ -30,6 +34,7 @@ from privrep.parallel.processes import is_first, text_of_first, wait_for_all
 
 MEASURE, COMPARE = "runs", "search"  # stages, by the table that holds their rows
 CHECKPOINT, REPRESENTATIONS, TABLE = "checkpoint", "representations", "table"
+ATTACK_SCORES = "attack_scores.json"
 
 
 class PackPlan(NamedTuple):
@@ -90,7 +95,11 @@ def _perform(task: PackPlan, attempt: Attempt | None) -> None:
         return
     packs = expand(task.given)
     pack = packs[task.number]
-    job = Job(task.number, pack, folder / CHECKPOINT, f"pack {task.number:03d}")
+    scores: list[dict[str, Any]] = []
+    title = f"pack {task.number:03d}"
+    job = Job(
+        task.number, pack, folder / CHECKPOINT, title, track_attack=partial(_keep, scores, pack)
+    )
     loaded = _load(task, [p.config for p in packs], job)
     if attempt is not None:
         begin(job.folder, loaded.hash)
@@ -105,8 +114,20 @@ def _perform(task: PackPlan, attempt: Attempt | None) -> None:
             exported = pack._replace(runs=tuple(runs))
             export(exported, loaded, job.folder, folder / REPRESENTATIONS, task.export)
     if attempt is not None:
+        (folder / ATTACK_SCORES).write_text(json.dumps(scores), encoding="utf-8")
         _publish(task, attempt, rows)
     wait_for_all("published")
+
+
+def _keep(scores: list[dict[str, Any]], pack: Pack, described: Described) -> LogEpoch:
+    """Adds the scores of an attack to a list: the driver hands them to trackers."""
+    networks = [[pack.runs.index(run), fold] for run, fold in described]
+
+    def log(number: int, scalars: Mapping[str, np.ndarray]) -> None:
+        values = {name: [float(value) for value in of] for name, of in scalars.items()}
+        scores.append({"number": number, "networks": networks, "scalars": values})
+
+    return log
 
 
 def _go_on(attempt: Attempt, measured_before: Path) -> None:

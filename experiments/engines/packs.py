@@ -4,6 +4,7 @@ The driver alone writes to the result directory, in the order of the packs, so t
 a function of the flags, whichever engine has carried them out.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from experiments.config.build import run_table, trained_alike
 from experiments.config.settings import Config
@@ -20,6 +22,7 @@ from experiments.engines import attempts
 from experiments.engines.driver import Watch, in_order
 from experiments.engines.here import here
 from experiments.engines.pack_task import (
+    ATTACK_SCORES,
     CHECKPOINT,
     COMPARE,
     MEASURE,
@@ -164,20 +167,27 @@ class PackTasks:
                 shutil.rmtree(to, ignore_errors=True)
                 to.parent.mkdir(parents=True, exist_ok=True)
                 (published / name).rename(to)
-        self._tell_trackers(job)
+        self._log(job, published / ATTACK_SCORES)
         self._count(stage, job.number, attempts.read_record(place)["attempt"])
         parts.take_part(writer.workdir, stage, job.number, published / TABLE)
         if stage == MEASURE:
             drop_progress(job.folder)
         shutil.rmtree(place, ignore_errors=True)
 
-    def _tell_trackers(self, job: Job) -> None:
-        """Hands the scalars of each epoch on: a process that may be too late tells nobody."""
+    def _log(self, job: Job, attack_scores: Path) -> None:
+        """Hands the scalars of each epoch and attacker to trackers.
+
+        The process of a pack, which may be too late, hands on none.
+        """
         runs, described = run_table(job.pack.runs, self._folds[job.number])
         log = job.track([described[i] for i in trained_alike(runs)[0]])
         history = load_history(job.folder)
         for epoch, values in enumerate(zip(*history.values()), 1):
             log(epoch, dict(zip(history, values)))
+        for scored in json.loads(attack_scores.read_text(encoding="utf-8")):
+            networks = [(job.pack.runs[run], fold) for run, fold in scored["networks"]]
+            scalars = {name: np.array(values) for name, values in scored["scalars"].items()}
+            job.track_attack(networks)(scored["number"], scalars)
 
     def _count(self, stage: str, number: int, count: int) -> None:
         path = self.load_job.writer.workdir / ATTEMPTS
