@@ -217,6 +217,7 @@ def _summed(a: Any) -> Any:
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:
     """[M, K] @ [K, N] with the factors rounded to the dtype of `b`, summed in float32."""
     total = _summed(b)
+    # The attribute is made at run time, which the type checker does not see.
     if jax.config.jax_default_matmul_precision == "bfloat16":  # type: ignore[attr-defined]
         b = b.astype(jnp.bfloat16)
     return jnp.dot(a.astype(b.dtype), b, preferred_element_type=total)
