@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.boosted_trees import trees
 from privrep.attacks.knn import knn
 from privrep.attacks.lda import kernel, linear
 from privrep.attacks.protocol import Attack
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 from privrep.statistics.design import design
 from privrep.statistics.uar import uars_of
 from privrep.types import Split, renumber
@@ -79,6 +78,6 @@ def attack_classically(
                 uars[part][i, r] = uar[0]
 
     # Runs in parallel; one BLAS thread each, set before any of them sets it.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(attack_run, range(len(h))))
     return uars

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import choose, chunks
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 
 _NUMBERS = 2**24  # in the sums of the attacked speakers for the labellings that are held at a time
 _ROUNDING = 1e-9  # of means of features of variance 1
@@ -97,7 +96,7 @@ def leave_group_out(
     usable = np.arange(len(features)) if usable is None else usable
     rows_of = [np.flatnonzero(speakers == s) for s in victims.speakers]
     # Matrices as small as these gain nothing from several BLAS threads, see `lda`.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         are_uncorrelated = any(np.ndim(penalty) for penalty in settings.penalties)
         variances, z = _axes(features, usable, are_uncorrelated)
         inverse = np.stack([1 / (variances + penalty) for penalty in settings.penalties])

@@ -12,12 +12,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-from threadpoolctl import threadpool_limits
 
 from privrep.attacks.lda_moments import chunks
 from privrep.attacks.nystroem import draw_landmarks, gaussian_features
 from privrep.attacks.scaling import constant, repeated_values
-from privrep.cores import usable_cores
+from privrep.cores import one_blas_thread, usable_cores
 from privrep.statistics.correlation import midranks
 
 # Of the mean variance of a feature; of equal correlations the first.
@@ -214,7 +213,7 @@ def _tuned(
     of_utterances = np.full(len(folds), np.nan)
     chosen = [""] * num_folds
     # Matrices as small as these gain nothing from several BLAS threads; see `lda`.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
         for name, features in maps:
             parts = _parts(features, targets, speakers, folds)
             unit = _mean_variance(_sum([part.moments for part in parts]))
