@@ -37,13 +37,42 @@ _TOGETHER = 0.317  # r of two classes; of C it is smaller by (2 / C)^(1/3)
 _TRAINING, _FEW_SPEAKERS = 1.13, 0.3  # of F
 _SEVERAL_DEALS = 0.95  # of it, where the UAR is averaged over several deals
 _DETECTABLE = 2.85  # minimum detectable UAR - chance, in s
-_LEAST, _MEAN, _SD = 1.9, 1.02, 0.54  # upper bound - chance, in s: the least, and g
-_SHAPE, _SCALE = (_MEAN / _SD) ** 2, _SD**2 / _MEAN  # of the gamma distribution
-# Of correlations, on Fisher's scale, likewise.
-_DETECTABLE_Z, _LEAST_Z, _MEAN_Z, _SD_Z = 3.70, 2.3, 1.42, 0.88
-_SEVERAL_DEALS_Z = 0.90
+_DETECTABLE_Z, _SEVERAL_DEALS_Z = 3.70, 0.90  # of correlations, on Fisher's scale
 _SURE = 0.80  # chance to pass that is enough
 _TAILS = (0.1, 0.9)
+
+
+class _UpperBound(NamedTuple):
+    """Where there is no leak: upper bound - chance in s, `least` and a gamma distribution."""
+
+    least: float
+    mean: float
+    sd: float
+
+    @property
+    def expected(self) -> float:
+        return self.least + self.mean
+
+    def under(self, bound: float) -> float:
+        """The share of corpora whose bound is under `bound`."""
+        excess = max(bound - self.least, 0.0)
+        return float(scipy.special.gammainc(self._shape, excess / self._scale))
+
+    def at(self, share: float) -> float:
+        """The bound that this share of corpora is under."""
+        return self.least + self._scale * float(scipy.special.gammaincinv(self._shape, share))
+
+    @property
+    def _shape(self) -> float:
+        return (self.mean / self.sd) ** 2
+
+    @property
+    def _scale(self) -> float:
+        return self.sd**2 / self.mean
+
+
+_OF_UAR = _UpperBound(1.9, 1.02, 0.54)
+_OF_CORRELATION = _UpperBound(2.3, 1.42, 0.88)  # on Fisher's scale
 
 
 class Expected(NamedTuple):
@@ -71,14 +100,13 @@ class Expected(NamedTuple):
         """The chance that no leak is called one and that the upper bound is within `limit`."""
         if not math.isfinite(self.minimum_detectable):
             return 0.0
-        g = (limit - self.chance) / self.spread - _LEAST
-        return float((1 - alpha) * scipy.special.gammainc(_SHAPE, max(g, 0.0) / _SCALE))
+        return (1 - alpha) * _OF_UAR.under((limit - self.chance) / self.spread)
 
     def growth_needed(self, limit: float, alpha: float = ALPHA) -> float:
         """By how much the speakers must be multiplied for a chance of 80 % to pass."""
         if limit <= self.chance:
             return math.inf
-        return (_bound(_SURE / (1 - alpha)) * self.spread / (limit - self.chance)) ** 2
+        return (_OF_UAR.at(_SURE / (1 - alpha)) * self.spread / (limit - self.chance)) ** 2
 
 
 class ExpectedCorrelation(NamedTuple):
@@ -103,13 +131,12 @@ class ExpectedCorrelation(NamedTuple):
         """The chance that no leak is called one and that the upper bound is within `limit`."""
         if not math.isfinite(self.minimum_detectable):
             return 0.0
-        g = math.atanh(min(limit, 1 - 1e-9)) / self.spread - _LEAST_Z
-        shape, scale = _gamma(_MEAN_Z, _SD_Z)
-        return float((1 - alpha) * scipy.special.gammainc(shape, max(g, 0.0) / scale))
+        bound = math.atanh(min(limit, 1 - 1e-9))
+        return (1 - alpha) * _OF_CORRELATION.under(bound / self.spread)
 
     def growth_needed(self, limit: float, alpha: float = ALPHA) -> float:
         """By how much the speakers - 3 must be multiplied for a chance of 80 % to pass."""
-        bound = _bound_z(_SURE / (1 - alpha)) * self.spread
+        bound = _OF_CORRELATION.at(_SURE / (1 - alpha)) * self.spread
         return (bound / math.atanh(min(limit, 1 - 1e-9))) ** 2
 
 
@@ -135,22 +162,6 @@ def rounded_up(count: float) -> float:
     return math.ceil(count / unit - 1e-9) * unit
 
 
-def _bound(share: float) -> float:
-    """The upper bound - chance, in s, that this share of corpora is under."""
-    return _LEAST + _SCALE * float(scipy.special.gammaincinv(_SHAPE, share))
-
-
-def _bound_z(share: float) -> float:
-    """Likewise of a correlation, on Fisher's scale."""
-    shape, scale = _gamma(_MEAN_Z, _SD_Z)
-    return _LEAST_Z + scale * float(scipy.special.gammaincinv(shape, share))
-
-
-def _gamma(mean: float, sd: float) -> tuple[float, float]:
-    """Shape and scale of a gamma distribution."""
-    return (mean / sd) ** 2, sd**2 / mean
-
-
 def expected_correlation(
     speakers_of_number: Sequence[int], deals: int, alpha: float = ALPHA
 ) -> ExpectedCorrelation:
@@ -170,12 +181,12 @@ def expected_correlation(
     orders = math.factorial(speakers) // math.prod(map(math.factorial, speakers_of_number))
     # An order and its reverse score alike.
     is_possible = orders >= 2 / (alpha * HIGH_SHARE)
-    low, high = map(_bound_z, _TAILS)
+    low, high = map(_OF_CORRELATION.at, _TAILS)
     return ExpectedCorrelation(
         chance=0.0,
         spread=spread,
         minimum_detectable=math.tanh(_DETECTABLE_Z * spread) if is_possible else math.inf,
-        upper=math.tanh((_LEAST_Z + _MEAN_Z) * spread),
+        upper=math.tanh(_OF_CORRELATION.expected * spread),
         upper_low=math.tanh(low * spread),
         upper_high=math.tanh(high * spread),
     )
@@ -214,11 +225,11 @@ def expected(
         chance=chance,
         spread=spread,
         minimum_detectable=_uar(chance, detectable * spread),
-        upper=_uar(chance, (_LEAST + _MEAN) * spread),
-        upper_low=_uar(chance, _bound(_TAILS[0]) * spread),
-        upper_high=_uar(chance, _bound(_TAILS[1]) * spread),
+        upper=_uar(chance, _OF_UAR.expected * spread),
+        upper_low=_uar(chance, _OF_UAR.at(_TAILS[0]) * spread),
+        upper_high=_uar(chance, _OF_UAR.at(_TAILS[1]) * spread),
         person_minimum_detectable=_uar(chance, detectable * person),
-        person_upper=_uar(chance, (_LEAST + _MEAN) * person),
+        person_upper=_uar(chance, _OF_UAR.expected * person),
     )
 
 
