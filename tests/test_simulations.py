@@ -54,7 +54,9 @@ def test_draws_divided_over_two_machines_are_those_of_one(tmp_path):
 def test_a_plan_that_holds_is_passed_as_often_as_it_says(tmp_path, monkeypatch):
     monkeypatch.setattr(plans, "one_plan", as_planned)
     lines = [*plans.plan(Draws(20, tmp_path))]
-    assert len(lines) == len(plans.SPEAKERS) * len(plans.SCORES) * (1 + len(plans.CHANCES))
+    assert len(lines) == (len(plans.SPEAKERS) * len(plans.SCORES) + len(plans.LARGE)) * (
+        1 + len(plans.CHANCES)
+    )
     for line in lines:
         if "limit" in line:
             chance, passed = line.split("planned ")[1].split("%: ")

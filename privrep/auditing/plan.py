@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from privrep.attacks.suite import SMALL
 from privrep.auditing.gate import limits_of
 from privrep.auditing.join import JoinedSample
 from privrep.auditing.options import AuditOptions, Columns
@@ -27,6 +28,7 @@ from privrep.statistics.planning import (
 from privrep.types import PRIMARY, SECONDARY, NumberSample
 
 _DEFAULTS = AuditOptions()
+SIZE = 64  # of h, where it is not given
 _LARGEST = 10**6  # speakers; larger numbers are not reported
 
 
@@ -37,6 +39,7 @@ class AuditPlan:
     Attributes:
       attribute: that will be audited.
       speakers, utterances: how many there are.
+      size: values of the h of an utterance.
       score: "uar", or "correlation" of a number.
       speakers_per_class: {class: speakers}; of a number its bins.
       limit: score that the upper bound must not exceed to pass.
@@ -50,6 +53,7 @@ class AuditPlan:
     score: str
     speakers: int
     utterances: int
+    size: int
     speakers_per_class: dict[str, int]
     limit: float
     expected: Expected | ExpectedCorrelation
@@ -92,9 +96,10 @@ class AuditPlan:
                 f"  Representations without a leak pass a limit of {times(self.limit)} times in "
                 f"100 with a probability of {self.chance_to_pass:.0%}; for 80 % {self._needed} "
                 "speakers are needed.",
-                "  This is of representations in which a third of the variance is between "
-                "speakers; where speakers differ more, more of them are needed. To ask whether a "
-                "new network reveals more than an old one takes fewer: privrep compare.",
+                f"  This is of representations of {self.size:,} values per utterance (--size), in "
+                "which a third of the variance is between speakers; where speakers differ more, "
+                "more of them are needed. To ask whether a new network reveals more than an old "
+                "one takes fewer: privrep compare.",
                 *(f"  {note}" for note in self.notes),
             ]
         )
@@ -144,7 +149,7 @@ class AuditPlan:
         """Strict JSON, with a final line break; null for a leak that cannot be detected."""
         plain = asdict(self)
         plain["expected"] = {
-            name: value if math.isfinite(value) else None
+            name: value if isinstance(value, str) or math.isfinite(value) else None
             for name, value in self.expected._asdict().items()
         }
         return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -157,6 +162,7 @@ def plan(
     *,
     fail_above: str | float | None = None,
     fail_above_correlation: float | None = None,
+    size: int = SIZE,
     options: AuditOptions = _DEFAULTS,
 ) -> AuditPlan:
     """What an audit could show, from speakers and utterances alone.
@@ -169,10 +175,12 @@ def plan(
       fail_above: the limit of the gate, see `gate.share_over_chance`; None for that of *no leak
         shown*, chance + `options.limit`. Where both are given, the lower one decides.
       fail_above_correlation: likewise, of a number; over 0, up to 1.
+      size: values of the h of an utterance; of a large h some attackers take part in one deal of
+        folds alone, which makes the upper bound higher.
       options: of the audit.
 
     Raises:
-      FileNotFoundError, ValueError: the labels cannot be read or audited.
+      FileNotFoundError, ValueError: the labels cannot be read or audited, or `size` is under 1.
 
     Example: 40 speakers are too few for a limit of 0.60.
       >>> speaker = np.repeat(np.arange(40), 10)
@@ -180,6 +188,8 @@ def plan(
       >>> plan(labels, "gender", fail_above=0.60).chance_to_pass < 0.1
       True
     """
+    if size < 1:
+        raise ValueError(f"--size={size}: an utterance has at least one value")
     share = limits_of(None, fail_above, None, fail_above_correlation).above
     if output is not None:
         check_output(output)
@@ -192,11 +202,13 @@ def plan(
             "classes, which have no correlation; give --fail-above"
         )
     if quantity is not None and is_correlation:
-        report = _plan_of_number(joined, quantity, attribute, deals, options)
+        result = expected_correlation(_same_numbers(joined, quantity), deals)
+        report = _planned(joined, attribute, size, result).with_limit(options.correlation_limit)
         if fail_above_correlation is not None:
             report = report.with_limit(min(report.limit, fail_above_correlation))
     else:
-        report = _plan_of_classes(joined, attribute, deals, options)
+        report = _plan_of_classes(joined, attribute, deals, size)
+        report = report.with_limit(report.expected.chance + options.limit)
         if share is not None:
             chance = report.expected.chance
             report = report.with_limit(min(report.limit, chance + share * (1 - chance)))
@@ -205,49 +217,42 @@ def plan(
     return report
 
 
-def _plan_of_classes(
-    joined: JoinedSample, attribute: str, deals: int, options: AuditOptions
-) -> AuditPlan:
+def _plan_of_classes(joined: JoinedSample, attribute: str, deals: int, size: int) -> AuditPlan:
     of_class = speakers_per_class(joined.labels, joined.speaker).tolist()
-    result = expected(of_class, np.bincount(joined.speaker).tolist(), deals)
-    notes, rarest = list(joined.notes), min(of_class)
-    if rarest < FEWEST_SPEAKERS:
-        notes.append(
-            f"A class has {rarest} speakers; under {FEWEST_SPEAKERS} no audit says that there is "
-            "no leak."
-        )
+    utterances = np.bincount(joined.speaker).tolist()
+    is_small = len(joined.labels) * size <= SMALL
+    report = _planned(joined, attribute, size, expected(of_class, utterances, deals, is_small))
+    rarest = min(of_class)
+    if rarest >= FEWEST_SPEAKERS:
+        return report
+    note = (
+        f"A class has {rarest} speakers; under {FEWEST_SPEAKERS} no audit says that there is no "
+        "leak."
+    )
+    return replace(report, notes=(*report.notes, note))
+
+
+def _same_numbers(joined: JoinedSample, quantity: Quantity) -> list[int]:
+    """Speakers per number that they have."""
+    sample = NumberSample(joined.h, quantity.values, joined.speaker, None)
+    return np.unique(sample.of_speakers, return_counts=True)[1].tolist()
+
+
+def _planned(
+    joined: JoinedSample, attribute: str, size: int, result: Expected | ExpectedCorrelation
+) -> AuditPlan:
+    """The plan before it has a limit."""
+    of_class = speakers_per_class(joined.labels, joined.speaker).tolist()
     return AuditPlan(
         attribute=attribute,
-        score="uar",
+        score="correlation" if isinstance(result, ExpectedCorrelation) else "uar",
         speakers=int(joined.speaker.max()) + 1,
         utterances=len(joined.labels),
+        size=size,
         speakers_per_class=dict(zip(joined.classes, of_class)),
         limit=math.nan,
         expected=result,
         chance_to_pass=0.0,
         speakers_needed=0,
-        notes=tuple(notes),
-    ).with_limit(result.chance + options.limit)
-
-
-def _plan_of_number(
-    joined: JoinedSample,
-    quantity: Quantity,
-    attribute: str,
-    deals: int,
-    options: AuditOptions,
-) -> AuditPlan:
-    sample = NumberSample(joined.h, quantity.values, joined.speaker, None)
-    same = np.unique(sample.of_speakers, return_counts=True)[1].tolist()
-    return AuditPlan(
-        attribute=attribute,
-        score="correlation",
-        speakers=sample.num_speakers,
-        utterances=len(joined.labels),
-        speakers_per_class=joined.num_speakers,
-        limit=math.nan,
-        expected=expected_correlation(same, deals),
-        chance_to_pass=0.0,
-        speakers_needed=0,
         notes=tuple(joined.notes),
-    ).with_limit(options.correlation_limit)
+    )

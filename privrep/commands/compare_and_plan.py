@@ -67,6 +67,14 @@ def add_plan(commands: Commands) -> argparse.ArgumentParser:
         type=float,
         help="likewise, of an attribute that is a number, such as 0.30",
     )
+    plan.add_argument(
+        "--size",
+        metavar="D",
+        type=int,
+        default=64,
+        help="values of the h of an utterance (%(default)s); a large h has a higher upper bound, "
+        "as some attackers see it in one deal of folds alone",
+    )
     add_columns(plan)
     add_test(plan)
     plan.set_defaults(run=_plan)
@@ -100,6 +108,7 @@ def _plan(parsed: argparse.Namespace) -> int:
         parsed.output,
         fail_above=parsed.fail_above,
         fail_above_correlation=parsed.fail_above_correlation,
+        size=parsed.size,
         options=options_of(parsed),
     )
     say(printable(planned.in_words))

@@ -49,6 +49,7 @@ class Subject(NamedTuple):
       misaligned: why it is not known that labels belong to their rows; "" where it is.
       doubt: what is left of that question; "" where nothing is.
       deals: of folds.
+      is_small: whether h is so small that all attackers took part in every deal.
     """
 
     attribute: str
@@ -60,6 +61,7 @@ class Subject(NamedTuple):
     misaligned: str = ""
     doubt: str = ""
     deals: int = 2
+    is_small: bool = True
 
 
 class Headline(NamedTuple):
@@ -143,7 +145,9 @@ def headline_of_classes(
         else "of any size"
     )
     utterances = [subject.utterances / subject.speakers] * subject.speakers
-    plan = expected([*subject.classes.values()], utterances, subject.deals)
+    plan = expected(
+        [*subject.classes.values()], utterances, subject.deals, is_small=subject.is_small
+    )
     needed = _speakers_needed(plan, subject.speakers, verdict.upper - chance, verdict.limit)
     limit = f"{times(verdict.limit)} times in 100"
     extent = _Extent(smallest, room_for_leak, limit, needed, verdict.reason)

@@ -8,19 +8,24 @@ correlation of two utterances of a speaker being named rightly, its standard dev
 
 where n is the number of utterances of a speaker, and F = 1.13 + 0.3 / sqrt(S) is over 1 because
 attackers learn from speakers as well. Of all utterances of a person together r + ... is 1. What
-follows is proportional to s: the minimum detectable UAR, and, where there is no leak, the upper
-bound,
+follows is proportional to s: the minimum detectable UAR, chance + d s, and, where there is no leak,
+the upper bound, chance + s times a gamma distribution that begins at b, with mean m and standard
+deviation v beyond it:
 
-    chance + s (1.9 + g),    g of a gamma distribution with mean 1.02 and standard deviation 0.54
+    deals of folds                                d      b      m      v
+    one                                           2.85   1.9    1.02   0.54
+    several, all attackers in each (a small h)    2.5    1.65   1.0    0.60
+    several, some attackers in one (a large h)    2.52   1.9    1.27   0.65
 
 Of a number, such as an age, the rank correlation with S speakers scatters on Fisher's scale by
-s = 1 / sqrt(S - 3), and without a leak the upper bound is
+s = 1 / sqrt(S - 1); its minimum detectable one is tanh(3.75 s), and without a leak the
+upper bound tanh of s times a gamma distribution with b = 2.3, m = 1.42 and v = 0.88. Several deals
+average s to 0.95 of it, and of a correlation to 0.90.
 
-    tanh(s (2.3 + g)),    g of a gamma distribution with mean 1.42 and standard deviation 0.88
-
-The constants of the UAR were fitted to 150 simulated corpora without a leak in which a third of the
-variance is between speakers, attacked by the usual suite; representations in which speakers differ
-more need more of them. Those of correlations were fitted to 81 corpora in which it is half.
+The constants were fitted to simulated corpora without a leak: of a UAR, with a third of the
+variance between speakers, those of one deal to 150, of several deals to 1,200 with a small h and
+150 with a large one; of correlations, with half of it, to 1,200. Representations in which speakers
+differ more need more of them.
 """
 
 import math
@@ -36,8 +41,7 @@ from privrep.types import ALPHA
 _TOGETHER = 0.317  # r of two classes; of C it is smaller by (2 / C)^(1/3)
 _TRAINING, _FEW_SPEAKERS = 1.13, 0.3  # of F
 _SEVERAL_DEALS = 0.95  # of it, where the UAR is averaged over several deals
-_DETECTABLE = 2.85  # minimum detectable UAR - chance, in s
-_DETECTABLE_Z, _SEVERAL_DEALS_Z = 3.70, 0.90  # of correlations, on Fisher's scale
+_DETECTABLE_Z, _SEVERAL_DEALS_Z = 3.75, 0.90  # of correlations, on Fisher's scale
 _SURE = 0.80  # chance to pass that is enough
 _TAILS = (0.1, 0.9)
 
@@ -71,7 +75,18 @@ class _UpperBound(NamedTuple):
         return self.sd**2 / self.mean
 
 
-_OF_UAR = _UpperBound(1.9, 1.02, 0.54)
+class _LawOfDeals(NamedTuple):
+    """Of a UAR: minimum detectable UAR - chance in s, and the upper bound without a leak."""
+
+    detectable: float
+    upper: _UpperBound
+
+
+_OF_UAR = {
+    "one": _LawOfDeals(2.85, _UpperBound(1.9, 1.02, 0.54)),
+    "several, small h": _LawOfDeals(2.5, _UpperBound(1.65, 1.0, 0.60)),
+    "several, large h": _LawOfDeals(2.52, _UpperBound(1.9, 1.27, 0.65)),
+}
 _OF_CORRELATION = _UpperBound(2.3, 1.42, 0.88)  # on Fisher's scale
 
 
@@ -85,6 +100,7 @@ class Expected(NamedTuple):
       upper: the upper bound from one utterance that is to be expected where there is no leak.
       upper_low, upper_high: between these it is in 8 of 10 corpora.
       person_minimum_detectable, person_upper: likewise from all utterances of a person.
+      deals: "one", "several, small h" or "several, large h", see above.
     """
 
     chance: float
@@ -95,18 +111,20 @@ class Expected(NamedTuple):
     upper_high: float
     person_minimum_detectable: float
     person_upper: float
+    deals: str
 
     def passes(self, limit: float, alpha: float = ALPHA) -> float:
         """The chance that no leak is called one and that the upper bound is within `limit`."""
         if not math.isfinite(self.minimum_detectable):
             return 0.0
-        return (1 - alpha) * _OF_UAR.under((limit - self.chance) / self.spread)
+        return (1 - alpha) * _OF_UAR[self.deals].upper.under((limit - self.chance) / self.spread)
 
     def growth_needed(self, limit: float, alpha: float = ALPHA) -> float:
         """By how much the speakers must be multiplied for a chance of 80 % to pass."""
         if limit <= self.chance:
             return math.inf
-        return (_OF_UAR.at(_SURE / (1 - alpha)) * self.spread / (limit - self.chance)) ** 2
+        bound = _OF_UAR[self.deals].upper.at(_SURE / (1 - alpha)) * self.spread
+        return (bound / (limit - self.chance)) ** 2
 
 
 class ExpectedCorrelation(NamedTuple):
@@ -135,7 +153,7 @@ class ExpectedCorrelation(NamedTuple):
         return (1 - alpha) * _OF_CORRELATION.under(bound / self.spread)
 
     def growth_needed(self, limit: float, alpha: float = ALPHA) -> float:
-        """By how much the speakers - 3 must be multiplied for a chance of 80 % to pass."""
+        """By how much the speakers - 1 must be multiplied for a chance of 80 % to pass."""
         bound = _OF_CORRELATION.at(_SURE / (1 - alpha)) * self.spread
         return (bound / math.atanh(min(limit, 1 - 1e-9))) ** 2
 
@@ -148,7 +166,7 @@ def speakers_needed(result: Expected | ExpectedCorrelation, speakers: int, limit
     growth = result.growth_needed(limit)
     if not math.isfinite(growth):
         return math.inf
-    fixed = 3 if isinstance(result, ExpectedCorrelation) else 0
+    fixed = 1 if isinstance(result, ExpectedCorrelation) else 0
     return rounded_up(fixed + max(speakers - fixed, 1) * growth)
 
 
@@ -174,10 +192,10 @@ def expected_correlation(
 
     >>> result = expected_correlation([1] * 40, deals=1)
     >>> round(result.minimum_detectable, 2), round(result.upper, 2)
-    (0.54, 0.55)
+    (0.54, 0.53)
     """
     speakers = sum(speakers_of_number)
-    spread = (_SEVERAL_DEALS_Z if deals > 1 else 1.0) / math.sqrt(max(speakers - 3, 1))
+    spread = (_SEVERAL_DEALS_Z if deals > 1 else 1.0) / math.sqrt(max(speakers - 1, 1))
     orders = math.factorial(speakers) // math.prod(map(math.factorial, speakers_of_number))
     # An order and its reverse score alike.
     is_possible = orders >= 2 / (alpha * HIGH_SHARE)
@@ -196,6 +214,7 @@ def expected(
     speakers_of_class: Sequence[int],
     utterances: Sequence[float],
     deals: int,
+    is_small: bool = True,
     alpha: float = ALPHA,
 ) -> Expected:
     """What can be expected of a measurement.
@@ -204,6 +223,7 @@ def expected(
       speakers_of_class: int per class, each over 0.
       utterances: of each speaker.
       deals: of folds.
+      is_small: whether h has so few values that all attackers take part in every deal.
       alpha: level of the test.
 
     >>> result = expected([20, 20], [10] * 40, deals=1)
@@ -217,19 +237,22 @@ def expected(
     each = chance * (1 - chance) * sum(1 / count for count in speakers_of_class)
     training = _TRAINING + _FEW_SPEAKERS / math.sqrt(sum(speakers_of_class))
     person = training * math.sqrt(each) / num_classes
-    if deals > 1:
-        person *= _SEVERAL_DEALS
+    size = "small" if is_small else "large"
+    law_of = f"several, {size} h" if deals > 1 else "one"
+    law = _OF_UAR[law_of]
+    person *= _SEVERAL_DEALS if deals > 1 else 1.0
     spread = person * math.sqrt(share)
-    detectable = _DETECTABLE if _smallest_p(speakers_of_class) <= alpha else math.inf
+    detectable = law.detectable if _smallest_p(speakers_of_class) <= alpha else math.inf
     return Expected(
         chance=chance,
         spread=spread,
         minimum_detectable=_uar(chance, detectable * spread),
-        upper=_uar(chance, _OF_UAR.expected * spread),
-        upper_low=_uar(chance, _OF_UAR.at(_TAILS[0]) * spread),
-        upper_high=_uar(chance, _OF_UAR.at(_TAILS[1]) * spread),
+        upper=_uar(chance, law.upper.expected * spread),
+        upper_low=_uar(chance, law.upper.at(_TAILS[0]) * spread),
+        upper_high=_uar(chance, law.upper.at(_TAILS[1]) * spread),
         person_minimum_detectable=_uar(chance, detectable * person),
-        person_upper=_uar(chance, _OF_UAR.expected * person),
+        person_upper=_uar(chance, law.upper.expected * person),
+        deals=law_of,
     )
 
 

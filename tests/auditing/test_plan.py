@@ -24,9 +24,20 @@ def test_forty_speakers_are_too_few_for_a_limit_of_060_and_enough_for_075():
     wide = plan(LABELS, "gender", fail_above="50%", options=AuditOptions(limit=0.3))
     assert wide.limit == pytest.approx(0.75) and wide.chance_to_pass > 0.9
     assert wide.speakers_needed < 40
-    assert "66 times in 100 from one utterance" in strict.in_words
+    assert "64 times in 100 from one utterance" in strict.in_words
     assert repr(strict).startswith("AuditPlan(attribute='gender', speakers=40, utterances=400, ")
     assert len(repr(strict)) < 150
+
+
+def test_a_large_h_passes_less_often_and_its_size_is_said():
+    small, large = (plan(LABELS, "gender", size=size) for size in (163, 164))
+    assert 400 * 163 <= 65_536 < 400 * 164
+    assert small.expected == plan(LABELS, "gender").expected != large.expected
+    assert large.chance_to_pass < small.chance_to_pass
+    assert large.speakers_needed > small.speakers_needed
+    assert "of 164 values per utterance (--size)" in large.in_words and large.size == 164
+    with pytest.raises(ValueError, match="--size=0: an utterance has at least one value"):
+        plan(LABELS, "gender", size=0)
 
 
 def test_a_rare_class_never_passes():
@@ -92,6 +103,7 @@ def test_the_command_prints_and_writes_it(tmp_path, capsys):
         "What could an audit of gender show?\n  40 speakers (female 20, male 20)"
     )
     written = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
+    assert written["size"] == 64 and written["expected"]["deals"] == "several, small h"
     assert written["speakers"] == 40 and 0.6 < written["expected"]["upper"] < 0.7
     assert main(["plan", str(tmp_path / "nothing.csv"), "--attribute=gender"]) == 2
 

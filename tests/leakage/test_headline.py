@@ -88,7 +88,7 @@ def test_each_verdict_says_what_is_open_and_what_to_do():
     assert "in place of 60 exclude one over 60 times in 100 with a probability of 80 %" in text(
         unknown
     )
-    assert "about 150 in place" in text(unknown)
+    assert "about 140 in place" in text(unknown)
     assert "Do not take this for a pass." in text(unknown)
     doubted = headline_of_classes(SUBJECT, UNKNOWN._replace(upper=0.58, reason="A rare class."))
     assert "A rare class." in text(doubted) and "Repair what is listed" in text(doubted)

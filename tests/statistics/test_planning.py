@@ -17,7 +17,8 @@ SIMULATED = [
     ((10, 10, 10, 10), 10, 1, 0.393, 0.383),  # 12
     ((30, 10), 10, 1, 0.705, 0.676),  # 6
     ((10, 10), 10, 1, 0.739, 0.726),  # 25
-    ((10, 10), 10, 6, 0.733, 0.731),  # 10
+    *(((10, 10), 10, 6, 0.707, 0.685), ((20, 20), 10, 6, 0.645, 0.641)),  # 400 each
+    ((50, 50), 10, 6, 0.593, 0.592),  # 400
     ((50, 50), 10, 1, 0.601, 0.602),  # 39
     ((20, 20), 40, 1, 0.655, 0.646),  # 8
 ]
@@ -36,6 +37,35 @@ def test_it_agrees_with_corpora_that_were_simulated(classes, utterances, deals, 
     assert result.minimum_detectable == pytest.approx(detectable, abs=0.02)
 
 
+# As above, of so large an h that some attackers take part in one deal of folds alone.
+LARGE = [((20, 20), 10, 6, 0.675, 0.641), ((50, 50), 10, 6, 0.608, 0.606)]
+
+
+@pytest.mark.parametrize(("classes", "utterances", "deals", "upper", "detectable"), LARGE)
+def test_a_large_h_has_a_plan_of_its_own(classes, utterances, deals, upper, detectable):
+    result = expected(classes, [utterances] * sum(classes), deals, is_small=False)
+    assert result.upper == pytest.approx(upper, abs=0.02)
+    assert result.minimum_detectable == pytest.approx(detectable, abs=0.02)
+    small = expected(classes, [utterances] * sum(classes), deals)
+    assert small.upper < result.upper and small.passes(upper) > result.passes(upper) + 0.1
+    once = expected(classes, [utterances] * sum(classes), 1)
+    assert once == expected(classes, [utterances] * sum(classes), 1, is_small=False)
+
+
+# Speakers, the limit of a gate, and the share of 400 corpora that pass it with six deals of folds.
+PASSED_OF_400 = [
+    *((20, 0.695, 0.457), (20, 0.726, 0.720), (20, 0.771, 0.875)),
+    *((40, 0.636, 0.470), (40, 0.657, 0.690), (40, 0.689, 0.873)),
+    *((100, 0.585, 0.393), (100, 0.598, 0.667), (100, 0.618, 0.857)),
+]
+
+
+@pytest.mark.parametrize(("speakers", "limit", "share"), PASSED_OF_400)
+def test_the_chance_to_pass_is_that_of_400_corpora(speakers, limit, share):
+    result = expected([speakers // 2] * 2, [10] * speakers, deals=6)
+    assert result.passes(limit) == pytest.approx(share, abs=0.08)
+
+
 @pytest.mark.parametrize(("speakers", "limit", "share"), PASSED)
 def test_the_chance_to_pass_does_too(speakers, limit, share):
     """Of 25 corpora a share of a half has a standard error of 10 points."""
@@ -43,20 +73,21 @@ def test_the_chance_to_pass_does_too(speakers, limit, share):
     assert result.passes(limit) == pytest.approx(share, abs=0.15)
 
 
-# Speakers, deals; mean upper bound and median minimum detectable correlation of 13 or 14 corpora
-# of `number_worlds.linear` without a leak, 10 utterances, 8 columns, 99 permutations.
+# Speakers, deals; mean upper bound and median minimum detectable correlation of corpora of
+# `number_worlds.linear` without a leak, 10 utterances, 99 permutations: 13 or 14 of 8 columns, with
+# six deals 400 of 16 columns.
 CORRELATIONS = [
     *((20, 1, 0.704, 0.721), (40, 1, 0.546, 0.551), (100, 1, 0.348, 0.354)),
-    *((20, 6, 0.668, 0.662), (40, 6, 0.475, 0.506), (100, 6, 0.340, 0.333)),
+    *((20, 6, 0.636, 0.668), (40, 6, 0.485, 0.497), (100, 6, 0.322, 0.327)),
 ]
 
 
 @pytest.mark.parametrize(("speakers", "deals", "upper", "detectable"), CORRELATIONS)
 def test_correlations_agree_with_corpora_that_were_simulated(speakers, deals, upper, detectable):
     """The mean bound of 13 corpora has a standard error of 0.02."""
-    result = expected_correlation([1] * speakers, deals)
-    assert result.upper == pytest.approx(upper, abs=0.04)
-    assert result.minimum_detectable == pytest.approx(detectable, abs=0.04)
+    result, tolerance = expected_correlation([1] * speakers, deals), 0.04 if deals == 1 else 0.02
+    assert result.upper == pytest.approx(upper, abs=tolerance)
+    assert result.minimum_detectable == pytest.approx(detectable, abs=tolerance)
     assert result.upper_low < result.upper < result.upper_high
 
 
