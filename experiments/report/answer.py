@@ -19,7 +19,8 @@ from experiments.results.selected import (
     cell_of_settings,
     choices,
     corpus_name,
-    modality_name,
+    in_sentence,
+    listed,
     network_name,
 )
 from experiments.results.summary import (
@@ -147,7 +148,7 @@ def _answer(
     entries = list(networks.values())
     chance = next((e["chance"][attribute] for e in entries if attribute in e["chance"]), 0.5)
     given = tuple(_of_network(entry, attribute, chance, ordinary) for entry in networks.values())
-    place = f"{corpus_name(cell.dataset)}, {modality_name(cell.modality).lower()}, {cell.task}"
+    place = f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
     return Answer(
         f"{place}: can {attribute} be read from what these networks send?",
         short=_short(attribute, given),
@@ -267,27 +268,11 @@ def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:
     }
     parts = []
     for verdict, words in phrase_of.items():
-        names = [_in_a_list(n.network) for n in networks if n.verdict == verdict]
+        names = [in_sentence(n.network) for n in networks if n.verdict == verdict]
         if names:
-            parts.append(f"{words} {_listed(names)}")
+            parts.append(f"{words} {listed(names)}")
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}."
-
-
-def _in_a_list(network: str) -> str:
-    """
-    >>> _in_a_list("ordinary"), _in_a_list("paper, λ 1")
-    ('the ordinary network', 'paper (λ 1)')
-    """
-    name, _, strength = network.partition(", ")
-    if network == ORDINARY:
-        return "the ordinary network"
-    return f"{name} ({strength})" if strength else name
-
-
-def _listed(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _certainty(cell: Cell, attribute: str, entries: Sequence[Entry], rows: Sequence[Row]) -> str:

@@ -17,7 +17,6 @@ from experiments.results.selected import (
     choices,
     corpus_name,
     leak_of,
-    modality_name,
 )
 from experiments.results.summary import Entry, attributes, recipe_of, sound
 
@@ -96,7 +95,7 @@ def _lambda(entry: Entry) -> str:
 
 
 def _named(cell: Cell) -> str:
-    return f"{corpus_name(cell.dataset)}, {modality_name(cell.modality)}, {cell.task}"
+    return f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
 
 
 def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
@@ -110,7 +109,7 @@ def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
             leaks = {name: leak for name, leak in leaks.items() if not math.isnan(leak)}
             if len(leaks) > 1:
                 order = sorted(leaks, key=lambda name: -leaks[name])
-                listed = ", ".join(f"{modality_name(name)} {leaks[name]:.3f}" for name in order)
+                listed = ", ".join(f"{name} {leaks[name]:.3f}" for name in order)
                 sentences.append(
                     f"{corpus_name(question.dataset)}, {question.task}: score of the {attribute} "
                     f"attacker on the ordinary network: {listed}."
@@ -189,7 +188,7 @@ def overview(summary: Sequence[Entry], results: Results) -> list[list[str]]:
         settings = {tuple(r.get(n) for n in r if n in PROTECTION or n == "lambda") for r in runs}
         epochs = [row["best_epoch"] for row in runs if isinstance(row.get("best_epoch"), int)]
         counts = map(str, (len(runs), len(folds), len(seeds), len(settings)))
-        placed = [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+        placed = [cell.modality, corpus_name(cell.dataset), cell.task, cell.private]
         lines.append([*placed, *sizes, *counts, f"{fmean(epochs):.1f}" if epochs else ""])
     return lines
 

@@ -12,6 +12,7 @@ from experiments.results.checkpoints import load_chosen
 from experiments.results.curves import curve_name
 from experiments.results.modalities import compared, write_modalities
 from experiments.results.speaker_counts import read_counts
+from experiments.results.summary import summarise
 
 
 def finish(
@@ -25,12 +26,13 @@ def finish(
         for r, row in enumerate(described):
             scalars = {name: series[:, r].tolist() for name, series in history.items()}
             curves[curve_name(settings, folder, row)] = scalars
-    summary = write_summary(workdir, rows, settings)
+    summary = summarise(rows, settings)
+    given = answers(summary, rows)
+    write_summary(workdir, summary, given)
     modalities = compared(summary, [of for folder in folders for of in read_counts(folder)])
     write_modalities(workdir, modalities)
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
-    given = answers(summary, rows)
     if wide:
         text = "\n".join([*answers_text(given), table_text(summary, [modality_table(modalities)])])
     else:

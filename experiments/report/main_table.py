@@ -6,12 +6,12 @@ Computed from rows (see `experiments.results.summary`), never while training.
 import json
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
-from experiments.report.answer import Answer, answers, answers_markdown, answers_text
+from experiments.report.answer import Answer, answers_markdown, answers_text
 from experiments.report.answer_json import answers_json
 from experiments.report.narrow_table import NOTE, narrow_table
 from experiments.report.side_tables import (
@@ -24,23 +24,20 @@ from experiments.report.side_tables import (
     side_tables,
 )
 from experiments.report.text_table import aligned, is_word
+from experiments.results.selected import in_sentence, listed, network_name
 from experiments.results.summary import (
     MEMORISED,
     NOTHING,
     Entry,
-    Row,
     attributes,
     blocks,
     emotion_column,
     emotion_name,
     is_transductive,
-    label,
     mean,
-    recipe_of,
     selected,
     selected_within_leak,
     sound,
-    summarise,
     varying,
 )
 from privrep.files import replace_file
@@ -140,7 +137,7 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
         "attacker."
     )
     if any(entry["change"] for entry in summary):
-        scores += " change = mean difference from lambda 0, paired by fold and seed."
+        scores += " change = mean difference from the ordinary network, paired by fold and seed."
     notes.append(scores)
     if "CCC" in emotion_name(summary):
         notes.append(
@@ -181,25 +178,26 @@ def _notes(summary: Sequence[Entry]) -> list[str]:
 def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
     notes = []
     for entry in (entry for entry in entries if entry["diverged"]):
-        runs = entry["diverged"] + entry["n"]
-        notes.append(f"{title}, {_name(entry)}: {entry['diverged']} of {runs} diverged, left out.")
+        diverged = f"{entry['diverged']} of {entry['diverged'] + entry['n']} diverged, left out."
+        notes.append(f"{title}, {network_name(entry)}: {diverged}")
     for entry in (entry for entry in entries if entry["collapsed"]):
         notes.append(
-            f"* {title}, {_name(entry)}: {entry['collapsed']} of {entry['n']} collapsed (emotion "
-            "at chance on validation, or h of one direction). An h without information is not "
-            "private: collapsed runs are left out of privacy, whose starred mean is over the other "
-            "runs, while the attacker's is over all."
+            f"* {title}, {network_name(entry)}: {entry['collapsed']} of {entry['n']} collapsed "
+            "(emotion at chance on validation, or h of one direction). An h without information is "
+            "not private: collapsed runs are left out of privacy, whose starred mean is over the "
+            "other runs, while the attacker's is over all."
         )
     for entry in (entry for entry in entries if entry["lagging"]):
         notes.append(
-            f"{title}, {_name(entry)}: in {entry['lagging']} of {entry['n']} runs the adversary "
-            "stood at chance on the very utterances that it was trained on. It did not find what "
-            "it should have taken away, and such a reversal can raise the leak: it is not chosen "
-            "and no privacy is marked as better. An adversary that leads: --recipe=strong."
+            f"{title}, {network_name(entry)}: in {entry['lagging']} of {entry['n']} runs the "
+            "adversary stood at chance on the very utterances that it was trained on. It did not "
+            "find what it should have taken away, and such a reversal can raise the leak: it is "
+            "not chosen and no privacy is marked as better. An adversary that leads: "
+            "--recipe=strong."
         )
     memorised = [e for e in entries if e["memorised"] and not e["control"]]
     if memorised:
-        runs = ", ".join(f"{e['memorised']} of {e['n']} of {_name(e)}" for e in memorised)
+        runs = ", ".join(f"{e['memorised']} of {e['n']} of {_named(e)}" for e in memorised)
         score = emotion_name(memorised)
         least = " or ".join(f"{MEMORISED[name]}" for name in MEMORISED if name in score)
         notes.append(
@@ -212,16 +210,12 @@ def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
     if closed:
         accuracies = ", ".join(f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed)
         notes.append(
-            f"{title}: accuracy of an attacker who identifies which training speaker spoke, by "
-            f"lambda: {accuracies} (chance {closed[0]['closed_set']['chance']:.3f}). This is a "
+            f"{title}: accuracy of an attacker who identifies which training speaker spoke: "
+            f"{accuracies} (chance {closed[0]['closed_set']['chance']:.3f}). This is a "
             "closed set of speakers; verification of held-out speakers is the harder test of "
             "privacy."
         )
     return notes
-
-
-def _name(entry: Entry) -> str:
-    return entry["control"] or f"lambda {_named(entry)}"
 
 
 def narrow_text(summary: Sequence[Entry], given: Sequence[Answer]) -> str:
@@ -264,7 +258,8 @@ def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def conclusions_of(summary: Sequence[Entry]) -> list[str]:
-    """For each block the lambda that validation chooses, and its test scores against lambda 0.
+    """For each block the network that validation chooses, and its test scores beside those of the
+    ordinary one.
 
     Returns:
       A sentence or two for each block that has a run with validation scores.
@@ -288,47 +283,49 @@ def _conclusion(runs: Sequence[Entry]) -> str:
     best = max(standing, key=lambda e: (sound(e), selected(e)))
     has_zero = any(is_zero(entry["settings"]["lambda"]) for entry in runs)
     if len(runs) == 1 and has_zero:
-        return "only lambda 0 was run, which is no protection."
-    chosen = f"validation chooses lambda {_named(best)} of {', '.join(map(_named, runs))}"
+        return "only the ordinary network was run, which has no protection."
+    chosen = f"of {len(runs)} networks validation chooses {_named(best)}"
     unsound = [e for e in runs if not sound(e) and selected(e) > selected(best)]
     if not sound(best):
-        chosen += " (every setting had runs that collapsed, diverged or had a lagging adversary; "
-        chosen += f"{best['collapsed']} of its {best['n']} networks collapsed)"
+        chosen += (
+            f", although {best['collapsed']} of its {best['n']} runs collapsed: every network had "
+            "runs that collapsed, diverged or had a lagging adversary"
+        )
     elif unsound:
         chosen += (
-            f", without {', '.join(map(_named, unsound))}, of which runs collapsed, diverged or "
-            "had a lagging adversary"
+            f"; {listed([*map(_named, unsound)])} had runs that collapsed, diverged or had a "
+            "lagging adversary and could not be chosen"
         )
     if is_zero(best["settings"]["lambda"]):
-        return f"{chosen}, which is no protection."
+        return f"{chosen}. It has no protection."
     if not has_zero:
-        return f"{chosen}; lambda 0 was not run, so there is nothing to compare it with."
+        return f"{chosen}. No ordinary network (λ 0) was run to compare it with."
     name, column = emotion_name([best]), emotion_column(best, "test")
     scores = [_comparison(best, name, column, "emotion")]
     scores += [
-        _comparison(best, f"freshly trained {a} attacker", f"test_{a}_attacker_uar", a)
+        _comparison(best, f"the score of the {a} attacker", f"test_{a}_attacker_uar", a)
         for a in attributes(best)
     ]
     return (
-        f"{chosen}. On test, against lambda 0: {'; '.join(scores)}.{_within_leak(standing, best)}"
+        f"{chosen}. On test speakers, as means over folds and seeds, it differs from the ordinary "
+        f"network in this: {'; '.join(scores)}.{_within_leak(standing, best)}"
     )
 
 
 def _within_leak(standing: Sequence[Entry], best: Entry) -> str:
-    """A sentence where the leak-aware rule chooses another setting than the paper's."""
+    """A sentence where the leak-aware rule chooses another network than the paper's."""
     protected = [e for e in standing if not is_zero(e["settings"]["lambda"])]
     other = max(protected, key=lambda e: (sound(e), selected_within_leak(e)))
     if other is best:
         return ""
     return (
-        f" That is by the paper's rule, emotion less the leak; the leak-aware one, emotion within "
-        f"{ALLOWED_LEAK:g} of chance, chooses lambda {_named(other)}."
+        f" This is the choice of the paper's rule, emotion less the leak; the leak-aware rule, "
+        f"emotion while the leak is within {ALLOWED_LEAK:g} of chance, chooses {_named(other)}."
     )
 
 
 def _named(entry: Entry) -> str:
-    """Its lambda, and the recipe if it has one."""
-    return f"{label(entry)} ({recipe_of(entry)})" if recipe_of(entry) else label(entry)
+    return in_sentence(network_name(entry))
 
 
 def _comparison(entry: Entry, name: str, column: str, measure: str) -> str:
@@ -341,27 +338,20 @@ def _comparison(entry: Entry, name: str, column: str, measure: str) -> str:
     chance = f" (chance {entry['chance'][measure]:.3f})" if measure in entry["chance"] else ""
     return (
         f"{name} {moved} {mean(entry, column):.3f}{chance}, lower in {change['lower']} and higher "
-        f"in {change['higher']} of {change['n']} pairs"
+        f"in {change['higher']} of {change['n']} pairs of fold and seed"
     )
 
 
-def write_summary(workdir: Path, rows: Iterable[Row], settings: Sequence[str]) -> list[dict]:
+def write_summary(workdir: Path, summary: Sequence[Entry], given: Sequence[Answer]) -> None:
     """Writes workdir/summary.md and summary.json (strict: null where there is no score).
 
-    Returns:
-      The summary, as of `summarise`.
+    Args:
+      summary: of `summarise`.
+      given: the answers of it.
     """
-    rows = list(rows)
-    summary = summarise(rows, settings)
-    given = answers(summary, rows)
     parts = [answers_markdown(given), "## All settings", table_markdown(summary)]
     text = "\n\n".join(["# Summary", *filter(None, parts)]) + "\n"
     replace_file(workdir / "summary.md", text)
-    content = {
-        "answers": answers_json(given),
-        "table": summary,
-        "reading": conclusions_of(summary),
-    }
+    content = {"answers": answers_json(given), "table": summary, "reading": conclusions_of(summary)}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     replace_file(workdir / "summary.json", text)
-    return summary

@@ -22,7 +22,6 @@ from experiments.results.selected import (
     corpus_name,
     hidden,
     leak_of,
-    modality_name,
     task_order,
 )
 from experiments.results.summary import Entry, attributes, emotion_name, emotion_pooled
@@ -90,7 +89,7 @@ def _table(
     if several:
         titles["privacy"] = f"{hidden(entries[0])} privacy"
     columns = ["λ", *(titles.get(measure, measure) for measure in measures)]
-    header = ["", "corpus", "network"]
+    header = ["modality", "corpus", "network"]
     header += [f"{task}: {name}" for task in tasks for name in columns]
     names = list(dict.fromkeys(name for networks in chosen.values() for name in networks))
     lines: list[list[str]] = []
@@ -98,7 +97,7 @@ def _table(
         cells_of_row = [Cell(*row, task) for task in tasks]
         of_task = [chosen.get(cell, {}) for cell in cells_of_row]
         lines += [[]] if lines else []
-        placed = [modality_name(row[1]), corpus_name(row[2])]
+        placed = [row[1], corpus_name(row[2])]
         for name in [n for n in names if any(n in networks for networks in of_task)]:
             texts = [
                 _cells(networks.get(name), {m: mark_of.get((cell, name, m), "") for m in measures})
@@ -177,6 +176,7 @@ def _notes(
         differing = sum(cell.mark != SAME for cell in tests)
         count = f"{differing} of the {len(tests)} comparisons"
         yield f"{count} of this page are marked better or worse."
+    yield "In the paper acoustic is called Audio, and multimodal Audio+Lexical."
     if any(signs(*cell) for cell in chosen):  # in the order of Cell
         yield f"the poster: {CITATION}."
 
@@ -251,7 +251,7 @@ def agreement(summary: Sequence[Entry]) -> SideTable | None:
         if ours != UNTESTED:
             agreeing.setdefault(network, []).append(ours == theirs)
             agrees = "yes" if ours == theirs else "no"
-        placed = [modality_name(cell.modality), CORPORA[cell.dataset], cell.private, cell.task]
+        placed = [cell.modality, CORPORA[cell.dataset], cell.private, cell.task]
         marks = [f"{mark} {MARKS[mark]}" for mark in (ours, theirs)]
         lines.append([*placed, measure, network, *marks, agrees])
     if not lines:
@@ -260,7 +260,8 @@ def agreement(summary: Sequence[Entry]) -> SideTable | None:
         f"{network}: {sum(cells)} of {len(cells)} cells as on the poster."
         for network, cells in agreeing.items()
     ]
-    header = ["", "corpus", "unlearned", "task", "measure", "recipe", "ours", "poster", "agree"]
+    header = ["modality", "corpus", "unlearned", "task", "measure", "network"]
+    header += ["ours", "poster", "agree"]
     notes += ["A cell that was not compared counts neither way.", f"{CITATION}."]
     return SideTable(
         "Our marks beside the signs of the paper's poster", header, lines, " ".join(notes)

@@ -109,7 +109,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
 
 
 def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
-    header = ["", "corpus", "task", "unlearned", "speakers", "utterances", "runs", "folds"]
+    header = ["modality", "corpus", "task", "unlearned", "speakers", "utterances", "runs", "folds"]
     return SideTable(
         "What was run",
         [*header, "seeds", "λ and recipes", "epochs"],

@@ -47,7 +47,7 @@ def answer_of(*rows):
 
 def test_every_network_is_answered_and_the_first_sentence_sums_up():
     answer = answer_of(LEAK, QUIET, PLAIN)
-    assert answer.question.startswith("demo (synthetic), audio, activation: can gender be read")
+    assert answer.question.startswith("demo (synthetic), acoustic, activation: can gender be read")
     assert answer.short == (
         "Gender can be read from the ordinary network and paper (λ 1); no leak of gender is shown "
         "from posterior (λ 1)."
@@ -154,9 +154,10 @@ def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
 
 def test_terminal_document_page_and_object_say_the_same_in_words_and_numbers(tmp_path):
     rows = [LEAK, QUIET, PLAIN]
-    summary = write_summary(tmp_path, rows, SETTINGS)
-    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
+    summary = summarise(rows, SETTINGS)
     given = answers(summary, rows)
+    write_summary(tmp_path, summary, given)
+    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
     page = " ".join(unescape(re.sub("<[^>]*>", "", answers_page(given))).split())
     document = (tmp_path / "summary.md").read_text("utf-8")
     terminal = " ".join(narrow_text(summary, given).split())

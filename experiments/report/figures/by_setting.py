@@ -36,7 +36,6 @@ from experiments.results.selected import (
     block_of,
     choices,
     leak_of,
-    modality_name,
     network_name,
     pooled_of,
 )
@@ -71,7 +70,7 @@ def report_figures(summary: Sequence[Entry], maps: Maps) -> Iterator[tuple[str, 
                 dataset, task, private = question
                 yield (
                     file_name(f"map_{dataset}_{cell.modality}_{task}_{private}"),
-                    _map(f"{title}, {modality_name(cell.modality)}", panels),
+                    _map(f"{title}, {cell.modality}", panels),
                 )
 
 
@@ -98,7 +97,7 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
     panels = ["emotion", *attributes(entries[0])]
     figure, axes = framed(len(panels), len(cells), 3.9, 2.6)
     for column, cell in enumerate(cells):
-        axes[0, column].set_title(modality_name(cell.modality))
+        axes[0, column].set_title(cell.modality)
         axes[-1, column].set_xlabel("strength λ (no unit)")
         for ax, measure in zip(axes[:, column], panels):
             for i, (name, line) in enumerate(lines[cell].items()):
@@ -179,7 +178,7 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
                 if not math.isnan(point.score) and not entry["collapsed"]:
                     whiskers(ax, [i + shift], [point], looks[name])
         chance_line(ax, entries[0]["chance"].get(attribute, 0.5))
-        categories(ax, [modality_name(cell.modality) for cell in shown])
+        categories(ax, [cell.modality for cell in shown])
         ax.set_xlabel("modality")
         kind, attacker = "UAR", "best on validation, mean over folds"
         if attribute == "speaker":

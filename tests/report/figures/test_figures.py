@@ -92,10 +92,10 @@ def test_membership_shows_every_network_its_bounds_its_verdict_and_the_control()
         control("raw", 0.7, **member("h", 0.9)),
     ]
     assert membership_conclusions(summarise(rows, SETTINGS)) == [
-        "Audio, demo (synthetic), activation, unlearning gender, attacker has h alone: AUC 0.450 "
-        "to 0.550 (chance 0.5), a leak in 0 of 2 networks; the untrained network, which was "
+        "demo (synthetic), acoustic, activation, unlearning gender, attacker has h alone: AUC "
+        "0.450 to 0.550 (chance 0.5), a leak in 0 of 2 networks; the untrained network, which was "
         "trained on nobody, has 0.600.",
-        "Audio, demo (synthetic), activation, unlearning gender, attacker has h and labels: AUC "
+        "demo (synthetic), acoustic, activation, unlearning gender, attacker has h and labels: AUC "
         "0.800 (chance 0.5), a leak in 1 of 1 networks.",
     ]
     h, labels = drawn(rows)["membership_demo_activation_gender"].axes
