@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from experiments.report.answer import NOT_TESTED, Answer, NetworkAnswer
+from experiments.report.answer import Answer, NetworkAnswer
+from experiments.report.answer_sentences import NOT_TESTED
 from privrep.auditing.card_svg import ORANGE, Mark, Zone, leak_zones, strips
 from privrep.leakage.headline import ANSWERS
 from privrep.types import LIMIT
@@ -28,12 +29,12 @@ code{white-space:nowrap}.command,code{font-family:ui-monospace,monospace;font-si
 
 
 _HOW_TO_READ = (
-    "How to read this: scores are on all test speakers together, with 95 % bounds over speakers; "
-    "0.70 is rightly 70 times in 100. Above: the strongest attacker, further left is more private. "
-    "An attacker who is better than guessing leaks, if chance does not explain it, below the limit "
-    "too; no leak is shown where the right end of the line lies below the limit and the attacker "
-    "is not better. Below: emotion, further right is better. ordinary: the network without "
-    "protection, which is recipe none with λ 0."
+    "How to read this: scores are on all test speakers together, with 95 % bounds over speakers. "
+    "UAR is how often the class is named rightly, averaged over the classes: 0.70 is 70 times in "
+    "100. Above: the strongest attacker; further left is more private. It leaks where the attacker "
+    "does better than chance can explain, even if below the limit. No leak is shown where it does "
+    "not, and the right end of the line lies below the limit. In all other cases we cannot tell. "
+    "Below: emotion; further right is better. ordinary: the network without protection."
 )
 
 

@@ -48,7 +48,12 @@ def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
 
 ORDINARY = "ordinary"
 _MODALITIES = ("acoustic", "lexical", "multimodal")  # in the order of the paper's tables
-_NAMES = CORPORA | {"demo": "demo (synthetic)", "emodb": "EmoDB"}
+_NAMES = CORPORA | {
+    "demo": "demo (synthetic)",
+    "emodb": "EmoDB",
+    "ravdess": "RAVDESS",
+    "crema_d": "CREMA-D",
+}
 
 
 class Cell(NamedTuple):

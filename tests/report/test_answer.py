@@ -86,6 +86,22 @@ def test_what_all_utterances_of_a_person_tell_is_said_where_it_is_more():
     assert "all utterances" not in answer_of(LEAK, QUIET | same).networks[1].sentence
 
 
+def test_who_leaks_from_all_utterances_of_a_speaker_is_no_pass():
+    """The first sentence says so, no step exports that network, and programs can see it."""
+    more = judged("leaks", 0.7, 0.8, place="gender_pooled_all_utterances")
+    answer = answer_of(LEAK, QUIET | more, PLAIN)
+    assert answer.short.endswith(
+        "; from all utterances of a speaker it can be read from posterior (λ 1) too."
+    )
+    assert "--pick" not in answer.next_steps
+    assert "as revealing gender of whoever sends several utterances" in answer.next_steps
+    assert answer.networks[2].verdict_of_speaker == "leaks"
+    open_ = judged("cannot_tell", 0.6, 0.72, place="gender_pooled_all_utterances")
+    answer = answer_of(LEAK, QUIET | open_, PLAIN)
+    assert "from all utterances of a speaker a leak up to 72 times" in answer.still_open
+    assert "--pick" in answer.next_steps and "too." not in answer.short
+
+
 @pytest.mark.parametrize(
     "kind, said", [("lagging", "its adversary never learned"), ("collapsed", "h lost")]
 )

@@ -111,8 +111,10 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
         ax.set_ylabel(_axis_name(entries, measure))
     handles = [in_legend(name or "λ > 0", looks[name]) for name in names]
     if any(map(is_zero, grid)):
-        handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
-        handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
+        handles.append(
+            Line2D([], [], color="black", label="level of the ordinary network", **_BASELINE)
+        )
+        handles.append(Line2D([], [], mec="black", ls="", label=ORDINARY, **_ZERO))
     finish(figure, [*handles, chance_in_legend()])
     bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of the attacker"
     if any(entry["collapsed"] for entry in entries):
@@ -186,13 +188,20 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
         elif pooled_of(entries, attribute):
             attacker = "strongest of linear and kernel, all speakers"
         ax.set_ylabel(f"{attribute} attacker's {kind}\n({attacker};\ntest; lower is more private)")
-    handles = [in_legend(name or "λ > 0", look, line=False) for name, look in looks.items()]
+    handles = [in_legend(_named(name, shown), look, line=False) for name, look in looks.items()]
     finish(figure, [*handles, chance_in_legend()])
     bars = "bars: one-sided 95 % bounds over speakers"
     if any(entry["collapsed"] for entry in entries):
         bars += "; networks that collapsed are not drawn"
     titled(figure, title, bars)
     return figure
+
+
+def _named(name: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> str:
+    """Of a recipe with its lambda; with those of all modalities in their order if they differ."""
+    names = [network_name(networks[name]) for networks in shown.values() if name in networks]
+    first, *further = dict.fromkeys(names)
+    return ", ".join([first, *(of.rpartition(", ")[2] for of in further)])
 
 
 def _leakage_looks(names: Sequence[str]) -> dict[str, Look]:
@@ -208,15 +217,14 @@ def _leakage_looks(names: Sequence[str]) -> dict[str, Look]:
 def _maps_of(networks: Mapping[str, Entry], maps: Maps) -> dict[str, Map]:
     """{network: its map}, of the smallest seed that has one."""
     panels = {}
-    for name, entry in networks.items():
+    for entry in networks.values():
         same = [
             (row["seed"], i, map_)
             for i, (row, map_) in enumerate(maps)
             if all(str(row.get(n)) == str(v) for n, v in entry["settings"].items())
         ]
         if same:
-            title = f"λ = {lambda_text(entry['settings']['lambda'])}"
-            panels[", ".join(filter(None, (name, title)))] = min(same)[2]
+            panels[network_name(entry)] = min(same)[2]
     return panels
 
 
