@@ -17,6 +17,7 @@ from experiments.report.answer_sentences import (
     sentence,
     short,
     still_open,
+    subject,
     verdict_of,
     verdict_of_speaker,
 )
@@ -156,7 +157,7 @@ def _answer(
     given = tuple(_of_network(entry, attribute, chance, ordinary) for entry in networks.values())
     place = f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
     return Answer(
-        f"{place}: can {attribute} be read from what these networks send?",
+        f"{place}: can {subject(attribute)} be read from what these networks send?",
         short=short(attribute, entries),
         attribute=attribute,
         chance=chance,

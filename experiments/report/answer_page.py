@@ -48,7 +48,7 @@ def _in_short(given: Sequence[Answer]) -> list[str]:
         return []
     lines = "".join(
         f'<li><a href="#answer{i}">{escape(answer.question.partition(":")[0])}</a>: '
-        f"{escape(answer.short)}</li>"
+        f"{_text(answer.short)}</li>"
         for i, answer in enumerate(given)
     )
     return [f'<section class="glance"><h2>In short</h2><ul>{lines}</ul></section>']
@@ -59,15 +59,20 @@ def _answer(number: int, answer: Answer) -> str:
     parts = "".join(f"<dt>{escape(t)}</dt><dd>{_with_code(text)}</dd>" for t, text in answer.parts)
     return (
         f'<section class="answer"><h2 id="answer{number}">{escape(answer.question)}</h2>\n'
-        f'<p class="short">{escape(answer.short)}</p>\n<div class="both">\n'
+        f'<p class="short">{_text(answer.short)}</p>\n<div class="both">\n'
         f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n"
         f"{_picture(answer, is_first=number == 0)}</div></section>"
     )
 
 
+def _text(sentence: str) -> str:
+    """HTML of a sentence, in which no line ends between λ and its number."""
+    return escape(sentence).replace("λ ", "λ\N{NO-BREAK SPACE}")
+
+
 def _with_code(text: str) -> str:
     """HTML of a sentence: a command has a line of its own, which breaks between its words."""
-    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", escape(text))
+    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", _text(text))
     return re.sub(
         r"python -m \S+(?: DIR)?(?: <code>[^<]*</code>)*",
         r'<span class="command">\g<0></span>',
@@ -76,13 +81,16 @@ def _with_code(text: str) -> str:
 
 
 def _network(network: NetworkAnswer) -> str:
-    colour = ANSWERS[network.verdict].colour if network.verdict in ANSWERS else "currentColor"
+    # Grey marks would be faint on a dark page.
+    colour = "currentColor"
+    if network.verdict in ("leaks", "no_leak_shown"):
+        colour = ANSWERS[network.verdict].colour
     # The sentence begins with the word, which the list shows in bold.
     rest = network.sentence.removeprefix(network.word.lower())
     return (
         f'<li><span class="sign" style="color:{colour}">{network.sign}</span>'
-        f'{escape(network.network)}: <span class="word">{escape(network.word.lower())}</span>'
-        f"{escape(rest)}</li>"
+        f'{_text(network.network)}: <span class="word">{escape(network.word.lower())}</span>'
+        f"{_text(rest)}</li>"
     )
 
 

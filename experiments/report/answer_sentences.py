@@ -41,11 +41,12 @@ def short(attribute: str, entries: Iterable[Entry]) -> str:
     speaker, of these.
     """
     networks = list(entries)
+    what = subject(attribute)
     phrase_of = {
-        "leaks": f"{attribute} can be read from",
-        "no_leak_shown": f"no leak of {attribute} is shown from",
-        "cannot_tell": f"whether {attribute} can be read is not known from",
-        NOT_TESTED: "nothing was tested of",
+        "leaks": f"{what} can be read from",
+        "no_leak_shown": f"no leak of {what} is shown from",
+        "cannot_tell": f"whether {what} can be read is not known from",
+        NOT_TESTED: "not tested:",
     }
     parts = []
     for verdict, words in phrase_of.items():
@@ -57,6 +58,11 @@ def short(attribute: str, entries: Iterable[Entry]) -> str:
         parts.append(f"from all utterances of a speaker it can be read from {listed(more)} too")
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def subject(attribute: str) -> str:
+    """What is read, in a sentence."""
+    return "the speaker" if attribute == "speaker" else attribute
 
 
 def leaks_from_all_only(entry: Entry, attribute: str) -> bool:
@@ -215,6 +221,7 @@ def next_steps(attribute: str, networks: Mapping[str, Entry], left_out: Sequence
       networks: {ORDINARY or recipe: its entry}.
       left_out: recipes of which no network can be answered for.
     """
+    what = subject(attribute)
     verdicts = {name: verdict_of(entry, attribute) for name, entry in networks.items()}
     protected = {n: e for n, e in networks.items() if not is_zero(e["settings"]["lambda"])}
     if {*verdicts.values()} == {NOT_TESTED}:
@@ -230,12 +237,15 @@ def next_steps(attribute: str, networks: Mapping[str, Entry], left_out: Sequence
     of_many = [e for e in protected.values() if leaks_from_all_only(e, attribute)]
     if of_many:
         return [
-            f"Treat {listed([*map(_named, of_many)])} as revealing {attribute} of whoever sends "
+            f"Treat {listed([*map(_named, of_many)])} as revealing {what} of whoever sends "
             f"several utterances; {_another(untried)}."
         ]
-    if any(verdicts[name] == "cannot_tell" for name in protected):
-        return ["Do not take this for a pass: measure with more speakers."]
-    return [f"Treat all of them as revealing {attribute}; {_another(untried)}."]
+    leaking = [_named(e) for name, e in networks.items() if verdicts[name] == "leaks"]
+    unknown = [_named(e) for name, e in protected.items() if verdicts[name] == "cannot_tell"]
+    if unknown:
+        treat = [f"Treat {listed(leaking)} as revealing {what}."] if leaking else []
+        return [*treat, f"Do not take {listed(unknown)} for a pass: measure with more speakers."]
+    return [f"Treat all of them as revealing {what}; {_another(untried)}."]
 
 
 def _another(untried: Sequence[str]) -> str:

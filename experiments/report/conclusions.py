@@ -38,12 +38,16 @@ def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[st
 def _left_out(line: Sequence[Entry]) -> str:
     """The settings of a line that do not count, and why."""
     unsound = [
-        f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged, {e['lagging']} "
-        f"lagged of {e['n'] + e['diverged']} runs)"
+        f"λ {_lambda(e)} ({_faults(e)} of {e['n'] + e['diverged']} runs)"
         for e in line
         if not sound(e)
     ]
     return f" Left out: {', '.join(unsound)}." if unsound else ""
+
+
+def _faults(entry: Entry) -> str:
+    kinds = {"collapsed": "collapsed", "diverged": "diverged", "lagging": "had a lagging adversary"}
+    return ", ".join(f"{entry[kind]} {words}" for kind, words in kinds.items() if entry[kind])
 
 
 def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
@@ -53,7 +57,9 @@ def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
 
     known = [entry for entry in line if sound(entry) and not math.isnan(leak(entry))]
     if len(known) < 2:
-        return f"the score of the {attribute} attacker is known at fewer than two λ."
+        return (
+            f"fewer than two λ are left, between which the {attribute} attacker could be compared."
+        )
     best = min(known, key=leak)
     beyond = known[known.index(best) + 1 :]
     lowest = (
@@ -149,7 +155,7 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     for dataset, speakers in few.items():
         yield (
             f"{corpus_name(dataset)} has {speakers} speakers here: with so few, a test has little "
-            "power, and no change may only mean that none could be detected."
+            "power: where it shows no change, there may be one."
         )
     if any(entry["collapsed"] for entry in runs):
         yield (

@@ -151,8 +151,8 @@ def placement(summary: Sequence[Entry]) -> SideTable:
         "Placement of the adversary: on the joint h, or on the part of each modality",
         [*header, "attacker", "95 % bounds", "verdict"],
         lines,
-        "On all test speakers together; means over folds stand in All settings. The attacker has "
-        "the joint h in either case; a lower score of it is more private.",
+        "On all test speakers together. The attacker has the joint h in either case; a lower score "
+        "of it is more private.",
     )
 
 

@@ -108,7 +108,7 @@ def _table(
         if any(printed):
             theirs = [["", *(MARKS.get(of.get(m, ""), "") for m in measures)] for of in printed]
             lines.append([*placed, "the poster", *itertools.chain(*theirs)])
-    return SideTable(title, header, lines, " ".join(_notes(chosen, marks, has_membership)))
+    return SideTable(title, header, lines, "\n\n".join(_notes(chosen, marks, has_membership)))
 
 
 def _measures(entry: Entry, has_membership: bool) -> list[str]:
@@ -151,7 +151,7 @@ def _notes(
     if "speaker" in attributes(entries[0]):
         speaker = "; of speaker, the equal error rate of verification of held-out speakers"
     yield (
-        "On the test speakers of all folds together; means over folds stand in All settings. "
+        "On the test speakers of all folds together. "
         f"{emotion_name(entries).replace(' ', ': ', 1)}. privacy: 1 - UAR of the "
         f"strongest freshly trained attacker{speaker}. λ and all other settings "
         "that were swept are those that validation chooses, for the ordinary network by emotion "
@@ -174,8 +174,7 @@ def _notes(
     tests = [cell for cell in marks if cell.p is not None]
     if tests:
         differing = sum(cell.mark != SAME for cell in tests)
-        count = f"{differing} of the {len(tests)} comparisons"
-        yield f"{count} of this page are marked better or worse."
+        yield f"Marked better or worse: {differing} of the {len(tests)} comparisons of this page."
     yield "In the paper acoustic is called Audio, and multimodal Audio+Lexical."
     if any(signs(*cell) for cell in chosen):  # in the order of Cell
         yield f"the poster: {CITATION}."

@@ -19,7 +19,7 @@ class SideTable(NamedTuple):
       title: as a heading.
       header: names of the columns.
       lines: as many cells each, or none for an empty line.
-      note: how to read it.
+      note: how to read it; an empty line stands between its paragraphs.
     """
 
     title: str

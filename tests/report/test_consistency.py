@@ -5,11 +5,12 @@ import re
 import pytest
 
 from experiments.report.answer import answers
+from experiments.report.chosen_network import conclusions_of
 from experiments.report.detail_tables import tables
-from experiments.report.main_table import conclusions_of, narrow_text, table
+from experiments.report.main_table import all_settings, fold_means, narrow_text
 from experiments.report.narrow_table import narrow_table
 from experiments.report.paper_tables import paper_tables
-from experiments.report.side_tables import SideTable, side_tables
+from experiments.report.side_tables import side_tables
 from experiments.results.summary import summarise
 from tests.support.result_rows import SETTINGS, control, run
 
@@ -46,9 +47,9 @@ def test_the_attacker_of_a_row_is_the_one_whose_verdict_and_bound_stand_in_it():
     columns = {f"gender_pooled_{name}": value for name, value in judged.items()}
     row = run(1.0, gender=0.484, recipe="paper") | columns
     summary = summarise([row], NAMES)
-    header, (line, *_), *_ = table(summary)
-    cells = dict(zip(header, line))
-    assert cells["strongest"] == "0.610" and cells["by"] == "own_kernel"
+    of_all = all_settings(summary)
+    cells = dict(zip(of_all.header, of_all.lines[0]))
+    assert cells["attacker"] == "0.610" and cells["by"] == "own_kernel"
     assert cells["upper bound"] == "0.680" and cells["verdict"] == "leaks"
     given = answers(summary, [row])
     printed = narrow_text(summary, given)
@@ -71,7 +72,7 @@ def test_a_network_has_one_name_on_the_whole_page():
     ]
     summary = summarise(rows, NAMES)
     shown = [*tables(summary, rows).values(), *side_tables(summary)]
-    shown.append(SideTable("All settings", *table(summary)[:2], ""))
+    shown += [all_settings(summary), fold_means(summary)]
     assert len(shown) > 6
     names = {"ordinary", "paper, λ 1", "posterior, λ 1", "posterior, λ 2", "raw"}
     for of in shown:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from experiments.report.main_table import table as main_table
-from experiments.report.main_table import table_markdown, table_text
+from experiments.report.main_table import all_settings, table_markdown, table_text
 from experiments.report.side_tables import side_tables
 from experiments.results.summary import summarise
 from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
@@ -69,7 +68,7 @@ def test_what_the_attacker_knows_and_what_sessions_explain_are_tables():
     assert sessions.lines == [line]
     assert all(len(table.lines[0]) == len(table.header) for table in (knowledge, sessions))
     text = table_text(summarise(rows, SETTINGS)).splitlines()
-    assert text[0].split()[-7:-5] == ["strongest", "by"]
+    assert text[0].split()[-7:-5] == ["attacker", "by"]
     shown = "\n".join(text)
     assert "0.710   own linear" in shown and "0.710  seen kernel" in shown
 
@@ -253,7 +252,7 @@ def test_controls_and_the_ordinary_network_are_rows_of_the_column_network():
     ]
     expected = ["ordinary", "paper, λ 1", "strong, λ 1", "untrained"]
     summary = summarise(rows, names)
-    header, lines, *_ = main_table(summary)
+    header, lines = all_settings(summary)[1:3]
     assert header[0] == "network" and [line[0] for line in lines] == expected
     given = next(t for t in side_tables(summary) if t.title.startswith("What the emotion label"))
     assert given.header[0] == "network" and "lambda" not in given.header

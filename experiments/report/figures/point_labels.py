@@ -41,7 +41,7 @@ def label_points(ax: Axes, labels: Labels) -> None:
       ax: of a figure whose layout is made, with everything else in it.
       labels: a point whose text is empty is only kept free.
     """
-    per_point = ax.get_figure(root=True).dpi / 72  # pixels
+    per_point = ax.figure.dpi / 72  # pixels
     panel = ax.get_window_extent()
     pixels = dict(zip(labels, ax.transData.transform([*labels])))
     points = {
