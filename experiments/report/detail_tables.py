@@ -20,6 +20,7 @@ from experiments.results.selected import (
     cell_of,
     choices,
     corpus_name,
+    joint_name,
     leak_of,
     network_name,
 )
@@ -308,15 +309,19 @@ def _placed(cell: Cell) -> list[str]:
     return [cell.modality, corpus_name(cell.dataset), cell.task, cell.private]
 
 
-def modalities(rows: Sequence[Compared]) -> SideTable:
+def modalities(rows: Sequence[Compared], summary: Sequence[Entry]) -> SideTable:
     """The modalities of each question compared pair by pair, on the same speakers."""
-    lines: list[list[str]] = []
+    chosen, lines = choices(summary), list[list[str]]()
     for row in rows:
+        cells = [
+            Cell(row.private, m, row.dataset, row.task) for m in (row.modality_a, row.modality_b)
+        ]
+        network = joint_name(chosen[cell][row.network] for cell in cells)
         name = "emotion" if row.subject == "emotion" else f"{row.subject} attacker"
         pair = f"{row.modality_a} - {row.modality_b}"
         values = [score(row.value_a), score(row.value_b), f"{row.difference:+.3f}"]
         interval = _signed({"lower": row.lower, "upper": row.upper})
-        placed = [corpus_name(row.dataset), row.task, row.private, row.network]
+        placed = [corpus_name(row.dataset), row.task, row.private, network]
         counts = [f"{row.p:.3f}", str(row.speakers)]
         lines.append([*placed, f"{name} {row.score}", pair, *values, interval, *counts])
     return SideTable(
@@ -335,7 +340,8 @@ def modalities(rows: Sequence[Compared]) -> SideTable:
         ],
         lines,
         "Two modalities on the same test speakers, all folds and seeds that both have together. "
-        "The networks are those that validation chooses. The attacker is the stronger of linear "
-        "and kernel: a higher score of it is a larger leak. p: permutation test that swaps the two "
-        "networks' predictions of random speakers; not corrected for the number of comparisons.",
+        "The networks are those that validation chooses; of two λ the former is of the former "
+        "modality. The attacker is the stronger of linear and kernel: a higher score of it is a "
+        "larger leak. p: permutation test that swaps the two networks' predictions of random "
+        "speakers; not corrected for the number of comparisons.",
     )

@@ -34,7 +34,9 @@ def finish(
     tensorboard.write_curves(workdir, curves)
     write_report([workdir], workdir / "report")
     if wide:
-        text = "\n".join([*answers_text(given), table_text(summary, [modality_table(modalities)])])
+        text = "\n".join(
+            [*answers_text(given), table_text(summary, [modality_table(modalities, summary)])]
+        )
     else:
         text = narrow_text(summary, given)
     print(f"\n{text}\n\nall tables: {workdir / 'summary.md'}")

@@ -50,7 +50,7 @@ pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--
 @page{size:A4;margin:12mm}
 @media print{:root{color-scheme:light;--page:#fff;--text:#000;--soft:#333;--line:#aaa;--box:#fff}
 body{margin:0;max-width:none;font-size:11px}nav{padding:0}
-h2,caption,summary,.short{break-after:avoid}figure,tr,.both{break-inside:avoid}
+h2,caption,summary,.short{break-after:avoid}.answer,.short,figure,tr{break-inside:avoid}
 thead{display:table-header-group}
 details::details-content{content-visibility:visible;display:block;height:auto}
 .wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}

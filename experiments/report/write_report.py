@@ -98,7 +98,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     if signs is not None:
         made["poster"] = signs
     made |= tables(summary, results.rows)
-    made["modalities"] = modalities(compared(summary, results.counts))
+    made["modalities"] = modalities(compared(summary, results.counts), summary)
     for side in side_tables(summary):
         made["side_" + side.title.lower().replace(" ", "_")] = side
     made["all"], made["means"] = all_settings(summary), fold_means(summary)

@@ -127,6 +127,12 @@ def network_name(entry: Entry) -> str:
     return ", ".join(filter(None, [recipe_of(entry), f"λ {lambda_text(strength)}"]))
 
 
+def joint_name(entries: Iterable[Entry]) -> str:
+    """Of networks of one recipe: "paper, λ 1", or where their lambdas differ "paper, λ 1, λ 2"."""
+    first, *others = dict.fromkeys(map(network_name, entries))
+    return ", ".join([first, *(name.rpartition(", ")[2] for name in others)])
+
+
 def in_sentence(network: str) -> str:
     """The name of a network where it stands in a list of a sentence.
 

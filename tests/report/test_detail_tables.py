@@ -7,7 +7,8 @@ from experiments.report.conclusions import (
     modality_conclusions,
     not_tested,
 )
-from experiments.report.detail_tables import tables
+from experiments.report.detail_tables import modalities, tables
+from experiments.results.modalities import Compared
 from experiments.results.result_directories import Results
 from experiments.results.summary import summarise
 from tests.support.result_rows import ROWS, SETTINGS, control, run
@@ -181,3 +182,16 @@ def test_groups_have_their_gap():
     columns |= {f"emotion_gap_gender=female_{name}": value for name, value in gap.items()}
     (line,) = of("groups", [run(0.0, **columns)]).lines
     assert line[-2:] == ["-0.100", "-0.250 to +0.050"]
+
+
+def test_modalities_that_chose_two_lambdas_name_both():
+    rows = [
+        run(0.0, recipe="none"),
+        run(1.0, recipe="paper"),
+        run(2.0, recipe="paper", modality="multimodal"),
+    ]
+    values = (0.6, 0.5, 0.1, 0.05, 0.15, 0.01, 20, 1)
+    of_pair = ("emotion", "UAR", "multimodal", "acoustic", *values)
+    row = Compared("demo", "activation", "gender", "paper", *of_pair)
+    (line,) = modalities([row], summarise(rows, [*SETTINGS, "recipe"])).lines
+    assert line[3:6] == ["paper, λ 2, λ 1", "emotion UAR", "multimodal - acoustic"]

@@ -35,6 +35,7 @@ from experiments.results.selected import (
     Cell,
     block_of,
     choices,
+    joint_name,
     leak_of,
     network_name,
     pooled_of,
@@ -188,20 +189,14 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
         elif pooled_of(entries, attribute):
             attacker = "strongest of linear and kernel, all speakers"
         ax.set_ylabel(f"{attribute} attacker's {kind}\n({attacker};\ntest; lower is more private)")
-    handles = [in_legend(_named(name, shown), look, line=False) for name, look in looks.items()]
+    of_name = {n: [of[n] for of in shown.values() if n in of] for n in names}
+    handles = [in_legend(joint_name(of_name[n]), look, line=False) for n, look in looks.items()]
     finish(figure, [*handles, chance_in_legend()])
     bars = "bars: one-sided 95 % bounds over speakers"
     if any(entry["collapsed"] for entry in entries):
         bars += "; networks that collapsed are not drawn"
     titled(figure, title, bars)
     return figure
-
-
-def _named(name: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> str:
-    """Of a recipe with its lambda; with those of all modalities in their order if they differ."""
-    names = [network_name(networks[name]) for networks in shown.values() if name in networks]
-    first, *further = dict.fromkeys(names)
-    return ", ".join([first, *(of.rpartition(", ")[2] for of in further)])
 
 
 def _leakage_looks(names: Sequence[str]) -> dict[str, Look]:
