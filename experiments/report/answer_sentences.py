@@ -96,12 +96,13 @@ def sentence(entry: Entry, attribute: str, chance: float, ordinary: Entry | None
 
 
 def _reads(attribute: str, uar: float, upper: float, chance: float) -> str:
-    if attribute == "speaker":
-        what = "An attacker decides whether two utterances are of one unseen speaker rightly"
-    else:
-        what = f"An attacker names the {attribute} of an unseen speaker rightly"
     bound = "no upper bound" if math.isnan(upper) else f"upper bound {_bound(upper)}"
-    return f"{what} {times(uar)} times in 100 (guessing {times(chance)}, {bound})"
+    often = f"rightly {times(uar)} times in 100"
+    beside = f"(guessing {times(chance)}, {bound})"
+    if attribute == "speaker":
+        whether = "whether two utterances are of one unseen speaker"
+        return f"An attacker decides {often} {whether} {beside}"
+    return f"An attacker names the {attribute} of an unseen speaker {often} {beside}"
 
 
 def _bound(upper: float) -> str:

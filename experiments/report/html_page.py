@@ -33,7 +33,7 @@ th.over{text-align:center;border-bottom:1px solid var(--text)}
 tbody tr:last-child td{border-bottom:2px solid var(--text)}
 tr.ruled td{border-top:1px solid var(--line)}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-td.n,th.n,td[data-column="network"]{white-space:nowrap}
+td.n,td[data-column="network"]{white-space:nowrap}
 abbr{text-decoration:none;font-weight:600}
 abbr.better{color:var(--better)}abbr.worse{color:var(--worse)}
 abbr.no,abbr.not{color:var(--soft)}

@@ -152,7 +152,10 @@ def test_speakers_are_told_apart_and_not_named():
     rows = [r | judged("leaks", 0.8, 0.9, place="speaker_pooled") for r in BOTH]
     of_gender, of_speaker = answers(summarise(rows, SETTINGS), rows)
     assert "speaker" in of_speaker.question and "gender" in of_gender.question
-    assert "two utterances are of one unseen speaker rightly 80" in of_speaker.networks[0].sentence
+    assert (
+        "decides rightly 80 times in 100 whether two utterances are of one unseen"
+        in of_speaker.networks[0].sentence
+    )
 
 
 def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
