@@ -201,13 +201,17 @@ def still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> lis
                 f"{network_name(entry)}: from all utterances of a speaker a leak up to {upper} "
                 "times in 100 is not excluded."
             )
-    for entry in networks.values():
-        member = entry["membership"].get("h", {})
-        if member.get("verdict") == "leaks" and member.get("auc") is not None:
-            sentences.append(
-                f"{network_name(entry)}: whether a speaker was among those it was trained on can "
-                f"be read (AUC {member['auc']:.2f}, guessing 0.5; see Membership)."
-            )
+    members = [(entry, entry["membership"].get("h", {})) for entry in networks.values()]
+    aucs = [
+        f"{member['auc']:.2f} from {_named(entry)}"
+        for entry, member in members
+        if member.get("verdict") == "leaks" and member.get("auc") is not None
+    ]
+    if aucs:
+        sentences.append(
+            "Whether a speaker was among those that a network was trained on can be read, with an "
+            f"AUC of {listed(aucs)} (guessing 0.5; see Membership)."
+        )
     sentences.append(
         "A stronger attacker, or one with more speakers to learn from, may read more; no statement "
         "is made about other attributes or other speakers."
