@@ -38,7 +38,7 @@ def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[st
 def _left_out(line: Sequence[Entry]) -> str:
     """The settings of a line that do not count, and why."""
     unsound = [
-        f"λ {_lambda(e)} ({_faults(e)} of {e['n'] + e['diverged']} runs)"
+        f"λ {_lambda(e)} (of {e['n'] + e['diverged']} runs {_faults(e)})"
         for e in line
         if not sound(e)
     ]
@@ -46,7 +46,11 @@ def _left_out(line: Sequence[Entry]) -> str:
 
 
 def _faults(entry: Entry) -> str:
-    kinds = {"collapsed": "collapsed", "diverged": "diverged", "lagging": "had a lagging adversary"}
+    kinds = {
+        "collapsed": "collapsed",
+        "diverged": "diverged",
+        "lagging": "had an adversary that never learned the attribute",
+    }
     return ", ".join(f"{entry[kind]} {words}" for kind, words in kinds.items() if entry[kind])
 
 
@@ -57,9 +61,7 @@ def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
 
     known = [entry for entry in line if sound(entry) and not math.isnan(leak(entry))]
     if len(known) < 2:
-        return (
-            f"fewer than two λ are left, between which the {attribute} attacker could be compared."
-        )
+        return f"fewer than two λ are left at which the {attribute} attacker could be compared."
     best = min(known, key=leak)
     beyond = known[known.index(best) + 1 :]
     lowest = (

@@ -102,11 +102,11 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert "lowest, which is most private, at λ 0.5 (0.600)" in sentence
-    assert sentence.endswith("Left out: λ 2 (1 collapsed of 2 runs), λ 3 (1 diverged of 2 runs).")
+    assert sentence.endswith("Left out: λ 2 (of 2 runs 1 collapsed), λ 3 (of 2 runs 1 diverged).")
     (sentence,) = lambda_conclusions(
         summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows
     )
-    assert "fewer than two λ are left, between" in sentence and "Left out: λ 2 (" in sentence
+    assert "fewer than two λ are left at which" in sentence and "Left out: λ 2 (" in sentence
 
 
 def test_words_speak_of_the_numbers_that_are_drawn():
