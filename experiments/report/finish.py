@@ -1,11 +1,14 @@
 """The outputs at the end of a job: summary, curves, report and terminal text."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.report.answer import answers, answers_text
 from experiments.report.detail_tables import modalities as modality_table
 from experiments.report.main_table import narrow_text, table_text, write_summary
+from experiments.report.terminal_colours import coloured, wants_colour
 from experiments.report.write_report import write_report
 from experiments.results import runs_csv, tensorboard
 from experiments.results.checkpoints import load_chosen
@@ -39,5 +42,6 @@ def finish(
         )
     else:
         text = narrow_text(summary, given)
+    text = coloured(text) if wants_colour(sys.stdout, os.environ) else text
     print(f"\n{text}\n\nall tables: {workdir / 'summary.md'}")
     print(f"report: {workdir / 'report' / 'report.html'}")
