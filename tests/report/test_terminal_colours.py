@@ -1,12 +1,10 @@
 """A terminal shows verdicts in colour, and only a terminal, and not where that is refused."""
 
-import doctest
 import io
 import re
 
 import pytest
 
-from experiments.report import terminal_colours
 from experiments.report.answer import answers
 from experiments.report.main_table import narrow_text
 from experiments.report.terminal_colours import coloured, wants_colour
@@ -51,7 +49,3 @@ def test_every_verdict_of_answer_and_table_is_coloured_and_no_letter_changes():
     for verdict in ("▲", "●", "?", "leaks", "no leak shown", "cannot tell"):
         assert f"m{verdict}\x1b[0m" in shown
     assert shown.count("\x1b[0m") == 6
-
-
-def test_examples_run():
-    assert doctest.testmod(terminal_colours).failed == 0
