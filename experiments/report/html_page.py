@@ -39,7 +39,8 @@ abbr.better{color:var(--better)}abbr.worse{color:var(--worse)}
 abbr.no,abbr.not{color:var(--soft)}
 .note,figcaption{font-size:.85em;color:var(--soft);margin:.2em 0 1em}
 figure{margin:1em 0;overflow-x:auto}
-@media screen and (max-width:600px){nav{columns:1}
+@media screen and (max-width:1040px){table{font-size:.73em}th,td{padding-right:.5em}}
+@media screen and (max-width:600px){nav{columns:1}table{font-size:.87em}
 table,tbody,caption{display:block}thead{position:absolute;left:-200em}
 tbody tr{display:block;border-top:1px solid var(--line);padding:.4em 0}
 tbody td,tbody td[data-column],tbody tr:last-child td,tr.ruled td{display:flex;gap:1em;
