@@ -48,7 +48,9 @@ def _conclusion(runs: Sequence[Entry]) -> str:
     has_zero = any(is_zero(entry["settings"]["lambda"]) for entry in runs)
     if len(runs) == 1 and has_zero:
         return "only the ordinary network was run, which has no protection."
+    is_ordinary = is_zero(best["settings"]["lambda"])
     chosen = f"of {len(runs)} networks validation chooses {_named(best)}"
+    chosen += ", which has no protection" if is_ordinary else ""
     unsound = [e for e in runs if not sound(e) and selected(e) > selected(best)]
     if not sound(best):
         chosen += ", although runs of it, as of every other, collapsed, diverged or had a lagging "
@@ -58,8 +60,8 @@ def _conclusion(runs: Sequence[Entry]) -> str:
             f"; {listed([*map(_named, unsound)])} had runs that collapsed, diverged or had a "
             "lagging adversary and could not be chosen"
         )
-    if is_zero(best["settings"]["lambda"]):
-        return f"{chosen}. It has no protection."
+    if is_ordinary:
+        return f"{chosen}."
     if not has_zero:
         return f"{chosen}. No ordinary network (λ 0) was run to compare it with."
     name, column = emotion_name([best]), emotion_column(best, "test")
