@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.config.lambdas import is_zero
+from experiments.config.recipes import MEANINGS
 from experiments.report.answer_sentences import (
     NOT_TESTED,
     certainty,
@@ -121,6 +122,16 @@ def _left_out(cell: Cell, networks: Mapping[str, Entry], summary: Sequence[Entry
     runs = [e for e in summary if not e["control"] and cell_of(e) == cell]
     protected = [e for e in runs if not is_zero(e["settings"]["lambda"]) and not is_transductive(e)]
     return [name for name in dict.fromkeys(map(recipe_of, protected)) if name not in networks]
+
+
+def networks_in_words(given: Sequence[Answer]) -> str:
+    """What the networks of the answers are, in a sentence each; h is what a network sends."""
+    names = dict.fromkeys(n.network.partition(", ")[0] for of in given for n in of.networks)
+    words = ["ordinary: the network without protection."] if ORDINARY in names else []
+    words += [f"{name}: {MEANINGS[name]}." for name in names if name in MEANINGS]
+    if set(names) - {ORDINARY}:
+        words.append("λ: the strength of the protection. h: what a network sends of an utterance.")
+    return " ".join(words)
 
 
 def answers_text(given: Sequence[Answer]) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from experiments.report.answer import Answer, NetworkAnswer
+from experiments.report.answer import Answer, NetworkAnswer, networks_in_words
 from experiments.report.answer_sentences import NOT_TESTED
 from privrep.auditing.card_svg import ORANGE, Mark, Zone, leak_zones, strips
 from privrep.leakage.headline import ANSWERS
@@ -34,13 +34,15 @@ _HOW_TO_READ = (
     "100. Above: the strongest attacker; further left is more private. It leaks where the attacker "
     "does better than chance can explain, even if below the limit. No leak is shown where it does "
     "not, and the right end of the line lies below the limit. In all other cases we cannot tell. "
-    "Below: emotion; further right is better. ordinary: the network without protection."
+    "Below: emotion; further right is better."
 )
 
 
 def answers_page(given: Sequence[Answer]) -> str:
     """HTML of all answers; "" where there is none. Several begin with a list of them all."""
-    return "\n".join([*_in_short(given), *map(_answer, range(len(given)), given)])
+    first = f"{_HOW_TO_READ} {networks_in_words(given)}"
+    notes = [first, *[""] * (len(given) - 1)]
+    return "\n".join([*_in_short(given), *map(_answer, range(len(given)), given, notes)])
 
 
 def _in_short(given: Sequence[Answer]) -> list[str]:
@@ -54,14 +56,14 @@ def _in_short(given: Sequence[Answer]) -> list[str]:
     return [f'<section class="glance"><h2>In short</h2><ul>{lines}</ul></section>']
 
 
-def _answer(number: int, answer: Answer) -> str:
+def _answer(number: int, answer: Answer, note: str) -> str:
     networks = "\n".join(map(_network, answer.networks))
     parts = "".join(f"<dt>{escape(t)}</dt><dd>{_with_code(text)}</dd>" for t, text in answer.parts)
     return (
         f'<section class="answer"><h2 id="answer{number}">{escape(answer.question)}</h2>\n'
         f'<p class="short">{_text(answer.short)}</p>\n<div class="both">\n'
         f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n"
-        f"{_picture(answer, is_first=number == 0)}</div></section>"
+        f"{_picture(answer, note)}</div></section>"
     )
 
 
@@ -94,7 +96,7 @@ def _network(network: NetworkAnswer) -> str:
     )
 
 
-def _picture(answer: Answer, is_first: bool) -> str:
+def _picture(answer: Answer, note: str) -> str:
     tested = [network for network in answer.networks if network.verdict != NOT_TESTED]
     known = [network for network in answer.networks if not math.isnan(network.emotion[0])]
     drawn = []
@@ -118,7 +120,7 @@ def _picture(answer: Answer, is_first: bool) -> str:
         drawn.append(strips(_in_words("emotion", marks), zones, marks, high=1.0))
     if not drawn:
         return ""
-    caption = f"<figcaption>{_HOW_TO_READ}</figcaption>" if is_first else ""
+    caption = f"<figcaption>{_text(note)}</figcaption>" if note else ""
     return f"<figure>{''.join(drawn)}{caption}</figure>"
 
 

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.report.answer import Answer, answers_markdown, answers_text
+from experiments.report.answer import Answer, answers_markdown, answers_text, networks_in_words
 from experiments.report.answer_json import answers_json
 from experiments.report.chosen_network import conclusions_of
 from experiments.report.narrow_table import NOTE, narrow_table
@@ -135,7 +135,7 @@ def _change(entry: Entry, column: str) -> str:
 
 def narrow_text(summary: Sequence[Entry], given: Sequence[Answer]) -> str:
     """For a terminal: the answers, and what 80 columns hold of the table."""
-    lines = [*answers_text(given), *narrow_table(summary), NOTE]
+    lines = [*answers_text(given), *narrow_table(summary), networks_in_words(given), NOTE]
     lines += [TRANSDUCTIVE] if any(map(is_transductive, summary)) else []
     return "\n".join(line if "  " in line.strip() else _wrapped(line, _NARROW) for line in lines)
 
@@ -192,7 +192,12 @@ def write_summary(workdir: Path, summary: Sequence[Entry], given: Sequence[Answe
       summary: of `summarise`.
       given: the answers of it.
     """
-    parts = [answers_markdown(given), "## All settings", table_markdown(summary)]
+    parts = [
+        answers_markdown(given),
+        networks_in_words(given),
+        "## All settings",
+        table_markdown(summary),
+    ]
     text = "\n\n".join(["# Summary", *filter(None, parts)]) + "\n"
     replace_file(workdir / "summary.md", text)
     content = {"answers": answers_json(given), "table": summary, "reading": conclusions_of(summary)}

@@ -7,7 +7,13 @@ from html import unescape
 import jsonschema
 import pytest
 
-from experiments.report.answer import answers, answers_markdown, answers_text
+from experiments.config.recipes import MEANINGS, RECIPES
+from experiments.report.answer import (
+    answers,
+    answers_markdown,
+    answers_text,
+    networks_in_words,
+)
 from experiments.report.answer_json import answers_json
 from experiments.report.answer_page import answers_page
 from experiments.report.main_table import narrow_text, write_summary
@@ -211,3 +217,21 @@ def test_the_object_keeps_its_schema_whatever_was_tested(rows):
     jsonschema.Draft202012Validator.check_schema(schema)
     written = json.dumps(answers_json(answers(summarise(rows, SETTINGS), rows)), allow_nan=False)
     jsonschema.Draft202012Validator(schema).validate(json.loads(written))
+
+
+def test_every_recipe_is_explained_where_it_is_named(tmp_path):
+    """Once on page, terminal and document; a reader need not know the project's names."""
+    assert {*MEANINGS} == {*RECIPES}
+    rows = [LEAK, QUIET, PLAIN]
+    summary = summarise(rows, SETTINGS)
+    given = answers(summary, rows)
+    words = networks_in_words(given)
+    assert words.startswith("ordinary: the network without protection. paper: in training an")
+    assert f"posterior: {MEANINGS['posterior']}." in words and "keep:" not in words
+    write_summary(tmp_path, summary, given)
+    for place in (
+        (tmp_path / "summary.md").read_text("utf-8"),
+        narrow_text(summary, given),
+        unescape(answers_page(given)),
+    ):
+        assert " ".join(place.split()).count(words) == 1
