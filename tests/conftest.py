@@ -1,8 +1,10 @@
 """Strict settings for every test. Set before jax is first imported."""
 
 import fcntl
+import gc
 import os
 from functools import partial
+from pathlib import Path
 
 # Two CPU devices, so that sharding over runs is tested on any machine.
 _DEVICES = "--xla_force_host_platform_device_count"
@@ -125,6 +127,19 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Frees programs long before the process has as many parts of memory as Linux allows it.
+
+    A compiled program takes three and more of 65,530; beyond them the process dies, or hangs where
+    it cannot start a thread. Looked at where much may have been compiled.
+    """
+    if item.get_closest_marker("long") or nextitem is None or nextitem.path != item.path:
+        maps, limit = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
+        if maps.exists() and maps.read_bytes().count(b"\n") > int(limit.read_text()) // 3:
+            jax.clear_caches()
+            gc.collect()
 
 
 def pytest_collection_modifyitems(items):
