@@ -23,7 +23,8 @@ STYLE = """
 .word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
 code{white-space:nowrap}.command,code{font-family:ui-monospace,monospace;font-size:.9em}
 .command code{font-size:1em}.command{display:block;padding:.3em 0 .3em 2em;text-indent:-2em}
-.glance a{color:inherit}.glance li{margin:0 0 .3em}
+.glance h2{margin-top:.6em}.glance ul{margin:.4em 0 1em}
+.glance a{color:inherit}.glance li{margin:0 0 .2em}
 .both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
 """
 
