@@ -30,6 +30,11 @@ DOCUMENTED = (
     "privrep.auditing.gate_output",
     "privrep.auditing.plan",
     "privrep.auditing.run_audit",
+    "experiments.results.selected",
+    "experiments.report.text_table",
+    "experiments.report.table_formats",
+    "experiments.report.terminal_colours",
+    "experiments.report.figures.point_labels",
 )
 
 

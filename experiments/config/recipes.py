@@ -39,6 +39,18 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
         "adversary_learning_rate": 3e-3,
     },
 }
+# What each does, for readers of results.
+MEANINGS: Mapping[str, str] = {
+    "posterior": "of h only what the predicted probabilities of the emotions say is sent",
+    "paper": "in training an adversary predicts the attribute, and its gradient is reversed",
+    "subspace": "of h only what the emotion is predicted from is sent",
+    "keep": "training makes the attribute's classes alike, and the speaker's own mean and spread "
+    "are taken off h",
+    "leads": "as strong, and the speaker's own mean and spread are taken off h",
+    "whitened": "the speaker's own mean and spread are taken off h",
+    "relative": "the speaker's own mean is taken off h",
+    "strong": "as paper, with an adversary that learns faster than the network",
+}
 DEFAULT = ("posterior", "paper")  # those that are run unless others are named
 # Where the posterior cannot be, which needs classes and a linear head.
 DEFAULT_WITHOUT_POSTERIOR = ("strong",)

@@ -9,32 +9,39 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.config.lambdas import is_zero, lambda_text
+from experiments.config.lambdas import is_zero
+from experiments.config.recipes import MEANINGS
+from experiments.report.answer_sentences import (
+    NOT_TESTED,
+    certainty,
+    next_steps,
+    sentence,
+    short,
+    still_open,
+    subject,
+    verdict_of,
+    verdict_of_speaker,
+)
 from experiments.results.result_directories import Row
 from experiments.results.seeds import number
 from experiments.results.selected import (
     ORDINARY,
     Cell,
     cell_of,
-    cell_of_settings,
     choices,
     corpus_name,
-    modality_name,
     network_name,
 )
 from experiments.results.summary import (
     Entry,
     attributes,
-    emotion_mean,
     emotion_name,
     emotion_pooled,
     is_transductive,
     recipe_of,
-    sound,
 )
-from privrep.leakage.headline import ANSWERS, times
+from privrep.leakage.headline import ANSWERS
 
-NOT_TESTED = "not_tested"
 _SIGN = "·"
 
 
@@ -43,7 +50,8 @@ class NetworkAnswer(NamedTuple):
 
     Attributes:
       network: ORDINARY, or the recipe with its lambda.
-      verdict: "leaks", "no_leak_shown", "cannot_tell", or NOT_TESTED.
+      verdict: of one utterance, "leaks", "no_leak_shown", "cannot_tell", or NOT_TESTED.
+      verdict_of_speaker: the same of all utterances of a speaker together.
       word, sign: of the verdict, as in an audit.
       uar, lower, upper: of the strongest attacker on all speakers; NaN where it was not tested.
       emotion: (score, lower, upper) over speakers, NaN where it is not known.
@@ -52,6 +60,7 @@ class NetworkAnswer(NamedTuple):
 
     network: str
     verdict: str
+    verdict_of_speaker: str
     word: str
     sign: str
     uar: float
@@ -115,6 +124,16 @@ def _left_out(cell: Cell, networks: Mapping[str, Entry], summary: Sequence[Entry
     return [name for name in dict.fromkeys(map(recipe_of, protected)) if name not in networks]
 
 
+def networks_in_words(given: Sequence[Answer]) -> str:
+    """What the networks of the answers are, in a sentence each; h is what a network sends."""
+    names = dict.fromkeys(n.network.partition(", ")[0] for of in given for n in of.networks)
+    words = ["ordinary: the network without protection."] if ORDINARY in names else []
+    words += [f"{name}: {MEANINGS[name]}." for name in names if name in MEANINGS]
+    if set(names) - {ORDINARY}:
+        words.append("λ: the strength of the protection. h: what a network sends of an utterance.")
+    return " ".join(words)
+
+
 def answers_text(given: Sequence[Answer]) -> list[str]:
     """Paragraphs, to be wrapped: the question, the short answer, a line for each network."""
     lines: list[str] = []
@@ -147,18 +166,18 @@ def _answer(
     entries = list(networks.values())
     chance = next((e["chance"][attribute] for e in entries if attribute in e["chance"]), 0.5)
     given = tuple(_of_network(entry, attribute, chance, ordinary) for entry in networks.values())
-    place = f"{corpus_name(cell.dataset)}, {modality_name(cell.modality).lower()}, {cell.task}"
+    place = f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
     return Answer(
-        f"{place}: can {attribute} be read from what these networks send?",
-        short=_short(attribute, given),
+        f"{place}: can {subject(attribute)} be read from what these networks send?",
+        short=short(attribute, entries),
         attribute=attribute,
         chance=chance,
         score_of_emotion=emotion_name(entries),
         chance_of_emotion=next((e["chance"].get("emotion") or 0.0 for e in entries), 0.0),
         networks=given,
-        certainty=_certainty(cell, attribute, entries, rows),
-        still_open=" ".join([*map(_collapsed, left_out), *_still_open(cell, attribute, networks)]),
-        next_steps=" ".join(_next_steps(attribute, given, networks, left_out)),
+        certainty=certainty(cell, attribute, entries, rows),
+        still_open=" ".join([*map(_collapsed, left_out), *still_open(cell, attribute, networks)]),
+        next_steps=" ".join(next_steps(attribute, networks, left_out)),
     )
 
 
@@ -169,208 +188,23 @@ def _collapsed(recipe: str) -> str:
 def _of_network(
     entry: Entry, attribute: str, chance: float, ordinary: Entry | None
 ) -> NetworkAnswer:
-    verdict = entry["verdicts"].get(attribute)
+    verdict = verdict_of(entry, attribute)
+    test = entry["verdicts"][attribute] if verdict != NOT_TESTED else {}
+    uar, lower, upper = (number(test.get(name)) for name in ("uar", "lower", "upper"))
     interval = entry["interval"]
-    score = emotion_pooled(entry)
-    emotion = (score, interval.get("lower", math.nan), interval.get("upper", math.nan))
-    called = network_name(entry)
-    kept = _emotion(entry, score, None if entry is ordinary else ordinary)
-    if verdict is None or verdict["uar"] is None:
-        why = "its networks collapsed" if entry["collapsed"] else "no attacker was tested"
-        sentence = f"not tested, because {why}; {kept}."
-        return NetworkAnswer(
-            called, NOT_TESTED, "Not tested", _SIGN, math.nan, math.nan, math.nan, emotion, sentence
-        )
-    answer = ANSWERS[verdict["verdict"]]
-    lower, upper = number(verdict["lower"]), number(verdict["upper"])
-    sentence = (
-        f"{answer.word.lower()}. {_reads(attribute, verdict['uar'], upper, chance)}"
-        f"{_from_all(entry, attribute)}; {kept}.{_unsound(entry)}"
-    )
     return NetworkAnswer(
-        network=called,
-        verdict=verdict["verdict"],
-        word=answer.word,
-        sign=answer.sign,
-        uar=verdict["uar"],
+        network=network_name(entry),
+        verdict=verdict,
+        verdict_of_speaker=verdict_of_speaker(entry, attribute),
+        word=ANSWERS[verdict].word if test else "Not tested",
+        sign=ANSWERS[verdict].sign if test else _SIGN,
+        uar=uar,
         lower=lower,
         upper=upper,
-        emotion=emotion,
-        sentence=sentence,
+        emotion=(
+            emotion_pooled(entry),
+            interval.get("lower", math.nan),
+            interval.get("upper", math.nan),
+        ),
+        sentence=sentence(entry, attribute, chance, None if entry is ordinary else ordinary),
     )
-
-
-def _reads(attribute: str, uar: float, upper: float, chance: float) -> str:
-    if attribute == "speaker":
-        what = "An attacker decides whether two utterances are of one unseen speaker rightly"
-    else:
-        what = f"An attacker names the {attribute} of an unseen speaker rightly"
-    bound = "no upper bound" if math.isnan(upper) else f"upper bound {_bound(upper)}"
-    return f"{what} {times(uar)} times in 100 (guessing {times(chance)}, {bound})"
-
-
-def _bound(upper: float) -> str:
-    """An upper bound as times in 100; of a bound over 1 it is 100."""
-    return times(min(upper, 1), up=True)
-
-
-def _from_all(entry: Entry, attribute: str) -> str:
-    """What all utterances of a person reveal, where it is more or judged otherwise."""
-    person, verdict = entry["all_utterances"].get(attribute), entry["verdicts"][attribute]
-    if person is None or person["uar"] is None:
-        return ""
-    if person["verdict"] == verdict["verdict"] and times(person["uar"]) == times(verdict["uar"]):
-        return ""
-    word = ANSWERS[person["verdict"]].word.lower()
-    bound = "" if person["upper"] is None else f", upper bound {_bound(person['upper'])}"
-    return f"; from all utterances of the speaker {times(person['uar'])}{bound} ({word})"
-
-
-def _emotion(entry: Entry, score: float, ordinary: Entry | None) -> str:
-    name = emotion_name([entry])
-    if math.isnan(score):
-        return f"{name} is not known"
-    text = f"{name} {score:.3f}"
-    change = entry["over_speakers"].get("emotion")
-    if ordinary is None or not change:
-        return text
-    size = f"{abs(change['difference']):.3f}"
-    if float(size) == 0:
-        return f"{text}, as of the ordinary network"
-    more = "more" if change["difference"] > 0 else "less"
-    is_sure = change["lower"] > 0 or change["upper"] < 0
-    doubt = "" if is_sure else ", a difference that may be chance"
-    return f"{text}, {size} {more} than the ordinary network{doubt}"
-
-
-def _unsound(entry: Entry) -> str:
-    """What was wrong with its trainings, which keeps it from being chosen before others."""
-    runs = entry["n"] + entry["diverged"]
-    fault_of = {
-        "lagging": "its adversary never learned the attribute, so that nothing was unlearned",
-        "collapsed": "h lost what it should keep",
-        "diverged": "the training diverged",
-    }
-    return "".join(
-        f" In {entry[kind]} of {runs} trainings {what}."
-        for kind, what in fault_of.items()
-        if entry[kind]
-    )
-
-
-def _short(attribute: str, networks: Sequence[NetworkAnswer]) -> str:
-    phrase_of = {
-        "leaks": f"{attribute} can be read from",
-        "no_leak_shown": f"no leak of {attribute} is shown from",
-        "cannot_tell": f"whether {attribute} can be read is not known from",
-        NOT_TESTED: "nothing was tested of",
-    }
-    parts = []
-    for verdict, words in phrase_of.items():
-        names = [_in_a_list(n.network) for n in networks if n.verdict == verdict]
-        if names:
-            parts.append(f"{words} {_listed(names)}")
-    sentence = "; ".join(parts)
-    return f"{sentence[:1].upper()}{sentence[1:]}."
-
-
-def _in_a_list(network: str) -> str:
-    """
-    >>> _in_a_list("ordinary"), _in_a_list("paper, λ 1")
-    ('the ordinary network', 'paper (λ 1)')
-    """
-    name, _, strength = network.partition(", ")
-    if network == ORDINARY:
-        return "the ordinary network"
-    return f"{name} ({strength})" if strength else name
-
-
-def _listed(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _certainty(cell: Cell, attribute: str, entries: Sequence[Entry], rows: Sequence[Row]) -> str:
-    runs = [row for row in rows if not row.get("control") and cell_of_settings(row) == cell]
-    speakers, utterances = (
-        max((row[name] for row in runs if row.get(name)), default=0)
-        for name in ("num_speakers", "num_utterances")
-    )
-    seeds = len({row["seed"] for row in runs})
-    counted = (
-        f"It rests on {speakers:,} speakers and {utterances:,} utterances, of which the speakers "
-        f"count, and on {seeds} seed{'s' if seeds > 1 else ''}."
-    )
-    verdicts = [e["verdicts"][attribute] for e in entries if attribute in e["verdicts"]]
-    if not verdicts:
-        return counted
-    detectable = [verdict["minimum_detectable"] for verdict in verdicts]
-    if any(least is None or least > 1 for least in detectable):
-        return f"{counted} With so few speakers not every leak would have been detected."
-    return (
-        f"{counted} A leak of {times(max(detectable), up=True)} times in 100 would have been "
-        "detected with 80 % probability; smaller ones may be missed."
-    )
-
-
-def _still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> list[str]:
-    sentences = []
-    if ORDINARY not in networks:
-        sentences.append("No ordinary network (λ 0) was run: what a defence costs is not known.")
-    if cell.dataset == "demo":
-        sentences.append("The demo speech is synthetic: the results describe no real speakers.")
-    for entry in networks.values():
-        verdict = entry["verdicts"].get(attribute, {})
-        if verdict.get("verdict") == "cannot_tell" and verdict["upper"] is not None:
-            upper = times(min(verdict["upper"], 1), up=True)
-            sentences.append(
-                f"{network_name(entry)}: a leak up to {upper} times in 100 is not excluded."
-            )
-    for entry in networks.values():
-        member = entry["membership"].get("h", {})
-        if member.get("verdict") == "leaks" and member.get("auc") is not None:
-            sentences.append(
-                f"{network_name(entry)}: whether a speaker was among those it was trained on can "
-                f"be read (AUC {member['auc']:.2f}, guessing 0.5; see Membership)."
-            )
-    sentences.append(
-        "A stronger attacker, or one with more speakers to learn from, may read more; no statement "
-        "is made about other attributes or other speakers."
-    )
-    return sentences
-
-
-def _next_steps(
-    attribute: str,
-    given: Sequence[NetworkAnswer],
-    networks: Mapping[str, Entry],
-    left_out: Sequence[str],
-) -> list[str]:
-    protected = [
-        (answer, entry)
-        for answer, entry in zip(given, networks.values())
-        if not is_zero(entry["settings"]["lambda"])
-    ]
-    if all(answer.verdict == NOT_TESTED for answer in given):
-        return ["Nothing was judged: train longer (--min_steps), or on more data."]
-    tried = {*networks, *left_out}
-    untried = [f"--recipe={name}" for name in ("posterior", "keep") if name not in tried]
-    if not protected and untried:
-        return [f"Protect them: {' or '.join(untried)}, with --lambda=0,1."]
-    quiet = [(a, e) for a, e in protected if a.verdict == "no_leak_shown" and sound(e)]
-    if quiet:
-        answer, entry = max(quiet, key=lambda pair: emotion_mean(pair[1], "val"))
-        recipe = entry["settings"].get("recipe") or ""
-        strength = lambda_text(entry["settings"]["lambda"])
-        pick = (
-            f"--pick=recipe={recipe},lambda={strength}" if recipe else f"--pick=lambda={strength}"
-        )
-        return [
-            f"Of those that show no leak, {answer.network} recognises emotion best on validation "
-            "speakers. To write it for use, where DIR is this directory of results: "
-            f"python -m experiments.export_model DIR {pick}"
-        ]
-    if any(answer.verdict == "cannot_tell" for answer, _ in protected):
-        return ["Do not take this for a pass: measure with more speakers."]
-    recipes = f"{' or '.join(untried)}, or " if untried else ""
-    return [f"Treat all of them as revealing {attribute}; try {recipes}another --lambda."]

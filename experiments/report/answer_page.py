@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from experiments.report.answer import NOT_TESTED, Answer, NetworkAnswer
+from experiments.report.answer import Answer, NetworkAnswer, networks_in_words
+from experiments.report.answer_sentences import NOT_TESTED
 from privrep.auditing.card_svg import ORANGE, Mark, Zone, leak_zones, strips
 from privrep.leakage.headline import ANSWERS
 from privrep.types import LIMIT
@@ -22,24 +23,27 @@ STYLE = """
 .word{font-weight:700}.both dt{font-weight:600;margin-top:.5em}.both dd{margin:0}
 code{white-space:nowrap}.command,code{font-family:ui-monospace,monospace;font-size:.9em}
 .command code{font-size:1em}.command{display:block;padding:.3em 0 .3em 2em;text-indent:-2em}
-.glance a{color:inherit}.glance li{margin:0 0 .3em}
+.glance h2{margin-top:.6em}.glance ul{margin:.4em 0 1em}
+.glance a{color:inherit}.glance li{margin:0 0 .2em}
 .both figure{margin:0}.both svg{display:block;overflow:visible;font-family:system-ui,sans-serif}
 """
 
 
 _HOW_TO_READ = (
-    "How to read this: scores are on all test speakers together, with 95 % bounds over speakers; "
-    "0.70 is rightly 70 times in 100. Above: the strongest attacker, further left is more private. "
-    "An attacker who is better than guessing leaks, if chance does not explain it, below the limit "
-    "too; no leak is shown where the right end of the line lies below the limit and the attacker "
-    "is not better. Below: emotion, further right is better. ordinary: the network without "
-    "protection, which is recipe none with λ 0."
+    "How to read this: scores are on all test speakers together, with 95 % bounds over speakers. "
+    "UAR is how often the class is named rightly, averaged over the classes: 0.70 is 70 times in "
+    "100. Above: the strongest attacker; further left is more private. It leaks where the attacker "
+    "does better than chance can explain, even if below the limit. No leak is shown where it does "
+    "not, and the right end of the line lies below the limit. In all other cases we cannot tell. "
+    "Below: emotion; further right is better."
 )
 
 
 def answers_page(given: Sequence[Answer]) -> str:
     """HTML of all answers; "" where there is none. Several begin with a list of them all."""
-    return "\n".join([*_in_short(given), *map(_answer, range(len(given)), given)])
+    first = f"{_HOW_TO_READ} {networks_in_words(given)}"
+    notes = [first, *[""] * (len(given) - 1)]
+    return "\n".join([*_in_short(given), *map(_answer, range(len(given)), given, notes)])
 
 
 def _in_short(given: Sequence[Answer]) -> list[str]:
@@ -47,26 +51,31 @@ def _in_short(given: Sequence[Answer]) -> list[str]:
         return []
     lines = "".join(
         f'<li><a href="#answer{i}">{escape(answer.question.partition(":")[0])}</a>: '
-        f"{escape(answer.short)}</li>"
+        f"{_text(answer.short)}</li>"
         for i, answer in enumerate(given)
     )
     return [f'<section class="glance"><h2>In short</h2><ul>{lines}</ul></section>']
 
 
-def _answer(number: int, answer: Answer) -> str:
+def _answer(number: int, answer: Answer, note: str) -> str:
     networks = "\n".join(map(_network, answer.networks))
     parts = "".join(f"<dt>{escape(t)}</dt><dd>{_with_code(text)}</dd>" for t, text in answer.parts)
     return (
         f'<section class="answer"><h2 id="answer{number}">{escape(answer.question)}</h2>\n'
-        f'<p class="short">{escape(answer.short)}</p>\n<div class="both">\n'
+        f'<p class="short">{_text(answer.short)}</p>\n<div class="both">\n'
         f"<div><ul>{networks}</ul><dl>{parts}</dl></div>\n"
-        f"{_picture(answer, is_first=number == 0)}</div></section>"
+        f"{_picture(answer, note)}</div></section>"
     )
+
+
+def _text(sentence: str) -> str:
+    """HTML of a sentence, in which no line ends between λ and its number."""
+    return escape(sentence).replace("λ ", "λ\N{NO-BREAK SPACE}")
 
 
 def _with_code(text: str) -> str:
     """HTML of a sentence: a command has a line of its own, which breaks between its words."""
-    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", escape(text))
+    flags = re.sub(r"--\w+(?:=[\w,=]*\w)?", r"<code>\g<0></code>", _text(text))
     return re.sub(
         r"python -m \S+(?: DIR)?(?: <code>[^<]*</code>)*",
         r'<span class="command">\g<0></span>',
@@ -75,17 +84,20 @@ def _with_code(text: str) -> str:
 
 
 def _network(network: NetworkAnswer) -> str:
-    colour = ANSWERS[network.verdict].colour if network.verdict in ANSWERS else "currentColor"
+    # Grey marks would be faint on a dark page.
+    colour = "currentColor"
+    if network.verdict in ("leaks", "no_leak_shown"):
+        colour = ANSWERS[network.verdict].colour
     # The sentence begins with the word, which the list shows in bold.
     rest = network.sentence.removeprefix(network.word.lower())
     return (
         f'<li><span class="sign" style="color:{colour}">{network.sign}</span>'
-        f'{escape(network.network)}: <span class="word">{escape(network.word.lower())}</span>'
-        f"{escape(rest)}</li>"
+        f'{_text(network.network)}: <span class="word">{escape(network.word.lower())}</span>'
+        f"{_text(rest)}</li>"
     )
 
 
-def _picture(answer: Answer, is_first: bool) -> str:
+def _picture(answer: Answer, note: str) -> str:
     tested = [network for network in answer.networks if network.verdict != NOT_TESTED]
     known = [network for network in answer.networks if not math.isnan(network.emotion[0])]
     drawn = []
@@ -109,7 +121,7 @@ def _picture(answer: Answer, is_first: bool) -> str:
         drawn.append(strips(_in_words("emotion", marks), zones, marks, high=1.0))
     if not drawn:
         return ""
-    caption = f"<figcaption>{_HOW_TO_READ}</figcaption>" if is_first else ""
+    caption = f"<figcaption>{_text(note)}</figcaption>" if note else ""
     return f"<figure>{''.join(drawn)}{caption}</figure>"
 
 

@@ -17,7 +17,6 @@ from experiments.results.selected import (
     choices,
     corpus_name,
     leak_of,
-    modality_name,
 )
 from experiments.results.summary import Entry, attributes, recipe_of, sound
 
@@ -39,12 +38,20 @@ def lambda_conclusions(summary: Sequence[Entry], rows: Sequence[Row]) -> list[st
 def _left_out(line: Sequence[Entry]) -> str:
     """The settings of a line that do not count, and why."""
     unsound = [
-        f"λ {_lambda(e)} ({e['collapsed']} collapsed, {e['diverged']} diverged, {e['lagging']} "
-        f"lagged of {e['n'] + e['diverged']} runs)"
+        f"λ {_lambda(e)} (of {e['n'] + e['diverged']} runs {_faults(e)})"
         for e in line
         if not sound(e)
     ]
     return f" Left out: {', '.join(unsound)}." if unsound else ""
+
+
+def _faults(entry: Entry) -> str:
+    kinds = {
+        "collapsed": "collapsed",
+        "diverged": "diverged",
+        "lagging": "had an adversary that never learned the attribute",
+    }
+    return ", ".join(f"{entry[kind]} {words}" for kind, words in kinds.items() if entry[kind])
 
 
 def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
@@ -54,7 +61,7 @@ def _of_line(line: Sequence[Entry], attribute: str, rows: Sequence[Row]) -> str:
 
     known = [entry for entry in line if sound(entry) and not math.isnan(leak(entry))]
     if len(known) < 2:
-        return f"the score of the {attribute} attacker is known at fewer than two λ."
+        return f"fewer than two λ are left at which the {attribute} attacker could be compared."
     best = min(known, key=leak)
     beyond = known[known.index(best) + 1 :]
     lowest = (
@@ -96,7 +103,7 @@ def _lambda(entry: Entry) -> str:
 
 
 def _named(cell: Cell) -> str:
-    return f"{corpus_name(cell.dataset)}, {modality_name(cell.modality)}, {cell.task}"
+    return f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
 
 
 def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
@@ -110,7 +117,7 @@ def modality_conclusions(summary: Sequence[Entry]) -> list[str]:
             leaks = {name: leak for name, leak in leaks.items() if not math.isnan(leak)}
             if len(leaks) > 1:
                 order = sorted(leaks, key=lambda name: -leaks[name])
-                listed = ", ".join(f"{modality_name(name)} {leaks[name]:.3f}" for name in order)
+                listed = ", ".join(f"{name} {leaks[name]:.3f}" for name in order)
                 sentences.append(
                     f"{corpus_name(question.dataset)}, {question.task}: score of the {attribute} "
                     f"attacker on the ordinary network: {listed}."
@@ -150,7 +157,7 @@ def _missing(summary: Sequence[Entry], results: Results) -> Iterator[str]:
     for dataset, speakers in few.items():
         yield (
             f"{corpus_name(dataset)} has {speakers} speakers here: with so few, a test has little "
-            "power, and no change may only mean that none could be detected."
+            "power: where it shows no change, there may be one."
         )
     if any(entry["collapsed"] for entry in runs):
         yield (
@@ -189,7 +196,7 @@ def overview(summary: Sequence[Entry], results: Results) -> list[list[str]]:
         settings = {tuple(r.get(n) for n in r if n in PROTECTION or n == "lambda") for r in runs}
         epochs = [row["best_epoch"] for row in runs if isinstance(row.get("best_epoch"), int)]
         counts = map(str, (len(runs), len(folds), len(seeds), len(settings)))
-        placed = [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+        placed = [cell.modality, corpus_name(cell.dataset), cell.task, cell.private]
         lines.append([*placed, *sizes, *counts, f"{fmean(epochs):.1f}" if epochs else ""])
     return lines
 

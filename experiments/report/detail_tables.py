@@ -8,32 +8,31 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.config.lambdas import is_zero, lambda_text
+from experiments.config.lambdas import is_zero
 from experiments.report.side_tables import SideTable
 from experiments.results.modalities import Compared
 from experiments.results.pareto import leaks_of, pareto
 from experiments.results.questions import by_question, with_controls
 from experiments.results.result_directories import Row
 from experiments.results.selected import (
-    ORDINARY,
     Cell,
     best,
     cell_of,
     choices,
     corpus_name,
-    modality_name,
+    joint_name,
+    leak_of,
+    network_name,
 )
 from experiments.results.summary import (
-    NOTHING,
     Entry,
     attributes,
     blocks,
     emotion_column,
     emotion_mean,
     emotion_name,
-    label,
+    emotion_pooled,
     mean,
-    recipe_of,
     selected,
     selected_within_leak,
     summarise,
@@ -65,8 +64,9 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
     for question, cells in by_question(shown).items():
         lines += [[]] if lines else []
         for cell in cells:
-            for name, entry in shown[cell].items():
-                placed = [corpus_name(cell.dataset), cell.task, modality_name(cell.modality), name]
+            for entry in shown[cell].values():
+                placed = [corpus_name(cell.dataset), cell.task, cell.modality]
+                placed.append(network_name(entry))
                 lines += [
                     [*placed, a, *_leak(entry, a, pooled)] for a in question.private.split("+")
                 ]
@@ -86,10 +86,9 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
             *(
                 "corpus",
                 "task",
-                "",
+                "modality",
                 "network",
                 "attribute",
-                "λ",
                 "attacker",
                 "95 % bounds",
                 "verdict",
@@ -103,14 +102,13 @@ def leakage(summary: Sequence[Entry]) -> SideTable:
 
 
 def _leak(entry: Entry, attribute: str, pooled: bool) -> list[str]:
-    """Cells from λ on; of all attackers of a table the scores are of one kind."""
+    """Score, bounds and verdict; of all attackers of a table the scores are of one kind."""
     test = entry["verdicts"].get(attribute, {})
-    lambda_ = "" if entry["control"] else lambda_text(entry["settings"]["lambda"])
     attacker = test.get("uar") if pooled else mean(entry, f"test_{attribute}_attacker_uar")
     verdict = test.get("verdict", "").replace("_", " ")
     if entry["collapsed"]:
         verdict = f"{entry['collapsed']} of {entry['n']} collapsed"
-    return [lambda_, score(attacker), _bounds(test), verdict]
+    return [score(attacker), _bounds(test), verdict]
 
 
 def _bounds(test: Mapping[str, Any]) -> str:
@@ -133,6 +131,7 @@ def placement(summary: Sequence[Entry]) -> SideTable:
     """Adversaries on the joint h beside those on its parts, wherever both were run."""
     lines: list[list[str]] = []
     groups: dict[tuple, list[Entry]] = {}
+    pooled = any(entry["verdicts"] for entry in summary)
     for entry in summary:
         settings = entry["settings"]
         if not entry["control"] and not is_zero(settings["lambda"]) and "placement" in settings:
@@ -143,27 +142,19 @@ def placement(summary: Sequence[Entry]) -> SideTable:
             continue
         lines += [[]] if lines else []
         for entry in entries:
-            cell, settings = cell_of(entry), entry["settings"]
-            placed = [corpus_name(cell.dataset), cell.task, cell.private, recipe_of(entry)]
-            placed += [lambda_text(settings["lambda"]), str(settings["placement"])]
-            placed.append(_spread(entry, emotion_column(entry, "test")))
-            for a in attributes(entry):
-                privacy = _spread(entry, f"test_{a}_privacy")
-                lines.append([*placed, a, privacy, *_leak(entry, a, pooled=True)[1:]])
-    header = [*_PLACED, "recipe", "λ", "placement", "emotion", "attribute", "privacy"]
+            cell = cell_of(entry)
+            placed = [corpus_name(cell.dataset), cell.task, cell.private, network_name(entry)]
+            placed += [str(entry["settings"]["placement"]), score(emotion_pooled(entry))]
+            placed.append(_interval(entry["interval"]))
+            lines += [[*placed, a, *_leak(entry, a, pooled)] for a in attributes(entry)]
+    header = [*_PLACED, "network", "placement", emotion_name(summary), "95 %", "attribute"]
     return SideTable(
         "Placement of the adversary: on the joint h, or on the part of each modality",
-        [*header, "attacker, all speakers", "95 % bounds", "verdict"],
+        [*header, "attacker", "95 % bounds", "verdict"],
         lines,
-        "Test scores, mean ± standard deviation over folds and seeds. The attacker has the joint h "
-        "in either case.",
+        "On all test speakers together. The attacker has the joint h in either case; a lower score "
+        "of it is more private.",
     )
-
-
-def _spread(entry: Entry, column: str) -> str:
-    scores = entry["scores"].get(column, NOTHING)
-    spread = "" if scores["sd"] is None else f" ± {scores['sd']:.3f}"
-    return "" if scores["mean"] is None else f"{scores['mean']:.3f}{spread}"
 
 
 def front_table(summary: Sequence[Entry]) -> SideTable:
@@ -172,21 +163,23 @@ def front_table(summary: Sequence[Entry]) -> SideTable:
     for title, entries in blocks(summary):
         kept = [] if sum(not entry["control"] for entry in entries) < 2 else pareto(entries)
         for entry in sorted(kept, key=lambda e: -emotion_mean(e, "val")):
-            placed = [title, recipe_of(entry) or ORDINARY, label(entry)]
+            placed = [title, network_name(entry)]
             numbers = [score(emotion_mean(entry, "val")), _joined(leaks_of(entry, "val"))]
-            numbers += [score(emotion_mean(entry, "test")), _interval(entry["interval"])]
+            numbers += [score(emotion_pooled(entry)), _interval(entry["interval"])]
+            leaks = [leak_of(entry, a)[0] for a in attributes(entry)]
             bounds = [entry["verdicts"].get(a, {}).get("upper") for a in attributes(entry)]
-            numbers += [_joined(leaks_of(entry, "test")), _joined(bounds)]
+            numbers += [_joined(leaks), _joined(bounds)]
             lines.append([*placed, *numbers])
-    header = ["setting", "recipe", "λ", "validation: emotion", "validation: attacker"]
+    header = ["setting", "network", "validation: emotion", "validation: attacker"]
     return SideTable(
-        "Settings on the Pareto front",
+        "Networks on the Pareto front",
         [*header, *(f"test: {name}" for name in ("emotion", "95 %", "attacker", "upper bound"))],
         lines,
-        "The settings that no other setting beats on validation data in both emotion UAR and the "
-        "score of the freshly trained attacker; on test speakers they may be beaten. upper bound: "
-        "of the attacker's UAR at 95 % confidence. With several attributes the attackers' scores "
-        "stand in the order of --private.",
+        "The networks that no other beats on validation speakers in both emotion and the score of "
+        "the freshly trained attacker; on test speakers they may be beaten. validation: means over "
+        "folds and seeds. test: all test speakers together, with the strongest attacker and the "
+        "upper bound of its score at 95 % confidence. With several attributes the attackers' "
+        "scores stand in the order of --private.",
     )
 
 
@@ -210,8 +203,8 @@ def choice_table(summary: Sequence[Entry]) -> SideTable:
             chosen = [name for name, winner in winners.items() if winner is entry]
             scores = [score(emotion_mean(entry, "val")), _joined(leaks_of(entry, "val"))]
             scores += [f"{rule(entry):.3f}" for rule in rules.values()]
-            lines.append([title, recipe_of(entry), label(entry), *scores, " and ".join(chosen)])
-    header = ["setting", "recipe", "λ", "emotion", "attacker", "paper's score", "leak-aware score"]
+            lines.append([title, network_name(entry), *scores, " and ".join(chosen)])
+    header = ["setting", "network", "emotion", "attacker", "paper's score", "leak-aware score"]
     return SideTable(
         "Choice on validation speakers",
         [*header, "chosen by"],
@@ -234,16 +227,16 @@ def per_fold(summary: Sequence[Entry], rows: Sequence[Row]) -> SideTable:
     }
     lines = []
     for cell, networks in choices(summary).items():
-        for name, entry in networks.items():
+        for entry in networks.values():
             columns = {"emotion": emotion_column(entry, "test")}
             columns |= {f"{a} attacker": f"test_{a}_attacker_uar" for a in attributes(entry)}
             for measure, column in columns.items():
                 in_folds = [of_fold[fold].get(_key(entry)) for fold in folds]
                 scores = [score(mean(e, column)) if e else "" for e in in_folds]
-                lines.append([*_placed(cell), name, measure, *scores])
+                lines.append([*_placed(cell), network_name(entry), measure, *scores])
     return SideTable(
         "Fold by fold",
-        ["", *_PLACED, "network", "UAR of", *(f"fold {fold}" for fold in folds)],
+        ["modality", *_PLACED, "network", "score of", *(f"fold {fold}" for fold in folds)],
         lines,
         "Test scores of the networks of tables 1, mean over seeds. Each fold tests other speakers; "
         "the few speakers of one fold allow no conclusion by themselves.",
@@ -258,17 +251,17 @@ def per_group(summary: Sequence[Entry]) -> SideTable:
     """Emotion UAR of the speakers of each value of the unlearned attributes."""
     lines = []
     for cell, networks in choices(summary).items():
-        for name, entry in networks.items():
+        for entry in networks.values():
             for group, emotion in entry["among"].items():
                 attribute, _, value = group.partition("=")
                 scores = [score(emotion.get("uar", emotion.get("ccc"))), _interval(emotion)]
                 gap = entry["gaps"].get(group, {})
                 scores += [f"{gap['difference']:+.3f}" if gap else "", _signed(gap)]
-                lines.append([*_placed(cell), name, attribute, value, *scores])
+                lines.append([*_placed(cell), network_name(entry), attribute, value, *scores])
     return SideTable(
         "Emotion recognition by group of speakers",
         [
-            *["", *_PLACED, "network", "attribute", "value", emotion_name(summary), "95 %"],
+            *["modality", *_PLACED, "network", "attribute", "value", emotion_name(summary), "95 %"],
             "gap",
             "95 % of it",
         ],
@@ -288,7 +281,7 @@ def confusions(summary: Sequence[Entry]) -> dict[str, SideTable]:
     lines_of: dict[tuple[str, ...], list[list[str]]] = {}
     tasks: dict[tuple[str, ...], dict[str, None]] = {}
     for cell, networks in choices(summary).items():
-        for name, entry in networks.items():
+        for entry in networks.values():
             classes = tuple(entry["confusion"])
             if not classes:
                 continue
@@ -298,11 +291,12 @@ def confusions(summary: Sequence[Entry]) -> dict[str, SideTable]:
             for true, counts in entry["confusion"].items():
                 total = max(sum(counts.values()), 1)
                 shares = [f"{counts.get(c, 0) / total:.2f}" for c in classes]
-                lines.append([*_placed(cell), name, true, *shares, str(sum(counts.values()))])
+                placed = [*_placed(cell), network_name(entry), true]
+                lines.append([*placed, *shares, str(sum(counts.values()))])
     return {
         f"confusion_{'_'.join(tasks[classes])}": SideTable(
             f"Confusion of {', '.join(classes)}",
-            ["", *_PLACED, "network", "true", *classes, "utterances"],
+            ["modality", *_PLACED, "network", "true", *classes, "utterances"],
             lines,
             "Of the utterances of each true class the share that was recognised as each class, on "
             "test speakers, all folds and seeds together; the diagonal is the recall.",
@@ -312,18 +306,22 @@ def confusions(summary: Sequence[Entry]) -> dict[str, SideTable]:
 
 
 def _placed(cell: Cell) -> list[str]:
-    return [modality_name(cell.modality), corpus_name(cell.dataset), cell.task, cell.private]
+    return [cell.modality, corpus_name(cell.dataset), cell.task, cell.private]
 
 
-def modalities(rows: Sequence[Compared]) -> SideTable:
+def modalities(rows: Sequence[Compared], summary: Sequence[Entry]) -> SideTable:
     """The modalities of each question compared pair by pair, on the same speakers."""
-    lines: list[list[str]] = []
+    chosen, lines = choices(summary), list[list[str]]()
     for row in rows:
+        cells = [
+            Cell(row.private, m, row.dataset, row.task) for m in (row.modality_a, row.modality_b)
+        ]
+        network = joint_name(chosen[cell][row.network] for cell in cells)
         name = "emotion" if row.subject == "emotion" else f"{row.subject} attacker"
-        pair = f"{modality_name(row.modality_a)} - {modality_name(row.modality_b)}"
+        pair = f"{row.modality_a} - {row.modality_b}"
         values = [score(row.value_a), score(row.value_b), f"{row.difference:+.3f}"]
         interval = _signed({"lower": row.lower, "upper": row.upper})
-        placed = [corpus_name(row.dataset), row.task, row.private, row.network]
+        placed = [corpus_name(row.dataset), row.task, row.private, network]
         counts = [f"{row.p:.3f}", str(row.speakers)]
         lines.append([*placed, f"{name} {row.score}", pair, *values, interval, *counts])
     return SideTable(
@@ -332,7 +330,7 @@ def modalities(rows: Sequence[Compared]) -> SideTable:
             *_PLACED,
             "network",
             "score",
-            "",
+            "modalities",
             "first",
             "second",
             "difference",
@@ -342,7 +340,8 @@ def modalities(rows: Sequence[Compared]) -> SideTable:
         ],
         lines,
         "Two modalities on the same test speakers, all folds and seeds that both have together. "
-        "The networks are those that validation chooses. The attacker is the stronger of linear "
-        "and kernel: a higher score of it is a larger leak. p: permutation test that swaps the two "
-        "networks' predictions of random speakers; not corrected for the number of comparisons.",
+        "The networks are those that validation chooses; of two λ the former is of the former "
+        "modality. The attacker is the stronger of linear and kernel: a higher score of it is a "
+        "larger leak. p: permutation test that swaps the two networks' predictions of random "
+        "speakers; not corrected for the number of comparisons.",
     )

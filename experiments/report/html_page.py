@@ -32,23 +32,26 @@ thead tr:last-child th{border-bottom:1px solid var(--text)}
 th.over{text-align:center;border-bottom:1px solid var(--text)}
 tbody tr:last-child td{border-bottom:2px solid var(--text)}
 tr.ruled td{border-top:1px solid var(--line)}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td.n,td[data-column="network"]{white-space:nowrap}
 abbr{text-decoration:none;font-weight:600}
 abbr.better{color:var(--better)}abbr.worse{color:var(--worse)}
 abbr.no,abbr.not{color:var(--soft)}
 .note,figcaption{font-size:.85em;color:var(--soft);margin:.2em 0 1em}
 figure{margin:1em 0;overflow-x:auto}
-@media screen and (max-width:600px){nav{columns:1}
+@media screen and (max-width:1040px){table{font-size:.73em}th,td{padding-right:.5em}}
+@media screen and (max-width:600px){nav{columns:1}table{font-size:.87em}
 table,tbody,caption{display:block}thead{position:absolute;left:-200em}
 tbody tr{display:block;border-top:1px solid var(--line);padding:.4em 0}
-tbody td,tbody td.n,tbody tr:last-child td,tr.ruled td{display:flex;gap:1em;text-align:left;
-padding:.05em 0;border:0;white-space:normal;overflow-wrap:anywhere}tbody td:empty{display:none}
+tbody td,tbody td[data-column],tbody tr:last-child td,tr.ruled td{display:flex;gap:1em;
+text-align:left;padding:.05em 0;border:0;white-space:normal;overflow-wrap:anywhere}
+tbody td:empty{display:none}
 tbody td::before{content:attr(data-column);flex:0 0 45%;color:var(--soft)}}
 pre{font-size:.8em;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--box);padding:.7em}
 @page{size:A4;margin:12mm}
 @media print{:root{color-scheme:light;--page:#fff;--text:#000;--soft:#333;--line:#aaa;--box:#fff}
 body{margin:0;max-width:none;font-size:11px}nav{padding:0}
-h2,caption,summary,.short{break-after:avoid}figure,tr,.both{break-inside:avoid}
+h2,caption,summary,.short{break-after:avoid}.answer,.short,figure,tr{break-inside:avoid}
 thead{display:table-header-group}
 details::details-content{content-visibility:visible;display:block;height:auto}
 .wide{overflow:visible}table{font-size:.8em}th,td{padding-right:.8em}

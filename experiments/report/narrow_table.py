@@ -22,6 +22,7 @@ from experiments.results.summary import (
 
 _LONGEST = 24  # letters of a network's name
 NOTE = (
+    "UAR: how often the class is named rightly, averaged over the classes. "
     "emotion, attacker: on all test speakers together; emotion with its 95 % interval over "
     "speakers; attacker: the strongest freshly trained one; upper: the upper bound of its score at "
     "95 % confidence. --wide shows all columns and tables, summary.md and the report have them too."
@@ -54,7 +55,7 @@ def _lines(entry: Entry, several: bool) -> list[list[str]]:
         name, *emotion_cells = cells if not lines else [""] * len(cells)
         verdict = entry["verdicts"].get(attribute)
         placed = [name, *([attribute] if several else []), *emotion_cells]
-        lines.append([*placed, *_attacker(verdict)])
+        lines.append([*placed, *_attacker(verdict, bool(entry["collapsed"]))])
     return lines
 
 
@@ -64,8 +65,8 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}"
 
 
-def _attacker(verdict: Mapping[str, Any] | None) -> list[str]:
+def _attacker(verdict: Mapping[str, Any] | None, has_collapsed: bool) -> list[str]:
     if verdict is None:
-        return ["-", "-", ""]
+        return ["-", "-", "collapsed" if has_collapsed else ""]
     words = verdict["verdict"].replace("_", " ")
     return [score(verdict["uar"]), score(verdict["upper"]), words]

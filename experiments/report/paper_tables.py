@@ -22,7 +22,6 @@ from experiments.results.selected import (
     corpus_name,
     hidden,
     leak_of,
-    modality_name,
     task_order,
 )
 from experiments.results.summary import Entry, attributes, emotion_name, emotion_pooled
@@ -90,7 +89,7 @@ def _table(
     if several:
         titles["privacy"] = f"{hidden(entries[0])} privacy"
     columns = ["λ", *(titles.get(measure, measure) for measure in measures)]
-    header = ["", "corpus", "network"]
+    header = ["modality", "corpus", "network"]
     header += [f"{task}: {name}" for task in tasks for name in columns]
     names = list(dict.fromkeys(name for networks in chosen.values() for name in networks))
     lines: list[list[str]] = []
@@ -98,7 +97,7 @@ def _table(
         cells_of_row = [Cell(*row, task) for task in tasks]
         of_task = [chosen.get(cell, {}) for cell in cells_of_row]
         lines += [[]] if lines else []
-        placed = [modality_name(row[1]), corpus_name(row[2])]
+        placed = [row[1], corpus_name(row[2])]
         for name in [n for n in names if any(n in networks for networks in of_task)]:
             texts = [
                 _cells(networks.get(name), {m: mark_of.get((cell, name, m), "") for m in measures})
@@ -109,7 +108,7 @@ def _table(
         if any(printed):
             theirs = [["", *(MARKS.get(of.get(m, ""), "") for m in measures)] for of in printed]
             lines.append([*placed, "the poster", *itertools.chain(*theirs)])
-    return SideTable(title, header, lines, " ".join(_notes(chosen, marks, has_membership)))
+    return SideTable(title, header, lines, "\n\n".join(_notes(chosen, marks, has_membership)))
 
 
 def _measures(entry: Entry, has_membership: bool) -> list[str]:
@@ -152,7 +151,7 @@ def _notes(
     if "speaker" in attributes(entries[0]):
         speaker = "; of speaker, the equal error rate of verification of held-out speakers"
     yield (
-        "On the test speakers of all folds together; means over folds stand in All settings. "
+        "On the test speakers of all folds together. "
         f"{emotion_name(entries).replace(' ', ': ', 1)}. privacy: 1 - UAR of the "
         f"strongest freshly trained attacker{speaker}. λ and all other settings "
         "that were swept are those that validation chooses, for the ordinary network by emotion "
@@ -175,8 +174,8 @@ def _notes(
     tests = [cell for cell in marks if cell.p is not None]
     if tests:
         differing = sum(cell.mark != SAME for cell in tests)
-        count = f"{differing} of the {len(tests)} comparisons"
-        yield f"{count} of this page are marked better or worse."
+        yield f"Marked better or worse: {differing} of the {len(tests)} comparisons of this page."
+    yield "In the paper acoustic is called Audio, and multimodal Audio+Lexical."
     if any(signs(*cell) for cell in chosen):  # in the order of Cell
         yield f"the poster: {CITATION}."
 
@@ -251,7 +250,7 @@ def agreement(summary: Sequence[Entry]) -> SideTable | None:
         if ours != UNTESTED:
             agreeing.setdefault(network, []).append(ours == theirs)
             agrees = "yes" if ours == theirs else "no"
-        placed = [modality_name(cell.modality), CORPORA[cell.dataset], cell.private, cell.task]
+        placed = [cell.modality, CORPORA[cell.dataset], cell.private, cell.task]
         marks = [f"{mark} {MARKS[mark]}" for mark in (ours, theirs)]
         lines.append([*placed, measure, network, *marks, agrees])
     if not lines:
@@ -260,7 +259,8 @@ def agreement(summary: Sequence[Entry]) -> SideTable | None:
         f"{network}: {sum(cells)} of {len(cells)} cells as on the poster."
         for network, cells in agreeing.items()
     ]
-    header = ["", "corpus", "unlearned", "task", "measure", "recipe", "ours", "poster", "agree"]
+    header = ["modality", "corpus", "unlearned", "task", "measure", "network"]
+    header += ["ours", "poster", "agree"]
     notes += ["A cell that was not compared counts neither way.", f"{CITATION}."]
     return SideTable(
         "Our marks beside the signs of the paper's poster", header, lines, " ".join(notes)

@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.config.lambdas import is_zero
 from experiments.results.seeds import READ, RECOGNISED
-from experiments.results.selected import ORDINARY
-from experiments.results.summary import Entry, attributes, blocks, place, varying
+from experiments.results.selected import network_name
+from experiments.results.summary import Entry, attributes, blocks, varying
 from privrep.types import ALPHA
 
 _DISAGREE = "†"
@@ -20,7 +19,7 @@ class SideTable(NamedTuple):
       title: as a heading.
       header: names of the columns.
       lines: as many cells each, or none for an empty line.
-      note: how to read it.
+      note: how to read it; an empty line stands between its paragraphs.
     """
 
     title: str
@@ -93,8 +92,8 @@ def _reads(summary: Sequence[Entry]) -> SideTable:
         lines,
         "How well a freshly trained linear reader reads each task of the corpus from h, whatever h "
         "was trained for; on test speakers, held out from the network and the reader, all "
-        "folds and seeds together, with intervals over speakers. change: from lambda 0, paired "
-        "over speakers.",
+        "folds and seeds together, with intervals over speakers. change: from the ordinary "
+        "network, paired over speakers.",
     )
 
 
@@ -148,8 +147,8 @@ def _changes(summary: Sequence[Entry]) -> SideTable:
             lines.append([*cells, name, difference, f"{lower} to {upper}", p])
     disagreeing = any(line[-1].endswith(_DISAGREE) for line in lines)
     return SideTable(
-        "Change of UAR against lambda 0, over speakers",
-        [*_columns(summary), "UAR of", "change", "95 %", "p"],
+        "Change against the ordinary network, over speakers",
+        [*_columns(summary), "score of", "change", "95 %", "p"],
         lines,
         "Both networks on the same speakers, with the predictions of all folds and seeds together. "
         "p: permutation test that swaps the two networks' predictions of random speakers. The "
@@ -328,20 +327,17 @@ def _columns(summary: Sequence[Entry]) -> list[str]:
 
 
 def header_of(columns: Sequence[str]) -> list[str]:
-    """The names of the cells of `placed`; a recipe, or its absence, is the name of a network."""
-    return [*("network" if name == "recipe" else name for name in columns), "lambda"]
+    """The names of the cells of `placed`."""
+    return [*(name for name in columns if name != "recipe"), "network"]
 
 
 def placed(entry: Entry, columns: Sequence[str]) -> list[str]:
-    """The first cells of a line: settings, and lambda. A control is a network, and no lambda."""
-    cells = place(entry, columns)
-    if "recipe" in columns:
-        network = columns.index("recipe")
-        if entry["control"]:
-            cells[network], cells[-1] = cells[-1], ""
-        elif is_zero(entry["settings"]["lambda"]):
-            cells[network] = ORDINARY
-    return cells
+    """The first cells of a line: settings of these names, and the network's name.
+
+    The recipe is part of that name, which a control has, too.
+    """
+    values = [entry["settings"][name] for name in columns if name != "recipe"]
+    return [*("" if value is None else str(value) for value in values), network_name(entry)]
 
 
 def score(value: float | None) -> str:

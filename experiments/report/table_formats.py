@@ -18,7 +18,8 @@ from experiments.results.poster import BETTER, SAME, WORSE
 MARKS = {BETTER: "▲", WORSE: "▼", SAME: "○", "not compared": "·"}
 _MEANING = {mark: name for name, mark in MARKS.items()}
 _MARKED = re.compile(f" ?([{''.join(_MEANING)}])$")
-_NUMBER = re.compile(rf"[-+−]?\d|-?$|[{''.join(_MEANING)}]$")
+_NUMBER = re.compile(r"\(?[-+−]?\d[\d.,±−-]*(?<!,)[)*†%]*")
+_BESIDE_NUMBERS = {"-", "to", "of", "/", "none", "upper", *_MEANING}
 # Of LaTeX tables: one of more lines goes over pages; widths in points at 10 pt, of a page of the
 # standard classes, of what shrinks to it in small print, and of a float; longer cells are
 # paragraphs.
@@ -26,12 +27,23 @@ _LINES, _UPRIGHT, _SMALL, _FLOAT, _PARAGRAPH = 32, 345, 500, 600, 44
 
 
 def numeric(table: SideTable) -> list[bool]:
-    """Of each column whether its cells are numbers (or empty), which are set to the right."""
+    """Of each column whether its cells are numbers (or empty), which are set to the right.
+
+    An interval is one, too; a list or a sentence that begins with a number is none.
+    """
     lines = [line for line in table.lines if line]
     return [
-        any(line[i] for line in lines) and all(_NUMBER.match(line[i]) for line in lines)
+        any(line[i] for line in lines) and all(_is_number(line[i]) for line in lines)
         for i in range(len(table.header))
     ]
+
+
+def _is_number(cell: str) -> bool:
+    """
+    >>> [_is_number(cell) for cell in ("0.5 to 0.6", "1,440", "0.5 ▲", "", "4 pairs", "01, 04")]
+    [True, True, True, True, False, False]
+    """
+    return all(part in _BESIDE_NUMBERS or _NUMBER.fullmatch(part) for part in cell.split())
 
 
 def grouped(header: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -51,7 +63,11 @@ def markdown(table: SideTable) -> str:
     sides = ["--:" if right else ":--" for right in numeric(table)]
     cells = [[in_markdown(cell) for cell in line] for line in [table.header, *table.lines] if line]
     lines = [f"| {' | '.join(line)} |" for line in [cells[0], sides, *cells[1:]]]
-    parts = [f"## {in_markdown(table.title)}", "\n".join(lines), in_markdown(table.note)]
+    parts = [
+        f"## {in_markdown(table.title)}",
+        "\n".join(lines),
+        *map(in_markdown, table.note.split("\n\n")),
+    ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -197,7 +213,8 @@ def html(table: SideTable) -> str:
     for line in table.lines:
         lines += [_html_line(line, columns, right, ruled=not previous)] if line else []
         previous = bool(line)
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+    paragraphs = filter(None, table.note.split("\n\n"))
+    note = "".join(f'<p class="note">{escape(paragraph)}</p>' for paragraph in paragraphs)
     return (
         f'<div class="wide"><table><caption>{escape(table.title)}</caption>\n'
         f"<thead>{head}</thead>\n<tbody>{chr(10).join(lines)}</tbody></table></div>{note}"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a table, with rules above and below its body; an empty line stays empty.
 
-    >>> print("\\n".join(aligned(["recipe", "lambda", "UAR"], [["paper", "1", "0.5"]])))
-    recipe  lambda  UAR
-    ------  ------  ---
-    paper        1  0.5
-    ------  ------  ---
+    >>> print("\\n".join(aligned(["network", "UAR"], [["paper, λ 1", "0.5"], ["raw", "0.75"]])))
+    network      UAR
+    ----------  ----
+    paper, λ 1   0.5
+    raw         0.75
+    ----------  ----
     """
     cells = [header, *filter(None, lines)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
@@ -28,14 +29,14 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
 def is_word(header: Sequence[str]) -> list[bool]:
     """For each column, whether its cells are words, which are aligned left.
 
-    They are in the columns before "lambda" (or, of two systems, before the "first" score) and in
+    They are in the columns before "network" (or, of two systems, before the "first" score) and in
     some that are known by name.
     """
-    left = next((header.index(name) for name in ("lambda", "first") if name in header), 0)
+    left = next((header.index(name) for name in ("first", "network") if name in header), 0)
     words = (
         "network",
         "attribute",
-        "UAR of",
+        "score of",
         "attacker has",
         "recall by class",
         "gap",

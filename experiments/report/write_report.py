@@ -21,6 +21,7 @@ from experiments.report.answer import answers
 from experiments.report.answer_page import STYLE as STYLE_OF_ANSWER
 from experiments.report.answer_page import answers_page
 from experiments.report.arguments import parse
+from experiments.report.chosen_network import conclusions_of
 from experiments.report.detail_tables import modalities, tables
 from experiments.report.figures.by_setting import report_figures
 from experiments.report.figures.curves import Settings, draw
@@ -28,7 +29,7 @@ from experiments.report.figures.inline_svg import inline_svg
 from experiments.report.figures.membership import membership_conclusions, membership_figures
 from experiments.report.figures.style import STYLE, file_name, save
 from experiments.report.html_page import Listing, Page, Part, Picture, Section, document
-from experiments.report.main_table import conclusions_of, table
+from experiments.report.main_table import all_settings, fold_means
 from experiments.report.paper_tables import agreement, paper_tables
 from experiments.report.side_tables import SideTable, side_tables
 from experiments.results.modalities import compared
@@ -97,11 +98,10 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     if signs is not None:
         made["poster"] = signs
     made |= tables(summary, results.rows)
-    made["modalities"] = modalities(compared(summary, results.counts))
+    made["modalities"] = modalities(compared(summary, results.counts), summary)
     for side in side_tables(summary):
         made["side_" + side.title.lower().replace(" ", "_")] = side
-    header, lines, notes, _ = table(summary)  # its conclusions stand above all tables
-    made["all"] = SideTable("All settings", header, lines, " ".join(notes))
+    made["all"], made["means"] = all_settings(summary), fold_means(summary)
     made["fold_parts"] = _fold_parts(results)
     made["split_findings"] = _split_findings(results)
     made["versions"] = _versions(results)
@@ -109,7 +109,7 @@ def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
 
 
 def _overview(summary: Sequence[Entry], results: Results) -> SideTable:
-    header = ["", "corpus", "task", "unlearned", "speakers", "utterances", "runs", "folds"]
+    header = ["modality", "corpus", "task", "unlearned", "speakers", "utterances", "runs", "folds"]
     return SideTable(
         "What was run",
         [*header, "seeds", "λ and recipes", "epochs"],
@@ -256,7 +256,7 @@ def _sections(
         Section("Confusion of emotions", named(*confusion)),
         Section("Training", drawn("curves")),
         Section("Maps of h", drawn("map")),
-        Section("All settings", named("all")),
+        Section("All settings", named("all", "means")),
         Section("The folds", named("fold_parts", "split_findings")),
         Section("To repeat this", [*named("versions"), *flags]),
     ]

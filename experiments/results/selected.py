@@ -47,8 +47,13 @@ def leak_of(entry: Entry, attribute: str) -> tuple[float, float, float]:
 
 
 ORDINARY = "ordinary"
-MODALITIES = {"acoustic": "Audio", "lexical": "Lexical", "multimodal": "Audio+Lexical"}
-_NAMES = CORPORA | {"demo": "demo (synthetic)", "emodb": "EmoDB"}
+_MODALITIES = ("acoustic", "lexical", "multimodal")  # in the order of the paper's tables
+_NAMES = CORPORA | {
+    "demo": "demo (synthetic)",
+    "emodb": "EmoDB",
+    "ravdess": "RAVDESS",
+    "crema_d": "CREMA-D",
+}
 
 
 class Cell(NamedTuple):
@@ -122,14 +127,33 @@ def network_name(entry: Entry) -> str:
     return ", ".join(filter(None, [recipe_of(entry), f"λ {lambda_text(strength)}"]))
 
 
+def joint_name(entries: Iterable[Entry]) -> str:
+    """Of networks of one recipe: "paper, λ 1", or where their lambdas differ "paper, λ 1, λ 2"."""
+    first, *others = dict.fromkeys(map(network_name, entries))
+    return ", ".join([first, *(name.rpartition(", ")[2] for name in others)])
+
+
+def in_sentence(network: str) -> str:
+    """The name of a network where it stands in a list of a sentence.
+
+    >>> in_sentence("ordinary"), in_sentence("paper, λ 1"), in_sentence("λ 1")
+    ('the ordinary network', 'paper (λ 1)', 'λ 1')
+    """
+    name, _, strength = network.partition(", ")
+    if network == ORDINARY:
+        return "the ordinary network"
+    return f"{name} ({strength})" if strength else name
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in a sentence, the last behind "and"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def corpus_name(dataset: str) -> str:
     """The corpus's name as its authors write it."""
     return _NAMES.get(dataset, dataset)
-
-
-def modality_name(modality: str) -> str:
-    """The modality's name in the paper's tables."""
-    return MODALITIES.get(modality, modality)
 
 
 def task_order(tasks: Iterable[str]) -> list[str]:
@@ -148,6 +172,6 @@ def _in_order(cell: Cell) -> tuple:
     def of(value: str, known: Sequence[str]) -> tuple:
         return (known.index(value) if value in known else len(known), value)
 
-    dataset, modality = of(cell.dataset, [*CORPORA]), of(cell.modality, [*MODALITIES])
+    dataset, modality = of(cell.dataset, [*CORPORA]), of(cell.modality, _MODALITIES)
     task = task_order([cell.task, "activation", "valence"]).index(cell.task)
     return (len(cell.private.split("+")), cell.private, modality, dataset, task, cell.task)

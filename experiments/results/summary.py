@@ -232,12 +232,6 @@ def label(entry: Entry) -> str:
     return entry["control"] or lambda_text(entry["settings"]["lambda"])
 
 
-def place(entry: Entry, columns: Sequence[str]) -> list[str]:
-    """The first cells of its line in a table: settings of these names, and its label."""
-    values = [entry["settings"][name] for name in columns]
-    return [*("" if value is None else str(value) for value in values), label(entry)]
-
-
 def recipe_of(entry: Entry) -> str:
     """The recipe; "" at lambda 0."""
     settings = entry["settings"]

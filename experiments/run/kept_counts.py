@@ -7,8 +7,10 @@ import numpy as np
 from experiments.results.speaker_counts import SpeakerCounts
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import Counted, Group, groups_of, tested_speakers
+from experiments.run.pooled_scores import tested_speakers
 from experiments.run.rating_scores import speaker_moments
+from experiments.run.speaker_changes import Counted
+from experiments.run.target_groups import Group, groups_of
 from experiments.run.task_scores import speaker_counts
 
 

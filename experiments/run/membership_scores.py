@@ -8,7 +8,7 @@ import scipy.special
 from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import Group, groups_of, put, without_protection
+from experiments.run.target_groups import Group, groups_of, put, without_protection
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.leakage.membership.identify import Identified, Networks, changed, identify
 from privrep.types import Split, renumber

@@ -5,17 +5,17 @@ speakers, who are the sample; scores of single folds mean little. Attackers see 
 utterances, drawn evenly from the speakers, as in an audit: speakers are the scarce resource.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.config.lambdas import is_zero
-from experiments.results.columns import PROTECTION, Row
+from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
+from experiments.run.emotion_scores import put_emotion
 from experiments.run.load_data import Loaded
+from experiments.run.speaker_changes import Counted, put_changes
+from experiments.run.target_groups import Group, groups_of, put, without_protection
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.leakage.attribute_matrix import why_not
@@ -30,83 +30,20 @@ from privrep.leakage.fold_sample import FoldSample
 from privrep.leakage.number_folds import measure_number_folds
 from privrep.leakage.subsample import MAX_UTTERANCES, draw_evenly
 from privrep.leakage.verification import Conditions, VerificationTarget, closed_set, verify
-from privrep.statistics.confidence import interval
 from privrep.statistics.correlation import CorrelationVerdict
-from privrep.statistics.paired_comparison import Comparison, compare
 from privrep.statistics.strata import covariate
-from privrep.statistics.uar import confusion_counts
 from privrep.statistics.verdict import Verdict
-from privrep.types import Fold, Split, renumber
+from privrep.types import Split, renumber
 
 # Of the emotion label alone, which no network has hidden of anybody.
 SEEN = FoldAttackers(LINEAR.seen, {})
-
-
-class Group(NamedTuple):
-    """The targets of one setting and seed, one of each fold.
-
-    Attributes:
-      numbers: their numbers among all targets.
-      targets: the targets themselves, each with a finite `pooled_h`.
-    """
-
-    numbers: tuple[int, ...]
-    targets: tuple[AttackTarget, ...]
-
-    @property
-    def folds(self) -> list[int]:
-        """The fold of each target."""
-        return [target.fold for target in self.targets]
-
-    @property
-    def h(self) -> np.ndarray:
-        """float32[K, N, D]."""
-        return np.stack([t.pooled_h for t in self.targets if t.pooled_h is not None])
-
-    @property
-    def is_of_networks(self) -> bool:
-        """Whether there is a network that recognises emotion."""
-        return self.targets[0].logits is not None
-
-    @property
-    def has_classes(self) -> bool:
-        """Whether there is a network that recognises classes of emotion, and no regression."""
-        logits = self.targets[0].logits
-        return logits is not None and logits.shape[1] > 1
-
-
-def groups_of(targets: Sequence[AttackTarget], num_folds: int) -> list[Group]:
-    """The groups of targets that differ in the fold alone, with a finite h in every fold."""
-    numbers_of: dict[tuple, list[int]] = {}
-    for i, target in enumerate(targets):
-        rest = tuple(value for name, value in target.settings.items() if name != "fold")
-        numbers_of.setdefault((rest, target.control), []).append(i)
-    groups = [Group(tuple(n), tuple(targets[i] for i in n)) for n in numbers_of.values()]
-    return [
-        group
-        for group in groups
-        if len({*group.folds}) == num_folds
-        and all(t.pooled_h is not None and np.isfinite(t.pooled_h).all() for t in group.targets)
-    ]
-
-
-def put(rows: Sequence[Row], group: Group, place: str, values: Mapping[str, Any]) -> None:
-    """Puts the scores of a group under <place>_<name>, None where one is no finite number.
-
-    Args:
-      rows: of every target, added to.
-    """
-    for name, value in values.items():
-        is_known = value is not None and (isinstance(value, str) or math.isfinite(value))
-        for i in group.numbers:
-            rows[i][f"{place}_{name}"] = value if is_known else None
 
 
 def pooled(
     targets: Sequence[AttackTarget],
     loaded: Loaded,
     attributes: Sequence[str],
-    kept: dict[str, list["Counted"]] | None = None,
+    kept: dict[str, list[Counted]] | None = None,
     begins: Callable[[str, AttackTarget], None] = lambda attribute, target: None,
 ) -> list[Row]:
     """Scores of each target that are about the networks of all folds together.
@@ -142,7 +79,7 @@ def pooled(
     """
     rows: list[Row] = [{} for _ in targets]
     groups = groups_of(targets, len(loaded.packed.data.folds.split.train))
-    _put_emotion(rows, groups, loaded, attributes)
+    put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
         counted = _put_unlearned(rows, groups, shown, attribute, partial(begins, attribute))
@@ -164,7 +101,7 @@ def essential(
     rows: list[Row] = [{} for _ in targets]
     of_all = groups_of(targets, len(loaded.packed.data.folds.split.train))
     groups = [group for group in of_all if group.is_of_networks]
-    _put_emotion(rows, groups, loaded, attributes)
+    put_emotion(rows, groups, loaded, attributes)
     shown = _Shown(loaded)
     for attribute in [a for a in attributes if a != SPEAKER]:
         labels = shown.labels(attribute)
@@ -239,33 +176,13 @@ class _Shown:
         return self.folds.task[group.folds][:, self.index]
 
 
-def _put_emotion(
-    rows: Sequence[Row], groups: Sequence[Group], loaded: Loaded, attributes: Sequence[str]
-) -> None:
-    """Columns of emotion: over all speakers, against lambda 0, and among groups of speakers."""
-    folds, speakers = loaded.packed.data.folds, _speakers(loaded)
-    networks = [group for group in groups if group.has_classes]
-    counted = [Counted(group, _emotion_counts(group, folds, speakers)) for group in networks]
-    _put_intervals(rows, counted, "emotion_pooled")
-    put_changes(rows, counted, "emotion")
-    for attribute in [a for a in attributes if a != SPEAKER]:
-        labels = folds.private[attribute][0]
-        for code, value in enumerate(private_labels(loaded.utterances, attribute)[1]):
-            among = labels == code
-            counted = [
-                Counted(group, _emotion_counts(group, folds, speakers, among)) for group in networks
-            ]
-            if all(len(of_group.counts) > 1 for of_group in counted):
-                _put_intervals(rows, counted, f"emotion_among_{attribute}={value}")
-
-
 def _put_unlearned(
     rows: Sequence[Row],
     groups: Sequence[Group],
     shown: _Shown,
     attribute: str,
     begins: Callable[[AttackTarget], None],
-) -> list["Counted"]:
+) -> list[Counted]:
     """Columns of an attribute that is unlearned, by attackers of all folds together, and counts."""
     labels = shown.labels(attribute)
     if not shown.has_classes(labels):
@@ -337,28 +254,6 @@ def _put_other(
         put(rows, group, f"{attribute}_pooled", columns)
 
 
-def without_protection(group: Group, groups: Sequence[Group]) -> Group | None:
-    """The group at lambda 0 that is like this one in all else; None for itself and for controls."""
-
-    def rest(target: AttackTarget) -> dict[str, Any]:
-        return {n: v for n, v in target.settings.items() if n not in (*PROTECTION, "fold")}
-
-    first = group.targets[0]
-    if first.control or is_zero(first.settings["lambda"]):
-        return None
-    others = ((other, other.targets[0]) for other in groups)
-    return next(
-        (
-            other
-            for other, target in others
-            if not target.control
-            and is_zero(target.settings["lambda"])
-            and rest(target) == rest(first)
-        ),
-        None,
-    )
-
-
 def others(loaded: Loaded, attributes: Sequence[str]) -> dict[str, np.ndarray]:
     """{attribute: int32[N]} of the private attributes that are not unlearned and can be judged.
 
@@ -419,76 +314,3 @@ def _measured_columns(measured: FoldMeasurement) -> Row:
         beyond = _columns_of(measured.beyond_sessions)
         columns |= {f"beyond_sessions_{name}": value for name, value in beyond.items()}
     return columns
-
-
-class Counted(NamedTuple):
-    """counts: int64[S, C, C], of each speaker how often a class was recognised as a class; or other
-    sums of each speaker, such as `concordance.moments`."""
-
-    group: Group
-    counts: np.ndarray
-
-
-def _emotion_counts(
-    group: Group, folds: Fold, speakers: np.ndarray, among: np.ndarray | bool = True
-) -> np.ndarray:
-    """int64[S, C, C] of the tested speakers, by their utterances `among` bool[N]."""
-    predicted = np.zeros(len(speakers), int)
-    truth = np.full(len(speakers), -1)
-    for target in group.targets:
-        tested = folds.split.test[target.fold]
-        if target.logits is not None:
-            predicted[tested] = target.logits.argmax(-1)[tested]
-        truth[tested] = folds.task[target.fold][tested]
-    tested = (truth >= 0) & among
-    if not tested.any():
-        return np.zeros((0, 1, 1), int)
-    who = renumber(speakers[tested])
-    return confusion_counts(predicted[tested], truth[tested], who, int(folds.task.max()) + 1)
-
-
-def by_seed(counted: Sequence[Counted]) -> dict[tuple, dict[Any, Counted]]:
-    """{(settings, control, protection): {seed: counts}}."""
-    seeds: dict[tuple, dict[Any, Counted]] = {}
-    for of_group in counted:
-        row, control = of_group.group.targets[0].settings, of_group.group.targets[0].control
-        rest = tuple(v for n, v in row.items() if n not in ("fold", "seed", *PROTECTION))
-        protection = tuple(None if control else row.get(name) for name in PROTECTION)
-        seeds.setdefault((rest, control, protection), {})[row["seed"]] = of_group
-    return seeds
-
-
-def summed(counted: Sequence[Counted]) -> np.ndarray:
-    """The counts of all seeds, added up: int64[S, C, C]."""
-    return np.sum([of_seed.counts for of_seed in counted], axis=0)
-
-
-def _put_intervals(rows: Sequence[Row], counted: Sequence[Counted], place: str) -> None:
-    """UAR and interval of every setting; the counts of its seeds are added up."""
-    for of_seed in by_seed(counted).values():
-        uar, lower, upper, _ = interval(summed([*of_seed.values()]))
-        for seed in of_seed.values():
-            put(rows, seed.group, place, {"uar": uar, "lower": lower, "upper": upper})
-
-
-def put_changes(
-    rows: Sequence[Row],
-    counted: Sequence[Counted],
-    place: str,
-    comparison: Callable[..., Comparison] = compare,
-) -> None:
-    """The difference of every setting to lambda 0; the counts of its seeds are added up."""
-    seeds = by_seed(counted)
-    for (rest, control, (lambda_, *_)), of_seed in seeds.items():
-        if control or is_zero(lambda_):
-            continue
-        zeros = next(
-            (of for (r, c, (z, *_)), of in seeds.items() if r == rest and not c and is_zero(z)), {}
-        )
-        both = [seed for seed in of_seed if seed in zeros]
-        if both:
-            a, b = summed([of_seed[seed] for seed in both]), summed([zeros[seed] for seed in both])
-            change = comparison(a, b)._asdict()
-            change.pop("smallest_p")
-            for seed in of_seed.values():
-                put(rows, seed.group, f"{place}_change", change)

@@ -7,15 +7,8 @@ import numpy as np
 from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import (
-    Counted,
-    Group,
-    by_seed,
-    groups_of,
-    put,
-    put_changes,
-    summed,
-)
+from experiments.run.speaker_changes import Counted, by_seed, put_changes, summed
+from experiments.run.target_groups import Group, groups_of, put
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.statistics.concordance import ccc, ccc_interval, compare_ccc, in_units, moments, rmse

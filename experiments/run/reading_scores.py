@@ -8,15 +8,8 @@ from experiments.config.settings import Config
 from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import (
-    Counted,
-    Group,
-    by_seed,
-    groups_of,
-    put,
-    put_changes,
-    summed,
-)
+from experiments.run.speaker_changes import Counted, by_seed, put_changes, summed
+from experiments.run.target_groups import Group, groups_of, put
 from privrep.inputs.labels import task_labels, task_ratings
 from privrep.leakage.reading import read_classes, read_ratings
 from privrep.statistics.concordance import ccc_interval, compare_ccc, moments

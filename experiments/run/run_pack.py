@@ -19,9 +19,10 @@ from experiments.run.controls import TrainedRuns, guesses, least_protected, make
 from experiments.run.kept_counts import kept_counts
 from experiments.run.load_data import Job, Loaded
 from experiments.run.membership_scores import membership
-from experiments.run.pooled_scores import Counted, pooled
+from experiments.run.pooled_scores import pooled
 from experiments.run.rating_scores import rating_scores
 from experiments.run.reading_scores import reading_scores
+from experiments.run.speaker_changes import Counted
 from experiments.run.task_scores import task_scores
 from experiments.run.train_pack import Trained, train_pack
 from experiments.run.validation_scores import validation_scores

@@ -13,7 +13,8 @@ import numpy as np
 from experiments.results.columns import Row
 from experiments.run.attack_stage import AttackTarget
 from experiments.run.load_data import Loaded
-from experiments.run.pooled_scores import Counted, by_seed, groups_of, put, summed
+from experiments.run.speaker_changes import Counted, by_seed, summed
+from experiments.run.target_groups import groups_of, put
 from privrep.attacks.trained.fresh_attackers import SPEAKER
 from privrep.inputs.labels import private_labels
 from privrep.statistics.classification import macro_f1, recall_of, recalls, weighted_accuracy

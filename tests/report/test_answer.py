@@ -7,7 +7,13 @@ from html import unescape
 import jsonschema
 import pytest
 
-from experiments.report.answer import answers, answers_markdown, answers_text
+from experiments.config.recipes import MEANINGS, RECIPES
+from experiments.report.answer import (
+    answers,
+    answers_markdown,
+    answers_text,
+    networks_in_words,
+)
 from experiments.report.answer_json import answers_json
 from experiments.report.answer_page import answers_page
 from experiments.report.main_table import narrow_text, write_summary
@@ -47,7 +53,7 @@ def answer_of(*rows):
 
 def test_every_network_is_answered_and_the_first_sentence_sums_up():
     answer = answer_of(LEAK, QUIET, PLAIN)
-    assert answer.question.startswith("demo (synthetic), audio, activation: can gender be read")
+    assert answer.question.startswith("demo (synthetic), acoustic, activation: can gender be read")
     assert answer.short == (
         "Gender can be read from the ordinary network and paper (λ 1); no leak of gender is shown "
         "from posterior (λ 1)."
@@ -74,7 +80,10 @@ def test_the_next_step_is_a_pick_of_the_network_that_shows_no_leak():
     assert "try --recipe=keep, or another --lambda" in answer_of(LEAK, leaking).next_steps
     unknown = row(1.0, "keep", "cannot_tell", 0.58, 0.71)
     answer = answer_of(LEAK, unknown)
-    assert "Do not take this for a pass" in answer.next_steps
+    assert answer.next_steps == (
+        "Treat the ordinary network as revealing gender. Do not take keep (λ 1) for a pass: "
+        "measure with more speakers."
+    )
     assert "keep, λ 1: a leak up to 71 times in 100 is not excluded" in answer.still_open
 
 
@@ -84,6 +93,22 @@ def test_what_all_utterances_of_a_person_tell_is_said_where_it_is_more():
     assert "; from all utterances of the speaker 70, upper bound 80 (it leaks)" in sentence
     same = judged("no_leak_shown", 0.52, 0.58, place="gender_pooled_all_utterances")
     assert "all utterances" not in answer_of(LEAK, QUIET | same).networks[1].sentence
+
+
+def test_who_leaks_from_all_utterances_of_a_speaker_is_no_pass():
+    """The first sentence says so, no step exports that network, and programs can see it."""
+    more = judged("leaks", 0.7, 0.8, place="gender_pooled_all_utterances")
+    answer = answer_of(LEAK, QUIET | more, PLAIN)
+    assert answer.short.endswith(
+        "; from all utterances of a speaker it can be read from posterior (λ 1) too."
+    )
+    assert "--pick" not in answer.next_steps
+    assert "as revealing gender of whoever sends several utterances" in answer.next_steps
+    assert answer.networks[2].verdict_of_speaker == "leaks"
+    open_ = judged("cannot_tell", 0.6, 0.72, place="gender_pooled_all_utterances")
+    answer = answer_of(LEAK, QUIET | open_, PLAIN)
+    assert "from all utterances of a speaker a leak up to 72 times" in answer.still_open
+    assert "--pick" in answer.next_steps and "too." not in answer.short
 
 
 @pytest.mark.parametrize(
@@ -106,7 +131,7 @@ def test_several_answers_begin_with_a_list_of_them():
     rows = [LEAK, QUIET, *({**row, "task": "valence"} for row in (LEAK, PLAIN))]
     given = answers(summarise(rows, SETTINGS), rows)
     page = answers_page(given)
-    head, _, rest = page.partition('<section class="answer">')
+    head, _, rest = page.replace("\N{NO-BREAK SPACE}", " ").partition('<section class="answer">')
     for i, answer in enumerate(given):
         assert answer.short in unescape(head) and f'href="#answer{i}"' in head
         assert f'id="answer{i}"' in rest
@@ -118,14 +143,14 @@ def test_a_training_set_that_can_be_read_is_said_on_top():
     values |= {"loss_auc": None, "shuffled": 0.5, "accuracy": 0.7, "minimum_detectable": 0.6}
     member = {f"h_membership_{name}": value for name, value in values.items()}
     said = answer_of(LEAK, QUIET | member).still_open
-    assert "posterior, λ 1: whether a speaker was among those it was trained on" in said
-    assert "whether a speaker" not in answer_of(LEAK, QUIET).still_open
+    assert "can be read, with an AUC of 0.74 from posterior (λ 1) (guessing 0.5" in said
+    assert "Whether a speaker" not in answer_of(LEAK, QUIET).still_open
 
 
 def test_of_what_was_not_tested_nothing_is_concluded():
     answer = answer_of(*ROWS)
     assert all(network.verdict == "not_tested" for network in answer.networks)
-    assert answer.short.startswith("Nothing was tested of")
+    assert answer.short.startswith("Not tested: ")
     assert "Nothing was judged" in answer.next_steps
 
 
@@ -133,7 +158,10 @@ def test_speakers_are_told_apart_and_not_named():
     rows = [r | judged("leaks", 0.8, 0.9, place="speaker_pooled") for r in BOTH]
     of_gender, of_speaker = answers(summarise(rows, SETTINGS), rows)
     assert "speaker" in of_speaker.question and "gender" in of_gender.question
-    assert "two utterances are of one unseen speaker rightly 80" in of_speaker.networks[0].sentence
+    assert (
+        "decides rightly 80 times in 100 whether two utterances are of one unseen"
+        in of_speaker.networks[0].sentence
+    )
 
 
 def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
@@ -154,9 +182,10 @@ def test_terminal_and_document_say_the_same_and_the_terminal_fits_80_columns():
 
 def test_terminal_document_page_and_object_say_the_same_in_words_and_numbers(tmp_path):
     rows = [LEAK, QUIET, PLAIN]
-    summary = write_summary(tmp_path, rows, SETTINGS)
-    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
+    summary = summarise(rows, SETTINGS)
     given = answers(summary, rows)
+    write_summary(tmp_path, summary, given)
+    (answer,) = json.loads((tmp_path / "summary.json").read_text("utf-8"))["answers"]
     page = " ".join(unescape(re.sub("<[^>]*>", "", answers_page(given))).split())
     document = (tmp_path / "summary.md").read_text("utf-8")
     terminal = " ".join(narrow_text(summary, given).split())
@@ -188,3 +217,21 @@ def test_the_object_keeps_its_schema_whatever_was_tested(rows):
     jsonschema.Draft202012Validator.check_schema(schema)
     written = json.dumps(answers_json(answers(summarise(rows, SETTINGS), rows)), allow_nan=False)
     jsonschema.Draft202012Validator(schema).validate(json.loads(written))
+
+
+def test_every_recipe_is_explained_where_it_is_named(tmp_path):
+    """Once on page, terminal and document; a reader need not know the project's names."""
+    assert {*MEANINGS} == {*RECIPES}
+    rows = [LEAK, QUIET, PLAIN]
+    summary = summarise(rows, SETTINGS)
+    given = answers(summary, rows)
+    words = networks_in_words(given)
+    assert words.startswith("ordinary: the network without protection. paper: in training an")
+    assert f"posterior: {MEANINGS['posterior']}." in words and "keep:" not in words
+    write_summary(tmp_path, summary, given)
+    for place in (
+        (tmp_path / "summary.md").read_text("utf-8"),
+        narrow_text(summary, given),
+        unescape(answers_page(given)),
+    ):
+        assert " ".join(place.split()).count(words) == 1

@@ -7,7 +7,8 @@ from experiments.report.conclusions import (
     modality_conclusions,
     not_tested,
 )
-from experiments.report.detail_tables import tables
+from experiments.report.detail_tables import modalities, tables
+from experiments.results.modalities import Compared
 from experiments.results.result_directories import Results
 from experiments.results.summary import summarise
 from tests.support.result_rows import ROWS, SETTINGS, control, run
@@ -32,19 +33,23 @@ def test_leakage_lists_networks_and_controls_with_their_bounds():
     ]
     lines = [line[2:] for line in of("leakage", rows).lines]
     assert lines == [
-        ["Audio", "ordinary", "gender", "0", "0.820", "0.700 to 0.900", "leaks"],
-        ["Audio", "", "gender", "1", "0.610", "0.500 to 0.700", "cannot tell"],
-        ["Audio", "raw", "gender", "", "0.900", "0.800 to 1.000", "leaks"],
-        ["Lexical", "ordinary", "gender", "0", "", "", "1 of 1 collapsed"],
+        ["acoustic", "ordinary", "gender", "0.820", "0.700 to 0.900", "leaks"],
+        ["acoustic", "λ 1", "gender", "0.610", "0.500 to 0.700", "cannot tell"],
+        ["acoustic", "raw", "gender", "0.900", "0.800 to 1.000", "leaks"],
+        ["lexical", "ordinary", "gender", "", "", "1 of 1 collapsed"],
     ]
     (line, *_) = of("leakage", [run(0.0, gender=0.8)]).lines
-    assert line[2:] == ["Audio", "ordinary", "gender", "0", "0.800", "", ""]
+    assert line[2:] == ["acoustic", "ordinary", "gender", "0.800", "", ""]
 
 
 def test_placements_stand_beside_each_other_where_both_were_run():
-    rows = [run(x, placement=p) for x in (0.0, 1.0) for p in ("joint", "modality")]
+    """All of a line is of all speakers together, whatever the means over folds are."""
+    emotion = {"emotion_pooled_uar": 0.52, "emotion_pooled_lower": 0.4, "emotion_pooled_upper": 0.6}
+    pooled = emotion | judged(0.61, 0.5, 0.7)
+    rows = [run(x, placement=p, **pooled) for x in (0.0, 1.0) for p in ("joint", "modality")]
     lines = of("placement", [*rows, run(0.5)]).lines
-    assert [line[4:6] for line in lines] == [["1", "joint"], ["1", "modality"]]
+    scores = ["0.520", "0.400 to 0.600", "gender", "0.610", "0.500 to 0.700", "leaks"]
+    assert [line[3:] for line in lines] == [["λ 1", p, *scores] for p in ("joint", "modality")]
     assert "placement" not in tables(summarise(ROWS, SETTINGS), ROWS)
 
 
@@ -68,8 +73,11 @@ def test_groups_show_emotion_of_each_value_of_the_attribute():
 
 def test_the_front_lists_what_nothing_beats_on_validation():
     lines = of("front", ROWS).lines
-    assert [line[2] for line in lines] == ["0.5", "1"]  # lambda 0 leaks more, and recognises less
-    assert lines[0][3:5] == ["0.600", "0.520"]
+    assert [line[1] for line in lines] == [
+        "λ 0.5",
+        "λ 1",
+    ]  # lambda 0 leaks more, and recognises less
+    assert lines[0][2:4] == ["0.600", "0.520"]
 
 
 def test_words_say_where_the_attacker_gains_again():
@@ -94,14 +102,11 @@ def test_words_pass_over_what_collapsed_or_diverged_and_say_so():
     rows += [run(3.0, 0, diverged=True), run(3.0, 1, gender=0.4)]
     (sentence,) = lambda_conclusions(summarise(rows, SETTINGS), rows)
     assert "lowest, which is most private, at λ 0.5 (0.600)" in sentence
-    assert sentence.endswith(
-        "Left out: λ 2 (1 collapsed, 0 diverged, 0 lagged of 2 runs), "
-        "λ 3 (0 collapsed, 1 diverged, 0 lagged of 2 runs)."
-    )
+    assert sentence.endswith("Left out: λ 2 (of 2 runs 1 collapsed), λ 3 (of 2 runs 1 diverged).")
     (sentence,) = lambda_conclusions(
         summarise([r for r in rows if r["lambda"] in (0.5, 2)], SETTINGS), rows
     )
-    assert "fewer than two λ. Left out: λ 2 (" in sentence
+    assert "fewer than two λ are left at which" in sentence and "Left out: λ 2 (" in sentence
 
 
 def test_words_speak_of_the_numbers_that_are_drawn():
@@ -113,14 +118,14 @@ def test_words_speak_of_the_numbers_that_are_drawn():
     assert "at λ 0.5 (0.720) and higher beyond it, 0.750 at λ 1" in sentence
     rows = [run(0.0, modality=m, **judged(g, 0.5, 0.9)) for m, g in (("acoustic", 0.8), ("b", 0.6))]
     (sentence,) = modality_conclusions(summarise(rows, SETTINGS))
-    assert "Audio 0.800, b 0.600" in sentence
+    assert "acoustic 0.800, b 0.600" in sentence
 
 
 def test_words_order_the_modalities_by_what_they_leak():
     rows = [run(0.0, gender=0.6, modality="lexical"), run(0.0, gender=0.8)]
     (sentence,) = modality_conclusions(summarise(rows, SETTINGS))
     assert sentence.endswith(
-        "score of the gender attacker on the ordinary network: Audio 0.800, Lexical 0.600."
+        "score of the gender attacker on the ordinary network: acoustic 0.800, lexical 0.600."
     )
 
 
@@ -147,10 +152,10 @@ def test_the_choice_on_validation_has_both_scores_and_who_chose():
     rows = [
         run(x, val=val) for x, val in ((0.0, (0.7, 0.9)), (0.5, (0.6, 0.59)), (1.0, (0.55, 0.5)))
     ]
-    lines = [line[2:] for line in of("choice", rows).lines]
+    lines = [line[1:] for line in of("choice", rows).lines]
     assert lines == [
-        ["0.5", "0.600", "0.590", "0.510", "0.600", "leak-aware"],
-        ["1", "0.550", "0.500", "0.550", "0.550", "paper"],
+        ["λ 0.5", "0.600", "0.590", "0.510", "0.600", "leak-aware"],
+        ["λ 1", "0.550", "0.500", "0.550", "0.550", "paper"],
     ]
 
 
@@ -177,3 +182,16 @@ def test_groups_have_their_gap():
     columns |= {f"emotion_gap_gender=female_{name}": value for name, value in gap.items()}
     (line,) = of("groups", [run(0.0, **columns)]).lines
     assert line[-2:] == ["-0.100", "-0.250 to +0.050"]
+
+
+def test_modalities_that_chose_two_lambdas_name_both():
+    rows = [
+        run(0.0, recipe="none"),
+        run(1.0, recipe="paper"),
+        run(2.0, recipe="paper", modality="multimodal"),
+    ]
+    values = (0.6, 0.5, 0.1, 0.05, 0.15, 0.01, 20, 1)
+    of_pair = ("emotion", "UAR", "multimodal", "acoustic", *values)
+    row = Compared("demo", "activation", "gender", "paper", *of_pair)
+    (line,) = modalities([row], summarise(rows, [*SETTINGS, "recipe"])).lines
+    assert line[3:6] == ["paper, λ 2, λ 1", "emotion UAR", "multimodal - acoustic"]

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from experiments.report.chosen_network import conclusions_of
 from experiments.report.main_table import (
-    conclusions_of,
-    table,
+    all_settings,
+    fold_means,
     table_markdown,
     table_text,
     write_summary,
@@ -25,7 +26,8 @@ def by_label(summary):
 
 def cells(text):
     """{first cell that is not a setting: the line's cells}"""
-    return {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    lines = [re.split(" {2,}", line.strip()) for line in text.splitlines() if line.strip()]
+    return {line[0]: line for line in lines}
 
 
 def test_mean_spread_and_paired_change():
@@ -57,7 +59,10 @@ def test_changes_pair_fold_and_seed_and_leave_out_diverged_runs():
     change = entry["change"]["test_emotion_uar"]  # only fold 0 has both
     assert change["mean"] == pytest.approx(-0.1) and change["n"] == 1 and change["sd"] is None
     text = table_text(summarise(rows, SETTINGS))
-    assert "acoustic, activation, gender, lambda 1: 1 of 3 diverged, left out." in text
+    assert (
+        "acoustic, activation, gender: runs that diverged are left out (ordinary: 1 of 3 runs; "
+        "λ 1: 1 of 3 runs)."
+    ) in " ".join(text.split())
     assert "nan" not in text
 
 
@@ -86,12 +91,13 @@ def test_seeds_are_judged_together():
     assert entries[0.5]["verdicts"]["gender"]["verdict"] == "cannot_tell"
     assert entries[2.0]["verdicts"] == {} == entries["chance"]["verdicts"]
     text = table_text(summarise(rows, SETTINGS))
-    lines = cells(text)
-    assert lines["0"][-3:] == ["0.810", "0.700", "leaks"]
-    assert lines["1"][-4:] == ["0.930", "none", "cannot", "tell"]
-    assert lines["chance"][-1] == "0.500" and "minimum detectable: the smallest UAR" in " ".join(
-        text.split()
-    )
+    of_all, _, means = text.partition("Means over folds and seeds")
+    lines = cells(of_all)
+    assert lines["ordinary"][-3:] == ["0.810", "0.700", "leaks"]
+    assert lines["λ 2"][-1] == "1 of 1 collapsed"
+    assert lines["λ 1"][-3:] == ["0.930", "none", "cannot tell"]
+    assert "chance" not in lines and cells(means)["chance"][-1] == "0.500"
+    assert "minimum detectable: the smallest UAR" in " ".join(of_all.split())
     assert "upper bound" not in table_text(summarise(ROWS, SETTINGS))
 
 
@@ -139,35 +145,42 @@ def test_lambdas_per_attribute_are_sorted_by_number_and_know_their_baseline():
 
 def test_table_shows_means_spreads_changes_and_controls():
     lines = cells(table_text(summarise(ROWS, SETTINGS)))
-    assert lines["0"] == ["0", "2", "0.550±0.071", "0.510±0.000", "0.750±0.071", "0.250"]
-    assert lines["1"][2:4] == ["0.420±0.028", "-0.130"]
-    assert lines["1"][-3:] == ["0.540±0.057", "0.460", "+0.210"]
+    assert lines["ordinary"] == [
+        "ordinary",
+        "2",
+        "0.550±0.071",
+        "0.510±0.000",
+        "0.750±0.071",
+        "0.250",
+    ]
+    assert lines["λ 1"][2:4] == ["0.420±0.028", "-0.130"]
+    assert lines["λ 1"][-3:] == ["0.540±0.057", "0.460", "+0.210"]
     assert lines["chance"] == ["chance", "2", "-", "-", "0.500", "0.500"]
     assert lines["shuffled"][-2:] == ["0.510±0.085", "0.490"]
 
 
 def test_a_change_that_is_no_change_has_no_sign():
     rows = [run(0.0), run(1.0, emotion=0.5 - 1e-5, gender=0.7 - 1e-5)]
-    assert cells(table_text(summarise(rows, SETTINGS)))["1"][3::4] == ["0.000", "0.000"]
+    assert cells(table_text(summarise(rows, SETTINGS)))["λ 1"][3::4] == ["0.000", "0.000"]
 
 
 def test_without_lambda_0_there_is_no_change_to_tell():
     rows = [row for row in ROWS if row["lambda"] != 0]
     text = table_text(summarise(rows, SETTINGS))
     header = " ".join(text.splitlines()[0].split())
-    assert header == "lambda n emotion UAR adversary attacker privacy"
-    assert cells(text)["1"][-1] == "0.460" and "change =" not in text
+    assert header == "network n emotion UAR adversary attacker privacy"
+    assert cells(text)["λ 1"][-1] == "0.460" and "change =" not in text
 
 
 def test_only_settings_that_vary_get_a_column():
     text = table_text(summarise(ROWS, SETTINGS))
     header, *_ = text.splitlines()
-    assert header.split()[:2] == ["lambda", "n"]
+    assert header.split()[:2] == ["network", "n"]
     same = "dataset=demo placement=joint"
     assert "modality=acoustic task=activation private=gender " + same in text
     both = [row | {"task": task} for row in ROWS for task in ("activation", "valence")]
     header, *rest = table_text(summarise(both, SETTINGS)).splitlines()
-    assert header.split()[:3] == ["task", "lambda", "n"]
+    assert header.split()[:3] == ["task", "network", "n"]
     assert not any("task=" in line for line in rest)
 
 
@@ -191,7 +204,7 @@ def test_text_fits_the_terminal_and_columns_are_aligned():
 def test_speaker_has_a_line_of_its_own_and_a_dash_for_the_adversary():
     text = table_text(summarise(BOTH, SETTINGS))
     line = next(line for line in text.splitlines() if "speaker" in line and "0.550" in line)
-    assert line.split() == ["1", "speaker", "-", "0.550±0.000", "0.450", "+0.250"]
+    assert line.split() == ["λ", "1", "speaker", "-", "0.550±0.000", "0.450", "+0.250"]
     assert "1 - equal error rate" in text.replace("\n", " ")
     assert "equal error rate" not in table_text(summarise(ROWS, SETTINGS))
 
@@ -210,29 +223,30 @@ def test_reading_chooses_on_validation_and_reports_on_test():
     """Lambda 1 protects best on test; validation prefers 0.5, so 0.5 is what is reported."""
     (said,) = conclusions_of(summarise(ROWS, SETTINGS))
     assert said == (
-        "acoustic, activation, gender: validation chooses lambda 0.5 of 0, 0.5, 1. On test, "
-        "against lambda 0: emotion UAR fell by 0.010 to 0.540 (chance 0.333), lower in 1 and "
-        "higher in 1 of 2 pairs; freshly trained gender attacker fell by 0.010 to 0.740 (chance "
-        "0.500), lower in 1 and higher in 1 of 2 pairs."
+        "acoustic, activation, gender: of 3 networks validation chooses λ 0.5. On test speakers, "
+        "as means over folds and seeds, it differs from the ordinary network in this: emotion UAR "
+        "fell by 0.010 to 0.540 (chance 0.333), lower in 1 and higher in 1 of 2 pairs of fold and "
+        "seed; the score of the gender attacker fell by 0.010 to 0.740 (chance 0.500), lower in 1 "
+        "and higher in 1 of 2 pairs of fold and seed."
     )
     test = [row | {"test_emotion_uar": 1.0} if row["lambda"] == 1 else row for row in ROWS]
-    assert "chooses lambda 0.5 " in conclusions_of(summarise(test, SETTINGS))[0]
+    assert "chooses λ 0.5." in conclusions_of(summarise(test, SETTINGS))[0]
 
 
 def test_reading_says_when_the_attacker_rose():
     rows = [run(0.0, gender=0.69), run(1.0, gender=0.83, val=(0.7, 0.53))]
     (said,) = conclusions_of(summarise(rows, SETTINGS))
-    assert "freshly trained gender attacker rose by 0.140 to 0.830" in said
+    assert "the score of the gender attacker rose by 0.140 to 0.830" in said
     assert "emotion UAR stayed at 0.500" in said
 
 
 def test_reading_without_reversal_or_without_a_baseline():
     (said,) = conclusions_of(summarise([run(0.0, val=(0.9, 0.5)), run(1.0)], SETTINGS))
-    assert said.endswith("validation chooses lambda 0 of 0, 1, which is no protection.")
+    assert said.endswith("validation chooses the ordinary network, which has no protection.")
     (said,) = conclusions_of(summarise([run(0.0)], SETTINGS))
-    assert said.endswith("only lambda 0 was run, which is no protection.")
+    assert said.endswith("only the ordinary network was run, which has no protection.")
     (said,) = conclusions_of(summarise([run(0.5), run(1.0)], SETTINGS))
-    assert "lambda 0 was not run" in said
+    assert "No ordinary network (λ 0) was run" in said
     assert conclusions_of(summarise([run(0.0, diverged=True)], SETTINGS)) == []
 
 
@@ -240,9 +254,9 @@ def test_reading_follows_the_selection_of_the_runs():
     """Emotion alone prefers lambda 0; less leak is worth more by default."""
     rows = [run(0.0, val=(0.6, 0.9)), run(1.0, val=(0.5, 0.5))]
     names = [*SETTINGS, "selection"]
-    for rule, lambda_ in (("paper", "1"), ("emotion", "0")):
+    for rule, network in (("paper", "λ 1."), ("emotion", "the ordinary network,")):
         (said,) = conclusions_of(summarise([row | {"selection": rule} for row in rows], names))
-        assert f"chooses lambda {lambda_} of" in said
+        assert f"chooses {network}" in said
 
 
 def test_a_lagging_adversary_is_named_and_its_network_never_chosen():
@@ -255,11 +269,15 @@ def test_a_lagging_adversary_is_named_and_its_network_never_chosen():
     summary = summarise(rows, SETTINGS)
     assert [by_label(summary)[x]["lagging"] for x in (0.0, 1.0, 2.0)] == [0, 1, 0]
     said = " ".join(table_text(summary).split())
-    assert "lambda 1: in 1 of 1 runs the adversary stood at chance on the very utterances" in said
     assert (
-        "chooses lambda 0 of 0, 1, 2, without 1, of which runs collapsed, diverged or had" in said
+        "adversary stood at chance on the very utterances that it was trained on (λ 1: 1 of 1"
+        in said
     )
-    assert "lambda 2: in" not in said
+    assert (
+        "chooses the ordinary network, which has no protection; λ 1 had runs that collapsed,"
+        in said
+    )
+    assert "λ 2: 1 of" not in said
 
 
 def test_rows_known_by_heart_are_a_warning_below_the_table():
@@ -272,13 +290,13 @@ def test_rows_known_by_heart_are_a_warning_below_the_table():
     ]
     summary = summarise(rows, SETTINGS)
     said = " ".join(table_text(summary).split())
-    assert "(emotion UAR of 0.99 or more on them; 1 of 2 of lambda 0, 1 of 1 of lambda 1)" in said
+    assert "(emotion UAR of 0.99 or more on them; ordinary: 1 of 2 runs; λ 1: 1 of 1 runs)" in said
     assert "attackers who learn from training speakers (seen) are weaker" in said
     assert "by heart" not in table_text(summarise(rows[3:], SETTINGS))
     ratings = [row | {"train_emotion_uar": None, "train_emotion_ccc": 0.98} for row in rows[:1]]
     ratings = [row | {"test_emotion_ccc": 0.5, "test_emotion_uar": None} for row in ratings]
     said = " ".join(table_text(summarise(ratings, SETTINGS)).split())
-    assert "(emotion CCC of 0.98 or more on them; 1 of 1 of lambda 0)" in said
+    assert "(emotion CCC of 0.98 or more on them; ordinary: 1 of 1 runs)" in said
 
 
 def test_a_collapsed_run_is_marked_and_never_counted_as_private():
@@ -300,17 +318,17 @@ def test_a_collapsed_run_is_marked_and_never_counted_as_private():
     assert lambda_5["scores"]["test_gender_privacy"]["mean"] is None
     text = table_text(summary)
     lines = cells(text)
-    assert lines["1"][-2:] == ["0.340*", "+0.040"] and lines["5"][-1] == "-*"
-    assert "*" not in " ".join(lines["0"])
+    assert lines["λ 1"][-2:] == ["0.340*", "+0.040"] and lines["λ 5"][-1] == "-*"
+    assert "*" not in " ".join(lines["ordinary"])
     said = " ".join(text.split())
-    assert "* acoustic, activation, gender, lambda 1: 2 of 3 collapsed" in said
-    assert "An h without information is not private" in said
-    assert "starred mean is over the other runs, while the attacker's is over all" in said
+    assert "one direction; λ 1: 2 of 3 runs; λ 5: 3 of 3 runs) are left out of privacy" in said
+    assert "an h without information is not private" in said
+    assert "a starred mean is over the other runs, that of the attacker over all" in said
     # Lambda 5 looks best on validation, then 1; a sound setting is preferred to both.
-    assert "chooses lambda 0 of 0, 1, 5, without 1, 5, of which runs collapsed, diverged or" in said
+    assert "chooses the ordinary network, which has no protection; λ 1 and λ 5 had runs" in said
     (reading_of_one,) = conclusions_of(summarise(rows[3:6], SETTINGS))
     assert (
-        "(every setting had runs that collapsed, diverged or had a lagging adversary; 2 of its 3"
+        "λ 1, although runs of it, as of every other, collapsed, diverged or had a lagging"
         in reading_of_one
     )
     (reading_of_five,) = conclusions_of(summarise(rows[-3:], SETTINGS))
@@ -322,7 +340,8 @@ def test_summary_files_are_strict_and_the_same_from_disk(tmp_path):
         raise AssertionError(f"{constant} is no JSON")
 
     append_rows(tmp_path / "runs.csv", ROWS + BOTH)
-    summary = write_summary(tmp_path, read_rows(tmp_path / "runs.csv"), SETTINGS)
+    summary = summarise(read_rows(tmp_path / "runs.csv"), SETTINGS)
+    write_summary(tmp_path, summary, [])
     content = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert content["table"] == summary == summarise(ROWS + BOTH, SETTINGS)
     assert content["reading"] == conclusions_of(summary)
@@ -341,13 +360,16 @@ def regression(lambda_, fold, ccc, **changed):
 def test_a_regression_has_its_ccc_in_the_table():
     interval = {"emotion_pooled_ccc": 0.4, "emotion_pooled_lower": 0.3, "emotion_pooled_upper": 0.5}
     rows = [regression(0.0, fold, 0.4 + fold / 10, **interval) for fold in (0, 1)]
-    header, lines, notes, _ = table(summarise(rows, [*SETTINGS, "bins"]))
-    assert "emotion CCC" in header and "emotion UAR" not in header
-    line = dict(zip(header, lines[0]))
-    assert line["emotion CCC"].startswith("0.450") and line["95 %"] == "0.30-0.50"
-    assert any(note.startswith("CCC: concordance") for note in notes)
+    summary = summarise(rows, [*SETTINGS, "bins"])
+    for of, value in ((all_settings(summary), "0.400"), (fold_means(summary), "0.450")):
+        assert "emotion CCC" in of.header and "emotion UAR" not in of.header
+        line = dict(zip(of.header, of.lines[0]))
+        assert (
+            line["emotion CCC"].startswith(value) and line.get("95 %", "0.30-0.50") == "0.30-0.50"
+        )
+        assert "CCC: concordance" in of.note
     both = [*rows, run(0.0, 0, task="valence")]
-    assert "emotion UAR or CCC" in table(summarise(both, [*SETTINGS, "bins"])).header
+    assert "emotion UAR or CCC" in fold_means(summarise(both, [*SETTINGS, "bins"])).header
 
 
 def test_words_say_where_the_leak_aware_rule_chooses_otherwise():
@@ -357,5 +379,5 @@ def test_words_say_where_the_leak_aware_rule_chooses_otherwise():
         for lambda_, val in ((0.0, (0.7, 0.9)), (0.5, (0.6, 0.59)), (1.0, (0.55, 0.5)))
     ]
     (sentence,) = conclusions_of(summarise(rows, SETTINGS))
-    assert "validation chooses lambda 1 of" in sentence
-    assert sentence.endswith("emotion within 0.1 of chance, chooses lambda 0.5.")
+    assert "validation chooses λ 1." in sentence
+    assert sentence.endswith("emotion while the leak is within 0.1 of chance, chooses λ 0.5.")

@@ -54,11 +54,11 @@ def test_rows_and_columns_are_the_papers(as_printed):
     (table,) = paper_tables(summarise(as_printed, NAMES)).values()
     assert table.title == "Table 1a: gender adversary"
     places = list(dict.fromkeys((line[0], line[1]) for line in table.lines if line))
-    audio = [("Audio", name) for name in ("MSP-Improv", "MSP-Podcast", "IEMOCAP", "MuSE")]
-    both = [(m, name) for m in ("Lexical", "Audio+Lexical") for name in ("IEMOCAP", "MuSE")]
-    assert places == audio + both
+    acoustic = [("acoustic", name) for name in ("MSP-Improv", "MSP-Podcast", "IEMOCAP", "MuSE")]
+    both = [(m, name) for m in ("lexical", "multimodal") for name in ("IEMOCAP", "MuSE")]
+    assert places == acoustic + both
     assert formats.grouped(table.header) == [
-        ("", ["", "corpus", "network"]),
+        ("", ["modality", "corpus", "network"]),
         ("activation", ["λ", "emotion", "privacy"]),
         ("valence", ["λ", "emotion", "privacy"]),
     ]
@@ -66,11 +66,11 @@ def test_rows_and_columns_are_the_papers(as_printed):
 
 def test_a_cell_is_marked_by_its_test_and_the_posters_sign_stands_below(as_printed):
     (table,) = paper_tables(summarise(as_printed, NAMES)).values()
-    lines = [line for line in table.lines if line[:2] == ["Audio", "MuSE"]]
+    lines = [line for line in table.lines if line[:2] == ["acoustic", "MuSE"]]
     assert lines == [
-        ["Audio", "MuSE", "ordinary", "0", "0.500", "0.300", "0", "0.500", "0.300"],
-        ["Audio", "MuSE", "paper", "1", "0.450 ▼", "0.400 ▲", "1", "0.450 ▲", "0.400 ○"],
-        ["Audio", "MuSE", "the poster", "", "▼", "▲", "", "▲", "○"],
+        ["acoustic", "MuSE", "ordinary", "0", "0.500", "0.300", "0", "0.500", "0.300"],
+        ["acoustic", "MuSE", "paper", "1", "0.450 ▼", "0.400 ▲", "1", "0.450 ▲", "0.400 ○"],
+        ["acoustic", "MuSE", "the poster", "", "▼", "▲", "", "▲", "○"],
     ]
     assert "AAAI 2020" in table.note and "p < 0.05" in table.note
 

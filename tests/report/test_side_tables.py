@@ -2,8 +2,7 @@
 
 import pytest
 
-from experiments.report.main_table import table as main_table
-from experiments.report.main_table import table_markdown, table_text
+from experiments.report.main_table import all_settings, table_markdown, table_text
 from experiments.report.side_tables import side_tables
 from experiments.results.summary import summarise
 from tests.support.result_rows import BOTH, ROWS, SETTINGS, control, run
@@ -38,15 +37,15 @@ ROWS_OF_ALL = [
 def test_three_tables_stand_below_the_main_one():
     changes, given, others = side_tables(summarise(ROWS_OF_ALL, SETTINGS))
     assert changes.lines == [
-        ["1", "emotion", "+0.020", "-0.080 to +0.120", "0.500"],
-        ["1", "gender attacker", "-0.050", "-0.150 to +0.050", "0.250"],
+        ["λ 1", "emotion", "+0.020", "-0.080 to +0.120", "0.500"],
+        ["λ 1", "gender attacker", "-0.050", "-0.150 to +0.050", "0.250"],
     ]
     line = ["gender", "0.710", "0.580", "0.640", "0.700", "0.200", "cannot tell"]
-    assert given.lines == [["0", *line], ["1", *line]]
+    assert given.lines == [["ordinary", *line], ["λ 1", *line]]
     assert [line[:3] for line in others.lines] == [
-        ["0", "age", "0.600"],
-        ["0", "speaker", "0.800"],
-        ["1", "age", "0.400"],
+        ["ordinary", "age", "0.600"],
+        ["ordinary", "speaker", "0.800"],
+        ["λ 1", "age", "0.400"],
         ["raw", "age", "0.700"],
     ]
     for table in (changes, given, others):
@@ -63,13 +62,13 @@ def test_what_the_attacker_knows_and_what_sessions_explain_are_tables():
         tables["Speakers that the attacker knows"],
         tables["What sessions explain"],
     )
-    line = ["0", "gender", "0.520", "0.700", "0.200", "0.710", "0.700", "0.010"]
+    line = ["ordinary", "gender", "0.520", "0.700", "0.200", "0.710", "0.700", "0.010"]
     assert knowledge.lines == [line]
-    line = ["0", "gender", "0.710", "0.550", "0.700", "0.300", "cannot tell"]
+    line = ["ordinary", "gender", "0.710", "0.550", "0.700", "0.300", "cannot tell"]
     assert sessions.lines == [line]
     assert all(len(table.lines[0]) == len(table.header) for table in (knowledge, sessions))
     text = table_text(summarise(rows, SETTINGS)).splitlines()
-    assert text[0].split()[-7:-5] == ["strongest", "by"]
+    assert text[0].split()[-7:-5] == ["attacker", "by"]
     shown = "\n".join(text)
     assert "0.710   own linear" in shown and "0.710  seen kernel" in shown
 
@@ -81,8 +80,19 @@ def test_several_utterances_of_a_person_are_a_table_with_a_dash_where_few_have_t
     tables = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
     table = tables["Several utterances of a person"]
     assert table.lines == [
-        ["0", "gender", "0.710", "0.700", "0.800", "0.880", "0.900", "0.950", "0.010", "leaks"],
-        ["1", "gender", "0.710", "0.700", "-", "-", "0.900", "0.950", "0.010", "leaks"],
+        [
+            "ordinary",
+            "gender",
+            "0.710",
+            "0.700",
+            "0.800",
+            "0.880",
+            "0.900",
+            "0.950",
+            "0.010",
+            "leaks",
+        ],
+        ["λ 1", "gender", "0.710", "0.700", "-", "-", "0.900", "0.950", "0.010", "leaks"],
     ]
     assert len(table.header) == 10
 
@@ -93,7 +103,7 @@ def test_a_number_has_a_table_of_its_correlation():
     number = {f"age_number_{name}": cell for name, cell in cells.items()}
     (table,) = side_tables(summarise([run(1.0, **number)], SETTINGS))
     assert table.title == "Private attributes that are numbers"
-    assert table.lines == [["1", "age", "0.610", "0.750", "0.350", "0.010", "leaks"]]
+    assert table.lines == [["λ 1", "age", "0.610", "0.750", "0.350", "0.010", "leaks"]]
 
 
 def test_terminal_and_document_show_them_and_the_interval_of_emotion():
@@ -107,7 +117,7 @@ def test_terminal_and_document_show_them_and_the_interval_of_emotion():
         assert "0.47-0.57" in shown and "-0.150 to +0.050" in shown
     assert "| raw | age | 0.700 | 0.700 | 0.200 | cannot tell |" in markdown
     lines = text.splitlines()
-    assert lines[0].split()[:5] == ["lambda", "n", "emotion", "UAR", "95"]
+    assert lines[0].split()[:5] == ["network", "n", "emotion", "UAR", "95"]
 
 
 def test_rows_without_such_columns_bring_no_table():
@@ -122,7 +132,7 @@ def test_where_a_network_collapsed_nothing_is_said_of_privacy():
     ]
     changes, given = side_tables(summarise(rows, SETTINGS))
     assert [line[1] for line in changes.lines] == ["emotion"]
-    assert [line[0] for line in given.lines] == ["0"]
+    assert [line[0] for line in given.lines] == ["ordinary"]
 
 
 def test_an_attribute_that_is_not_unlearned_brings_no_verdict_into_the_main_table():
@@ -144,12 +154,12 @@ def test_who_was_trained_on_is_a_table_of_its_own_and_its_change_stands_with_the
         control("raw", 0.7),
     ]
     changes, table = side_tables(summarise(rows, SETTINGS))
-    assert changes.lines == [["1", "membership by h, AUC", "-0.050", "-0.150 to +0.050", "0.400"]]
+    assert changes.lines == [["λ 1", "membership by h, AUC", "-0.050", "-0.150 to +0.050", "0.400"]]
     tail = ["0.502", "0.560", "0.700", "none", "0.300"]
     assert table.lines == [
-        ["0", "h", "0.550", "-", *tail, "cannot tell"],
-        ["0", "labels", "0.800", "0.610", *tail, "leaks"],
-        ["1", "h", "0.500", "-", *tail, "cannot tell"],
+        ["ordinary", "h", "0.550", "-", *tail, "cannot tell"],
+        ["ordinary", "labels", "0.800", "0.610", *tail, "leaks"],
+        ["λ 1", "h", "0.500", "-", *tail, "cannot tell"],
         ["untrained", "h", "0.490", "-", *tail, "cannot tell"],
     ]
     assert all(len(line) == len(table.header) for line in table.lines)
@@ -169,7 +179,7 @@ def test_seeds_are_taken_together_of_members_too():
 def test_a_closed_set_is_a_note_where_speaker_is_unlearned():
     closed = {"speaker_closed_set_accuracy": 0.4, "speaker_closed_set_chance": 0.071}
     text = table_text(summarise([row | closed for row in BOTH], SETTINGS))
-    assert "0 0.400, 1 0.400 (chance 0.071)" in " ".join(text.split())
+    assert "the ordinary network 0.400, λ 1 0.400 (chance 0.071)" in " ".join(text.split())
     assert "closed set" not in table_text(summarise([row | closed for row in ROWS], SETTINGS))
 
 
@@ -191,9 +201,9 @@ def test_scores_of_emotion_and_tasks_read_have_a_line_each():
     assert line[1:4] == ["0.500 (0.40-0.60)", "0.500 (0.40-0.60)", "low 0.50, high 0.50"]
     assert line[4:] == ["female +0.200", "+0.100 to +0.300"]
     first, second = tables["Tasks read from h by a linear reader"].lines
-    assert first == ["0", "valence", "UAR", "0.600", "0.50-0.70", "0.333", "", ""]
+    assert first == ["ordinary", "valence", "UAR", "0.600", "0.50-0.70", "0.333", "", ""]
     assert second[-2:] == ["-0.050", "-0.150 to +0.050"]
-    change = tables["Change of UAR against lambda 0, over speakers"]
+    change = tables["Change against the ordinary network, over speakers"]
     assert change.lines[0][1] == "valence, read"
 
 
@@ -227,7 +237,7 @@ def test_a_small_p_beside_an_interval_that_holds_no_change_is_explained(p, upper
     columns = {f"emotion_change_{name}": value for name, value in change.items()}
     rows = [run(0.0), run(1.0) | columns]
     titled = {table.title: table for table in side_tables(summarise(rows, SETTINGS))}
-    table = titled["Change of UAR against lambda 0, over speakers"]
+    table = titled["Change against the ordinary network, over speakers"]
     assert table.lines[0][-1] == f"{p:.3f}{mark}"
     assert ("disagree" in table.note) == bool(mark)
 
@@ -240,10 +250,10 @@ def test_controls_and_the_ordinary_network_are_rows_of_the_column_network():
         run(1.0, **GENDER, recipe="strong"),
         control("untrained", 0.7, **GENDER, recipe=None),
     ]
-    expected = [["ordinary", "0"], ["paper", "1"], ["strong", "1"], ["untrained", ""]]
+    expected = ["ordinary", "paper, λ 1", "strong, λ 1", "untrained"]
     summary = summarise(rows, names)
-    header, lines, *_ = main_table(summary)
-    assert header[:2] == ["network", "lambda"] and [line[:2] for line in lines] == expected
+    header, lines = all_settings(summary)[1:3]
+    assert header[0] == "network" and [line[0] for line in lines] == expected
     given = next(t for t in side_tables(summary) if t.title.startswith("What the emotion label"))
-    assert given.header[:2] == ["network", "lambda"]
-    assert [line[:2] for line in given.lines] == expected
+    assert given.header[0] == "network" and "lambda" not in given.header
+    assert [line[0] for line in given.lines] == expected

@@ -81,7 +81,7 @@ def test_the_page_is_whole_and_loads_nothing(workdir):
     said = " ".join(page.said)
     for title in ("Table 1a: gender adversary", "Maps of h", "What was not tested", "Training"):
         assert title in said
-    assert "--dataset=msp_improv" in said and "validation chooses lambda" in said
+    assert "--dataset=msp_improv" in said and "networks validation chooses" in said
     assert read_rows(workdir / "runs.csv")[0]["data_hash"] in said
     assert str(workdir) not in text.replace(f"--data_dir={workdir.parent / 'corpus'}", "")
 

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.results.columns import column_of
 from experiments.run.controls import principal, raw_features
-from experiments.run.pooled_scores import _Shown, groups_of, others, pooled
+from experiments.run.pooled_scores import _Shown, others, pooled
+from experiments.run.target_groups import groups_of
 from privrep.leakage.subsample import draw_evenly
 from privrep.statistics.confidence import interval
 from privrep.statistics.paired_comparison import compare

@@ -35,8 +35,8 @@ from experiments.results.selected import (
     Cell,
     block_of,
     choices,
+    joint_name,
     leak_of,
-    modality_name,
     network_name,
     pooled_of,
 )
@@ -71,7 +71,7 @@ def report_figures(summary: Sequence[Entry], maps: Maps) -> Iterator[tuple[str, 
                 dataset, task, private = question
                 yield (
                     file_name(f"map_{dataset}_{cell.modality}_{task}_{private}"),
-                    _map(f"{title}, {modality_name(cell.modality)}", panels),
+                    _map(f"{title}, {cell.modality}", panels),
                 )
 
 
@@ -98,7 +98,7 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
     panels = ["emotion", *attributes(entries[0])]
     figure, axes = framed(len(panels), len(cells), 3.9, 2.6)
     for column, cell in enumerate(cells):
-        axes[0, column].set_title(modality_name(cell.modality))
+        axes[0, column].set_title(cell.modality)
         axes[-1, column].set_xlabel("strength λ (no unit)")
         for ax, measure in zip(axes[:, column], panels):
             for i, (name, line) in enumerate(lines[cell].items()):
@@ -112,8 +112,10 @@ def _against_lambda(title: str, lines: Mapping[Cell, Mapping[str, Line]]) -> Fig
         ax.set_ylabel(_axis_name(entries, measure))
     handles = [in_legend(name or "λ > 0", looks[name]) for name in names]
     if any(map(is_zero, grid)):
-        handles.append(Line2D([], [], color="black", label="level of λ = 0", **_BASELINE))
-        handles.append(Line2D([], [], mec="black", ls="", label="λ = 0", **_ZERO))
+        handles.append(
+            Line2D([], [], color="black", label="level of the ordinary network", **_BASELINE)
+        )
+        handles.append(Line2D([], [], mec="black", ls="", label=ORDINARY, **_ZERO))
     finish(figure, [*handles, chance_in_legend()])
     bars = "bars over speakers: 95 % interval of emotion, one-sided 95 % bounds of the attacker"
     if any(entry["collapsed"] for entry in entries):
@@ -179,7 +181,7 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
                 if not math.isnan(point.score) and not entry["collapsed"]:
                     whiskers(ax, [i + shift], [point], looks[name])
         chance_line(ax, entries[0]["chance"].get(attribute, 0.5))
-        categories(ax, [modality_name(cell.modality) for cell in shown])
+        categories(ax, [cell.modality for cell in shown])
         ax.set_xlabel("modality")
         kind, attacker = "UAR", "best on validation, mean over folds"
         if attribute == "speaker":
@@ -187,7 +189,8 @@ def _leakage(title: str, shown: Mapping[Cell, Mapping[str, Entry]]) -> Figure:
         elif pooled_of(entries, attribute):
             attacker = "strongest of linear and kernel, all speakers"
         ax.set_ylabel(f"{attribute} attacker's {kind}\n({attacker};\ntest; lower is more private)")
-    handles = [in_legend(name or "λ > 0", look, line=False) for name, look in looks.items()]
+    of_name = {n: [of[n] for of in shown.values() if n in of] for n in names}
+    handles = [in_legend(joint_name(of_name[n]), look, line=False) for n, look in looks.items()]
     finish(figure, [*handles, chance_in_legend()])
     bars = "bars: one-sided 95 % bounds over speakers"
     if any(entry["collapsed"] for entry in entries):
@@ -209,15 +212,14 @@ def _leakage_looks(names: Sequence[str]) -> dict[str, Look]:
 def _maps_of(networks: Mapping[str, Entry], maps: Maps) -> dict[str, Map]:
     """{network: its map}, of the smallest seed that has one."""
     panels = {}
-    for name, entry in networks.items():
+    for entry in networks.values():
         same = [
             (row["seed"], i, map_)
             for i, (row, map_) in enumerate(maps)
             if all(str(row.get(n)) == str(v) for n, v in entry["settings"].items())
         ]
         if same:
-            title = f"λ = {lambda_text(entry['settings']['lambda'])}"
-            panels[", ".join(filter(None, (name, title)))] = min(same)[2]
+            panels[network_name(entry)] = min(same)[2]
     return panels
 
 

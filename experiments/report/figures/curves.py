@@ -25,7 +25,7 @@ from experiments.report.figures.style import (
     name_points,
 )
 from experiments.results.columns import FIRST, PROTECTION
-from experiments.results.selected import corpus_name
+from experiments.results.selected import ORDINARY, corpus_name
 from experiments.results.summary import Entry
 
 Settings = Mapping[str, Any]
@@ -143,7 +143,7 @@ def _over_epochs(
     finish(figure, [*handles, chance_in_legend()])
     per_line = Counter((place, c.line) for place, of_row in rows.items() for c in of_row)
     title += f": training, mean over {_runs(per_line.values())} per line"
-    for panel in [panel for panel in empty if panel.chance]:
+    for panel in [panel for panel in empty if panel.chance not in ("", "emotion")]:
         why = ": its classes are the training speakers" if panel.chance == "speaker" else ""
         title += f"\nno {panel.name} on validation{why}"
     figure.suptitle(title)
@@ -172,7 +172,8 @@ def _looks(curves: Sequence[_Curve]) -> dict[_Line, tuple[str, Any]]:
 
 
 def _named(line: _Line) -> str:
-    return ", ".join(filter(None, (line.kind, f"λ = {line.lambda_}")))
+    parts = (ORDINARY, line.kind) if is_zero(line.lambda_) else (line.kind, f"λ {line.lambda_}")
+    return ", ".join(filter(None, parts))
 
 
 def _band(ax: Axes, runs: Sequence[Sequence[float]], colour: str, dash: Any, name: str) -> None:

@@ -30,7 +30,6 @@ from experiments.results.selected import (
     block_of,
     choices,
     corpus_name,
-    modality_name,
     network_name,
 )
 from experiments.results.summary import Entry, label, recipe_of
@@ -63,7 +62,7 @@ def membership_conclusions(summary: Sequence[Entry]) -> list[str]:
             aucs = [scores["auc"] for scores in networks]
             leaks = sum(scores["verdict"] == "leaks" for scores in networks)
             span = " to ".join(dict.fromkeys(f"{auc:.3f}" for auc in (min(aucs), max(aucs))))
-            place = f"{modality_name(cell.modality)}, {corpus_name(cell.dataset)}, {cell.task}"
+            place = f"{corpus_name(cell.dataset)}, {cell.modality}, {cell.task}"
             sentence = (
                 f"{place}, unlearning {cell.private}, {knowledge}: AUC {span} (chance 0.5), "
                 f"a leak in {leaks} of {len(networks)} networks"
@@ -112,7 +111,7 @@ def _figure(title: str, shown: Mapping[Cell, Sequence[Entry]]) -> Figure:
     looks |= {_CONTROL: Look(GREY, "X")} if _CONTROL in ticks else {}
     figure, axes = framed(len(attackers), len(shown), max(3.9, 0.75 * len(ticks)), 2.6)
     for column, (cell, of_cell) in enumerate(shown.items()):
-        axes[0, column].set_title(modality_name(cell.modality))
+        axes[0, column].set_title(cell.modality)
         axes[-1, column].set_xlabel("strength λ (no unit), control")
         for ax, known in zip(axes[:, column], attackers):
             for entry in of_cell:

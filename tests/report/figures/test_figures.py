@@ -92,10 +92,10 @@ def test_membership_shows_every_network_its_bounds_its_verdict_and_the_control()
         control("raw", 0.7, **member("h", 0.9)),
     ]
     assert membership_conclusions(summarise(rows, SETTINGS)) == [
-        "Audio, demo (synthetic), activation, unlearning gender, attacker has h alone: AUC 0.450 "
-        "to 0.550 (chance 0.5), a leak in 0 of 2 networks; the untrained network, which was "
+        "demo (synthetic), acoustic, activation, unlearning gender, attacker has h alone: AUC "
+        "0.450 to 0.550 (chance 0.5), a leak in 0 of 2 networks; the untrained network, which was "
         "trained on nobody, has 0.600.",
-        "Audio, demo (synthetic), activation, unlearning gender, attacker has h and labels: AUC "
+        "demo (synthetic), acoustic, activation, unlearning gender, attacker has h and labels: AUC "
         "0.800 (chance 0.5), a leak in 1 of 1 networks.",
     ]
     h, labels = drawn(rows)["membership_demo_activation_gender"].axes
@@ -161,7 +161,7 @@ def test_a_map_shows_the_ordinary_and_the_chosen_network_and_every_point():
     columns = [{name: row[name] for name in [*SETTINGS, "seed"]} for row in rows]
     figures = drawn(rows, maps=list(zip(columns, map(a_map, (4, 2, 1)))))
     figure = figures["map_demo_acoustic_activation_gender"]
-    assert [ax.get_title() for ax in figure.axes] == ["ordinary, λ = 0", "λ = 1"]
+    assert [ax.get_title() for ax in figure.axes] == ["ordinary", "λ 1"]
     shown = np.concatenate([line.get_xydata() for line in figure.axes[0].lines])
     np.testing.assert_allclose(sorted(map(tuple, shown)), sorted(map(tuple, a_map(4).xy)))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -236,8 +236,8 @@ def test_curves_of_other_recipes_and_placements_are_never_averaged():
     levels = [line.get_ydata()[0] for line in figure.axes[0].lines[1:4]]
     assert levels == pytest.approx([0.2, 0.8, 0.9])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "paper, placement=joint, λ = 1" in labels
-    assert "strong, placement=modality, λ = 1" in labels
+    assert "paper, placement=joint, λ 1" in labels
+    assert "strong, placement=modality, λ 1" in labels
     assert figure.get_suptitle().startswith("demo (synthetic), activation: training")
     assert "mean over 1 run per line" in figure.get_suptitle()
     styles = {line.get_linestyle() for line in figure.legends[0].get_lines()[1:4]}
@@ -293,7 +293,7 @@ def test_every_point_bears_its_network_and_numbers_and_the_text_of_the_figure_li
         "leakage": ["paper, λ 1: 0.600 (0.500 to 0.700)", "decision: 0.550 (0.450 to 0.650)"],
         "membership": ["paper, λ 1, cannot tell: 0.450 (0.400 to 0.550)"],
         "front": ["paper, λ 1: attacker at most 0.700,", "decision: attacker at most 0.650,"],
-        "curves": ["λ = 0: 0.300 at epoch 1, 0.500 at epoch 3"],
+        "curves": ["ordinary: 0.300 at epoch 1, 0.500 at epoch 3"],
     }
     assert {name.split("_")[0] for name in figures} == {*expected}
     for name, figure in figures.items():

@@ -45,7 +45,7 @@ def test_a_point_for_every_lambda_of_every_recipe_behind_lambda_zero():
         judged(control("decision", 0.5, test_emotion_uar=0.6), 0.55),
     ]
     points = lines(front("activation", summarise(rows, NAMES)))
-    assert set(points) == {"paper", "subspace", "decision", "Pareto front on validation"}
+    assert set(points) == {"paper", "subspace", "decision", "Pareto front on validation", "chance"}
     np.testing.assert_allclose(points["paper"], [[0.9, 0.6], [0.95, 0.55]])
     np.testing.assert_allclose(points["subspace"], [[0.9, 0.6], [0.7, 0.58], [0.6, 0.57]])
     np.testing.assert_allclose(points["decision"], [[0.55, 0.6]])
@@ -55,7 +55,7 @@ def test_without_bounds_the_attackers_mean_stands_there_and_the_axis_says_so():
     figure = front("activation", summarise(ROWS, SETTINGS))
     (ax,) = figure.axes
     assert ax.get_xlabel().startswith("mean of the gender attacker's UAR")
-    np.testing.assert_allclose(lines(figure)["λ = 0"][:, 0], [0.75, 0.74, 0.54])
+    np.testing.assert_allclose(lines(figure)["λ > 0"][:, 0], [0.75, 0.74, 0.54])
 
 
 def test_one_point_makes_no_front():
@@ -70,5 +70,19 @@ def test_what_diverged_altogether_has_no_line():
     )
     kept = [run(0.0, recipe="none"), run(1.0, emotion=0.57, recipe="subspace")]
     assert set(lines(front("activation", summarise([*kept, *gone], NAMES)))) == {
-        *("subspace", "Pareto front on validation")
+        *("subspace", "Pareto front on validation", "chance")
     }
+
+
+def test_points_are_of_all_speakers_together_and_what_has_no_bound_is_not_drawn():
+    """One estimator for both axes; a network of which some collapsed has none."""
+    pooled = {"emotion_pooled_uar": 0.52, "emotion_pooled_lower": 0.5, "emotion_pooled_upper": 0.6}
+    rows = [
+        judged(run(0.0, emotion=0.6, recipe="none", **pooled), 0.9),
+        judged(run(1.0, emotion=0.7, recipe="paper", **pooled), 0.8),
+        judged(run(2.0, emotion=0.7, recipe="paper", **pooled, collapsed=True), 0.5),
+    ]
+    figure = front("activation", summarise(rows, NAMES))
+    np.testing.assert_allclose(lines(figure)["paper"], [[0.9, 0.52], [0.8, 0.52]])
+    assert "some collapsed are not drawn" in " ".join(figure.get_suptitle().split())
+    assert {text.get_text() for text in figure.axes[0].texts} == {"ordinary", "1"}
