@@ -236,6 +236,7 @@ def test_flags_that_the_documents_name_exist():
     known |= {"attribute", "fail-above", "other_labels", "other", "unprotected", "given", "limit"}
     known |= {"permutations", "speaker", "session", "device", "rounds", "pick"}
     known |= {"format", "audit", "final", "person", "track", "logdir", "head", "address"}
+    known |= {"table", "commit"}
     named = ("experiments/README.md", "experiments/engines/README.md")
     for name in (*named, "privrep/unlearning/README.md", "README.md"):
         flags = re.findall(r"--([a-z_-]+)(?==|`|\b)", TEXT[name])

@@ -71,7 +71,7 @@ def write_report(
     results = read_results(folders, keep_first)
     output = Path(output)
     summary = summarise(results.rows, SETTINGS)
-    all_tables = _tables(summary, results)
+    all_tables = report_tables(summary, results)
     for kind in ("tables", "figures"):
         try:
             (output / kind).mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def write_report(
     return output / "report.html"
 
 
-def _tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
+def report_tables(summary: Sequence[Entry], results: Results) -> dict[str, SideTable]:
     """{file name: table} of all tables that have a line."""
     made = {"overview": _overview(summary, results), **paper_tables(summary)}
     signs = agreement(summary)
