@@ -13,7 +13,7 @@ if _DEVICES not in os.environ.get("XLA_FLAGS", ""):
 
 import experiments.devices  # noqa: E402, F401  # the flags that programs have, before jax
 
-if "xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]:  # a jaxlib whose flags are known
+if "xla_cpu_prefer_vector_width" in os.environ["XLA_FLAGS"]:  # a jaxlib whose flags are known
     os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1"  # no core waits for work
 
 import hypothesis  # noqa: E402

@@ -44,7 +44,7 @@ ROOMS = {
     "privrep/attacks": Room("host", "statistics messages cores types"),
     "privrep/attacks/trained": Room("jax", "attacks training networks/kernels parallel types"),
     "privrep/leakage/membership": Room("host", "attacks statistics types"),
-    "privrep/leakage": Room("host", "leakage/membership attacks statistics types"),
+    "privrep/leakage": Room("host", "leakage/membership attacks statistics cores types"),
     "privrep/auditing": Room(
         "host",
         "leakage leakage/membership attacks statistics formats duplicates files messages types",

@@ -4,6 +4,7 @@
     python -m experiments.benchmark --only=train --shapes=mid      one contest
     python -m experiments.benchmark --only=audit                   `privrep audit`, two sizes
     python -m experiments.benchmark --only=audit --against=DIR     in turn with another checkout
+    python -m experiments.benchmark --only=job --against=DIR       whole jobs, likewise
     python -m experiments.benchmark --device                       privrep alone, on a GPU or TPU
     python -m experiments.benchmark --profile=out/trace            a trace for Perfetto
 
@@ -25,6 +26,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -124,6 +126,8 @@ def main(argv: list[str]) -> None:
         end_with(f"error: what is {argv[1]!r}? Values stand behind a flag: --only=train")
     size = QUICK if FLAGS.quick else Size(rounds=FLAGS.rounds)
     size = size._replace(shapes=FLAGS.shapes, against=FLAGS.against)
+    if FLAGS.job:
+        size = size._replace(job=shlex.split(FLAGS.job))
     _check_against(FLAGS.against)
     if FLAGS.audit:
         size = size._replace(audits=[_audit_size(text) for text in FLAGS.audit])
@@ -153,7 +157,10 @@ if __name__ == "__main__":
     flags.DEFINE_list("only", [], f"parts to measure, of {', '.join(PARTS)}; all if left out")
     flags.DEFINE_list("shapes", [], f"networks and lengths to train, of {', '.join(SHAPES)}")
     flags.DEFINE_list("audit", [], "sizes of audits, as 40x50x192: speakers, utterances, columns")
-    flags.DEFINE_string("against", "", "another checkout, to be compared by --only=audit")
+    flags.DEFINE_string(
+        "job", "", "flags of the job to measure, as --dataset=demo; that if left out"
+    )
+    flags.DEFINE_string("against", "", "another checkout, to be compared by --only=audit,job")
     flags.DEFINE_bool("device", False, "privrep alone, on the accelerator that jax sees")
     flags.DEFINE_integer("rounds", 5, "times each is measured", lower_bound=1)
     flags.DEFINE_string("output", "out/benchmark.json", "file of the figures")

@@ -1,6 +1,5 @@
 """The parts of the benchmark: the contestants of each and the figures that are reported."""
 
-import csv
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from experiments.benchmark.encode import measure_encode
 from experiments.benchmark.growth import measure_growth
+from experiments.benchmark.job import measure_job
 from experiments.benchmark.rounds import Contestant, interleave, ratio
 from experiments.benchmark.rows import BenchmarkRow, efficiency, installed, row, versus
 from experiments.benchmark.train import measure_one_core, measure_train
@@ -106,25 +106,6 @@ def _audit(command: list[str], output: str, checkout: Path | None) -> Contestant
     return Contestant("whole_command", "run", arguments)
 
 
-def measure_demo(size: Size) -> list[BenchmarkRow]:
-    """The demo command from an empty cache, once."""
-    with tempfile.TemporaryDirectory() as folder:
-        places = [f"--workdir={folder}/out", f"--cache_dir={folder}/cache"]
-        command = ["-m", "experiments.main", "--dataset=demo", *size.demo, *places]
-        figures = _whole_command("demo", command)
-        with (Path(folder) / "out/runs.csv").open(encoding="utf-8", newline="") as file:
-            runs = sum(not row["control"] for row in csv.DictReader(file))
-    rate = runs / figures["seconds"]
-    return [figures | {"contest": "whole command", "rate": rate, "unit": "runs/s", "runs": runs}]
-
-
-def _whole_command(part: str, command: list[str]) -> BenchmarkRow:
-    contestants = {"privrep": Contestant("whole_command", "run", {"arguments": command})}
-    measured = interleave(part, contestants, 0)["privrep"]
-    figures: BenchmarkRow = {"part": part, "contestant": "privrep", "peak_mb": measured.peak_mb}
-    return figures | {"seconds": measured.first_seconds}
-
-
 PARTS: dict[str, Callable[[Size], list[BenchmarkRow]]] = {
     "prepare": measure_prepare,
     "train": measure_train,
@@ -133,7 +114,7 @@ PARTS: dict[str, Callable[[Size], list[BenchmarkRow]]] = {
     "attack": measure_attack,
     "audit": measure_audit,
     "encode": measure_encode,
-    "demo": measure_demo,
+    "job": measure_job,
 }
 ON_DEVICE = ("train", "growth", "attack")  # the parts that compute on an accelerator
 

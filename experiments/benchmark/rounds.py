@@ -174,8 +174,8 @@ class Child(NamedTuple):
 def child(name: str, contestant: Contestant, folder: str, quick: bool) -> Iterator[Child]:
     """The process of a contestant, which ends with the context; arguments as in `interleave`."""
     # What a child writes to its temporary folder is removed with `folder`.
-    environment = os.environ | {"TMPDIR": folder} | dict(contestant.environment)
-    environment |= _QUICK if quick else _MEASURED
+    environment = os.environ | {"TMPDIR": folder} | (_QUICK if quick else _MEASURED)
+    environment |= contestant.environment
     command = [sys.executable, "-m", "experiments.benchmark.contestants"]
     command += [contestant.module, contestant.function]
     here, far = Pipe()

@@ -22,6 +22,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "per_core_second": ("per core-second", ".2fx"),
     "cores_at_work": ("cores", ".1f"),
     "seconds": ("s", ".1f"),
+    "cpu_seconds": ("CPU s", ".1f"),
+    "cold_seconds": ("cold s", ".1f"),
     "real_time_per_core": ("x real time per core", ".0f"),
     "compile_seconds": ("compile s", ".1f"),
     "peak_mb": ("peak MB", ".0f"),

@@ -116,9 +116,9 @@ class Size(NamedTuple):
       minutes: minutes of audio to prepare.
       rows: utterances whose h is attacked.
       audits: speakers, utterances of each, and width of h of the corpora to audit.
-      against: another checkout of privrep, whose audits take turns with those of this one; "" for
-        none.
-      demo: flags of the demo command.
+      against: another checkout of privrep, whose audits and jobs take turns with those of this one;
+        "" for none.
+      job: flags of the job.
       utterances: that are encoded one after another.
     """
 
@@ -141,7 +141,7 @@ class Size(NamedTuple):
     rows: int = 500
     audits: Sequence[tuple[int, int, int]] = ((40, 50, 192), (400, 250, 256))
     against: str = ""
-    demo: Sequence[str] = ()
+    job: Sequence[str] = ("--dataset=demo",)
     utterances: int = 20
 
     def shape(self, name: str) -> Shape:
@@ -167,8 +167,15 @@ QUICK = Size(
     rows=40,
     utterances=2,
     audits=((12, 4, 4),),
-    demo=(
-        *("--lambda=1", "--folds=3", "--max_epochs=1", "--attackers=linear", "--dense_width=8"),
+    job=(
+        *(
+            "--dataset=demo",
+            "--lambda=1",
+            "--folds=3",
+            "--max_epochs=1",
+            "--attackers=linear",
+            "--dense_width=8",
+        ),
         *("--conv_layers=1", "--num_kernels=8", "--gru_layers=1", "--gru_width=8"),
     ),
 )

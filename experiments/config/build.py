@@ -1,6 +1,7 @@
 """Arrays and static values of a pack, which its program takes, made from its settings."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -149,16 +150,21 @@ def run_table(runs: Sequence[Config], num_folds: int) -> tuple[Run, list[tuple[C
     single = [
         Run(
             key=run_key(config.seed, fold),
-            fold=jnp.int32(fold),
-            defence=jnp.int32(defences.index(config.defence) if resists(config) else 0),
-            lambda_={a: jnp.float32(s) for a, s in _in_objective(config).items()},
-            release=jnp.int32(NAMES.index(config.release)),
-            release_lambda={a: jnp.float32(s) for a, s in config.lambda_.items()},
-            learning_rate=jnp.float32(config.learning_rate),
-            adversary_learning_rate=jnp.float32(config.adversary_learning_rate),
-            weight_decay=jnp.float32(config.weight_decay),
-            relative=jnp.bool_(is_relative(config)),
+            fold=np.int32(fold),
+            defence=np.int32(defences.index(config.defence) if resists(config) else 0),
+            lambda_={a: np.float32(s) for a, s in _in_objective(config).items()},
+            release=np.int32(NAMES.index(config.release)),
+            release_lambda={a: np.float32(s) for a, s in config.lambda_.items()},
+            learning_rate=np.float32(config.learning_rate),
+            adversary_learning_rate=np.float32(config.adversary_learning_rate),
+            weight_decay=np.float32(config.weight_decay),
+            relative=np.bool_(is_relative(config)),
         )
         for config, fold in rows
     ]
-    return jax.tree.map(lambda *column: jnp.stack(column), *single), rows
+    return jax.tree.map(_stacked, *single), rows
+
+
+def _stacked(*column: Any) -> Any:
+    """Keys as an array of jax; numbers as one of numpy, whose rows are taken without compiling."""
+    return (jnp if isinstance(column[0], jax.Array) else np).stack(column)

@@ -33,6 +33,7 @@ from experiments.engines.pack_task import (
 from experiments.engines.tasks import DONE, Engine, EngineSettings, Outcome, Task
 from experiments.results import parts, runs_csv
 from experiments.results.checkpoints import drop_progress, load_history
+from experiments.run.compiled_programs import free_programs
 from experiments.run.load_data import Job
 from experiments.run.loader import Loader
 from experiments.search.grid import ComparedPack, Wanted, compared
@@ -67,6 +68,7 @@ def in_this_process(
 
         def carry_out(task: Task, environment: Mapping[str, str]) -> Outcome:
             results[task.number] = work(task.number)
+            free_programs()
             return Outcome(task.number, DONE)
 
         watch = Watch(lambda task: task.number in results)

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.config.lambdas import strengths
@@ -216,8 +215,8 @@ def _with_controls(trained: TrainedRuns, index: np.ndarray) -> tuple[Run, PyTree
 
 def released(runs: Run, release: str) -> Run:
     """The runs with another release, of strength 1."""
-    number = jnp.full(len(runs.fold), NAMES.index(release), jnp.int32)
-    strength = {a: jnp.ones(len(number), jnp.float32) for a in runs.release_lambda}
+    number = np.full(len(runs.fold), NAMES.index(release), np.int32)
+    strength = {a: np.ones(len(number), np.float32) for a in runs.release_lambda}
     return runs._replace(release=number, release_lambda=strength)
 
 

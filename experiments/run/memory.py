@@ -13,9 +13,10 @@ from privrep.types import Ragged
 from privrep.unlearning.objective import Architecture
 
 # What a step keeps for the gradient, in copies of the inputs and outputs of the convolutions: by
-# the programs that XLA makes of the default networks with 32, 64 and 128 kernels.
-_COPIES = 6
-_COMPILER = 300e6  # bytes that compiling leaves with the process, on a CPU
+# the programs that XLA makes of the default networks with 32, 64 and 128 kernels. Without padding,
+# windows of the convolutions are computed again and keep nothing but their outputs.
+_COPIES, _COPIES_WITHOUT_PADDING = 6, 2
+_COMPILER = 800e6  # bytes that compiling leaves with the process, on a CPU
 
 
 class TrainingMemory(NamedTuple):
@@ -79,7 +80,8 @@ def step_bytes(architecture: Architecture, batch_size: int, bands: int) -> float
         elif isinstance(encoder, LexicalEncoder):
             states = encoder.gru_layers * encoder.gru_width
             numbers += words * (encoder.word_size + 4 * states)
-    return _COPIES * 4 * numbers
+    copies = _COPIES if architecture.fill is None else _COPIES_WITHOUT_PADDING
+    return copies * 4 * numbers
 
 
 def used_bytes() -> float:

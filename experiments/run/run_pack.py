@@ -28,6 +28,7 @@ from experiments.run.train_pack import Trained, train_pack
 from experiments.run.validation_scores import validation_scores
 from privrep.attacks.trained.dense import ATTACKERS
 from privrep.attacks.trained.fresh_attackers import SPEAKER
+from privrep.cores import one_blas_thread
 from privrep.parallel.processes import is_first
 from privrep.parallel.run_axis import collect, share, take
 from privrep.training.fit import start_all
@@ -50,7 +51,8 @@ def run_pack(job: Job, loaded: Loaded, configs: Sequence[Config] | None = None) 
     index = np.array([i for i, (config, _) in enumerate(trained.described) if config in wanted])
     runs = _trained_runs(pack, trained, index, loaded.places)
     log = job.track_attack([trained.described[i] for i in index])
-    rows, learned = _measured(pack.config, runs, loaded.scored, job, log)
+    with one_blas_thread():  # whatever follows training computes on small matrices
+        rows, learned = _measured(pack.config, runs, loaded.scored, job, log)
     history = {n: series[:, trained.learner_of[index]] for n, series in trained.history.items()}
     learned = take(learned, slice(len(index)))
     checkpoints.save_chosen(folder, runs.fits.best, runs.settings, history, learned)

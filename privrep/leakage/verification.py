@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from privrep.attacks.speaker_backends import BACKENDS, unit_vectors, whitened
+from privrep.cores import one_blas_thread
 from privrep.leakage.pair_kinds import (
     ALL,
     SESSION,
@@ -115,9 +116,10 @@ def verify(
     tested_session = None if session is None else renumber(session[drawn.rows])
     design = pair_design(drawn.target, drawn.speaker, tested_session, tested)
     attacked = _Attacked(targets, drawn, speaker, known)
-    verdict, strongest, kinds = _tested(attacked, design, settings)
-    if session is not None:
-        kinds[ANY_SESSION] = _tested(attacked, total, settings)[0]
+    with one_blas_thread():
+        verdict, strongest, kinds = _tested(attacked, design, settings)
+        if session is not None:
+            kinds[ANY_SESSION] = _tested(attacked, total, settings)[0]
     return Verification(verdict, strongest, kinds, design.left_out)
 
 
@@ -264,11 +266,12 @@ def closed_set(
         return float("nan"), float("nan")
     names, first, number = np.unique(speaker[rows], return_index=True, return_inverse=True)
     training = (np.arange(len(rows)) - first[number]) % 2 == 0
-    white = unit_vectors(whitened(h[rows], training, speaker[rows], np.arange(len(rows))))
-    means = np.zeros((len(names), h.shape[1]))
-    np.add.at(means, number[training], white[training])
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    correct = (white[~training] @ means.T).argmax(1) == number[~training]
+    with one_blas_thread():
+        white = unit_vectors(whitened(h[rows], training, speaker[rows], np.arange(len(rows))))
+        means = np.zeros((len(names), h.shape[1]))
+        np.add.at(means, number[training], white[training])
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        correct = (white[~training] @ means.T).argmax(1) == number[~training]
     recalls = np.bincount(number[~training], correct) / np.bincount(number[~training])
     return float(recalls.mean()), 1 / len(names)
 

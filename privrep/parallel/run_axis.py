@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 from privrep.parallel.processes import gather
 
 PyTree = Any
+Array = Any  # numpy on the host, jax on the device
 
 
 class ReservedKey(enum.IntEnum):
@@ -57,15 +58,15 @@ class Run(NamedTuple):
     """
 
     key: jax.Array
-    fold: jax.Array
-    defence: jax.Array
-    lambda_: Mapping[str, jax.Array]
-    release: jax.Array
-    release_lambda: Mapping[str, jax.Array]
-    learning_rate: jax.Array
-    adversary_learning_rate: jax.Array
-    weight_decay: jax.Array
-    relative: jax.Array
+    fold: Array
+    defence: Array
+    lambda_: Mapping[str, Array]
+    release: Array
+    release_lambda: Mapping[str, Array]
+    learning_rate: Array
+    adversary_learning_rate: Array
+    weight_decay: Array
+    relative: Array
 
 
 def run_key(seed: int, fold: int) -> jax.Array:

@@ -135,6 +135,7 @@ KEYS = {
     "growth": TRAINING | {"grows", "value"},
     "attack": {"compile_seconds"},
     "audit": {"seconds"},
+    "job": {"seconds", "cold_seconds"},
     "encode": TRAINING | {"latency_ms", "cpu_ms", "size_mb"},
 }
 
@@ -190,7 +191,7 @@ def benchmark(*flags):
 @pytest.mark.parametrize(
     ("flag", "valid"),
     [
-        ("--only=train,speed", "prepare, train, one_core, growth, attack, audit, encode, demo"),
+        ("--only=train,speed", "prepare, train, one_core, growth, attack, audit, encode, job"),
         ("--shapes=speed", "mid, pooled, real, lexical, long, deep"),
     ],
 )

@@ -53,7 +53,8 @@ def covered(start: jax.Array, stop: jax.Array, place: jax.Array) -> jax.Array:
 
 def owner(row: jax.Array, first: jax.Array) -> jax.Array:
     """The utterance at each row, int32[M], for utterances that begin at the rows `first`."""
-    return jnp.maximum((row[:, None] >= first[None, :]).sum(1) - 1, 0)
+    # By bisection: a comparison of every row with every utterance would be written to memory.
+    return jnp.maximum(jnp.searchsorted(first, row, side="right").astype(jnp.int32) - 1, 0)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -83,32 +84,20 @@ def over_windows(
 def _windows_forward(
     f: Callable, capacity: int, params: PyTree, shared: PyTree, count: jax.Array
 ) -> tuple[jax.Array, PyTree]:
-    def forward(params: PyTree, shared: PyTree, i: jax.Array) -> tuple[jax.Array, Callable]:
-        return jax.vjp(lambda params: f(params, shared, i), params)
-
-    # The residuals of every window are stored: `back` is a callable pytree of arrays.
-    shapes = jax.eval_shape(forward, params, shared, jnp.int32(0))
-    room, tree = jax.tree.flatten(
-        jax.tree.map(lambda a: jnp.zeros((capacity, *a.shape), a.dtype), shapes)
-    )
-
-    def store(i: jax.Array, stored: list[jax.Array]) -> list[jax.Array]:
-        leaves = jax.tree.leaves(forward(params, shared, i))
-        return [put(of_windows, leaf, i) for of_windows, leaf in zip(stored, leaves)]
-
-    out, back = jax.tree.unflatten(tree, jax.lax.fori_loop(0, count, store, room))
-    return out.reshape(-1, *out.shape[2:]), (params, back, count)
+    return over_windows(f, capacity, params, shared, count), (params, shared, count)
 
 
 def _windows_backward(
     f: Callable, capacity: int, residuals: PyTree, cotangent: jax.Array
 ) -> tuple[PyTree, None, None]:
-    params, back, count = residuals
+    params, shared, count = residuals
     cotangents = cotangent.reshape(capacity, -1, *cotangent.shape[1:])
 
     def add(i: jax.Array, total: PyTree) -> PyTree:
-        of_window = jax.tree.map(lambda a: get(a, i), back)
-        return jax.tree.map(jnp.add, total, of_window(get(cotangents, i))[0])
+        # Computes the window again: to write what its gradient needs into memory for all windows,
+        # which XLA clears at every step, and to read it back takes longer.
+        back = jax.vjp(lambda params: f(params, shared, i), params)[1]
+        return jax.tree.map(jnp.add, total, back(get(cotangents, i))[0])
 
     zeros = jax.tree.map(jnp.zeros_like, params)
     return jax.lax.fori_loop(0, count, add, zeros), None, None
