@@ -127,8 +127,8 @@ def _picture(answer: Answer, note: str) -> str:
 
 def _mark(network: NetworkAnswer, scores: tuple[float, float, float]) -> Mark:
     value, low, high = scores
-    bounds = f", bounds {low:.2f} to {high:.2f}" if math.isfinite(low) else ""
-    return Mark("", f"{network.network}: {value:.2f}{bounds}", value, low, min(high, 1.0), "dot")
+    bounds = f", bounds {low:.3f} to {high:.3f}" if math.isfinite(low) else ""
+    return Mark("", f"{network.network}: {value:.3f}{bounds}", value, low, min(high, 1.0), "dot")
 
 
 def _ends(marks: Sequence[Mark]) -> list[float]:
