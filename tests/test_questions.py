@@ -18,14 +18,14 @@ WRITE = {
     "iemocap": corpora_on_disk.write_iemocap,
     "muse": corpora_on_disk.write_muse,
 }
-SIZES = {"msp_improv": {"utterances_per_speaker": 5}}
+WITH_STATES = ("rq1", "rq4")  # `keep` takes the state of a person from five utterances and more
 WITH_WORDS = ("iemocap", "muse")
 FLAGFILES = sorted(path.stem for path in (ROOT / "experiments/flagfiles").glob("rq*.flags"))
 
 
 def asked(question, corpus, root):
     """The command's flags; what a corpus has no words for is asked of its sound."""
-    WRITE[corpus](root, **SIZES.get(corpus, {}))
+    WRITE[corpus](root, utterances_per_speaker=14 if question in WITH_STATES else 6)
     flags = [f"--flagfile=experiments/flagfiles/{question}.flags", f"--dataset={corpus}"]
     flags += [f"--data_dir={root}"]
     return flags + ["--modality=acoustic"] * (corpus not in WITH_WORDS)

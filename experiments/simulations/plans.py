@@ -28,7 +28,7 @@ CHANCES = (0.2, 0.5, 0.8)  # to pass; a limit is looked at for each
 COLUMNS = ("design", "seed", "upper", "minimum_detectable", "verdict")
 
 
-class Design(NamedTuple):
+class PlannedCorpus(NamedTuple):
     """What the name of a design says."""
 
     speakers: int
@@ -36,7 +36,7 @@ class Design(NamedTuple):
     score: str
 
     @classmethod
-    def of(cls, name: str) -> "Design":
+    def of(cls, name: str) -> "PlannedCorpus":
         """Of such as "40 speakers, UAR" or "40 speakers, 192 values, UAR"."""
         speakers, *size, score = name.split(", ")
         return cls(int(speakers.split()[0]), int(size[0].split()[0]) if size else SIZE, score)
@@ -54,7 +54,7 @@ def corpus(seed: int, num_speakers: int, size: int) -> Sample:
 
 def one_plan(name: str, seed: int) -> tuple[str | float, ...]:
     """A row of COLUMNS."""
-    design = Design.of(name)
+    design = PlannedCorpus.of(name)
     settings = InferenceSettings(permutations=PERMUTATIONS, seed=seed)
     if design.score == "UAR":
         sample = corpus(seed, design.speakers, design.size)
@@ -67,7 +67,7 @@ def one_plan(name: str, seed: int) -> tuple[str | float, ...]:
 
 def planned(name: str) -> Expected | ExpectedCorrelation:
     """What is expected of the corpora of a name, see `one_plan`."""
-    (count, size, score), deals = Design.of(name), InferenceSettings().deals
+    (count, size, score), deals = PlannedCorpus.of(name), InferenceSettings().deals
     if score == "UAR":
         is_small = count * EACH * size <= SMALL
         return expected([count // 2, count - count // 2], [EACH] * count, deals, is_small)
