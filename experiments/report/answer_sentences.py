@@ -239,16 +239,17 @@ def next_steps(attribute: str, networks: Mapping[str, Entry], left_out: Sequence
     quiet = [e for e in quiet if not leaks_from_all_only(e, attribute)]
     if quiet:
         return [_pick(max(quiet, key=lambda e: emotion_mean(e, "val")))]
+    leaking = [_named(e) for name, e in networks.items() if verdicts[name] == "leaks"]
+    treat = [f"Treat {listed(leaking)} as revealing {what}."] if leaking else []
     of_many = [e for e in protected.values() if leaks_from_all_only(e, attribute)]
     if of_many:
         return [
+            *treat,
             f"Treat {listed([*map(_named, of_many)])} as revealing {what} of whoever sends "
-            f"several utterances; {_another(untried)}."
+            f"several utterances; {_another(untried)}.",
         ]
-    leaking = [_named(e) for name, e in networks.items() if verdicts[name] == "leaks"]
     unknown = [_named(e) for name, e in protected.items() if verdicts[name] == "cannot_tell"]
     if unknown:
-        treat = [f"Treat {listed(leaking)} as revealing {what}."] if leaking else []
         return [*treat, f"Do not take {listed(unknown)} for a pass: measure with more speakers."]
     return [f"Treat all of them as revealing {what}; {_another(untried)}."]
 
