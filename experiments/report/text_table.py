@@ -29,10 +29,12 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
 def is_word(header: Sequence[str]) -> list[bool]:
     """For each column, whether its cells are words, which are aligned left.
 
-    They are in the columns before "network" (or, of two systems, before the "first" score) and in
-    some that are known by name.
+    They are in the columns before "network" (or before "lambda", where the recipe has a column of
+    its own; or, of two systems, before the "first" score) and in some that are known by name.
     """
-    left = next((header.index(name) for name in ("first", "network") if name in header), 0)
+    left = next(
+        (header.index(name) for name in ("first", "network", "lambda") if name in header), 0
+    )
     words = (
         "network",
         "attribute",
