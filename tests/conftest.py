@@ -1,10 +1,8 @@
 """Strict settings for every test. Set before jax is first imported."""
 
 import fcntl
-import gc
 import os
 from functools import partial
-from pathlib import Path
 
 # Two CPU devices, so that sharding over runs is tested on any machine.
 _DEVICES = "--xla_force_host_platform_device_count"
@@ -20,6 +18,7 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from experiments.run.compiled_programs import free_programs  # noqa: E402
 from privrep.types import InferenceSettings  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 
@@ -130,16 +129,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_runtest_teardown(item, nextitem):
-    """Frees programs long before the process has as many parts of memory as Linux allows it.
-
-    A compiled program takes three and more of 65,530; beyond them the process dies, or hangs where
-    it cannot start a thread. Looked at where much may have been compiled.
-    """
+    """Frees programs in time, where much may have been compiled."""
     if item.get_closest_marker("long") or nextitem is None or nextitem.path != item.path:
-        maps, limit = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
-        if maps.exists() and maps.read_bytes().count(b"\n") > int(limit.read_text()) // 3:
-            jax.clear_caches()
-            gc.collect()
+        free_programs()
 
 
 def pytest_collection_modifyitems(items):
