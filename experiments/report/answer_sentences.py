@@ -12,8 +12,8 @@ from experiments.results.selected import (
     ORDINARY,
     Cell,
     cell_of_settings,
-    in_sentence,
     listed,
+    named,
     network_name,
 )
 from experiments.results.summary import Entry, emotion_mean, emotion_name, emotion_pooled, sound
@@ -50,10 +50,10 @@ def short(attribute: str, entries: Iterable[Entry]) -> str:
     }
     parts = []
     for verdict, words in phrase_of.items():
-        names = [_named(e) for e in networks if verdict_of(e, attribute) == verdict]
+        names = [named(e) for e in networks if verdict_of(e, attribute) == verdict]
         if names:
             parts.append(f"{words} {listed(names)}")
-    more = [_named(entry) for entry in networks if leaks_from_all_only(entry, attribute)]
+    more = [named(entry) for entry in networks if leaks_from_all_only(entry, attribute)]
     if more:
         parts.append(f"from all utterances of a speaker it can be read from {listed(more)} too")
     sentence = "; ".join(parts)
@@ -69,10 +69,6 @@ def leaks_from_all_only(entry: Entry, attribute: str) -> bool:
     """Whether all utterances of a speaker leak what one is not known to."""
     of_one, of_all = verdict_of(entry, attribute), verdict_of_speaker(entry, attribute)
     return of_all == "leaks" and of_one not in ("leaks", NOT_TESTED)
-
-
-def _named(entry: Entry) -> str:
-    return in_sentence(network_name(entry))
 
 
 def sentence(entry: Entry, attribute: str, chance: float, ordinary: Entry | None) -> str:
@@ -189,21 +185,20 @@ def still_open(cell: Cell, attribute: str, networks: Mapping[str, Entry]) -> lis
     for entry in networks.values():
         verdict = entry["verdicts"].get(attribute, {})
         if verdict.get("verdict") == "cannot_tell" and verdict["upper"] is not None:
-            upper = times(min(verdict["upper"], 1), up=True)
             sentences.append(
-                f"{network_name(entry)}: a leak up to {upper} times in 100 is not excluded."
+                f"{network_name(entry)}: a leak up to {_bound(verdict['upper'])} times in 100 is "
+                "not excluded."
             )
         of_all = entry["all_utterances"].get(attribute, {})
         is_open = of_all.get("verdict") == "cannot_tell" and of_all["upper"] is not None
         if is_open and verdict.get("verdict") == "no_leak_shown":
-            upper = times(min(of_all["upper"], 1), up=True)
             sentences.append(
-                f"{network_name(entry)}: from all utterances of a speaker a leak up to {upper} "
-                "times in 100 is not excluded."
+                f"{network_name(entry)}: from all utterances of a speaker a leak up to "
+                f"{_bound(of_all['upper'])} times in 100 is not excluded."
             )
     members = [(entry, entry["membership"].get("h", {})) for entry in networks.values()]
     aucs = [
-        f"{member['auc']:.2f} from {_named(entry)}"
+        f"{member['auc']:.2f} from {named(entry)}"
         for entry, member in members
         if member.get("verdict") == "leaks" and member.get("auc") is not None
     ]
@@ -239,16 +234,16 @@ def next_steps(attribute: str, networks: Mapping[str, Entry], left_out: Sequence
     quiet = [e for e in quiet if not leaks_from_all_only(e, attribute)]
     if quiet:
         return [_pick(max(quiet, key=lambda e: emotion_mean(e, "val")))]
-    leaking = [_named(e) for name, e in networks.items() if verdicts[name] == "leaks"]
+    leaking = [named(e) for name, e in networks.items() if verdicts[name] == "leaks"]
     treat = [f"Treat {listed(leaking)} as revealing {what}."] if leaking else []
     of_many = [e for e in protected.values() if leaks_from_all_only(e, attribute)]
     if of_many:
         return [
             *treat,
-            f"Treat {listed([*map(_named, of_many)])} as revealing {what} of whoever sends "
+            f"Treat {listed([*map(named, of_many)])} as revealing {what} of whoever sends "
             f"several utterances; {_another(untried)}.",
         ]
-    unknown = [_named(e) for name, e in protected.items() if verdicts[name] == "cannot_tell"]
+    unknown = [named(e) for name, e in protected.items() if verdicts[name] == "cannot_tell"]
     if unknown:
         return [*treat, f"Do not take {listed(unknown)} for a pass: measure with more speakers."]
     return [f"Treat all of them as revealing {what}; {_another(untried)}."]

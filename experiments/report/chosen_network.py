@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from experiments.config.lambdas import is_zero
-from experiments.results.selected import in_sentence, listed, network_name
+from experiments.results.selected import listed, named
 from experiments.results.summary import (
     NOTHING,
     Entry,
@@ -49,7 +49,7 @@ def _conclusion(runs: Sequence[Entry]) -> str:
     if len(runs) == 1 and has_zero:
         return "only the ordinary network was run, which has no protection."
     is_ordinary = is_zero(best["settings"]["lambda"])
-    chosen = f"of {len(runs)} networks validation chooses {_named(best)}"
+    chosen = f"of {len(runs)} networks validation chooses {named(best)}"
     chosen += ", which has no protection" if is_ordinary else ""
     unsound = [e for e in runs if not sound(e) and selected(e) > selected(best)]
     if not sound(best):
@@ -57,7 +57,7 @@ def _conclusion(runs: Sequence[Entry]) -> str:
         chosen += "adversary"
     elif unsound:
         chosen += (
-            f"; {listed([*map(_named, unsound)])} had runs that collapsed, diverged or had a "
+            f"; {listed([*map(named, unsound)])} had runs that collapsed, diverged or had a "
             "lagging adversary and could not be chosen"
         )
     if is_ordinary:
@@ -84,12 +84,8 @@ def _within_leak(standing: Sequence[Entry], best: Entry) -> str:
         return ""
     return (
         f" This is the choice of the paper's rule, emotion less the leak; the leak-aware rule, "
-        f"emotion while the leak is within {ALLOWED_LEAK:g} of chance, chooses {_named(other)}."
+        f"emotion while the leak is within {ALLOWED_LEAK:g} of chance, chooses {named(other)}."
     )
-
-
-def _named(entry: Entry) -> str:
-    return in_sentence(network_name(entry))
 
 
 def _comparison(entry: Entry, name: str, column: str, measure: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from experiments.results.selected import in_sentence, network_name
+from experiments.results.selected import named, network_name
 from experiments.results.summary import (
     MEMORISED,
     Entry,
@@ -115,7 +115,7 @@ def _notes_of_block(title: str, entries: Sequence[Entry]) -> list[str]:
         )
     closed = [e for e in entries if e["closed_set"] and "speaker" in attributes(e)]
     if closed:
-        accuracies = ", ".join(f"{_named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed)
+        accuracies = ", ".join(f"{named(e)} {e['closed_set']['accuracy']:.3f}" for e in closed)
         notes.append(
             f"{title}: accuracy of an attacker who identifies which training speaker spoke: "
             f"{accuracies} (chance {closed[0]['closed_set']['chance']:.3f}). This is a "
@@ -132,7 +132,3 @@ def _counted(entries: Sequence[Entry], kind: str) -> str:
         for e in entries
         if e[kind] and not e["control"]
     )
-
-
-def _named(entry: Entry) -> str:
-    return in_sentence(network_name(entry))

@@ -133,6 +133,11 @@ def joint_name(entries: Iterable[Entry]) -> str:
     return ", ".join([first, *(name.rpartition(", ")[2] for name in others)])
 
 
+def named(entry: Entry) -> str:
+    """The name of its network in a sentence."""
+    return in_sentence(network_name(entry))
+
+
 def in_sentence(network: str) -> str:
     """The name of a network where it stands in a list of a sentence.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.simulations.draws import Draws, resumed, share
-from privrep.attacks.suite import QUICK, SMALL, suite
+from privrep.attacks.suite import QUICK, is_small, suite
 from privrep.leakage.measurement import measure
 from privrep.leakage.number_measurement import measure_number
 from privrep.leakage.number_worlds import linear as number_world
@@ -69,8 +69,8 @@ def planned(name: str) -> Expected | ExpectedCorrelation:
     """What is expected of the corpora of a name, see `one_plan`."""
     (count, size, score), deals = PlannedCorpus.of(name), InferenceSettings().deals
     if score == "UAR":
-        is_small = count * EACH * size <= SMALL
-        return expected([count // 2, count - count // 2], [EACH] * count, deals, is_small)
+        classes = [count // 2, count - count // 2]
+        return expected(classes, [EACH] * count, deals, is_small(count * EACH * size))
     return expected_correlation([1] * count, deals)
 
 

@@ -63,7 +63,12 @@ class Suite(NamedTuple):
 
     def repeated(self, size: int) -> dict[str, Attack]:
         """Those that are trained in every deal for an h of N D = `size` values."""
-        return {**self.every_deal, **(self.small_h if size <= SMALL else {})}
+        return {**self.every_deal, **(self.small_h if is_small(size) else {})}
+
+
+def is_small(size: int) -> bool:
+    """Whether all attackers take part in every deal of an h of N D = `size` values."""
+    return size <= SMALL
 
 
 def usual_suite() -> Suite:

@@ -12,6 +12,7 @@ from privrep.formats.columns import Naming
 from privrep.types import CORRELATION_LIMIT, LIMIT
 
 PERMUTATIONS = 200
+SIZE = 64  # values of the h of an utterance that a plan is made for
 MARGIN = "10%"  # of the way from chance to certainty: 0.05 of two classes
 DUPLICATES = ("stop", "merge", "keep", "drop")
 TWO_VALUES = ("stop", "drop", "majority", "keep")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from privrep.attacks.suite import SMALL
+from privrep.attacks.suite import is_small
 from privrep.auditing.gate import limits_of
 from privrep.auditing.join import JoinedSample
-from privrep.auditing.options import AuditOptions, Columns
+from privrep.auditing.options import SIZE, AuditOptions, Columns
 from privrep.auditing.quantity import Quantity
 from privrep.auditing.read_inputs import check_output, read_labels
 from privrep.files import replace_file
@@ -28,7 +28,6 @@ from privrep.statistics.planning import (
 from privrep.types import PRIMARY, SECONDARY, NumberSample
 
 _DEFAULTS = AuditOptions()
-SIZE = 64  # of h, where it is not given
 _LARGEST = 10**6  # speakers; larger numbers are not reported
 
 
@@ -220,8 +219,8 @@ def plan(
 def _plan_of_classes(joined: JoinedSample, attribute: str, deals: int, size: int) -> AuditPlan:
     of_class = speakers_per_class(joined.labels, joined.speaker).tolist()
     utterances = np.bincount(joined.speaker).tolist()
-    is_small = len(joined.labels) * size <= SMALL
-    report = _planned(joined, attribute, size, expected(of_class, utterances, deals, is_small))
+    result = expected(of_class, utterances, deals, is_small(len(joined.labels) * size))
+    report = _planned(joined, attribute, size, result)
     rarest = min(of_class)
     if rarest >= FEWEST_SPEAKERS:
         return report

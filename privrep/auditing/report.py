@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from privrep.attacks.suite import SMALL
+from privrep.attacks.suite import is_small
 from privrep.auditing.gate import GateOutcome, Judged, Limits, judge_gate, limits_of
 from privrep.auditing.questions import Attributes
 from privrep.auditing.threats import OnlineCodeResult, ThreatResult
@@ -250,7 +250,7 @@ class AuditReport:
             misaligned="" if self.alignment.is_known else self.alignment.sentence,
             doubt=self.alignment.doubt,
             deals=self.test.deals,
-            is_small=self.data.utterances * self.data.shape[-1] <= SMALL,
+            is_small=is_small(self.data.utterances * self.data.shape[-1]),
         )
         if self.number is not None and self.score == "correlation":
             least = self.minimum_detectable

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from privrep.auditing.gate import PASSED
 from privrep.auditing.options import (
     MARGIN,
+    SIZE,
 )
 from privrep.commands.arguments import (
     Commands,
@@ -71,7 +72,7 @@ def add_plan(commands: Commands) -> argparse.ArgumentParser:
         "--size",
         metavar="D",
         type=int,
-        default=64,
+        default=SIZE,
         help="values of the h of an utterance (%(default)s); a large h has a higher upper bound, "
         "as some attackers see it in one deal of folds alone",
     )
